@@ -1,0 +1,68 @@
+"""Judge pretrained checkpoints from their weights alone.
+
+`score` one model, `rank` several, `describe` one without reading its weights. Everything heavy is imported
+when it is first asked for, so that importing the package, and `wqscore --help`, stay quick.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from wqscore.errors import CheckpointError, UsageError, WqscoreError
+from wqscore.version import __version__
+
+if TYPE_CHECKING:
+    from wqscore.api import RankingInterrupted, describe, rank, score
+    from wqscore.describing import ModelDescription
+    from wqscore.layers import LayerScore
+    from wqscore.matrices.weight_matrix import SkippedTensor, WeightMatrix
+    from wqscore.ranking import RankedModel, Ranking
+    from wqscore.refs import ModelRef, parse_ref
+    from wqscore.scoring import ModelScore
+
+_HOMES = {
+    "score": "wqscore.api",
+    "rank": "wqscore.api",
+    "describe": "wqscore.api",
+    "RankingInterrupted": "wqscore.api",
+    "ModelDescription": "wqscore.describing",
+    "LayerScore": "wqscore.layers",
+    "SkippedTensor": "wqscore.matrices.weight_matrix",
+    "WeightMatrix": "wqscore.matrices.weight_matrix",
+    "RankedModel": "wqscore.ranking",
+    "Ranking": "wqscore.ranking",
+    "ModelRef": "wqscore.refs",
+    "parse_ref": "wqscore.refs",
+    "ModelScore": "wqscore.scoring",
+}
+
+__all__ = [
+    "CheckpointError",
+    "LayerScore",
+    "ModelDescription",
+    "ModelRef",
+    "ModelScore",
+    "RankedModel",
+    "Ranking",
+    "RankingInterrupted",
+    "SkippedTensor",
+    "UsageError",
+    "WeightMatrix",
+    "WqscoreError",
+    "__version__",
+    "describe",
+    "parse_ref",
+    "rank",
+    "score",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__
