@@ -1,0 +1,274 @@
+"""What a typed text means: literal tables, and huggingface_hub's own rules as the oracle."""
+
+import os
+import string
+from pathlib import Path
+
+import pytest
+from huggingface_hub.errors import HFValidationError
+from huggingface_hub.utils import validate_repo_id
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from wqscore.errors import UsageError
+from wqscore.refs import is_repo_id, parse_ref
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+@pytest.fixture
+def desk(tmp_path, monkeypatch):
+    """A working directory with folders and files of every kind a person might name."""
+    (tmp_path / "home" / "kept").mkdir(parents=True)
+    folders = ["run", "org/local", "roberta-base", "with space", "modèle", "odd@name", "dir.bin", ".hidden"]
+    files = ["model.safetensors", "weights.bin", "config.json", "x.gguf", "gpt2"]
+    for folder in folders:
+        (tmp_path / "work" / folder).mkdir(parents=True)
+    for file in [*files, "run/model.safetensors.index.json"]:
+        (tmp_path / "work" / file).write_bytes(b"")
+    monkeypatch.chdir(tmp_path / "work")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    return tmp_path / "work"
+
+
+@pytest.mark.parametrize(
+    ("text", "repo", "revision"),
+    [
+        ("org/name", "org/name", None),
+        ("Org-1/na_me.v2", "Org-1/na_me.v2", None),
+        ("org/name@main", "org/name", "main"),
+        ("org/name@v1.0", "org/name", "v1.0"),
+        (f"org/name@{COMMIT}", "org/name", COMMIT),
+        ("org/name@refs/pr/10", "org/name", "refs/pr/10"),
+        ("org/name@feature/x", "org/name", "feature/x"),
+        ("org/name@a@b", "org/name", "a@b"),
+        ("https://huggingface.co/org/name", "org/name", None),
+        ("https://huggingface.co/org/name/", "org/name", None),
+        ("https://huggingface.co/org/name/tree/main", "org/name", "main"),
+        ("https://huggingface.co/org/name/tree/main/", "org/name", "main"),
+        ("https://huggingface.co/org/name/tree/refs%2Fpr%2F3", "org/name", "refs/pr/3"),
+        (f"https://huggingface.co/org/name/tree/{COMMIT}", "org/name", COMMIT),
+        ("https://huggingface.co/org/name?library=transformers", "org/name", None),
+        ("http://hf.co/org/name", "org/name", None),
+        ("hf.co/org/name", "org/name", None),
+        ("huggingface.co/org/name", "org/name", None),
+        ("hf://org/name", "org/name", None),
+        ("hf://models/org/name", "org/name", None),
+        ("hf://models/org/name@v1", "org/name", "v1"),
+        ("hf://org/name@refs/pr/10", "org/name", "refs/pr/10"),
+        ("bert-base", "google-bert/bert-base-uncased", None),
+        ("bert-base@v1", "google-bert/bert-base-uncased", "v1"),
+        ("bert-base-uncased", "google-bert/bert-base-uncased", None),
+        ("bert-large-cased", "google-bert/bert-large-cased", None),
+        ("roberta-large", "FacebookAI/roberta-large", None),
+        ("xlm-roberta-base", "FacebookAI/xlm-roberta-base", None),
+        ("distilbert-base-uncased", "distilbert/distilbert-base-uncased", None),
+        ("distilroberta-base", "distilbert/distilroberta-base", None),
+        ("distilgpt2", "distilbert/distilgpt2", None),
+        ("albert-base-v2", "albert/albert-base-v2", None),
+        ("gpt2-xl", "openai-community/gpt2-xl", None),
+        ("openai-gpt", "openai-community/openai-gpt", None),
+        ("t5-small", "google-t5/t5-small", None),
+        ("xlnet-base-cased", "xlnet/xlnet-base-cased", None),
+        ("Qwen2.5-0.5B", "Qwen/Qwen2.5-0.5B", None),
+        # A file that can't be read as a model does not hide the alias of the same name.
+        ("gpt2", "openai-community/gpt2", None),
+        # A revision asks for the Hub: a folder of the repository's name has none.
+        ("org/local@main", "org/local", "main"),
+        ("roberta-base@main", "FacebookAI/roberta-base", "main"),
+    ],
+)
+def test_hub_models(desk, text, repo, revision):
+    ref = parse_ref(text)
+    assert (ref.text, ref.source, ref.repo, ref.revision, ref.path) == (text, "hub", repo, revision, None)
+    assert ref.label == (repo if revision is None else f"{repo}@{revision}")
+
+
+@pytest.mark.parametrize(
+    ("text", "source", "path"),
+    [
+        ("run", "folder", "run"),
+        ("./run", "folder", "run"),
+        ("run/", "folder", "run"),
+        (".", "folder", "."),
+        ("..", "folder", ".."),
+        ("../work/run", "folder", "../work/run"),
+        (".hidden", "folder", ".hidden"),
+        ("org/local", "folder", "org/local"),
+        ("roberta-base", "folder", "roberta-base"),
+        ("with space", "folder", "with space"),
+        ("modèle", "folder", "modèle"),
+        ("odd@name", "folder", "odd@name"),
+        ("dir.bin", "folder", "dir.bin"),
+        ("model.safetensors", "file", "model.safetensors"),
+        ("./weights.bin", "file", "weights.bin"),
+    ],
+)
+def test_models_on_disk(desk, text, source, path):
+    ref = parse_ref(text)
+    assert (ref.text, ref.source, ref.repo, ref.revision, ref.path) == (text, source, None, None, Path(path))
+    assert ref.label == text
+
+
+def test_absolute_and_home_paths(desk):
+    absolute = str(desk / "model.safetensors")
+    assert (parse_ref(absolute).source, parse_ref(absolute).path) == ("file", desk / "model.safetensors")
+    assert (parse_ref("~/kept").source, parse_ref("~/kept").path) == ("folder", desk.parent / "home" / "kept")
+    assert parse_ref("~/kept").label == "~/kept"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "an empty model name: give org/name, a folder or a weight file"),
+        (" \t", "an empty model name: give org/name, a folder or a weight file"),
+        ("a\x00b", r"'a\x00b': a model name can't hold control characters: type it again"),
+        ("org/name\n", r"'org/name\n': a model name can't hold control characters: type it again"),
+        ("org/n\ud800", r"'org/n\ud800': a model name can't hold control characters: type it again"),
+        ("./nowhere", "no such folder or file: ./nowhere: check the path"),
+        ("/nowhere/at/all", "no such folder or file: /nowhere/at/all: check the path"),
+        ("~/nowhere", "no such folder or file: ~/nowhere: check the path"),
+        ("~no-such-person/x", "no such folder or file: ~no-such-person/x: check the path"),
+        ("nowhere.safetensors", "no such folder or file: nowhere.safetensors: check the path"),
+        ("org/nowhere.bin", "no such folder or file: org/nowhere.bin: check the path"),
+        ("config.json/x.bin", "no such folder or file: config.json/x.bin: check the path"),
+        ("config.json", "config.json: not a weight file: a folder, a .safetensors or a .bin file is read"),
+        ("./x.gguf", "./x.gguf: not a weight file: a folder, a .safetensors or a .bin file is read"),
+        (
+            "run/model.safetensors.index.json",
+            "run/model.safetensors.index.json: an index of shards: name its folder, run",
+        ),
+        (
+            "bert-bse",
+            "no model called 'bert-bse': did you mean bert-base, albert-base, bart-base? "
+            "Hub models are written org/name",
+        ),
+        (
+            "zzzz",
+            "no model called 'zzzz': `wqscore models` lists the short names. Hub models are written org/name",
+        ),
+        (
+            "@dev",
+            "no model called '@dev': `wqscore models` lists the short names. Hub models are written org/name",
+        ),
+        ("org/name@", "org/name@: nothing after the @: name a branch, tag or commit, or drop the @"),
+        ("bert-base@", "bert-base@: nothing after the @: name a branch, tag or commit, or drop the @"),
+        (
+            "org/name@a b",
+            "org/name@a b: 'a b' can't be a revision: name a branch, tag, commit or refs/pr/N",
+        ),
+        (
+            "org/name@../../x",
+            "org/name@../../x: '../../x' can't be a revision: name a branch, tag, commit or refs/pr/N",
+        ),
+        (
+            "hf://org/name@a%0Ab",
+            r"hf://org/name@a%0Ab: 'a\nb' can't be a revision: name a branch, tag, commit or refs/pr/N",
+        ),
+        ("hf://datasets/org/name", "hf://datasets/org/name: names a dataset, not a model"),
+        (
+            "https://huggingface.co/spaces/org/name",
+            "https://huggingface.co/spaces/org/name: names a space, not a model",
+        ),
+        (
+            "https://huggingface.co/org/name/blob/main/model.safetensors",
+            "https://huggingface.co/org/name/blob/main/model.safetensors: names a file inside org/name: "
+            "name the repository alone",
+        ),
+    ],
+)
+def test_what_is_refused(desk, text, message):
+    with pytest.raises(UsageError) as raised:
+        parse_ref(text)
+    assert str(raised.value) == message
+
+
+FORBIDDEN = ["a/b/c", "lab/", "lab/na me", "lab/naïve", "-lab/name", "lab/a--b", "lab/a..b", "lab/x.git"]
+FORBIDDEN += ["lab/name+adapter", "x" * 97 + "/name", "x" * 300 + "/" + "y" * 300]
+ELSEWHERE = ["hf://", "hf://org", "hf://org/name@", "hf://model/org/name", "HF://org/name", "http://["]
+ELSEWHERE += ["https://huggingface.co/org", "https://huggingface.co/org/name/discussions"]
+ELSEWHERE += ["https://example.com/org/name"]
+
+
+@pytest.mark.parametrize("text", FORBIDDEN)
+def test_names_the_hub_forbids(desk, text):
+    with pytest.raises(UsageError, match=r"no such folder, and not a Hub model: .* org/name"):
+        parse_ref(text)
+
+
+@pytest.mark.parametrize("text", ELSEWHERE)
+def test_addresses_of_something_else(desk, text):
+    with pytest.raises(UsageError, match="not the address of a Hub model: write org/name"):
+        parse_ref(text)
+
+
+def test_a_long_text_is_cut_in_the_message(desk):
+    with pytest.raises(UsageError) as raised:
+        parse_ref("q" * 100_000)
+    assert len(str(raised.value)) < 300
+
+
+def test_a_path_that_is_too_long_is_refused(desk):
+    with pytest.raises(UsageError, match="can't be read: File name too long"):
+        parse_ref("./" + "x" * 300)
+
+
+def test_a_file_that_is_no_regular_file_is_refused(desk):
+    os.mkfifo("pipe.bin")
+    with pytest.raises(UsageError, match=r"pipe\.bin: not a weight file"):
+        parse_ref("pipe.bin")
+
+
+PIECES = ["hf://", "https://huggingface.co/", "hf.co/", "models/", "datasets/", "tree/", "org", "name"]
+PIECES += ["bert-base", "/", "@", "~", ".", "..", "--", ".git", ".bin", ".safetensors", "refs/pr/1", "%0A"]
+PIECES += ["%2F", "[", "]", ":", "é", "文", " ", "\n", "\x00", "\ud800", "\u2028", "a" * 97]
+TEXTS = st.text(max_size=40) | st.lists(st.sampled_from(PIECES), max_size=9).map("".join)
+
+
+@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(text=TEXTS)
+def test_any_text_is_a_model_or_one_line_of_refusal(desk, text):
+    try:
+        ref = parse_ref(text)
+    except UsageError as error:
+        assert len(str(error).splitlines()) == 1
+        return
+    assert ref.text == text
+    if ref.source == "hub":
+        validate_repo_id(ref.repo)
+        assert ref.repo.count("/") == 1
+        assert ref.path is None
+        assert ref.revision is None or not set(ref.revision) & set(string.whitespace)
+    else:
+        assert (ref.path.is_dir(), ref.path.is_file()) == (ref.source == "folder", ref.source == "file")
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    repo=st.from_regex(r"[A-Za-z0-9]{1,8}/[A-Za-z0-9]{1,8}", fullmatch=True),
+    revision=st.none() | st.from_regex(r"[A-Za-z0-9]{1,8}(/[A-Za-z0-9@#é]{1,8}){0,2}", fullmatch=True),
+)
+def test_the_label_names_the_same_model(desk, repo, revision):
+    typed = repo if revision is None else f"{repo}@{revision}"
+    again = parse_ref(parse_ref(typed).label)
+    assert (again.repo, again.revision) == (repo, revision)
+
+
+PARTS = st.text("ab9-_.", max_size=6) | st.integers(94, 98).map("x".__mul__) | st.text("a-.é\n ", max_size=4)
+REPO_IDS = st.tuples(PARTS, PARTS, st.sampled_from(["", "", ".git"])).map(lambda t: f"{t[0]}/{t[1]}{t[2]}")
+
+
+@settings(max_examples=1000, deadline=None)
+@given(text=REPO_IDS)
+def test_repo_ids_are_those_of_huggingface_hub(text):
+    try:
+        validate_repo_id(text)
+    except HFValidationError:
+        assert not is_repo_id(text)
+    else:
+        assert is_repo_id(text)
+
+
+@given(text=st.text("ab-._/", max_size=8).filter(lambda text: text.count("/") != 1))
+def test_a_repo_id_has_one_slash(text):
+    assert not is_repo_id(text)

@@ -1,0 +1,255 @@
+"""Model lists: sets of models by name, with what is published about each.
+
+A list is a TOML file. The shipped ones lie beside this module, one file a family; anyone can write one:
+
+    [list]                      # the whole table may be left out
+    name = "nightly"            # default: the file's name without .toml
+    title = "Nightly candidates"
+    family = "bert"             # of every model that does not name its own
+    source = "https://…"
+
+    [[models]]
+    id = "google-bert/bert-base-uncased"   # the only key a model must have
+    revision = "main"
+    aliases = ["bert-base"]
+    parameters = 110_000_000
+    licence = "apache-2.0"
+    year = 2018
+    family = "bert"
+
+`id` is anything `parse_ref` reads; one that starts with `.` is a path from the list's own folder. In the
+shipped lists, `parameters` is the count the authors give, rounded where they round, `licence` the Hub's
+identifier, left out where the repository states none, and `year` the year of the weights' release.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from wqscore.errors import UsageError
+
+_SUFFIX = ".toml"
+_FILE_KEYS: dict[str, type] = {"list": dict, "models": list}
+_LIST_KEYS: dict[str, type] = {"name": str, "title": str, "family": str, "source": str}
+_MODEL_KEYS: dict[str, type] = {
+    "id": str,
+    "revision": str,
+    "aliases": list,
+    "parameters": int,
+    "licence": str,
+    "year": int,
+    "family": str,
+}
+# A report's folder is named after its list.
+_NAME = re.compile(r"\w[\w .+-]*")
+_KINDS = {
+    dict: "a table",
+    list: "an array",
+    str: "a string with something in it",
+    int: "a whole number above 0",
+}
+
+
+@dataclass(frozen=True)
+class ListedModel:
+    """One model of a list.
+
+    Attributes:
+        id: `org/name` on the Hub, or a path on disk.
+        aliases: short names; those of the shipped lists are what `parse_ref` accepts.
+        parameters: number of parameters as published, or `None`.
+        licence: the Hub's licence identifier, or `None`.
+        year: year of release, or `None`.
+        family: the model's family, or `None`.
+        revision: branch, tag or commit, or `None` for the default branch.
+    """
+
+    id: str
+    aliases: tuple[str, ...] = ()
+    parameters: int | None = None
+    licence: str | None = None
+    year: int | None = None
+    family: str | None = None
+    revision: str | None = None
+
+    @property
+    def ref(self) -> str:
+        """The text to hand to `parse_ref`."""
+        return self.id if self.revision is None else f"{self.id}@{self.revision}"
+
+
+@dataclass(frozen=True)
+class ModelList:
+    """A list of models, in the file's order.
+
+    Attributes:
+        name: short name, also of a shipped list's file.
+        title: name for headings.
+        family: the family of models that name none, or `None`.
+        models: at least one model, no two with the same id and revision.
+        source: where the models are described, or `None`.
+    """
+
+    name: str
+    title: str
+    family: str | None
+    models: tuple[ListedModel, ...]
+    source: str | None = None
+
+
+def list_names() -> tuple[str, ...]:
+    """Names of the shipped lists, sorted."""
+    files = (entry.name for entry in resources.files(__name__).iterdir())
+    return tuple(sorted(name.removesuffix(_SUFFIX) for name in files if name.endswith(_SUFFIX)))
+
+
+def load_list(name_or_path: str) -> ModelList:
+    """Load a shipped list by name, or a list of one's own by path.
+
+    Args:
+        name_or_path: a name from `list_names()`, or a path: text that ends in `.toml` or contains a `/`.
+
+    Raises:
+        UsageError: no such list or file, or a file that is not a model list; the text says which and where.
+    """
+    if name_or_path.endswith(_SUFFIX) or "/" in name_or_path:
+        return _load_file(name_or_path)
+    names = list_names()
+    if name_or_path in names:
+        return _load_shipped(name_or_path)
+    raise UsageError(
+        f"no model list called {name_or_path[:100]!r}: {_nearest(name_or_path, names)} "
+        f"(a file of your own ends in {_SUFFIX})"
+    )
+
+
+def aliases() -> dict[str, str]:
+    """Every alias of the shipped lists, and the Hub id it stands for."""
+    return {alias: model.id for models in _shipped() for model in models.models for alias in model.aliases}
+
+
+def find_listed(repo: str) -> ListedModel | None:
+    """The shipped lists' entry for a Hub id, upper and lower case alike, or `None`."""
+    return _by_id().get(repo.lower())
+
+
+@functools.cache
+def _shipped() -> tuple[ModelList, ...]:
+    return tuple(_load_shipped(name) for name in list_names())
+
+
+@functools.cache
+def _by_id() -> dict[str, ListedModel]:
+    return {model.id.lower(): model for models in _shipped() for model in models.models}
+
+
+def _load_shipped(name: str) -> ModelList:
+    file = resources.files(__name__) / f"{name}{_SUFFIX}"
+    return _parse(file.read_bytes(), file.name, name, Path())
+
+
+def _load_file(text: str) -> ModelList:
+    try:
+        file = Path(text).expanduser()
+        data = file.read_bytes()
+    except OSError as error:
+        reason = error.strerror or error
+        raise UsageError(f"{text[:100]!r}: {reason}: a model list is a .toml file") from None
+    except (ValueError, RuntimeError):
+        raise UsageError(f"{text[:100]!r}: no such file: a model list is a .toml file") from None
+    return _parse(data, str(file), file.name.removesuffix(_SUFFIX), file.parent)
+
+
+def _parse(data: bytes, where: str, name: str, folder: Path) -> ModelList:
+    """Turn a list file into records; `name` is its default name, `folder` what its paths are relative to."""
+    content = _checked(_toml(data, where), _FILE_KEYS, where)
+    header = _checked(content.get("list", {}), _LIST_KEYS, f"{where}: [list]")
+    tables = content.get("models", [])
+    if not tables:
+        raise UsageError(f"{where}: names no models: add a [[models]] table with an id")
+    name = header.get("name", name)
+    if "name" in header and not _NAME.fullmatch(name):
+        raise UsageError(f"{where}: [list]: name takes letters, digits, spaces, . _ + -, not {name[:100]!r}")
+    family = header.get("family")
+    models = tuple(
+        _model(table, f"{where}: model {number}", family, folder) for number, table in enumerate(tables, 1)
+    )
+    _refuse_duplicates(models, where)
+    return ModelList(name, header.get("title", name), family, models, header.get("source"))
+
+
+def _refuse_duplicates(models: tuple[ListedModel, ...], where: str) -> None:
+    seen: set[str] = set()
+    for number, model in enumerate(models, 1):
+        if model.ref in seen:
+            raise UsageError(f"{where}: model {number}: {model.ref[:100]!r} is listed twice: remove one")
+        seen.add(model.ref)
+
+
+def _toml(data: bytes, where: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(data.decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        raise UsageError(f"{where}: is not UTF-8 text: save it as UTF-8") from None
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{where}: is not valid TOML: {error}") from None
+
+
+def _model(table: Any, where: str, family: str | None, folder: Path) -> ListedModel:
+    if not isinstance(table, dict):
+        raise UsageError(f"{where}: must be a [[models]] table")
+    entry = _checked(table, _MODEL_KEYS, where)
+    if "id" not in entry:
+        raise UsageError(f'{where}: has no id: write id = "org/name" or the path of a folder')
+    short = entry.get("aliases", [])
+    if not all(isinstance(alias, str) and alias for alias in short):
+        raise UsageError(f"{where}: aliases must be strings with something in them")
+    entry["aliases"] = tuple(short)
+    is_path = entry["id"].startswith((".", "/", "~"))
+    if is_path and "revision" in entry:
+        raise UsageError(f"{where}: a folder has no revision: leave the key out")
+    if not is_path and "@" in entry["id"]:
+        raise UsageError(f'{where}: id holds a revision: write revision = "…" as its own key')
+    if entry["id"].startswith("."):
+        entry["id"] = _beside(folder, entry["id"])
+    return ListedModel(**{"family": family, **entry})
+
+
+def _beside(folder: Path, text: str) -> str:
+    """A path from the list's folder, written so that it can't be taken for `org/name`."""
+    path = folder / text
+    return str(path) if path.is_absolute() else f"./{path}"
+
+
+def _checked(table: dict[str, Any], keys: Mapping[str, type], where: str) -> dict[str, Any]:
+    """A copy of the table, once every key is known and every value has its type."""
+    for key, value in table.items():
+        if key not in keys:
+            raise UsageError(f"{where}: unknown key {key[:100]!r}: {_nearest(key, keys)}")
+        if not _is_kind(value, keys[key]):
+            raise UsageError(f"{where}: {key} must be {_KINDS[keys[key]]}")
+    return dict(table)
+
+
+def _is_kind(value: object, kind: type) -> bool:
+    # By type, since to isinstance True is a whole number.
+    if type(value) is not kind:
+        return False
+    if isinstance(value, str):
+        return bool(value.strip())
+    return not isinstance(value, int) or value > 0
+
+
+def _nearest(text: str, known: Iterable[str]) -> str:
+    """What to try instead: the nearest known names, or all of them when none is near."""
+    known = sorted(known)
+    near = difflib.get_close_matches(text.lower()[:100], known, n=3)
+    return f"did you mean {', '.join(near)}?" if near else f"known are {', '.join(known)}"

@@ -1,0 +1,174 @@
+"""What a person types for a model, and what it means.
+
+The first of these that fits is what is meant:
+
+1. `hf://…` or a Hub address: that repository.
+2. Text that starts with `.`, `/` or `~`, or ends like a weight file: a path, which must exist.
+3. The name of a folder that exists, even one written `org/name`: that folder, as in transformers.
+4. An alias of the shipped model lists, `bert-base` or `bert-base@revision`.
+5. `org/name` or `org/name@revision`: a repository on the Hub. The revision is all that follows the first `@`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import errno
+import re
+import stat
+import unicodedata
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from wqscore.errors import UsageError
+from wqscore.model_lists import aliases
+
+_WEIGHT_SUFFIXES = (".safetensors", ".bin")
+_INDEX_SUFFIX = ".index.json"
+_PATH_STARTS = (".", "/", "~")
+_ADDRESS_STARTS = ("hf://", "https://", "http://", "huggingface.co/", "hf.co/")
+# The Hub's rules, as in huggingface_hub.utils.validate_repo_id, which is slow to import.
+_REPO_PART = r"(?=\w)[\w.-]{1,96}(?<=\w)"
+_REPO_ID = re.compile(rf"(?!.*(--|\.\.|\.git$)){_REPO_PART}/{_REPO_PART}", re.ASCII)
+# What git forbids in the name of a branch or tag (git check-ref-format).
+_BAD_REVISION = re.compile(r"[\s\x00-\x1f\x7f-\x9f~^:?*\[\\]|\.\.|@\{|//|^/|/$|\.$")
+# Control characters, halves of surrogate pairs, and line and paragraph separators.
+_UNPRINTABLE = {"Cc", "Cs", "Zl", "Zp"}
+
+
+@dataclass(frozen=True)
+class ModelRef:
+    """One model, as asked for.
+
+    Attributes:
+        text: what was typed; reports and CSVs name the model by `label`.
+        source: `hub` (a repository), `folder` (on disk) or `file` (a single weight file on disk).
+        repo: `org/name` for `hub`, else `None`.
+        revision: the branch, tag, commit or `refs/pr/N` asked for, or `None` for the default branch.
+        path: where it lies on disk for `folder` and `file`, else `None`.
+        family: the family that a model list declares for it, else `None`.
+    """
+
+    text: str
+    source: Literal["hub", "folder", "file"]
+    repo: str | None = None
+    revision: str | None = None
+    path: Path | None = None
+    family: str | None = None
+
+    @property
+    def label(self) -> str:
+        """The name used in tables: `org/name`, `org/name@revision`, or the path as typed."""
+        if self.repo is not None:
+            return self.repo if self.revision is None else f"{self.repo}@{self.revision}"
+        return self.text
+
+
+def parse_ref(text: str) -> ModelRef:
+    """Tell which model a text means; nothing is fetched, only the disk is looked at.
+
+    Args:
+        text: a Hub id or address, an alias, or the path of a folder or weight file; see the module's text
+            for what wins when several fit.
+
+    Raises:
+        UsageError: it means no model; the text says why and what can be written instead.
+    """
+    if not text.strip():
+        raise UsageError("an empty model name: give org/name, a folder or a weight file")
+    if any(unicodedata.category(character) in _UNPRINTABLE for character in text):
+        raise UsageError(f"{_shown(ascii(text))}: a model name can't hold control characters: type it again")
+    if text.lower().startswith(_ADDRESS_STARTS):
+        return _from_address(text)
+    if text.startswith(_PATH_STARTS) or text.endswith((*_WEIGHT_SUFFIXES, _INDEX_SUFFIX)) or _is_folder(text):
+        return _from_disk(text)
+    name, at, revision = text.partition("@")
+    # Reading the lists takes longer than everything else here, and no alias has a slash.
+    repo = None if "/" in name else aliases().get(name.lower())
+    if repo is None and _exists(text):
+        return _from_disk(text)
+    if repo is None and "/" not in name:
+        raise UsageError(_no_such_alias(text, name))
+    return _on_hub(text, repo or name, revision if at else None)
+
+
+def is_repo_id(text: str) -> bool:
+    """Whether the Hub allows a model repository of this name, `org/name`."""
+    return _REPO_ID.fullmatch(text) is not None
+
+
+def _from_address(text: str) -> ModelRef:
+    from huggingface_hub import parse_hf_uri
+
+    try:
+        address = parse_hf_uri(text)
+    except ValueError:
+        raise UsageError(
+            f"{_shown(text)}: not the address of a Hub model: write org/name, hf://org/name@revision or "
+            "https://huggingface.co/org/name/tree/revision"
+        ) from None
+    if address.type != "model":
+        raise UsageError(f"{_shown(text)}: names a {address.type}, not a model")
+    if address.path_in_repo:
+        raise UsageError(f"{_shown(text)}: names a file inside {address.id}: name the repository alone")
+    return _on_hub(text, address.id, address.revision)
+
+
+def _from_disk(text: str) -> ModelRef:
+    try:
+        path = Path(text).expanduser()
+        mode = path.stat().st_mode
+    except OSError as error:
+        if error.errno in {errno.ENOENT, errno.ENOTDIR}:
+            raise UsageError(f"no such folder or file: {_shown(text)}: check the path") from None
+        raise UsageError(f"{_shown(text)}: can't be read: {error.strerror or error}") from None
+    except (ValueError, RuntimeError):
+        raise UsageError(f"no such folder or file: {_shown(text)}: check the path") from None
+    if stat.S_ISDIR(mode):
+        return ModelRef(text, "folder", path=path)
+    if text.endswith(_INDEX_SUFFIX):
+        raise UsageError(f"{_shown(text)}: an index of shards: name its folder, {_shown(str(path.parent))}")
+    if stat.S_ISREG(mode) and text.endswith(_WEIGHT_SUFFIXES):
+        return ModelRef(text, "file", path=path)
+    raise UsageError(f"{_shown(text)}: not a weight file: a folder, a .safetensors or a .bin file is read")
+
+
+def _on_hub(text: str, repo: str, revision: str | None) -> ModelRef:
+    if not is_repo_id(repo):
+        raise UsageError(
+            f"{_shown(text)}: no such folder, and not a Hub model: those are written org/name or "
+            "org/name@revision, each part up to 96 letters, digits, '.', '_' or '-'"
+        )
+    if revision == "":
+        raise UsageError(f"{_shown(text)}: nothing after the @: name a branch, tag or commit, or drop the @")
+    if revision is not None and _BAD_REVISION.search(revision):
+        raise UsageError(
+            f"{_shown(text)}: {_shown(ascii(revision))} can't be a revision: "
+            "name a branch, tag, commit or refs/pr/N"
+        )
+    return ModelRef(text, "hub", repo=repo, revision=revision)
+
+
+def _no_such_alias(text: str, name: str) -> str:
+    near = difflib.get_close_matches(name.lower()[:100], aliases(), n=3)
+    hint = f"did you mean {', '.join(near)}?" if near else "`wqscore models` lists the short names."
+    return f"no model called '{_shown(text)}': {hint} Hub models are written org/name"
+
+
+def _is_folder(text: str) -> bool:
+    # The disk refuses some texts (too long, no permission): those are no folder's name.
+    try:
+        return Path(text).is_dir()
+    except (OSError, ValueError):
+        return False
+
+
+def _exists(text: str) -> bool:
+    try:
+        return Path(text).exists()
+    except (OSError, ValueError):
+        return False
+
+
+def _shown(text: str) -> str:
+    return text if len(text) <= 120 else f"{text[:119]}…"
