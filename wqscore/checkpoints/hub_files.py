@@ -1,0 +1,182 @@
+"""The files of a repository on the Hub at one commit: listing them, and getting them into the local cache.
+
+A branch, tag, pull request or commit is resolved once; whatever is read afterwards is of that commit.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wqscore.checkpoints.hub_errors import NOT_CACHED, cause_of, talking_to_the_hub
+from wqscore.checkpoints.weight_files import choose_weights, shard_names
+from wqscore.errors import CheckpointError
+from wqscore.refs import ModelRef
+from wqscore.version import __version__
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
+
+#: Seconds between attempts to list a repository when the Hub asks for none: the client's own between files.
+_PAUSES = (1.0, 2.0, 4.0, 8.0)
+#: The longest pause the Hub is granted, in seconds: the window of its rate limit.
+_LONGEST_PAUSE = 300.0
+
+#: Told the name and the bytes (0 where unknown) of a file that is about to be downloaded.
+OnFile = Callable[[str, int], None]
+
+
+@dataclass(frozen=True)
+class HubFiles:
+    """The files of a repository at one commit.
+
+    Attributes:
+        repo: `org/name`.
+        label: the model's name in messages.
+        revision: the commit, 40 hexadecimal digits.
+        sizes: bytes by file name, 0 where the Hub does not say.
+        cached: the Hub can't be reached, and these are the files that the local cache holds.
+    """
+
+    repo: str
+    label: str
+    revision: str
+    sizes: Mapping[str, int]
+    cached: bool
+
+
+def list_files(ref: ModelRef) -> HubFiles:
+    """Resolve the revision to a commit and list its files, from the cache where the Hub can't be reached.
+
+    Raises:
+        CheckpointError: no such model or revision, no access, or neither the Hub nor the cache has it.
+    """
+    if ref.repo is None:
+        raise CheckpointError(f"{ref.label}: is not a model on the Hub: name it as org/name")
+    with talking_to_the_hub(ref.repo, ref.label):
+        for pause in _PAUSES:
+            try:
+                return _list_once(ref.repo, ref)
+            except Exception as error:
+                # The client repeats requests for files by itself, but not those for a repository.
+                response = getattr(cause_of(error), "response", None)
+                if response is None or not (response.status_code == 429 or response.status_code >= 500):
+                    raise
+                time.sleep(min(_asked_pause(response.headers, pause), _LONGEST_PAUSE))
+        return _list_once(ref.repo, ref)
+
+
+def weight_names(files: HubFiles, on_file: OnFile | None = None) -> Sequence[str]:
+    """Name the files that hold the weights; the index of a sharded checkpoint is downloaded for that.
+
+    Raises:
+        CheckpointError: no weights, or an index that can't be trusted or names a shard that is not there.
+    """
+    try:
+        chosen = choose_weights(files.sizes, files.label)
+    except CheckpointError:
+        if files.cached:
+            raise CheckpointError(f"{files.label}: its weights are {NOT_CACHED}") from None
+        raise
+    if chosen.index is None:
+        return chosen.files
+    index = download(files, chosen.index, on_file)
+    shards = sorted(set(shard_names(index.read_bytes(), f"{files.label}: {chosen.index}").values()))
+    missing = [shard for shard in shards if shard not in files.sizes]
+    if missing and files.cached:
+        raise CheckpointError(f"{files.label}: {missing[0]} is {NOT_CACHED}")
+    if missing:
+        raise CheckpointError(
+            f"{files.label}: {chosen.index} names {missing[0]}, which the repository does not have: "
+            "its upload is incomplete, try another revision"
+        )
+    return shards
+
+
+def download(files: HubFiles, name: str, on_file: OnFile | None = None) -> Path:
+    """Download one file into the Hub's cache, unless it is there, and return its path in the commit's folder.
+
+    Raises:
+        CheckpointError: it can't be had.
+    """
+    if (path := cached_file(files, name)) is not None:
+        return path
+    if on_file is not None:
+        on_file(name, files.sizes[name])
+    with talking_to_the_hub(files.repo, f"{files.label}: {name}"):
+        bar = _silent_bar()
+        return Path(_api().hf_hub_download(files.repo, name, revision=files.revision, tqdm_class=bar))
+
+
+def cached_file(files: HubFiles, name: str) -> Path | None:
+    """The path of a file in the Hub's cache, or `None` if it is not there."""
+    from huggingface_hub import try_to_load_from_cache
+
+    path = try_to_load_from_cache(files.repo, name, revision=files.revision)
+    return Path(path) if isinstance(path, str) else None
+
+
+def _list_once(repo: str, ref: ModelRef) -> HubFiles:
+    from huggingface_hub import constants
+    from huggingface_hub.errors import HfHubHTTPError
+
+    timeout = constants.HF_HUB_ETAG_TIMEOUT
+    try:
+        info = _api().model_info(repo, revision=ref.revision, files_metadata=True, timeout=timeout)
+    except Exception as error:
+        refused = isinstance(error, HfHubHTTPError) and error.response.status_code < 500
+        if refused or (cached := _list_cached(repo, ref)) is None:
+            raise
+        return cached
+    if info.sha is None or not re.fullmatch("[0-9a-f]{40}", info.sha):
+        raise CheckpointError(f"{ref.label}: the Hub resolves it to {info.sha!r}, which is not a commit")
+    # Notes the branch's commit in the cache's refs/, where it is looked up without a connection.
+    _api().resolve_revision(repo, revision=ref.revision)
+    sizes = {sibling.rfilename: sibling.size or 0 for sibling in info.siblings or []}
+    return HubFiles(repo, ref.label, info.sha, sizes, cached=False)
+
+
+def _list_cached(repo: str, ref: ModelRef) -> HubFiles | None:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError, RevisionResolutionError
+
+    try:
+        revision = _api().resolve_revision(repo, revision=ref.revision, local_files_only=True).resolved
+        # Asked for no file, this only finds the commit's folder in the cache.
+        found = snapshot_download(repo, revision=revision, local_files_only=True, allow_patterns=[])
+    except (RevisionResolutionError, LocalEntryNotFoundError):
+        return None
+    folder = Path(found)
+    sizes = {p.relative_to(folder).as_posix(): p.stat().st_size for p in folder.rglob("*") if p.is_file()}
+    return HubFiles(repo, ref.label, revision, sizes, cached=True)
+
+
+def _asked_pause(headers: Mapping[str, str], otherwise: float) -> float:
+    """Seconds the Hub asks to wait, and one more against rounding; `otherwise` if it asks for none."""
+    from huggingface_hub.utils import parse_ratelimit_headers  # type: ignore[attr-defined]
+
+    limit = parse_ratelimit_headers(headers)
+    if limit is not None and limit.remaining == 0:
+        return limit.reset_in_seconds + 1.0
+    seconds = headers.get("Retry-After", "")
+    return int(seconds) + 1.0 if seconds.isdigit() else otherwise
+
+
+def _silent_bar() -> type[Any]:
+    from huggingface_hub.utils import tqdm  # type: ignore[attr-defined]
+
+    class SilentBar(tqdm):
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **(options | {"disable": True}))  # type: ignore[no-untyped-call]
+
+    return SilentBar
+
+
+def _api() -> HfApi:
+    from huggingface_hub import HfApi
+
+    return HfApi(library_name="wqscore", library_version=__version__)

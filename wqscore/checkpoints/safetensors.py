@@ -1,0 +1,153 @@
+"""The safetensors container: an eight-byte length, a JSON header, then the tensors' bytes.
+
+Format: https://huggingface.co/docs/safetensors. The header is read here and not by the safetensors
+package because a `TensorRef` needs each tensor's byte range, which the package does not give, and
+because a header that lies must be refused in words a person can act on.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from wqscore.checkpoints.dtypes import STORED_DTYPES
+from wqscore.checkpoints.tensor import TensorRef
+from wqscore.errors import CheckpointError
+
+#: The longest header the reference implementation accepts.
+MAX_HEADER_BYTES = 100_000_000
+_LENGTH_BYTES = 8
+
+
+def read_safetensors(file: Path) -> list[TensorRef]:
+    """List the tensors of a safetensors file from its header alone.
+
+    Raises:
+        CheckpointError: the file is empty, truncated, or its header is not what the format allows.
+    """
+    try:
+        size = file.stat().st_size
+        with file.open("rb") as stream:
+            header_bytes = header_length(stream.read(_LENGTH_BYTES), size, file)
+            return parse_header(stream.read(header_bytes), size, file)
+    except OSError as error:
+        raise CheckpointError(f"{file}: can't be read: {error.strerror or error}") from error
+
+
+def header_length(prefix: bytes, file_size: int, file: Path) -> int:
+    """Read the header's length in bytes from the file's first eight bytes.
+
+    Raises:
+        CheckpointError: fewer than eight bytes, or a length the file can't hold or the format forbids.
+    """
+    if len(prefix) < _LENGTH_BYTES:
+        raise CheckpointError(f"{file}: is empty or cut short ({file_size} bytes): fetch it again")
+    length = int.from_bytes(prefix, "little")
+    if length > MAX_HEADER_BYTES:
+        raise CheckpointError(
+            f"{file}: claims a header of {length} bytes, more than the {MAX_HEADER_BYTES} the format allows: "
+            "not a safetensors file, or a damaged one"
+        )
+    if length > file_size - _LENGTH_BYTES:
+        raise CheckpointError(
+            f"{file}: claims a header of {length} bytes but has {file_size} in all: cut short, fetch it again"
+        )
+    return length
+
+
+def parse_header(header: bytes, file_size: int, file: Path) -> list[TensorRef]:
+    """Turn a header into tensor references, refusing one that contradicts itself or the file.
+
+    Args:
+        header: the JSON header, without the length before it.
+        file_size: bytes of the whole file.
+        file: the file, for the references and for messages.
+
+    Raises:
+        CheckpointError: invalid JSON, a duplicate name, an unknown dtype, a shape that does not fit its
+            byte range, or ranges that overlap, leave gaps or end anywhere but at the file's end.
+    """
+    try:
+        entries = json.loads(header.decode("utf-8"), object_pairs_hook=_unique)
+    except _DuplicateNameError as error:
+        raise CheckpointError(f"{file}: the header names {error} twice: refused") from None
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f"{file}: the header is not valid JSON: damaged, fetch it again") from error
+    if not isinstance(entries, dict):
+        raise CheckpointError(f"{file}: the header is not a JSON object: not a safetensors file")
+    entries.pop("__metadata__", None)
+    start = _LENGTH_BYTES + len(header)
+    tensors = [_tensor(name, entry, start, file) for name, entry in entries.items()]
+    _check_coverage(tensors, start, file_size, file)
+    return tensors
+
+
+class _DuplicateNameError(Exception):
+    pass
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    entries: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in entries:
+            raise _DuplicateNameError(name)
+        entries[name] = value
+    return entries
+
+
+def _tensor(name: str, entry: Any, start: int, file: Path) -> TensorRef:
+    where = f"{file}: tensor {name}"
+    if not isinstance(entry, dict):
+        raise CheckpointError(f"{where}: its header entry is not an object")
+    dtype = STORED_DTYPES.get(str(entry.get("dtype")))
+    if dtype is None:
+        raise CheckpointError(f"{where}: unknown dtype {entry.get('dtype')!r}")
+    shape, offsets = _sizes(entry.get("shape")), _sizes(entry.get("data_offsets"))
+    if shape is None:
+        raise CheckpointError(f"{where}: its shape {entry.get('shape')!r} is not a list of sizes")
+    if offsets is None or len(offsets) != 2:
+        raise CheckpointError(f"{where}: its data_offsets {entry.get('data_offsets')!r} are not two positions")
+    begin, end = offsets
+    tensor = TensorRef(name, shape, dtype, file, start + begin)
+    if end - begin != tensor.nbytes:
+        raise CheckpointError(
+            f"{where}: shape {list(shape)} of {dtype.name} takes {tensor.nbytes} bytes, "
+            f"its data_offsets give {end - begin}"
+        )
+    return tensor
+
+
+def _sizes(value: Any) -> tuple[int, ...] | None:
+    if isinstance(value, list) and all(type(size) is int and 0 <= size < 2**63 for size in value):
+        return tuple(value)
+    return None
+
+
+def _check_coverage(tensors: list[TensorRef], start: int, file_size: int, file: Path) -> None:
+    """The format's own rule: the tensors fill the rest of the file, without gap or overlap."""
+    for tensor, position in zip(*_in_file_order(tensors, start), strict=True):
+        if tensor.offset + tensor.nbytes > file_size:
+            raise CheckpointError(
+                f"{file}: tensor {tensor.name} ends at byte {tensor.offset + tensor.nbytes}, "
+                f"the file at {file_size}: cut short, fetch it again"
+            )
+        if tensor.offset != position:
+            fault = "overlaps another tensor" if tensor.offset < position else "leaves a gap before it"
+            raise CheckpointError(f"{file}: tensor {tensor.name} {fault}: the header is damaged or forged")
+    end = max((tensor.offset + tensor.nbytes for tensor in tensors), default=start)
+    if end != file_size:
+        raise CheckpointError(f"{file}: {file_size - end} bytes follow the last tensor: damaged or forged")
+
+
+def _in_file_order(tensors: list[TensorRef], start: int) -> tuple[list[TensorRef], Iterator[int]]:
+    ordered = sorted(tensors, key=lambda tensor: (tensor.offset, tensor.nbytes))
+
+    def expected() -> Iterator[int]:
+        position = start
+        for tensor in ordered:
+            yield position
+            position = tensor.offset + tensor.nbytes
+
+    return ordered, expected()

@@ -1,0 +1,148 @@
+"""PyTorch `.bin` state dicts, read without torch and without running anything they hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import prod
+from pathlib import Path
+from typing import IO, Any
+
+from wqscore.checkpoints.tensor import TensorRef
+from wqscore.checkpoints.torch_legacy import read_legacy
+from wqscore.checkpoints.torch_names import PickledTensor, are_counts
+from wqscore.checkpoints.torch_zip import read_zip
+from wqscore.errors import CheckpointError
+
+#: NumPy's own limits.
+_MAX_DIMENSIONS = 64
+_MAX_BYTES = 2**63
+#: How far a tensor whose elements share bytes may unfold, so that a small file can't fill the memory.
+_MAX_UNFOLDED_BYTES = 2**32
+#: What a walk through nested dictionaries may take; more are nested into themselves.
+_MAX_NAME_LENGTH = 500
+_MAX_ENTRIES = 1_000_000
+
+#: Where training scripts put the state dict beside other things.
+_WRAPPERS = ("state_dict", "model", "model_state_dict", "module")
+
+
+def read_torch_file(file: Path) -> list[TensorRef]:
+    """List the tensors of a PyTorch state dict, in its order, from its pickle alone.
+
+    A state dict under one of the usual keys (`state_dict`, `model`, …) is found there; dictionaries and
+    lists inside a state dict are flattened with dotted names; values that are not tensors are left out.
+
+    Raises:
+        CheckpointError: not a state dict of `torch.save`, damaged, or asking for anything but tensors.
+    """
+    try:
+        with file.open("rb") as stream:
+            value, starts = _read(stream, file)
+    except OSError as error:
+        raise CheckpointError(f"{file}: can't be read: {error.strerror or error}") from error
+    named = list(_tensors(_state_dict(value, file), file))
+    if len({name for name, _ in named}) != len(named):
+        raise CheckpointError(f"{file}: two of its tensors have the same name: refused")
+    return [_tensor_ref(name, tensor, starts[tensor.view.storage.key], file) for name, tensor in named]
+
+
+def _read(stream: IO[bytes], file: Path) -> tuple[Any, dict[str, int]]:
+    """Tell the container by its first bytes, and read it."""
+    head = stream.read(512)
+    stream.seek(0)
+    if head.startswith(b"PK\x03\x04"):
+        return read_zip(stream, file)
+    if head.startswith(b"\x80"):
+        return read_legacy(stream, file)
+    if not head:
+        raise CheckpointError(f"{file}: is empty: fetch it again")
+    if head.startswith(b"version https://git-lfs"):
+        raise CheckpointError(f"{file}: is a Git LFS pointer, not the weights: fetch it with git lfs pull")
+    if head[257:262] == b"ustar":
+        raise CheckpointError(
+            f"{file}: is in the tar format of torch before 0.1.10: convert it to safetensors"
+        )
+    raise CheckpointError(
+        f"{file}: is not a file that torch.save wrote: fetch it again or convert to safetensors"
+    )
+
+
+def _state_dict(value: Any, file: Path) -> dict[Any, Any]:
+    """The dictionary of tensors: what the value holds under the one usual key, or the value itself."""
+    if not isinstance(value, dict) or not _holds_tensors(value, file):
+        raise CheckpointError(f"{file}: holds no state dict: save model.state_dict()")
+    wrapped: list[dict[Any, Any]] = [value[key] for key in _WRAPPERS if _holds_tensors(value.get(key), file)]
+    return wrapped[0] if len(wrapped) == 1 else value
+
+
+def _holds_tensors(value: Any, file: Path) -> bool:
+    return isinstance(value, dict) and any(True for _ in _tensors(value, file))
+
+
+def _tensors(state_dict: dict[Any, Any], file: Path) -> Iterator[tuple[str, PickledTensor]]:
+    """Every tensor with its dotted name, in order, through nested dictionaries and lists.
+
+    The count and the length bound what structures that hold themselves, or one another many times, can cost.
+    """
+    levels = [("", _children(state_dict))]
+    for _ in range(_MAX_ENTRIES):
+        prefix, children = levels[-1]
+        key, value = next(children, (None, None))
+        if key is None:
+            levels.pop()
+            if not levels:
+                return
+        elif isinstance(value, PickledTensor | dict | list | tuple):
+            name = f"{prefix}{key}"
+            if len(name) > _MAX_NAME_LENGTH:
+                raise CheckpointError(
+                    f"{file}: a name starts with {name[:50]!r} and has {len(name)} characters: refused"
+                )
+            if isinstance(value, PickledTensor):
+                yield name, value
+            else:
+                levels.append((f"{name}.", _children(value)))
+    raise CheckpointError(
+        f"{file}: has more than {_MAX_ENTRIES} entries, or dictionaries that hold themselves: refused"
+    )
+
+
+def _children(value: dict[Any, Any] | list[Any] | tuple[Any, ...]) -> Iterator[tuple[Any, Any]]:
+    return iter(value.items() if isinstance(value, dict) else enumerate(value))
+
+
+def _tensor_ref(name: str, tensor: PickledTensor, start: int, file: Path) -> TensorRef:
+    """Check a tensor against its storage, which lies in the file from byte `start` on."""
+    where = f"{file}: tensor {name}"
+    size, strides = tensor.size, tensor.strides
+    if len(size) != len(strides) or len(size) > _MAX_DIMENSIONS:
+        raise CheckpointError(f"{where}: has {len(size)} sizes and {len(strides)} strides: damaged or forged")
+    if not are_counts(tensor.offset, *size, *strides):
+        raise CheckpointError(
+            f"{where}: an offset, size or stride is negative or no number: damaged or forged"
+        )
+    itemsize = tensor.dtype.bits // 8
+    if prod(step for step in size if step) * itemsize >= _MAX_BYTES:
+        raise CheckpointError(f"{where}: is larger than any memory: damaged or forged")
+    begin = start + tensor.view.first_byte
+    if 0 in size:
+        return TensorRef(name, size, tensor.dtype, file, begin)
+    ref = TensorRef(
+        name, size, tensor.dtype, file, begin + tensor.offset * itemsize, _stored_strides(size, strides)
+    )
+    if tensor.offset * itemsize + ref.nbytes > tensor.view.nbytes:
+        raise CheckpointError(f"{where}: reaches past the end of its storage: damaged or forged")
+    if ref.parameters > ref.span and ref.parameters * itemsize > _MAX_UNFOLDED_BYTES:
+        raise CheckpointError(f"{where}: unfolds {ref.nbytes} bytes to {ref.parameters * itemsize}: refused")
+    return ref
+
+
+def _stored_strides(size: tuple[int, ...], strides: tuple[int, ...]) -> tuple[int, ...] | None:
+    """The strides, or `None` if row-major; that of a dimension of one, never stepped along, counts as 0."""
+    steps = tuple(step if length > 1 else 0 for length, step in zip(size, strides, strict=True))
+    expected = 1
+    for length, step in zip(reversed(size), reversed(steps), strict=True):
+        if length > 1 and step != expected:
+            return steps
+        expected *= length
+    return None

@@ -1,0 +1,227 @@
+"""A pickle reader that can run nothing: it knows the few opcodes and names a state dict needs, and no others.
+
+The standard unpickler, even limited to harmless names, still calls them, sets attributes, hashes nested
+tuples (which can exhaust the C stack) and makes room for whatever memo index a file claims. Here the
+standard library only splits the bytes into opcodes; each is carried out on plain lists, dictionaries and
+the records of `torch_names`, so that there is nothing a file could have called.
+
+Opcodes: https://docs.python.org/3/library/pickletools.html, protocols 2 and 4, as far as `torch.save`
+uses them; persistent ids: torch/serialization.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from pickletools import genops
+from typing import IO, Any, cast
+
+from wqscore.checkpoints.torch_names import (
+    GLOBALS,
+    Function,
+    Storage,
+    StorageType,
+    StorageView,
+    add_items,
+    are_counts,
+)
+from wqscore.errors import CheckpointError
+
+#: A pickle describes its tensors in about 200 bytes and 45 opcodes each: room for 200,000 tensors in a file.
+MAX_PICKLE_BYTES = 100_000_000
+MAX_OPCODES = 10_000_000
+_MAX_ARGUMENTS = 8
+
+
+@dataclass(frozen=True)
+class Unpickled:
+    """What one pickle holds: its value, and the storages it names, by key."""
+
+    value: Any
+    storages: dict[str, Storage]
+
+
+def unpickle(stream: IO[bytes], file: Path) -> Unpickled:
+    """Read one pickle, from the stream's position to its end, without running anything.
+
+    Args:
+        stream: left at the first byte after the pickle.
+        file: for messages.
+
+    Returns:
+        A value made of `None`, booleans, numbers, text, lists, tuples, dictionaries, `PickledTensor` and
+        `StoredDtype`; ordered dictionaries are plain ones, parameters their tensors, devices `None`.
+
+    Raises:
+        CheckpointError: the pickle names anything a state dict does not need, is damaged, or is too long.
+    """
+    machine = _Machine(file)
+    try:
+        for count, (opcode, argument, _) in enumerate(genops(cast(IO[bytes], _Limited(stream)))):
+            if count >= MAX_OPCODES:
+                raise ValueError(f"more than {MAX_OPCODES} opcodes")
+            machine.step(opcode.name, argument)
+        return Unpickled(machine.stack.pop(), machine.storages)
+    except (ValueError, TypeError, IndexError, OverflowError) as error:
+        raise CheckpointError(
+            f"{file}: its pickle can't be read ({error}): fetch it again, or save model.state_dict() alone"
+        ) from error
+
+
+class _Limited:
+    """The two reads genops makes, up to `MAX_PICKLE_BYTES` in all, whatever lengths the pickle claims."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self._left = MAX_PICKLE_BYTES
+
+    def read(self, length: int) -> bytes:
+        return self._counted(self._stream.read(min(length, self._left + 1)))
+
+    def readline(self) -> bytes:
+        return self._counted(self._stream.readline(self._left + 1))
+
+    def _counted(self, data: bytes) -> bytes:
+        self._left -= len(data)
+        if self._left < 0:
+            raise ValueError(f"longer than {MAX_PICKLE_BYTES} bytes")
+        return data
+
+
+class _Machine:
+    """The pickle machine: a stack, the stacks below its marks, and a memo."""
+
+    def __init__(self, file: Path) -> None:
+        self.stack: list[Any] = []
+        self.storages: dict[str, Storage] = {}
+        self._below: list[list[Any]] = []
+        self._memo: dict[int, Any] = {}
+        self._file = file
+
+    def step(self, opcode: str, argument: Any) -> None:
+        handler = _HANDLERS.get(opcode)
+        if handler is None:
+            raise CheckpointError(_refusal(self._file, "uses", opcode))
+        handler(self, argument)
+
+    def push(self, value: Any) -> None:
+        self.stack.append(value)
+
+    def push_text(self, text: str) -> None:
+        text.encode()  # a lone surrogate is not text, and could not be printed
+        self.push(text)
+
+    def mark(self) -> None:
+        self._below.append(self.stack)
+        self.stack = []
+
+    def since_mark(self) -> list[Any]:
+        items, self.stack = self.stack, self._below.pop()
+        return items
+
+    def last(self, count: int) -> list[Any]:
+        if len(self.stack) < count:
+            raise ValueError("the stack is empty")
+        items = self.stack[-count:]
+        del self.stack[-count:]
+        return items
+
+    def store(self, index: int | None = None) -> None:
+        self._memo[len(self._memo) if index is None else index] = self.stack[-1]
+
+    def recall(self, index: int) -> None:
+        if index not in self._memo:
+            raise ValueError(f"nothing was stored as {index}")
+        self.push(self._memo[index])
+
+    def append(self, items: list[Any]) -> None:
+        target = self.stack[-1]
+        if type(target) is not list:
+            raise ValueError("appends to what is not a list")
+        target.extend(items)
+
+    def set_items(self, items: list[Any]) -> None:
+        add_items(self.stack[-1], zip(items[::2], items[1::2], strict=True))
+
+    def name(self, name: str) -> None:
+        if name not in GLOBALS:
+            raise CheckpointError(_refusal(self._file, "asks for", name))
+        self.push(GLOBALS[name])
+
+    def name_from_stack(self) -> None:
+        module, name = self.last(2)
+        if type(module) is not str or type(name) is not str:
+            raise ValueError("asks for a name that is not text")
+        self.name(f"{module}.{name}")
+
+    def call(self) -> None:
+        function, arguments = self.last(2)
+        if not isinstance(function, Function):
+            raise ValueError("calls what is not a function")
+        if type(arguments) is not tuple or len(arguments) > _MAX_ARGUMENTS:
+            raise ValueError("calls a function with arguments that none has")
+        self.push(function.build(arguments))
+
+    def set_state(self) -> None:
+        """Drop an ordered dictionary's attributes: a module's `_metadata` holds versions, no tensors."""
+        self.stack.pop()
+        if type(self.stack[-1]) is not dict:
+            raise ValueError("sets the state of what is not a dictionary")
+
+    def storage(self) -> None:
+        """Turn a persistent id into the elements it names: (`storage`, type, key, device, numel[, view])."""
+        match self.stack.pop():
+            case tuple(parts) if len(parts) > _MAX_ARGUMENTS:
+                raise ValueError("names a storage in no known way")
+            case ("storage", StorageType(dtype), str() as key, _, numel, *rest) if are_counts(numel):
+                storage = self.storages.setdefault(key, Storage(key, dtype, numel))
+            case _:
+                raise ValueError("names a storage in no known way")
+        if storage != Storage(key, dtype, numel):
+            raise ValueError(f"describes storage {key!r:.200} in two ways")
+        match rest:
+            case [] | [None]:
+                self.push(StorageView(storage, 0, numel))
+            case [(str(), first, length)] if are_counts(first, length) and first + length <= numel:
+                self.push(StorageView(storage, first, length))
+            case _:
+                raise ValueError(f"takes a part of storage {key!r:.200} that it does not have")
+
+
+def _refusal(file: Path, verb: str, what: str) -> str:
+    shown = what if what.isprintable() and len(what) <= 200 else f"{what[:200]!a}"
+    return f"{file}: its pickle {verb} {shown}, which a state dict does not need: refused, nothing was run"
+
+
+_HANDLERS: dict[str, Callable[[_Machine, Any], None]] = {
+    **dict.fromkeys(("PROTO", "FRAME", "STOP"), lambda machine, _: None),
+    **dict.fromkeys(("BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT"), _Machine.push),
+    **dict.fromkeys(("BINUNICODE", "SHORT_BINUNICODE"), _Machine.push_text),
+    # Python 2's text: the same bytes, which genops shows as Latin-1.
+    **dict.fromkeys(
+        ("BINSTRING", "SHORT_BINSTRING"), lambda machine, text: machine.push(text.encode("latin-1").decode())
+    ),
+    "NONE": lambda machine, _: machine.push(None),
+    "NEWTRUE": lambda machine, _: machine.push(True),
+    "NEWFALSE": lambda machine, _: machine.push(False),
+    "EMPTY_LIST": lambda machine, _: machine.push([]),
+    "EMPTY_DICT": lambda machine, _: machine.push({}),
+    "EMPTY_TUPLE": lambda machine, _: machine.push(()),
+    "MARK": lambda machine, _: machine.mark(),
+    "TUPLE": lambda machine, _: machine.push(tuple(machine.since_mark())),
+    "TUPLE1": lambda machine, _: machine.push(tuple(machine.last(1))),
+    "TUPLE2": lambda machine, _: machine.push(tuple(machine.last(2))),
+    "TUPLE3": lambda machine, _: machine.push(tuple(machine.last(3))),
+    "APPEND": lambda machine, _: machine.append(machine.last(1)),
+    "APPENDS": lambda machine, _: machine.append(machine.since_mark()),
+    "SETITEM": lambda machine, _: machine.set_items(machine.last(2)),
+    "SETITEMS": lambda machine, _: machine.set_items(machine.since_mark()),
+    **dict.fromkeys(("BINPUT", "LONG_BINPUT", "MEMOIZE"), _Machine.store),
+    **dict.fromkeys(("BINGET", "LONG_BINGET"), _Machine.recall),
+    "GLOBAL": lambda machine, pair: machine.name(pair.replace(" ", ".", 1)),
+    "STACK_GLOBAL": lambda machine, _: machine.name_from_stack(),
+    "REDUCE": lambda machine, _: machine.call(),
+    "BUILD": lambda machine, _: machine.set_state(),
+    "BINPERSID": lambda machine, _: machine.storage(),
+}

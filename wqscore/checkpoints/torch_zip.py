@@ -1,0 +1,119 @@
+"""The zip container of torch 1.6 and later: `<name>/data.pkl`, and `<name>/data/<key>` for each storage.
+
+Format: torch/serialization.py and caffe2/serialize/inline_container.h. The directory is read by the
+standard library; where an entry's bytes begin stands in its local header, which torch pads so that they
+are aligned.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+from pathlib import Path
+from typing import IO, Any
+from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
+from zlib import crc32
+
+from wqscore.checkpoints.torch_names import Storage
+from wqscore.checkpoints.torch_unpickler import MAX_PICKLE_BYTES, unpickle
+from wqscore.errors import CheckpointError
+
+_LOCAL_HEADER = struct.Struct("<4s22xHH")
+_UTF8_NAME = 0x800
+
+
+def read_zip(stream: IO[bytes], file: Path) -> tuple[Any, dict[str, int]]:
+    """Read the pickle of a zip container and find its storages.
+
+    Returns:
+        The pickled value, and each storage's first byte in the file, by key.
+
+    Raises:
+        CheckpointError: damaged, compressed, big-endian, TorchScript, or not written by `torch.save`.
+    """
+    entries = _directory(stream, file)
+    prefix = _prefix(entries, file)
+    if f"{prefix}/constants.pkl" in entries or any(name.startswith(f"{prefix}/code/") for name in entries):
+        raise CheckpointError(f"{file}: is a TorchScript program, not a state dict: save model.state_dict()")
+    byteorder = entries.get(f"{prefix}/byteorder")
+    if byteorder is not None and _content(stream, byteorder, len(b"little"), file) != b"little":
+        raise CheckpointError(
+            f"{file}: was not saved as little-endian: save it again on a little-endian machine"
+        )
+    pickle = _content(stream, entries[f"{prefix}/data.pkl"], MAX_PICKLE_BYTES, file)
+    unpickled = unpickle(io.BytesIO(pickle), file)
+    starts = {
+        key: _storage_start(stream, entries.get(f"{prefix}/data/{key}"), storage, file)
+        for key, storage in unpickled.storages.items()
+    }
+    return unpickled.value, starts
+
+
+def _directory(stream: IO[bytes], file: Path) -> dict[str, ZipInfo]:
+    try:
+        infos = ZipFile(stream).infolist()
+    except (BadZipFile, NotImplementedError, ValueError, OSError, OverflowError, struct.error) as error:
+        raise CheckpointError(
+            f"{file}: its zip directory can't be read ({error}): cut short or damaged, fetch it again"
+        ) from error
+    entries = {info.filename: info for info in infos}
+    if len(entries) != len(infos):
+        raise CheckpointError(f"{file}: its zip directory names an entry twice: refused")
+    return entries
+
+
+def _prefix(entries: dict[str, ZipInfo], file: Path) -> str:
+    prefixes = [name.split("/")[0] for name in entries if name.count("/") == 1 and name.endswith("/data.pkl")]
+    if len(prefixes) != 1:
+        raise CheckpointError(
+            f"{file}: is a zip file with {len(prefixes)} data.pkl in place of one: not written by torch.save"
+        )
+    return prefixes[0]
+
+
+def _start(stream: IO[bytes], info: ZipInfo, file: Path) -> int:
+    """The first byte of an entry's content, which must lie in the file as it is."""
+    where = f"{file}: zip entry {info.filename!r}"
+    if info.compress_type != ZIP_STORED or info.flag_bits & 1:
+        raise CheckpointError(f"{where} is compressed or encrypted: save it again with torch.save")
+    file_size = stream.seek(0, io.SEEK_END)
+    misplaced = CheckpointError(f"{where} is not where the zip directory says: damaged, fetch it again")
+    if not 0 <= info.header_offset < file_size:
+        raise misplaced
+    stream.seek(info.header_offset)
+    header = stream.read(_LOCAL_HEADER.size)
+    signature, name_length, extra_length = _LOCAL_HEADER.unpack(header.ljust(_LOCAL_HEADER.size, b"\0"))
+    name = info.orig_filename.encode("utf-8" if info.flag_bits & _UTF8_NAME else "cp437")
+    if signature != b"PK\x03\x04" or stream.read(name_length) != name:
+        raise misplaced
+    start: int = info.header_offset + _LOCAL_HEADER.size + name_length + extra_length
+    if start + info.file_size > file_size:
+        raise CheckpointError(f"{where} ends after the file: cut short, fetch it again")
+    return start
+
+
+def _content(stream: IO[bytes], info: ZipInfo, limit: int, file: Path) -> bytes:
+    if info.file_size > limit:
+        raise CheckpointError(
+            f"{file}: zip entry {info.filename!r} has {info.file_size} bytes, more than {limit}: refused"
+        )
+    stream.seek(_start(stream, info, file))
+    content = stream.read(info.file_size)
+    # torch writes 0 where it was told not to compute checksums.
+    if info.CRC not in (0, crc32(content)):
+        raise CheckpointError(
+            f"{file}: zip entry {info.filename!r} does not match its checksum: fetch it again"
+        )
+    return content
+
+
+def _storage_start(stream: IO[bytes], info: ZipInfo | None, storage: Storage, file: Path) -> int:
+    if info is None:
+        raise CheckpointError(f"{file}: has no storage {storage.key!r}: damaged, fetch it again")
+    start = _start(stream, info, file)
+    if info.file_size != storage.nbytes:
+        raise CheckpointError(
+            f"{file}: storage {storage.key!r} has {info.file_size} bytes, its pickle says {storage.nbytes}: "
+            "damaged or forged"
+        )
+    return start
