@@ -1,0 +1,1 @@
+"""From stored tensors to weight matrices: roles, fused projections, convolutions, experts, tied copies."""

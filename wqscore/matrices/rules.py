@@ -1,0 +1,28 @@
+"""The choices that decide which matrices a checkpoint has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from wqscore.matrices.roles import OUTSIDE_AVERAGES
+
+
+@dataclass(frozen=True)
+class MatrixRules:
+    """How tensors become matrices, and which of those a model is judged by.
+
+    Attributes:
+        split_fused: whether fused projections are scored part by part.
+        max_side: a matrix with a longer side is skipped; `None` for no limit.
+        min_eigenvalues: fewer than this, and a matrix is `too-small` and in no average.
+        average_all_roles: whether embeddings and heads are in the averages.
+    """
+
+    split_fused: bool = True
+    max_side: int | None = None
+    min_eigenvalues: int = 50
+    average_all_roles: bool = False
+
+    def averages(self, role: str) -> bool:
+        """Whether matrices of this role are in a model's averages, and so in its coverage."""
+        return self.average_all_roles or role not in OUTSIDE_AVERAGES
