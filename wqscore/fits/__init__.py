@@ -1,0 +1,1 @@
+"""From eigenvalues to a fitted tail."""

@@ -1,0 +1,1 @@
+"""From a weight matrix to its empirical spectral density: the eigenvalues of WᵀW."""

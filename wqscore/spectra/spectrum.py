@@ -1,0 +1,98 @@
+"""The eigenvalues of one weight matrix, and the floor below which they are rounding noise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from wqscore.spectra.eigenvalues import gram, gram_eigenvalues, squared_singular_values
+
+#: Below this share of the largest eigenvalue a Gram matrix's eigenvalues are too coarse to count a rank by.
+_GRAM_RESOLUTION = 1e-10
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """The empirical spectral density (ESD) of one weight matrix.
+
+    Attributes:
+        eigenvalues: eigenvalues λ of WᵀW, ascending, float64, in squared units of the weights, not divided
+            by anything; those of all slices pooled for a convolution. Empty when `state` is not `finite`.
+        rows: rows of W (of one slice).
+        columns: columns of W (of one slice).
+        slices: matrices pooled into this spectrum: 1, or kh·kw for a convolution.
+        unit_roundoff: u of the stored data type, half its machine epsilon.
+        state: `finite`; `zero`: every entry is 0, or its square is; `non-finite`: an entry, or a sum of squares,
+            is NaN or ±inf.
+    """
+
+    eigenvalues: np.ndarray
+    rows: int
+    columns: int
+    slices: int
+    unit_roundoff: float
+    state: Literal["finite", "zero", "non-finite"]
+
+    @property
+    def total(self) -> float:
+        """Σλ = ‖W‖_F²."""
+        return float(self.eigenvalues.sum())
+
+    @property
+    def largest(self) -> float:
+        """λ_max, the squared spectral norm."""
+        return float(self.eigenvalues[-1])
+
+    @property
+    def floor(self) -> float:
+        """The larger of the eigensolver's error and the edge of the storage's rounding noise (METRICS "Floor").
+
+        max(N·eps64·λ_max, (u²/3)·mean(w²)·(√N+√M)²): rounding to nearest leaves a relative error uniform on
+        ±u, variance u²/3, and (√N+√M)² times an entry's variance is the Marchenko–Pastur edge.
+        """
+        small, large = sorted((self.rows, self.columns))
+        solver = small * float(np.finfo(np.float64).eps) * self.largest
+        mean_square = self.total / (self.rows * self.columns * self.slices)
+        rounding = self.unit_roundoff**2 / 3 * mean_square * (small**0.5 + large**0.5) ** 2
+        return float(max(solver, rounding))
+
+
+def compute_spectrum(
+    slices: Iterable[np.ndarray], unit_roundoff: float, scale: float = 1.0, exact_small_end: bool = False
+) -> Spectrum:
+    """Compute the ESD of a matrix, or of a convolution's slices pooled.
+
+    Args:
+        slices: one or more rows × columns arrays of one shape, any real float dtype.
+        unit_roundoff: u of the data type the weights are stored in.
+        scale: factor on every eigenvalue (1 but for presets that copy a published convention).
+        exact_small_end: solve by SVD where a Gram matrix can't resolve the smallest eigenvalues.
+
+    Example:
+        >>> compute_spectrum([np.diag([1.0, 2.0, 3.0])], unit_roundoff=2.0**-24).eigenvalues.round(12).tolist()
+        [1.0, 4.0, 9.0]
+    """
+    pooled: list[np.ndarray] = []
+    rows = columns = 0
+    for matrix in slices:
+        rows, columns = matrix.shape
+        product = gram(matrix)
+        if not np.isfinite(product).all():
+            return _without_eigenvalues(rows, columns, len(pooled) + 1, unit_roundoff, "non-finite")
+        eigenvalues = gram_eigenvalues(product)
+        if exact_small_end and eigenvalues[0] < _GRAM_RESOLUTION * eigenvalues[-1]:
+            eigenvalues = squared_singular_values(matrix)
+        pooled.append(eigenvalues)
+    eigenvalues = pooled[0] if len(pooled) == 1 else np.sort(np.concatenate(pooled))
+    if eigenvalues[-1] == 0:
+        return _without_eigenvalues(rows, columns, len(pooled), unit_roundoff, "zero")
+    return Spectrum(eigenvalues * scale, rows, columns, len(pooled), unit_roundoff, "finite")
+
+
+def _without_eigenvalues(
+    rows: int, columns: int, slices: int, unit_roundoff: float, state: Literal["zero", "non-finite"]
+) -> Spectrum:
+    return Spectrum(np.empty(0), rows, columns, slices, unit_roundoff, state)
