@@ -1,0 +1,67 @@
+"""Ranks, ties, and models that get none."""
+
+from __future__ import annotations
+
+from math import nan
+
+import pytest
+
+from wqscore.errors import UsageError
+from wqscore.metrics.registry import METRICS
+from wqscore.presets import DEFAULT, WW_0_7
+from wqscore.ranking import Failure, rank_models
+from wqscore.refs import ModelRef
+from wqscore.scoring import ModelScore
+from wqscore.summary import ModelSummary, Statistic
+
+
+def scored(name: str, median: float, mean: float = 0.0, coverage: float = 1.0, matrices: int = 10) -> ModelScore:
+    statistics = dict.fromkeys(METRICS, Statistic(median, mean, mean, matrices))
+    summary = ModelSummary(statistics, coverage, coverage, matrices, matrices, {})
+    return ModelScore(ModelRef(name, "hub", repo=name), "0" * 40, "", 10, DEFAULT, 0, (), summary)
+
+
+def order(*args: object, **kwargs: object) -> list[tuple[int | None, str]]:
+    return [(model.rank, model.ref.label) for model in rank_models(*args, **kwargs).models]
+
+
+def test_lower_is_better_where_the_registry_says_so() -> None:
+    models = [scored("a", 3), scored("b", 1), scored("c", 2)]
+    assert order(models, by="alpha") == [(1, "b"), (2, "c"), (3, "a")]
+    assert order(models, by="matrix_rank") == [(1, "a"), (2, "c"), (3, "b")]
+
+
+def test_equal_scores_share_a_rank_and_keep_the_order_asked_for() -> None:
+    ranking = rank_models([scored("a", 2), scored("b", 1), scored("c", 2 * (1 + 1e-12)), scored("d", 3)])
+    assert [(m.rank, m.tied, m.ref.label) for m in ranking.models] == [
+        (1, False, "b"), (2, True, "a"), (2, True, "c"), (4, False, "d"),
+    ]  # fmt: skip
+
+
+def test_low_coverage_is_listed_last_with_the_reason_even_if_its_score_is_best() -> None:
+    ranking = rank_models([scored("a", 9), scored("b", 1, coverage=0.49), scored("c", 5)])
+    assert [(m.rank, m.status, m.ref.label) for m in ranking.models] == [
+        (1, "ranked", "c"), (2, "ranked", "a"), (None, "unranked", "b"),
+    ]  # fmt: skip
+    assert "49%" in ranking.models[-1].reason
+
+
+def test_no_matrix_and_no_value_are_unranked() -> None:
+    reasons = [m.reason for m in rank_models([scored("a", nan), scored("b", 1, matrices=0, coverage=nan)]).models]
+    assert reasons == ["alpha is not defined for any of its matrices", "no matrix that belongs in an average"]
+
+
+def test_failures_come_last() -> None:
+    failure = Failure(ModelRef("x", "hub", repo="org/x"), "org/x: gone")
+    assert order([scored("a", 1)], failures=[failure]) == [(1, "a"), (None, "org/x")]
+    assert order([], failures=[failure]) == [(None, "org/x")]
+
+
+def test_presets_choose_the_statistic_and_never_mix() -> None:
+    with pytest.raises(UsageError, match="different presets"):
+        rank_models([scored("a", 1)], preset=WW_0_7)
+
+
+def test_an_unknown_metric_is_refused() -> None:
+    with pytest.raises(UsageError, match="no metric called 'alhpa': did you mean alpha"):
+        rank_models([scored("a", 1)], by="alhpa")

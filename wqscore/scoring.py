@@ -1,0 +1,164 @@
+"""From a checkpoint to one row per matrix and a summary of the model."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from wqscore.checkpoints.checkpoint import Checkpoint
+from wqscore.checkpoints.tensor import TensorRef
+from wqscore.execution import run_in_order
+from wqscore.layers import LayerScore, score_matrix
+from wqscore.matrices.model_config import ModelConfig
+from wqscore.matrices.plan import Outcome, plan_matrices, tied_copy
+from wqscore.matrices.weight_matrix import SkippedTensor, WeightMatrix
+from wqscore.presets import DEFAULT, Preset
+from wqscore.refs import ModelRef
+from wqscore.summary import ModelSummary, summarise
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class ModelScore:
+    """A scored model: a row for each matrix and each skipped tensor, and the summary.
+
+    Attributes:
+        ref: what was asked for.
+        revision: the 40-hex commit on the Hub, `None` for files on disk.
+        family: the model's family, from a shipped list or its configuration; empty if neither tells.
+        parameters: elements of all tensors, shared bytes once.
+        preset: the constants used.
+        seed: the seed of every random step.
+        rows: the rows, embeddings first, then by layer, heads last.
+        summary: statistics over the rows that count.
+    """
+
+    ref: ModelRef
+    revision: str | None
+    family: str
+    parameters: int
+    preset: Preset
+    seed: int
+    rows: tuple[LayerScore | SkippedTensor, ...]
+    summary: ModelSummary
+
+    @property
+    def layers(self) -> tuple[LayerScore, ...]:
+        """The scored matrices."""
+        return tuple(row for row in self.rows if isinstance(row, LayerScore))
+
+    @property
+    def skipped(self) -> tuple[SkippedTensor, ...]:
+        """The skipped tensors."""
+        return tuple(row for row in self.rows if isinstance(row, SkippedTensor))
+
+    def to_frame(self) -> pd.DataFrame:
+        """The rows of `layers.csv` as a pandas table."""
+        from wqscore.rendering.frame import layers_frame
+
+        return layers_frame([self])
+
+    def to_csv(self) -> str:
+        """The text of `layers.csv`."""
+        from wqscore.rendering.csv import layers_csv
+
+        return layers_csv([self])
+
+    def to_html(self) -> str:
+        """One self-contained HTML page of this model."""
+        from wqscore.ranking import rank_models
+
+        return rank_models([self], preset=self.preset, seed=self.seed).to_html()
+
+
+class ScoreProgress(Protocol):
+    """Told how far the scoring of one model is."""
+
+    def start(self, matrices: int, size: int) -> None:
+        """Called once, with the matrices to score and the bytes to read."""
+
+    def advance(self, matrices: int, size: int) -> None:
+        """Called after each tensor, with the matrices scored and the bytes read."""
+
+
+def score_checkpoint(
+    checkpoint: Checkpoint,
+    family: str = "",
+    preset: Preset = DEFAULT,
+    jobs: int | None = None,
+    seed: int = 0,
+    progress: ScoreProgress | None = None,
+) -> ModelScore:
+    """Score every matrix of a checkpoint, each tensor read once and forgotten.
+
+    Args:
+        checkpoint: an opened checkpoint.
+        family: the model's family, for the tables.
+        preset: the constants to use.
+        jobs: threads; all cores if `None`. The result is the same for any number.
+        seed: recorded in the result.
+        progress: told what is done.
+
+    Raises:
+        CheckpointError: a file changed or vanished while it was read.
+    """
+    outcomes = plan_matrices(checkpoint.tensors, ModelConfig(checkpoint.config), preset.matrices)
+    groups = [list(group) for _, group in groupby(outcomes, key=_tensor_name)]
+    if progress:
+        matrices = [o for o in outcomes if isinstance(o, WeightMatrix)]
+        progress.start(len(matrices), sum(g[0].tensor.nbytes for g in groups if isinstance(g[0], WeightMatrix)))
+    rows: list[LayerScore | SkippedTensor] = []
+    first_with: dict[bytes, str] = {}
+    for scored in run_in_order(_score_group, ((group, preset) for group in groups), jobs):
+        rows.extend(_without_tied(scored, first_with))
+        if progress and scored.tensor is not None:
+            progress.advance(len(scored.rows), scored.tensor.nbytes)
+    summary = summarise(rows, checkpoint.parameters, preset)
+    return ModelScore(
+        checkpoint.ref, checkpoint.revision, family, checkpoint.parameters, preset, seed, tuple(rows), summary
+    )
+
+
+@dataclass(frozen=True)
+class _ScoredGroup:
+    """What became of one tensor: its rows, and the digest of its values where they were read."""
+
+    rows: tuple[LayerScore | SkippedTensor, ...]
+    tensor: TensorRef | None = None
+    digest: bytes = b""
+
+
+def _tensor_name(outcome: Outcome) -> str:
+    return outcome.tensor.name if isinstance(outcome, WeightMatrix) else outcome.name
+
+
+def _score_group(group: list[Outcome], preset: Preset) -> _ScoredGroup:
+    """Read one tensor and score the matrices it holds."""
+    matrices = [outcome for outcome in group if isinstance(outcome, WeightMatrix)]
+    if not matrices:
+        return _ScoredGroup(tuple(o for o in group if isinstance(o, SkippedTensor)))
+    tensor = matrices[0].tensor
+    array = tensor.read()
+    content = hashlib.sha256(np.ascontiguousarray(array).view(np.uint8).data)
+    content.update(f"{tensor.dtype.name}{tensor.shape}".encode())
+    return _ScoredGroup(tuple(score_matrix(m, array, preset) for m in matrices), tensor, content.digest())
+
+
+def _without_tied(scored: _ScoredGroup, first_with: dict[bytes, str]) -> Iterator[LayerScore | SkippedTensor]:
+    """A tensor whose content was met before is one skip; zeros are equal by accident and stay."""
+    first_row = scored.rows[0]
+    if scored.tensor is None or not isinstance(first_row, LayerScore) or first_row.verdict == "zero":
+        yield from scored.rows
+        return
+    first = first_with.setdefault(scored.digest, scored.tensor.name)
+    if first == scored.tensor.name:
+        yield from scored.rows
+    else:
+        yield tied_copy(scored.tensor, first, first_row.matrix)

@@ -1,0 +1,102 @@
+"""From a model's rows to one number per metric, each with how many matrices stand behind it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite, nan
+
+import numpy as np
+
+from wqscore.layers import LayerScore
+from wqscore.matrices.weight_matrix import SkippedTensor
+from wqscore.metrics.registry import METRICS
+from wqscore.presets import Preset
+
+#: Left out of the averages where λ_max < 1, because there they fall as alpha rises.
+_SIGN_DEPENDS_ON_SCALE = frozenset({"alpha_weighted", "log_alpha_norm"})
+
+
+@dataclass(frozen=True)
+class Statistic:
+    """One metric over a model's matrices; NaN where none stands behind it.
+
+    Attributes:
+        median: the median.
+        mean: the mean, each matrix alike.
+        weighted_mean: the mean, each matrix by its number of weights.
+        count: how many matrices.
+    """
+
+    median: float
+    mean: float
+    weighted_mean: float
+    count: int
+
+
+@dataclass(frozen=True)
+class ModelSummary:
+    """A model in numbers (METRICS "Model metrics").
+
+    Attributes:
+        statistics: by metric name, over the matrices with a finite fit that belong in the averages.
+        coverage: weights in those matrices ÷ weights in all matrices that belong; NaN if none does.
+        coverage_all: weights in all matrices with a finite fit ÷ all parameters of the checkpoint.
+        n_matrices: matrices that belong in the averages, unread ones included.
+        n_fitted: those of them with a finite fit.
+        verdicts: how many rows have each verdict, `skipped` included.
+    """
+
+    statistics: Mapping[str, Statistic]
+    coverage: float
+    coverage_all: float
+    n_matrices: int
+    n_fitted: int
+    verdicts: Mapping[str, int]
+
+    def headline(self, metric: str, preset: Preset) -> float:
+        """The statistic that a preset ranks models by."""
+        statistic = self.statistics[metric]
+        return statistic.median if preset.headline == "median" else statistic.mean
+
+
+def summarise(rows: Sequence[LayerScore | SkippedTensor], parameters: int, preset: Preset) -> ModelSummary:
+    """Summarise a model's rows.
+
+    Args:
+        rows: the scored matrices and the skipped tensors; unread matrices count against the coverage.
+        parameters: elements of the whole checkpoint.
+        preset: which roles and sizes belong in the averages.
+    """
+    layers = [row for row in rows if isinstance(row, LayerScore)]
+    skipped = [row for row in rows if isinstance(row, SkippedTensor)]
+    sized = [row for row in layers if row.verdict != "too-small"]
+    belonging = [row for row in sized if preset.matrices.averages(row.matrix.role)]
+    fitted = [row for row in belonging if row.fit is not None]
+    unread = [skip.weights for skip in skipped if skip.weights]
+    weights = _weights(belonging) + sum(unread)
+    return ModelSummary(
+        statistics={name: _statistic(name, fitted, preset) for name in METRICS},
+        coverage=_weights(fitted) / weights if weights else nan,
+        coverage_all=_weights([row for row in sized if row.fit is not None]) / parameters if parameters else nan,
+        n_matrices=len(belonging) + len(unread),
+        n_fitted=len(fitted),
+        verdicts=dict(Counter([row.verdict for row in layers] + ["skipped"] * len(skipped))),
+    )
+
+
+def _weights(rows: Sequence[LayerScore]) -> int:
+    return sum(row.matrix.parameters for row in rows)
+
+
+def _statistic(metric: str, rows: Sequence[LayerScore], preset: Preset) -> Statistic:
+    if metric in _SIGN_DEPENDS_ON_SCALE and not preset.flipped_sign_in_averages:
+        rows = [row for row in rows if row.spectrum.largest >= 1]
+    counted = [(row.metrics[metric], row.matrix.parameters) for row in rows if isfinite(row.metrics[metric])]
+    if not counted:
+        return Statistic(nan, nan, nan, 0)
+    values, sizes = (np.array(column, dtype=np.float64) for column in zip(*counted, strict=True))
+    return Statistic(
+        float(np.median(values)), float(values.mean()), float(np.average(values, weights=sizes)), len(counted)
+    )
