@@ -1,0 +1,45 @@
+PYTHON ?= python3
+# The build of torch that the tests compare with; the package itself never needs torch.
+TORCH ?= torch==2.13.0
+BIN := .venv/bin
+DEMO := all-MiniLM-L6-v2 rxnfp-bert_pretrained rxnfp-bert_ft rxnfp-bert_ft_10k_25s rxnmapper-albert
+
+.PHONY: demo test slow lint bench sample clean
+
+demo: .venv/base checkpoints/.done ## Rank five real checkpoints and say where the report is
+	cd checkpoints && ../$(BIN)/wqscore rank $(DEMO) --out ../reports/demo
+	@echo "Open reports/demo/index.html in a browser."
+
+test: .venv/test checkpoints/.done ## The whole suite
+	$(BIN)/python -m pytest
+
+slow: .venv/test checkpoints/.done ## The exhaustive tests, which the suite leaves out
+	$(BIN)/python -m pytest -m slow
+
+lint: .venv/test ## Style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: .venv/test checkpoints/.done ## Speed and memory beside WeightWatcher
+	$(BIN)/python benchmarks/fit_speed.py
+	$(BIN)/python benchmarks/whole_process.py
+
+sample: .venv/base checkpoints/.done ## Write the sample report that is committed
+	cd checkpoints && SOURCE_DATE_EPOCH=1795305600 ../$(BIN)/wqscore rank $(DEMO) --out ../reports/sample
+
+clean:
+	rm -rf .venv checkpoints reports/demo
+
+.venv/base: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	touch $@
+
+.venv/test: .venv/base pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$(TORCH)" --editable ".[weightwatcher,test,dev]"
+	touch $@
+
+checkpoints/.done: demo/fetch.py | .venv/base
+	$(BIN)/python demo/fetch.py checkpoints
+	touch $@

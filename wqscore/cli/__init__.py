@@ -1,0 +1,40 @@
+"""The command line: options in, one of the package's functions, tables out."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from wqscore.cli.describe import describe
+from wqscore.cli.models import models
+from wqscore.cli.rank import rank
+from wqscore.cli.score import score
+from wqscore.version import __version__
+
+app = typer.Typer(
+    name="wqscore",
+    help="Judge pretrained checkpoints from their weights alone: no data, no forward pass.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(rank)
+app.command()(score)
+app.command()(describe)
+app.command()(models)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    """Judge pretrained checkpoints from their weights alone: no data, no forward pass."""

@@ -1,0 +1,28 @@
+"""`wqscore models`."""
+
+from __future__ import annotations
+
+from wqscore.cli.exits import one_line_errors
+
+
+def models() -> None:
+    """Show the aliases and the model lists that ship."""
+    with one_line_errors():
+        from wqscore.model_lists import list_names, load_list
+        from wqscore.rendering.overview import size
+        from wqscore.rendering.terminal import print_table
+
+        for name in list_names():
+            shipped = load_list(name)
+            rows = [
+                [
+                    model.id,
+                    ", ".join(model.aliases) or "–",
+                    size(model.parameters) if model.parameters else "–",
+                    model.licence or "–",
+                    str(model.year or "–"),
+                ]
+                for model in shipped.models
+            ]
+            title = f"{shipped.title} · wqscore rank --list {shipped.name}"
+            print_table(["id", "aliases", "params", "licence", "year"], rows, title)

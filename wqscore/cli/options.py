@@ -1,0 +1,46 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+REF_HELP = (
+    "org/name, org/name@revision, hf://…, a huggingface.co address, an alias such as bert-base, "
+    "a folder, or a .safetensors or .bin file."
+)
+
+
+class Format(StrEnum):
+    """How a result is printed."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+    MD = "md"
+
+
+Ref = Annotated[str, typer.Argument(metavar="REF", help=REF_HELP, show_default=False)]
+FormatOption = Annotated[Format, typer.Option("--format", help="What standard output gets.")]
+PresetOption = Annotated[
+    str,
+    typer.Option("--preset", metavar="NAME", help="Constants to use: default, or ww-0.7 to equal WeightWatcher 0.7."),
+]
+SeedOption = Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Seed of every random step; recorded.")]
+JobsOption = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs", metavar="N", min=1, help="Threads; all cores by default. Changes no result.", show_default=False
+    ),
+]
+StrictOption = Annotated[
+    bool, typer.Option("--strict", help="Exit with 3 if any matrix was skipped (tied copies are not).")
+]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on standard error; errors remain.")]
+OutOption = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="DIR", file_okay=False, help="Folder for the report.", show_default=False),
+]

@@ -1,0 +1,63 @@
+"""`wqscore score`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from wqscore.cli import options
+from wqscore.cli.exits import NOT_SCORED, one_line_errors
+
+if TYPE_CHECKING:
+    from wqscore.scoring import ModelScore
+
+
+def score(
+    ref: options.Ref,
+    out: options.OutOption = None,
+    output: options.FormatOption = options.Format.TABLE,
+    preset: options.PresetOption = "default",
+    seed: options.SeedOption = 0,
+    jobs: options.JobsOption = None,
+    strict: options.StrictOption = False,
+    quiet: options.QuietOption = False,
+) -> None:
+    """Score one model and show its matrices and its summary.
+
+    Writes no file unless --out is given. --format csv prints the rows of layers.csv.
+    Exit codes: 0 done, 2 wrong usage, 3 it could not be scored, 130 interrupted.
+    """
+    with one_line_errors():
+        from wqscore.api import score as score_ref
+        from wqscore.cli.progress import ProgressBars
+
+        with ProgressBars(quiet) as progress:
+            result = score_ref(ref, preset=preset, seed=seed, jobs=jobs, progress=progress)
+        _print(result, output)
+        if out is not None:
+            from wqscore.ranking import rank_models
+            from wqscore.rendering.report import write_report
+
+            page = write_report(rank_models([result], preset=result.preset, seed=result.seed), out)
+            if not quiet:
+                typer.echo(f"report: {page}", err=True)
+        if strict and any(skip.kind == "unread" for skip in result.skipped):
+            raise typer.Exit(NOT_SCORED)
+
+
+def _print(result: ModelScore, output: options.Format) -> None:
+    if output is options.Format.TABLE:
+        from wqscore.rendering.terminal import print_score
+
+        print_score(result)
+    elif output is options.Format.CSV:
+        typer.echo(result.to_csv(), nl=False)
+    elif output is options.Format.JSON:
+        from wqscore.rendering.json import score_json
+
+        typer.echo(score_json(result), nl=False)
+    else:
+        from wqscore.rendering.markdown import score_markdown
+
+        typer.echo(score_markdown(result), nl=False)

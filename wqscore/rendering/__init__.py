@@ -1,0 +1,1 @@
+"""Outputs: CSV, JSON, Markdown, the terminal, and the HTML report."""

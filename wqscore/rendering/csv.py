@@ -1,0 +1,37 @@
+"""The two CSV files."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Sequence
+from io import StringIO
+
+from wqscore.ranking import Ranking
+from wqscore.rendering.tables import Cell, layer_columns, layer_rows, ranking_columns, ranking_rows
+from wqscore.scoring import ModelScore
+
+
+def ranking_csv(ranking: Ranking) -> str:
+    """The text of `ranking.csv`: a row per model."""
+    return csv_text(ranking_columns(ranking), ranking_rows(ranking))
+
+
+def layers_csv(scores: Sequence[ModelScore], header: Sequence[str] | None = None) -> str:
+    """The text of `layers.csv`: a row per matrix and per skipped tensor of each model.
+
+    Args:
+        scores: models scored with one preset.
+        header: the columns, if there may be no model to tell them.
+    """
+    columns = header if header is not None else layer_columns(scores[0].preset)
+    return csv_text(columns, (row for score in scores for row in layer_rows(score)))
+
+
+def csv_text(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
+    """Rows as CSV text with a header and Unix line ends; an empty cell is a missing value."""
+    text = StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    # A float is written in its shortest form that reads back as the same float.
+    writer.writerows(rows)
+    return text.getvalue()

@@ -1,0 +1,103 @@
+"""What `describe` shows: every tensor, what it is, and what would be done with it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from itertools import groupby
+
+from rich.filesize import decimal
+
+from wqscore.describing import ModelDescription
+from wqscore.matrices.plan import Outcome
+from wqscore.matrices.weight_matrix import SkippedTensor, WeightMatrix
+from wqscore.rendering.csv import csv_text
+from wqscore.rendering.markdown import markdown_table
+from wqscore.rendering.overview import size
+from wqscore.rendering.tables import Cell
+from wqscore.rendering.terminal import print_lines, print_table
+
+_COLUMNS = ["name", "shape", "dtype", "role", "bytes", "what happens"]
+
+
+def print_description(description: ModelDescription) -> None:
+    """Print a row per tensor and the totals."""
+    rows = [[str(cell) for cell in row] for row in description_rows(description)]
+    print_table(_COLUMNS, rows, description.checkpoint.ref.label)
+    print_lines(description_notes(description))
+
+
+def description_csv(description: ModelDescription) -> str:
+    """A row per tensor as CSV."""
+    return csv_text(_COLUMNS, description_rows(description))
+
+
+def description_markdown(description: ModelDescription) -> str:
+    """A row per tensor as a Markdown table."""
+    rows = [[str(cell) for cell in row] for row in description_rows(description)]
+    notes = "".join(f"- {note}\n" for note in description_notes(description))
+    return f"{markdown_table(_COLUMNS, rows)}\n{notes}"
+
+
+def description_json(description: ModelDescription) -> str:
+    """A record per tensor and the totals as JSON."""
+    keys = [column.replace(" ", "_") for column in _COLUMNS]
+    document = {
+        "model": description.checkpoint.ref.label,
+        "revision": description.checkpoint.revision,
+        "preset": description.preset.name,
+        "params": description.checkpoint.parameters,
+        "matrices": len(description.matrices),
+        "bytes_to_read": description.size,
+        "core_seconds_estimate": round(description.seconds, 2),
+        "tensors": [dict(zip(keys, row, strict=True)) for row in description_rows(description)],
+    }
+    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+
+
+def description_rows(description: ModelDescription) -> list[list[Cell]]:
+    """A row per tensor, in the order they would be scored."""
+    sizes = {tensor.name: tensor.nbytes for tensor in description.checkpoint.tensors}
+    minimum = description.preset.matrices.min_eigenvalues
+    groups = (list(group) for _, group in groupby(description.outcomes, key=_tensor_name))
+    return [_row(group, sizes[_tensor_name(group[0])], minimum) for group in groups]
+
+
+def description_notes(description: ModelDescription) -> list[str]:
+    """The totals, a line each."""
+    return [
+        f"{len(description.checkpoint.tensors)} tensors, {size(description.checkpoint.parameters)} parameters; "
+        f"{len(description.matrices)} matrices to score, {decimal(description.size)} to read",
+        f"about {_duration(description.seconds)} on one core of this machine",
+    ]
+
+
+def _tensor_name(outcome: Outcome) -> str:
+    return outcome.tensor.name if isinstance(outcome, WeightMatrix) else outcome.name
+
+
+def _row(group: Sequence[Outcome], size_in_bytes: int, minimum: int) -> list[Cell]:
+    first = group[0]
+    if isinstance(first, SkippedTensor):
+        shape, dtype, role, happens = first.shape, first.dtype, first.role, f"skipped: {first.reason}"
+    else:
+        shape, dtype, role = first.tensor.shape, first.tensor.dtype.name, first.role
+        happens = _happens([matrix for matrix in group if isinstance(matrix, WeightMatrix)], minimum)
+    return [_tensor_name(first), "×".join(map(str, shape)) or "–", dtype, role, size_in_bytes, happens]
+
+
+def _happens(matrices: Sequence[WeightMatrix], minimum: int) -> str:
+    first = matrices[0]
+    count = min(first.rows, first.columns) * first.slices
+    suffix = f", too small for the averages: {count} eigenvalues" if count < minimum else ""
+    suffix += "".join(f", {flag}" for flag in first.flags)
+    if len(matrices) > 1:
+        parts = [matrix.name.removeprefix(matrix.tensor.name) for matrix in matrices]
+        return f"scored as {len(parts)} parts {' '.join(parts[:4])}{' …' if len(parts) > 4 else ''}{suffix}"
+    return f"scored as {first.slices} pooled slices{suffix}" if first.slices > 1 else f"scored{suffix}"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(seconds, 0.1):.1f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,165 @@
+"""The report's charts as Vega-Lite specifications without data: the page's scripts or `to_svg` add it by name.
+
+Text, axes and grid take the page's own colour (`currentColor`), so one chart serves the light and the dark page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+import altair as alt
+import vl_convert
+
+from wqscore.matrices.roles import CONV, EMBEDDING, HEAD, OTHER
+
+Spec = dict[str, Any]
+
+#: Colour and shape of each role: Okabe and Ito's colours, and no two roles of one shape and colour.
+ROLE_MARKS = MappingProxyType(
+    {
+        EMBEDDING: ("currentColor", "diamond"),
+        "attention.q": ("#0072B2", "circle"),
+        "attention.k": ("#56B4E9", "square"),
+        "attention.v": ("#009E73", "triangle-up"),
+        "attention.o": ("#CC79A7", "diamond"),
+        "mlp.gate": ("#009E73", "cross"),
+        "mlp.in": ("#D55E00", "triangle-down"),
+        "mlp.out": ("#E69F00", "triangle-right"),
+        CONV: ("#0072B2", "triangle-left"),
+        OTHER: ("currentColor", "cross"),
+        HEAD: ("currentColor", "square"),
+    }
+)
+_BLUE, _VERMILLION = "#0072B2", "#D55E00"
+_DASHES = (5, 4)
+#: The major and minor version of Vega-Lite that Altair writes and vl-convert is to read.
+_VEGA_LITE = ".".join(alt.SCHEMA_VERSION.split(".")[:2])
+
+
+def alpha_by_depth(roles: Sequence[str]) -> Spec:
+    """α layer by layer; the roles differ in colour and in shape.
+
+    Datasets: `layers` (name, role, place, alpha, chosen; in the order of the horizontal axis), `average` (alpha).
+
+    Args:
+        roles: the roles in the legend.
+    """
+    colours, shapes = zip(*(ROLE_MARKS[role] for role in roles), strict=True)
+    legend = alt.Legend(title=None, symbolSize=70, symbolOpacity=1)
+    axis = alt.Axis(labelAngle=0, labelOverlap="greedy", grid=True)
+    x = alt.X("place:O", title="layer (–: in none)", sort=None, axis=axis)
+    y = alt.Y("alpha:Q", title="alpha", scale=alt.Scale(zero=False))
+    layers, average = alt.NamedData(name="layers"), alt.NamedData(name="average")
+    points = (
+        alt.Chart(layers)
+        .mark_point(filled=True, size=55, opacity=0.9)
+        .encode(
+            x=x,
+            y=y,
+            color=alt.Color("role:N", scale=alt.Scale(domain=roles, range=colours), legend=legend),
+            shape=alt.Shape("role:N", scale=alt.Scale(domain=roles, range=shapes), legend=legend),
+            tooltip=[alt.Tooltip("name:N"), alt.Tooltip("role:N"), *_numbers("alpha")],
+        )
+    )
+    ring = alt.Chart(layers).transform_filter("datum.chosen").encode(x=x, y=y)
+    line = alt.Chart(average).mark_rule(strokeDash=_DASHES, color="currentColor", opacity=0.7).encode(y=y)
+    ringed = ring.mark_point(size=300, strokeWidth=2, shape="circle", color="currentColor")
+    return _finish(line + ringed + points)
+
+
+def spectrum() -> Spec:
+    """The density of a matrix's eigenvalues on log axes, with its fitted tail.
+
+    Datasets: `density` (eigenvalue, density, count), `tail` (eigenvalue, density: the ends of the fitted line),
+    `xmin` (eigenvalue).
+    """
+    x = alt.X("eigenvalue:Q", title="eigenvalue λ", **_log())
+    y = alt.Y("density:Q", title="density", **_log())
+    bins = (
+        alt.Chart(alt.NamedData(name="density"))
+        .mark_point(filled=True, size=40, color=_BLUE, opacity=0.9)
+        .encode(x=x, y=y, tooltip=[*_numbers("eigenvalue", "density"), alt.Tooltip("count:Q")])
+    )
+    tail = (
+        alt.Chart(alt.NamedData(name="tail"))
+        .mark_line(color=_VERMILLION, strokeWidth=2.5)
+        .encode(x="eigenvalue:Q", y="density:Q")
+    )
+    return _finish(_xmin_rule() + bins + tail)
+
+
+def distance() -> Spec:
+    """The KS distance D at every candidate for xmin.
+
+    Datasets: `scan` (eigenvalue, D), `xmin` (eigenvalue, D).
+    """
+    line = (
+        alt.Chart(alt.NamedData(name="scan"))
+        .mark_line(color=_BLUE, point=alt.OverlayMarkDef(size=18, color=_BLUE))
+        .encode(
+            x=alt.X("eigenvalue:Q", title="candidate xmin", **_log()),
+            y=alt.Y("D:Q", title="KS distance D"),
+            tooltip=_numbers("eigenvalue", "D"),
+        )
+    )
+    chosen = (
+        alt.Chart(alt.NamedData(name="xmin"))
+        .mark_point(filled=True, size=90, shape="diamond", color=_VERMILLION, opacity=1)
+        .encode(x="eigenvalue:Q", y="D:Q", tooltip=_numbers("eigenvalue", "D"))
+    )
+    return _finish(_xmin_rule() + line + chosen)
+
+
+def to_svg(spec: Spec, data: Mapping[str, Sequence[Mapping[str, object]]]) -> str:
+    """Draw a chart with its data, as one picture: no text but what is seen, no ids, no style attributes.
+
+    Args:
+        spec: a specification of this module.
+        data: the rows of its datasets.
+    """
+    drawn = spec | {"datasets": data, "width": 480, "height": 300, "config": spec["config"] | {"aria": False}}
+    return str(vl_convert.vegalite_to_svg(drawn, vl_version=_VEGA_LITE))
+
+
+def scripts() -> str:
+    """Vega, Vega-Lite and Vega-Embed as one script that defines `vegaEmbed`."""
+    bundle = str(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=_VEGA_LITE))
+    # Inside a string or a regular expression, the only places it can stand, this is the same script.
+    return bundle.replace("</script", "<\\/script")
+
+
+def _xmin_rule() -> alt.Chart:
+    chart = alt.Chart(alt.NamedData(name="xmin"))
+    return chart.mark_rule(strokeDash=_DASHES, color=_VERMILLION).encode(x="eigenvalue:Q")
+
+
+def _log() -> dict[str, Any]:
+    return {"scale": alt.Scale(type="log", nice=False, padding=8), "axis": alt.Axis(format="~e", grid=False)}
+
+
+def _numbers(*fields: str) -> list[alt.Tooltip]:
+    return [alt.Tooltip(f"{field}:Q", format=".4~g") for field in fields]
+
+
+def _finish(chart: alt.LayerChart) -> Spec:
+    spec: Spec = (
+        chart.properties(width="container", height=240, background="transparent")
+        .configure(font="sans-serif")
+        .configure_view(stroke=None)
+        .configure_axis(
+            labelColor="currentColor",
+            titleColor="currentColor",
+            gridColor="currentColor",
+            gridOpacity=0.12,
+            domainColor="currentColor",
+            tickColor="currentColor",
+            titleFontWeight="normal",
+            labelFontSize=11,
+            titleFontSize=12,
+        )
+        .configure_legend(labelColor="currentColor", labelFontSize=11)
+        .to_dict()
+    )
+    return spec

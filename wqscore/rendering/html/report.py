@@ -1,0 +1,200 @@
+"""The report: one HTML page that needs nothing else, every table and number in it without scripts."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from importlib.resources import files
+from math import isfinite
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from wqscore.layers import LayerScore
+from wqscore.matrices.weight_matrix import SkippedTensor
+from wqscore.metrics.registry import METRICS
+from wqscore.presets import Preset
+from wqscore.ranking import MIN_COVERAGE, RankedModel, Ranking
+from wqscore.rendering.html import charts
+from wqscore.rendering.html.explorer import average_rows, depth_rows, explorer_data, present_roles
+from wqscore.rendering.overview import figure, size
+from wqscore.rendering.tables import Cell, layer_columns, layer_rows
+from wqscore.rendering.timestamp import created_at
+from wqscore.scoring import ModelScore
+from wqscore.version import __version__
+
+#: What an unset constant of a preset means.
+_UNSET = {"fit_floor": "relative to each matrix", "max_side": "no limit"}
+
+
+@dataclass(frozen=True)
+class _Skips:
+    """Skipped tensors of one reason."""
+
+    reason: str
+    tensors: Sequence[SkippedTensor]
+
+
+@dataclass(frozen=True)
+class _Section:
+    """A scored model's part of the page.
+
+    Attributes:
+        id: the fragment that links lead to.
+        model: its place in the ranking.
+        score: its score.
+        chart: alpha by depth as SVG, empty without any alpha.
+        rows: the cells of `layers.csv` for its matrices, without the model's name.
+        missing: skipped tensors that should have been scored, or are scored elsewhere.
+        skips: the others, which are no matrices, by reason.
+    """
+
+    id: str
+    model: RankedModel
+    score: ModelScore
+    chart: Markup
+    rows: Sequence[Sequence[Cell]]
+    missing: Sequence[SkippedTensor]
+    skips: Sequence[_Skips]
+
+
+def report_html(ranking: Ranking) -> str:
+    """Render a ranking as one self-contained HTML page.
+
+    The page fetches nothing and runs no code but its own: its content security policy names each script and
+    style by its hash. Names and reasons come from checkpoints and are text wherever they stand.
+
+    Raises:
+        UsageError: SOURCE_DATE_EPOCH is not a number of seconds.
+    """
+    drawable = any(score.layers for score in ranking.scores)
+    style, script = _asset("report.css"), _asset("report.js")
+    scripts = [script, *([charts.scripts()] if drawable else [])]
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            ranking=ranking,
+            metric=ranking.by,
+            preset=ranking.preset,
+            metrics=METRICS,
+            columns=layer_columns(ranking.preset)[1:],
+            constants=preset_constants(ranking.preset),
+            min_coverage=MIN_COVERAGE,
+            families=sorted({score.family for score in ranking.scores if score.family}),
+            leaders=[model for model in ranking.models if model.rank == 1],
+            ranked=[model for model in ranking.models if model.status == "ranked"],
+            others=[model for model in ranking.models if model.status != "ranked"],
+            sections=[_section(i, model, model.score) for i, model in enumerate(ranking.models, 1) if model.score],
+            bars=_bars([s.summary.headline(ranking.by.name, ranking.preset) for s in ranking.scores]),
+            explorer=explorer_data(ranking.scores) if drawable else None,
+            created=created_at(),
+            version=__version__,
+            policy=_policy(style, scripts),
+            style=Markup(style),
+            script=Markup(script),
+            vega=Markup(scripts[-1]) if drawable else "",
+        )
+    )
+
+
+def preset_constants(preset: Preset) -> list[tuple[str, str]]:
+    """Name and value of everything a preset decides, for people."""
+    constants: list[tuple[str, str]] = []
+    for field in fields(preset):
+        value = getattr(preset, field.name)
+        if is_dataclass(value):
+            constants += [(inner.name, _constant(inner.name, getattr(value, inner.name))) for inner in fields(value)]
+        elif field.name not in {"name", "description"}:
+            constants.append((field.name, _constant(field.name, value)))
+    return constants
+
+
+def _constant(name: str, value: object) -> str:
+    if value is None:
+        return _UNSET.get(name, "none")
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} → {new}" if isinstance(new, str) else key for key, new in value.items()) or "none"
+    return str(value)
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("wqscore.rendering.html"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"figure": figure, "size": size, "percent": _percent, "cell": _cell}
+    environment.policies["json.dumps_kwargs"] = {
+        "sort_keys": True,
+        "allow_nan": False,
+        "separators": (",", ":"),
+    }
+    return environment
+
+
+def _asset(name: str) -> str:
+    return files(__package__).joinpath("templates", name).read_text(encoding="utf-8")
+
+
+def _policy(style: str, scripts: Sequence[str]) -> str:
+    allowed = " ".join(_source(script) for script in scripts)
+    return f"default-src 'none'; script-src {allowed}; style-src {_source(style)}; img-src data:; base-uri 'none'"
+
+
+def _source(text: str) -> str:
+    digest = base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
+    return f"'sha256-{digest}'"
+
+
+def _section(number: int, model: RankedModel, score: ModelScore) -> _Section:
+    layers = [
+        cells[1:] for cells, row in zip(layer_rows(score), score.rows, strict=True) if isinstance(row, LayerScore)
+    ]
+    reasons: dict[str, list[SkippedTensor]] = {}
+    for skip in score.skipped:
+        if skip.kind == "not-a-matrix":
+            reasons.setdefault(skip.reason, []).append(skip)
+    return _Section(
+        f"model-{number}",
+        model,
+        score,
+        _chart(score),
+        [cells[1:] for cells, row in rows if isinstance(row, LayerScore)],
+        [skip for skip in score.skipped if skip.kind != "not-a-matrix"],
+        [_Skips(reason, tensors) for reason, tensors in reasons.items()],
+    )
+
+
+def _chart(score: ModelScore) -> Markup:
+    rows = depth_rows(score)
+    if not rows:
+        return Markup()
+    spec = charts.alpha_by_depth(present_roles([score]))
+    svg = charts.to_svg(spec, {"layers": rows, "average": average_rows(score)})
+    return Markup(svg)
+
+
+def _bars(values: Sequence[float]) -> list[tuple[float, float]]:
+    """Start and length of a bar from 0 to each value, in percent of a common scale; NaN has none."""
+    known = [0.0, *filter(isfinite, values)]
+    low, extent = min(known), (max(known) - min(known)) or 1.0
+    return [
+        (round((min(v, 0.0) - low) / extent * 100, 1), round(abs(v) / extent * 100, 1)) if isfinite(v) else (0.0, 0.0)
+        for v in values
+    ]
+
+
+def _percent(share: float) -> str:
+    return f"{share:.1%}" if isfinite(share) else figure(share)
+
+
+def _cell(value: Cell) -> str:
+    """A cell of a table of matrices: text as it is, a number to four digits."""
+    return value if isinstance(value, str) else figure(value)

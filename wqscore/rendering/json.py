@@ -1,0 +1,135 @@
+"""`ranking.json`: everything a report holds, for machines."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from importlib.metadata import version
+from typing import Any
+
+from wqscore.layers import LayerScore
+from wqscore.matrices.weight_matrix import SkippedTensor
+from wqscore.metrics.registry import METRICS
+from wqscore.presets import Preset
+from wqscore.ranking import RankedModel, Ranking
+from wqscore.refs import ModelRef
+from wqscore.rendering.tables import number
+from wqscore.rendering.timestamp import created_at
+from wqscore.scoring import ModelScore
+from wqscore.version import __version__
+
+#: Changes with the meaning or the names of the fields.
+SCHEMA_VERSION = 1
+
+
+def ranking_json(ranking: Ranking) -> str:
+    """The text of `ranking.json`; what is not defined is `null`."""
+    return _text(
+        {
+            **_provenance(ranking.preset, ranking.seed),
+            "by": ranking.by.name,
+            "better": ranking.by.better,
+            "models": [_model(model) for model in ranking.models],
+        }
+    )
+
+
+def score_json(score: ModelScore) -> str:
+    """One model's rows and summary, with the fields it has in `ranking.json`."""
+    return _text({**_provenance(score.preset, score.seed), **_names(score.ref), **_score(score)})
+
+
+def _text(document: dict[str, Any]) -> str:
+    return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _provenance(preset: Preset, seed: int) -> dict[str, Any]:
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "wqscore": __version__,
+        "created": created_at().isoformat(),
+        "versions": {name: version(name) for name in ("numpy", "numba")},
+        "preset": _preset(preset),
+        "seed": seed,
+    }
+
+
+def _names(ref: ModelRef) -> dict[str, Any]:
+    return {"model": ref.label, "asked": ref.text, "repo": ref.repo}
+
+
+def _preset(preset: Preset) -> dict[str, Any]:
+    """The preset's constants, without its functions."""
+    return {
+        "name": preset.name,
+        "headline": preset.headline,
+        "fit_floor": "relative" if preset.fit_floor is None else preset.fit_floor,
+        "candidates": preset.candidates,
+        "convolution_scale": preset.convolution_scale,
+        **asdict(preset.matrices),
+    }
+
+
+def _model(model: RankedModel) -> dict[str, Any]:
+    head = {
+        **_names(model.ref),
+        "status": model.status,
+        "rank": model.rank,
+        "tied": model.tied,
+        "reason": model.reason or None,
+    }
+    return head if model.score is None else {**head, **_score(model.score)}
+
+
+def _score(score: ModelScore) -> dict[str, Any]:
+    summary = score.summary
+    return {
+        "revision": score.revision,
+        "family": score.family or None,
+        "params": score.parameters,
+        "coverage": number(summary.coverage),
+        "coverage_all": number(summary.coverage_all),
+        "n_matrices": summary.n_matrices,
+        "n_fitted": summary.n_fitted,
+        "verdicts": dict(sorted(summary.verdicts.items())),
+        "summary": {
+            name: {
+                "median": number(statistic.median),
+                "mean": number(statistic.mean),
+                "param_mean": number(statistic.weighted_mean),
+                "count": statistic.count,
+            }
+            for name, statistic in summary.statistics.items()
+        },
+        "layers": [_layer(row) if isinstance(row, LayerScore) else _skip(row) for row in score.rows],
+    }
+
+
+def _layer(row: LayerScore) -> dict[str, Any]:
+    matrix = row.matrix
+    return {
+        "name": matrix.name,
+        "role": matrix.role,
+        "depth": matrix.depth,
+        "rows": matrix.rows,
+        "columns": matrix.columns,
+        "slices": matrix.slices,
+        "dtype": matrix.tensor.dtype.name,
+        **{name: number(row.metrics[name], metric.count) for name, metric in METRICS.items()},
+        "verdict": row.verdict,
+        "flags": list(row.flags),
+        "reason": row.reason or None,
+    }
+
+
+def _skip(row: SkippedTensor) -> dict[str, Any]:
+    return {
+        "name": row.name,
+        "role": row.role,
+        "depth": row.depth,
+        "shape": list(row.shape),
+        "dtype": row.dtype,
+        "verdict": "skipped",
+        "kind": row.kind,
+        "reason": row.reason,
+    }
