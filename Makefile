@@ -22,8 +22,8 @@ lint: .venv/test ## Style and types
 	$(BIN)/mypy
 
 bench: .venv/test checkpoints/.done ## Speed and memory beside WeightWatcher
-	$(BIN)/python benchmarks/fit_speed.py
-	$(BIN)/python benchmarks/whole_process.py
+	$(BIN)/python -m benchmarks.fit_speed
+	$(BIN)/python -m benchmarks.whole_process
 
 sample: .venv/base checkpoints/.done ## Write the sample report that is committed
 	cd checkpoints && SOURCE_DATE_EPOCH=1795305600 ../$(BIN)/wqscore rank $(DEMO) --out ../reports/sample

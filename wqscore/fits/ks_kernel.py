@@ -37,19 +37,31 @@ def tail_distance(logs: np.ndarray, i: int, alpha: float) -> float:
 
 
 @njit(cache=True, nogil=True)
+def _distance_up_to(logs: np.ndarray, i: int, alpha: float, bound: float) -> float:
+    """D_i, or the first gap above the bound."""
+    largest = 0.0
+    for j in range(i, logs.size):
+        largest = max(largest, _gap(logs, i, alpha, j))
+        if largest > bound:
+            break
+    return largest
+
+
+@njit(cache=True, nogil=True)
 def best_candidate(logs: np.ndarray, tail_sums: np.ndarray, candidates: np.ndarray) -> int:
     """Return the candidate with the smallest D, the first of them where several share it.
 
     The same answer as a plain loop over `tail_distance`, and a hundred times as fast: a coarse pass bounds
     the smallest D; every further candidate is first tried at the point where the last one failed (neighbours
-    fail at the same place), then at every 16th point, and only what survives is scanned whole.
+    fail at the same place), then at every 16th point, and what survives is scanned until it exceeds the bound.
+    From the right, because there tails are short, so that the bound is good before scans get long.
     """
     best = -1
     best_distance = np.inf
     hint = 0
     step = max(1, candidates.size // _COARSE_STEPS)
     for coarse in (True, False):
-        for position in range(candidates.size):
+        for position in range(candidates.size - 1, -1, -1):
             if (position % step == 0) != coarse:
                 continue
             i = candidates[position]
@@ -63,7 +75,7 @@ def best_candidate(logs: np.ndarray, tail_sums: np.ndarray, candidates: np.ndarr
                     distance = gap
                     hint = j
             if distance <= best_distance:
-                distance = tail_distance(logs, i, alpha)
+                distance = _distance_up_to(logs, i, alpha, best_distance)
             # An equal distance wins only from further left: the first minimum is the answer.
             if distance < best_distance or (distance == best_distance and i < best):
                 best_distance = distance
