@@ -138,7 +138,7 @@ def describe(ref: str | ModelRef, *, preset: str = "default") -> ModelDescriptio
 
 
 def family_of(checkpoint: Checkpoint) -> str:
-    """A model's family: declared by its list, or by the shipped list it is in, or its configuration's architecture."""
+    """A model's family: its list's, or that of the shipped list it is in, or its architecture's name."""
     if checkpoint.ref.family:
         return checkpoint.ref.family
     listed = find_listed(checkpoint.ref.repo) if checkpoint.ref.repo else None

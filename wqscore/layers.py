@@ -18,7 +18,7 @@ from wqscore.spectra.spectrum import Spectrum, compute_spectrum
 
 Verdict = Literal["ok", "too-small", "degenerate", "zero", "non-finite"]
 
-#: alpha_weighted and log_alpha_norm fall as alpha rises when λ_max < 1 (METRICS "Scale-adjusted shape").
+#: alpha_weighted and log_alpha_norm fall as alpha rises when λ_max < 1 (docs/metrics.md, "A model's score").
 FLIPPED_SIGN = "lambda_max<1"
 
 
@@ -69,7 +69,7 @@ def score_matrix(matrix: WeightMatrix, array: np.ndarray, preset: Preset) -> Lay
 
 
 def _judge(spectrum: Spectrum, fit: PowerLawFit | None, preset: Preset) -> tuple[Verdict, str]:
-    """The first verdict that holds (METRICS "Verdicts")."""
+    """The first verdict that holds (docs/metrics.md)."""
     count, minimum = spectrum.eigenvalues.size, preset.matrices.min_eigenvalues
     if spectrum.state == "non-finite":
         return "non-finite", "NaN or Inf among the weights, or weights too large to square"

@@ -37,7 +37,7 @@ class Statistic:
 
 @dataclass(frozen=True)
 class ModelSummary:
-    """A model in numbers (METRICS "Model metrics").
+    """A model in numbers (docs/metrics.md).
 
     Attributes:
         statistics: by metric name, over the matrices with a finite fit that belong in the averages.

@@ -14,7 +14,7 @@ from wqscore.fits.power_law import fit_power_law, scan_xmin
 
 
 def plain_loop(values: np.ndarray, every_point: bool = False) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Candidates, exponents and distances as METRICS defines them, one candidate after the other."""
+    """Candidates, exponents and distances as docs/metrics.md defines them, one candidate after the other."""
     n = len(values)
     indices, alphas, distances = [], [], []
     for i in range(n - 1 if every_point else n - 9):

@@ -85,7 +85,7 @@ def test_a_rank_10_matrix_has_rank_10_however_it_is_stored(dtype: type, bits: in
         spectrum = compute_spectrum([matrix], 2.0**-bits)
         counts.append(int((spectrum.eigenvalues > spectrum.floor).sum()))
     assert counts[0] == 10
-    assert counts[1] >= 254  # METRICS "Floor": full-rank Gaussians lose at most 2 of 256
+    assert counts[1] >= 254  # docs/metrics.md: full-rank Gaussians lose at most 2 of 256
 
 
 def test_the_small_end_is_exact_where_it_is_asked_for() -> None:

@@ -13,7 +13,7 @@ import numpy as np
 
 from wqscore.fits.ks_kernel import all_distances, best_candidate, tail_distance, tail_exponent
 
-#: A tail shorter than this is not fitted (METRICS "alpha"): the estimate's spread would exceed its value.
+#: A tail shorter than this is not fitted: the estimate's spread would exceed its value.
 MIN_TAIL = 10
 #: xmin this close to the largest eigenvalue leaves a tail with no extent.
 _MIN_EXTENT = 1e-10

@@ -48,7 +48,7 @@ class Spectrum:
 
     @property
     def floor(self) -> float:
-        """The larger of the eigensolver's error and the edge of the storage's rounding noise (METRICS "Floor").
+        """The larger of the eigensolver's error and the edge of the storage's rounding noise (docs/metrics.md).
 
         max(N·eps64·λ_max, (u²/3)·mean(w²)·(√N+√M)²): rounding to nearest leaves a relative error uniform on
         ±u, variance u²/3, and (√N+√M)² times an entry's variance is the Marchenko–Pastur edge.

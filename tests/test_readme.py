@@ -1,0 +1,46 @@
+"""The README against the program: the commands and options it names exist, and none is missing from it."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from wqscore.cli import app
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS = re.findall(r"^\$ (wqscore [^#\n]+)", README, re.MULTILINE)
+
+
+def help_of(command: str) -> str:
+    return CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1"}).invoke(app, [command, "--help"]).output
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_every_command_line_of_the_readme_parses(line: str) -> None:
+    _, command, *arguments = shlex.split(line)
+    known = help_of(command)
+    assert "Usage: wqscore" in known or "Usage: root" in known
+    for argument in arguments:
+        if argument.startswith("--"):
+            assert argument in known
+
+
+def test_every_command_is_in_the_readme() -> None:
+    commands = {line.split()[1] for line in COMMANDS}
+    assert commands == {"rank", "score", "describe", "models"}
+
+
+def test_every_local_link_leads_somewhere() -> None:
+    for page in (ROOT / "README.md", ROOT / "docs" / "metrics.md", ROOT / "benchmarks" / "README.md"):
+        for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_the_make_targets_of_the_readme_exist() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    assert set(re.findall(r"make ([a-z]+)", README)) <= targets
