@@ -63,7 +63,7 @@ def score(
         CheckpointError: a model that can't be found, fetched or read.
 
     Example:
-        >>> score("./my-model").to_csv()  # doctest: +SKIP
+        `wqscore.score("./my-model").summary.statistics["alpha"].median`
     """
     chosen = find_preset(preset)
     model = _parsed(ref)
@@ -99,7 +99,7 @@ def rank(
         RankingInterrupted: Ctrl-C; a `KeyboardInterrupt` that carries the ranking so far.
 
     Example:
-        >>> rank(["bert-base", "roberta-base"]).to_frame()  # doctest: +SKIP
+        `wqscore.rank(["bert-base", "roberta-base"]).to_frame()`
     """
     chosen = find_preset(preset)
     find_metric(by)

@@ -34,6 +34,8 @@ ROLE_MARKS = MappingProxyType(
 )
 _BLUE, _VERMILLION = "#0072B2", "#D55E00"
 _DASHES = (5, 4)
+#: Labels of a log axis, where Vega leaves those that would be too many empty.
+_LOG_LABEL = "!datum.label ? '' : format(datum.value, datum.value < 1e-3 || datum.value > 9999 ? '~e' : '~g')"
 #: The major and minor version of Vega-Lite that Altair writes and vl-convert is to read.
 _VEGA_LITE = ".".join(alt.SCHEMA_VERSION.split(".")[:2])
 
@@ -50,10 +52,10 @@ def alpha_by_depth(roles: Sequence[str]) -> Spec:
     legend = alt.Legend(title=None, symbolSize=70, symbolOpacity=1)
     axis = alt.Axis(labelAngle=0, labelOverlap="greedy", grid=True)
     x = alt.X("place:O", title="layer (–: in none)", sort=None, axis=axis)
-    y = alt.Y("alpha:Q", title="alpha", scale=alt.Scale(zero=False))
+    y = alt.Y("alpha:Q", title="alpha", scale=alt.Scale(domainMin=1))
     layers, average = alt.NamedData(name="layers"), alt.NamedData(name="average")
     points = (
-        alt.Chart(layers)
+        alt.Chart(layers, name="points")
         .mark_point(filled=True, size=55, opacity=0.9)
         .encode(
             x=x,
@@ -65,8 +67,10 @@ def alpha_by_depth(roles: Sequence[str]) -> Spec:
     )
     ring = alt.Chart(layers).transform_filter("datum.chosen").encode(x=x, y=y)
     line = alt.Chart(average).mark_rule(strokeDash=_DASHES, color="currentColor", opacity=0.7).encode(y=y)
-    ringed = ring.mark_point(size=300, strokeWidth=2, shape="circle", color="currentColor")
-    return _finish(line + ringed + points)
+    ringed = ring.mark_point(size=300, strokeWidth=2, shape="circle", color="currentColor", fill=None)
+    # The points before the ring: the first to use the axis decides its order. Without a fill, the ring leaves the
+    # pointer to what it surrounds.
+    return _finish(line + points + ringed)
 
 
 def spectrum() -> Spec:
@@ -78,7 +82,7 @@ def spectrum() -> Spec:
     x = alt.X("eigenvalue:Q", title="eigenvalue λ", **_log())
     y = alt.Y("density:Q", title="density", **_log())
     bins = (
-        alt.Chart(alt.NamedData(name="density"))
+        alt.Chart(alt.NamedData(name="density"), name="points")
         .mark_point(filled=True, size=40, color=_BLUE, opacity=0.9)
         .encode(x=x, y=y, tooltip=[*_numbers("eigenvalue", "density"), alt.Tooltip("count:Q")])
     )
@@ -136,7 +140,8 @@ def _xmin_rule() -> alt.Chart:
 
 
 def _log() -> dict[str, Any]:
-    return {"scale": alt.Scale(type="log", nice=False, padding=8), "axis": alt.Axis(format="~e", grid=False)}
+    axis = alt.Axis(labelExpr=_LOG_LABEL, labelSeparation=8, labelBound=True, grid=False)
+    return {"scale": alt.Scale(type="log", nice=False, padding=8), "axis": axis}
 
 
 def _numbers(*fields: str) -> list[alt.Tooltip]:

@@ -25,8 +25,13 @@ from wqscore.rendering.timestamp import created_at
 from wqscore.scoring import ModelScore
 from wqscore.version import __version__
 
-#: What an unset constant of a preset means.
-_UNSET = {"fit_floor": "relative to each matrix", "max_side": "no limit"}
+#: What a constant of a preset means that is left empty.
+_EMPTY = {
+    "fit_floor": "relative to each matrix",
+    "max_side": "no limit",
+    "metrics": "none replaced",
+    "columns": "none renamed",
+}
 
 
 @dataclass(frozen=True)
@@ -113,12 +118,12 @@ def preset_constants(preset: Preset) -> list[tuple[str, str]]:
 
 
 def _constant(name: str, value: object) -> str:
-    if value is None:
-        return _UNSET.get(name, "none")
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if value is None or value == {}:
+        return _EMPTY.get(name, "none")
     if isinstance(value, Mapping):
-        return ", ".join(f"{key} → {new}" if isinstance(new, str) else key for key, new in value.items()) or "none"
+        return ", ".join(f"{key} → {new}" if isinstance(new, str) else key for key, new in value.items())
     return str(value)
 
 
@@ -154,9 +159,7 @@ def _source(text: str) -> str:
 
 
 def _section(number: int, model: RankedModel, score: ModelScore) -> _Section:
-    layers = [
-        cells[1:] for cells, row in zip(layer_rows(score), score.rows, strict=True) if isinstance(row, LayerScore)
-    ]
+    rows = zip(layer_rows(score), score.rows, strict=True)
     reasons: dict[str, list[SkippedTensor]] = {}
     for skip in score.skipped:
         if skip.kind == "not-a-matrix":
