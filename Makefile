@@ -4,7 +4,7 @@ TORCH ?= torch==2.13.0
 BIN := .venv/bin
 DEMO := all-MiniLM-L6-v2 rxnfp-bert_pretrained rxnfp-bert_ft rxnfp-bert_ft_10k_25s rxnmapper-albert
 
-.PHONY: demo test slow lint bench sample clean
+.PHONY: demo test lint bench sample clean
 
 demo: .venv/base checkpoints/.done ## Rank five real checkpoints and say where the report is
 	cd checkpoints && ../$(BIN)/wqscore rank $(DEMO) --out ../reports/demo
@@ -12,9 +12,6 @@ demo: .venv/base checkpoints/.done ## Rank five real checkpoints and say where t
 
 test: .venv/test checkpoints/.done ## The whole suite
 	$(BIN)/python -m pytest
-
-slow: .venv/test checkpoints/.done ## The exhaustive tests, which the suite leaves out
-	$(BIN)/python -m pytest -m slow
 
 lint: .venv/test ## Style and types
 	$(BIN)/ruff check .
