@@ -71,7 +71,7 @@ SHAPE_METRICS = (
         "(alpha − 1) / √n",
         "1",
         "lower",
-        f"{_CSN[:-16]}, eq. 3.2",
+        "Clauset, Shalizi & Newman 2009, eq. 3.2",
         "takes xmin as known, so it understates the spread; no claim about quality",
         sigma,
     ),

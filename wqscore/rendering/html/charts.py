@@ -52,7 +52,7 @@ def alpha_by_depth(roles: Sequence[str]) -> Spec:
     legend = alt.Legend(title=None, symbolSize=70, symbolOpacity=1)
     axis = alt.Axis(labelAngle=0, labelOverlap="greedy", grid=True)
     x = alt.X("place:O", title="layer (–: in none)", sort=None, axis=axis)
-    y = alt.Y("alpha:Q", title="alpha", scale=alt.Scale(domainMin=1))
+    y = alt.Y("alpha:Q", title="alpha", scale=alt.Scale(domainMin=1, nice=True))
     layers, average = alt.NamedData(name="layers"), alt.NamedData(name="average")
     points = (
         alt.Chart(layers, name="points")

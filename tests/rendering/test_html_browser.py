@@ -1,0 +1,243 @@
+"""The page in a real Chromium: under its own policy, with scripts and without, in the dark, and at 400 pixels."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from selenium.webdriver import ActionChains, Chrome, Keys
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.select import Select
+from selenium.webdriver.support.wait import WebDriverWait
+
+from tests.rendering.conftest import HOSTILE, LONG
+from wqscore.ranking import Ranking
+
+_RECORD_VIOLATIONS = """
+window.violations = [];
+document.addEventListener("securitypolicyviolation", (event) => window.violations.push(event.violatedDirective));
+"""
+_CHARTS = ("chart-depth", "chart-spectrum", "chart-distance")
+
+Visit = Callable[..., Chrome]
+
+
+@pytest.fixture
+def visit(browser: Chrome, tmp_path: Path) -> Visit:
+    """Open a page from a file, its policy's violations recorded, with scripts on or off."""
+    script = browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": _RECORD_VIOLATIONS})
+
+    def opened(html: str, scripts: bool = True) -> Chrome:
+        file = tmp_path / "index.html"
+        file.write_text(html, encoding="utf-8", newline="")
+        browser.get("about:blank")
+        browser.get_log("browser"), browser.get_log("performance")
+        browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": not scripts})
+        browser.get(file.as_uri())
+        return browser
+
+    yield opened
+    browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+    browser.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", script)
+
+
+def marks(browser: Chrome, chart: str) -> list[WebElement]:
+    return browser.find_elements(By.CSS_SELECTOR, f"#{chart} svg .mark-symbol.role-mark:not(.layer_2_marks) path")
+
+
+def wait_for_charts(browser: Chrome) -> None:
+    WebDriverWait(browser, 20).until(lambda _: all(marks(browser, chart) for chart in _CHARTS))
+
+
+def requests(browser: Chrome) -> list[str]:
+    messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    sent = [m["params"] for m in messages if m["method"] == "Network.requestWillBeSent"]
+    return [p["request"]["url"] for p in sent if p["documentURL"] == browser.current_url]
+
+
+def column(browser: Chrome, table: str, cell: int) -> list[str]:
+    rows = browser.find_elements(By.CSS_SELECTOR, f"#{table} tbody tr")
+    return [row.find_elements(By.XPATH, "*")[cell].text for row in rows if row.is_displayed()]
+
+
+def computed(browser: Chrome, selector: str, style: str) -> str:
+    script = "return getComputedStyle(document.querySelector(arguments[0]))[arguments[1]]"
+    return browser.execute_script(script, selector, style)
+
+
+def brightness(colour: str) -> int:
+    """Of `rgb(r, g, b)`: 0 is black, 765 white."""
+    return sum(int(part) for part in colour.removeprefix("rgb(").removesuffix(")").split(","))
+
+
+def overflow(browser: Chrome) -> int:
+    return browser.execute_script("return document.documentElement.scrollWidth - innerWidth")
+
+
+def number_of(ranking: Ranking, label: str) -> int:
+    """The number that a model's section has in the page."""
+    return [score.ref.label for score in ranking.scores].index(label) + 1
+
+
+def test_the_page_draws_under_its_policy_and_fetches_nothing(visit: Visit, html: str, ranking: Ranking) -> None:
+    browser = visit(html)
+    wait_for_charts(browser)
+    assert len(marks(browser, "chart-depth")) == sum(layer.fit is not None for layer in ranking.scores[0].layers)
+    assert len(marks(browser, "chart-spectrum")) > 15
+    assert not browser.find_element(By.CLASS_NAME, "needs-scripts").is_displayed()
+    ActionChains(browser).move_to_element(marks(browser, "chart-depth")[0]).perform()
+    tooltip = WebDriverWait(browser, 5).until(lambda _: browser.find_element(By.ID, "vg-tooltip-element"))
+    assert "bert." in tooltip.text
+    assert tooltip.value_of_css_property("position") == "fixed"
+    assert browser.execute_script("return window.violations") == []
+    assert browser.get_log("browser") == []
+    assert requests(browser) == [browser.current_url]
+
+
+def test_a_script_that_is_not_the_pages_own_does_not_run(visit: Visit, html: str) -> None:
+    head, end, tail = html.rpartition("</body>")
+    browser = visit(f"{head}<script>document.title = 'broken into'</script>{end}{tail}")
+    assert browser.title != "broken into"
+    assert browser.execute_script("return window.violations") == ["script-src-elem"]
+    assert [entry["level"] for entry in browser.get_log("browser")] == ["SEVERE"]
+
+
+def test_sorting(visit: Visit, html: str, ranking: Ranking) -> None:
+    browser = visit(html)
+    assert column(browser, "ranking-table", 0) == ["1", "2", "3"]
+    header = browser.find_element(By.XPATH, "//table[@id='ranking-table']//th[contains(., 'mean')]")
+    assert header.get_attribute("aria-sort") == "none"
+    expected = sorted(
+        (m.score.summary.statistics["alpha"].mean, m.ref.label) for m in ranking.models if m.status == "ranked"
+    )
+    header.find_element(By.TAG_NAME, "button").click()
+    assert header.get_attribute("aria-sort") == "ascending"
+    assert column(browser, "ranking-table", 1) == [name for _, name in expected]
+    header.find_element(By.TAG_NAME, "button").send_keys(Keys.ENTER)
+    assert header.get_attribute("aria-sort") == "descending"
+    assert column(browser, "ranking-table", 1) == [name for _, name in reversed(expected)]
+
+
+def test_missing_numbers_sort_last_both_ways(visit: Visit, html: str, ranking: Ranking) -> None:
+    browser = visit(html)
+    section = f"model-{number_of(ranking, 'models/odd')}"
+    browser.find_element(By.CSS_SELECTOR, f"#{section} details.layers summary").click()
+    button = browser.find_element(By.XPATH, f"//table[@id='{section}-layers']//th[.='alpha']/button")
+    for reverse in (False, True):
+        button.click()
+        shown = column(browser, f"{section}-layers", 4)
+        numbers = [float(text) for text in shown if text != "–"]
+        assert numbers == sorted(numbers, reverse=reverse)
+        assert shown[len(numbers) :] == ["–"] * (len(shown) - len(numbers))
+        assert 0 < len(numbers) < len(shown)
+
+
+def test_filtering(visit: Visit, html: str) -> None:
+    browser = visit(html)
+    field = browser.find_element(By.CSS_SELECTOR, "input[data-filters=ranking-table]")
+    field.send_keys("BERT one")
+    assert column(browser, "ranking-table", 1) == ["org/one"]
+    assert field.find_element(By.XPATH, "../../output").text == "1 of 3"
+    field.send_keys(Keys.BACKSPACE * len("BERT one"))
+    assert len(column(browser, "ranking-table", 1)) == 3
+
+
+def test_picking_a_matrix_redraws_the_charts(visit: Visit, html: str, ranking: Ranking) -> None:
+    browser = visit(html)
+    wait_for_charts(browser)
+    facts = browser.find_element(By.ID, "explorer-facts")
+    browser.find_element(By.CSS_SELECTOR, "#model-2 details.layers summary").click()
+    score, picked = ranking.scores[1], 5
+    browser.find_element(By.CSS_SELECTOR, f"#model-2-layers tr[data-layer='{picked}'] button").click()
+    layer = score.layers[picked]
+    assert Select(browser.find_element(By.ID, "explorer-model")).first_selected_option.text == score.ref.label
+    assert Select(browser.find_element(By.ID, "explorer-layer")).first_selected_option.text == layer.matrix.name
+    assert f"alpha {layer.metrics['alpha']:.4g}" in facts.text
+    spectrum = "return document.querySelector('#chart-spectrum svg').outerHTML"
+    first = browser.execute_script(spectrum)
+    Select(browser.find_element(By.ID, "explorer-layer")).select_by_index(picked + 1)
+    WebDriverWait(browser, 10).until(lambda _: browser.execute_script(spectrum) != first)
+    assert f"alpha {score.layers[picked + 1].metrics['alpha']:.4g}" in facts.text
+    marks(browser, "chart-depth")[-1].click()
+    chosen = Select(browser.find_element(By.ID, "explorer-layer")).first_selected_option.text
+    assert chosen != score.layers[picked + 1].matrix.name
+    axis = "#chart-depth svg .role-axis[aria-label^='X-axis'] .role-axis-label text"
+    assert [label.text for label in browser.find_elements(By.CSS_SELECTOR, axis)] == ["0", "1", "–"]
+    assert browser.get_log("browser") == []
+
+
+def test_a_matrix_without_a_fit_says_why_and_draws_no_tail(visit: Visit, html: str) -> None:
+    browser = visit(html)
+    wait_for_charts(browser)
+    Select(browser.find_element(By.ID, "explorer-model")).select_by_visible_text("models/odd")
+    for suffix, words in {"0.attention.self.query": "non-finite; NaN", "1.attention.self.query": "zero; every weight",
+                          "1.attention.self.key": "degenerate; no eigenvalue"}.items():  # fmt: skip
+        menu = Select(browser.find_element(By.ID, "explorer-layer"))
+        menu.select_by_visible_text(f"bert.encoder.layer.{suffix}.weight")
+        assert words in browser.find_element(By.ID, "explorer-facts").text
+        WebDriverWait(browser, 10).until(lambda _: not marks(browser, "chart-distance"))
+    assert browser.execute_script("return window.violations") == []
+
+
+def test_hostile_names_stay_text_in_scripts_too(visit: Visit, hostile_html: str) -> None:
+    browser = visit(hostile_html)
+    wait_for_charts(browser)
+    options = browser.find_elements(By.CSS_SELECTOR, "#explorer-model option")
+    shown = [option.get_attribute("textContent") for option in options]
+    assert sorted(shown) == sorted([HOSTILE, LONG])
+    menu = Select(browser.find_element(By.ID, "explorer-model"))
+    browser.execute_script("arguments[0].value = arguments[1]; arguments[0].dispatchEvent(new Event('change'))",
+                           menu._el, str(shown.index(HOSTILE)))  # fmt: skip
+    WebDriverWait(browser, 10).until(lambda _: len(marks(browser, "chart-depth")) == 2)
+    for mark in marks(browser, "chart-depth"):
+        ActionChains(browser).move_to_element(mark).perform()
+        tooltip = browser.find_element(By.ID, "vg-tooltip-element")
+        WebDriverWait(browser, 5).until(lambda _, tooltip=tooltip: "fc1.weight" in tooltip.text)
+        assert tooltip.find_elements(By.CSS_SELECTOR, "img, script") == []
+    assert browser.find_elements(By.CSS_SELECTOR, "img") == []
+    assert browser.execute_script("return window.violations") == []
+    assert browser.get_log("browser") == []
+    assert requests(browser) == [browser.current_url]
+
+
+def test_without_scripts_all_tables_and_charts_are_there(visit: Visit, html: str, ranking: Ranking) -> None:
+    browser = visit(html, scripts=False)
+    assert browser.find_element(By.CLASS_NAME, "needs-scripts").is_displayed()
+    assert not browser.find_element(By.ID, "explorer-panel").is_displayed()
+    assert not any(e.is_displayed() for e in browser.find_elements(By.CSS_SELECTOR, ".filter, button, select, input"))
+    assert column(browser, "ranking-table", 0) == ["1", "2", "3"]
+    for number, score in enumerate(ranking.scores, 1):
+        browser.find_element(By.CSS_SELECTOR, f"#model-{number} details.layers summary").click()
+        assert column(browser, f"model-{number}-layers", 0) == [layer.matrix.name for layer in score.layers]
+        points = browser.find_elements(By.CSS_SELECTOR, f"#model-{number} .still svg .points_marks path")
+        assert len(points) == sum(layer.fit is not None for layer in score.layers)
+        assert all(point.is_displayed() and point.size["width"] > 2 for point in points)
+
+
+@pytest.mark.parametrize(("scheme", "dark"), [("light", False), ("dark", True)])
+def test_text_and_charts_follow_the_colour_scheme(visit: Visit, html: str, scheme: str, dark: bool) -> None:
+    browser = visit(html)
+    media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+    wait_for_charts(browser)
+    assert (brightness(computed(browser, "body", "backgroundColor")) < 150) is dark
+    text = computed(browser, "body", "color")
+    assert computed(browser, ".still svg text", "fill") == text
+    assert computed(browser, "#chart-depth svg text", "fill") == text
+    assert computed(browser, "td", "color") == text
+
+
+@pytest.mark.parametrize("page", ["html", "hostile_html"])
+def test_400_pixels_are_enough(visit: Visit, page: str, request: pytest.FixtureRequest) -> None:
+    browser = visit(request.getfixturevalue(page))
+    metrics = {"width": 400, "height": 800, "deviceScaleFactor": 1, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    for details in browser.find_elements(By.TAG_NAME, "details"):
+        browser.execute_script("arguments[0].open = true", details)
+    wait_for_charts(browser)
+    assert overflow(browser) <= 0

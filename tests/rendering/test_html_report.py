@@ -1,0 +1,257 @@
+"""The page as text: every number is in it, nothing in it is fetched, and hostile names stay names."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from dataclasses import fields, replace
+from math import isfinite, log10
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.rendering.conftest import HOSTILE, LONG, bert, score_tensors
+from tests.rendering.html_page import Page, Table
+from wqscore.errors import UsageError
+from wqscore.matrices import roles
+from wqscore.matrices.rules import MatrixRules
+from wqscore.metrics.registry import METRICS
+from wqscore.presets import DEFAULT, WW_0_7, Preset
+from wqscore.ranking import Failure, Ranking, rank_models
+from wqscore.refs import ModelRef
+from wqscore.rendering.html.charts import ROLE_MARKS
+from wqscore.rendering.html.report import preset_constants
+from wqscore.version import __version__
+
+_OKABE_ITO = {"#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7", "currentColor"}
+
+
+@pytest.fixture(scope="module")
+def page(html: str) -> Page:
+    return Page(html)
+
+
+@pytest.fixture(scope="module")
+def hostile(hostile_html: str) -> Page:
+    return Page(hostile_html)
+
+
+def shows(cell: str, value: float) -> bool:
+    """Whether a cell shows a number to four digits, or a dash for what is none."""
+    if not isfinite(value):
+        return cell == "–"
+    return float(cell.replace(",", "")) == pytest.approx(value, rel=5.1e-4, abs=1e-300)
+
+
+def of_model(page: Page, number: int) -> list[Table]:
+    return [table for table in page.tables if table.section == f"model-{number}"]
+
+
+def test_every_number_of_every_matrix_is_in_its_models_table(ranking: Ranking, page: Page) -> None:
+    for number, score in enumerate(ranking.scores, 1):
+        table = page.table(f"model-{number}-layers")
+        assert table.header == ["name", "role", "rows", "columns", *METRICS, "verdict", "flags", "reason"]
+        assert [row[0] for row in table.body] == [layer.matrix.name for layer in score.layers]
+        for row, layer in zip(table.body, score.layers, strict=True):
+            matrix = layer.matrix
+            assert row[1] == matrix.role
+            numbers = [matrix.rows, matrix.columns, *(layer.metrics[name] for name in METRICS)]
+            assert all(map(shows, row[2:-3], numbers)), row
+            assert row[-3:] == [layer.verdict, ";".join(layer.flags) or "–", layer.reason or "–"]
+
+
+def test_every_skipped_tensor_is_listed_with_its_reason(ranking: Ranking, page: Page) -> None:
+    for number, score in enumerate(ranking.scores, 1):
+        tables = [table for table in of_model(page, number) if "reason" in table.header]
+        listed = {(row[0], row[2], row[-1]) for table in tables for row in table.body}
+        expected = {(skip.name, "×".join(map(str, skip.shape)), skip.reason) for skip in score.skipped}
+        assert expected <= listed
+        assert expected
+
+
+def test_summary_statistics_are_there(ranking: Ranking, page: Page) -> None:
+    for number, score in enumerate(ranking.scores, 1):
+        table = next(table for table in of_model(page, number) if table.header[0] == "metric")
+        assert [row[0] for row in table.body] == list(METRICS)
+        counted = [
+            layer
+            for layer in score.layers
+            if layer.fit and layer.verdict == "ok" and layer.matrix.role not in ("embedding", "head")
+        ]
+        alphas = np.array([layer.metrics["alpha"] for layer in counted])
+        weights = np.array([layer.matrix.rows * layer.matrix.columns for layer in counted])
+        expected = [np.median(alphas), alphas.mean(), (alphas * weights).sum() / weights.sum(), alphas.size]
+        assert all(map(shows, table.body[0][1:], expected))
+
+
+def test_the_ranking_and_those_without_a_rank(ranking: Ranking, page: Page) -> None:
+    table = page.table("ranking-table")
+    assert table.caption.startswith("Models by median alpha")
+    assert table.header == [
+        "rank", "model", "median alpha", "mean", "coverage", "matrices fitted", "parameters", "family", "revision",
+    ]  # fmt: skip
+    ranked = [model for model in ranking.models if model.status == "ranked"]
+    assert [row[:2] for row in table.body] == [[str(m.rank), m.ref.label] for m in ranked]
+    for row, model in zip(table.body, ranked, strict=True):
+        assert shows(row[2].strip(), model.score.summary.statistics["alpha"].median)
+        assert row[5] == f"{model.score.summary.n_fitted} of {model.score.summary.n_matrices}"
+    assert [row[-1] for row in table.body if row[1] == "org/one"] == ["012345678901"]
+    assert "0123456789" * 4 in page.text
+    reasons = page.table("unranked-table").body
+    assert [row[:2] for row in reasons] == [["models/quantised", "unranked"], ["org/missing", "failed"]]
+    assert reasons[1][2] == "org/missing: no such model on the Hub"
+    assert f"{ranked[0].ref.label} has the lowest median alpha, {table.body[0][2].strip()}, of 3 ranked" in page.text
+    assert "2 more could not be ranked" in page.text
+
+
+def test_how_it_was_computed(ranking: Ranking, page: Page) -> None:
+    metric = ranking.by
+    for text in (metric.formula, metric.source, metric.caveat, __version__, DEFAULT.name, DEFAULT.description):
+        assert text in page.text
+    named = {name for name, _ in preset_constants(DEFAULT)}
+    described = {field.name for record in (Preset, MatrixRules) for field in fields(record)}
+    assert named == described - {"name", "description", "matrices"}
+    assert dict(preset_constants(WW_0_7))["fit_floor"] == "1e-05"
+    assert dict(preset_constants(DEFAULT))["fit_floor"] == "relative to each matrix"
+
+
+def test_the_date_is_utc_and_can_be_fixed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1000000000")
+    monkeypatch.setenv("TZ", "America/New_York")
+    assert "2001-09-09 01:46:40 UTC" in rank_models([]).to_html()
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "yesterday")
+    with pytest.raises(UsageError, match="SOURCE_DATE_EPOCH"):
+        rank_models([]).to_html()
+
+
+def test_the_preset_of_weightwatcher_has_its_own_column_names(tmp_path: Path) -> None:
+    score = score_tensors(tmp_path / "m", "m", bert(0))
+    page = Page(rank_models([replace(score, preset=WW_0_7)], preset=WW_0_7).to_html())
+    header = page.table("model-1-layers").header
+    assert "num_pl_spikes" in header
+    assert "n_tail" not in header
+    assert "m has a mean alpha of" in page.text
+
+
+@pytest.mark.parametrize(("by", "best"), [("alpha", "lowest"), ("matrix_rank", "highest")])
+def test_a_tie_and_a_metric_whose_better_is_higher(tmp_path: Path, by: str, best: str) -> None:
+    scores = [score_tensors(tmp_path / name, name, bert(0)) for name in ("first", "second")]
+    scores.append(score_tensors(tmp_path / "third", "third", {"fc1.weight": np.eye(64, dtype=np.float32)}))
+    page = Page(rank_models(scores, by=by).to_html())
+    assert re.search(rf"first(, | and )second.*tie for the {best} median {by}", page.text)
+    assert [row[0] for row in page.table("ranking-table").body][:2] == ["1=", "1="]
+
+
+def test_models_of_several_families_come_with_a_warning(tmp_path: Path, page: Page) -> None:
+    scores = [score_tensors(tmp_path / name, name, bert(0), family=name) for name in ("gpt2", "opt")]
+    assert "2 families (gpt2, opt)" in Page(rank_models(scores).to_html()).text
+    assert "families (" not in page.text
+
+
+@pytest.mark.parametrize("failures", [0, 1])
+def test_nothing_scored_is_a_page_without_explorer(failures: int) -> None:
+    missing = [Failure(ModelRef("org/x", "hub", repo="org/x"), "org/x: gone")] * failures
+    page = Page(rank_models([], failures=missing).to_html())
+    assert "No model could be ranked" in page.text
+    assert ("org/x: gone" in page.text) == bool(failures)
+    assert len(page.raw) == 2
+    assert "Layer explorer" not in page.text
+
+
+def test_a_model_without_any_matrix(tmp_path: Path) -> None:
+    page = Page(score_tensors(tmp_path / "m", "m", {"norm.weight": np.ones(8, dtype=np.float32)}).to_html())
+    assert "no matrix that belongs in an average" in page.text
+    assert any(row[0] == "norm.weight" for table in page.tables for row in table.body)
+
+
+def test_one_model_is_not_compared(tmp_path: Path) -> None:
+    page = Page(score_tensors(tmp_path / "m", "m", bert(0)).to_html())
+    assert "it is the only ranked model" in page.text
+    assert len(page.table("ranking-table").body) == 1
+
+
+def test_policy_names_every_script_and_style_by_its_hash(html: str, page: Page) -> None:
+    policy = next(a["content"] for tag, a in page.elements if a.get("http-equiv") == "Content-Security-Policy")
+    directives = dict(directive.strip().split(" ", 1) for directive in policy.split(";"))
+    assert directives["default-src"] == "'none'"
+    hashes = {"script": set(), "style": set()}
+    for tag, attributes, text in page.raw:
+        if attributes.get("type") != "application/json":
+            hashes[tag].add("'sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() + "'")
+    assert set(directives["script-src"].split()) == hashes["script"]
+    assert set(directives["style-src"].split()) == hashes["style"]
+    assert "unsafe" not in policy
+
+
+def test_nothing_is_fetched_and_nothing_is_styled_or_scripted_inline(page: Page, hostile: Page) -> None:
+    for name, value in (item for _, a in [*page.elements, *hostile.elements] for item in a.items()):
+        assert name != "style"
+        assert not name.startswith("on")
+        assert name != "src"
+        assert not name.endswith("href") or value.startswith("#")
+
+
+def test_the_page_is_well_marked_up(html: str, page: Page) -> None:
+    assert html.startswith('<!DOCTYPE html>\n<html lang="en">')
+    assert ("meta", {"name": "viewport", "content": "width=device-width, initial-scale=1"}) in page.elements
+    assert all(table.caption for table in page.tables)
+    assert all(len(row) == len(table.header) for table in page.tables for row in table.body)
+    assert all(a.get("scope") in {"col", "row"} for tag, a in page.elements if tag == "th")
+    ids = [a["id"] for _, a in page.elements if "id" in a]
+    assert len(ids) == len(set(ids))
+    links = {a["href"][1:] for tag, a in page.elements if tag == "a"}
+    assert links <= set(ids)
+    charts = [a for tag, a in page.elements if a.get("role") == "img"]
+    assert len(charts) == 4
+    assert all("by layer" in chart["aria-label"] for chart in charts)
+
+
+def test_hostile_names_are_text_everywhere(hostile: Page, page: Page) -> None:
+    assert {tag for tag, _ in hostile.elements} == {tag for tag, _ in page.elements}
+    assert len(hostile.raw) == len(page.raw)
+    assert f"{HOSTILE} " in hostile.text or f"{HOSTILE}\n" in hostile.text
+    names = [row[0] for table in hostile.tables for row in table.body]
+    for name in (f"layers.0.{HOSTILE}.fc1.weight", f"layers.1.{LONG}.fc1.weight", f"layers.0.{HOSTILE}.bias",
+                 f"layers.2.{HOSTILE}.fc1.weight"):  # fmt: skip
+        assert name in names
+    assert [row[2] for row in hostile.table("unranked-table").body][-2:] == [f"{HOSTILE}: can't be read", LONG]
+    assert any(HOSTILE in a.get("aria-label", "") for _, a in hostile.elements)
+    model = next(model for model in hostile.data("explorer-data")["models"] if model["name"] == HOSTILE)
+    assert {layer["name"] for layer in model["layers"]} == {name for name in names if name.endswith("fc1.weight")} - {
+        f"layers.2.{HOSTILE}.fc1.weight"
+    }
+
+
+def test_the_explorer_has_every_spectrum_and_scan(ranking: Ranking, page: Page) -> None:
+    models = page.data("explorer-data")["models"]
+    assert [model["name"] for model in models] == [score.ref.label for score in ranking.scores]
+    for model, score in zip(models, ranking.scores, strict=True):
+        for drawn, layer in zip(model["layers"], score.layers, strict=True):
+            eigenvalues = layer.spectrum.eigenvalues
+            if layer.spectrum.state != "finite":
+                assert drawn["density"] is None
+                continue
+            counts = drawn["density"]["counts"]
+            assert len(counts) <= 60
+            assert sum(counts) + drawn["below"] == eigenvalues.size
+            assert drawn["density"]["high"] == pytest.approx(log10(eigenvalues[-1]), abs=0.051)
+            assert len(drawn["scan"]["D"]) <= 80
+            if layer.fit:
+                best = int(np.argmin(drawn["scan"]["D"]))
+                assert drawn["scan"]["xmin"][best] == pytest.approx(layer.fit.xmin, rel=5.1e-4)
+                assert drawn["scan"]["D"][best] == pytest.approx(layer.fit.D, rel=5.1e-4)
+
+
+def test_roles_differ_in_colour_and_shape_and_every_role_has_a_mark() -> None:
+    block = ("q_proj", "k_proj", "v_proj", "attn.o_proj", "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj", "x")
+    names = ("wte", "lm_head", *(f"model.layers.0.{name}" for name in block))
+    known = {roles.role_of(f"{name}.weight") for name in names}
+    assert len(known) == len(names)
+    known |= {roles.CONV, *roles.PART_ROLES.values()}
+    assert known <= set(ROLE_MARKS)
+    assert len(set(ROLE_MARKS.values())) == len(ROLE_MARKS)
+    assert {colour for colour, _ in ROLE_MARKS.values()} <= _OKABE_ITO
+    shared = [shape for colour, shape in ROLE_MARKS.values() if colour != "currentColor"]
+    assert len(set(shared)) == len(shared)
