@@ -1,51 +1,74 @@
-"""Stacks of experts: one 3-D tensor (experts, …, …) holds a matrix for each expert, or two where gate and up are fused."""
+"""Stacks of experts: one tensor holds a matrix for each expert, or two where gate and up are fused."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from wqscore.checkpoints.tensor import TensorRef
 from wqscore.matrices import roles
+from wqscore.matrices.gated import Halves, Shape, gate_and_up
 from wqscore.matrices.model_config import ModelConfig
-from wqscore.matrices.weight_matrix import Cut, WeightMatrix
+from wqscore.matrices.weight_matrix import Cut, Index, WeightMatrix
 
-_STACK = re.compile(r"(experts|block_sparse_moe|(^|\.)moe)\.")
-_GATE_UP = re.compile(r"(^|\.)(gate_up_proj|input_linear)(\.weight)?$")
-#: gpt-oss stores gate and up columns in turn; the others store all of gate, then all of up.
-_INTERLEAVED = frozenset({"gpt_oss"})
-
-
-def is_expert_stack(tensor: TensorRef) -> bool:
-    """Whether a tensor is a 3-D stack of experts, by its name."""
-    return len(tensor.shape) == 3 and _STACK.search(tensor.name) is not None
+_STACK = re.compile(r"(experts|block_sparse_moe|(^|\.)moe)\.|(^|\.)(input_linear|output_linear)\.weight$")
+#: DBRX writes its experts one below the other.
+_ROWS_OF_EXPERTS = re.compile(r"(^|\.)experts\.mlp\.(w1|v1|w2)$")
+#: Above every published model; a file that claims more is not listed expert by expert.
+_MOST_EXPERTS = 10_000
 
 
-def expert_matrices(tensor: TensorRef, config: ModelConfig, split_fused: bool) -> list[WeightMatrix]:
-    """Cut a stack into one matrix for each expert, and each of those into gate and up where both are in it."""
-    experts, first, second = tensor.shape
-    axis = _doubled_axis(tensor, config) if _GATE_UP.search(tensor.name) else None
-    if axis is None or not split_fused:
-        role = roles.role_of(tensor.name)
-        flags = ("fused",) if _GATE_UP.search(tensor.name) and split_fused else ()
+def stack_shape(tensor: TensorRef, config: ModelConfig) -> Shape | None:
+    """The shape (experts, …, …) of a stack of experts, by its name; `None` for any other tensor."""
+    if len(tensor.shape) == 2 and _ROWS_OF_EXPERTS.search(tensor.name):
+        experts = config.nested("ffn_config").integer("moe_num_experts")
+        if experts is None or tensor.shape[0] % experts:
+            return None
+        stack: Shape = (experts, tensor.shape[0] // experts, tensor.shape[1])
+    elif len(tensor.shape) == 3 and _STACK.search(tensor.name):
+        stack = tensor.shape
+    else:
+        return None
+    return stack if stack[0] <= _MOST_EXPERTS else None
+
+
+def expert_matrices(
+    tensor: TensorRef,
+    stack: Shape,
+    role: str,
+    config: ModelConfig,
+    shapes: Mapping[str, Shape],
+    split_fused: bool,
+) -> list[WeightMatrix]:
+    """Cut a stack into one matrix for each expert, and each of those into gate and up where both are in it.
+
+    Args:
+        tensor: the stored tensor.
+        stack: its shape, seen as (experts, rows, columns).
+        role: what its experts' matrices do.
+        config: the model's configuration.
+        shapes: the shapes of all tensors by name.
+        split_fused: whether gate and up become two matrices.
+    """
+    experts, rows, columns = stack
+    halves = gate_and_up(tensor.name, stack, config, shapes) if split_fused else None
+    if halves is None or not halves.parts:
+        flags = ("fused",) if halves is not None else ()
         return [
-            _expert(tensor, f"[{e}]", Cut(tensor.shape, (e,)), role, first, second, flags) for e in range(experts)
+            _expert(tensor, f"[{e}]", Cut(stack, (e,)), role, rows, columns, flags) for e in range(experts)
         ]
-    half = tensor.shape[axis] // 2
-    rows, columns = (half, second) if axis == 1 else (first, half)
-    interleaved = config.model_type in _INTERLEAVED
-    gate, up = (slice(0, None, 2), slice(1, None, 2)) if interleaved else (slice(0, half), slice(half, None))
-    return [
-        _expert(
-            tensor,
-            f"[{e}.{label}]",
-            Cut(tensor.shape, (e, taken) if axis == 1 else (e, slice(None), taken)),
-            roles.PART_ROLES[label],
-            rows,
-            columns,
-        )
-        for e in range(experts)
-        for label, taken in (("gate", gate), ("up", up))
-    ]
+    return [half for expert in range(experts) for half in _halves(tensor, stack, expert, halves)]
+
+
+def _halves(tensor: TensorRef, stack: Shape, expert: int, halves: Halves) -> list[WeightMatrix]:
+    first, second = stack[1:]
+    rows, columns = (first // 2, second) if halves.axis == 1 else (first, second // 2)
+    matrices = []
+    for label, taken in zip(halves.labels, halves.parts, strict=True):
+        index: Index = (expert, taken) if halves.axis == 1 else (expert, slice(None), taken)
+        part, role = f"[{expert}.{label}]", roles.PART_ROLES[label]
+        matrices.append(_expert(tensor, part, Cut(stack, index), role, rows, columns))
+    return matrices
 
 
 def _expert(
@@ -53,13 +76,3 @@ def _expert(
 ) -> WeightMatrix:
     depth = roles.depth_of(tensor.name)
     return WeightMatrix(f"{tensor.name}{part}", tensor, cut, role, rows, columns, depth=depth, flags=flags)
-
-
-def _doubled_axis(tensor: TensorRef, config: ModelConfig) -> int | None:
-    """Which axis holds gate and up: the one that is not the hidden size; `None` if that can't be told."""
-    for part in config.parts:
-        hidden = part.integer("hidden_size")
-        if hidden in tensor.shape[1:] and tensor.shape[1] != tensor.shape[2]:
-            axis = 2 if tensor.shape[1] == hidden else 1
-            return axis if tensor.shape[axis] % 2 == 0 else None
-    return None

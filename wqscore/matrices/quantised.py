@@ -3,47 +3,68 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Mapping
 
 from wqscore.checkpoints.tensor import TensorRef
+from wqscore.matrices.gated import Shape
 from wqscore.matrices.model_config import ModelConfig
 
-#: What stands beside a quantised tensor: scales, zero points, codebooks.
+#: What stands beside a quantised tensor: scales, zero points, codebooks, the order of its columns.
 _COMPANION = re.compile(
-    r"(\.(scales?|qzeros|g_idx|SCB|absmax|nested_absmax|quant_map|nested_quant_map|quant_state\.\w+|weight_format"
-    r"|weight_scale\w*|weight_zero_point|weight_shape|weight_g_idx|input_scale\w*|zeros?|zero_point|meta)"
-    r"|_(scales|scale_inv|scale))$"
+    r"(\.(scales?|qzeros|zeros?|zero_point|g_idx|SCB|codebooks|meta|weight_format|weight_integer"
+    r"|absmax|nested_absmax|quant_map|nested_quant_map|quant_state\.[^.]+"
+    r"|weight_scale\w{0,20}|weight_zero_point|weight_shape|weight_g_idx|input_scale\w{0,20})"
+    r"|_(scales|scale_inv|scale|shift))$"
 )
 _SCALE_SUFFIXES = ("_scale", "_scale_inv", ".absmax", "_scales", ".scale")
-_PACKED_BITS = 4
+#: The tensors of one quantised layer that hold several weights in each element.
+_PACKED = re.compile(r"(?P<layer>(?s:.*))(\.(qweight|weight_packed|W_q)|_blocks)")
+_USUAL_BITS = 4
 
 
 def is_companion(tensor: TensorRef) -> bool:
     """Whether a tensor's name is that of a scale, zero point or codebook of a quantised one."""
-    return _COMPANION.search(tensor.name) is not None
+    return not tensor.name.endswith(".weight") and _COMPANION.search(tensor.name) is not None
 
 
-def scaled_elsewhere(tensor: TensorRef, names: Collection[str]) -> str | None:
+def scaled_elsewhere(tensor: TensorRef, shapes: Mapping[str, Shape]) -> str | None:
     """The name of the tensor that holds the scales of this one, or `None`."""
     stem = tensor.name.removesuffix(".weight")
     candidates = [f"{tensor.name}{suffix}" for suffix in _SCALE_SUFFIXES] + [f"{stem}.SCB", f"{stem}.scales"]
-    return next((name for name in candidates if name in names), None)
+    return next((name for name in candidates if name in shapes), None)
 
 
-def stored_weights(tensor: TensorRef, config: ModelConfig) -> int:
-    """How many weights a quantised tensor stands for: a packed one holds several in each element."""
-    method = config.file.get("quantization_config")
-    bits = method.get("bits") if isinstance(method, dict) else None
-    packed = bits if type(bits) is int and 0 < bits <= 8 else _PACKED_BITS
-    last = tensor.name.rsplit(".", 1)[-1]
-    is_packed = last in {"qweight", "weight_packed"} or last.endswith("_blocks") or tensor.shape[-1:] == (1,)
-    if is_packed and tensor.dtype.kind == "quantised":
-        return tensor.parameters * tensor.dtype.bits // packed
-    return tensor.parameters
+def stored_weights(tensor: TensorRef, config: ModelConfig, shapes: Mapping[str, Shape]) -> int:
+    """How many weights a tensor stands for: a packed one holds several in each element."""
+    if f"{tensor.name}.absmax" in shapes and tensor.shape[-1] == 1:
+        # bitsandbytes packs four-bit codes into one column, whatever type the elements pretend to have.
+        return tensor.parameters * tensor.dtype.bits // 4
+    packed = _PACKED.fullmatch(tensor.name)
+    if packed is None or tensor.dtype.kind != "quantised":
+        return tensor.parameters
+    bits = _bits_by_zero_points(packed["layer"], shapes) or _bits_by_config(config) or _USUAL_BITS
+    return tensor.parameters * tensor.dtype.bits // bits
 
 
 def method_name(config: ModelConfig) -> str:
     """The method that `quantization_config` names, for messages; empty without one."""
     method = config.file.get("quantization_config")
     value = method.get("quant_method") if isinstance(method, dict) else None
-    return f" ({value})" if isinstance(value, str) else ""
+    return f" ({value})" if isinstance(value, str) and value.isprintable() and len(value) < 40 else ""
+
+
+def _bits_by_zero_points(layer: str, shapes: Mapping[str, Shape]) -> int | None:
+    """GPTQ and AWQ pack a layer's zero points like its weights, and keep one scale for each."""
+    zeros, scales = shapes.get(f"{layer}.qzeros", ()), shapes.get(f"{layer}.scales", ())
+    if len(zeros) != 2 or len(scales) != 2 or not scales[1]:
+        return None
+    bits, rest = divmod(32 * zeros[1], scales[1])
+    return bits if rest == 0 and bits in {2, 3, 4, 8} else None
+
+
+def _bits_by_config(config: ModelConfig) -> int | None:
+    method = config.nested("quantization_config")
+    groups = method.nested("config_groups")
+    schemes = [groups.nested(name).nested("weights").integer("num_bits") for name in groups.file]
+    bits = method.integer("bits", "w_bit") or next((found for found in schemes if found), None)
+    return bits if bits is not None and bits <= 8 else None

@@ -1,7 +1,8 @@
 """What a tensor does in its network, told from its name.
 
 The names are those of the Hugging Face implementations, of timm, and of the original Llama, OpenAI CLIP and
-torch modules. A rule is a pattern over the lower-case name; the first that matches decides.
+torch modules. The last component of a name decides; where it says too little (`dense`, `proj`), the nearest
+component before it that names an attention or an MLP block does.
 """
 
 from __future__ import annotations
@@ -25,42 +26,61 @@ PART_ROLES = {
     "up": "mlp.in",
 }
 
-_END = r"(\.weight|\.weight_v|_weight|\.base_layer\.weight)?$"
+
+def _table(**names: str) -> dict[str, str]:
+    return {name: role.replace("_", ".") for role, listed in names.items() for name in listed.split()}
 
 
-def _last(*names: str) -> str:
-    return rf"(^|\.)({'|'.join(names)}){_END}"
-
-
-_RULES: tuple[tuple[str, str], ...] = (
-    (r"(^|\.)(cls\.|lm_head|embed_out|score\.|classifier|classification_head|qa_outputs|vocab_projector"
-     r"|vocab_transform|vocab_layer_norm|lm_predictions|discriminator_predictions|generator_predictions"
-     r"|generator_lm_head|sop_classifier|predictions\.)", HEAD),
-    (_last("head", "output", "heads?\\.head", "fc_norm_head", "proj_out(?=\\.weight$)"), HEAD),
-    (_last(r"\w*embeddings?", "wte", "wpe", "tokens_embed", "positions_embed", "embed_tokens", "embed_positions",
-           r"embed_in", "shared", r"pos_embed\w*", r"relative_attention_bias", r"relative_position_bias_table",
-           "rel_pos_[hw]", "w[pt]e", "cls_token", "dist_token", "mask_token", "lm_embed"), EMBEDDING),
-    (_last("query", "query_proj", "q", "q_proj", "q_lin", "wq", "to_q", "q_net", r"q_[ab]_proj", "linear_q", "q_attn",
-           "in_proj_q", "q_proj_weight"), "attention.q"),
-    (_last("key", "key_proj", "k", "k_proj", "k_lin", "wk", "to_k", "linear_k", "k_proj_weight"), "attention.k"),
-    (_last("value", "value_proj", "v", "v_proj", "v_lin", "wv", "to_v", "linear_v", "v_proj_weight"), "attention.v"),
-    (r"(attn|attention|attentions\.\d+|att)\w*\.(\w+\.)*"
-     rf"(dense|out_proj|o_proj|c_proj|out_lin|wo|o|proj|to_out\.0|out|linear_out|projection){_END}", "attention.o"),
-    (_last("o_proj", "out_lin"), "attention.o"),
-    (rf"(selfattention|encdecattention)\.o{_END}", "attention.o"),
-    (_last("gate_proj", "wi_0", r"experts\.\d+\.w1", "feed_forward\\.w1", "mlp\\.w1", "gate_fc", "linear_gate"), "mlp.gate"),
-    (_last("up_proj", "wi", "wi_1", r"experts\.\d+\.w3", "feed_forward\\.w3", "mlp\\.w3", "intermediate\\.dense", "c_fc",
-           "fc1", "fc_in", "lin1", "dense_h_to_4h", "ffn", r"linear_?1", "ff\\.net\\.0\\.proj",
-           "intermediate_dense"), "mlp.in"),
-    (_last("down_proj", "wo", r"experts\.\d+\.w2", "feed_forward\\.w2", "mlp\\.w2", r"output\.dense", "c_proj", "fc2",
-           "fc_out", "lin2", "dense_4h_to_h", "ffn_output", r"linear_?2", "ff\\.net\\.2", "output_dense"), "mlp.out"),
+#: Names that say it all. Keys of positions count as keys.
+_BY_NAME = _table(
+    attention_q="q query query_proj q_proj q_lin wq to_q to_query q_net q_a_proj q_b_proj linear_q q_attn in_proj_q"
+    " q_head query_global project_q projection_query queries pos_query_proj pos_q_proj",
+    attention_k="k key key_proj k_proj k_lin wk to_k to_key linear_k in_proj_k k_head key_global project_k"
+    " projection_key pos_key_proj pos_proj linear_pos relative_k_proj r_net",
+    attention_v="v value value_proj v_proj v_lin wv to_v to_value linear_v in_proj_v v_head value_global project_v"
+    " projection_value",
+    attention_o="o_proj out_lin",
+    mlp_gate="gate_proj wi_0 gate_fc linear_gate fc1_g fc12",
+    mlp_in="up_proj wi wi_1 c_fc fc1 fc_in lin1 dense_h_to_4h ffn linear1 linear_1 intermediate_dense fc1_x fc11"
+    " linear_fc1 dense1 pwconv1 ffw_layer_1 w_in proj_up ff_proj",
+    mlp_out="down_proj fc2 fc_out lin2 dense_4h_to_h ffn_output linear2 linear_2 output_dense linear_fc2 dense2"
+    " pwconv2 ffw_layer_2 w_out proj_down ff_out weights_out",
 )
-_COMPILED = tuple((re.compile(pattern), role) for pattern, role in _RULES)
-
-#: Qwen-1 multiplies w1's output by the activation of w2's, and calls its down projection c_proj.
+_IN_ATTENTION = _table(
+    attention_o="dense out_proj c_proj wo o proj to_out to_out.0 out linear_out projection output output_proj"
+    " projection_layer attention_out post post_proj output_linear",
+    attention_q="input_linear",
+    attention_k="r",
+)
+#: Llama multiplies w3's output by the activation of w1's, vision transformers w2's, Qwen-1 w1's by that of w2's.
+_IN_MLP = _table(
+    mlp_gate="w1",
+    mlp_in="w3 v1 key in_proj proj_in input_linear intermediate layer_1 up ffn.0 mlp.0 ff.0 net.0 net.0.proj",
+    mlp_out="w2 value out_proj proj_out output_linear output layer_2 down c_proj wo ffn.2 mlp.2 ff.2 ff.3 net.2",
+)
+_VISION_MLP = {"w2": "mlp.in", "w3": "mlp.out"}
 _QWEN_MLP = {"w1": "mlp.in", "w2": "mlp.gate"}
 
-_DEPTH = re.compile(r"(?:^|\.)(\d+)(?=\.)")
+_HEAD = re.compile(
+    r"cls|lm_heads?|embed_out|score|classifiers?|qa_outputs|vocab_projector|vocab_transform|lm_predictions|lm_loss"
+    r"|discriminator_predictions|generator_predictions|predictions|pred_layer|output_projection|sop_classifier|\w+_head"
+)
+#: Names that are a head's only at the end: elsewhere they are blocks.
+_LAST_OF_HEAD = frozenset({"head", "output", "proj_out", "fc_norm_head"})
+_EMBEDDING = re.compile(
+    r"(?!patch_|class_|bbox_)\w*(embeddings?|embeds?|embedder|emb)"
+    r"(_(in|tokens?|positions?|layers?|table|window|global|per_layer|text|audio|timestep|concat|\d+))*"
+    r"|wte|wpe|pe|shared|\w*_tokens?|\w*latents|codevectors|relative_attention_bias|relative_position_bias_table"
+    r"|rel_pos_[hw]|query_feat|reference_points"
+)
+#: What follows a module's name: the parameter, or a wrapper around the layer.
+_NOT_A_NAME = frozenset(
+    {"weight", "weight_v", "weight_g", "weight_orig", "weight_packed", "qweight", "w_q", "kernel", "linear"}
+    | {"base_layer", "parametrizations", "original0", "original1", "_data"}
+)
+_MLP_WORDS = ("mlp", "ffn", "feed_forward", "moe", "densereludense")
+_LONGEST_NAME = 500
+_LAYER_NUMBER = re.compile(r"(?:^|\.)([0-9]{1,9})(?=\.)")
 
 
 def role_of(name: str, model_type: str | None = None) -> str:
@@ -72,10 +92,20 @@ def role_of(name: str, model_type: str | None = None) -> str:
         >>> role_of("encoder.layer.3.output.dense.weight")
         'mlp.out'
     """
-    lower = name.lower()
-    if model_type == "qwen" and (match := re.search(r"\.mlp\.(w[12])\.weight$", lower)):
-        return _QWEN_MLP[match[1]]
-    return next((role for pattern, role in _COMPILED if pattern.search(lower)), OTHER)
+    parents, last = _parents_and_last(name.lower()[-_LONGEST_NAME:])
+    if _is_head(parents, last):
+        return HEAD
+    if _EMBEDDING.fullmatch(last):
+        return EMBEDDING
+    block = _block([*parents, *last.split(".")[:-1]])
+    if block == "attention":
+        return _of_block("attention.", _IN_ATTENTION.get(last) or _BY_NAME.get(last))
+    if last == "dense" and parents:
+        return _dense(parents[-1])
+    if block == "mlp":
+        own = _QWEN_MLP if model_type == "qwen" else _VISION_MLP if _is_plain_mlp(parents) else {}
+        return _of_block("mlp.", own.get(last) or _IN_MLP.get(last) or _BY_NAME.get(last))
+    return _BY_NAME.get(last) or ("mlp.out" if last == "c_proj" else OTHER)
 
 
 def depth_of(name: str) -> int | None:
@@ -85,5 +115,52 @@ def depth_of(name: str) -> int | None:
         >>> depth_of("bert.encoder.layer.11.output.dense.weight")
         11
     """
-    match = _DEPTH.search(name)
+    match = _LAYER_NUMBER.search(name)
     return int(match[1]) if match else None
+
+
+def _parents_and_last(name: str) -> tuple[list[str], str]:
+    path = name.split(".")
+    while len(path) > 1 and path[-1] in _NOT_A_NAME:
+        path.pop()
+    last = path.pop().removesuffix("_weight").removesuffix("_blocks")
+    while path and (last[0:1].isdigit() or (last == "proj" and path[-1] == "0")):
+        last = f"{path.pop()}.{last}"
+    return path, last
+
+
+def _is_head(parents: list[str], last: str) -> bool:
+    """Heads stand outside the numbered layers, save those of layers that predict a further token."""
+    if any(name.isdigit() for name in parents):
+        return last == "head"
+    if any(_HEAD.fullmatch(name) for name in parents):
+        return True
+    if last == "decoder":
+        return not parents or parents == ["head"]
+    return last in _LAST_OF_HEAD or _HEAD.fullmatch(last.split(".")[0]) is not None
+
+
+def _block(parents: list[str]) -> str | None:
+    """The kind of the innermost block that the components before the last name."""
+    for name in reversed(parents):
+        if name == "ff" or any(word in name for word in _MLP_WORDS):
+            return "mlp"
+        if name == "att" or "attn" in name or "attention" in name:
+            return "attention"
+    return "mlp" if "experts" in parents else None
+
+
+def _is_plain_mlp(parents: list[str]) -> bool:
+    return parents[-1:] == ["mlp"] and "experts" not in parents
+
+
+def _of_block(block: str, role: str | None) -> str:
+    """A role of another kind of block means that the name says something else here: an attention's output gate."""
+    return role if role is not None and role.startswith(block) else OTHER
+
+
+def _dense(parent: str) -> str:
+    """BERT's `intermediate.dense` and `output.dense`, and their variants for other inputs."""
+    if "inter" in parent:
+        return "mlp.in"
+    return "mlp.out" if "output" in parent else OTHER

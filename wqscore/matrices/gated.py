@@ -1,0 +1,131 @@
+"""Gate and up projections in one tensor: which halves they are, told from the projection that reads their product.
+
+A gated MLP computes down(act(gate(x)) · up(x)), so the tensor that holds gate and up is twice as long on its output
+side as the down projection is on its input side. That holds whatever the orientation, for one MLP (two sizes) and
+for a stack of experts (three), and tells the two apart where a name alone can't.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from wqscore.matrices.model_config import HIDDEN, ModelConfig
+
+Shape = tuple[int, ...]
+_GATE_FIRST = ("gate", "up")
+_UP_FIRST = ("up", "gate")
+
+
+@dataclass(frozen=True)
+class Halves:
+    """Where gate and up lie in a tensor.
+
+    Attributes:
+        axis: the axis that holds both.
+        labels: `gate` and `up`, in their order.
+        parts: what each takes of the axis.
+    """
+
+    axis: int
+    labels: tuple[str, ...]
+    parts: tuple[slice, ...]
+
+
+@dataclass(frozen=True)
+class _Projection:
+    """A projection that holds, or may hold, gate and up.
+
+    Attributes:
+        down: the name of the projection that reads the product.
+        labels: the order of the halves; none where the published code puts them in turn, or is not known.
+        always: whether the name alone says that both are in it.
+    """
+
+    down: str
+    labels: tuple[str, ...] = _GATE_FIRST
+    always: bool = False
+
+
+_PROJECTIONS = {
+    "gate_up_proj": _Projection("down_proj", always=True),
+    "up_gate_proj": _Projection("down_proj", _UP_FIRST, always=True),
+    "gated_layers": _Projection("wo", always=True),
+    "w12": _Projection("w3", always=True),
+    "weights_in": _Projection("weights_out"),
+    "Wi": _Projection("Wo"),
+    "input_linear": _Projection("output_linear"),
+    "dense_h_to_4h": _Projection("dense_4h_to_h"),
+    "linear_fc1": _Projection("linear_fc2"),
+    "fc1": _Projection("fc2"),
+    "ff_proj": _Projection("ff_out", _UP_FIRST),
+    "up_proj": _Projection("down_proj", ()),
+    "w13": _Projection("w2", (), always=True),
+}
+_ENDS = (".base_layer.weight", ".weight", "_weight")
+#: Phi-4-multimodal's audio encoder keeps the language model's names and swaps the halves.
+_SWAPPED = re.compile(r"\.feed_forward_(in|out)\.gate_up_proj\.weight$")
+#: These put gate and up columns in turn; the others all of one, then all of the other.
+_IN_TURN = frozenset({"gpt_oss"})
+
+
+def gate_and_up(name: str, shape: Shape, config: ModelConfig, shapes: Mapping[str, Shape]) -> Halves | None:
+    """Tell whether a tensor holds gate and up, and where.
+
+    Args:
+        name: the tensor's name.
+        shape: its shape: two sizes, or three for a stack of experts.
+        config: the model's configuration.
+        shapes: the shapes of all tensors by name.
+
+    Returns:
+        The halves, with no parts when they can't be told apart; `None` for a tensor that does not hold both.
+    """
+    block, dot, last, end = _dissected(name)
+    projection = _PROJECTIONS.get(last)
+    if projection is None:
+        return None
+    down = shapes.get(f"{block}{dot}{projection.down}{end}")
+    axis = _doubled_axis(shape, down)
+    if axis is None and not projection.always:
+        return None
+    if axis is None and down is None:
+        axis = _axis_by_hidden_size(shape, config)
+    in_turn = len(shape) == 3 and bool(_IN_TURN & config.model_types)
+    # A stack with biases is one of gpt-oss's kind: without a configuration that says so, the order can't be told.
+    unknown = not projection.labels or (f"{name}_bias" in shapes and not in_turn)
+    if axis is None or shape[axis] % 2 or unknown:
+        return Halves(0, (), ())
+    half = shape[axis] // 2
+    labels = projection.labels[::-1] if _SWAPPED.search(name) else projection.labels
+    parts = (slice(0, None, 2), slice(1, None, 2)) if in_turn else (slice(0, half), slice(half, None))
+    return Halves(axis, labels, parts)
+
+
+def _dissected(name: str) -> tuple[str, str, str, str]:
+    """What comes before the layer's own name, the dot between them, the layer, and what follows it."""
+    for end in _ENDS:
+        if name.endswith(end):
+            return (*name[: -len(end)].rpartition("."), end)
+    return (*name.rpartition("."), "")
+
+
+def _doubled_axis(shape: Shape, down: Shape | None) -> int | None:
+    """The axis whose size is twice what the down projection reads; `None` where there is none."""
+    if down is None or len(down) != len(shape) or shape[:-2] != down[:-2]:
+        return None
+    first, second = len(shape) - 2, len(shape) - 1
+    for axis, other in ((first, second), (second, first)):
+        if shape[axis] == 2 * down[other] and shape[other] == down[axis]:
+            return axis
+    return None
+
+
+def _axis_by_hidden_size(shape: Shape, config: ModelConfig) -> int | None:
+    """Without the down projection: a linear layer's first axis, or the one of a stack that is not the hidden size."""
+    if len(shape) == 2:
+        return 0
+    hidden = {part.integer(*HIDDEN) for part in config.parts}
+    axes = [axis for axis in (1, 2) if shape[axis] not in hidden and shape[3 - axis] in hidden]
+    return axes[0] if len(axes) == 1 else None
