@@ -34,6 +34,7 @@ def spectra(n: int) -> dict[str, np.ndarray]:
 
 
 def seconds(function: Callable[[], object]) -> float:
+    """Wall time of one call."""
     start = perf_counter()
     function()
     return perf_counter() - start

@@ -1,4 +1,4 @@
-"""The ten lines a person writes to get the same table from WeightWatcher. Usage: FOLDER"""
+"""The ten lines a person writes to get the same table from WeightWatcher; the one argument is a folder."""
 
 import logging
 import sys

@@ -83,7 +83,9 @@ def test_the_summary_is_the_median_the_mean_and_the_mean_by_size(tmp_path: Path)
     statistic = score.summary.statistics["alpha"]
     assert statistic.median == sorted(alphas)[1]
     assert statistic.mean == pytest.approx(sum(alphas) / 3)
-    assert statistic.weighted_mean == pytest.approx(sum(a * s for a, s in zip(alphas, sizes)) / sum(sizes))
+    assert statistic.weighted_mean == pytest.approx(
+        sum(a * s for a, s in zip(alphas, sizes, strict=True)) / sum(sizes)
+    )
     assert statistic.count == 3
 
 

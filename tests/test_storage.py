@@ -62,7 +62,10 @@ def sharded(state: State, folder: Path, suffix: str) -> None:
 
 def column_major(state: State, folder: Path) -> None:
     """Every matrix a transposed view of its storage, as in checkpoints that came from TensorFlow."""
-    torch.save({name: t.t().contiguous().t() if t.dim() == 2 else t for name, t in state.items()}, folder / "pytorch_model.bin")
+    torch.save(
+        {name: t.t().contiguous().t() if t.dim() == 2 else t for name, t in state.items()},
+        folder / "pytorch_model.bin",
+    )
 
 
 def in_one_storage(state: State, folder: Path) -> None:
@@ -151,7 +154,10 @@ def test_fused_projections_score_as_separate_ones(
         separate = reference[stored.replace(f".{name}.", f".{part[0]}_proj.") if part else stored]
         if model_type == "gpt2" and part:  # stored transposed, so square matrices are summed in another order
             np.testing.assert_allclose(
-                row.spectrum.eigenvalues, separate.spectrum.eigenvalues, rtol=1e-10, atol=1e-13 * separate.spectrum.largest
+                row.spectrum.eigenvalues,
+                separate.spectrum.eigenvalues,
+                rtol=1e-10,
+                atol=1e-13 * separate.spectrum.largest,
             )
             assert all(isclose(row.metrics[m], separate.metrics[m], rel_tol=1e-10) for m in row.metrics)
         else:

@@ -1,4 +1,4 @@
-"""The preset `ww-0.7` against WeightWatcher 0.7.7: its recorded figures on real models, and the real thing run here."""
+"""The preset `ww-0.7` against WeightWatcher 0.7.7: its recorded figures on real models, and the real thing."""
 
 from __future__ import annotations
 
@@ -76,12 +76,14 @@ def random_matrices() -> dict[str, np.ndarray]:
     rng = np.random.default_rng(0)
     shapes = [(64, 64), (200, 64), (64, 200), (150, 100), (300, 90), (128, 256)]
     kinds = {
-        "gaussian": lambda shape: rng.standard_normal(shape),
+        "gaussian": rng.standard_normal,
         "student": lambda shape: rng.standard_t(2.5, shape) * 0.2,
         "pareto": lambda shape: rng.pareto(2.0, shape) * np.sign(rng.standard_normal(shape)) * 0.1,
         "decay": lambda shape: rng.standard_normal(shape) * np.arange(1, shape[1] + 1) ** -0.7,
         "small": lambda shape: rng.standard_normal(shape) * 0.02,
-        "spiked": lambda shape: rng.standard_normal(shape) + 3 * np.outer(rng.standard_normal(shape[0]), np.ones(shape[1])),
+        "spiked": lambda shape: (
+            rng.standard_normal(shape) + 3 * np.outer(rng.standard_normal(shape[0]), np.ones(shape[1]))
+        ),
     }
     matrices = {
         f"{kind}{i}.weight": make(shape).astype(np.float32)

@@ -34,9 +34,7 @@ def tensor(size=(2, 3), strides=(3, 1), offset=0, numel=6, key="0", kind="FloatS
             b"tQ",
         ]
     )
-    arguments = b"".join(
-        [plain(offset), plain(size), plain(strides), b"\x89", b"ccollections\nOrderedDict\n)R"]
-    )
+    arguments = b"".join([plain(offset), plain(size), plain(strides), b"\x89", b"ccollections\nOrderedDict\n)R"])
     return b"ctorch._utils\n_rebuild_tensor_v2\n(" + storage + arguments + b"tR"
 
 
@@ -57,9 +55,7 @@ def zipped(path, content: bytes, storages=None, extra=None, compression=zipfile.
 SYSTEM = {"protocol_version": 1001, "little_endian": True, "type_sizes": {"short": 2, "int": 4, "long": 4}}
 
 
-def legacy(
-    path, content, storages=None, magic=0x1950A86A20F9469CFC6C, version=1001, system=SYSTEM, keys=None
-):
+def legacy(path, content, storages=None, magic=0x1950A86A20F9469CFC6C, version=1001, system=SYSTEM, keys=None):
     storages = {"0": VALUES.tobytes()} if storages is None else storages
     header = [pickle.dumps(value, 2) for value in (magic, version, system)]
     data = [struct.pack("<q", len(data) // 4) + data for data in storages.values()]

@@ -143,8 +143,7 @@ def _on_hub(text: str, repo: str, revision: str | None) -> ModelRef:
         raise UsageError(f"{_shown(text)}: nothing after the @: name a branch, tag or commit, or drop the @")
     if revision is not None and _BAD_REVISION.search(revision):
         raise UsageError(
-            f"{_shown(text)}: {_shown(ascii(revision))} can't be a revision: "
-            "name a branch, tag, commit or refs/pr/N"
+            f"{_shown(text)}: {_shown(ascii(revision))} can't be a revision: name a branch, tag, commit or refs/pr/N"
         )
     return ModelRef(text, "hub", repo=repo, revision=revision)
 

@@ -163,9 +163,7 @@ def test_a_token_goes_to_the_hub_and_not_to_the_host_that_stores_the_weights(hub
     done = run(hub, tmp_path, "org/private", HF_TOKEN="hf_secret")
     assert set(done.files()) == {"config.json", "model.safetensors"}
     by_host = {
-        "/lfs/" in r.path: r.headers.get("authorization")
-        for r in hub.requests
-        if "org" in r.path or "lfs" in r.path
+        "/lfs/" in r.path: r.headers.get("authorization") for r in hub.requests if "org" in r.path or "lfs" in r.path
     }
     assert by_host == {False: "Bearer hf_secret", True: None}
 
@@ -392,9 +390,7 @@ def test_the_clients_noise_stays_off_stderr_only_while_wqscore_calls_it(hub, tmp
     hub.fault("/README.md", **noisy)
     env = hub.environment(tmp_path / "theirs", PYTHONPATH=os.pathsep.join(sys.path), TQDM_POSITION="-1")
     arguments = [sys.executable, "-c", program]
-    stderr = subprocess.run(
-        arguments, env=env, capture_output=True, text=True, timeout=100, check=True
-    ).stderr
+    stderr = subprocess.run(arguments, env=env, capture_output=True, text=True, timeout=100, check=True).stderr
     assert "HTTP Error 429" in stderr
     assert "README.md: 100%" in stderr
     assert "config.json" not in stderr

@@ -67,9 +67,7 @@ def test_legacy_headers_that_lie(options, fault, tmp_path):
 def test_nothing_but_headers_is_read_of_a_file_of_many_gigabytes(tmp_path):
     """A storage of 2³³ bytes, a hole but for the last four: listed at once, and its end read alone."""
     path, numel = tmp_path / "m.bin", 2**31
-    content = mapping(
-        w=tensor((numel,), (1,), numel=numel), end=tensor((1,), (1,), offset=numel - 1, numel=numel)
-    )
+    content = mapping(w=tensor((numel,), (1,), numel=numel), end=tensor((1,), (1,), offset=numel - 1, numel=numel))
     legacy(path, content, storages={"0": b""})
     with path.open("r+b") as stream:
         stream.seek(-8, io.SEEK_END)

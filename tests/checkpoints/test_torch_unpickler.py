@@ -177,9 +177,7 @@ def test_malformed_pickles(data):
         b"(" + b"K\x00" * 9 + b"t",
     ],
 )
-@pytest.mark.parametrize(
-    "name", ["_tensor", "_tensor_v2", "_tensor_v3", "_parameter", "_parameter_with_state"]
-)
+@pytest.mark.parametrize("name", ["_tensor", "_tensor_v2", "_tensor_v3", "_parameter", "_parameter_with_state"])
 def test_rebuilding_from_anything_but_a_storage(name, arguments):
     assert "refused" not in refusal(f"ctorch._utils\n_rebuild{name}\n".encode() + arguments + b"R.")
 
@@ -204,12 +202,8 @@ def test_malformed_storages(pid):
 
 def test_a_storage_described_in_two_ways():
     float_storage = b"(X\x07\x00\x00\x00storagectorch\nFloatStorage\nX\x01\x00\x00\x00aNK\x04tQ"
-    assert "in two ways" in refusal(
-        b"]" + float_storage + b"a" + float_storage.replace(b"Float", b"Half") + b"a."
-    )
-    assert "in two ways" in refusal(
-        b"]" + float_storage + b"a" + float_storage.replace(b"K\x04", b"K\x05") + b"a."
-    )
+    assert "in two ways" in refusal(b"]" + float_storage + b"a" + float_storage.replace(b"Float", b"Half") + b"a.")
+    assert "in two ways" in refusal(b"]" + float_storage + b"a" + float_storage.replace(b"K\x04", b"K\x05") + b"a.")
 
 
 @pytest.mark.timeout(30)

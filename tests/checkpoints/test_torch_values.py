@@ -92,9 +92,7 @@ def test_views_of_one_storage(container, tmp_path):
     refs = assert_same(save(tensors, tmp_path / "m.bin", container), tensors)
     begin = refs["whole"].offset
     elements = {name: (ref.offset - begin) // 4 for name, ref in refs.items() if not name.startswith("empty")}
-    assert elements == {
-        name: tensors[name].storage_offset() for name in tensors if not name.startswith("empty")
-    }
+    assert elements == {name: tensors[name].storage_offset() for name in tensors if not name.startswith("empty")}
     assert refs["whole"].location == refs["again"].location != refs["transposed"].location
     assert refs["transposed"].strides == (1, 10)
     assert refs["expanded"].strides == (1, 0)
@@ -175,9 +173,7 @@ def test_training_checkpoints_give_the_model_without_the_optimizer(container, ke
 @containers
 def test_nested_modules_have_dotted_names(container, tmp_path):
     a, b, c = torch.ones(2), torch.zeros(3), torch.full((4,), 2.0)
-    path = save(
-        {"encoder": {"a": a, "b": {"c": b}}, "steps": 5, "heads": [c, a]}, tmp_path / "m.bin", container
-    )
+    path = save({"encoder": {"a": a, "b": {"c": b}}, "steps": 5, "heads": [c, a]}, tmp_path / "m.bin", container)
     assert_same(path, {"encoder.a": a, "encoder.b.c": b, "heads.0": c, "heads.1": a})
 
 

@@ -11,9 +11,7 @@ from contextlib import contextmanager
 from wqscore.errors import CheckpointError
 
 #: Said of whatever is needed and can't be had without a connection.
-NOT_CACHED = (
-    "not in the local cache, and the Hub can't be reached: connect, without HF_HUB_OFFLINE, and run it again"
-)
+NOT_CACHED = "not in the local cache, and the Hub can't be reached: connect, without HF_HUB_OFFLINE, and run it again"
 
 
 @contextmanager

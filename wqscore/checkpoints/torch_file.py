@@ -59,12 +59,8 @@ def _read(stream: IO[bytes], file: Path) -> tuple[Any, dict[str, int]]:
     if head.startswith(b"version https://git-lfs"):
         raise CheckpointError(f"{file}: is a Git LFS pointer, not the weights: fetch it with git lfs pull")
     if head[257:262] == b"ustar":
-        raise CheckpointError(
-            f"{file}: is in the tar format of torch before 0.1.10: convert it to safetensors"
-        )
-    raise CheckpointError(
-        f"{file}: is not a file that torch.save wrote: fetch it again or convert to safetensors"
-    )
+        raise CheckpointError(f"{file}: is in the tar format of torch before 0.1.10: convert it to safetensors")
+    raise CheckpointError(f"{file}: is not a file that torch.save wrote: fetch it again or convert to safetensors")
 
 
 def _state_dict(value: Any, file: Path) -> dict[Any, Any]:
@@ -118,18 +114,14 @@ def _tensor_ref(name: str, tensor: PickledTensor, start: int, file: Path) -> Ten
     if len(size) != len(strides) or len(size) > _MAX_DIMENSIONS:
         raise CheckpointError(f"{where}: has {len(size)} sizes and {len(strides)} strides: damaged or forged")
     if not are_counts(tensor.offset, *size, *strides):
-        raise CheckpointError(
-            f"{where}: an offset, size or stride is negative or no number: damaged or forged"
-        )
+        raise CheckpointError(f"{where}: an offset, size or stride is negative or no number: damaged or forged")
     itemsize = tensor.dtype.bits // 8
     if prod(step for step in size if step) * itemsize >= _MAX_BYTES:
         raise CheckpointError(f"{where}: is larger than any memory: damaged or forged")
     begin = start + tensor.view.first_byte
     if 0 in size:
         return TensorRef(name, size, tensor.dtype, file, begin)
-    ref = TensorRef(
-        name, size, tensor.dtype, file, begin + tensor.offset * itemsize, _stored_strides(size, strides)
-    )
+    ref = TensorRef(name, size, tensor.dtype, file, begin + tensor.offset * itemsize, _stored_strides(size, strides))
     if tensor.offset * itemsize + ref.nbytes > tensor.view.nbytes:
         raise CheckpointError(f"{where}: reaches past the end of its storage: damaged or forged")
     if ref.parameters > ref.span and ref.parameters * itemsize > _MAX_UNFOLDED_BYTES:

@@ -28,18 +28,14 @@ def read_legacy(stream: IO[bytes], file: Path) -> tuple[Any, dict[str, int]]:
         CheckpointError: cut short, damaged, big-endian, or not written by `torch.save`.
     """
     if unpickle(stream, file).value != _MAGIC_NUMBER:
-        raise CheckpointError(
-            f"{file}: is a pickle, but not one that torch.save wrote: convert to safetensors"
-        )
+        raise CheckpointError(f"{file}: is a pickle, but not one that torch.save wrote: convert to safetensors")
     if unpickle(stream, file).value != _PROTOCOL_VERSION:
         raise CheckpointError(
             f"{file}: its torch protocol version is not {_PROTOCOL_VERSION}: damaged, fetch it again"
         )
     system = unpickle(stream, file).value
     if type(system) is not dict or system.get("little_endian") is not True:
-        raise CheckpointError(
-            f"{file}: was not saved as little-endian: save it again on a little-endian machine"
-        )
+        raise CheckpointError(f"{file}: was not saved as little-endian: save it again on a little-endian machine")
     unpickled = unpickle(stream, file)
     keys = unpickle(stream, file).value
     return unpickled.value, _starts(stream, keys, unpickled.storages, file)

@@ -37,9 +37,7 @@ def read_zip(stream: IO[bytes], file: Path) -> tuple[Any, dict[str, int]]:
         raise CheckpointError(f"{file}: is a TorchScript program, not a state dict: save model.state_dict()")
     byteorder = entries.get(f"{prefix}/byteorder")
     if byteorder is not None and _content(stream, byteorder, len(b"little"), file) != b"little":
-        raise CheckpointError(
-            f"{file}: was not saved as little-endian: save it again on a little-endian machine"
-        )
+        raise CheckpointError(f"{file}: was not saved as little-endian: save it again on a little-endian machine")
     pickle = _content(stream, entries[f"{prefix}/data.pkl"], MAX_PICKLE_BYTES, file)
     unpickled = unpickle(io.BytesIO(pickle), file)
     starts = {
@@ -101,9 +99,7 @@ def _content(stream: IO[bytes], info: ZipInfo, limit: int, file: Path) -> bytes:
     content = stream.read(info.file_size)
     # torch writes 0 where it was told not to compute checksums.
     if info.CRC not in (0, crc32(content)):
-        raise CheckpointError(
-            f"{file}: zip entry {info.filename!r} does not match its checksum: fetch it again"
-        )
+        raise CheckpointError(f"{file}: zip entry {info.filename!r} does not match its checksum: fetch it again")
     return content
 
 
