@@ -11,7 +11,7 @@ demo: .venv/base checkpoints/.done ## Rank five real checkpoints and say where t
 	@echo "Open reports/demo/index.html in a browser."
 
 test: .venv/test checkpoints/.done ## The whole suite
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto
 
 lint: .venv/test ## Style and types
 	$(BIN)/ruff check .

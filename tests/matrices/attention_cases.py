@@ -173,9 +173,7 @@ CASES = {
         {"hidden_size": SIDE, "num_hidden_layers": 2, "num_key_value_heads": 2, "kv_channels": 16}
         | {"intermediate_size": 96, "num_local_experts": 4, "num_experts_per_tok": 2, "vocab_size": 50},
     ),
-    "blip": Case(
-        "BlipVisionModel", "blip_vision_model", "encoder.layers.1.self_attn", "qkv", VISION, patches
-    ),
+    "blip": Case("BlipVisionModel", "blip_vision_model", "encoder.layers.1.self_attn", "qkv", VISION, patches),
     "timesformer": Case(
         "TimesformerModel", "timesformer", "encoder.layer.1.attention.attention", "qkv", VISION, patches
     ),

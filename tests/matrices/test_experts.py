@@ -182,10 +182,7 @@ def test_jetmoe_has_experts_in_its_attention_too(tmp_path: Path) -> None:
         query = found[f"model.layers.1.self_attention.experts.input_linear.weight[{expert}]"]
         np.testing.assert_allclose(value(query), queries.T, atol=1e-6)
         assert query.role == "attention.q"
-        assert (
-            found[f"model.layers.1.self_attention.experts.output_linear.weight[{expert}]"].role
-            == "attention.o"
-        )
+        assert found[f"model.layers.1.self_attention.experts.output_linear.weight[{expert}]"].role == "attention.o"
 
 
 GATE_UP = "model.layers.0.mlp.experts.gate_up_proj"

@@ -184,6 +184,4 @@ def test_keys_and_values_of_deepseeks_latent(tmp_path: Path) -> None:
     np.testing.assert_allclose(values / np.linalg.norm(values), projected["v"], atol=1e-6)
     # Each head's key is what the latent gives, 16 rows, then 8 rotary ones that come from elsewhere.
     from_latent = projected["k"].reshape(4, 24, SIDE)[:, :16].reshape(SIDE, SIDE)
-    np.testing.assert_allclose(
-        keys / np.linalg.norm(keys), from_latent / np.linalg.norm(from_latent), atol=1e-6
-    )
+    np.testing.assert_allclose(keys / np.linalg.norm(keys), from_latent / np.linalg.norm(from_latent), atol=1e-6)

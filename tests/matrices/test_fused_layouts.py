@@ -25,9 +25,7 @@ SIDE = 64
 HEAD = 16
 
 
-def cut(
-    name: str, weight: Any, config: dict[str, Any], beside: tuple[TensorRef, ...] = ()
-) -> dict[str, np.ndarray]:
+def cut(name: str, weight: Any, config: dict[str, Any], beside: tuple[TensorRef, ...] = ()) -> dict[str, np.ndarray]:
     """The parts of one tensor by label; the tensor itself under "" when it was left whole."""
     array = np.asarray(weight)
     outcomes = outcome((tensor(name, *array.shape), *beside), config)
@@ -194,9 +192,7 @@ def test_a_plain_recurrent_cell_has_no_gates(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("gates", [2, 5])
 def test_gates_of_an_unknown_cell_stay_together(gates: int) -> None:
-    outcomes = outcome(
-        (tensor("rnn.weight_ih_l0", gates * 24, 20), tensor("rnn.weight_hh_l0", gates * 24, 24))
-    )
+    outcomes = outcome((tensor("rnn.weight_ih_l0", gates * 24, 20), tensor("rnn.weight_hh_l0", gates * 24, 24)))
     assert [o.flags for o in outcomes if isinstance(o, WeightMatrix)] == [("fused",), ("fused",)]
 
 

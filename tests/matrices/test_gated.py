@@ -69,13 +69,9 @@ CASES = [
         "encoders.1.feed_forward_in",
         "encoders.1.feed_forward_in.gate_up_proj",
     ),
-    Case(
-        "GteModel", "gte", SIZES, "layers.1.mlp", "encoder.layer.1.mlp.up_gate_proj", APART, activation="gelu"
-    ),
+    Case("GteModel", "gte", SIZES, "layers.1.mlp", "encoder.layer.1.mlp.up_gate_proj", APART, activation="gelu"),
     Case("Dinov2Model", "dinov2", SWIGLU, "encoder.layer.1.mlp", "encoder.layer.1.mlp.weights_in", APART),
-    Case(
-        "Tipsv2VisionModel", "tipsv2_vision_model", SWIGLU, "encoder.layer.1.mlp", "blocks.1.mlp.w12", APART
-    ),
+    Case("Tipsv2VisionModel", "tipsv2_vision_model", SWIGLU, "encoder.layer.1.mlp", "blocks.1.mlp.w12", APART),
 ]
 
 
@@ -147,9 +143,7 @@ def of_tensor(name: str, *beside: Any) -> list[WeightMatrix]:
 )
 def test_published_code(fused: str, down: str, published: Callable[[Any], Any], activation: str) -> None:
     weight = torch.randn(192, SIDE)
-    halves = of_tensor(
-        f"{fused}.weight", tensor(f"{fused}.weight", 192, SIDE), tensor(f"{down}.weight", SIDE, 96)
-    )
+    halves = of_tensor(f"{fused}.weight", tensor(f"{fused}.weight", 192, SIDE), tensor(f"{down}.weight", SIDE, 96))
     by_role = {half.role: torch.from_numpy(half.values(weight.numpy())[0]) for half in halves}
     product = transformers.activations.ACT2FN[activation](by_role["mlp.gate"].T) * by_role["mlp.in"].T
     torch.testing.assert_close(product, published(torch.nn.functional.linear(torch.eye(SIDE), weight)))

@@ -29,9 +29,7 @@ safetensors_torch = pytest.importorskip("safetensors.torch")
         (torch.nn.ConvTranspose2d, (8, 12, 3, 5)),
     ],
 )
-def test_a_convolution_is_a_matrix_for_each_position_of_its_kernel(
-    module: Any, shape: tuple[int, ...]
-) -> None:
+def test_a_convolution_is_a_matrix_for_each_position_of_its_kernel(module: Any, shape: tuple[int, ...]) -> None:
     transposed = module is torch.nn.ConvTranspose2d
     layer = module(8, 12, shape[2:], bias=False)
     assert tuple(layer.weight.shape) == shape
@@ -47,11 +45,7 @@ def test_a_convolution_is_a_matrix_for_each_position_of_its_kernel(
         written = layer(impulse).numpy()
     for i, position in enumerate(np.ndindex(*shape[2:])):
         # Cross-correlation writes the kernel backwards.
-        there = (
-            position
-            if transposed
-            else tuple(size - 1 - at for size, at in zip(shape[2:], position, strict=True))
-        )
+        there = position if transposed else tuple(size - 1 - at for size, at in zip(shape[2:], position, strict=True))
         expected = written[(slice(None), slice(None), *there)]
         np.testing.assert_allclose(slices[i], expected if transposed else expected.T, atol=1e-6)
 
@@ -66,9 +60,7 @@ def test_learned_positions_with_a_leading_one() -> None:
 def test_xlnet_weights_head_by_head(letter: str) -> None:
     """(d_model, heads, head size) multiplies as the matrix of d_model × all heads: `ibh,hnd->ibnd` in its code."""
     weight = torch.randn(24, 4, 6)
-    (matrix,) = outcome(
-        (tensor(f"transformer.layer.0.rel_attn.{letter}", 24, 4, 6),), {"model_type": "xlnet"}
-    )
+    (matrix,) = outcome((tensor(f"transformer.layer.0.rel_attn.{letter}", 24, 4, 6),), {"model_type": "xlnet"})
     assert isinstance(matrix, WeightMatrix)
     numbers = matrix.values(weight.numpy())[0]
     hidden = torch.randn(24) if letter != "o" else torch.randn(4, 6)
@@ -113,9 +105,7 @@ def test_weight_normalised_layers_are_left(tmp_path: Path) -> None:
     old, new = torch.nn.Linear(24, 32), torch.nn.Conv1d(8, 16, 3)
     torch.nn.utils.weight_norm(old)
     torch.nn.utils.parametrizations.weight_norm(new)
-    pruned = pytest.importorskip("torch.nn.utils.prune").random_unstructured(
-        torch.nn.Linear(24, 32), "weight", 0.5
-    )
+    pruned = pytest.importorskip("torch.nn.utils.prune").random_unstructured(torch.nn.Linear(24, 32), "weight", 0.5)
     spectral = torch.nn.utils.parametrizations.spectral_norm(torch.nn.Linear(24, 32))
     model = torch.nn.ModuleDict({"old": old, "new": new, "pruned": pruned, "spectral": spectral})
     safetensors_torch.save_file(model.state_dict(), tmp_path / "model.safetensors")
@@ -155,9 +145,7 @@ SIZES = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 4, "v
 SIZES |= {"intermediate_size": 48, "pad_token_id": 0}
 
 
-@pytest.mark.parametrize(
-    ("model_class", "model_type", "sizes", "head"), TIED, ids=lambda value: str(value)[:20]
-)
+@pytest.mark.parametrize(("model_class", "model_type", "sizes", "head"), TIED, ids=lambda value: str(value)[:20])
 @pytest.mark.parametrize("said", [None, True, False])
 def test_heads_tied_by_the_configuration(
     model_class: str, model_type: str, sizes: dict[str, Any], head: str, said: bool | None, tmp_path: Path
@@ -173,9 +161,7 @@ def test_heads_tied_by_the_configuration(
     (tmp_path / "config.json").write_text("{}")
     rewrite_config(tmp_path, model_type=model_type, **flag)
     if not tied:
-        assert [o.role for o in plan_folder(tmp_path) if isinstance(o, WeightMatrix) and o.name == head] == [
-            "head"
-        ]
+        assert [o.role for o in plan_folder(tmp_path) if isinstance(o, WeightMatrix) and o.name == head] == ["head"]
         return
     skip = skip_of(list(plan_folder(tmp_path)), head)
     source = skip.reason.removeprefix("tied to ")
@@ -193,9 +179,7 @@ def test_the_same_bytes_count_once() -> None:
 
 
 def test_the_same_codes_count_once() -> None:
-    outcomes = outcome(
-        (tensor("a.fc1.weight", 64, 64, dtype="I8"), tensor("b.fc1.weight", 64, 64, dtype="I8"))
-    )
+    outcomes = outcome((tensor("a.fc1.weight", 64, 64, dtype="I8"), tensor("b.fc1.weight", 64, 64, dtype="I8")))
     assert [o.weights for o in outcomes if isinstance(o, SkippedTensor)] == [4096, 0]
 
 

@@ -136,9 +136,7 @@ def test_attention_and_mlp_come_apart(planned: Any) -> None:
     model, outcomes = planned
     for matrix, parameter, module in scored(model, outcomes):
         path = parameter.split(".")[:-1]
-        owners = [
-            type(model.get_submodule(".".join(path[:depth]))).__name__ for depth in range(len(path), 0, -1)
-        ]
+        owners = [type(model.get_submodule(".".join(path[:depth]))).__name__ for depth in range(len(path), 0, -1)]
         kind = next((name for name in owners if re.search("Attention|MLP|FeedForward", name)), "")
         if kind and isinstance(module, torch.nn.Linear | transformers.pytorch_utils.Conv1D):
             assert matrix.role.startswith("attention." if "Attention" in kind else "mlp."), matrix.name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,7 @@ def read_folder(folder: Path) -> tuple[dict[str, Any], tuple[TensorRef, ...]]:
     Raises:
         CheckpointError: no weights, a damaged file, or an index that does not match its shards.
     """
-    # Two levels: the root decides, and a subfolder with weights is worth naming when the root has none.
-    names = {path.relative_to(folder).as_posix() for pattern in ("*", "*/*") for path in folder.glob(pattern)}
-    weights = choose_weights(names, str(folder))
+    weights = choose_weights(_names(folder), str(folder))
     if weights.index is None:
         tensors = _read_files([folder / name for name in weights.files])
     else:
@@ -30,7 +29,12 @@ def read_folder(folder: Path) -> tuple[dict[str, Any], tuple[TensorRef, ...]]:
 
 
 def read_file(file: Path) -> tuple[TensorRef, ...]:
-    """Read the tensor headers of one weight file, by its suffix."""
+    """Read the tensor headers of one weight file, by its suffix.
+
+    Raises:
+        CheckpointError: it is no file, or not what its suffix says.
+    """
+    _check_is_file(file)
     if file.suffix == ".safetensors":
         return tuple(read_safetensors(file))
     return tuple(read_torch_file(file))
@@ -42,17 +46,45 @@ def read_config(file: Path) -> dict[str, Any]:
     Raises:
         CheckpointError: the file is not a JSON object.
     """
-    if not file.exists():
+    if not file.is_symlink() and not file.exists():
         return {}
+    _check_is_file(file)
     try:
         config = json.loads(file.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{file}: is not valid JSON: fetch it again") from error
     except OSError as error:
-        raise CheckpointError(f"{file}: can't be read: {error.strerror or error}") from error
+        raise _unreadable(file, error) from error
     if not isinstance(config, dict):
         raise CheckpointError(f"{file}: is not a JSON object: fetch it again")
     return config
+
+
+def _names(folder: Path) -> set[str]:
+    """Names in a folder and in its subfolders: weights there are worth naming when the folder has none."""
+    try:
+        entries = list(folder.iterdir())
+    except OSError as error:
+        raise _unreadable(folder, error) from error
+    # A subfolder that can't be read has nothing to name; glob leaves it out.
+    below = {path.relative_to(folder).as_posix() for path in folder.glob("*/*")}
+    return {entry.name for entry in entries} | below
+
+
+def _check_is_file(file: Path) -> None:
+    """Refuse what is not a file; opening a named pipe would wait for ever."""
+    try:
+        mode = file.stat().st_mode
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{file}: is a link to a file that is not there: fetch it again") from error
+    except OSError as error:
+        raise _unreadable(file, error) from error
+    if not stat.S_ISREG(mode):
+        raise CheckpointError(f"{file}: is not a file: put the checkpoint's own file there")
+
+
+def _unreadable(path: Path, error: OSError) -> CheckpointError:
+    return CheckpointError(f"{path}: can't be read: {error.strerror or error}")
 
 
 def _read_files(files: list[Path]) -> tuple[TensorRef, ...]:
@@ -67,10 +99,11 @@ def _read_files(files: list[Path]) -> tuple[TensorRef, ...]:
 
 
 def _read_indexed(folder: Path, index: Path) -> tuple[TensorRef, ...]:
+    _check_is_file(index)
     try:
         weight_map = shard_names(index.read_bytes(), str(index))
     except OSError as error:
-        raise CheckpointError(f"{index}: can't be read: {error.strerror or error}") from error
+        raise _unreadable(index, error) from error
     shards = sorted(set(weight_map.values()))
     for shard in shards:
         if not (folder / shard).is_file():

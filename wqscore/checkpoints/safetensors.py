@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,9 @@ from wqscore.errors import CheckpointError
 #: The longest header the reference implementation accepts.
 MAX_HEADER_BYTES = 100_000_000
 _LENGTH_BYTES = 8
+#: NumPy's own limit.
+_MAX_DIMENSIONS = 64
+_FORGED = "damaged or forged, fetch it again"
 
 
 def read_safetensors(file: Path) -> list[TensorRef]:
@@ -44,6 +48,8 @@ def header_length(prefix: bytes, file_size: int, file: Path) -> int:
     """
     if len(prefix) < _LENGTH_BYTES:
         raise CheckpointError(f"{file}: is empty or cut short ({file_size} bytes): fetch it again")
+    if prefix == b"version ":
+        raise CheckpointError(f"{file}: is a Git LFS pointer, not the weights: fetch it with git lfs pull")
     length = int.from_bytes(prefix, "little")
     if length > MAX_HEADER_BYTES:
         raise CheckpointError(
@@ -66,18 +72,18 @@ def parse_header(header: bytes, file_size: int, file: Path) -> list[TensorRef]:
         file: the file, for the references and for messages.
 
     Raises:
-        CheckpointError: invalid JSON, a duplicate name, an unknown dtype, a shape that does not fit its
+        CheckpointError: invalid JSON, a duplicate name, an unknown dtype or key, a shape that does not fit its
             byte range, or ranges that overlap, leave gaps or end anywhere but at the file's end.
     """
     try:
-        entries = json.loads(header.decode("utf-8"), object_pairs_hook=_unique)
+        entries = json.loads(header.decode("utf-8"), object_pairs_hook=_unique, parse_int=_integer)
     except _DuplicateNameError as error:
-        raise CheckpointError(f"{file}: the header names {error} twice: refused") from None
+        raise CheckpointError(f"{file}: the header names {error!s:.100} twice: {_FORGED}") from None
     except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"{file}: the header is not valid JSON: damaged, fetch it again") from error
+        raise CheckpointError(f"{file}: the header is not valid JSON: {_FORGED}") from error
     if not isinstance(entries, dict):
         raise CheckpointError(f"{file}: the header is not a JSON object: not a safetensors file")
-    entries.pop("__metadata__", None)
+    _check_metadata(entries.pop("__metadata__", None), file)
     start = _LENGTH_BYTES + len(header)
     tensors = [_tensor(name, entry, start, file) for name, entry in entries.items()]
     _check_coverage(tensors, start, file_size, file)
@@ -93,30 +99,48 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     for name, value in pairs:
         if name in entries:
             raise _DuplicateNameError(name)
+        # Half of a surrogate pair is no text and has no UTF-8: UnicodeEncodeError is a ValueError.
+        f"{name}{value if isinstance(value, str) else ''}".encode()
         entries[name] = value
     return entries
 
 
+def _integer(digits: str) -> int:
+    """-0 is no size for the reference implementation, so it is none here."""
+    return -1 if digits == "-0" else int(digits)
+
+
+def _check_metadata(metadata: Any, file: Path) -> None:
+    texts = isinstance(metadata, dict) and all(isinstance(value, str) for value in metadata.values())
+    if metadata is not None and not texts:
+        raise CheckpointError(f"{file}: its __metadata__ is not text by name: {_FORGED}")
+
+
 def _tensor(name: str, entry: Any, start: int, file: Path) -> TensorRef:
-    where = f"{file}: tensor {name}"
-    if not isinstance(entry, dict):
-        raise CheckpointError(f"{where}: its header entry is not an object")
-    dtype = STORED_DTYPES.get(str(entry.get("dtype")))
+    where = f"{file}: tensor {name:.200}"
+    # A key of a later version of the format might change what the numbers mean.
+    if not isinstance(entry, dict) or entry.keys() != {"dtype", "shape", "data_offsets"}:
+        raise CheckpointError(f"{where}: its entry does not consist of dtype, shape and data_offsets: {_FORGED}")
+    dtype = STORED_DTYPES.get(entry["dtype"]) if isinstance(entry["dtype"], str) else None
     if dtype is None:
-        raise CheckpointError(f"{where}: unknown dtype {entry.get('dtype')!r}")
-    shape, offsets = _sizes(entry.get("shape")), _sizes(entry.get("data_offsets"))
-    if shape is None:
-        raise CheckpointError(f"{where}: its shape {entry.get('shape')!r} is not a list of sizes")
+        raise CheckpointError(f"{where}: unknown dtype {entry['dtype']!r:.100}: convert it to a float dtype")
+    shape, offsets = _sizes(entry["shape"]), _sizes(entry["data_offsets"])
+    if shape is None or len(shape) > _MAX_DIMENSIONS:
+        raise CheckpointError(f"{where}: its shape {entry['shape']!r:.100} is not a list of sizes: {_FORGED}")
     if offsets is None or len(offsets) != 2:
-        raise CheckpointError(f"{where}: its data_offsets {entry.get('data_offsets')!r} are not two positions")
-    begin, end = offsets
-    tensor = TensorRef(name, shape, dtype, file, start + begin)
-    if end - begin != tensor.nbytes:
         raise CheckpointError(
-            f"{where}: shape {list(shape)} of {dtype.name} takes {tensor.nbytes} bytes, "
-            f"its data_offsets give {end - begin}"
+            f"{where}: its data_offsets {entry['data_offsets']!r:.100} are not two positions: {_FORGED}"
         )
-    return tensor
+    begin, end = offsets
+    bits = prod(shape) * dtype.bits
+    if bits != (end - begin) * 8:
+        raise CheckpointError(
+            f"{where}: shape {list(shape)!s:.100} of {dtype.name} takes {bits / 8:.10g} bytes, its data_offsets give "
+            f"{end - begin}: {_FORGED}"
+        )
+    if prod(size for size in shape if size) >= 2**63:
+        raise CheckpointError(f"{where}: its shape {list(shape)!s:.100} is larger than any memory: {_FORGED}")
+    return TensorRef(name, shape, dtype, file, start + begin)
 
 
 def _sizes(value: Any) -> tuple[int, ...] | None:
@@ -130,15 +154,15 @@ def _check_coverage(tensors: list[TensorRef], start: int, file_size: int, file: 
     for tensor, position in zip(*_in_file_order(tensors, start), strict=True):
         if tensor.offset + tensor.nbytes > file_size:
             raise CheckpointError(
-                f"{file}: tensor {tensor.name} ends at byte {tensor.offset + tensor.nbytes}, "
+                f"{file}: tensor {tensor.name:.200} ends at byte {tensor.offset + tensor.nbytes}, "
                 f"the file at {file_size}: cut short, fetch it again"
             )
         if tensor.offset != position:
             fault = "overlaps another tensor" if tensor.offset < position else "leaves a gap before it"
-            raise CheckpointError(f"{file}: tensor {tensor.name} {fault}: the header is damaged or forged")
+            raise CheckpointError(f"{file}: tensor {tensor.name:.200} {fault}: {_FORGED}")
     end = max((tensor.offset + tensor.nbytes for tensor in tensors), default=start)
     if end != file_size:
-        raise CheckpointError(f"{file}: {file_size - end} bytes follow the last tensor: damaged or forged")
+        raise CheckpointError(f"{file}: the last tensor ends at byte {end}, the file at {file_size}: {_FORGED}")
 
 
 def _in_file_order(tensors: list[TensorRef], start: int) -> tuple[list[TensorRef], Iterator[int]]:

@@ -66,8 +66,8 @@ def shard_names(index: bytes, where: str) -> dict[str, str]:
     for tensor, shard in weight_map.items():
         if not isinstance(shard, str) or shard in {"", ".", ".."} or re.search(r"[/\\\x00]", shard):
             raise CheckpointError(
-                f"{where}: puts {tensor} in {shard!r}, outside the checkpoint's folder: refused, the index is not "
-                "to be trusted"
+                f"{where}: puts {tensor:.100} in {shard!r:.100}, outside the checkpoint's folder: refused, the index "
+                "is not to be trusted"
             )
     return weight_map
 

@@ -17,6 +17,8 @@ app = typer.Typer(
     help="Judge pretrained checkpoints from their weights alone: no data, no forward pass.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    # Plain help and one-line errors, the same on a terminal and in a log.
+    rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(rank)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import typer
-
 from wqscore.cli import options
 from wqscore.cli.exits import one_line_errors
+from wqscore.cli.output import print_data
 
 
 def describe(
     ref: options.Ref, output: options.FormatOption = options.Format.TABLE, preset: options.PresetOption = "default"
 ) -> None:
-    """List a model's tensors and what would be done with each, without reading the weights.
+    """Show a model's tensors and what would be done with each.
 
-    Shows shape, type, role and bytes of every tensor, and about how long scoring would take on one core.
+    Reads no weights, and of a model on the Hub nothing but the headers of its files. Shows shape, type, role and
+    bytes of every tensor, and about how long scoring would take on one core.
     """
     with one_line_errors():
         from wqscore.api import describe as describe_ref
@@ -23,8 +23,8 @@ def describe(
         if output is options.Format.TABLE:
             description.print_description(result)
         elif output is options.Format.CSV:
-            typer.echo(description.description_csv(result), nl=False)
+            print_data(description.description_csv(result))
         elif output is options.Format.JSON:
-            typer.echo(description.description_json(result), nl=False)
+            print_data(description.description_json(result))
         else:
-            typer.echo(description.description_markdown(result), nl=False)
+            print_data(description.description_markdown(result))

@@ -6,10 +6,12 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 
 import typer
 
 from wqscore.errors import UsageError, WqscoreError
+from wqscore.rendering.printable import printable
 
 USAGE = 2
 NOT_SCORED = 3
@@ -29,15 +31,36 @@ def one_line_errors() -> Iterator[None]:
         complain(str(error))
         raise typer.Exit(NOT_SCORED) from error
     except BrokenPipeError as error:
-        # The reader has seen enough; Python would complain once more at exit, when it flushes.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader has seen enough.
+        _give_up_stdout()
         raise typer.Exit(0) from error
-    except KeyboardInterrupt as interrupt:
+    except OSError as error:
+        # What can't be read, or written to a report, has become a WqscoreError before.
+        _give_up_stdout()
+        complain(f"{error.filename or 'standard output'}: can't be written: {error.strerror or error}")
+        raise typer.Exit(NOT_SCORED) from error
+    except KeyboardInterrupt:
         complain("interrupted")
-        raise typer.Exit(INTERRUPTED) from interrupt
+        leave_interrupted()
+
+
+def leave_interrupted() -> NoReturn:
+    """Exit at once: threads are deep in LAPACK, and a normal exit waits for them, crashes or hangs."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(INTERRUPTED)
 
 
 def complain(message: str) -> None:
     """Write one line to standard error."""
-    line = " ".join(message.split())
-    typer.echo(f"wqscore: {line}", err=True)
+    typer.echo(complaint(message), err=True)
+
+
+def complaint(message: str) -> str:
+    """The line that tells of something that went wrong."""
+    return f"wqscore: {printable(message)}"
+
+
+def _give_up_stdout() -> None:
+    """Python would complain once more at exit, when it flushes what was not written."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

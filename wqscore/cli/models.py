@@ -25,4 +25,5 @@ def models() -> None:
                 for model in shipped.models
             ]
             title = f"{shipped.title} · wqscore rank --list {shipped.name}"
-            print_table(["id", "aliases", "params", "licence", "year"], rows, title)
+            columns = ["id", "aliases", "params", "licence", "year"]
+            print_table(columns, rows, title, folding=["id", "aliases"], optional=["year", "licence", "params"])

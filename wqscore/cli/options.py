@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 REF_HELP = (
-    "org/name, org/name@revision, hf://…, a huggingface.co address, an alias such as bert-base, "
-    "a folder, or a .safetensors or .bin file."
+    "org/name, org/name@revision, hf://org/name, a huggingface.co address, an alias such as "
+    "bert-base, a folder, or a .safetensors or .bin file."
 )
 
 
@@ -33,7 +33,12 @@ SeedOption = Annotated[int, typer.Option("--seed", metavar="N", min=0, help="See
 JobsOption = Annotated[
     int | None,
     typer.Option(
-        "--jobs", metavar="N", min=1, help="Threads; all cores by default. Changes no result.", show_default=False
+        "--jobs",
+        metavar="N",
+        min=1,
+        max=256,
+        help="Threads; all cores by default. Changes no result.",
+        show_default=False,
     ),
 ]
 StrictOption = Annotated[

@@ -6,32 +6,41 @@ import sys
 from time import perf_counter
 from types import TracebackType
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.filesize import decimal
-from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
-from wqscore.cli.exits import complain
+from wqscore.cli.exits import complaint
 from wqscore.ranking import Failure
 from wqscore.refs import ModelRef
 
+#: Where a line has no room for names, bytes and a long bar.
+_NARROW = 70
+
 
 class ProgressBars:
-    """Shows a bar per model on a terminal, a line per model elsewhere, nothing when quiet.
+    """Shows a bar for the model at hand on a terminal, a line for each finished model, nothing when quiet.
 
     Use as a context manager around `wqscore.rank` or `wqscore.score`. A failure is always told.
     """
 
     def __init__(self, quiet: bool) -> None:
-        console = Console(stderr=True)
-        self._lines = not quiet and not console.is_terminal
+        # By what standard error is and nothing else: rich would draw into a log where FORCE_COLOR is set.
+        terminal = sys.stderr.isatty()
+        console = Console(stderr=True, force_terminal=terminal, highlight=False)
+        self._quiet = quiet
+        self._narrow = console.width < _NARROW
         self._bars = Progress(
             TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=20),
-            TextColumn("{task.fields[matrices]} matrices"),
-            DownloadColumn(),
-            TimeRemainingColumn(),
+            BarColumn(bar_width=8 if self._narrow else 20),
+            TextColumn("{task.fields[status]}", markup=False),
+            TimeRemainingColumn(compact=True),
             console=console,
-            disable=quiet or not console.is_terminal,
+            # Many models are more bars than a terminal has lines: a finished one becomes a line above.
+            transient=True,
+            disable=quiet or not terminal,
         )
         self._open: _ModelBar | None = None
 
@@ -43,7 +52,7 @@ class ProgressBars:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop drawing and leave the finished bars."""
+        """Stop drawing."""
         if error is None:
             self._close()
         self._bars.stop()
@@ -51,59 +60,81 @@ class ProgressBars:
     def model(self, ref: ModelRef) -> _ModelBar:
         """Begin a model."""
         self._close()
-        self._open = _ModelBar(self._bars, ref.label)
+        self._open = _ModelBar(self._bars, ref.label, self._narrow)
         return self._open
 
     def fetching(self, file: str, size: int) -> None:
         """Say what is being downloaded."""
-        message = f"fetching {file} ({decimal(size)})"
-        if self._lines:
-            sys.stderr.write(f"{message}\n")
-        elif self._open is not None:
-            self._open.say(message)
+        if self._open is not None:
+            self._open.fetch(size)
+        if self._bars.disable and not self._quiet:
+            self._say(f"fetching {file} ({decimal(size)})")
 
     def failed(self, failure: Failure) -> None:
         """Say why a model could not be scored, and drop its bar."""
         if self._open is not None:
             self._open.drop()
             self._open = None
-        complain(failure.reason)
+        self._say(complaint(failure.reason))
 
     def _close(self) -> None:
-        if self._open is not None and self._lines:
-            sys.stderr.write(f"{self._open.report()}\n")
+        if self._open is not None:
+            self._open.drop()
+            if not self._quiet:
+                self._say(self._open.report())
         self._open = None
+
+    def _say(self, line: str) -> None:
+        # Text, not str: names may look like markup.
+        self._bars.console.print(Text(line), soft_wrap=True)
 
 
 class _ModelBar:
     """The bar of one model."""
 
-    def __init__(self, bars: Progress, label: str) -> None:
+    def __init__(self, bars: Progress, label: str, narrow: bool) -> None:
         self._bars = bars
         self._label = label
+        self._narrow = narrow
         self._started = perf_counter()
-        self._done = self._total = self._size = 0
-        self._task: TaskID = bars.add_task(label, total=None, matrices="–")
+        self._matrices = self._bytes = self._all_matrices = self._all_bytes = 0
+        shown = _ending(label, bars.console.width // 3)
+        self._task: TaskID = bars.add_task(shown, total=None, status="")
 
-    def say(self, message: str) -> None:
-        """Show a message beside the model's name."""
-        self._bars.update(self._task, description=f"{self._label}: {message}")
+    def fetch(self, size: int) -> None:
+        """Show that a file is being downloaded."""
+        self._bars.update(self._task, status=f"fetching {decimal(size)}")
 
     def start(self, matrices: int, size: int) -> None:
         """Set how much there is to do."""
-        self._total, self._size = matrices, size
-        self._bars.update(self._task, description=self._label, total=size, matrices=f"0/{matrices}")
+        self._all_matrices, self._all_bytes = matrices, size
+        self._bars.update(self._task, total=size, status=self._status())
 
     def advance(self, matrices: int, size: int) -> None:
         """Count what is done."""
-        self._done += matrices
-        self._bars.update(self._task, advance=size, matrices=f"{self._done}/{self._total}")
+        self._matrices += matrices
+        self._bytes += size
+        self._bars.update(self._task, advance=size, status=self._status())
 
     def drop(self) -> None:
         """Remove the bar."""
         self._bars.remove_task(self._task)
 
     def report(self) -> str:
-        """One line about a finished model, for a log."""
+        """One line about a finished model."""
         seconds = perf_counter() - self._started
-        return f"{self._label}: {self._done} matrices, {decimal(self._size)}, {seconds:.1f} s"
+        noun = "matrix" if self._matrices == 1 else "matrices"
+        return f"{self._label}: {self._matrices} {noun}, {decimal(self._all_bytes)}, {seconds:.1f} s"
+
+    def _status(self) -> str:
+        done = f"{self._matrices}/{self._all_matrices}"
+        return done if self._narrow else f"{done} matrices {decimal(self._bytes)}/{decimal(self._all_bytes)}"
+
+
+def _ending(text: str, width: int) -> str:
+    """The end of a name, which says more of a path than its beginning."""
+    shown = text
+    while cell_len(shown) > width and text:
+        text = text[1:]
+        shown = f"…{text}"
+    return shown

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,17 +10,23 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wqscore.cli import options
-from wqscore.cli.exits import INTERRUPTED, NOT_SCORED, complain, one_line_errors
+from wqscore.cli.exits import NOT_SCORED, complain, leave_interrupted, one_line_errors
+from wqscore.cli.output import check_output, complain_of_skips, print_data, publish
 from wqscore.errors import UsageError
 from wqscore.refs import ModelRef, parse_ref
+from wqscore.rendering.timestamp import created_at
 
 if TYPE_CHECKING:
+    from wqscore.model_lists import ModelList
     from wqscore.ranking import Ranking
+
+#: So that a folder's name stays under the 255 bytes a file system allows.
+_LONGEST_NAME = 50
 
 
 def rank(
     refs: Annotated[
-        list[str] | None, typer.Argument(metavar="REF...", help=options.REF_HELP, show_default=False)
+        list[str] | None, typer.Argument(metavar="REF", help=options.REF_HELP, show_default=False)
     ] = None,
     model_list: Annotated[
         str | None,
@@ -29,7 +34,12 @@ def rank(
             "--list", metavar="FILE|NAME", help="Rank a list too: a TOML file, or one that ships (wqscore models)."
         ),
     ] = None,
-    by: Annotated[str, typer.Option("--by", metavar="METRIC", help="The metric to rank by.")] = "alpha",
+    by: Annotated[
+        str,
+        typer.Option(
+            "--by", metavar="METRIC", help="The metric to rank by, such as alpha, D, stable_rank or log_norm."
+        ),
+    ] = "alpha",
     out: options.OutOption = None,
     no_report: Annotated[bool, typer.Option("--no-report", help="Write no files.")] = False,
     output: options.FormatOption = options.Format.TABLE,
@@ -42,14 +52,20 @@ def rank(
     """Score models and rank them.
 
     Prints the ranking and writes ranking.csv, layers.csv, ranking.json and index.html to --out, by default
-    ./reports/NAME-DATE/. Exit codes: 0 done, 2 wrong usage, 3 a model could not be scored, 130 interrupted.
+    ./reports/NAME-DATE/.
+
+    Exit codes: 0 done, 2 wrong usage, 3 a model could not be scored (the others are), 130 interrupted (what was
+    scored before is kept).
     """
     with one_line_errors():
         if out is not None and no_report:
             raise UsageError("--out and --no-report exclude each other")
-        asked = [*map(parse_ref, refs or []), *_listed(model_list)]
+        listed = _load(model_list)
+        asked = [*map(parse_ref, refs or []), *_refs(listed)]
         if not asked:
             raise UsageError("no model given: name one or more, or a list with --list (see wqscore models)")
+        folder = None if no_report else out or _default_folder(listed, asked[0])
+        check_output(folder)
         from wqscore.api import RankingInterrupted
         from wqscore.api import rank as rank_refs
         from wqscore.cli.progress import ProgressBars
@@ -59,23 +75,28 @@ def rank(
             with ProgressBars(quiet) as progress:
                 ranking = rank_refs(asked, by=by, preset=preset, seed=seed, jobs=jobs, progress=progress)
         except RankingInterrupted as interrupt:
-            complain("interrupted: what was scored before is kept")
             ranking, interrupted = interrupt.ranking, True
-        _print(ranking, output)
-        if not no_report:
-            _write(ranking, out or _default_folder(model_list, asked), quiet)
+            if not ranking.scores:
+                raise
+            complain("interrupted: keeping what was scored before")
+        publish(ranking, folder, lambda: _print(ranking, output), quiet)
         if interrupted:
-            raise typer.Exit(INTERRUPTED)
+            leave_interrupted()
         if _is_incomplete(ranking, strict):
             raise typer.Exit(NOT_SCORED)
 
 
-def _listed(model_list: str | None) -> list[ModelRef]:
+def _load(model_list: str | None) -> ModelList | None:
     if model_list is None:
-        return []
+        return None
     from wqscore.model_lists import load_list
 
-    return [replace(parse_ref(model.ref), family=model.family) for model in load_list(model_list).models]
+    return load_list(model_list)
+
+
+def _refs(listed: ModelList | None) -> list[ModelRef]:
+    models = listed.models if listed else ()
+    return [replace(parse_ref(model.ref), family=model.family) for model in models]
 
 
 def _print(ranking: Ranking, output: options.Format) -> None:
@@ -84,35 +105,24 @@ def _print(ranking: Ranking, output: options.Format) -> None:
 
         print_ranking(ranking)
     elif output is options.Format.CSV:
-        typer.echo(ranking.to_csv(), nl=False)
+        print_data(ranking.to_csv())
     elif output is options.Format.JSON:
         from wqscore.rendering.json import ranking_json
 
-        typer.echo(ranking_json(ranking), nl=False)
+        print_data(ranking_json(ranking))
     else:
         from wqscore.rendering.markdown import ranking_markdown
 
-        typer.echo(ranking_markdown(ranking), nl=False)
+        print_data(ranking_markdown(ranking))
 
 
-def _write(ranking: Ranking, folder: Path, quiet: bool) -> None:
-    from wqscore.rendering.report import write_report
-
-    page = write_report(ranking, folder)
-    if not quiet:
-        typer.echo(f"report: {page}", err=True)
-
-
-def _default_folder(model_list: str | None, asked: Sequence[ModelRef]) -> Path:
+def _default_folder(listed: ModelList | None, first: ModelRef) -> Path:
     """./reports/<list or first model>-<YYYYMMDD-HHMMSS>/."""
-    from wqscore.rendering.timestamp import created_at
-
-    name = Path(model_list).stem if model_list else asked[0].text
-    slug = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[-60:].strip("-.")
+    model = first.label if first.path is None else first.path.absolute().name
+    slug = re.sub(r"[^\w.+-]+", "-", listed.name if listed else model).strip("-.")[:_LONGEST_NAME]
     return Path("reports") / f"{slug or 'models'}-{created_at():%Y%m%d-%H%M%S}"
 
 
 def _is_incomplete(ranking: Ranking, strict: bool) -> bool:
-    if any(model.status == "failed" for model in ranking.models):
-        return True
-    return strict and any(skip.kind == "unread" for score in ranking.scores for skip in score.skipped)
+    skipped = [strict and complain_of_skips(score) for score in ranking.scores]
+    return any(skipped) or any(model.status == "failed" for model in ranking.models)

@@ -8,6 +8,7 @@ import typer
 
 from wqscore.cli import options
 from wqscore.cli.exits import NOT_SCORED, one_line_errors
+from wqscore.cli.output import check_output, complain_of_skips, print_data, publish
 
 if TYPE_CHECKING:
     from wqscore.scoring import ModelScore
@@ -26,23 +27,20 @@ def score(
     """Score one model and show its matrices and its summary.
 
     Writes no file unless --out is given. --format csv prints the rows of layers.csv.
+
     Exit codes: 0 done, 2 wrong usage, 3 it could not be scored, 130 interrupted.
     """
     with one_line_errors():
+        check_output(out)
         from wqscore.api import score as score_ref
         from wqscore.cli.progress import ProgressBars
+        from wqscore.ranking import rank_models
 
         with ProgressBars(quiet) as progress:
             result = score_ref(ref, preset=preset, seed=seed, jobs=jobs, progress=progress)
-        _print(result, output)
-        if out is not None:
-            from wqscore.ranking import rank_models
-            from wqscore.rendering.report import write_report
-
-            page = write_report(rank_models([result], preset=result.preset, seed=result.seed), out)
-            if not quiet:
-                typer.echo(f"report: {page}", err=True)
-        if strict and any(skip.kind == "unread" for skip in result.skipped):
+        ranking = rank_models([result], preset=result.preset, seed=result.seed)
+        publish(ranking, out, lambda: _print(result, output), quiet)
+        if strict and complain_of_skips(result):
             raise typer.Exit(NOT_SCORED)
 
 
@@ -52,12 +50,12 @@ def _print(result: ModelScore, output: options.Format) -> None:
 
         print_score(result)
     elif output is options.Format.CSV:
-        typer.echo(result.to_csv(), nl=False)
+        print_data(result.to_csv())
     elif output is options.Format.JSON:
         from wqscore.rendering.json import score_json
 
-        typer.echo(score_json(result), nl=False)
+        print_data(score_json(result))
     else:
         from wqscore.rendering.markdown import score_markdown
 
-        typer.echo(score_markdown(result), nl=False)
+        print_data(score_markdown(result))

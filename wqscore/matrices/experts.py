@@ -54,9 +54,7 @@ def expert_matrices(
     halves = gate_and_up(tensor.name, stack, config, shapes) if split_fused else None
     if halves is None or not halves.parts:
         flags = ("fused",) if halves is not None else ()
-        return [
-            _expert(tensor, f"[{e}]", Cut(stack, (e,)), role, rows, columns, flags) for e in range(experts)
-        ]
+        return [_expert(tensor, f"[{e}]", Cut(stack, (e,)), role, rows, columns, flags) for e in range(experts)]
     return [half for expert in range(experts) for half in _halves(tensor, stack, expert, halves)]
 
 

@@ -198,9 +198,7 @@ def _codegen(shape: Shape, config: ModelConfig) -> tuple[Part, ...]:
 
 def _latent_key_value(shape: Shape, config: ModelConfig) -> tuple[Part, ...]:
     """DeepSeek's up-projection of the latent: each head's key without its rotary part, then its value."""
-    heads, key, value = (
-        config.integer(name) for name in ("num_attention_heads", "qk_nope_head_dim", "v_head_dim")
-    )
+    heads, key, value = (config.integer(name) for name in ("num_attention_heads", "qk_nope_head_dim", "v_head_dim"))
     if not heads or not key or not value or heads * (key + value) != shape[0]:
         return ()
     seen, every = (heads, key + value, shape[1]), slice(None)

@@ -46,9 +46,7 @@ class _Model:
     has_companions: bool
 
 
-def plan_matrices(
-    tensors: Sequence[TensorRef], config: ModelConfig, rules: MatrixRules
-) -> tuple[Outcome, ...]:
+def plan_matrices(tensors: Sequence[TensorRef], config: ModelConfig, rules: MatrixRules) -> tuple[Outcome, ...]:
     """Decide what is scored of a checkpoint, from its headers alone.
 
     Returns:

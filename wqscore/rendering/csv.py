@@ -29,9 +29,21 @@ def layers_csv(scores: Sequence[ModelScore], header: Sequence[str] | None = None
 
 def csv_text(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
     """Rows as CSV text with a header and Unix line ends; an empty cell is a missing value."""
-    text = StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    text = StringIO(newline="")
+    # The writer quotes what its own line end consists of: with both characters, every reader sees the same lines.
+    writer = csv.writer(_UnixLines(text), lineterminator="\r\n")
     writer.writerow(columns)
     # A float is written in its shortest form that reads back as the same float.
     writer.writerows(rows)
     return text.getvalue()
+
+
+class _UnixLines:
+    """Takes one line at a time, as the writer gives them, and ends it with a line feed."""
+
+    def __init__(self, text: StringIO) -> None:
+        self._text = text
+
+    def write(self, line: str) -> None:
+        """Write one line."""
+        self._text.write(line.removesuffix("\r\n") + "\n")

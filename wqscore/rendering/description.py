@@ -12,7 +12,7 @@ from wqscore.describing import ModelDescription
 from wqscore.matrices.plan import Outcome
 from wqscore.matrices.weight_matrix import SkippedTensor, WeightMatrix
 from wqscore.rendering.csv import csv_text
-from wqscore.rendering.markdown import markdown_table
+from wqscore.rendering.markdown import markdown_list, markdown_table
 from wqscore.rendering.overview import size
 from wqscore.rendering.tables import Cell
 from wqscore.rendering.terminal import print_lines, print_table
@@ -23,7 +23,8 @@ _COLUMNS = ["name", "shape", "dtype", "role", "bytes", "what happens"]
 def print_description(description: ModelDescription) -> None:
     """Print a row per tensor and the totals."""
     rows = [[str(cell) for cell in row] for row in description_rows(description)]
-    print_table(_COLUMNS, rows, description.checkpoint.ref.label)
+    folding, optional = ["name", "what happens"], ["bytes", "dtype", "role", "shape"]
+    print_table(_COLUMNS, rows, description.checkpoint.ref.label, folding, optional)
     print_lines(description_notes(description))
 
 
@@ -35,8 +36,7 @@ def description_csv(description: ModelDescription) -> str:
 def description_markdown(description: ModelDescription) -> str:
     """A row per tensor as a Markdown table."""
     rows = [[str(cell) for cell in row] for row in description_rows(description)]
-    notes = "".join(f"- {note}\n" for note in description_notes(description))
-    return f"{markdown_table(_COLUMNS, rows)}\n{notes}"
+    return markdown_table(_COLUMNS, rows) + markdown_list(description_notes(description))
 
 
 def description_json(description: ModelDescription) -> str:
@@ -66,10 +66,15 @@ def description_rows(description: ModelDescription) -> list[list[Cell]]:
 def description_notes(description: ModelDescription) -> list[str]:
     """The totals, a line each."""
     return [
-        f"{len(description.checkpoint.tensors)} tensors, {size(description.checkpoint.parameters)} parameters; "
-        f"{len(description.matrices)} matrices to score, {decimal(description.size)} to read",
+        f"{_counted(len(description.checkpoint.tensors), 'tensor', 'tensors')}, "
+        f"{size(description.checkpoint.parameters)} parameters; "
+        f"{_counted(len(description.matrices), 'matrix', 'matrices')} to score, {decimal(description.size)} to read",
         f"about {_duration(description.seconds)} on one core of this machine",
     ]
+
+
+def _counted(count: int, one: str, many: str) -> str:
+    return f"{count} {one if count == 1 else many}"
 
 
 def _tensor_name(outcome: Outcome) -> str:

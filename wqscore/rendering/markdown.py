@@ -12,24 +12,25 @@ from wqscore.rendering.overview import (
     ranking_overview_columns,
     ranking_overview_rows,
     remarks,
+    score_notes,
     summary_overview_columns,
     summary_overview_rows,
 )
+from wqscore.rendering.printable import printable
 from wqscore.scoring import ModelScore
 
 
 def ranking_markdown(ranking: Ranking) -> str:
     """The ranking as a table, then the models without a rank and why."""
     table = markdown_table(ranking_overview_columns(ranking), ranking_overview_rows(ranking))
-    notes = "".join(f"\n- {_escape(remark)}" for remark in remarks(ranking))
-    return f"{table}{notes and chr(10)}{notes}{notes and chr(10)}"
+    return table + markdown_list(remarks(ranking))
 
 
 def score_markdown(score: ModelScore) -> str:
-    """The summary and the matrices of one model as two tables."""
+    """The summary and the matrices of one model as two tables, then what was skipped and why."""
     summary = markdown_table(summary_overview_columns(), summary_overview_rows(score))
-    layers = markdown_table(layer_overview_columns(), layer_overview_rows(score))
-    return f"{summary}\n{layers}"
+    layers = markdown_table(layer_overview_columns(score.preset), layer_overview_rows(score))
+    return f"{summary}\n{layers}{markdown_list(score_notes(score))}"
 
 
 def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -38,5 +39,10 @@ def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str
     return "".join(f"| {' | '.join(map(_escape, line))} |\n" for line in lines)
 
 
+def markdown_list(lines: Sequence[str]) -> str:
+    """A list under a table, empty for no lines."""
+    return "".join(f"{'' if number else chr(10)}- {_escape(line)}\n" for number, line in enumerate(lines))
+
+
 def _escape(text: str) -> str:
-    return re.sub(r"([\\|`*_<>\[\]])", r"\\\1", text.replace("\n", " "))
+    return re.sub(r"([\\|`*_<>\[\]~&])", r"\\\1", printable(text))

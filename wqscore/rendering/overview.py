@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from wqscore.layers import LayerScore
+from wqscore.matrices.weight_matrix import SkippedTensor
+from wqscore.presets import Preset
 from wqscore.ranking import Ranking
 from wqscore.rendering.tables import number
 from wqscore.scoring import ModelScore
 
 _MISSING = "–"
-#: The columns of one model's matrices that fit a terminal; the CSV has them all.
+#: How many reasons for skipping are told, and how many names with each.
+_REASONS, _LISTED = 6, 3
+#: The metrics of one model's matrices that are shown; the CSV has them all.
 _LAYER_METRICS = ("alpha", "sigma", "D", "n_tail", "stable_rank", "log_norm", "log_spectral_norm")
 
 
@@ -22,7 +28,7 @@ def figure(value: float | None) -> str:
     shown = None if value is None else number(value)
     if shown is None:
         return _MISSING
-    return f"{shown:,.0f}" if abs(shown) >= 10_000 else f"{shown:.4g}"
+    return f"{shown:,.0f}" if 10_000 <= abs(shown) < 1e9 else f"{shown:.4g}"
 
 
 def size(count: int) -> str:
@@ -41,7 +47,8 @@ def size(count: int) -> str:
 def ranking_overview_columns(ranking: Ranking) -> list[str]:
     """The columns of the ranking as shown."""
     other = "mean" if ranking.preset.headline == "median" else "median"
-    return ["rank", "model", ranking.by.name, other, "coverage", "fitted", "params", "family"]
+    name = ranking.preset.columns.get(ranking.by.name, ranking.by.name)
+    return ["rank", "model", name, other, "coverage", "fitted", "params", "family"]
 
 
 def ranking_overview_rows(ranking: Ranking) -> list[list[str]]:
@@ -72,9 +79,13 @@ def ranking_overview_rows(ranking: Ranking) -> list[list[str]]:
 
 def remarks(ranking: Ranking) -> list[str]:
     """A line for each model without a rank: its name and why."""
-    return [
-        f"{model.ref.label} is {model.status}: {model.reason}" for model in ranking.models if model.status != "ranked"
-    ]
+    lines = []
+    for model in ranking.models:
+        # A failure's reason often begins with the name.
+        reason = model.reason.removeprefix(f"{model.ref.label}: ")
+        if model.status != "ranked":
+            lines.append(f"{model.ref.label}: {model.status}: {reason}")
+    return lines
 
 
 def summary_overview_columns() -> list[str]:
@@ -96,9 +107,9 @@ def summary_overview_rows(score: ModelScore) -> list[list[str]]:
     ]
 
 
-def layer_overview_columns() -> list[str]:
+def layer_overview_columns(preset: Preset) -> list[str]:
     """The columns of one model's matrices as shown."""
-    return ["name", "role", "shape", *_LAYER_METRICS, "verdict"]
+    return ["name", "role", "shape", *(preset.columns.get(name, name) for name in _LAYER_METRICS), "verdict", "flags"]
 
 
 def layer_overview_rows(score: ModelScore) -> list[list[str]]:
@@ -110,22 +121,34 @@ def score_notes(score: ModelScore) -> list[str]:
     """Lines under one model's tables: coverage, and what was skipped and why."""
     summary = score.summary
     covered = _MISSING if number(summary.coverage) is None else f"{summary.coverage:.1%}"
-    lines = [
+    everything = _MISSING if number(summary.coverage_all) is None else f"{summary.coverage_all:.1%}"
+    return [
         f"{summary.n_fitted} of {summary.n_matrices} matrices fitted, {covered} of the weights that belong in the "
-        f"averages, {summary.coverage_all:.1%} of all {size(score.parameters)} parameters"
+        f"averages, {everything} of all {size(score.parameters)} parameters",
+        *_skips(score.skipped),
     ]
-    reasons: dict[str, list[str]] = {}
-    for skip in score.skipped:
-        reasons.setdefault(skip.reason, []).append(skip.name)
-    for reason, names in reasons.items():
-        listed = ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
-        lines.append(f"skipped {len(names)}: {reason} ({listed})")
-    return lines
+
+
+def _skips(skipped: Sequence[SkippedTensor]) -> list[str]:
+    """A line for each reason, as long as there are few."""
+    groups: dict[str, list[SkippedTensor]] = {}
+    for skip in skipped:
+        groups.setdefault("tied to another tensor" if skip.kind == "tied" else skip.reason, []).append(skip)
+    common = sorted(groups.items(), key=lambda group: -len(group[1]))
+    rest = sum(len(skips) for _, skips in common[_REASONS:])
+    lines = [f"skipped {len(skips)}: {reason}{_names(skips)}" for reason, skips in common[:_REASONS]]
+    return [*lines, f"skipped {rest} more: --format csv says why"] if rest else lines
+
+
+def _names(skips: Sequence[SkippedTensor]) -> str:
+    # Nobody looks for a bias among the matrices.
+    if skips[0].kind == "not-a-matrix":
+        return ""
+    return f" ({', '.join(skip.name for skip in skips[:_LISTED])}{', …' if len(skips) > _LISTED else ''})"
 
 
 def _layer(row: LayerScore) -> list[str]:
     matrix = row.matrix
     shape = f"{matrix.rows}×{matrix.columns}" + (f"×{matrix.slices}" if matrix.slices > 1 else "")
     values = [figure(row.metrics[name]) for name in _LAYER_METRICS]
-    verdict = row.verdict + "".join(f" [{flag}]" for flag in row.flags)
-    return [matrix.name, matrix.role, shape, *values, verdict]
+    return [matrix.name, matrix.role, shape, *values, row.verdict, " ".join(row.flags)]

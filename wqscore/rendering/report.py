@@ -1,11 +1,11 @@
-"""A report folder: the four files of the output contract, each written whole or not at all."""
+"""A report folder: the four files of the output contract, all written whole or none at all."""
 
 from __future__ import annotations
 
 import errno
 import os
-import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from wqscore.errors import WqscoreError
@@ -34,13 +34,18 @@ def write_report(ranking: Ranking, folder: Path) -> Path:
         The path of `index.html`.
 
     Raises:
-        ReportError: the folder can't be made or written to; files written before stay as they were.
+        ReportError: the folder can't be made or written to; files that were there before stay as they were.
     """
+    # Names that no encoding has, from a file system or a checkpoint, are written as escapes.
+    contents = {name: render(ranking).encode("utf-8", "backslashreplace") for name, render in _FILES.items()}
+    is_new = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name, render in _FILES.items():
-            _write_whole(folder / name, render(ranking))
+        _write_all(folder, contents)
     except OSError as error:
+        if is_new:
+            with suppress(OSError):
+                folder.rmdir()
         cause = "the disk is full" if error.errno == errno.ENOSPC else (error.strerror or str(error))
         raise ReportError(
             f"{folder}: the report can't be written: {cause}: name another folder with --out"
@@ -48,23 +53,17 @@ def write_report(ranking: Ranking, folder: Path) -> Path:
     return folder / "index.html"
 
 
-def _write_whole(file: Path, text: str) -> None:
-    """Write a file under a temporary name and rename it, so that no reader ever sees half of it."""
-    handle, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
-    temporary = Path(name)
+def _write_all(folder: Path, contents: Mapping[str, bytes]) -> None:
+    """Write files under temporary names and rename them, so that no reader ever sees half of one."""
+    temporaries = {name: folder / f".{name}.{os.getpid()}" for name in contents}
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(file)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+        for name, temporary in temporaries.items():
+            with temporary.open("xb") as stream:
+                stream.write(contents[name])
+                stream.flush()
+                os.fsync(stream.fileno())
+        for name, temporary in temporaries.items():
+            temporary.replace(folder / name)
+    finally:
+        for temporary in temporaries.values():
+            temporary.unlink(missing_ok=True)

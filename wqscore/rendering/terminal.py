@@ -1,7 +1,8 @@
-"""Tables for a terminal, whole where the output is not one."""
+"""Tables for a terminal, fitted to its width; whole where the output is not one."""
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 
@@ -11,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from wqscore.ranking import Ranking
+from wqscore.rendering.layout import fit
 from wqscore.rendering.overview import (
     layer_overview_columns,
     layer_overview_rows,
@@ -21,57 +23,94 @@ from wqscore.rendering.overview import (
     summary_overview_columns,
     summary_overview_rows,
 )
+from wqscore.rendering.printable import printable
 from wqscore.scoring import ModelScore
 
-#: Wide enough that nothing is cut when the table goes to a file or another program.
+#: Wide enough that nothing is folded or left out when the table goes to a file or another program.
 _UNLIMITED = 10_000
 #: Columns of words; the others hold numbers.
-_WORDS = frozenset({"model", "name", "role", "family", "verdict", "metric", "status", "dtype", "licence"})
-#: These give way first when the terminal is narrow, by folding; numbers are never cut.
-_FOLDING = frozenset({"model", "name", "what happens", "id", "aliases"})
+_WORDS = frozenset(
+    {"name", "model", "id", "aliases", "what happens", "role", "family", "verdict", "flags", "metric", "dtype"}
+    | {"licence"}
+)
 
 
 def print_ranking(ranking: Ranking) -> None:
     """Print the ranking, and under it the models without a rank."""
     statistic = ranking.preset.headline
-    title = f"{statistic} {ranking.by.name}, {ranking.by.better} is better · preset {ranking.preset.name}"
-    print_table(ranking_overview_columns(ranking), ranking_overview_rows(ranking), title)
+    columns = ranking_overview_columns(ranking)
+    title = f"{statistic} {columns[2]}, {ranking.by.better} is better · preset {ranking.preset.name}"
+    optional = ["family", columns[3], "params", "fitted", "coverage"]
+    print_table(columns, ranking_overview_rows(ranking), title, folding=["model"], optional=optional)
     print_lines(remarks(ranking))
 
 
 def print_score(score: ModelScore) -> None:
     """Print one model's matrices, its summary, and what was skipped."""
-    print_table(layer_overview_columns(), layer_overview_rows(score), score.ref.label)
-    print_table(
-        summary_overview_columns(), summary_overview_rows(score), f"over matrices · preset {score.preset.name}"
-    )
+    columns = layer_overview_columns(score.preset)
+    sigma, D, n_tail, *scales = columns[4:10]
+    optional = [*reversed(scales), "role", sigma, n_tail, "flags", D, "shape"]
+    print_table(columns, layer_overview_rows(score), score.ref.label, folding=["name"], optional=optional)
+    if score.summary.n_fitted:
+        print_table(
+            summary_overview_columns(),
+            summary_overview_rows(score),
+            f"over matrices · preset {score.preset.name}",
+            optional=["by size", "matrices", "mean"],
+        )
     print_lines(score_notes(score))
 
 
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str) -> None:
-    """Print rows of text under headers to standard output."""
-    table = Table(title=Text(title), box=box.SIMPLE_HEAD, title_justify="left", title_style="bold", pad_edge=False)
-    for column in columns:
-        words = column in _WORDS or column in _FOLDING
-        table.add_column(
-            column,
-            justify="left" if words else "right",
-            overflow="fold" if column in _FOLDING else "ellipsis",
-            no_wrap=column not in _FOLDING,
-            min_width=12 if column in _FOLDING else None,
-        )
-    for row in rows:
+def print_table(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    title: str,
+    folding: Sequence[str] = (),
+    optional: Sequence[str] = (),
+) -> None:
+    """Print a title and rows of text under headers to standard output.
+
+    Args:
+        columns: the headers.
+        rows: the cells.
+        title: printed above.
+        folding: columns of names, which may be folded where the terminal is narrow.
+        optional: columns that may be left out there, the least wanted first.
+    """
+    fitted = fit(columns, [list(map(printable, row)) for row in rows], _console().width, folding, optional)
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), pad_edge=False)
+    for column in fitted.columns:
+        table.add_column(column, justify="left" if column in _WORDS else "right", no_wrap=True)
+    for row in fitted.rows:
         # Text, not str: names from a checkpoint may look like markup.
-        table.add_row(*(Text(cell) for cell in row))
-    _console().print(table)
+        table.add_row(*map(Text, row))
+    print_lines([title], style="bold")
+    # It fits, or the terminal is too narrow for the numbers alone and breaks the lines itself.
+    console = _console(_UNLIMITED)
+    with console.capture() as capture:
+        console.print(table)
+    _write(f"{capture.get()}\n")
+    if fitted.left_out:
+        print_lines([f"not shown at this width: {', '.join(fitted.left_out)}", ""])
 
 
-def print_lines(lines: Sequence[str]) -> None:
+def print_lines(lines: Sequence[str], style: str = "") -> None:
     """Print plain lines to standard output, wrapped at the terminal's width."""
     console = _console()
-    for line in lines:
-        console.print(Text(line))
+    with console.capture() as capture:
+        for line in lines:
+            console.print(Text(printable(line), style=style))
+    _write(capture.get())
 
 
-def _console() -> Console:
-    return Console(width=None if sys.stdout.isatty() else _UNLIMITED, highlight=False)
+def _write(text: str) -> None:
+    """Write without the blanks at the ends of lines, and with ? for what the terminal's encoding lacks."""
+    trimmed = re.sub(r" +$", "", text, flags=re.MULTILINE)
+    encoding = sys.stdout.encoding or "utf-8"
+    sys.stdout.write(trimmed.encode(encoding, "replace").decode(encoding))
+
+
+def _console(width: int | None = None) -> Console:
+    # By what standard output is and nothing else: rich would colour a pipe where FORCE_COLOR is set.
+    terminal = sys.stdout.isatty()
+    return Console(force_terminal=terminal, width=width if terminal else _UNLIMITED, highlight=False)

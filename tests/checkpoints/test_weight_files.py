@@ -1,0 +1,136 @@
+"""Which files are the weights, from names alone; and indexes that are what they should be, and not."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wqscore.checkpoints.weight_files import WeightFiles, choose_weights, shard_names
+from wqscore.errors import CheckpointError
+
+SHARDS = tuple(f"model-{i:05}-of-00003.safetensors" for i in (1, 2, 3))
+BIN_SHARDS = tuple(f"pytorch_model-{i:05}-of-00002.bin" for i in (1, 2))
+INDEX, BIN_INDEX = "model.safetensors.index.json", "pytorch_model.bin.index.json"
+BESIDE = ("config.json", "README.md", "tokenizer.json", "onnx/model.onnx", "training_args.bin", "optimizer.pt")
+
+
+@pytest.mark.parametrize(
+    ("names", "chosen"),
+    [
+        (("model.safetensors",), WeightFiles(None, ("model.safetensors",))),
+        (("pytorch_model.bin",), WeightFiles(None, ("pytorch_model.bin",))),
+        # safetensors before .bin, whatever else it is named or however it is cut.
+        (("model.safetensors", "pytorch_model.bin"), WeightFiles(None, ("model.safetensors",))),
+        ((*SHARDS, INDEX, "pytorch_model.bin"), WeightFiles(INDEX, ())),
+        (("adapter_model.safetensors", "pytorch_model.bin"), WeightFiles(None, ("adapter_model.safetensors",))),
+        # An index before a single file.
+        ((INDEX, "model.safetensors"), WeightFiles(INDEX, ())),
+        ((BIN_INDEX, *BIN_SHARDS), WeightFiles(BIN_INDEX, ())),
+        # The standard names before any other.
+        (("model.safetensors", "model.fp16.safetensors"), WeightFiles(None, ("model.safetensors",))),
+        # Other names, alone or as shards.
+        (("weights.safetensors",), WeightFiles(None, ("weights.safetensors",))),
+        (SHARDS, WeightFiles(None, SHARDS)),
+        (BIN_SHARDS, WeightFiles(None, BIN_SHARDS)),
+        (
+            ("diffusion-00001-of-00001.safetensors", "diffusion.safetensors.index.json"),
+            WeightFiles("diffusion.safetensors.index.json", ()),
+        ),
+        # What lies deeper is not looked at.
+        (("model.safetensors", "unet/model.safetensors"), WeightFiles(None, ("model.safetensors",))),
+    ],
+)
+def test_the_choice(names: tuple[str, ...], chosen: WeightFiles) -> None:
+    for beside in ((), BESIDE):
+        assert choose_weights({*names, *beside}, "model") == chosen
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        ((), "no weights (model.safetensors, pytorch_model.bin or their index): is this the checkpoint's folder?"),
+        (BESIDE, "only .onnx, .pt weights, which are not read: convert to safetensors"),
+        (("model.gguf",), "only .gguf weights, which are not read: convert to safetensors"),
+        (("unet/model.safetensors", "vae/w.bin"), "no weights in the root, but in unet, vae: name that folder"),
+        (SHARDS[:2], "has 2 of 3 shards and no index: fetch the rest"),
+        (BIN_SHARDS[:1], "has 1 of 2 shards and no index: fetch the rest"),
+        (
+            ("a.safetensors", "b.safetensors"),
+            "several weight files and no index (a.safetensors, b.safetensors): name the one to score",
+        ),
+        (
+            (*SHARDS, "extra.safetensors"),
+            "several weight files and no index (extra.safetensors, model-00001-of-00003.safetensors, "
+            "model-00002-of-00003.safetensors, model-00003-of-00003.safetensors): name the one to score",
+        ),
+        (tuple(f"{letter}.safetensors" for letter in "abcdefgh"), "e.safetensors, …): name the one to score"),
+    ],
+)
+def test_nothing_to_choose(names: tuple[str, ...], message: str) -> None:
+    with pytest.raises(CheckpointError) as caught:
+        choose_weights(set(names), "org/model")
+    assert str(caught.value).startswith("org/model: ")
+    assert str(caught.value).endswith(message)
+
+
+@given(st.permutations([*SHARDS, *BIN_SHARDS, *BESIDE]))
+def test_the_order_of_names_does_not_matter(names: list[str]) -> None:
+    assert choose_weights(names, "model") == WeightFiles(None, SHARDS)
+
+
+def test_an_index_maps_tensors_to_shards() -> None:
+    weight_map = {"a": SHARDS[0], "b": SHARDS[1], "": SHARDS[0]}
+    content = json.dumps({"metadata": {"total_size": 7}, "weight_map": weight_map}).encode()
+    assert shard_names(content, "index") == weight_map
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"[]", b"{}", b"7", b'{"weight_map"', b"\xff", b"[" * 100_000, b'{"weight_map":']
+)
+def test_what_is_no_index(content: bytes) -> None:
+    with pytest.raises(CheckpointError, match="index: is not a shard index with a weight_map: fetch it again"):
+        shard_names(content, "index")
+
+
+@pytest.mark.parametrize("weight_map", [{}, [], None, 7, "model.safetensors"])
+def test_an_index_that_maps_nothing(weight_map: object) -> None:
+    with pytest.raises(CheckpointError, match="index: its weight_map names no tensors"):
+        shard_names(json.dumps({"weight_map": weight_map}).encode(), "index")
+
+
+@pytest.mark.parametrize(
+    "shard",
+    [
+        "../x",
+        "/etc/passwd",
+        "a/b",
+        "..",
+        ".",
+        "",
+        "a\\b",
+        "C:\\x",
+        "a\0b",
+        None,
+        7,
+        ["a"],
+        {"a": 1},
+        "x" * 10**6 + "/",
+    ],
+)
+def test_a_shard_outside_the_folder(shard: object) -> None:
+    with pytest.raises(CheckpointError, match="outside the checkpoint's folder: refused") as caught:
+        shard_names(json.dumps({"weight_map": {"ok": SHARDS[0], "bad": shard}}).encode(), "index")
+    assert len(str(caught.value)) < 300
+
+
+@given(st.text())
+def test_a_shard_is_the_name_of_a_file_in_the_folder(shard: str) -> None:
+    content = json.dumps({"weight_map": {"a": shard}}).encode()
+    if shard in ("", ".", "..") or set("/\\\0") & set(shard):
+        with pytest.raises(CheckpointError):
+            shard_names(content, "index")
+    else:
+        assert shard_names(content, "index") == {"a": shard}

@@ -1,0 +1,79 @@
+"""`wqscore describe`: what the headers say, and no weight read."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import os
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from safetensors import safe_open
+from typer.testing import Result
+
+Invoke = Callable[..., Result]
+
+
+def rows(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_it_lists_what_the_safetensors_library_lists(checkpoints: Path, invoke: Invoke) -> None:
+    model = checkpoints / "all-MiniLM-L6-v2"
+    done = invoke("describe", model, "--format", "csv")
+    assert done.exit_code == 0
+    with safe_open(model / "model.safetensors", "np") as file:
+        slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
+        expected = {name: ("×".join(map(str, s.get_shape())), s.get_dtype()) for name, s in slices.items()}
+    listed = rows(done.stdout)
+    assert {row["name"]: (row["shape"], row["dtype"]) for row in listed} == expected
+    size = sum(int(row["bytes"]) for row in listed)
+    document = json.loads(invoke("describe", model, "--format", "json").stdout, parse_constant=pytest.fail)
+    # A file is its header and its tensors: what is listed accounts for the rest of it.
+    file_size = (model / "model.safetensors").stat().st_size
+    with (model / "model.safetensors").open("rb") as stream:
+        assert size == file_size - 8 - struct.unpack("<Q", stream.read(8))[0]
+    assert document["params"] == sum(math.prod(s.get_shape()) for s in slices.values())
+    assert document["bytes_to_read"] == sum(int(r["bytes"]) for r in listed if r["what happens"].startswith("scored"))
+    assert [tensor["name"] for tensor in document["tensors"]] == [row["name"] for row in listed]
+
+
+def test_it_tells_what_score_does(checkpoints: Path, invoke: Invoke) -> None:
+    model = checkpoints / "rxnmapper-albert"
+    told = {row["name"]: row["what happens"] for row in rows(invoke("describe", model, "--format", "csv").stdout)}
+    done = {row["name"]: row for row in rows(invoke("score", model, "--format", "csv").stdout)}
+    assert told.keys() == done.keys()
+    for name, happens in told.items():
+        if done[name]["verdict"] == "skipped":
+            assert happens == f"skipped: {done[name]['reason']}"
+        else:
+            assert happens.startswith("scored")
+            assert ("too small" in happens) == (done[name]["verdict"] == "too-small")
+
+
+def test_a_model_of_a_terabyte_takes_a_moment(invoke: Invoke) -> None:
+    entry = {"dtype": "F32", "shape": [500_000, 500_000], "data_offsets": [0, 10**12]}
+    header = json.dumps({"fc.weight": entry}).encode()
+    Path("huge").mkdir()
+    with Path("huge/model.safetensors").open("wb") as file:
+        file.write(struct.pack("<Q", len(header)) + header)
+        # A sparse file: it has the size, and takes no room.
+        os.truncate(file.fileno(), 8 + len(header) + 10**12)
+    done = invoke("describe", "huge")
+    assert done.exit_code == 0, done.output
+    assert "1 tensor, 250B parameters; 1 matrix to score, 1.0 TB to read" in done.stdout
+    assert " h on one core of this machine" in done.stdout
+
+
+@pytest.mark.parametrize("output", ["table", "md"])
+def test_tables_name_every_tensor(checkpoints: Path, invoke: Invoke, output: str) -> None:
+    model = checkpoints / "fracast" / "model.int8.safetensors"
+    shown = invoke("describe", model, "--format", output).stdout.replace("\\", "")
+    for row in rows(invoke("describe", model, "--format", "csv").stdout):
+        assert row["name"] in shown
+        assert row["what happens"] in shown
+    assert "tensors, 86.6k parameters" in shown

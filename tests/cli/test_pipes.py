@@ -1,0 +1,174 @@
+"""Streams: pipes that close early, devices that are full, terminals wide and narrow, logs without colour."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.cli.conftest import COMMAND, InTerminal, environment, toy
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+Terminal = Callable[..., InTerminal]
+
+
+def test_help_and_version_import_nothing_heavy() -> None:
+    program = """
+import sys
+from typer.testing import CliRunner
+from wqscore.cli import app
+for arguments in (["-h"], ["--version"], ["rank", "-h"], ["score", "-h"], ["describe", "-h"], ["models", "-h"]):
+    assert CliRunner().invoke(app, arguments).exit_code == 0, arguments
+heavy = {"numpy", "numba", "scipy", "pandas", "transformers", "huggingface_hub", "jinja2", "altair", "torch"}
+print(sorted(heavy & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_no_module_imports_torch() -> None:
+    program = """
+import importlib, pkgutil, sys
+import wqscore
+names = [module.name for module in pkgutil.walk_packages(wqscore.__path__, "wqscore.")]
+for name in names:
+    importlib.import_module(name)
+print(len(names) > 50, sorted({"torch", "transformers", "weightwatcher"} & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "True []\n"
+
+
+@pytest.mark.parametrize("command", [["score", "model"], ["score", "model", "--format", "json"], ["models"]])
+def test_a_reader_that_leaves_early_is_no_error(command: list[str], tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    # More than a pipe holds, so that the rest is written after the reader has gone.
+    many = {f"layers.{i}.fc1.bias": rng.standard_normal(8).astype("f4") for i in range(2000)}
+    toy(tmp_path / "model", **many)
+    writer = subprocess.Popen(
+        [str(COMMAND), *command],
+        cwd=tmp_path,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    reader = subprocess.run(["head", "-1"], stdin=writer.stdout, capture_output=True, text=True, check=True)
+    assert writer.stdout is not None
+    writer.stdout.close()
+    assert writer.stderr is not None
+    stderr = writer.stderr.read()
+    assert writer.wait(timeout=60) == 0
+    assert len(reader.stdout.splitlines()) == 1
+    assert [line for line in stderr.splitlines() if not line.startswith("model: 4 matrices")] == []
+
+
+def test_the_report_is_written_though_nobody_reads_the_ranking(wqscore: Run, tmp_path: Path) -> None:
+    toy(tmp_path / "model")
+    with subprocess.Popen(["true"], stdin=subprocess.PIPE) as gone:
+        gone.wait()
+        done = wqscore("rank", "model", "--out", "report", stdout=gone.stdin)
+    assert done.returncode == 0
+    assert done.stderr.splitlines()[-1] == "report: report/index.html"
+    assert len(list((tmp_path / "report").iterdir())) == 4
+
+
+@pytest.mark.parametrize("output", ["table", "csv", "json", "md"])
+def test_standard_output_on_a_full_disk(wqscore: Run, tmp_path: Path, output: str) -> None:
+    toy(tmp_path / "model")
+    with Path("/dev/full").open("w") as full:
+        done = wqscore("score", "model", "--format", output, "-q", stdout=full)
+    assert done.returncode == 3
+    assert done.stderr == "wqscore: standard output: can't be written: No space left on device\n"
+
+
+def test_without_a_terminal_there_are_lines_and_neither_bars_nor_colours(wqscore: Run, tmp_path: Path) -> None:
+    toy(tmp_path / "model")
+    for env in ({}, {"FORCE_COLOR": "1", "TTY_COMPATIBLE": "1", "GITHUB_ACTIONS": "true"}):
+        done = wqscore("score", "model", env=env)
+        assert re.fullmatch(r"model: 4 matrices, 98.3 kB, \d+\.\d s\n", done.stderr)
+        assert "\x1b" not in done.stdout + done.stderr
+        assert not re.search(r" $", done.stdout, re.MULTILINE)
+        assert max(map(len, done.stdout.splitlines())) > 100, "nothing is left out of a file"
+
+
+def test_data_is_utf_8_and_tables_lose_only_what_the_encoding_lacks(wqscore: Run, tmp_path: Path) -> None:
+    toy(tmp_path / "modèle")
+    env = {"PYTHONIOENCODING": "ascii"}
+    for command in (["score", "modèle", "-q"], ["models"], ["rank", "--help"], ["describe", "modèle"]):
+        done = wqscore(*command, env=env)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.isascii()
+    assert wqscore("score", "modèle", "-q", "--format", "csv", env=env).stdout.splitlines()[1].startswith("modèle,")
+
+
+def test_bars_are_drawn_on_the_terminal_and_data_goes_to_the_pipe(in_terminal: Terminal, tmp_path: Path) -> None:
+    toy(tmp_path / "first", layers=2)
+    toy(tmp_path / "second", layers=2)
+    done = in_terminal("rank", "first", "second", "--no-report", "--format", "csv", piped=True)
+    assert done.returncode == 0
+    assert done.stdout.startswith("rank,model,")
+    assert "\x1b" not in done.stdout
+    assert "━" in done.drawn
+    assert re.search(r"[012]/2 matrices .*49\.2 kB", done.drawn)
+    assert "━" not in done.left
+    assert done.screen.rindex("\x1b[?25h") > done.screen.rindex("\x1b[?25l"), "the cursor is shown again"
+    for name in ("first", "second"):
+        assert re.search(rf"{name}: 2 matrices, 49\.2 kB, \d+\.\d s", done.left)
+    assert in_terminal("rank", "first", "--no-report", "-q", "--format", "csv", piped=True).screen == ""
+
+
+def test_no_color_leaves_bars_and_takes_colours(in_terminal: Terminal, tmp_path: Path) -> None:
+    toy(tmp_path / "model")
+    colour = re.compile(r"\x1b\[(3[0-7]|9[0-7]|38|4[0-7])[;m]")
+    assert colour.search(in_terminal("score", "model").screen)
+    done = in_terminal("score", "model", NO_COLOR="1")
+    assert not colour.search(done.screen)
+    assert "━" in done.drawn
+
+
+def test_a_dumb_terminal_gets_plain_lines(in_terminal: Terminal, tmp_path: Path) -> None:
+    toy(tmp_path / "model")
+    done = in_terminal("score", "model", TERM="dumb")
+    assert "\x1b" not in done.screen
+    assert "layers.0.fc1.weight" in done.left
+
+
+@pytest.mark.parametrize("columns", [40, 80, 120])
+def test_tables_fit_the_terminal(in_terminal: Terminal, tmp_path: Path, columns: int) -> None:
+    long = "averagely-long-organisation/model-name-7b-instruct"
+    toy(tmp_path / long)
+    toy(tmp_path / "short", seed=1)
+    path = tmp_path / long
+    commands = (["rank", path, "short", "--no-report", "-q"], ["score", path, "-q"], ["describe", path], ["models"])
+    shown = []
+    for command in commands:
+        done = in_terminal(*command, columns=columns)
+        assert done.returncode == 0, done.left
+        assert max(map(len, done.left.splitlines())) <= columns, command
+        assert "…" not in done.left, "nothing is cut"
+        shown.append(done.left)
+    ranking = [line.split() for line in shown[0].splitlines()]
+    assert {line[0] for line in ranking if line and line[0].isdigit()} == {"1", "2"}
+    assert len(re.findall(r"layers\.\d\.fc1\.weight .*\d\.\d+.* ok", shown[1])) == 4
+
+
+def test_an_explicit_width_is_kept(in_terminal: Terminal, tmp_path: Path) -> None:
+    toy(tmp_path / "model")
+    done = in_terminal("score", "model", "-q", columns=200, COLUMNS="40")
+    assert max(map(len, done.left.splitlines())) <= 40
+    assert "not shown at this width" in done.left
+
+
+def test_a_failure_is_told_above_the_bars(in_terminal: Terminal, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    toy(tmp_path / "model")
+    done = in_terminal("rank", "empty", "model", "--no-report")
+    assert done.returncode == 3
+    (line,) = [line for line in done.left.splitlines() if "wqscore: " in line]
+    assert line.startswith("wqscore: empty: no weights")

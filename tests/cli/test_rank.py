@@ -1,0 +1,260 @@
+"""`wqscore rank`: its files, its formats, its exit codes, checked with readers that are not ours."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import statistics
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import Result
+
+from tests.cli.conftest import toy
+from wqscore.metrics.registry import METRICS
+
+Invoke = Callable[..., Result]
+FILES = ["index.html", "layers.csv", "ranking.csv", "ranking.json"]
+METRIC_NAMES = [
+    "alpha", "xmin", "D", "sigma", "n_tail", "alpha_weighted", "log_alpha_norm", "log_norm", "log_spectral_norm",
+    "lambda_max", "stable_rank", "matrix_rank", "rank_loss", "entropy",
+]  # fmt: skip
+
+
+def strict_json(text: str) -> Any:
+    """Parse JSON, refusing the NaN and Infinity that Python lets through."""
+    return json.loads(text, parse_constant=lambda constant: pytest.fail(f"{constant} in JSON"))
+
+
+def rows(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text, newline="")))
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Three models; the second holds matrices of every verdict."""
+    root = tmp_path_factory.mktemp("models")
+    broken = np.full((96, 64), 0.1, dtype="f4")
+    broken[3, 4] = np.inf
+    odd = {
+        "layers.0.fc1.bias": np.zeros(64, dtype="f4"),
+        "layers.7.fc1.weight": broken,
+        "layers.8.fc1.weight": np.zeros((96, 64), dtype="f4"),
+        "layers.9.fc1.weight": np.ones((96, 20), dtype="f4"),
+        "embed_tokens.weight": np.random.default_rng(9).standard_normal((200, 64)).astype("f4"),
+    }
+    return [toy(root / "first", 0), toy(root / "second", 1, **odd), toy(root / "third", 2)]
+
+
+def test_the_columns_are_the_contract(models: list[str], invoke: Invoke) -> None:
+    done = invoke("rank", *models, "--out", "report")
+    assert done.exit_code == 0, done.output
+    assert sorted(path.name for path in Path("report").iterdir()) == FILES
+    assert done.stderr.splitlines()[-1] == "report: report/index.html"
+    text = Path("report/ranking.csv").read_text(encoding="utf-8")
+    assert next(csv.reader(io.StringIO(text))) == [
+        "rank", "model", "revision", "family", "params", "coverage", "n_matrices", "n_fitted",
+        *(f"{name}{suffix}" for name in METRIC_NAMES for suffix in ("", "_mean", "_param_mean", "_count")),
+        "status", "reason",
+    ]  # fmt: skip
+    text = Path("report/layers.csv").read_text(encoding="utf-8")
+    header = ["model", "name", "role", "rows", "columns", *METRIC_NAMES, "verdict", "flags", "reason"]
+    assert next(csv.reader(io.StringIO(text))) == header
+
+
+def test_the_ranking_follows_from_the_layers(models: list[str], invoke: Invoke) -> None:
+    assert invoke("rank", *models, "--out", "report").exit_code == 0
+    ranking = pd.read_csv("report/ranking.csv")
+    layers = pd.read_csv("report/layers.csv")
+    counted = layers[(layers.verdict == "ok") & ~layers.role.isin(["embedding", "head"])]
+    assert list(ranking["rank"]) == [1, 2, 3]
+    assert list(ranking.alpha) == sorted(ranking.alpha)
+    for model in ranking.itertuples():
+        own = counted[counted.model == model.model]
+        assert model.alpha == pytest.approx(statistics.median(own.alpha), rel=1e-12)
+        assert model.alpha_mean == pytest.approx(own.alpha.mean())
+        assert model.alpha_param_mean == pytest.approx(np.average(own.alpha, weights=own.rows * own["columns"]))
+        assert model.alpha_count == model.n_fitted == len(own) == 4
+    second = layers[layers.model == models[1]].set_index("name")
+    assert second.loc["layers.7.fc1.weight", "verdict"] == "non-finite"
+    assert second.loc["layers.8.fc1.weight", "verdict"] == "zero"
+    assert second.loc["layers.9.fc1.weight", "verdict"] == "too-small"
+    assert second.loc["layers.0.fc1.bias", "verdict"] == "skipped"
+    assert second.loc[["layers.7.fc1.weight", "layers.0.fc1.bias"], METRIC_NAMES].isna().all(axis=None)
+    # The three that should have been fitted and were not count against it: 4 of 6 are.
+    assert list(ranking.set_index("model").loc[models[1], ["n_matrices", "n_fitted"]]) == [6, 4]
+
+
+def test_every_format_says_the_same(models: list[str], invoke: Invoke) -> None:
+    epoch = {"SOURCE_DATE_EPOCH": "1700000000"}
+    assert invoke("rank", *models, "--out", "report", **epoch).exit_code == 0
+    as_csv = invoke("rank", *models, "--no-report", "--format", "csv").stdout
+    assert as_csv == Path("report/ranking.csv").read_text(encoding="utf-8")
+    as_json = invoke("rank", *models, "--no-report", "--format", "json", **epoch).stdout
+    assert as_json == Path("report/ranking.json").read_text(encoding="utf-8")
+    document = strict_json(as_json)
+    assert document["created"] == "2023-11-14T22:13:20+00:00"
+    assert document["schema_version"] == 1
+    layers = rows(Path("report/layers.csv").read_text(encoding="utf-8"))
+    for model, row in zip(document["models"], rows(as_csv), strict=True):
+        assert (model["model"], str(model["rank"]), model["status"]) == (row["model"], row["rank"], row["status"])
+        for name in METRIC_NAMES:
+            assert float(row[name]) == model["summary"][name]["median"]
+            assert float(row[f"{name}_mean"]) == model["summary"][name]["mean"]
+        own = [layer for layer in layers if layer["model"] == model["model"]]
+        assert [layer["name"] for layer in own] == [layer["name"] for layer in model["layers"]]
+        for line, layer in zip(own, model["layers"], strict=True):
+            numbers = {name: layer.get(name) for name in METRIC_NAMES}
+            assert {name: float(line[name]) if line[name] else None for name in METRIC_NAMES} == numbers
+    markdown = invoke("rank", *models, "--no-report", "--format", "md").stdout
+    table = invoke("rank", *models, "--no-report").stdout
+    for row in rows(as_csv):
+        line = next(line for line in markdown.splitlines() if row["model"].split("/")[-1] in line)
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        assert cells[0] == row["rank"]
+        assert float(cells[2]) == pytest.approx(float(row["alpha"]), rel=1e-3)
+        assert cells[2] in next(line for line in table.splitlines() if row["model"] in line).split()
+
+
+@pytest.mark.parametrize("metric", ["stable_rank", "entropy", "n_tail"])
+def test_by_ranks_by_that_metric(models: list[str], invoke: Invoke, metric: str) -> None:
+    done = invoke("rank", *models, "--no-report", "--by", metric, "--format", "csv")
+    values = [float(row[metric]) for row in rows(done.stdout)]
+    assert values == sorted(values, reverse=METRICS[metric].better == "higher")
+    assert next(csv.reader(io.StringIO(done.stdout)))[8] == metric
+
+
+def test_the_preset_has_weightwatchers_names_and_means(models: list[str], invoke: Invoke) -> None:
+    done = invoke("rank", *models, "--preset", "ww-0.7", "--out", "report", "--format", "csv")
+    assert done.exit_code == 0, done.output
+    header = next(csv.reader(io.StringIO(done.stdout)))
+    assert "num_pl_spikes" in header
+    assert "n_tail" not in header
+    layers = pd.read_csv("report/layers.csv")
+    assert list(layers.columns[3:5]) == ["N", "M"]
+    sides = layers.dropna(subset="alpha")[["N", "M"]]
+    assert (sides.N >= sides.M).all()
+    fitted = layers[(layers.model == models[0]) & (layers.verdict == "ok")]
+    row = next(row for row in rows(done.stdout) if row["model"] == models[0])
+    assert float(row["alpha"]) == float(row["alpha_mean"]) == pytest.approx(fitted.alpha.mean())
+
+
+def test_what_cannot_be_scored_is_listed_and_the_rest_is_ranked(models: list[str], invoke: Invoke) -> None:
+    Path("empty").mkdir()
+    done = invoke("rank", models[0], "empty", models[1], "--out", "report", "--format", "csv")
+    assert done.exit_code == 3
+    listed = [(row["rank"], row["model"], row["status"]) for row in rows(done.stdout)]
+    assert listed[2] == ("", "empty", "failed")
+    assert [rank for rank, _, _ in listed] == ["1", "2", ""]
+    complaints = [line for line in done.stderr.splitlines() if line.startswith("wqscore: ")]
+    assert len(complaints) == 1
+    assert "empty: no weights" in complaints[0]
+    assert rows(done.stdout)[2]["reason"] == complaints[0].removeprefix("wqscore: ")
+    assert strict_json(Path("report/ranking.json").read_text(encoding="utf-8"))["models"][2]["status"] == "failed"
+
+
+def test_nothing_scored_is_still_a_ranking(invoke: Invoke) -> None:
+    Path("empty").mkdir()
+    done = invoke("rank", "empty", "--out", "report")
+    assert done.exit_code == 3
+    assert rows(Path("report/ranking.csv").read_text(encoding="utf-8"))[0]["status"] == "failed"
+    assert rows(Path("report/layers.csv").read_text(encoding="utf-8")) == []
+    strict_json(Path("report/ranking.json").read_text(encoding="utf-8"))
+    assert "empty" in Path("report/index.html").read_text(encoding="utf-8")
+
+
+def test_strict_counts_quantised_matrices_but_not_tied_copies(
+    checkpoints: Path, invoke: Invoke, tmp_path: Path
+) -> None:
+    quantised = checkpoints / "fracast" / "model.int8.safetensors"
+    done = invoke("rank", quantised, "--no-report", "--format", "csv")
+    assert done.exit_code == 0
+    assert rows(done.stdout)[0]["status"] == "unranked"
+    strict = invoke("rank", quantised, "--no-report", "--format", "csv", "--strict")
+    assert strict.exit_code == 3
+    assert strict.stdout == done.stdout
+    assert re.search(
+        r"^wqscore: .*model.int8.safetensors: 19 matrices were skipped: .*quantised", strict.stderr, re.M
+    )
+    shared = np.random.default_rng(5).standard_normal((96, 64)).astype("f4")
+    tied = toy(tmp_path / "tied", **{"embed_tokens.weight": shared, "lm_head.weight": shared.copy()})
+    done = invoke("rank", tied, "--out", "report", "--strict")
+    assert done.exit_code == 0, done.output
+    assert "tied to embed_tokens.weight" in Path("report/layers.csv").read_text(encoding="utf-8")
+
+
+def test_no_report_writes_nothing(models: list[str], invoke: Invoke) -> None:
+    assert invoke("rank", *models, "--no-report").exit_code == 0
+    assert list(Path().iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "folder"),
+    [
+        ("bert", "bert"),
+        ("qwen2.5 base", "qwen2.5-base"),
+        ("模型 🤖", "模型"),
+        ("[red]x[bold]", "red-x-bold"),
+        ("é" * 100, "é" * 50),
+    ],
+)
+def test_the_default_folder_is_named_after_the_first_model(invoke: Invoke, name: str, folder: str) -> None:
+    toy(Path(name), layers=1)
+    done = invoke("rank", f"./{name}", "-q", SOURCE_DATE_EPOCH="1700000000")
+    assert done.exit_code == 0, done.output
+    assert [path.name for path in Path("reports").iterdir()] == [f"{folder}-20231114-221320"]
+    assert done.stderr == ""
+
+
+def test_the_default_folder_is_named_after_the_list_and_without_an_epoch_after_the_time(invoke: Invoke) -> None:
+    toy(Path("models/a"), layers=1)
+    Path("nightly.v2.toml").write_text('[[models]]\nid = "./models/a"\nfamily = "mine"\n')
+    done = invoke("rank", "--list", "./nightly.v2.toml", "--format", "csv")
+    assert done.exit_code == 0, done.output
+    assert [(row["model"], row["family"]) for row in rows(done.stdout)] == [("./models/a", "mine")]
+    (folder,) = Path("reports").iterdir()
+    assert re.fullmatch(r"nightly\.v2-20\d{6}-\d{6}", folder.name)
+
+
+def test_the_same_model_twice_counts_once(models: list[str], invoke: Invoke) -> None:
+    done = invoke("rank", models[0], models[1], models[0], "--no-report", "--format", "csv")
+    assert [row["model"] for row in rows(done.stdout)].count(models[0]) == 1
+
+
+def test_names_are_shown_as_they_are(invoke: Invoke) -> None:
+    names = ["[red]x[/red]", "模型 with spaces", "a,b;'c'", "=1+1"]
+    done = invoke("rank", *(toy(Path(name), i) for i, name in enumerate(names)), "--out", "report")
+    assert done.exit_code == 0, done.output
+    assert {row["model"] for row in rows(Path("report/ranking.csv").read_text(encoding="utf-8"))} == set(names)
+    for name in names:
+        assert f"  {name}  " in done.stdout
+        assert f"{name}: 4 matrices" in done.stderr
+
+
+def test_the_seed_is_recorded(models: list[str], invoke: Invoke) -> None:
+    done = invoke("rank", models[0], "--no-report", "--format", "json", "--seed", "42")
+    assert strict_json(done.stdout)["seed"] == 42
+
+
+def test_quiet_leaves_standard_error_to_errors(models: list[str], invoke: Invoke) -> None:
+    assert invoke("rank", models[0], "--out", "report", "-q").stderr == ""
+    Path("empty").mkdir()
+    assert len(invoke("rank", models[0], "empty", "--no-report", "-q").stderr.splitlines()) == 1
+
+
+def test_the_same_inputs_give_the_same_bytes(models: list[str], wqscore: Callable[..., Any], tmp_path: Path) -> None:
+    reports = []
+    for jobs, hashes in (("1", "1"), ("3", "2")):
+        env = {"SOURCE_DATE_EPOCH": "1700000000", "PYTHONHASHSEED": hashes}
+        done = wqscore("rank", *models, "--out", f"report{jobs}", "--jobs", jobs, env=env)
+        assert done.returncode == 0, done.stderr
+        files = sorted((tmp_path / f"report{jobs}").iterdir())
+        assert [file.name for file in files] == FILES
+        reports.append((done.stdout, [file.read_bytes() for file in files]))
+    assert reports[0] == reports[1]

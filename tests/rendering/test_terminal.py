@@ -1,0 +1,130 @@
+"""Tables in a terminal: they fit, numbers and names are whole, and names are nothing but text."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from wqscore.ranking import Ranking
+from wqscore.rendering.layout import fit, fold
+from wqscore.rendering.overview import figure, size
+from wqscore.rendering.printable import printable
+from wqscore.rendering.terminal import print_lines, print_ranking, print_score, print_table
+
+NAMES = st.text(st.sampled_from("abcdefgh012./_- 模é")).map(lambda text: re.sub(" +", " ", text).strip())
+NUMBERS = st.floats(allow_infinity=False).map(figure)
+
+
+@given(NAMES, st.integers(2, 40))
+def test_folding_loses_nothing_and_fits(name: str, width: int) -> None:
+    lines = fold(name, width).split("\n")
+    assert "".join(lines).replace(" ", "") == name.replace(" ", "")
+    assert all(cell_len(line) <= width for line in lines)
+
+
+def test_names_are_folded_at_their_seams() -> None:
+    assert fold("encoder.layer.0.attention.self.query.weight", 20).split("\n") == [
+        "encoder.layer.0.",
+        "attention.self.",
+        "query.weight",
+    ]
+    assert fold("one/two", 7) == "one/two"
+    assert fold("x" * 10, 4).split("\n") == ["xxxx", "xxxx", "xx"]
+
+
+@settings(max_examples=50)
+@given(
+    st.lists(st.tuples(NAMES, NUMBERS, NUMBERS, NUMBERS), min_size=1, max_size=5),
+    st.integers(30, 120),
+)
+def test_a_fitted_table_is_as_wide_as_it_may_be_and_its_numbers_are_whole(
+    rows: list[tuple[str, ...]], width: int
+) -> None:
+    columns = ["name", "alpha", "mean", "entropy"]
+    fitted = fit(columns, rows, width, folding=["name"], optional=["entropy", "mean"])
+    assert set(fitted.columns) | set(fitted.left_out) == set(columns)
+    assert fitted.columns[:2] == ["name", "alpha"]
+    for shown, row in zip(fitted.rows, rows, strict=True):
+        for column, cell in zip(fitted.columns[1:], shown[1:], strict=True):
+            assert cell == row[columns.index(column)]
+        assert shown[0].replace("\n", "").replace(" ", "") == row[0].replace(" ", "")
+    widths = [
+        max(cell_len(line) for row in [fitted.columns, *fitted.rows] for line in row[place].split("\n"))
+        for place in range(len(fitted.columns))
+    ]
+    assert sum(widths) + 2 * (len(widths) - 1) <= width
+    if fitted.left_out:
+        # Nothing is left out where there is room for it with the name folded into half the width.
+        everything = [
+            max(cell_len(cell) for cell in [name, *column]) for name, *column in zip(columns, *rows, strict=True)
+        ]
+        assert min(everything[0], max(width // 2, 12)) + sum(everything[1:]) + 6 > width
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (3.14159, "3.142"),
+        (123456.7, "123,457"),
+        (-1.25e18, "-1.25e+18"),
+        (1e-9, "1e-09"),
+        (0, "0"),
+        (float("nan"), "–"),
+        (None, "–"),
+    ],
+)
+def test_figures_have_four_digits(value: float | None, shown: str) -> None:
+    assert figure(value) == shown
+
+
+def test_sizes() -> None:
+    assert [size(n) for n in (0, 999, 1000, 22_713_728, 7_000_000_000)] == ["0", "999", "1k", "22.7M", "7B"]
+
+
+def test_control_characters_are_escaped_and_letters_are_not() -> None:
+    assert printable("a\x1b[2J\r\n\u202e\ud800b") == r"a\x1b[2J\r\n\u202e\ud800b"
+    assert printable("模型 é 🤖 [red]") == "模型 é 🤖 [red]"
+
+
+def test_markup_is_text(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table(["name"], [["[red]x[/red] :smile: http://a.b"]], "[bold]title[/bold]")
+    print_lines(["[blink]note"])
+    out = capsys.readouterr().out
+    for text in ("[red]x[/red] :smile: http://a.b", "[bold]title[/bold]", "[blink]note"):
+        assert text in out
+    assert "\x1b" not in out
+
+
+def test_a_ranking_shows_every_model_and_why_one_has_no_rank(
+    ranking: Ranking, capsys: pytest.CaptureFixture[str]
+) -> None:
+    print_ranking(ranking)
+    title, _, _, *lines = capsys.readouterr().out.splitlines()
+    assert title == "median alpha, lower is better · preset default"
+    table = [line.split() for line in lines[:5]]
+    assert [row[1] for row in table] == [model.ref.label for model in ranking.models]
+    assert [row[0] for row in table] == ["1", "2", "3", "–", "–"]
+    assert table[4][2] == "failed"
+    assert lines[-1] == "org/missing: failed: no such model on the Hub"
+
+
+def test_a_score_shows_every_matrix(ranking: Ranking, capsys: pytest.CaptureFixture[str]) -> None:
+    for score in ranking.scores:
+        print_score(score)
+        lines = capsys.readouterr().out.splitlines()
+        for row in score.layers:
+            (line,) = [line for line in lines if line.startswith(f"{row.matrix.name} ")]
+            assert row.verdict in line.split()
+        total = sum(int(line.split()[1].rstrip(":")) for line in lines if line.startswith("skipped "))
+        assert total == len(score.skipped)
+
+
+def test_hostile_names_stay_on_their_line(hostile_ranking: Ranking, capsys: pytest.CaptureFixture[str]) -> None:
+    print_ranking(hostile_ranking)
+    for score in hostile_ranking.scores:
+        print_score(score)
+    assert all(line.isprintable() for line in capsys.readouterr().out.splitlines())

@@ -1,0 +1,62 @@
+"""Results: data on standard output, and the report in its folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from wqscore.cli.exits import complain
+from wqscore.rendering.folder import check_folder
+from wqscore.rendering.timestamp import created_at
+
+if TYPE_CHECKING:
+    from wqscore.ranking import Ranking
+    from wqscore.scoring import ModelScore
+
+
+def check_output(folder: Path | None) -> None:
+    """Find out before hours of scoring what would be found out after them.
+
+    Raises:
+        UsageError: the report's folder can't be written to, or SOURCE_DATE_EPOCH is no time.
+    """
+    created_at()
+    if folder is not None:
+        check_folder(folder)
+
+
+def print_data(text: str) -> None:
+    """Write text to standard output as the report's files have it: UTF-8, whatever the terminal's encoding."""
+    typer.echo(text.encode("utf-8", "backslashreplace"), nl=False)
+
+
+def publish(ranking: Ranking, folder: Path | None, show: Callable[[], None], quiet: bool) -> None:
+    """Write the report and print the result; neither is lost when the other can't be written.
+
+    Raises:
+        ReportError: the report can't be written; the result is printed all the same.
+    """
+    page = None
+    try:
+        if folder is not None:
+            from wqscore.rendering.report import write_report
+
+            page = write_report(ranking, folder)
+    finally:
+        try:
+            show()
+        finally:
+            if page is not None and not quiet:
+                typer.echo(f"report: {page}", err=True)
+
+
+def complain_of_skips(score: ModelScore) -> bool:
+    """Say how many matrices a model was scored without, and return whether there are any."""
+    unread = [skip for skip in score.skipped if skip.kind == "unread"]
+    if unread:
+        noun = "matrix was" if len(unread) == 1 else "matrices were"
+        complain(f"{score.ref.label}: {len(unread)} {noun} skipped: {unread[0].name}: {unread[0].reason}")
+    return bool(unread)
