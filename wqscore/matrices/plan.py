@@ -1,4 +1,4 @@
-"""Every tensor's outcome: the matrices it holds, or why it is not scored (METRICS "Which matrices")."""
+"""Every tensor's outcome: the matrices it holds, or why it is not scored (docs/metrics.md)."""
 
 from __future__ import annotations
 
@@ -101,7 +101,9 @@ def _head_tied_by_config(tensors: Sequence[TensorRef], model: _Model) -> tuple[s
     for head in tensors:
         if model.roles[head.name] == roles.HEAD and _TIED_HEAD.search(head.name):
             same = [t for t in embeddings if t.shape == head.shape and t.dtype == head.dtype]
-            if same and model.config.flag("tie_word_embeddings"):
+            # Asked last: the answer may lie in transformers' defaults, which take a second to import.
+            shares_bytes = any(t.location == head.location for t in same)
+            if same and not shares_bytes and model.config.flag("tie_word_embeddings"):
                 return head.name, same[0].name
     return None
 

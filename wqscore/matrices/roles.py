@@ -14,7 +14,7 @@ HEAD = "head"
 CONV = "conv"
 OTHER = "other"
 #: Roles left out of a model's averages: their spectra live on another scale, and published averages leave
-#: them out too (METRICS "Which matrices").
+#: them out too.
 OUTSIDE_AVERAGES = frozenset({EMBEDDING, HEAD})
 
 #: Roles of the parts that fused tensors are cut into.
