@@ -45,7 +45,9 @@ def test_every_tensor_of_a_real_model_is_there_in_every_format(checkpoints: Path
     assert document["params"] == sum(map(math.prod, shapes.values()))
     scored = list(frame[frame.verdict != "skipped"].name)
     table = invoke("score", model).stdout
-    assert [line.split()[0] for line in table.splitlines() if line.startswith(("embeddings.", "encoder.", "pooler."))] == scored
+    assert [
+        line.split()[0] for line in table.splitlines() if line.startswith(("embeddings.", "encoder.", "pooler."))
+    ] == scored
     markdown = MarkdownIt().enable("table").parse(invoke("score", model, "--format", "md").stdout)
     cells = [token.children[0].content for token in markdown if token.type == "inline" and token.children]
     assert [cell for cell in cells if cell in shapes] == scored
