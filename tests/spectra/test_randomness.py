@@ -1,0 +1,243 @@
+"""Distances and traps against closed forms and WeightWatcher; verdicts against noise and a trained model."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+from threadpoolctl import threadpool_limits
+
+from wqscore.spectra.randomness import (
+    VERDICT_SPECTRA,
+    is_random,
+    is_random_scaled,
+    jensen_shannon_distance,
+    num_traps,
+    rand_distance,
+    without_scales,
+    ww_maxdist,
+    ww_softrank,
+)
+from wqscore.spectra.shuffling import shuffled, shuffled_largest, shuffled_spectra
+from wqscore.spectra.spectrum import Spectrum, compute_spectrum
+
+F32 = 2.0**-24
+
+
+@pytest.fixture(autouse=True)
+def _one_thread_per_solve() -> Iterator[None]:
+    with threadpool_limits(1):
+        yield
+
+
+def shuffles(weights: np.ndarray, count: int = 6, name: str = "w") -> tuple[Spectrum, ...]:
+    return tuple(shuffled_spectra(weights, F32, 0, name, count))
+
+
+def judged_random(weights: np.ndarray, name: str = "w") -> bool:
+    return is_random(
+        compute_spectrum(weights, F32),
+        shuffled_largest(weights, 0, name),
+        shuffled_spectra(weights, F32, 0, name, VERDICT_SPECTRA),
+    )
+
+
+def gaussian(n: int, aspect: int, seed: int) -> np.ndarray:
+    return np.random.default_rng((n, aspect, seed)).standard_normal((1, aspect * n, n)).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("p", "q", "distance"),
+    [
+        ([1.0, 1.0], [3.0, 3.0], 0.0),
+        ([0.0, 1.0], [1.0, 1.0], math.sqrt(math.log(4 / 3) / 2 + math.log(2 / 3) / 4 + math.log(2) / 4)),
+        ([5e-324, 1.0], [0.0, 1.0], 0.0),
+        ([1e300, 1e308], [1e-308, 1e-300], 0.0),
+    ],
+)
+def test_distance_in_closed_form(p: list[float], q: list[float], distance: float) -> None:
+    assert jensen_shannon_distance(np.array(p), np.array(q)) == pytest.approx(distance, abs=1e-8)
+    assert jensen_shannon_distance(np.array(q), np.array(p)) == pytest.approx(distance, abs=1e-8)
+
+
+@pytest.mark.filterwarnings("ignore")  # its import warns
+def test_distance_is_weightwatchers() -> None:
+    published = pytest.importorskip("weightwatcher.RMT_Util")
+    for seed in range(5):
+        weights = np.random.default_rng(seed).standard_t(3, (1, 120, 80))
+        p = compute_spectrum(weights, 0.0).eigenvalues
+        q = compute_spectrum(shuffled(weights, 0, "w", seed), 0.0).eigenvalues
+        expected = published.jensen_shannon_distance(p, q)
+        assert jensen_shannon_distance(p, q) == pytest.approx(expected, rel=1e-9)
+
+
+def test_distances_of_one_large_entry_are_zero() -> None:
+    weights = np.zeros((1, 30, 20))
+    weights[0, 3, 4] = 7  # wherever it goes, λ_max is 49
+    spectrum, copies = compute_spectrum(weights, F32), shuffles(weights)
+    assert rand_distance(spectrum, copies) == pytest.approx(0, abs=1e-9)
+    assert ww_softrank(spectrum, copies) == pytest.approx(1)
+    assert ww_maxdist(spectrum, copies) == pytest.approx(0, abs=1e-9)
+
+
+def test_softrank_and_maxdist_are_means_over_shuffles() -> None:
+    left, right = np.random.default_rng(0).standard_normal((2, 100))
+    weights = np.outer(left, right)[None]
+    copies = shuffles(weights)
+    largest = [np.linalg.norm(shuffled(weights, 0, "w", k)[0], 2) ** 2 for k in range(6)]
+    spectrum = compute_spectrum(weights, F32)
+    norm = float((left**2).sum() * (right**2).sum())
+    assert ww_softrank(spectrum, copies) == pytest.approx(np.mean(largest) / norm, rel=1e-9)
+    assert ww_maxdist(spectrum, copies) == pytest.approx(norm - np.mean(largest), rel=1e-9)
+    assert ww_softrank(spectrum, copies) < 0.2
+
+
+def test_large_entries_are_traps_and_correlations_are_not() -> None:
+    noise = gaussian(150, 2, 0)
+    assert num_traps(shuffles(noise)) == 0
+    signs = np.sign(np.random.default_rng(1).standard_normal(450)).astype(np.float32)
+    correlated = noise + np.outer(signs[:300], signs[300:])
+    assert compute_spectrum(correlated, F32).largest > 40_000  # against an edge of 875 · 2
+    assert num_traps(shuffles(correlated)) == 0
+    spiked = noise.copy()
+    spiked[0, 3, 7], spiked[0, 200, 8], spiked[0, 50, 100] = 100, -120, 90
+    assert num_traps(shuffles(spiked)) == 3
+
+
+def test_an_even_number_of_shuffles_gives_a_whole_number_of_traps() -> None:
+    noise, trap = gaussian(60, 1, 0), gaussian(60, 1, 0)
+    trap[0, 0, 0] = 80
+    both = (*shuffles(noise, 1), *shuffles(trap, 1))
+    assert num_traps(both) == 0  # the lower of the two
+    assert num_traps((*both, *shuffles(trap, 1, "other"))) == 1
+
+
+def test_noise_is_random() -> None:
+    verdicts = {
+        (n, aspect): [judged_random(gaussian(n, aspect, seed), f"w{seed}") for seed in range(seeds)]
+        for n, seeds in ((64, 60), (128, 20))
+        for aspect in (1, 2, 3, 4)
+    }
+    assert np.mean([verdict for each in verdicts.values() for verdict in each]) >= 0.94
+    assert min(np.mean(each) for each in verdicts.values()) >= 0.85  # 20 seeds: three standard deviations below 97 %
+
+
+def test_noise_in_a_convolution_is_random() -> None:
+    kernels = [np.random.default_rng(seed).standard_normal((9, 64, 48)).astype(np.float32) for seed in range(10)]
+    assert sum(judged_random(kernel, f"w{i}") for i, kernel in enumerate(kernels)) >= 8
+    structured = kernels[0] + np.float32(0.4) * np.outer(np.ones(64), np.sign(kernels[1][0, 0])).astype(np.float32)
+    assert not judged_random(structured)
+
+
+def trained_matrices(checkpoints: Path) -> dict[str, np.ndarray]:
+    tensors = load_file(checkpoints / "all-MiniLM-L6-v2" / "model.safetensors")
+    return {name: tensor[None] for name, tensor in tensors.items() if tensor.ndim == 2 and "embeddings" not in name}
+
+
+def test_of_a_trained_model_only_the_untrained_pooler_is_random(checkpoints: Path) -> None:
+    matrices = trained_matrices(checkpoints)
+    assert len(matrices) == 37
+    assert [name for name, weights in matrices.items() if judged_random(weights, name)] == ["pooler.dense.weight"]
+    scaled = [name for name, weights in matrices.items() if is_random_scaled(weights, F32, 0, name)]
+    assert scaled == ["pooler.dense.weight"]
+
+
+def test_the_layer_whose_shuffles_have_the_larger_eigenvalue_is_told_by_its_shape(checkpoints: Path) -> None:
+    name = "encoder.layer.0.output.dense.weight"
+    weights = trained_matrices(checkpoints)[name]
+    spectrum, copies = compute_spectrum(weights, F32), shuffles(weights, name=name)
+    assert ww_softrank(spectrum, copies) > 1
+    assert num_traps(copies) >= 1
+    assert rand_distance(spectrum, copies) > 0.05
+    assert not is_random(spectrum, (copy.largest for copy in copies), copies)
+
+
+def test_scaled_noise_is_random_once_its_scales_are_divided_out() -> None:
+    plain, scaled = [], []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        rows, columns = np.exp(rng.standard_normal((1, 120, 1))), np.exp(rng.standard_normal((1, 1, 80)))
+        weights = (rows * columns * rng.standard_normal((1, 120, 80))).astype(np.float32)
+        plain.append(judged_random(weights, f"w{seed}"))
+        scaled.append(is_random_scaled(weights, F32, 0, f"w{seed}"))
+    assert not any(plain)
+    assert np.mean(scaled) >= 0.8
+
+
+def test_without_scales_leaves_rows_and_columns_of_one_size_and_nothing_of_their_scales() -> None:
+    rng = np.random.default_rng(1)
+    noise = rng.standard_normal((3, 50, 40))
+    rows, columns = np.exp(2 * rng.standard_normal((1, 50, 1))), np.exp(2 * rng.standard_normal((1, 1, 40)))
+    even = without_scales(noise * rows * columns)
+    np.testing.assert_allclose((even**2).mean(axis=(0, 1)), 1, rtol=1e-9)
+    np.testing.assert_allclose((even**2).mean(axis=(0, 2)), 1, rtol=1e-2)
+    np.testing.assert_allclose(even, without_scales(noise), rtol=0.02, atol=0.02)
+
+
+@pytest.mark.parametrize(
+    ("excess", "largest", "drawn", "random"),
+    [
+        (1.0, [0.9, 1.0, 0.8, 2.0], 2, True),  # reached at the second
+        (1.6, [1.0, 9.0], 1, False),  # far above the first
+        (1.4, [1.0, 1.01, 1.02, 1.0, 1.0, 1.01, 1.0, 1.0, 9.0], 8, False),  # above the first eight and their range
+        (1.03, [1.0, 1.01, 1.02, 1.0, 1.0, 1.01, 1.0, 1.0, 1.02, 1.04, 9.0], 10, True),  # reached late
+        (1.03, [1.0, 1.01, 1.02, 1.0, 1.0, 1.01, 1.0, 1.0, 1.02], 9, False),  # never
+    ],
+)
+def test_no_more_is_drawn_than_is_needed(excess: float, largest: list[float], drawn: int, random: bool) -> None:
+    weights = gaussian(64, 1, 2)
+    spectrum, taken = compute_spectrum(weights, F32), []
+
+    def draws() -> Iterator[float]:
+        for value in largest:
+            taken.append(value)
+            yield value / excess * spectrum.largest
+
+    assert is_random(spectrum, draws(), shuffles(weights, VERDICT_SPECTRA)) is random
+    assert len(taken) == drawn
+
+
+def test_no_spectrum_is_computed_for_what_its_largest_eigenvalue_rules_out() -> None:
+    spectrum = compute_spectrum(gaussian(64, 1, 0), F32)
+
+    def never() -> Iterator[Spectrum]:
+        raise AssertionError
+        yield spectrum
+
+    assert not is_random(spectrum, [spectrum.largest / 2], never())
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    "weights",
+    [
+        np.ones((1, 1, 1)),
+        np.ones((1, 40, 30)),
+        np.eye(50)[None],
+        np.zeros((1, 20, 20)),
+        np.full((1, 20, 20), 1e-160),
+        np.full((1, 20, 20), np.nan),
+        np.full((1, 20, 20), 1e200),
+        np.where(np.eye(60) > 0, 1e12, np.random.default_rng(0).standard_normal((60, 60)))[None],
+        np.random.default_rng(1).standard_normal((1, 10_000, 1)),
+        np.random.default_rng(2).standard_normal((1, 3, 30_000)),
+        np.random.default_rng(3).standard_normal((1, 90, 10)) @ np.random.default_rng(4).standard_normal((10, 70)),
+    ],
+)
+def test_strange_matrices_give_numbers_or_nan(weights: np.ndarray) -> None:
+    spectrum, copies = compute_spectrum(weights, F32), shuffles(weights)
+    numbers = (rand_distance(spectrum, copies), ww_softrank(spectrum, copies), ww_maxdist(spectrum, copies))
+    assert all(math.isfinite(number) for number in numbers) is (spectrum.state == "finite")
+    assert not math.isinf(num_traps(copies))
+    assert judged_random(weights) in {True, False}
+    assert is_random_scaled(weights, F32, 0, "w") in {True, False}
+
+
+@pytest.mark.parametrize("value", [0.0, np.nan])
+def test_what_has_no_eigenvalues_is_not_random(value: float) -> None:
+    assert not judged_random(np.full((1, 60, 60), value))
+    assert not is_random_scaled(np.full((1, 60, 60), value), F32, 0, "w")
