@@ -19,7 +19,7 @@ def plain_loop(values: np.ndarray, every_point: bool = False) -> tuple[np.ndarra
     indices, alphas, distances = [], [], []
     for i in range(n - 1 if every_point else n - 9):
         tail = values[i:]
-        if not every_point and (i > 0 and values[i] == values[i - 1] or values[-1] / values[i] - 1 <= 1e-10):
+        if not every_point and ((i > 0 and values[i] == values[i - 1]) or values[-1] / values[i] - 1 <= 1e-10):
             continue
         total = np.sum(np.log(tail / values[i]))
         if total <= 0:
@@ -70,7 +70,7 @@ def test_equals_a_plain_loop(rule: str, values: np.ndarray) -> None:
         assert fit is None
         return
     assert fit is not None
-    assert fit.D == pytest.approx(distances.min(), rel=1e-10, abs=1e-12)
+    assert pytest.approx(distances.min(), rel=1e-10, abs=1e-12) == fit.D
     # Where two candidates are equally good up to rounding, either is the minimum; else it is the first.
     near = np.flatnonzero(distances <= distances.min() + 1e-12)
     chosen = [position for position in near if values[indices[position]] == fit.xmin]
@@ -127,7 +127,15 @@ def test_scaling_the_weights_changes_nothing_but_xmin(values: np.ndarray, power:
 
 @pytest.mark.parametrize(
     "values",
-    [np.empty(0), np.ones(1), np.arange(1.0, 10.0), np.ones(500), np.zeros(20), np.full(30, 5e-324), 1 + np.arange(50) * 1e-13],
+    [
+        np.empty(0),
+        np.ones(1),
+        np.arange(1.0, 10.0),
+        np.ones(500),
+        np.zeros(20),
+        np.full(30, 5e-324),
+        1 + np.arange(50) * 1e-13,
+    ],
 )
 def test_no_candidate_is_none_and_not_a_number(values: np.ndarray) -> None:
     assert fit_power_law(values) is None

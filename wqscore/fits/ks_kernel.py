@@ -6,41 +6,29 @@ All arguments are logarithms: `logs[j] = ln(λ_j / λ_max)`, ascending, the last
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar
-
 import numpy as np
-from numba import njit
+
+from wqscore.fits.compiled import compiled
 
 #: The coarse pass looks at every N/32th candidate: enough for a tight first bound, too few to cost anything.
 _COARSE_STEPS = 32
 _PROBE_STRIDE = 16
 
-Kernel = TypeVar("Kernel", bound=Callable[..., object])
 
-
-def _compiled(function: Kernel) -> Kernel:
-    """Compile with numba, kept on disk; where nothing can be written, anew in each process."""
-    try:
-        return njit(cache=True, nogil=True)(function)
-    except RuntimeError:
-        return njit(nogil=True)(function)
-
-
-@_compiled
+@compiled
 def tail_exponent(logs: np.ndarray, tail_sums: np.ndarray, i: int) -> float:
     """α_i = 1 + m / Σ_{j ≥ i} ln(λ_j/λ_i), the maximum-likelihood exponent of the tail from i on."""
     m = logs.size - i
     return 1.0 + m / (tail_sums[i] - m * logs[i])
 
 
-@_compiled
+@compiled
 def _gap(logs: np.ndarray, i: int, alpha: float, j: int) -> float:
     m = logs.size - i
     return abs(1.0 - np.exp((1.0 - alpha) * (logs[j] - logs[i])) - (j - i) / m)
 
 
-@_compiled
+@compiled
 def tail_distance(logs: np.ndarray, i: int, alpha: float) -> float:
     """D_i = max_{k = 0 … m−1} |1 − (λ_{i+k}/λ_i)^{1−α} − k/m|."""
     largest = 0.0
@@ -49,7 +37,7 @@ def tail_distance(logs: np.ndarray, i: int, alpha: float) -> float:
     return largest
 
 
-@_compiled
+@compiled
 def _distance_up_to(logs: np.ndarray, i: int, alpha: float, bound: float) -> float:
     """D_i, or the first gap above the bound."""
     largest = 0.0
@@ -60,7 +48,7 @@ def _distance_up_to(logs: np.ndarray, i: int, alpha: float, bound: float) -> flo
     return largest
 
 
-@_compiled
+@compiled
 def best_candidate(logs: np.ndarray, tail_sums: np.ndarray, candidates: np.ndarray) -> int:
     """Return the candidate with the smallest D, the first of them where several share it.
 
@@ -96,7 +84,7 @@ def best_candidate(logs: np.ndarray, tail_sums: np.ndarray, candidates: np.ndarr
     return best
 
 
-@_compiled
+@compiled
 def all_distances(logs: np.ndarray, tail_sums: np.ndarray, candidates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return α_i and D_i of every candidate, for plots of both against xmin."""
     alphas = np.empty(candidates.size)

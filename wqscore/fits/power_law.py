@@ -12,11 +12,7 @@ from typing import Literal
 import numpy as np
 
 from wqscore.fits.ks_kernel import all_distances, best_candidate, tail_distance, tail_exponent
-
-#: A tail shorter than this is not fitted: the estimate's spread would exceed its value.
-MIN_TAIL = 10
-#: xmin this close to the largest eigenvalue leaves a tail with no extent.
-_MIN_EXTENT = 1e-10
+from wqscore.fits.tail import points_above, tail_from, tail_starts
 
 CandidateRule = Literal["tail", "every-point"]
 
@@ -83,6 +79,24 @@ def fit_power_law(
     )
 
 
+def fit_power_law_at(eigenvalues: np.ndarray, floor: float, xmin: float) -> PowerLawFit | None:
+    """Fit the tail that begins at a given xmin, which need not be an eigenvalue; `None` as for `tail_from`."""
+    tail = tail_from(eigenvalues, floor, xmin)
+    if tail is None:
+        return None
+    logs = np.log(tail / xmin)
+    alpha = float(1 + 1 / logs.mean())
+    distances = np.abs(-np.expm1((1 - alpha) * logs) - np.arange(tail.size) / tail.size)
+    return PowerLawFit(alpha, float(xmin), float(distances.max()), (alpha - 1) / tail.size**0.5, tail.size)
+
+
+def log_likelihood(fit: PowerLawFit, eigenvalues: np.ndarray) -> float:
+    """Return Σ ln p(λ) over the eigenvalues ≥ xmin, p = (alpha − 1)/xmin · (λ/xmin)^−alpha."""
+    tail = eigenvalues[eigenvalues >= fit.xmin]
+    log_density = np.log(fit.alpha - 1) - np.log(fit.xmin) - fit.alpha * np.log(tail / fit.xmin)
+    return float(log_density.sum())
+
+
 def scan_xmin(eigenvalues: np.ndarray, floor: float = 0.0, candidates: CandidateRule = "tail") -> XminScan:
     """Return α and D at every candidate xmin; arguments as for `fit_power_law`."""
     points, logs, tail_sums, chosen = _prepare(eigenvalues, floor, candidates)
@@ -93,16 +107,12 @@ def scan_xmin(eigenvalues: np.ndarray, floor: float = 0.0, candidates: Candidate
 def _prepare(
     eigenvalues: np.ndarray, floor: float, rule: CandidateRule
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    points = np.ascontiguousarray(eigenvalues[eigenvalues > max(floor, 0.0)], dtype=np.float64)
+    points = points_above(eigenvalues, floor)
     if points.size == 0:
-        empty = np.empty(0)
-        return empty, empty, empty, np.empty(0, dtype=np.int64)
+        return points, points, points, np.empty(0, dtype=np.int64)
     # Relative to the largest: the fit does not change, not even in its last bits by much, when W is scaled.
     logs = np.log(points / points[-1])
     tail_sums = np.cumsum(logs[::-1])[::-1].copy()
     if rule == "every-point":
-        eligible = tail_sums[:-1] > np.arange(points.size, 1, -1) * logs[:-1]
-    else:
-        eligible = points[-1] / points[: max(points.size - MIN_TAIL + 1, 0)] - 1 > _MIN_EXTENT
-        eligible[1:] &= points[1 : eligible.size] > points[: eligible.size - 1][: max(eligible.size - 1, 0)]
-    return points, logs, tail_sums, np.flatnonzero(eligible)
+        return points, logs, tail_sums, np.flatnonzero(tail_sums[:-1] > np.arange(points.size, 1, -1) * logs[:-1])
+    return points, logs, tail_sums, tail_starts(points)

@@ -1,0 +1,284 @@
+"""The compiled loops of the truncated (exponentially tempered) power law.
+
+Coordinates: y = ln(x/g), g the geometric mean of the tail, so that the mean of y is 0 and y ≥ lower = ln(xmin/g).
+There p(x) ∝ x^−α e^{−Λx} becomes, with w(y) = e^y − 1 − y,
+
+    p(y) ∝ exp(−k·y − c·w(y)),    c = Λ·g,    k = α − 1 + c,
+
+an exponential family in (y, w): minus the mean log-likelihood, ln ∫ exp(−k·y − c·w) dy + c·mean(w), is convex in
+(k, c), its gradient and Hessian are moments. Around the data w ≈ y²/2, so the two statistics stay apart where x and
+ln x would not, in a tail that is narrow beside its distance from xmin.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from wqscore.fits.compiled import compiled
+
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(10)
+#: The integrand is followed until it has dropped by e^−40 from its peak.
+_DROP = 40.0
+#: A panel is at most 1 long and there are at least 6 a side: 10 nodes then reach 1e−13.
+_PANELS = 6
+#: Between two data points the exponent changes by at most 1 a panel: 5 nodes reach 1e−12.
+_FEW_NODES, _FEW_WEIGHTS = np.polynomial.legendre.leggauss(5)
+
+#: Where the moments agree with the data's to this, in the data's own units, the fit has converged.
+_TOLERANCE = 1e-10
+_ITERATIONS = 200
+#: One step divides c by at most e^3.
+_LARGEST_FALL = 3.0
+#: Below it a cut-off changes no likelihood in its last digit. It comes to that where α is all but 2.
+_SMALLEST_RATE = 1e-250
+#: A tail over more than e^500 is not fitted: its cut-off would not be.
+_WIDEST = 500.0
+
+
+@compiled
+def excess(y: float) -> float:
+    """w(y) = e^y − 1 − y, by its series where the difference would cancel."""
+    if abs(y) < 0.01:
+        return y * y / 2 * (1 + y / 3 * (1 + y / 4 * (1 + y / 5 * (1 + y / 6 * (1 + y / 7)))))
+    return math.exp(y) - 1 - y
+
+
+@compiled
+def _peak(k: float, c: float, lower: float) -> float:
+    """Where exp(−k·y − c·w(y)) is largest on y ≥ lower."""
+    return max(lower, math.log1p(-k / c)) if k < c else lower
+
+
+@compiled
+def _left_end(k: float, c: float, lower: float, peak: float) -> float:
+    """A bound on where, left of its peak, exp(−k·y − c·w(y)) has dropped by e^−40."""
+    if peak <= lower:
+        return lower
+    # The exponent falls by a·(e^−d − 1 + d) ≥ a·d²/(2 + d), a = c·e^peak = c − k.
+    drop = _DROP / (c - k)
+    return max(lower, peak - (drop + math.sqrt(drop * drop + 8 * drop)) / 2)
+
+
+@compiled
+def _right_end(k: float, c: float, lower: float) -> float:
+    """A bound on where, right of its peak, exp(−k·y − c·w(y)) has dropped by e^−40."""
+    peak = _peak(k, c, lower)
+    curvature = c * math.exp(peak)
+    slope = 0.0 if peak > lower else max(k + c * math.expm1(lower), 0.0)
+    # The exponent falls by slope·d + a·w(d), a = c·e^peak, with w(d) ≥ d²/2 and w(d) ≥ e^d/2 − 1.
+    width = math.log(2 * _DROP + 2 * curvature) - math.log(c) - peak
+    steepness = slope + math.sqrt(slope * slope + 2 * _DROP * curvature)
+    return peak + (min(width, 2 * _DROP / steepness) if steepness > 0 else width)
+
+
+@compiled
+def moments(k: float, c: float, lower: float) -> tuple[float, float, float, float, float, float]:
+    """Integrate exp(−k·y − c·w(y)) over y ≥ lower, for c > 0.
+
+    Returns:
+        The logarithm of the integral, and under the density it normalises the means of y and w, the variance
+        of y, the covariance of y and w, and the variance of w.
+    """
+    peak = _peak(k, c, lower)
+    left = _left_end(k, c, lower, peak)
+    # The second moment of e^y is the integral with k − 2 for k: it reaches further out than the density.
+    right = _right_end(k - 2, c, lower)
+    w_peak = excess(peak)
+    top = -k * peak - c * w_peak
+    total = sum_y = sum_w = sum_yy = sum_yw = sum_ww = 0.0
+    for side in range(2):
+        start, end = (left, peak) if side == 0 else (peak, right)
+        if end <= start:
+            continue
+        panels = max(_PANELS, math.ceil(end - start))
+        half = (end - start) / panels / 2
+        for panel in range(panels):
+            middle = start + (2 * panel + 1) * half
+            for node in range(_NODES.size):
+                y = middle + half * _NODES[node]
+                w = excess(y)
+                mass = half * _WEIGHTS[node] * math.exp(-k * y - c * w - top)
+                # Moments about the peak: they don't cancel when the density is narrow and far from y = 0.
+                dy = y - peak
+                dw = w - w_peak
+                total += mass
+                sum_y += mass * dy
+                sum_w += mass * dw
+                sum_yy += mass * dy * dy
+                sum_yw += mass * dy * dw
+                sum_ww += mass * dw * dw
+    mean_y = sum_y / total
+    mean_w = sum_w / total
+    return (
+        top + math.log(total),
+        peak + mean_y,
+        w_peak + mean_w,
+        sum_yy / total - mean_y * mean_y,
+        sum_yw / total - mean_y * mean_w,
+        sum_ww / total - mean_w * mean_w,
+    )
+
+
+@compiled
+def _maximise(lower: float, spread: float, target: float, k: float, c: float) -> tuple[bool, float, float, float]:
+    """Damped Newton from (k, c) to where the mean of y is 0 and that of w is `target`; `spread` is a unit of y.
+
+    Returns:
+        Whether it converged, k, c, and the logarithm of the integral.
+    """
+    log_integral, mean_y, mean_w, yy, yw, ww = moments(k, c, lower)
+    for _ in range(_ITERATIONS):
+        gap_y = mean_y
+        gap_w = mean_w - target
+        if abs(gap_y) <= _TOLERANCE * spread and abs(gap_w) <= _TOLERANCE * target:
+            return True, k, c, log_integral
+        determinant = yy * ww - yw * yw
+        if not determinant > 0 or c < _SMALLEST_RATE:
+            break
+        # c may fall by many orders of magnitude, to where the moments are others: a bounded share a step, and the
+        # step in k that is best beside it.
+        step_c = max((yy * gap_w - yw * gap_y) / determinant, -_LARGEST_FALL * c)
+        step_k = (gap_y - yw * step_c) / yy
+        decrease = step_k * gap_y + step_c * gap_w
+        objective = log_integral + c * target
+        size = 1.0
+        while size > 1e-12:
+            new_k = k + size * step_k
+            # c stays positive: a step down is taken on its logarithm.
+            new_c = c + size * step_c if step_c > 0 else c * math.exp(size * step_c / c)
+            if new_c > 0:
+                log_integral, mean_y, mean_w, yy, yw, ww = moments(new_k, new_c, lower)
+                # Near the optimum the objective changes less than it can be computed: the full step is right.
+                if decrease < 1e-10 or log_integral + new_c * target <= objective - 1e-4 * size * decrease:
+                    break
+            size /= 2
+        k = new_k
+        c = new_c
+    return False, k, c, log_integral
+
+
+@compiled
+def _start(largest: float, lower: float, mean_ratio: float, target: float) -> tuple[float, float]:
+    """The likelier of two (k, c): the exponential's optimum, and the power law's cut off at the largest point."""
+    exponential_c = math.exp(-lower) / mean_ratio
+    cut_off_c = math.exp(-largest)
+    exponential = moments(exponential_c - 1, exponential_c, lower)[0] + exponential_c * target
+    cut_off = moments(cut_off_c - 1 / lower, cut_off_c, lower)[0] + cut_off_c * target
+    if exponential < cut_off:
+        return exponential_c - 1, exponential_c
+    return cut_off_c - 1 / lower, cut_off_c
+
+
+@compiled
+def fit(logs: np.ndarray, lower: float, alpha: float, rate: float) -> tuple[bool, float, float, float]:
+    """Maximise the likelihood of a tail over α and Λ ≥ 0.
+
+    Args:
+        logs: ln x of the tail in any unit, ascending, not all equal.
+        lower: ln xmin in the same unit, at most logs[0].
+        alpha: where to start; with `rate` = 0, at the exponential instead.
+        rate: where to start, Λ > 0 in the same unit.
+
+    Returns:
+        Whether the fit converged; α; Λ; and the mean log-likelihood of ln x.
+    """
+    m = logs.size
+    centre = logs.mean()
+    spread = target = mean_ratio = 0.0
+    for j in range(m):
+        y = logs[j] - centre
+        spread += y * y
+        target += excess(y)
+        mean_ratio += math.expm1(logs[j] - lower)
+    spread = math.sqrt(spread / m)
+    target /= m
+    mean_ratio /= m
+    if not spread > 0 or logs[-1] - lower > _WIDEST:
+        return False, 0.0, 0.0, 0.0
+    # Λ = 0 is the answer when the power law's own mean of x, infinite for α ≤ 2, is at most the tail's.
+    hill = 1 / (centre - lower)
+    power_law = True, 1 + hill, 0.0, math.log(hill) - 1
+    if hill > 1 and mean_ratio >= 1 / (hill - 1):
+        return power_law
+    c = rate * math.exp(centre)
+    k = alpha - 1 + c
+    if c < _SMALLEST_RATE:
+        k, c = _start(logs[-1] - centre, lower - centre, mean_ratio, target)
+    converged, k, c, log_integral = _maximise(lower - centre, spread, target, k, c)
+    if c < _SMALLEST_RATE:
+        return power_law
+    return converged, 1 + k - c, c * math.exp(-centre), -log_integral - c * target
+
+
+@compiled
+def _share(k: float, c: float, log_integral: float, start: float, end: float) -> float:
+    """The probability between two values of y, `log_integral` being that of the whole."""
+    steepest = max(abs(k + c * math.expm1(start)), abs(k + c * math.expm1(end)))
+    panels = max(math.ceil(steepest * (end - start)), math.ceil(end - start))
+    half = (end - start) / panels / 2
+    share = 0.0
+    for panel in range(panels):
+        middle = start + (2 * panel + 1) * half
+        for node in range(_FEW_NODES.size):
+            y = middle + half * _FEW_NODES[node]
+            share += half * _FEW_WEIGHTS[node] * math.exp(-k * y - c * excess(y) - log_integral)
+    return share
+
+
+@compiled
+def distance_up_to(logs: np.ndarray, lower: float, alpha: float, rate: float, bound: float) -> float:
+    """D = max_{j = 0 … m−1} |F(x_j) − j/m|, or the first gap above the bound; arguments as for `fit`."""
+    m = logs.size
+    centre = logs.mean()
+    c = rate * math.exp(centre)
+    k = alpha - 1 + c
+    log_integral = 0.0
+    right = reached = 0.0
+    if c > 0:
+        log_integral = moments(k, c, lower - centre)[0]
+        reached = _left_end(k, c, lower - centre, _peak(k, c, lower - centre))
+        right = _right_end(k, c, lower - centre)
+    below = 0.0
+    largest = 0.0
+    for j in range(m):
+        if c > 0:
+            y = min(logs[j] - centre, right)
+            if y > reached:
+                below += _share(k, c, log_integral, reached, y)
+                reached = y
+        else:
+            below = -math.expm1((1 - alpha) * (logs[j] - lower))
+        largest = max(largest, abs(below - j / m))
+        if largest > bound:
+            break
+    return largest
+
+
+@compiled
+def best_start(logs: np.ndarray, starts: np.ndarray) -> tuple[int, float, float, float, float]:
+    """Fit the tail from each start on; return the one with the smallest D, the first where several share it.
+
+    From the right, each fit beginning where its neighbour's ended.
+
+    Returns:
+        The start's index in `logs`, −1 when a fit did not converge; α; Λ; mean log-likelihood of ln x; D.
+    """
+    best = -1
+    best_alpha = best_rate = best_likelihood = 0.0
+    best_distance = math.inf
+    alpha = rate = 0.0
+    for position in range(starts.size - 1, -1, -1):
+        i = starts[position]
+        converged, alpha, rate, likelihood = fit(logs[i:], logs[i], alpha, rate)
+        if not converged:
+            return -1, 0.0, 0.0, 0.0, 0.0
+        distance = distance_up_to(logs[i:], logs[i], alpha, rate, best_distance)
+        if distance <= best_distance:
+            best = i
+            best_alpha = alpha
+            best_rate = rate
+            best_likelihood = likelihood
+            best_distance = distance
+    return best, best_alpha, best_rate, best_likelihood, best_distance
