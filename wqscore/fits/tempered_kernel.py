@@ -33,7 +33,7 @@ _ITERATIONS = 200
 _LARGEST_FALL = 3.0
 #: Below it a cut-off changes no likelihood in its last digit. It comes to that where α is all but 2.
 _SMALLEST_RATE = 1e-250
-#: A tail over more than e^500 is not fitted: its cut-off would not be.
+#: A tail from xmin to more than e^500·xmin is not fitted: c could leave float64's range.
 _WIDEST = 500.0
 
 
@@ -178,8 +178,8 @@ def fit(logs: np.ndarray, lower: float, alpha: float, rate: float) -> tuple[bool
     Args:
         logs: ln x of the tail in any unit, ascending, not all equal.
         lower: ln xmin in the same unit, at most logs[0].
-        alpha: where to start; with `rate` = 0, at the exponential instead.
-        rate: where to start, Λ > 0 in the same unit.
+        alpha: where to start, such as a neighbour's fit.
+        rate: where to start, Λ in the same unit; 0 to start at the likelier of two nested fits.
 
     Returns:
         Whether the fit converged; α; Λ; and the mean log-likelihood of ln x.

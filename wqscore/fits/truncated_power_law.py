@@ -51,7 +51,7 @@ def fit_truncated_power_law(
 
     Returns:
         `None` when there is no tail to fit (`tail_from` and `tail_starts` say when), when the fit, or that of any
-        candidate, does not converge, or when Lambda is beyond float64's range.
+        candidate, does not converge or spans more than e^500, or when Lambda is beyond float64's range.
 
     Example:
         >>> quantiles = (np.arange(1000) + 0.5) / 1000
