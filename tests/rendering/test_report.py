@@ -102,7 +102,7 @@ def test_a_full_disk_leaves_the_old_report(tmp_path: Path) -> None:
     mount = ["unshare", "--mount", "--map-root-user", "sh", "-c", 'mount -t tmpfs -o size=64k none "$0" && exec "$@"']
     attempt = [*mount, str(disk), "true"]
     is_allowed = shutil.which("unshare") and subprocess.run(attempt, capture_output=True, check=False).returncode == 0
-    wrapper = [*mount, str(disk)] if is_allowed else ["sh", "-c", 'ulimit -f 64; exec "$@"', "sh"]
+    wrapper = [*mount, str(disk)] if is_allowed else ["sh", "-c", 'ulimit -f 512; exec "$@"', "sh"]
     cause = "the disk is full" if is_allowed else "File too large"
     program = [sys.executable, "-c", PROGRAM, str(tmp_path / "model.safetensors"), str(disk)]
     done = subprocess.run([*wrapper, *program], capture_output=True, text=True, check=True, cwd=Path.cwd())

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from wqscore.checkpoints.checkpoint import Checkpoint
 from wqscore.checkpoints.local import read_config, read_file, read_folder
+from wqscore.errors import CheckpointError
 from wqscore.refs import ModelRef
 
 
@@ -23,7 +24,11 @@ def open_checkpoint(ref: ModelRef, on_file: Callable[[str, int], None] | None = 
         from wqscore.checkpoints.hub import fetch
 
         snapshot = fetch(ref, on_file)
-        return Checkpoint(ref, snapshot.revision, *read_folder(snapshot.folder))
+        try:
+            return Checkpoint(ref, snapshot.revision, *read_folder(snapshot.folder))
+        except CheckpointError as error:
+            # It names a file of the Hub's cache, not what was asked for.
+            raise CheckpointError(f"{ref.label}: {error}") from error
     assert ref.path is not None, "a reference that is not on the Hub has a path"
     if ref.source == "folder":
         return Checkpoint(ref, None, *read_folder(ref.path))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -40,3 +43,6 @@ def _main(
     ] = False,
 ) -> None:
     """Judge pretrained checkpoints from their weights alone: no data, no forward pass."""
+    # Python has no stream where the caller closed it; nobody reads what is written there.
+    sys.stdout = sys.stdout or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
+    sys.stderr = sys.stderr or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115

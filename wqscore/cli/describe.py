@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from wqscore.cli import options
 from wqscore.cli.exits import one_line_errors
-from wqscore.cli.output import print_data
+from wqscore.cli.output import show
 
 
 def describe(
@@ -20,11 +20,10 @@ def describe(
         from wqscore.rendering import description
 
         result = describe_ref(ref, preset=preset)
-        if output is options.Format.TABLE:
-            description.print_description(result)
-        elif output is options.Format.CSV:
-            print_data(description.description_csv(result))
-        elif output is options.Format.JSON:
-            print_data(description.description_json(result))
-        else:
-            print_data(description.description_markdown(result))
+        show(
+            output,
+            table=lambda: description.print_description(result),
+            csv=lambda: description.description_csv(result),
+            json=lambda: description.description_json(result),
+            markdown=lambda: description.description_markdown(result),
+        )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from wqscore.cli.exits import complain
+from wqscore.cli.options import Format
 from wqscore.rendering.folder import check_folder
 from wqscore.rendering.timestamp import created_at
 
@@ -28,12 +29,23 @@ def check_output(folder: Path | None) -> None:
         check_folder(folder)
 
 
-def print_data(text: str) -> None:
-    """Write text to standard output as the report's files have it: UTF-8, whatever the terminal's encoding."""
+def show(
+    output: Format,
+    table: Callable[[], None],
+    csv: Callable[[], str],
+    json: Callable[[], str],
+    markdown: Callable[[], str],
+) -> None:
+    """Print a result in the format that was asked for; only that one is made."""
+    if output is Format.TABLE:
+        table()
+        return
+    text = {Format.CSV: csv, Format.JSON: json, Format.MD: markdown}[output]()
+    # As the report's files have it: UTF-8, whatever the terminal's encoding.
     typer.echo(text.encode("utf-8", "backslashreplace"), nl=False)
 
 
-def publish(ranking: Ranking, folder: Path | None, show: Callable[[], None], quiet: bool) -> None:
+def publish(ranking: Ranking, folder: Path | None, print_result: Callable[[], None], quiet: bool) -> None:
     """Write the report and print the result; neither is lost when the other can't be written.
 
     Raises:
@@ -47,7 +59,7 @@ def publish(ranking: Ranking, folder: Path | None, show: Callable[[], None], qui
             page = write_report(ranking, folder)
     finally:
         try:
-            show()
+            print_result()
         finally:
             if page is not None and not quiet:
                 typer.echo(f"report: {page}", err=True)

@@ -11,7 +11,7 @@ import typer
 
 from wqscore.cli import options
 from wqscore.cli.exits import NOT_SCORED, complain, leave_interrupted, one_line_errors
-from wqscore.cli.output import check_output, complain_of_skips, print_data, publish
+from wqscore.cli.output import check_output, complain_of_skips, publish, show
 from wqscore.errors import UsageError
 from wqscore.refs import ModelRef, parse_ref
 from wqscore.rendering.timestamp import created_at
@@ -100,20 +100,17 @@ def _refs(listed: ModelList | None) -> list[ModelRef]:
 
 
 def _print(ranking: Ranking, output: options.Format) -> None:
-    if output is options.Format.TABLE:
-        from wqscore.rendering.terminal import print_ranking
+    from wqscore.rendering.json import ranking_json
+    from wqscore.rendering.markdown import ranking_markdown
+    from wqscore.rendering.terminal import print_ranking
 
-        print_ranking(ranking)
-    elif output is options.Format.CSV:
-        print_data(ranking.to_csv())
-    elif output is options.Format.JSON:
-        from wqscore.rendering.json import ranking_json
-
-        print_data(ranking_json(ranking))
-    else:
-        from wqscore.rendering.markdown import ranking_markdown
-
-        print_data(ranking_markdown(ranking))
+    show(
+        output,
+        table=lambda: print_ranking(ranking),
+        csv=ranking.to_csv,
+        json=lambda: ranking_json(ranking),
+        markdown=lambda: ranking_markdown(ranking),
+    )
 
 
 def _default_folder(listed: ModelList | None, first: ModelRef) -> Path:

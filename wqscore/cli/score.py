@@ -8,7 +8,7 @@ import typer
 
 from wqscore.cli import options
 from wqscore.cli.exits import NOT_SCORED, one_line_errors
-from wqscore.cli.output import check_output, complain_of_skips, print_data, publish
+from wqscore.cli.output import check_output, complain_of_skips, publish, show
 
 if TYPE_CHECKING:
     from wqscore.scoring import ModelScore
@@ -45,17 +45,14 @@ def score(
 
 
 def _print(result: ModelScore, output: options.Format) -> None:
-    if output is options.Format.TABLE:
-        from wqscore.rendering.terminal import print_score
+    from wqscore.rendering.json import score_json
+    from wqscore.rendering.markdown import score_markdown
+    from wqscore.rendering.terminal import print_score
 
-        print_score(result)
-    elif output is options.Format.CSV:
-        print_data(result.to_csv())
-    elif output is options.Format.JSON:
-        from wqscore.rendering.json import score_json
-
-        print_data(score_json(result))
-    else:
-        from wqscore.rendering.markdown import score_markdown
-
-        print_data(score_markdown(result))
+    show(
+        output,
+        table=lambda: print_score(result),
+        csv=result.to_csv,
+        json=lambda: score_json(result),
+        markdown=lambda: score_markdown(result),
+    )
