@@ -103,7 +103,9 @@ def rank(
     """
     chosen = find_preset(preset)
     find_metric(by)
-    models = {(model.repo, model.revision, model.path): model for model in map(_parsed, refs)}
+    models: dict[object, ModelRef] = {}
+    for model in map(_parsed, refs):
+        models.setdefault((model.repo, model.revision, model.path), model)
     scores: list[ModelScore] = []
     failures: list[Failure] = []
     waiting = list(models.values())

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from typing import TypeVar
 
-from joblib import Parallel, cpu_count, delayed
 from threadpoolctl import threadpool_limits
 
 Result = TypeVar("Result")
@@ -23,19 +25,30 @@ def run_in_order(
 ) -> Iterator[Result]:
     """Run a task on each set of arguments and yield the results in their order.
 
-    NumPy's LAPACK releases the interpreter lock, so threads do, and nothing is copied between processes.
+    NumPy's LAPACK releases the interpreter lock, so threads do, and nothing is copied between processes. When a
+    task fails or the caller stops, those not yet begun are dropped; the interpreter waits for the others at exit.
 
     Args:
         task: the function.
         arguments: one tuple of arguments for each call, taken as workers become free.
         jobs: threads; all cores if `None`.
     """
+    workers = jobs or _cores()
+    pool = ThreadPoolExecutor(workers)
+    waiting: deque[Future[Result]] = deque()
     with one_blas_thread():
-        parallel = Parallel(
-            n_jobs=jobs or cpu_count(),
-            backend="threading",
-            return_as="generator",
-            pre_dispatch="n_jobs",
-            batch_size=1,
-        )
-        yield from parallel(delayed(task)(*each) for each in arguments)
+        try:
+            for each in arguments:
+                waiting.append(pool.submit(task, *each))
+                if len(waiting) > workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _cores() -> int:
+    """The cores this process may use: fewer than the machine has, in a container or a batch job."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1

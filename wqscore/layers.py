@@ -74,7 +74,7 @@ def _judge(spectrum: Spectrum, fit: PowerLawFit | None, preset: Preset) -> tuple
     if spectrum.state == "non-finite":
         return "non-finite", "NaN or Inf among the weights, or weights too large to square"
     if spectrum.state == "zero":
-        return "zero", "every weight is 0"
+        return "zero", "every weight is 0, or too small to square"
     if count < minimum:
         return "too-small", f"{count} eigenvalues, fewer than {minimum}"
     if fit is None:
