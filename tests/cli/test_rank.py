@@ -171,13 +171,20 @@ def test_nothing_scored_is_still_a_ranking(invoke: Invoke) -> None:
     assert "empty" in Path("report/index.html").read_text(encoding="utf-8")
 
 
+def test_a_model_of_quantised_matrices_alone_was_not_scored(checkpoints: Path, invoke: Invoke) -> None:
+    quantised = checkpoints / "fracast" / "model.int8.safetensors"
+    done = invoke("rank", quantised, "--no-report", "--format", "csv", "-q")
+    assert done.exit_code == 3
+    assert rows(done.stdout)[0]["status"] == "unranked"
+    (line,) = done.stderr.splitlines()
+    assert re.match(r"wqscore: .*model.int8.safetensors: none of its \d+ matrices could be scored: .*quantised", line)
+
+
 def test_strict_counts_quantised_matrices_but_not_tied_copies(
     checkpoints: Path, invoke: Invoke, tmp_path: Path
 ) -> None:
     quantised = checkpoints / "fracast" / "model.int8.safetensors"
     done = invoke("rank", quantised, "--no-report", "--format", "csv")
-    assert done.exit_code == 0
-    assert rows(done.stdout)[0]["status"] == "unranked"
     strict = invoke("rank", quantised, "--no-report", "--format", "csv", "--strict")
     assert strict.exit_code == 3
     assert strict.stdout == done.stdout

@@ -65,6 +65,17 @@ def publish(ranking: Ranking, folder: Path | None, print_result: Callable[[], No
                 typer.echo(f"report: {page}", err=True)
 
 
+def complain_if_unscored(score: ModelScore) -> bool:
+    """Say so when a model has matrices to judge it by and none could be scored, and return whether that is so."""
+    if score.summary.n_fitted or not score.summary.n_matrices:
+        return False
+    unread = [(skip.name, skip.reason) for skip in score.skipped if skip.kind == "unread"]
+    unfitted = [(row.matrix.name, row.reason) for row in score.layers if row.reason]
+    name, reason = (unread + unfitted)[0]
+    complain(f"{score.ref.label}: none of its {score.summary.n_matrices} matrices could be scored: {name}: {reason}")
+    return True
+
+
 def complain_of_skips(score: ModelScore) -> bool:
     """Say how many matrices a model was scored without, and return whether there are any."""
     unread = [skip for skip in score.skipped if skip.kind == "unread"]

@@ -11,7 +11,7 @@ import typer
 
 from wqscore.cli import options
 from wqscore.cli.exits import NOT_SCORED, complain, leave_interrupted, one_line_errors
-from wqscore.cli.output import check_output, complain_of_skips, publish, show
+from wqscore.cli.output import check_output, complain_if_unscored, complain_of_skips, publish, show
 from wqscore.errors import UsageError
 from wqscore.refs import ModelRef, parse_ref
 from wqscore.rendering.timestamp import created_at
@@ -121,5 +121,6 @@ def _default_folder(listed: ModelList | None, first: ModelRef) -> Path:
 
 
 def _is_incomplete(ranking: Ranking, strict: bool) -> bool:
+    unscored = [complain_if_unscored(score) for score in ranking.scores]
     skipped = [strict and complain_of_skips(score) for score in ranking.scores]
-    return any(skipped) or any(model.status == "failed" for model in ranking.models)
+    return any(unscored) or any(skipped) or any(model.status == "failed" for model in ranking.models)

@@ -8,7 +8,7 @@ import typer
 
 from wqscore.cli import options
 from wqscore.cli.exits import NOT_SCORED, one_line_errors
-from wqscore.cli.output import check_output, complain_of_skips, publish, show
+from wqscore.cli.output import check_output, complain_if_unscored, complain_of_skips, publish, show
 
 if TYPE_CHECKING:
     from wqscore.scoring import ModelScore
@@ -40,7 +40,7 @@ def score(
             result = score_ref(ref, preset=preset, seed=seed, jobs=jobs, progress=progress)
         ranking = rank_models([result], preset=result.preset, seed=result.seed)
         publish(ranking, out, lambda: _print(result, output), quiet)
-        if strict and complain_of_skips(result):
+        if any([complain_if_unscored(result), strict and complain_of_skips(result)]):
             raise typer.Exit(NOT_SCORED)
 
 
