@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from wqscore.printable import printable
 from wqscore.ranking import Ranking
 from wqscore.rendering.markdown import markdown_list, markdown_table, ranking_markdown, score_markdown
-from wqscore.rendering.printable import printable
 
 #: CommonMark with GitHub's tables and strikethrough.
 PARSER = MarkdownIt("commonmark").enable(["table", "strikethrough"])

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from wqscore.printable import printable
 from wqscore.ranking import Ranking
 from wqscore.rendering.layout import fit, fold
 from wqscore.rendering.overview import figure, size
-from wqscore.rendering.printable import printable
 from wqscore.rendering.terminal import print_lines, print_ranking, print_score, print_table
 
 NAMES = st.text(st.sampled_from("abcdefgh012./_- 模é")).map(lambda text: re.sub(" +", " ", text).strip())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from wqscore.printable import printable
 from wqscore.ranking import Ranking
 from wqscore.rendering.overview import (
     layer_overview_columns,
@@ -16,7 +17,6 @@ from wqscore.rendering.overview import (
     summary_overview_columns,
     summary_overview_rows,
 )
-from wqscore.rendering.printable import printable
 from wqscore.scoring import ModelScore
 
 

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from wqscore.printable import printable
 from wqscore.ranking import Ranking
 from wqscore.rendering.layout import fit
 from wqscore.rendering.overview import (
@@ -23,7 +24,6 @@ from wqscore.rendering.overview import (
     summary_overview_columns,
     summary_overview_rows,
 )
-from wqscore.rendering.printable import printable
 from wqscore.scoring import ModelScore
 
 #: Wide enough that nothing is folded or left out when the table goes to a file or another program.
