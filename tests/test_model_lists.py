@@ -121,7 +121,7 @@ def test_the_lists_are_read_from_inside_an_archive(tmp_path):
     archive = tmp_path / "wqscore.zip"
     with zipfile.ZipFile(archive, "w") as stream:
         data = [f"model_lists/{file.name}" for file in (root / "model_lists").iterdir() if file.is_file()]
-        for file in ["errors.py", "refs.py", *data]:
+        for file in ["errors.py", "printable.py", "refs.py", *data]:
             stream.write(root / file, f"wqscore/{file}")
         stream.writestr("wqscore/__init__.py", "")
     code = (
