@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import groupby
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -15,7 +14,7 @@ from wqscore.checkpoints.tensor import TensorRef
 from wqscore.execution import run_in_order
 from wqscore.layers import LayerScore, score_matrix
 from wqscore.matrices.model_config import ModelConfig
-from wqscore.matrices.plan import Outcome, plan_matrices, tied_copy
+from wqscore.matrices.plan import Outcome, by_tensor, plan_matrices, tied_copy
 from wqscore.matrices.weight_matrix import SkippedTensor, WeightMatrix
 from wqscore.presets import DEFAULT, Preset
 from wqscore.refs import ModelRef
@@ -110,7 +109,7 @@ def score_checkpoint(
         CheckpointError: a file changed or vanished while it was read.
     """
     outcomes = plan_matrices(checkpoint.tensors, ModelConfig(checkpoint.config), preset.matrices)
-    groups = [list(group) for _, group in groupby(outcomes, key=_tensor_name)]
+    groups = by_tensor(outcomes)
     if progress:
         matrices = [o for o in outcomes if isinstance(o, WeightMatrix)]
         progress.start(len(matrices), sum(g[0].tensor.nbytes for g in groups if isinstance(g[0], WeightMatrix)))
@@ -133,10 +132,6 @@ class _ScoredGroup:
     rows: tuple[LayerScore | SkippedTensor, ...]
     tensor: TensorRef | None = None
     digest: bytes = b""
-
-
-def _tensor_name(outcome: Outcome) -> str:
-    return outcome.tensor.name if isinstance(outcome, WeightMatrix) else outcome.name
 
 
 def _score_group(group: list[Outcome], preset: Preset) -> _ScoredGroup:

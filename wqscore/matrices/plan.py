@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from wqscore.checkpoints.tensor import TensorRef
 from wqscore.matrices import roles
@@ -71,6 +72,16 @@ def plan_matrices(tensors: Sequence[TensorRef], config: ModelConfig, rules: Matr
                 planned = [tied_copy(tensor, source, first)]
         outcomes.extend(planned)
     return tuple(outcomes)
+
+
+def tensor_name(outcome: Outcome) -> str:
+    """The name of the tensor an outcome is of."""
+    return outcome.tensor.name if isinstance(outcome, WeightMatrix) else outcome.name
+
+
+def by_tensor(outcomes: Sequence[Outcome]) -> list[list[Outcome]]:
+    """The outcomes of each tensor together, in their order."""
+    return [list(group) for _, group in groupby(outcomes, key=tensor_name)]
 
 
 def tied_copy(tensor: TensorRef, first: str, outcome: Outcome) -> SkippedTensor:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from itertools import groupby
 
 from rich.filesize import decimal
 
 from wqscore.describing import ModelDescription
-from wqscore.matrices.plan import Outcome
+from wqscore.matrices.plan import Outcome, by_tensor, tensor_name
 from wqscore.matrices.weight_matrix import SkippedTensor, WeightMatrix
 from wqscore.rendering.csv import csv_text
 from wqscore.rendering.markdown import markdown_list, markdown_table
@@ -59,8 +58,7 @@ def description_rows(description: ModelDescription) -> list[list[Cell]]:
     """A row per tensor, in the order they would be scored."""
     sizes = {tensor.name: tensor.nbytes for tensor in description.checkpoint.tensors}
     minimum = description.preset.matrices.min_eigenvalues
-    groups = (list(group) for _, group in groupby(description.outcomes, key=_tensor_name))
-    return [_row(group, sizes[_tensor_name(group[0])], minimum) for group in groups]
+    return [_row(group, sizes[tensor_name(group[0])], minimum) for group in by_tensor(description.outcomes)]
 
 
 def description_notes(description: ModelDescription) -> list[str]:
@@ -77,10 +75,6 @@ def _counted(count: int, one: str, many: str) -> str:
     return f"{count} {one if count == 1 else many}"
 
 
-def _tensor_name(outcome: Outcome) -> str:
-    return outcome.tensor.name if isinstance(outcome, WeightMatrix) else outcome.name
-
-
 def _row(group: Sequence[Outcome], size_in_bytes: int, minimum: int) -> list[Cell]:
     first = group[0]
     if isinstance(first, SkippedTensor):
@@ -88,7 +82,7 @@ def _row(group: Sequence[Outcome], size_in_bytes: int, minimum: int) -> list[Cel
     else:
         shape, dtype, role = first.tensor.shape, first.tensor.dtype.name, first.role
         happens = _happens([matrix for matrix in group if isinstance(matrix, WeightMatrix)], minimum)
-    return [_tensor_name(first), "×".join(map(str, shape)) or "–", dtype, role, size_in_bytes, happens]
+    return [tensor_name(first), "×".join(map(str, shape)) or "–", dtype, role, size_in_bytes, happens]
 
 
 def _happens(matrices: Sequence[WeightMatrix], minimum: int) -> str:
