@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from wqscore.fits.tail import tail_from
+from wqscore.fits.truncated_power_law import fit_e_tpl
 
 
 @dataclass(frozen=True)
@@ -57,3 +58,9 @@ def fit_exponential(eigenvalues: np.ndarray, floor: float, xmin: float) -> Expon
     distances = np.abs(-np.expm1(-rate * excess) - np.arange(tail.size) / tail.size)
     loglik = tail.size * (math.log(rate) - math.log(largest) - 1)
     return ExponentialFit(Lambda, float(xmin), float(distances.max()), loglik, tail.size)
+
+
+def fit_exponential_at_mode(eigenvalues: np.ndarray, floor: float = 0.0) -> ExponentialFit | None:
+    """Fit the tail that E-TPL fits, from the ESD's mode on; `None` where either can't be fitted."""
+    tail = fit_e_tpl(eigenvalues, floor)
+    return fit_exponential(eigenvalues, floor, tail.xmin) if tail else None

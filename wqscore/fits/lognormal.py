@@ -44,6 +44,11 @@ class LognormalFit:
     loglik: float
     n_tail: int
 
+    @property
+    def at_limit(self) -> bool:
+        """Whether the tail is so close to a power law that mu and sigma say no more than the bound on z."""
+        return math.log(self.xmin) - self.mu >= _LARGEST_Z * self.sigma * (1 - 1e-9)
+
 
 def fit_lognormal(eigenvalues: np.ndarray, floor: float, xmin: float) -> LognormalFit | None:
     """Fit the tail from xmin on by maximum likelihood.

@@ -64,7 +64,21 @@ def fit_power_law(
         >>> round(fit_power_law((1 - quantiles) ** (-1 / 2)).alpha, 1)  # Pareto: density exponent 3
         3.0
     """
-    points, logs, tail_sums, chosen = _prepare(eigenvalues, floor, candidates)
+    points = points_above(eigenvalues, floor)
+    return fit_power_law_among(points, _starts(points, candidates))
+
+
+def fit_power_law_among(points: np.ndarray, starts: np.ndarray) -> PowerLawFit | None:
+    """Fit the tail with xmin one of the given eigenvalues.
+
+    Args:
+        points: the eigenvalues that take part, as `points_above` returns them.
+        starts: indices of the candidates, ascending; one whose tail is all equal is passed over.
+
+    Returns:
+        The fit with the smallest D, at the smallest such xmin; `None` when no candidate is left.
+    """
+    logs, tail_sums, chosen = _prepare(points, starts)
     if chosen.size == 0:
         return None
     i = int(best_candidate(logs, tail_sums, chosen))
@@ -99,20 +113,20 @@ def log_likelihood(fit: PowerLawFit, eigenvalues: np.ndarray) -> float:
 
 def scan_xmin(eigenvalues: np.ndarray, floor: float = 0.0, candidates: CandidateRule = "tail") -> XminScan:
     """Return α and D at every candidate xmin; arguments as for `fit_power_law`."""
-    points, logs, tail_sums, chosen = _prepare(eigenvalues, floor, candidates)
+    points = points_above(eigenvalues, floor)
+    logs, tail_sums, chosen = _prepare(points, _starts(points, candidates))
     alphas, distances = all_distances(logs, tail_sums, chosen)
     return XminScan(points[chosen], alphas, distances)
 
 
-def _prepare(
-    eigenvalues: np.ndarray, floor: float, rule: CandidateRule
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    points = points_above(eigenvalues, floor)
-    if points.size == 0:
-        return points, points, points, np.empty(0, dtype=np.int64)
+def _starts(points: np.ndarray, rule: CandidateRule) -> np.ndarray:
+    return np.arange(max(points.size - 1, 0)) if rule == "every-point" else tail_starts(points)
+
+
+def _prepare(points: np.ndarray, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    if starts.size == 0:
+        return points, points, starts
     # Relative to the largest: the fit does not change, not even in its last bits by much, when W is scaled.
     logs = np.log(points / points[-1])
     tail_sums = np.cumsum(logs[::-1])[::-1].copy()
-    if rule == "every-point":
-        return points, logs, tail_sums, np.flatnonzero(tail_sums[:-1] > np.arange(points.size, 1, -1) * logs[:-1])
-    return points, logs, tail_sums, tail_starts(points)
+    return logs, tail_sums, starts[tail_sums[starts] > (points.size - starts) * logs[starts]]

@@ -34,7 +34,7 @@ _LARGEST_FALL = 3.0
 #: Below it a cut-off changes no likelihood in its last digit. It comes to that where α is all but 2.
 _SMALLEST_RATE = 1e-250
 #: A tail from xmin to more than e^500·xmin is not fitted: c could leave float64's range.
-_WIDEST = 500.0
+WIDEST = 500.0
 
 
 @compiled
@@ -62,7 +62,7 @@ def _left_end(k: float, c: float, lower: float, peak: float) -> float:
 
 
 @compiled
-def _right_end(k: float, c: float, lower: float) -> float:
+def right_end(k: float, c: float, lower: float) -> float:
     """A bound on where, right of its peak, exp(−k·y − c·w(y)) has dropped by e^−40."""
     peak = _peak(k, c, lower)
     curvature = c * math.exp(peak)
@@ -84,7 +84,7 @@ def moments(k: float, c: float, lower: float) -> tuple[float, float, float, floa
     peak = _peak(k, c, lower)
     left = _left_end(k, c, lower, peak)
     # The second moment of e^y is the integral with k − 2 for k: it reaches further out than the density.
-    right = _right_end(k - 2, c, lower)
+    right = right_end(k - 2, c, lower)
     w_peak = excess(peak)
     top = -k * peak - c * w_peak
     total = sum_y = sum_w = sum_yy = sum_yw = sum_ww = 0.0
@@ -195,7 +195,7 @@ def fit(logs: np.ndarray, lower: float, alpha: float, rate: float) -> tuple[bool
     spread = math.sqrt(spread / m)
     target /= m
     mean_ratio /= m
-    if not spread > 0 or logs[-1] - lower > _WIDEST:
+    if not spread > 0 or logs[-1] - lower > WIDEST:
         return False, 0.0, 0.0, 0.0
     # Λ = 0 is the answer when the power law's own mean of x, infinite for α ≤ 2, is at most the tail's.
     hill = 1 / (centre - lower)
@@ -213,7 +213,7 @@ def fit(logs: np.ndarray, lower: float, alpha: float, rate: float) -> tuple[bool
 
 
 @compiled
-def _share(k: float, c: float, log_integral: float, start: float, end: float) -> float:
+def share(k: float, c: float, log_integral: float, start: float, end: float) -> float:
     """The probability between two values of y, `log_integral` being that of the whole."""
     steepest = max(abs(k + c * math.expm1(start)), abs(k + c * math.expm1(end)))
     panels = max(math.ceil(steepest * (end - start)), math.ceil(end - start))
@@ -239,14 +239,14 @@ def distance_up_to(logs: np.ndarray, lower: float, alpha: float, rate: float, bo
     if c > 0:
         log_integral = moments(k, c, lower - centre)[0]
         reached = _left_end(k, c, lower - centre, _peak(k, c, lower - centre))
-        right = _right_end(k, c, lower - centre)
+        right = right_end(k, c, lower - centre)
     below = 0.0
     largest = 0.0
     for j in range(m):
         if c > 0:
             y = min(logs[j] - centre, right)
             if y > reached:
-                below += _share(k, c, log_integral, reached, y)
+                below += share(k, c, log_integral, reached, y)
                 reached = y
         else:
             below = -math.expm1((1 - alpha) * (logs[j] - lower))

@@ -1,0 +1,162 @@
+"""Whether a checkpoint is one chain of linear layers, the architecture whose path norm its weights define."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import chain, pairwise, permutations
+
+from wqscore.checkpoints.tensor import TensorRef
+from wqscore.matrices import roles
+
+_NUMBER = re.compile(r"([0-9]+)")
+_ADAPTER = re.compile(r"(^|[._])lora_", re.IGNORECASE)
+_ATTENTION = re.compile(r"attn|attention|in_proj_weight|qkv", re.IGNORECASE)
+_RECURRENT = re.compile(r"(^|\.)(weight|bias)_(ih|hh)(_|$)|(^|[._])(lstm|gru|rnn)[._]", re.IGNORECASE)
+_NORMALISATION = re.compile(r"norm|(^|\.)(weight|running_mean|running_var|num_batches_tracked)$", re.IGNORECASE)
+_SKIP_CONNECTION = re.compile(r"residual|resblock|shortcut|downsample|skip", re.IGNORECASE)
+#: Names that differ in more than their numbers; with more, sizes hardly ever leave a single order.
+_MOST_SERIES = 5
+
+
+@dataclass(frozen=True)
+class LinearLayer:
+    """One layer of a chain: its weight, stored (out, in), and its bias, stored (out,), where it has one."""
+
+    weight: TensorRef
+    bias: TensorRef | None
+
+
+@dataclass(frozen=True)
+class FeedForwardChain:
+    """Linear layers in the order of the network, inputs first."""
+
+    layers: tuple[LinearLayer, ...]
+
+
+@dataclass(frozen=True)
+class Undefined:
+    """Why a checkpoint has no path norm, in one line for people."""
+
+    reason: str
+
+
+def feed_forward_chain(tensors: Sequence[TensorRef]) -> FeedForwardChain | Undefined:
+    """Find the one chain of linear layers that a checkpoint consists of, from its headers alone.
+
+    All tensors have to belong to it. Layers are ordered by the numbers in their names (`0.weight`, `2.weight`,
+    `10.weight`), and series of other names (`fc1`, `fc2`, `out`) by their sizes, when only one order fits.
+
+    What no checkpoint shows is taken for absent: that an activation other than ReLU follows a layer, that a skip
+    connection passes one by, or that the network uses its layers in another order than their names have.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from wqscore.checkpoints.dtypes import STORED_DTYPES
+        >>> def tensor(name, *shape):
+        ...     return TensorRef(name, shape, STORED_DTYPES["F32"], Path("model.safetensors"), 0)
+        >>> found = feed_forward_chain([tensor("10.weight", 3, 5), tensor("2.weight", 5, 4), tensor("2.bias", 5)])
+        >>> [layer.weight.name for layer in found.layers]
+        ['2.weight', '10.weight']
+        >>> feed_forward_chain([tensor("conv.weight", 8, 3, 5, 5)]).reason
+        'it has a convolution (conv.weight), whose stride, padding and pooling are not in a checkpoint'
+    """
+    for stands_in_the_way, reason in _OBSTACLES:
+        if obstacle := next(filter(stands_in_the_way, tensors), None):
+            return Undefined(reason.format(obstacle.name))
+    by_name = {tensor.name: tensor for tensor in tensors}
+    weights = [tensor for tensor in tensors if _is_weight(tensor)]
+    if not weights:
+        return Undefined("it has no linear layer")
+    layers = [LinearLayer(weight, by_name.get(_bias_name(weight))) for weight in weights]
+    known = {part.name for layer in layers for part in (layer.weight, layer.bias) if part is not None}
+    if others := [tensor for tensor in tensors if tensor.name not in known]:
+        return Undefined(f"{others[0].name} is neither a linear layer's weight nor its bias")
+    for layer in layers:
+        if layer.bias is not None and layer.bias.shape != layer.weight.shape[:1]:
+            return Undefined(f"{layer.bias.name} is not as long as {layer.weight.name} has rows")
+    return _in_order(layers)
+
+
+def _is_adapter(tensor: TensorRef) -> bool:
+    return _ADAPTER.search(tensor.name) is not None
+
+
+def _is_attention(tensor: TensorRef) -> bool:
+    return _ATTENTION.search(tensor.name) is not None or roles.role_of(tensor.name).startswith("attention.")
+
+
+def _is_recurrent(tensor: TensorRef) -> bool:
+    return _RECURRENT.search(tensor.name) is not None
+
+
+def _is_convolution(tensor: TensorRef) -> bool:
+    return len(tensor.shape) > 2
+
+
+def _is_normalisation(tensor: TensorRef) -> bool:
+    """A vector or a count that such a layer has; most gains are told from matrices by their shape alone."""
+    return len(tensor.shape) < 2 and _NORMALISATION.search(tensor.name) is not None
+
+
+def _is_embedding(tensor: TensorRef) -> bool:
+    return roles.role_of(tensor.name) == roles.EMBEDDING
+
+
+def _is_skip_connection(tensor: TensorRef) -> bool:
+    return _SKIP_CONNECTION.search(tensor.name) is not None
+
+
+def _is_quantised(tensor: TensorRef) -> bool:
+    return tensor.dtype.kind == "quantised"
+
+
+#: What makes the path norm undefined whatever the other tensors are, the most telling first.
+_OBSTACLES: tuple[tuple[Callable[[TensorRef], bool], str], ...] = (
+    (_is_adapter, "it has a low-rank adapter ({}), whose base weights are elsewhere"),
+    (_is_attention, "it has attention ({}), whose softmax no sum over paths describes"),
+    (_is_recurrent, "it has a recurrent cell ({}), whose paths are as long as its input"),
+    (_is_convolution, "it has a convolution ({}), whose stride, padding and pooling are not in a checkpoint"),
+    (_is_normalisation, "it has a normalisation layer ({}), which divides by what depends on its input"),
+    (_is_embedding, "it has an embedding ({}), which looks its input up"),
+    (_is_skip_connection, "it has a skip connection ({}), whose ends are not in a checkpoint"),
+    (_is_quantised, "it is quantised ({}): the stored numbers are not the weights"),
+)
+
+
+def _is_weight(tensor: TensorRef) -> bool:
+    return (
+        len(tensor.shape) == 2
+        and tensor.parameters > 0
+        and tensor.dtype.kind == "float"
+        and tensor.name.rpartition(".")[2] == "weight"
+    )
+
+
+def _bias_name(weight: TensorRef) -> str:
+    return f"{weight.name.removesuffix('weight')}bias"
+
+
+def _in_order(layers: Iterable[LinearLayer]) -> FeedForwardChain | Undefined:
+    series: dict[str, list[LinearLayer]] = {}
+    for layer in sorted(layers, key=lambda layer: _numbers(layer.weight.name)):
+        series.setdefault(_NUMBER.sub("0", layer.weight.name), []).append(layer)
+    unclear = Undefined("the order of its layers follows neither from their names nor from their sizes")
+    if len(series) > _MOST_SERIES:
+        return unclear
+    orders = (tuple(chain.from_iterable(order)) for order in permutations(series.values()))
+    fitting = [order for order in orders if _follow_each_other(order)]
+    if not fitting:
+        return Undefined("its layers' sizes do not follow each other as in one chain")
+    return FeedForwardChain(fitting[0]) if len(fitting) == 1 else unclear
+
+
+def _numbers(name: str) -> tuple[tuple[int, str], ...]:
+    """Keys that sort the numbers in a name by their values, however long."""
+    digits = (found.lstrip("0") for found in _NUMBER.findall(name))
+    return tuple((len(each), each) for each in digits)
+
+
+def _follow_each_other(layers: Sequence[LinearLayer]) -> bool:
+    return all(before.weight.shape[0] == after.weight.shape[1] for before, after in pairwise(layers))

@@ -1,0 +1,68 @@
+"""How far a weight matrix has moved from the same matrix of a base or initial checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import isfinite, nan
+
+import numpy as np
+
+from wqscore.spectra.eigenvalues import BLOCK_ROWS
+from wqscore.spectra.shuffling import largest_eigenvalue
+
+
+def squared_distances(weights: np.ndarray, base: np.ndarray) -> tuple[float, float]:
+    """Compute ‖W − W₀‖_F² and ‖W − W₀‖₂².
+
+    Both from the Gram matrix of the difference, which is formed in float64 a block of rows at a time: its trace, and
+    its largest eigenvalue by Lanczos steps (relative error 1e-9). The slices of a convolution are summed in the
+    first; the second is that of the slice that moved most, as λ_max is that of the largest slice. (The published
+    code takes the norm of the kernel reshaped to out × in·kh·kw, between this one and kh·kw times as much.)
+
+    Summed over a model's matrices they are `fro_dist` and `spectral_dist`, equations 40 and 41 of Jiang et al.,
+    "Fantastic generalization measures and where to find them" (ICLR 2020).
+
+    Args:
+        weights: shape (slices, rows, columns), any real float dtype.
+        base: the same shape, any real float dtype.
+
+    Returns:
+        Both in squared units of the weights, (0, 0) for equal weights; NaN when an entry, or a sum of squares, is
+        not finite. Differences under 1e-160 count as none: their squares are no float.
+
+    Raises:
+        ValueError: the shapes differ.
+
+    Example:
+        >>> squared_distances(np.diag([3.0, 2.0])[np.newaxis], np.eye(2)[np.newaxis])  # differs by diag(2, 1)
+        (5.0, 4.0)
+    """
+    if weights.shape != base.shape:
+        raise ValueError(f"weights of shape {weights.shape} and a base of shape {base.shape} have no difference")
+    frobenius, spectral = 0.0, 0.0
+    for matrix, origin in zip(weights, base, strict=True):
+        product = _gram_of_difference(matrix, origin)
+        with np.errstate(over="ignore"):
+            frobenius += float(product.trace())
+        spectral = max(spectral, largest_eigenvalue(product))
+    # Whatever is not finite is so in the trace, which no eigenvalue exceeds.
+    return (frobenius, spectral) if isfinite(frobenius) else (nan, nan)
+
+
+def _gram_of_difference(matrix: np.ndarray, origin: np.ndarray) -> np.ndarray:
+    """The Gram matrix of the smaller side of W − W₀."""
+    rows, columns = matrix.shape
+    total = np.zeros((min(rows, columns),) * 2)
+    with np.errstate(over="ignore", invalid="ignore"):  # found by the caller in the result
+        for block in _difference(matrix, origin) if rows >= columns else _difference(matrix.T, origin.T):
+            total += block.T @ block
+    return total
+
+
+def _difference(matrix: np.ndarray, origin: np.ndarray) -> Iterator[np.ndarray]:
+    """W − W₀ in float64, some rows at a time."""
+    for start in range(0, matrix.shape[0], BLOCK_ROWS):
+        taken = slice(start, start + BLOCK_ROWS)
+        block = np.array(matrix[taken], dtype=np.float64, order="C")
+        block -= origin[taken].astype(np.float64)
+        yield block
