@@ -7,7 +7,7 @@ from math import nan
 import pytest
 
 from wqscore.errors import UsageError
-from wqscore.metrics.registry import METRICS
+from wqscore.metrics.registry import CORE
 from wqscore.presets import DEFAULT, WW_0_7
 from wqscore.ranking import Failure, rank_models
 from wqscore.refs import ModelRef
@@ -16,9 +16,9 @@ from wqscore.summary import ModelSummary, Statistic
 
 
 def scored(name: str, median: float, mean: float = 0.0, coverage: float = 1.0, matrices: int = 10) -> ModelScore:
-    statistics = dict.fromkeys(METRICS, Statistic(median, mean, mean, matrices))
-    summary = ModelSummary(statistics, coverage, coverage, matrices, matrices, {})
-    return ModelScore(ModelRef(name, "hub", repo=name), "0" * 40, "", 10, DEFAULT, 0, (), summary)
+    statistics = dict.fromkeys(CORE, Statistic(median, mean, mean, mean * matrices, matrices))
+    summary = ModelSummary(statistics, {}, coverage, coverage, matrices, matrices, {})
+    return ModelScore(ModelRef(name, "hub", repo=name), "0" * 40, "", 10, DEFAULT, 0, CORE, (), summary)
 
 
 def order(*args: object, **kwargs: object) -> list[tuple[int | None, str]]:
@@ -60,6 +60,13 @@ def test_failures_come_last() -> None:
 def test_presets_choose_the_statistic_and_never_mix() -> None:
     with pytest.raises(UsageError, match="different presets"):
         rank_models([scored("a", 1)], preset=WW_0_7)
+
+
+def test_models_scored_with_other_metrics_are_refused() -> None:
+    with pytest.raises(UsageError, match="different metrics"):
+        rank_models([scored("a", 1)], metrics=("alpha",))
+    with pytest.raises(UsageError, match="tpl_alpha is not among the metrics that were computed"):
+        rank_models([scored("a", 1)], by="tpl_alpha")
 
 
 def test_an_unknown_metric_is_refused() -> None:

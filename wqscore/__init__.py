@@ -13,7 +13,8 @@ from wqscore.errors import CheckpointError, UsageError, WqscoreError
 from wqscore.version import __version__
 
 if TYPE_CHECKING:
-    from wqscore.api import RankingInterrupted, describe, rank, score
+    from wqscore.api import RankingInterrupted, crosscheck, describe, rank, score
+    from wqscore.crosschecking import Crosscheck
     from wqscore.describing import ModelDescription
     from wqscore.layers import LayerScore
     from wqscore.matrices.weight_matrix import SkippedTensor, WeightMatrix
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "score": "wqscore.api",
+    "crosscheck": "wqscore.api",
+    "Crosscheck": "wqscore.crosschecking",
     "rank": "wqscore.api",
     "describe": "wqscore.api",
     "RankingInterrupted": "wqscore.api",
@@ -39,6 +42,7 @@ _HOMES = {
 
 __all__ = [
     "CheckpointError",
+    "Crosscheck",
     "LayerScore",
     "ModelDescription",
     "ModelRef",
@@ -51,6 +55,7 @@ __all__ = [
     "WeightMatrix",
     "WqscoreError",
     "__version__",
+    "crosscheck",
     "describe",
     "parse_ref",
     "rank",

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from wqscore.checkpoints.checkpoint import Checkpoint
 from wqscore.checkpoints.opening import open_checkpoint, open_headers
 from wqscore.describing import ModelDescription, describe_checkpoint
-from wqscore.errors import CheckpointError
-from wqscore.metrics.registry import find_metric
+from wqscore.errors import CheckpointError, UsageError
+from wqscore.metrics.registry import choose_metrics, find_metric
 from wqscore.model_lists import find_listed
-from wqscore.presets import find_preset
+from wqscore.presets import WW_0_7, Preset, find_preset
 from wqscore.ranking import Failure, Ranking, rank_models
 from wqscore.refs import ModelRef, parse_ref
 from wqscore.scoring import ModelScore, ScoreProgress, score_checkpoint
+
+if TYPE_CHECKING:
+    from wqscore.crosschecking import Crosscheck
+
+Engine = Literal["wqscore", "weightwatcher"]
 
 
 class RankingInterrupted(KeyboardInterrupt):
@@ -34,6 +39,9 @@ class RankProgress(Protocol):
     def fetching(self, file: str, size: int) -> None:
         """Called before each download, with the file's name and bytes."""
 
+    def crosschecking(self, ref: ModelRef) -> None:
+        """Called by `crosscheck` before WeightWatcher runs."""
+
     def failed(self, failure: Failure) -> None:
         """Called when a model could not be scored."""
 
@@ -42,6 +50,9 @@ def score(
     ref: str | ModelRef,
     *,
     preset: str = "default",
+    metrics: str | Iterable[str] = "core",
+    base: str | ModelRef | None = None,
+    engine: Engine = "wqscore",
     seed: int = 0,
     jobs: int | None = None,
     progress: RankProgress | None = None,
@@ -50,7 +61,11 @@ def score(
 
     Args:
         ref: a Hub id (`org/name`, `org/name@revision`), an alias, a folder or a weight file.
-        preset: the constants: `default` or `ww-0.7`.
+        preset: the constants, a name that `find_preset` knows.
+        metrics: what to compute: names, `core` or `all`, as `choose_metrics` takes them. Nothing else is computed.
+        base: a base or initial checkpoint; the distances from it are computed too.
+        engine: `weightwatcher` for the numbers of the real one, which has to be installed; always the preset
+            `ww-0.7`.
         seed: the seed of every random step, recorded in the result.
         jobs: threads; all cores if `None`. The result is the same for any number.
         progress: told what is done.
@@ -59,18 +74,24 @@ def score(
         A row for each matrix and each skipped tensor, and the model's summary.
 
     Raises:
-        UsageError: a reference or preset that means nothing.
+        UsageError: a reference, preset or metric that means nothing.
         CheckpointError: a model that can't be found, fetched or read.
 
     Example:
         `wqscore.score("./my-model").summary.statistics["alpha"].median`
     """
-    chosen = find_preset(preset)
+    chosen = _preset(preset, engine)
+    names = _chosen(metrics, chosen, base, engine)
     model = _parsed(ref)
+    origin = None if base is None else _opened(base, progress)
     model_progress = progress.model(model) if progress else None
     try:
-        checkpoint = open_checkpoint(model, progress.fetching if progress else None)
-        return score_checkpoint(checkpoint, family_of(checkpoint), chosen, jobs, seed, model_progress)
+        checkpoint = _opened(model, progress)
+        if engine == "weightwatcher":
+            from wqscore.engines.rows import watched_score
+
+            return watched_score(checkpoint, family_of(checkpoint), names, seed)
+        return score_checkpoint(checkpoint, family_of(checkpoint), chosen, names, jobs, seed, origin, model_progress)
     except MemoryError as error:
         raise CheckpointError(f"{model.label}: not enough memory: score it alone with --jobs 1") from error
 
@@ -78,8 +99,11 @@ def score(
 def rank(
     refs: Iterable[str | ModelRef],
     *,
-    by: str = "alpha",
+    by: str | None = None,
     preset: str = "default",
+    metrics: str | Iterable[str] = "core",
+    base: str | ModelRef | None = None,
+    engine: Engine = "wqscore",
     seed: int = 0,
     jobs: int | None = None,
     progress: RankProgress | None = None,
@@ -88,8 +112,11 @@ def rank(
 
     Args:
         refs: the models, as for `score`; one named twice counts once.
-        by: the metric to rank by, any of the registry.
+        by: the metric to rank by, any of the registry; the preset's own (alpha) if `None`.
         preset: the constants, the same for all; its headline statistic ranks.
+        metrics: what to compute beside it, as for `score`.
+        base: one base checkpoint for all models, as for `score`.
+        engine: as for `score`.
         seed: the seed of every random step.
         jobs: threads; all cores if `None`.
         progress: told what is done.
@@ -101,8 +128,9 @@ def rank(
     Example:
         `wqscore.rank(["bert-base", "roberta-base"]).to_frame()`
     """
-    chosen = find_preset(preset)
-    find_metric(by)
+    chosen = _preset(preset, engine)
+    by = find_metric(by or chosen.by).name
+    names = _chosen([*choose_metrics(metrics, chosen.core), by], chosen, base, engine)
     models: dict[object, ModelRef] = {}
     for model in map(_parsed, refs):
         models.setdefault((model.repo, model.revision, model.path), model)
@@ -112,7 +140,17 @@ def rank(
     try:
         while waiting:
             try:
-                scores.append(score(waiting[0], preset=preset, seed=seed, jobs=jobs, progress=progress))
+                scored = score(
+                    waiting[0],
+                    preset=preset,
+                    metrics=names,
+                    base=base,
+                    engine=engine,
+                    seed=seed,
+                    jobs=jobs,
+                    progress=progress,
+                )
+                scores.append(scored)
             except CheckpointError as error:
                 failures.append(Failure(waiting[0], str(error)))
                 if progress:
@@ -120,8 +158,33 @@ def rank(
             waiting.pop(0)
     except KeyboardInterrupt as interrupt:
         failures += [Failure(model, "interrupted before it was scored") for model in waiting]
-        raise RankingInterrupted(rank_models(scores, by, chosen, seed, failures)) from interrupt
-    return rank_models(scores, by, chosen, seed, failures)
+        raise RankingInterrupted(rank_models(scores, by, chosen, names, seed, failures)) from interrupt
+    return rank_models(scores, by, chosen, names, seed, failures)
+
+
+def crosscheck(ref: str | ModelRef, *, jobs: int | None = None, progress: RankProgress | None = None) -> Crosscheck:
+    """Score one model with the preset `ww-0.7` and with the real WeightWatcher, and compare them.
+
+    Args:
+        ref: the model, as for `score`.
+        jobs: threads of wqscore; all cores if `None`.
+        progress: told what wqscore has done.
+
+    Raises:
+        UsageError: a reference that means nothing, or WeightWatcher is not installed.
+        CheckpointError: a model that can't be found, fetched or read by one of the two.
+    """
+    from wqscore import crosschecking
+    from wqscore.engines.weightwatcher import COMPARED, check_installed, run_weightwatcher
+
+    check_installed()
+    model = _parsed(ref)
+    model_progress = progress.model(model) if progress else None
+    checkpoint = _opened(model, progress)
+    ours = score_checkpoint(checkpoint, preset=WW_0_7, metrics=COMPARED, jobs=jobs, progress=model_progress)
+    if progress:
+        progress.crosschecking(model)
+    return crosschecking.crosscheck(ours, run_weightwatcher(checkpoint))
 
 
 def describe(ref: str | ModelRef, *, preset: str = "default") -> ModelDescription:
@@ -148,6 +211,38 @@ def family_of(checkpoint: Checkpoint) -> str:
         return listed.family or ""
     model_type = checkpoint.config.get("model_type")
     return model_type if isinstance(model_type, str) else ""
+
+
+def _preset(name: str, engine: Engine) -> Preset:
+    """The preset; WeightWatcher's own where it is the engine."""
+    if engine == "wqscore":
+        return find_preset(name)
+    from wqscore.engines.weightwatcher import check_installed
+
+    check_installed()
+    if name not in ("default", WW_0_7.name):
+        raise UsageError(f"the engine weightwatcher has the preset {WW_0_7.name} only, not {name}")
+    return WW_0_7
+
+
+def _chosen(
+    metrics: str | Iterable[str], preset: Preset, base: str | ModelRef | None, engine: Engine
+) -> tuple[str, ...]:
+    """The metrics to compute, the distances from a base among them when there is one."""
+    names = choose_metrics(metrics, preset.core)
+    if base is not None:
+        names = choose_metrics([*names, "base"])
+    lacking = [name for name in names if name not in preset.core]
+    if engine == "weightwatcher" and lacking:
+        raise UsageError(f"the engine weightwatcher has no {lacking[0]}: it has {', '.join(preset.core)}")
+    lost = [name for name in names if find_metric(name).cost == "base"]
+    if lost and base is None:
+        raise UsageError(f"{lost[0]} needs a checkpoint to measure from: name one with --base (base= in Python)")
+    return names
+
+
+def _opened(ref: str | ModelRef, progress: RankProgress | None) -> Checkpoint:
+    return open_checkpoint(_parsed(ref), progress.fetching if progress else None)
 
 
 def _parsed(ref: str | ModelRef) -> ModelRef:

@@ -1,18 +1,18 @@
-"""One weight matrix scored: spectrum, fit, metrics, and whether the fit counts."""
+"""One weight matrix scored: spectrum, fits, metrics, and whether the fit counts."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import nan
+from math import isfinite, nan
 from typing import Literal
 
 import numpy as np
 
-from wqscore.fits.power_law import PowerLawFit, fit_power_law
-from wqscore.matrices.roles import CONV
+from wqscore.analysis import MatrixAnalysis
+from wqscore.fits.power_law import PowerLawFit
 from wqscore.matrices.weight_matrix import WeightMatrix
-from wqscore.metrics.registry import METRICS
+from wqscore.metrics.registry import MATRIX_METRICS
 from wqscore.presets import Preset
 from wqscore.spectra.spectrum import Spectrum, compute_spectrum
 
@@ -21,6 +21,11 @@ Verdict = Literal["ok", "too-small", "degenerate", "zero", "non-finite"]
 #: alpha_weighted and log_alpha_norm fall as alpha rises when λ_max < 1 (docs/metrics.md, "A model's score").
 FLIPPED_SIGN = "lambda_max<1"
 
+_NO_EIGENVALUES: Mapping[str, tuple[Verdict, str]] = {
+    "non-finite": ("non-finite", "NaN or Inf among the weights, or weights too large to square"),
+    "zero": ("zero", "every weight is 0, or too small to square"),
+}
+
 
 @dataclass(frozen=True)
 class LayerScore:
@@ -28,9 +33,9 @@ class LayerScore:
 
     Attributes:
         matrix: what was scored.
-        metrics: every metric of the registry by name; NaN where it is not defined.
+        metrics: the metrics that were asked for by name; NaN where one is not defined.
         verdict: whether the fit counts, and if not why.
-        reason: the verdict in words, empty for `ok`.
+        reason: the verdict in words, or which metrics are not defined and why; empty if all is well.
         flags: what a reader should know; a flag never takes a finite fit out of an average.
         spectrum: the eigenvalues.
         fit: the fitted tail, `None` without one.
@@ -45,38 +50,52 @@ class LayerScore:
     fit: PowerLawFit | None
 
 
-def score_matrix(matrix: WeightMatrix, array: np.ndarray, preset: Preset) -> LayerScore:
+def score_matrix(
+    matrix: WeightMatrix,
+    array: np.ndarray,
+    preset: Preset,
+    metrics: Sequence[str],
+    seed: int,
+    base: np.ndarray | None = None,
+) -> LayerScore:
     """Score one matrix.
 
     Args:
         matrix: which numbers of the tensor make it.
         array: the tensor's values, in its own shape and stored data type.
         preset: the constants to use.
+        metrics: names of the metrics to compute.
+        seed: the run's seed.
+        base: the same matrix of a base checkpoint.
     """
-    scale = preset.convolution_scale if matrix.role == CONV else 1.0
-    spectrum = compute_spectrum(
-        matrix.values(array), matrix.tensor.dtype.unit_roundoff, scale, preset.exact_small_end
-    )
-    fit = None
-    metrics = dict.fromkeys(METRICS, nan)
-    if spectrum.state == "finite":
-        floor = spectrum.floor if preset.fit_floor is None else preset.fit_floor
-        fit = fit_power_law(spectrum.eigenvalues, floor, preset.candidates)
-        metrics = {name: preset.function(name)(spectrum, fit) for name in METRICS}
-    verdict, reason = _judge(spectrum, fit, preset)
-    flags = (*matrix.flags, *((FLIPPED_SIGN,) if metrics["lambda_max"] < 1 else ()))
-    return LayerScore(matrix, metrics, verdict, reason, flags, spectrum, fit)
+    scale = preset.scale(matrix)
+    weights = matrix.values(array)
+    spectrum = compute_spectrum(weights, matrix.tensor.dtype.unit_roundoff, scale, preset.exact_small_end)
+    if spectrum.state != "finite":
+        verdict, reason = _NO_EIGENVALUES[spectrum.state]
+        return LayerScore(matrix, dict.fromkeys(metrics, nan), verdict, reason, matrix.flags, spectrum, None)
+    analysis = MatrixAnalysis(matrix.name, weights, spectrum, preset.floor(spectrum), preset.fits, scale, seed, base)
+    values = {name: preset.function(name)(analysis) for name in metrics}
+    verdict, reason = _judge(analysis, preset)
+    reason = reason or _undefined(values)
+    flags = (*matrix.flags, *((FLIPPED_SIGN,) if spectrum.largest < 1 else ()))
+    return LayerScore(matrix, values, verdict, reason, flags, spectrum, analysis.power_law)
 
 
-def _judge(spectrum: Spectrum, fit: PowerLawFit | None, preset: Preset) -> tuple[Verdict, str]:
-    """The first verdict that holds (docs/metrics.md)."""
-    count, minimum = spectrum.eigenvalues.size, preset.matrices.min_eigenvalues
-    if spectrum.state == "non-finite":
-        return "non-finite", "NaN or Inf among the weights, or weights too large to square"
-    if spectrum.state == "zero":
-        return "zero", "every weight is 0, or too small to square"
+def _judge(analysis: MatrixAnalysis, preset: Preset) -> tuple[Verdict, str]:
+    """The first verdict that holds for a matrix with eigenvalues (docs/metrics.md)."""
+    count, minimum = analysis.spectrum.eigenvalues.size, preset.matrices.min_eigenvalues
     if count < minimum:
         return "too-small", f"{count} eigenvalues, fewer than {minimum}"
-    if fit is None:
+    if analysis.power_law is None:
         return "degenerate", "no eigenvalue leaves a tail to fit"
     return "ok", ""
+
+
+def _undefined(values: Mapping[str, float]) -> str:
+    """Which metrics have no value, and why."""
+    names: dict[str, list[str]] = {}
+    for name, value in values.items():
+        if not isfinite(value):
+            names.setdefault(MATRIX_METRICS[name].undefined, []).append(name)
+    return "; ".join(f"no {', '.join(missing)}: {why}" for why, missing in names.items())

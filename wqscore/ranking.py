@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from wqscore.errors import UsageError
 from wqscore.metrics.metric import Metric
-from wqscore.metrics.registry import find_metric
+from wqscore.metrics.registry import CORE, find_metric
 from wqscore.presets import DEFAULT, Preset
 from wqscore.refs import ModelRef
 from wqscore.scoring import ModelScore
@@ -61,12 +61,14 @@ class Ranking:
     Attributes:
         by: the metric; its registry entry says which way is better.
         preset: the preset, whose headline statistic ranks.
+        metrics: names of the metrics that were asked for, in the order of their columns.
         seed: the seed of every random step.
         models: ranked models first, best first; then the unranked, then the failed, in the order asked for.
     """
 
     by: Metric
     preset: Preset
+    metrics: tuple[str, ...]
     seed: int
     models: tuple[RankedModel, ...]
 
@@ -98,24 +100,33 @@ def rank_models(
     scores: Sequence[ModelScore],
     by: str = "alpha",
     preset: Preset = DEFAULT,
+    metrics: Sequence[str] = CORE,
     seed: int = 0,
     failures: Sequence[Failure] = (),
 ) -> Ranking:
     """Rank scored models.
 
     Args:
-        scores: the models, all scored with `preset` and `seed`.
-        by: a metric of the registry.
+        scores: the models, all scored with `preset`, `metrics` and `seed`.
+        by: one of the metrics.
         preset: its headline statistic ranks.
+        metrics: names of the metrics that were asked for.
         seed: the seed of every random step.
         failures: models that could not be scored, listed last.
 
     Raises:
-        UsageError: an unknown metric, or a model scored with another preset or seed.
+        UsageError: an unknown metric, or one that was not computed; a model scored with another preset, seed,
+            engine or choice of metrics.
     """
     metric = find_metric(by)
     if any(score.preset != preset or score.seed != seed for score in scores):
         raise UsageError("scores of different presets or seeds can't share a ranking: score all models alike")
+    if any(score.metrics != tuple(metrics) for score in scores):
+        raise UsageError("scores with different metrics can't share a ranking: score all models alike")
+    if len({score.engine for score in scores}) > 1:
+        raise UsageError("scores of different engines can't share a ranking: score all models alike")
+    if by not in metrics:
+        raise UsageError(f"{by} is not among the metrics that were computed: score the models with it")
     reasons = [_why_unranked(score, metric, preset) for score in scores]
     able = [score for score, reason in zip(scores, reasons, strict=True) if not reason]
     models = [
@@ -127,7 +138,13 @@ def rank_models(
         ),
         *(RankedModel(failure.ref, "failed", None, False, failure.reason, None) for failure in failures),
     ]
-    return Ranking(metric, preset, seed, tuple(models))
+    return Ranking(metric, preset, tuple(metrics), seed, tuple(models))
+
+
+def rank_alone(score: ModelScore) -> Ranking:
+    """The ranking of one model, for a report: by its preset's metric, or the first where that was not computed."""
+    by = score.preset.by if score.preset.by in score.metrics else score.metrics[0]
+    return rank_models([score], by, score.preset, score.metrics, score.seed)
 
 
 def _why_unranked(score: ModelScore, metric: Metric, preset: Preset) -> str:

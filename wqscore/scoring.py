@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import nan
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from wqscore.analysis import ModelAnalysis
 from wqscore.checkpoints.checkpoint import Checkpoint
 from wqscore.checkpoints.tensor import TensorRef
 from wqscore.execution import run_in_order
 from wqscore.layers import LayerScore, score_matrix
 from wqscore.matrices.model_config import ModelConfig
+from wqscore.matrices.pairing import by_bare_name, partner
 from wqscore.matrices.plan import Outcome, by_tensor, plan_matrices, tied_copy
 from wqscore.matrices.weight_matrix import SkippedTensor, WeightMatrix
+from wqscore.metrics.metric import ModelValue
+from wqscore.metrics.registry import CORE, MATRIX_METRICS, WHOLE_METRICS
 from wqscore.presets import DEFAULT, Preset
 from wqscore.refs import ModelRef
+from wqscore.spectra.spectrum import Spectrum
 from wqscore.summary import ModelSummary, summarise
 
 if TYPE_CHECKING:
@@ -35,8 +41,11 @@ class ModelScore:
         parameters: elements of all tensors, shared bytes once.
         preset: the constants used.
         seed: the seed of every random step.
+        metrics: names of the metrics that were asked for, in the order of their columns.
         rows: the rows, embeddings first, then by layer, heads last.
         summary: statistics over the rows that count.
+        engine: what computed the rows.
+        base: what distances were measured from, as `label@revision`; empty without.
     """
 
     ref: ModelRef
@@ -45,8 +54,11 @@ class ModelScore:
     parameters: int
     preset: Preset
     seed: int
+    metrics: tuple[str, ...]
     rows: tuple[LayerScore | SkippedTensor, ...]
     summary: ModelSummary
+    engine: str = "wqscore"
+    base: str = ""
 
     @property
     def layers(self) -> tuple[LayerScore, ...]:
@@ -72,9 +84,9 @@ class ModelScore:
 
     def to_html(self) -> str:
         """One self-contained HTML page of this model."""
-        from wqscore.ranking import rank_models
+        from wqscore.ranking import rank_alone
 
-        return rank_models([self], preset=self.preset, seed=self.seed).to_html()
+        return rank_alone(self).to_html()
 
 
 class ScoreProgress(Protocol):
@@ -91,8 +103,10 @@ def score_checkpoint(
     checkpoint: Checkpoint,
     family: str = "",
     preset: Preset = DEFAULT,
+    metrics: Sequence[str] = CORE,
     jobs: int | None = None,
     seed: int = 0,
+    base: Checkpoint | None = None,
     progress: ScoreProgress | None = None,
 ) -> ModelScore:
     """Score every matrix of a checkpoint, each tensor read once and forgotten.
@@ -101,8 +115,10 @@ def score_checkpoint(
         checkpoint: an opened checkpoint.
         family: the model's family, for the tables.
         preset: the constants to use.
+        metrics: names of the metrics to compute; nothing else is.
         jobs: threads; all cores if `None`. The result is the same for any number.
-        seed: recorded in the result.
+        seed: the seed of every random step.
+        base: the checkpoint that distances are measured from.
         progress: told what is done.
 
     Raises:
@@ -115,14 +131,41 @@ def score_checkpoint(
         progress.start(len(matrices), sum(g[0].tensor.nbytes for g in groups if isinstance(g[0], WeightMatrix)))
     rows: list[LayerScore | SkippedTensor] = []
     first_with: dict[bytes, str] = {}
-    for scored in run_in_order(_score_group, ((group, preset) for group in groups), jobs):
+    of_matrices = tuple(name for name in metrics if name in MATRIX_METRICS)
+    task = _Task(preset, of_matrices, seed, _planned(base, preset) if base else None)
+    for scored in run_in_order(_score_group, ((group, task) for group in groups), jobs):
         rows.extend(_without_tied(scored, first_with))
         if progress and scored.tensor is not None:
             progress.advance(len(scored.rows), scored.tensor.nbytes)
-    summary = summarise(rows, checkpoint.parameters, preset)
     return ModelScore(
-        checkpoint.ref, checkpoint.revision, family, checkpoint.parameters, preset, seed, tuple(rows), summary
+        ref=checkpoint.ref,
+        revision=checkpoint.revision,
+        family=family,
+        parameters=checkpoint.parameters,
+        preset=preset,
+        seed=seed,
+        metrics=tuple(metrics),
+        rows=tuple(rows),
+        summary=summarise(rows, checkpoint.parameters, preset, of_matrices, _of_the_whole(checkpoint, rows, metrics)),
+        base="@".join(filter(None, (base.ref.label, base.revision))) if base else "",
     )
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What is to be computed of every matrix.
+
+    Attributes:
+        preset: the constants.
+        metrics: the metrics of matrices.
+        seed: the run's seed.
+        base: the matrices of the base checkpoint by bare name, `None` without one.
+    """
+
+    preset: Preset
+    metrics: tuple[str, ...]
+    seed: int
+    base: Mapping[str, WeightMatrix] | None
 
 
 @dataclass(frozen=True)
@@ -134,7 +177,7 @@ class _ScoredGroup:
     digest: bytes = b""
 
 
-def _score_group(group: list[Outcome], preset: Preset) -> _ScoredGroup:
+def _score_group(group: list[Outcome], task: _Task) -> _ScoredGroup:
     """Read one tensor and score the matrices it holds."""
     matrices = [outcome for outcome in group if isinstance(outcome, WeightMatrix)]
     if not matrices:
@@ -143,7 +186,49 @@ def _score_group(group: list[Outcome], preset: Preset) -> _ScoredGroup:
     array = tensor.read()
     content = hashlib.sha256(np.ascontiguousarray(array).view(np.uint8).data)
     content.update(f"{tensor.dtype.name}{tensor.shape}".encode())
-    return _ScoredGroup(tuple(score_matrix(m, array, preset) for m in matrices), tensor, content.digest())
+    rows = tuple(
+        score_matrix(matrix, array, task.preset, task.metrics, task.seed, base)
+        for matrix, base in zip(matrices, _base_weights(matrices, task.base), strict=True)
+    )
+    return _ScoredGroup(rows, tensor, content.digest())
+
+
+def _base_weights(
+    matrices: Sequence[WeightMatrix], base: Mapping[str, WeightMatrix] | None
+) -> Iterator[np.ndarray | None]:
+    """The same matrices of the base checkpoint, a tensor that holds several of them read once."""
+    tensor, array = None, np.empty(0)
+    for matrix in matrices:
+        other = partner(matrix, base) if base else None
+        if other is None:
+            yield None
+            continue
+        if other.tensor is not tensor:
+            tensor, array = other.tensor, other.tensor.read()
+        yield other.values(array)
+
+
+def _planned(checkpoint: Checkpoint, preset: Preset) -> dict[str, WeightMatrix]:
+    """A checkpoint's matrices by bare name."""
+    outcomes = plan_matrices(checkpoint.tensors, ModelConfig(checkpoint.config), preset.matrices)
+    return by_bare_name(outcome for outcome in outcomes if isinstance(outcome, WeightMatrix))
+
+
+def _of_the_whole(
+    checkpoint: Checkpoint, rows: Sequence[LayerScore | SkippedTensor], metrics: Sequence[str]
+) -> dict[str, ModelValue]:
+    """The metrics of the whole model that were asked for."""
+    norms = [_norms(row.spectrum) for row in rows if isinstance(row, LayerScore)]
+    frobenius, spectral = np.array(norms).reshape(-1, 2).T
+    analysis = ModelAnalysis(frobenius, spectral, checkpoint.tensors)
+    return {name: WHOLE_METRICS[name].compute(analysis) for name in metrics if name in WHOLE_METRICS}
+
+
+def _norms(spectrum: Spectrum) -> tuple[float, float]:
+    """‖W‖_F² and σ₁²; NaN where a weight is not finite."""
+    if spectrum.state == "finite":
+        return spectrum.total, spectrum.largest
+    return (0.0, 0.0) if spectrum.state == "zero" else (nan, nan)
 
 
 def _without_tied(scored: _ScoredGroup, first_with: dict[bytes, str]) -> Iterator[LayerScore | SkippedTensor]:

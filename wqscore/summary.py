@@ -9,9 +9,10 @@ from math import isfinite, nan
 
 import numpy as np
 
-from wqscore.layers import LayerScore
+from wqscore.layers import FLIPPED_SIGN, LayerScore
 from wqscore.matrices.weight_matrix import SkippedTensor
-from wqscore.metrics.registry import METRICS
+from wqscore.metrics.metric import ModelValue
+from wqscore.metrics.registry import MATRIX_METRICS
 from wqscore.presets import Preset
 
 #: Left out of the averages where λ_max < 1, because there they fall as alpha rises.
@@ -26,12 +27,14 @@ class Statistic:
         median: the median.
         mean: the mean, each matrix alike.
         weighted_mean: the mean, each matrix by its number of weights.
+        total: the sum.
         count: how many matrices.
     """
 
     median: float
     mean: float
     weighted_mean: float
+    total: float
     count: int
 
 
@@ -40,7 +43,9 @@ class ModelSummary:
     """A model in numbers (docs/metrics.md).
 
     Attributes:
-        statistics: by metric name, over the matrices with a finite fit that belong in the averages.
+        statistics: by name of a metric of a matrix, over the matrices with a finite fit that belong in the averages;
+            of a summed one over all matrices where it is defined.
+        values: by name of a metric of the whole model.
         coverage: weights in those matrices ÷ weights in all matrices that belong; NaN if none does.
         coverage_all: weights in all matrices with a finite fit ÷ all parameters of the checkpoint.
         n_matrices: matrices that belong in the averages, unread ones included.
@@ -49,6 +54,7 @@ class ModelSummary:
     """
 
     statistics: Mapping[str, Statistic]
+    values: Mapping[str, ModelValue]
     coverage: float
     coverage_all: float
     n_matrices: int
@@ -56,18 +62,30 @@ class ModelSummary:
     verdicts: Mapping[str, int]
 
     def headline(self, metric: str, preset: Preset) -> float:
-        """The statistic that a preset ranks models by."""
+        """The number that a preset ranks models by."""
+        if metric in self.values:
+            return self.values[metric].value
         statistic = self.statistics[metric]
+        if MATRIX_METRICS[metric].summed:
+            return statistic.total
         return statistic.median if preset.headline == "median" else statistic.mean
 
 
-def summarise(rows: Sequence[LayerScore | SkippedTensor], parameters: int, preset: Preset) -> ModelSummary:
+def summarise(
+    rows: Sequence[LayerScore | SkippedTensor],
+    parameters: int,
+    preset: Preset,
+    metrics: Sequence[str],
+    values: Mapping[str, ModelValue],
+) -> ModelSummary:
     """Summarise a model's rows.
 
     Args:
         rows: the scored matrices and the skipped tensors; unread matrices count against the coverage.
         parameters: elements of the whole checkpoint.
         preset: which roles and sizes belong in the averages.
+        metrics: names of the metrics of matrices that the rows have.
+        values: the metrics of the whole model.
     """
     layers = [row for row in rows if isinstance(row, LayerScore)]
     skipped = [row for row in rows if isinstance(row, SkippedTensor)]
@@ -77,7 +95,10 @@ def summarise(rows: Sequence[LayerScore | SkippedTensor], parameters: int, prese
     unread = [skip.weights for skip in skipped if skip.weights]
     weights = _weights(belonging) + sum(unread)
     return ModelSummary(
-        statistics={name: _statistic(name, fitted, preset) for name in METRICS},
+        statistics={
+            name: _statistic(name, layers if MATRIX_METRICS[name].summed else fitted, preset) for name in metrics
+        },
+        values=values,
         coverage=_weights(fitted) / weights if weights else nan,
         coverage_all=_weights([row for row in sized if row.fit is not None]) / parameters if parameters else nan,
         n_matrices=len(belonging) + len(unread),
@@ -92,11 +113,15 @@ def _weights(rows: Sequence[LayerScore]) -> int:
 
 def _statistic(metric: str, rows: Sequence[LayerScore], preset: Preset) -> Statistic:
     if metric in _SIGN_DEPENDS_ON_SCALE and not preset.flipped_sign_in_averages:
-        rows = [row for row in rows if row.spectrum.largest >= 1]
+        rows = [row for row in rows if FLIPPED_SIGN not in row.flags]
     counted = [(row.metrics[metric], row.matrix.parameters) for row in rows if isfinite(row.metrics[metric])]
     if not counted:
-        return Statistic(nan, nan, nan, 0)
+        return Statistic(nan, nan, nan, nan, 0)
     values, sizes = (np.array(column, dtype=np.float64) for column in zip(*counted, strict=True))
     return Statistic(
-        float(np.median(values)), float(values.mean()), float(np.average(values, weights=sizes)), len(counted)
+        median=float(np.median(values)),
+        mean=float(values.mean()),
+        weighted_mean=float(np.average(values, weights=sizes)),
+        total=float(values.sum()),
+        count=len(counted),
     )

@@ -23,8 +23,8 @@ from wqscore.metrics.registry import METRICS
 Invoke = Callable[..., Result]
 FILES = ["index.html", "layers.csv", "ranking.csv", "ranking.json"]
 METRIC_NAMES = [
-    "alpha", "xmin", "D", "sigma", "n_tail", "alpha_weighted", "log_alpha_norm", "log_norm", "log_spectral_norm",
-    "lambda_max", "stable_rank", "matrix_rank", "rank_loss", "entropy",
+    "alpha", "xmin", "D", "sigma", "n_tail", "alpha_hill", "alpha_weighted", "log_alpha_norm", "log_norm",
+    "log_spectral_norm", "lambda_max", "stable_rank", "matrix_rank", "rank_loss", "entropy",
 ]  # fmt: skip
 
 

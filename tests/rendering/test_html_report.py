@@ -17,7 +17,7 @@ from tests.rendering.html_page import Page, Table
 from wqscore.errors import UsageError
 from wqscore.matrices import roles
 from wqscore.matrices.rules import MatrixRules
-from wqscore.metrics.registry import METRICS
+from wqscore.metrics.registry import CORE
 from wqscore.presets import DEFAULT, WW_0_7, Preset
 from wqscore.ranking import Failure, Ranking, rank_models
 from wqscore.refs import ModelRef
@@ -52,12 +52,12 @@ def of_model(page: Page, number: int) -> list[Table]:
 def test_every_number_of_every_matrix_is_in_its_models_table(ranking: Ranking, page: Page) -> None:
     for number, score in enumerate(ranking.scores, 1):
         table = page.table(f"model-{number}-layers")
-        assert table.header == ["name", "role", "rows", "columns", *METRICS, "verdict", "flags", "reason"]
+        assert table.header == ["name", "role", "rows", "columns", *CORE, "verdict", "flags", "reason"]
         assert [row[0] for row in table.body] == [layer.matrix.name for layer in score.layers]
         for row, layer in zip(table.body, score.layers, strict=True):
             matrix = layer.matrix
             assert row[1] == matrix.role
-            numbers = [matrix.rows, matrix.columns, *(layer.metrics[name] for name in METRICS)]
+            numbers = [matrix.rows, matrix.columns, *(layer.metrics[name] for name in CORE)]
             assert all(map(shows, row[2:-3], numbers)), row
             assert row[-3:] == [layer.verdict, ";".join(layer.flags) or "–", layer.reason or "–"]
 
@@ -74,7 +74,7 @@ def test_every_skipped_tensor_is_listed_with_its_reason(ranking: Ranking, page: 
 def test_summary_statistics_are_there(ranking: Ranking, page: Page) -> None:
     for number, score in enumerate(ranking.scores, 1):
         table = next(table for table in of_model(page, number) if table.header[0] == "metric")
-        assert [row[0] for row in table.body] == list(METRICS)
+        assert [row[0] for row in table.body] == list(CORE)
         counted = [
             layer
             for layer in score.layers

@@ -12,13 +12,14 @@ import pytest
 
 from tests.rendering.conftest import bert, score_tensors
 from tests.rendering.html_page import Page
+from wqscore.analysis import MatrixAnalysis
 from wqscore.checkpoints.dtypes import STORED_DTYPES
 from wqscore.checkpoints.tensor import TensorRef
 from wqscore.fits.power_law import fit_power_law
 from wqscore.layers import LayerScore
 from wqscore.matrices import roles
 from wqscore.matrices.weight_matrix import Cut, SkippedTensor, WeightMatrix
-from wqscore.metrics.registry import METRICS
+from wqscore.metrics.registry import CORE
 from wqscore.presets import DEFAULT
 from wqscore.ranking import rank_models
 from wqscore.refs import ModelRef
@@ -60,11 +61,12 @@ def full_size_bert(name: str, seed: int) -> ModelScore:
             matrix = WeightMatrix(tensor, stored, Cut(shape), roles.role_of(tensor), *shape, depth=depth)
             spectrum = Spectrum(np.sort(rng.pareto(2, 768) + 1e-3 * rng.random(768)), *shape, 1, 2.0**-24, "finite")
             fit = fit_power_law(spectrum.eigenvalues, spectrum.floor)
-            metrics = {metric: METRICS[metric].compute(spectrum, fit) for metric in METRICS}
+            analysis = MatrixAnalysis(tensor, np.empty((1, *shape)), spectrum, spectrum.floor)
+            metrics = {metric: DEFAULT.function(metric)(analysis) for metric in CORE}
             rows.append(LayerScore(matrix, metrics, "ok", "", (), spectrum, fit))
             rows.append(SkippedTensor(tensor[:-6] + "bias", (768,), "F32", "-", "a bias or buffer", "not-a-matrix"))
-    summary = summarise(rows, 110_000_000, DEFAULT)
-    return ModelScore(ModelRef(name, "folder"), None, "bert", 110_000_000, DEFAULT, 0, tuple(rows), summary)
+    summary = summarise(rows, 110_000_000, DEFAULT, CORE, {})
+    return ModelScore(ModelRef(name, "folder"), None, "bert", 110_000_000, DEFAULT, 0, CORE, tuple(rows), summary)
 
 
 def test_five_berts_stay_under_two_and_a_half_megabytes() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from wqscore.layers import LayerScore
-from wqscore.metrics.registry import METRICS
+from wqscore.metrics.registry import CORE
 from wqscore.ranking import Ranking
 from wqscore.rendering.json import ranking_json, score_json
 
@@ -32,8 +32,8 @@ def test_every_number_is_there_and_what_is_none_is_null(ranking: Ranking) -> Non
         assert entry["verdicts"] == dict(model.score.summary.verdicts)
         for layer, row in zip(entry["layers"], model.score.rows, strict=True):
             if isinstance(row, LayerScore):
-                values = {name: row.metrics[name] for name in METRICS}
-                assert {name: layer[name] for name in METRICS} == {
+                values = {name: row.metrics[name] for name in CORE}
+                assert {name: layer[name] for name in CORE} == {
                     name: value if isfinite(value) else None for name, value in values.items()
                 }
             else:

@@ -9,7 +9,9 @@ from typing import Annotated
 
 import typer
 
+from wqscore.cli.crosscheck import crosscheck
 from wqscore.cli.describe import describe
+from wqscore.cli.metrics import metrics
 from wqscore.cli.models import models
 from wqscore.cli.rank import rank
 from wqscore.cli.score import score
@@ -26,8 +28,10 @@ app = typer.Typer(
 )
 app.command()(rank)
 app.command()(score)
+app.command()(crosscheck)
 app.command()(describe)
 app.command()(models)
+app.command()(metrics)
 
 
 def _version(asked: bool) -> None:

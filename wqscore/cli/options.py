@@ -27,7 +27,40 @@ Ref = Annotated[str, typer.Argument(metavar="REF", help=REF_HELP, show_default=F
 FormatOption = Annotated[Format, typer.Option("--format", help="What standard output gets.")]
 PresetOption = Annotated[
     str,
-    typer.Option("--preset", metavar="NAME", help="Constants to use: default, or ww-0.7 to equal WeightWatcher 0.7."),
+    typer.Option(
+        "--preset",
+        metavar="NAME",
+        help="Constants: default, or those of published code, ww-0.7, ww-0.2.7, tempbalance, alphapruning, farms, "
+        "kdd2023.",
+    ),
+]
+MetricsOption = Annotated[
+    str,
+    typer.Option(
+        "--metrics", metavar="core|all|NAME,...", help="What to compute, and nothing else (wqscore metrics)."
+    ),
+]
+
+
+class Engine(StrEnum):
+    """What computes the numbers."""
+
+    WQSCORE = "wqscore"
+    WEIGHTWATCHER = "weightwatcher"
+
+
+EngineOption = Annotated[
+    Engine,
+    typer.Option("--engine", help="weightwatcher: the real one's numbers, in the preset ww-0.7; needs the extra."),
+]
+VectorsOption = Annotated[
+    bool, typer.Option("--vectors", help="Measure the singular vectors too; several times the work.")
+]
+BaseOption = Annotated[
+    str | None,
+    typer.Option(
+        "--base", metavar="REF", help="Measure each matrix's distance from this checkpoint too.", show_default=False
+    ),
 ]
 SeedOption = Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Seed of every random step; recorded.")]
 JobsOption = Annotated[
@@ -49,3 +82,8 @@ OutOption = Annotated[
     Path | None,
     typer.Option("--out", metavar="DIR", file_okay=False, help="Folder for the report.", show_default=False),
 ]
+
+
+def chosen(metrics: str, vectors: bool) -> str:
+    """What `--metrics` and `--vectors` choose together."""
+    return f"{metrics},vectors" if vectors else metrics

@@ -70,6 +70,12 @@ class ProgressBars:
         if self._bars.disable and not self._quiet:
             self._say(f"fetching {file} ({decimal(size)})")
 
+    def crosschecking(self, ref: ModelRef) -> None:
+        """Say that wqscore is done and WeightWatcher begins."""
+        self._close()
+        if not self._quiet:
+            self._say(f"{ref.label}: now WeightWatcher, which takes longer")
+
     def failed(self, failure: Failure) -> None:
         """Say why a model could not be scored, and drop its bar."""
         if self._open is not None:

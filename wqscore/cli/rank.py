@@ -35,15 +35,22 @@ def rank(
         ),
     ] = None,
     by: Annotated[
-        str,
+        str | None,
         typer.Option(
-            "--by", metavar="METRIC", help="The metric to rank by, such as alpha, D, stable_rank or log_norm."
+            "--by",
+            metavar="METRIC",
+            help="The metric to rank by (wqscore metrics); by default the preset's, alpha for most.",
+            show_default=False,
         ),
-    ] = "alpha",
+    ] = None,
     out: options.OutOption = None,
     no_report: Annotated[bool, typer.Option("--no-report", help="Write no files.")] = False,
     output: options.FormatOption = options.Format.TABLE,
     preset: options.PresetOption = "default",
+    metrics: options.MetricsOption = "core",
+    vectors: options.VectorsOption = False,
+    base: options.BaseOption = None,
+    engine: options.EngineOption = options.Engine.WQSCORE,
     seed: options.SeedOption = 0,
     jobs: options.JobsOption = None,
     strict: options.StrictOption = False,
@@ -73,7 +80,17 @@ def rank(
         interrupted = False
         try:
             with ProgressBars(quiet) as progress:
-                ranking = rank_refs(asked, by=by, preset=preset, seed=seed, jobs=jobs, progress=progress)
+                ranking = rank_refs(
+                    asked,
+                    by=by,
+                    preset=preset,
+                    metrics=options.chosen(metrics, vectors),
+                    base=base,
+                    engine=engine.value,
+                    seed=seed,
+                    jobs=jobs,
+                    progress=progress,
+                )
         except RankingInterrupted as interrupt:
             ranking, interrupted = interrupt.ranking, True
             if not ranking.scores:

@@ -19,6 +19,10 @@ def score(
     out: options.OutOption = None,
     output: options.FormatOption = options.Format.TABLE,
     preset: options.PresetOption = "default",
+    metrics: options.MetricsOption = "core",
+    vectors: options.VectorsOption = False,
+    base: options.BaseOption = None,
+    engine: options.EngineOption = options.Engine.WQSCORE,
     seed: options.SeedOption = 0,
     jobs: options.JobsOption = None,
     strict: options.StrictOption = False,
@@ -34,12 +38,20 @@ def score(
         check_output(out)
         from wqscore.api import score as score_ref
         from wqscore.cli.progress import ProgressBars
-        from wqscore.ranking import rank_models
+        from wqscore.ranking import rank_alone
 
         with ProgressBars(quiet) as progress:
-            result = score_ref(ref, preset=preset, seed=seed, jobs=jobs, progress=progress)
-        ranking = rank_models([result], preset=result.preset, seed=result.seed)
-        publish(ranking, out, lambda: _print(result, output), quiet)
+            result = score_ref(
+                ref,
+                preset=preset,
+                metrics=options.chosen(metrics, vectors),
+                base=base,
+                engine=engine.value,
+                seed=seed,
+                jobs=jobs,
+                progress=progress,
+            )
+        publish(rank_alone(result), out, lambda: _print(result, output), quiet)
         if any([complain_if_unscored(result), strict and complain_of_skips(result)]):
             raise typer.Exit(NOT_SCORED)
 

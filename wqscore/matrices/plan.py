@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, product
+from math import prod
 
 from wqscore.checkpoints.tensor import TensorRef
 from wqscore.matrices import roles
@@ -198,7 +199,7 @@ def _matrices(tensor: TensorRef, model: _Model) -> list[WeightMatrix]:
     if role == roles.EMBEDDING and len(longer) == 2:
         return [_whole(tensor, role, longer)]
     if tensor.name.endswith(("weight", "kernel")) and len(tensor.shape) <= 2 + _MOST_KERNEL_AXES:
-        return [_convolution(tensor)]
+        return [_convolution(tensor)] if model.rules.pool_slices else _slices(tensor)
     return []
 
 
@@ -234,6 +235,24 @@ def _convolution(tensor: TensorRef) -> WeightMatrix:
     axes = (*range(2, len(tensor.shape)), 0, 1)
     slices = tensor.parameters // (out * inner)
     depth = roles.depth_of(tensor.name)
-    return WeightMatrix(
-        tensor.name, tensor, Cut(tensor.shape, axes=axes), roles.CONV, out, inner, slices=slices, depth=depth
-    )
+    cut = Cut(tensor.shape, axes=axes)
+    return WeightMatrix(tensor.name, tensor, cut, roles.CONV, out, inner, slices=slices, kernel=slices, depth=depth)
+
+
+def _slices(tensor: TensorRef) -> list[WeightMatrix]:
+    """One matrix of its own for each position of the kernel."""
+    out, inner, *sides = tensor.shape
+    depth = roles.depth_of(tensor.name)
+    return [
+        WeightMatrix(
+            f"{tensor.name}[{','.join(map(str, position))}]",
+            tensor,
+            Cut(tensor.shape, (slice(None), slice(None), *position)),
+            roles.CONV,
+            out,
+            inner,
+            kernel=prod(sides),
+            depth=depth,
+        )
+        for position in product(*map(range, sides))
+    ]

@@ -13,12 +13,14 @@ class MatrixRules:
 
     Attributes:
         split_fused: whether fused projections are scored part by part.
+        pool_slices: whether a convolution is one matrix, the eigenvalues of its slices pooled, or one for each.
         max_side: a matrix with a longer side is skipped; `None` for no limit.
         min_eigenvalues: fewer than this, and a matrix is `too-small` and in no average.
         average_all_roles: whether embeddings and heads are in the averages.
     """
 
     split_fused: bool = True
+    pool_slices: bool = True
     max_side: int | None = None
     min_eigenvalues: int = 50
     average_all_roles: bool = False

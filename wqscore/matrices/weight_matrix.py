@@ -43,7 +43,8 @@ class WeightMatrix:
         role: what it does: `embedding`, `attention.q`, …, `conv`, `other` (see `roles`).
         rows: rows of W, of one slice of a convolution.
         columns: columns of W, likewise.
-        slices: 1, or the positions of a convolution's kernel.
+        slices: 1, or the positions of a convolution's kernel where they are pooled.
+        kernel: 1, or the positions of the kernel of the convolution that it is or is cut from.
         depth: index of the layer it belongs to, or `None`.
         flags: what a reader should know, such as a fused tensor whose layout is not known.
     """
@@ -55,6 +56,7 @@ class WeightMatrix:
     rows: int
     columns: int
     slices: int = 1
+    kernel: int = 1
     depth: int | None = None
     flags: tuple[str, ...] = ()
 

@@ -1,32 +1,73 @@
-"""What the registry says of one metric."""
+"""What the registry says of one metric, and how it is computed."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import ClassVar, Literal
 
-from wqscore.fits.power_law import PowerLawFit
-from wqscore.spectra.spectrum import Spectrum
+from wqscore.analysis import MatrixAnalysis, ModelAnalysis
 
-#: NaN where the metric is not defined for the matrix (no fit, say); never an infinity.
-MatrixFunction = Callable[[Spectrum, PowerLawFit | None], float]
+Cost = Literal["free", "fit", "shuffles", "windows", "vectors", "base"]
+
+#: What a metric asks for beyond the eigenvalues that every matrix needs.
+COSTS = MappingProxyType(
+    {
+        "free": "nothing beyond the eigenvalues",
+        "fit": "a numerical fit of milliseconds, no eigensolve",
+        "shuffles": "six more eigensolves, shared by all metrics of this class",
+        "windows": "up to 100 eigensolves of r×r windows",
+        "vectors": "one more eigensolve, with eigenvectors",
+        "base": "reading the base checkpoint, and one more Gram matrix",
+    }
+)
+
+
+@dataclass(frozen=True)
+class ModelValue:
+    """A metric's value for a whole model.
+
+    Attributes:
+        value: NaN where it is not defined.
+        count: the matrices behind it.
+        reason: why it is not defined, empty where it is.
+    """
+
+    value: float
+    count: int
+    reason: str = ""
+
+
+#: NaN where the metric is not defined for the matrix; never an infinity.
+MatrixFunction = Callable[[MatrixAnalysis], float]
+
+ModelFunction = Callable[[ModelAnalysis], ModelValue]
+
+#: Why most metrics of a tail are not defined.
+NO_TAIL = "no tail of 10 eigenvalues to fit"
 
 
 @dataclass(frozen=True)
 class Metric:
-    """One metric of a weight matrix.
+    """What is said of a metric, of a matrix or of a whole model.
 
     Attributes:
+        level: what it is a metric of.
         name: the column name.
         formula: the definition in plain text; log is base 10, ln natural, λ an eigenvalue of WᵀW.
         unit: the unit, with w for the weights' own; `1` for a pure number.
         better: which way the literature claims quality lies, `lower` or `higher`.
         source: where the definition comes from.
         caveat: where the claim behind `better` is known to fail, or that there is none.
-        compute: the function.
+        cost: what it asks for (`COSTS`).
         count: whether the value is a whole number.
+        core: whether it is computed unless others are chosen.
+        undefined: when there is no value, for people.
+        summed: whether a model's value is the sum over all its matrices, not a median or mean.
     """
+
+    level: ClassVar[Literal["matrix", "model"]]
 
     name: str
     formula: str
@@ -34,5 +75,34 @@ class Metric:
     better: Literal["lower", "higher"]
     source: str
     caveat: str
+    cost: Cost = field(default="free", kw_only=True)
+    count: bool = field(default=False, kw_only=True)
+    core: bool = field(default=False, kw_only=True)
+    undefined: str = field(default=NO_TAIL, kw_only=True)
+    summed: bool = field(default=False, kw_only=True)
+
+
+@dataclass(frozen=True)
+class MatrixMetric(Metric):
+    """A metric of one weight matrix; a model's value is a statistic over its matrices.
+
+    Attributes:
+        compute: the function; NaN where it is not defined.
+    """
+
+    level = "matrix"
+
     compute: MatrixFunction
-    count: bool = False
+
+
+@dataclass(frozen=True)
+class ModelMetric(Metric):
+    """A metric of a whole model.
+
+    Attributes:
+        compute: the function.
+    """
+
+    level = "model"
+
+    compute: ModelFunction

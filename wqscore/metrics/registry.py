@@ -1,26 +1,86 @@
-"""All metrics by name, in the order of their columns."""
+"""All metrics by name, in the order of their columns, and what `--metrics` chooses of them."""
 
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterable
 from types import MappingProxyType
 
 from wqscore.errors import UsageError
+from wqscore.metrics.base import BASE_METRICS
+from wqscore.metrics.bulk import BULK_METRICS
+from wqscore.metrics.estimators import ESTIMATOR_METRICS
 from wqscore.metrics.metric import Metric
 from wqscore.metrics.scale import SCALE_METRICS
 from wqscore.metrics.shape import SHAPE_METRICS
+from wqscore.metrics.tails import TAIL_METRICS
+from wqscore.metrics.vectors import VECTOR_METRICS
+from wqscore.metrics.whole import MODEL_METRICS
 
-METRICS = MappingProxyType({metric.name: metric for metric in (*SHAPE_METRICS, *SCALE_METRICS)})
+_OF_MATRICES = (
+    *SHAPE_METRICS,
+    *ESTIMATOR_METRICS,
+    *SCALE_METRICS,
+    *TAIL_METRICS,
+    *BULK_METRICS,
+    *VECTOR_METRICS,
+    *BASE_METRICS,
+)
+
+#: Metrics of one matrix.
+MATRIX_METRICS = MappingProxyType({metric.name: metric for metric in _OF_MATRICES})
+
+#: Metrics of a whole model.
+WHOLE_METRICS = MappingProxyType({metric.name: metric for metric in MODEL_METRICS})
+
+METRICS: MappingProxyType[str, Metric] = MappingProxyType({**MATRIX_METRICS, **WHOLE_METRICS})
+
+#: What is computed unless something else is chosen.
+CORE = tuple(name for name, metric in METRICS.items() if metric.core)
+
+#: Classes of cost that `all` leaves out: they need another input, or cost more than all the rest.
+_ONLY_WHEN_ASKED = ("vectors", "base")
 
 
 def find_metric(name: str) -> Metric:
     """Return the metric of that name.
 
     Raises:
-        UsageError: there is none; the message names the nearest, or all.
+        UsageError: there is none; the message names the nearest, or where all are listed.
     """
     if name in METRICS:
         return METRICS[name]
     near = difflib.get_close_matches(name, METRICS, n=3)
-    hint = f"did you mean {', '.join(near)}?" if near else f"there are {', '.join(METRICS)}"
+    hint = f"did you mean {', '.join(near)}?" if near else "wqscore metrics lists them"
     raise UsageError(f"no metric called {name!r}: {hint}")
+
+
+def choose_metrics(asked: str | Iterable[str], core: Iterable[str] = CORE) -> tuple[str, ...]:
+    """Return the names that a choice stands for, each once, in the registry's order.
+
+    Args:
+        asked: names of metrics and of groups, as a sequence or separated by commas. Groups: `core`; `all` but those
+            of `vectors` and `base`; `vectors`, of the singular vectors; `base`, the distances from a base checkpoint.
+        core: what `core` stands for, a preset's.
+
+    Raises:
+        UsageError: an unknown name, or none.
+
+    Example:
+        >>> choose_metrics("stable_rank,alpha")
+        ('alpha', 'stable_rank')
+    """
+    names = asked.split(",") if isinstance(asked, str) else asked
+    chosen: set[str] = set()
+    for name in filter(None, (name.strip() for name in names)):
+        if name == "core":
+            chosen.update(core)
+        elif name == "all":
+            chosen.update(known for known, metric in METRICS.items() if metric.cost not in _ONLY_WHEN_ASKED)
+        elif name in _ONLY_WHEN_ASKED:
+            chosen.update(known for known, metric in METRICS.items() if metric.cost == name)
+        else:
+            chosen.add(find_metric(name).name)
+    if not chosen:
+        raise UsageError("no metric chosen: name one or more, or core or all")
+    return tuple(name for name in METRICS if name in chosen)

@@ -7,46 +7,41 @@ from math import log10, nan
 import numpy as np
 
 from wqscore.fits.power_law import PowerLawFit
-from wqscore.metrics.metric import Metric
+from wqscore.metrics.metric import MatrixMetric
 from wqscore.spectra.spectrum import Spectrum
 
 
-def log_norm(spectrum: Spectrum, fit: PowerLawFit | None) -> float:
+def log_norm(spectrum: Spectrum) -> float:
     """log₁₀ Σλ, the log of the squared Frobenius norm."""
     return log10(spectrum.total)
 
 
-def log_spectral_norm(spectrum: Spectrum, fit: PowerLawFit | None) -> float:
+def log_spectral_norm(spectrum: Spectrum) -> float:
     """log₁₀ λ_max, the log of the squared spectral norm."""
     return log10(spectrum.largest)
 
 
-def lambda_max(spectrum: Spectrum, fit: PowerLawFit | None) -> float:
-    """λ_max, the squared spectral norm."""
-    return spectrum.largest
-
-
-def stable_rank(spectrum: Spectrum, fit: PowerLawFit | None) -> float:
+def stable_rank(spectrum: Spectrum) -> float:
     """Σλ/λ_max, between 1 and N."""
     return spectrum.total / spectrum.largest
 
 
-def matrix_rank(spectrum: Spectrum, fit: PowerLawFit | None) -> float:
+def matrix_rank(spectrum: Spectrum) -> float:
     """Eigenvalues above the floor (`Spectrum.floor`)."""
     return float(np.count_nonzero(spectrum.eigenvalues > spectrum.floor))
 
 
-def rank_loss(spectrum: Spectrum, fit: PowerLawFit | None) -> float:
+def rank_loss(spectrum: Spectrum) -> float:
     """Eigenvalues at or below the floor: N minus the rank."""
-    return spectrum.eigenvalues.size - matrix_rank(spectrum, fit)
+    return spectrum.eigenvalues.size - matrix_rank(spectrum)
 
 
-def entropy(spectrum: Spectrum, fit: PowerLawFit | None) -> float:
+def entropy(spectrum: Spectrum) -> float:
     """−Σ p ln p / ln rank with p = λ/Σλ over the eigenvalues above the floor; 0 at rank 1.
 
     Example:
         >>> from wqscore.spectra.spectrum import compute_spectrum
-        >>> entropy(compute_spectrum([np.eye(8)], unit_roundoff=0.0), None)  # all directions alike
+        >>> entropy(compute_spectrum([np.eye(8)], unit_roundoff=0.0))  # all directions alike
         1.0
     """
     counted = spectrum.eigenvalues[spectrum.eigenvalues > spectrum.floor]
@@ -77,48 +72,106 @@ _WEIGHTED = (
     "when λ_max < 1, and such matrices are left out of its averages"
 )
 
+_ALWAYS = "no eigenvalues"
+
 SCALE_METRICS = (
-    Metric("alpha_weighted", "alpha · log λ_max", "1", "lower", _MM, _WEIGHTED, alpha_weighted),
-    Metric("log_alpha_norm", "log Σ λ^alpha", "1", "lower", _MM, _WEIGHTED, log_alpha_norm),
-    Metric("log_norm", "log Σλ = log ‖W‖_F²", "log w²", "lower", _MM, _NORMS, log_norm),
-    Metric("log_spectral_norm", "log λ_max", "log w²", "lower", _MM, _NORMS, log_spectral_norm),
-    Metric("lambda_max", "λ_max, the squared spectral norm", "w²", "lower", _WW, _NORMS, lambda_max),
-    Metric(
+    MatrixMetric(
+        "alpha_weighted",
+        "alpha · log λ_max",
+        "1",
+        "lower",
+        _MM,
+        _WEIGHTED,
+        lambda a: alpha_weighted(a.spectrum, a.power_law),
+        core=True,
+    ),
+    MatrixMetric(
+        "log_alpha_norm",
+        "log Σ λ^alpha",
+        "1",
+        "lower",
+        _MM,
+        _WEIGHTED,
+        lambda a: log_alpha_norm(a.spectrum, a.power_law),
+        core=True,
+    ),
+    MatrixMetric(
+        "log_norm",
+        "log Σλ = log ‖W‖_F²",
+        "log w²",
+        "lower",
+        _MM,
+        _NORMS,
+        lambda a: log_norm(a.spectrum),
+        core=True,
+        undefined=_ALWAYS,
+    ),
+    MatrixMetric(
+        "log_spectral_norm",
+        "log λ_max",
+        "log w²",
+        "lower",
+        _MM,
+        _NORMS,
+        lambda a: log_spectral_norm(a.spectrum),
+        core=True,
+        undefined=_ALWAYS,
+    ),
+    MatrixMetric(
+        "lambda_max",
+        "λ_max, the squared spectral norm",
+        "w²",
+        "lower",
+        _WW,
+        _NORMS,
+        lambda a: a.spectrum.largest,
+        core=True,
+        undefined=_ALWAYS,
+    ),
+    MatrixMetric(
         "stable_rank",
         "Σλ / λ_max",
         "1",
         "lower",
         "Rudelson & Vershynin, J. ACM 54 (2007)",
         "competes with shape metrics mostly because it follows model size",
-        stable_rank,
+        lambda a: stable_rank(a.spectrum),
+        core=True,
+        undefined=_ALWAYS,
     ),
-    Metric(
+    MatrixMetric(
         "matrix_rank",
         "eigenvalues above max(N·eps64·λ_max, (u²/3)·mean(w²)·(√N+√M)²)",
         "eigenvalues",
         "higher",
         "numerical rank; the second term is the Marchenko–Pastur edge of the storage's rounding",
         "no claim; nearly every trained matrix has full rank",
-        matrix_rank,
+        lambda a: matrix_rank(a.spectrum),
         count=True,
+        core=True,
+        undefined=_ALWAYS,
     ),
-    Metric(
+    MatrixMetric(
         "rank_loss",
         "N − matrix_rank",
         "eigenvalues",
         "lower",
         _WW,
         "no claim; nearly always 0",
-        rank_loss,
+        lambda a: rank_loss(a.spectrum),
         count=True,
+        core=True,
+        undefined=_ALWAYS,
     ),
-    Metric(
+    MatrixMetric(
         "entropy",
         "−Σ p ln p / ln matrix_rank, p = λ/Σλ",
         "1",
         "lower",
         _WW,
         "no claim in the literature that holds across architectures",
-        entropy,
+        lambda a: entropy(a.spectrum),
+        core=True,
+        undefined=_ALWAYS,
     ),
 )

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from wqscore.fits.power_law import PowerLawFit
 from wqscore.spectra.spectrum import Spectrum
 
 _EPSILON = 1e-10
 
 
-def matrix_rank(spectrum: Spectrum, fit: PowerLawFit | None) -> float:
+def matrix_rank(spectrum: Spectrum) -> float:
     """Singular values above σ_max·M·eps64, M the larger side: full for nearly everything stored in float32."""
     singular_values = np.sqrt(spectrum.eigenvalues)
     larger = max(spectrum.rows, spectrum.columns)
@@ -18,12 +17,12 @@ def matrix_rank(spectrum: Spectrum, fit: PowerLawFit | None) -> float:
     return float(np.count_nonzero(singular_values > tolerance))
 
 
-def rank_loss(spectrum: Spectrum, fit: PowerLawFit | None) -> float:
+def rank_loss(spectrum: Spectrum) -> float:
     """N minus its rank."""
-    return spectrum.eigenvalues.size - matrix_rank(spectrum, fit)
+    return spectrum.eigenvalues.size - matrix_rank(spectrum)
 
 
-def entropy(spectrum: Spectrum, fit: PowerLawFit | None) -> float:
+def entropy(spectrum: Spectrum) -> float:
     """−Σ p ln p / ln(rank + 1e−10), p = λ/Σλ + 1e−10."""
     p = spectrum.eigenvalues / spectrum.total + _EPSILON
-    return float(-(p * np.log(p)).sum() / np.log(matrix_rank(spectrum, fit) + _EPSILON))
+    return float(-(p * np.log(p)).sum() / np.log(matrix_rank(spectrum) + _EPSILON))

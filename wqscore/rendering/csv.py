@@ -23,7 +23,7 @@ def layers_csv(scores: Sequence[ModelScore], header: Sequence[str] | None = None
         scores: models scored with one preset.
         header: the columns, if there may be no model to tell them.
     """
-    columns = header if header is not None else layer_columns(scores[0].preset)
+    columns = header if header is not None else layer_columns(scores[0].preset, scores[0].metrics)
     return csv_text(columns, (row for score in scores for row in layer_rows(score)))
 
 

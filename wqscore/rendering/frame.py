@@ -19,4 +19,4 @@ def ranking_frame(ranking: Ranking) -> pd.DataFrame:
 def layers_frame(scores: Sequence[ModelScore]) -> pd.DataFrame:
     """`layers.csv` as a table; what is not defined is missing."""
     rows = [row for score in scores for row in layer_rows(score)]
-    return pd.DataFrame(rows, columns=layer_columns(scores[0].preset))
+    return pd.DataFrame(rows, columns=layer_columns(scores[0].preset, scores[0].metrics))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
 from wqscore.layers import LayerScore
 from wqscore.matrices.weight_matrix import SkippedTensor
-from wqscore.metrics.registry import METRICS
+from wqscore.metrics.registry import MATRIX_METRICS
 from wqscore.presets import Preset
 from wqscore.ranking import RankedModel, Ranking
 from wqscore.refs import ModelRef
@@ -26,7 +27,7 @@ def ranking_json(ranking: Ranking) -> str:
     """The text of `ranking.json`; what is not defined is `null`."""
     return _text(
         {
-            **_provenance(ranking.preset, ranking.seed),
+            **_provenance(ranking.preset, ranking.metrics, ranking.seed),
             "by": ranking.by.name,
             "better": ranking.by.better,
             "models": [_model(model) for model in ranking.models],
@@ -36,20 +37,21 @@ def ranking_json(ranking: Ranking) -> str:
 
 def score_json(score: ModelScore) -> str:
     """One model's rows and summary, with the fields it has in `ranking.json`."""
-    return _text({**_provenance(score.preset, score.seed), **_names(score.ref), **_score(score)})
+    return _text({**_provenance(score.preset, score.metrics, score.seed), **_names(score.ref), **_score(score)})
 
 
 def _text(document: dict[str, Any]) -> str:
     return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _provenance(preset: Preset, seed: int) -> dict[str, Any]:
+def _provenance(preset: Preset, metrics: Sequence[str], seed: int) -> dict[str, Any]:
     return {
         "schema_version": SCHEMA_VERSION,
         "wqscore": __version__,
         "created": created_at().isoformat(),
         "versions": {name: version(name) for name in ("numpy", "numba")},
         "preset": _preset(preset),
+        "metrics": list(metrics),
         "seed": seed,
     }
 
@@ -64,8 +66,8 @@ def _preset(preset: Preset) -> dict[str, Any]:
         "name": preset.name,
         "headline": preset.headline,
         "fit_floor": "relative" if preset.fit_floor is None else preset.fit_floor,
-        "candidates": preset.candidates,
-        "convolution_scale": preset.convolution_scale,
+        "fits": preset.fits.name,
+        "eigenvalue_scale": preset.eigenvalue_scale,
         **asdict(preset.matrices),
     }
 
@@ -85,6 +87,8 @@ def _score(score: ModelScore) -> dict[str, Any]:
     summary = score.summary
     return {
         "revision": score.revision,
+        "engine": score.engine,
+        "base": score.base or None,
         "family": score.family or None,
         "params": score.parameters,
         "coverage": number(summary.coverage),
@@ -97,9 +101,14 @@ def _score(score: ModelScore) -> dict[str, Any]:
                 "median": number(statistic.median),
                 "mean": number(statistic.mean),
                 "param_mean": number(statistic.weighted_mean),
+                **({"total": number(statistic.total)} if MATRIX_METRICS[name].summed else {}),
                 "count": statistic.count,
             }
             for name, statistic in summary.statistics.items()
+        },
+        "model_metrics": {
+            name: {"value": number(value.value), "count": value.count, "reason": value.reason or None}
+            for name, value in summary.values.items()
         },
         "layers": [_layer(row) if isinstance(row, LayerScore) else _skip(row) for row in score.rows],
     }
@@ -115,7 +124,7 @@ def _layer(row: LayerScore) -> dict[str, Any]:
         "columns": matrix.columns,
         "slices": matrix.slices,
         "dtype": matrix.tensor.dtype.name,
-        **{name: number(row.metrics[name], metric.count) for name, metric in METRICS.items()},
+        **{name: number(value, MATRIX_METRICS[name].count) for name, value in row.metrics.items()},
         "verdict": row.verdict,
         "flags": list(row.flags),
         "reason": row.reason or None,

@@ -16,6 +16,8 @@ from wqscore.rendering.overview import (
     score_notes,
     summary_overview_columns,
     summary_overview_rows,
+    value_overview_columns,
+    value_overview_rows,
 )
 from wqscore.scoring import ModelScore
 
@@ -29,8 +31,10 @@ def ranking_markdown(ranking: Ranking) -> str:
 def score_markdown(score: ModelScore) -> str:
     """The summary and the matrices of one model as two tables, then what was skipped and why."""
     summary = markdown_table(summary_overview_columns(), summary_overview_rows(score))
-    layers = markdown_table(layer_overview_columns(score.preset), layer_overview_rows(score))
-    return f"{summary}\n{layers}{markdown_list(score_notes(score))}"
+    values = value_overview_rows(score)
+    whole = f"\n{markdown_table(value_overview_columns(), values)}" if values else ""
+    layers = markdown_table(layer_overview_columns(score), layer_overview_rows(score))
+    return f"{summary}{whole}\n{layers}{markdown_list(score_notes(score))}"
 
 
 def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from wqscore.layers import LayerScore
 from wqscore.matrices.weight_matrix import SkippedTensor
+from wqscore.metrics.metric import MatrixMetric, Metric
+from wqscore.metrics.registry import MATRIX_METRICS
 from wqscore.presets import Preset
 from wqscore.ranking import Ranking
 from wqscore.rendering.tables import number
@@ -14,8 +16,8 @@ from wqscore.scoring import ModelScore
 _MISSING = "–"
 #: How many reasons for skipping are told, and how many names with each.
 _REASONS, _LISTED = 6, 3
-#: The metrics of one model's matrices that are shown; the CSV has them all.
-_LAYER_METRICS = ("alpha", "sigma", "D", "n_tail", "stable_rank", "log_norm", "log_spectral_norm")
+#: The core metrics of one model's matrices that are shown; the CSV has them all.
+_SHOWN = ("alpha", "sigma", "D", "n_tail", "stable_rank", "log_norm", "log_spectral_norm")
 
 
 def figure(value: float | None) -> str:
@@ -46,9 +48,8 @@ def size(count: int) -> str:
 
 def ranking_overview_columns(ranking: Ranking) -> list[str]:
     """The columns of the ranking as shown."""
-    other = "mean" if ranking.preset.headline == "median" else "median"
     name = ranking.preset.columns.get(ranking.by.name, ranking.by.name)
-    return ["rank", "model", name, other, "coverage", "fitted", "params", "family"]
+    return ["rank", "model", name, *_other(ranking), "coverage", "fitted", "params", "family"]
 
 
 def ranking_overview_rows(ranking: Ranking) -> list[list[str]]:
@@ -57,17 +58,16 @@ def ranking_overview_rows(ranking: Ranking) -> list[list[str]]:
     for model in ranking.models:
         rank = _MISSING if model.rank is None else f"{model.rank}{'=' if model.tied else ''}"
         if model.score is None:
-            rows.append([rank, model.ref.label, model.status, *[_MISSING] * 5])
+            head = [rank, model.ref.label, model.status]
+            rows.append([*head, *[_MISSING] * (len(ranking_overview_columns(ranking)) - len(head))])
             continue
         summary = model.score.summary
-        statistic = summary.statistics[ranking.by.name]
-        other = statistic.mean if ranking.preset.headline == "median" else statistic.median
         rows.append(
             [
                 rank,
                 model.ref.label,
                 figure(summary.headline(ranking.by.name, ranking.preset)),
-                figure(other),
+                *(figure(getattr(summary.statistics[ranking.by.name], other)) for other in _other(ranking)),
                 _MISSING if number(summary.coverage) is None else f"{summary.coverage:.0%}",
                 f"{summary.n_fitted}/{summary.n_matrices}",
                 size(model.score.parameters),
@@ -75,6 +75,24 @@ def ranking_overview_rows(ranking: Ranking) -> list[list[str]]:
             ]
         )
     return rows
+
+
+def headline(metric: Metric, preset: Preset) -> str:
+    """What a model's number is of the metric's values: `median`, `mean` or `sum`; of a metric of models, `value`."""
+    if isinstance(metric, MatrixMetric):
+        return "sum" if metric.summed else preset.headline
+    return "value"
+
+
+def _other(ranking: Ranking) -> list[str]:
+    """The statistic that is shown beside the one that ranks."""
+    return {"median": ["mean"], "mean": ["median"]}.get(headline(ranking.by, ranking.preset), [])
+
+
+def made_by(preset: Preset, scores: Sequence[ModelScore]) -> str:
+    """The preset, and the engine where it is another's."""
+    others = sorted({score.engine for score in scores} - {"wqscore"})
+    return " · ".join([f"preset {preset.name}", *(f"engine {engine}" for engine in others)])
 
 
 def remarks(ranking: Ranking) -> list[str]:
@@ -94,7 +112,7 @@ def summary_overview_columns() -> list[str]:
 
 
 def summary_overview_rows(score: ModelScore) -> list[list[str]]:
-    """A row per metric."""
+    """A row per metric of a matrix."""
     return [
         [
             score.preset.columns.get(name, name),
@@ -104,17 +122,43 @@ def summary_overview_rows(score: ModelScore) -> list[list[str]]:
             str(s.count),
         ]
         for name, s in score.summary.statistics.items()
+        if not MATRIX_METRICS[name].summed
     ]
 
 
-def layer_overview_columns(preset: Preset) -> list[str]:
+def value_overview_columns() -> list[str]:
+    """The columns of one model's metrics of the whole model."""
+    return ["metric", "value", "matrices", "reason"]
+
+
+def value_overview_rows(score: ModelScore) -> list[list[str]]:
+    """A row per metric of the whole model, and per metric that is summed over its matrices."""
+    sums = {
+        name: [figure(s.total), str(s.count), ""]
+        for name, s in score.summary.statistics.items()
+        if MATRIX_METRICS[name].summed
+    }
+    values = {name: [figure(v.value), str(v.count), v.reason] for name, v in score.summary.values.items()}
+    return [[score.preset.columns.get(name, name), *cells] for name, cells in (sums | values).items()]
+
+
+def shown_metrics(score: ModelScore) -> list[str]:
+    """The metrics of a matrix that are shown: the best known of the core, and what was asked for beyond it."""
+    chosen = [name for name in score.metrics if name in MATRIX_METRICS]
+    known = [name for name in _SHOWN if name in chosen]
+    return [*known, *(name for name in chosen if name not in score.preset.core)] or chosen
+
+
+def layer_overview_columns(score: ModelScore) -> list[str]:
     """The columns of one model's matrices as shown."""
-    return ["name", "role", "shape", *(preset.columns.get(name, name) for name in _LAYER_METRICS), "verdict", "flags"]
+    names = (score.preset.columns.get(name, name) for name in shown_metrics(score))
+    return ["name", "role", "shape", *names, "verdict", "flags"]
 
 
 def layer_overview_rows(score: ModelScore) -> list[list[str]]:
     """A row per scored matrix; skipped tensors are counted in the notes."""
-    return [_layer(row) for row in score.layers]
+    shown = shown_metrics(score)
+    return [_layer(row, shown) for row in score.layers]
 
 
 def score_notes(score: ModelScore) -> list[str]:
@@ -147,8 +191,8 @@ def _names(skips: Sequence[SkippedTensor]) -> str:
     return f" ({', '.join(skip.name for skip in skips[:_LISTED])}{', …' if len(skips) > _LISTED else ''})"
 
 
-def _layer(row: LayerScore) -> list[str]:
+def _layer(row: LayerScore, metrics: Sequence[str]) -> list[str]:
     matrix = row.matrix
     shape = f"{matrix.rows}×{matrix.columns}" + (f"×{matrix.slices}" if matrix.slices > 1 else "")
-    values = [figure(row.metrics[name]) for name in _LAYER_METRICS]
+    values = [figure(row.metrics[name]) for name in metrics]
     return [matrix.name, matrix.role, shape, *values, row.verdict, " ".join(row.flags)]

@@ -17,7 +17,7 @@ from wqscore.rendering.tables import layer_columns
 
 _FILES: dict[str, Callable[[Ranking], str]] = {
     "ranking.csv": ranking_csv,
-    "layers.csv": lambda ranking: layers_csv(ranking.scores, layer_columns(ranking.preset)),
+    "layers.csv": lambda ranking: layers_csv(ranking.scores, layer_columns(ranking.preset, ranking.metrics)),
     "ranking.json": ranking_json,
     "index.html": report_html,
 }

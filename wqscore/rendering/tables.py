@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import isfinite
 
 from wqscore.layers import LayerScore
 from wqscore.matrices.weight_matrix import SkippedTensor
-from wqscore.metrics.registry import METRICS
+from wqscore.metrics.registry import MATRIX_METRICS, METRICS
 from wqscore.presets import Preset
 from wqscore.ranking import RankedModel, Ranking
 from wqscore.scoring import ModelScore
+
+#: What follows a metric's name: the statistic that ranks, the means, and the matrices behind them.
+_SUFFIXES = ("", "_mean", "_param_mean", "_count")
 
 #: A cell: `None` where there is no value. Never NaN, never an infinity.
 Cell = str | int | float | None
@@ -22,9 +26,14 @@ def number(value: float, count: bool = False) -> int | float | None:
     return int(value) if count and value.is_integer() else value
 
 
-def layer_columns(preset: Preset) -> list[str]:
+def of_matrices(metrics: Sequence[str]) -> list[str]:
+    """Those of the metrics that a single matrix has."""
+    return [name for name in metrics if name in MATRIX_METRICS]
+
+
+def layer_columns(preset: Preset, metrics: Sequence[str]) -> list[str]:
     """The header of `layers.csv`."""
-    names = ["model", "name", "role", "rows", "columns", *METRICS, "verdict", "flags", "reason"]
+    names = ["model", "name", "role", "rows", "columns", *of_matrices(metrics), "verdict", "flags", "reason"]
     return [preset.columns.get(name, name) for name in names]
 
 
@@ -36,9 +45,12 @@ def layer_rows(score: ModelScore) -> list[list[Cell]]:
 def ranking_columns(ranking: Ranking) -> list[str]:
     """The header of `ranking.csv`; the metric that ranks comes before the others."""
     head = ["rank", "model", "revision", "family", "params", "coverage", "n_matrices", "n_fitted"]
-    names = [ranking.preset.columns.get(name, name) for name in _metric_order(ranking)]
-    suffixes = ("", "_mean", "_param_mean", "_count")
-    return [*head, *(f"{name}{suffix}" for name in names for suffix in suffixes), "status", "reason"]
+    columns = [
+        f"{ranking.preset.columns.get(name, name)}{suffix}"
+        for name in _metric_order(ranking)
+        for suffix in (_SUFFIXES if name in MATRIX_METRICS else ("",))
+    ]
+    return [*head, *columns, "status", "reason"]
 
 
 def ranking_rows(ranking: Ranking) -> list[list[Cell]]:
@@ -47,16 +59,16 @@ def ranking_rows(ranking: Ranking) -> list[list[Cell]]:
 
 
 def _metric_order(ranking: Ranking) -> list[str]:
-    return sorted(METRICS, key=lambda name: name != ranking.by.name)
+    return sorted(ranking.metrics, key=lambda name: name != ranking.by.name)
 
 
 def _layer_row(score: ModelScore, row: LayerScore | SkippedTensor) -> list[Cell]:
-    label = score.ref.label
+    label, metrics = score.ref.label, of_matrices(score.metrics)
     if isinstance(row, SkippedTensor):
         sides = _sides(*row.shape, score.preset) if len(row.shape) == 2 else (None, None)
-        return [label, row.name, row.role, *sides, *(None for _ in METRICS), "skipped", None, row.reason]
+        return [label, row.name, row.role, *sides, *(None for _ in metrics), "skipped", None, row.reason]
     sides = _sides(row.matrix.rows, row.matrix.columns, score.preset)
-    values = [number(row.metrics[name], metric.count) for name, metric in METRICS.items()]
+    values = [number(row.metrics[name], MATRIX_METRICS[name].count) for name in metrics]
     flags = ";".join(row.flags) or None
     return [label, row.matrix.name, row.matrix.role, *sides, *values, row.verdict, flags, row.reason or None]
 
@@ -69,13 +81,15 @@ def _ranking_row(model: RankedModel, ranking: Ranking) -> list[Cell]:
     order = _metric_order(ranking)
     tail: list[Cell] = [model.status, model.reason or None]
     if model.score is None:
-        return [None, model.ref.label, None, None, None, None, None, None, *(None for _ in order * 4), *tail]
+        head: list[Cell] = [None, model.ref.label]
+        return [*head, *[None] * (len(ranking_columns(ranking)) - len(head) - len(tail)), *tail]
     score, summary = model.score, model.score.summary
-    head: list[Cell] = [model.rank, score.ref.label, score.revision, score.family or None, score.parameters]
+    head = [model.rank, score.ref.label, score.revision, score.family or None, score.parameters]
     head += [number(summary.coverage), summary.n_matrices, summary.n_fitted]
     cells: list[Cell] = []
     for name in order:
-        statistic, count = summary.statistics[name], METRICS[name].count
-        headline = summary.headline(name, ranking.preset)
-        cells += [number(headline, count), number(statistic.mean), number(statistic.weighted_mean), statistic.count]
+        cells.append(number(summary.headline(name, ranking.preset), METRICS[name].count))
+        if name in MATRIX_METRICS:
+            statistic = summary.statistics[name]
+            cells += [number(statistic.mean), number(statistic.weighted_mean), statistic.count]
     return [*head, *cells, *tail]

@@ -15,14 +15,18 @@ from wqscore.printable import printable
 from wqscore.ranking import Ranking
 from wqscore.rendering.layout import fit
 from wqscore.rendering.overview import (
+    headline,
     layer_overview_columns,
     layer_overview_rows,
+    made_by,
     ranking_overview_columns,
     ranking_overview_rows,
     remarks,
     score_notes,
     summary_overview_columns,
     summary_overview_rows,
+    value_overview_columns,
+    value_overview_rows,
 )
 from wqscore.scoring import ModelScore
 
@@ -31,33 +35,40 @@ _UNLIMITED = 10_000
 #: Columns of words; the others hold numbers.
 _WORDS = frozenset(
     {"name", "model", "id", "aliases", "what happens", "role", "family", "verdict", "flags", "metric", "dtype"}
-    | {"licence"}
+    | {"licence", "reason", "formula", "level", "cost", "better", "unit"}
 )
+
+#: Columns of one model's matrices that are left out first, and, after those that were asked for, last.
+_LEAST_WANTED = ("log_spectral_norm", "log_norm", "stable_rank", "role", "sigma", "n_tail")
+_MOST_WANTED = ("flags", "D", "shape")
 
 
 def print_ranking(ranking: Ranking) -> None:
     """Print the ranking, and under it the models without a rank."""
-    statistic = ranking.preset.headline
+    statistic = headline(ranking.by, ranking.preset)
     columns = ranking_overview_columns(ranking)
-    title = f"{statistic} {columns[2]}, {ranking.by.better} is better · preset {ranking.preset.name}"
-    optional = ["family", columns[3], "params", "fitted", "coverage"]
+    title = f"{statistic} {columns[2]}, {ranking.by.better} is better · {made_by(ranking.preset, ranking.scores)}"
+    optional = ["family", *columns[3:-4], "params", "fitted", "coverage"]
     print_table(columns, ranking_overview_rows(ranking), title, folding=["model"], optional=optional)
     print_lines(remarks(ranking))
 
 
 def print_score(score: ModelScore) -> None:
     """Print one model's matrices, its summary, and what was skipped."""
-    columns = layer_overview_columns(score.preset)
-    sigma, D, n_tail, *scales = columns[4:10]
-    optional = [*reversed(scales), "role", sigma, n_tail, "flags", D, "shape"]
+    columns = layer_overview_columns(score)
+    others = [name for name in reversed(columns[4:-2]) if name not in {*_LEAST_WANTED, *_MOST_WANTED}]
+    optional = [name for name in (*_LEAST_WANTED, *others, *_MOST_WANTED) if name in columns and name != columns[3]]
     print_table(columns, layer_overview_rows(score), score.ref.label, folding=["name"], optional=optional)
     if score.summary.n_fitted:
         print_table(
             summary_overview_columns(),
             summary_overview_rows(score),
-            f"over matrices · preset {score.preset.name}",
+            f"over matrices · {made_by(score.preset, [score])}",
             optional=["by size", "matrices", "mean"],
         )
+    values = value_overview_rows(score)
+    if values:
+        print_table(value_overview_columns(), values, "over the whole model", optional=["matrices"])
     print_lines(score_notes(score))
 
 

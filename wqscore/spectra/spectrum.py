@@ -26,7 +26,7 @@ class Spectrum:
         slices: matrices pooled into this spectrum: 1, or kh·kw for a convolution.
         unit_roundoff: u of the stored data type, half its machine epsilon.
         state: `finite`; `zero`: every entry is 0, or its square is; `non-finite`: an entry, or a sum of squares,
-            is NaN or ±inf.
+            is NaN or ±inf; `unknown`: another engine has it.
     """
 
     eigenvalues: np.ndarray
@@ -34,7 +34,7 @@ class Spectrum:
     columns: int
     slices: int
     unit_roundoff: float
-    state: Literal["finite", "zero", "non-finite"]
+    state: Literal["finite", "zero", "non-finite", "unknown"]
 
     @property
     def total(self) -> float:

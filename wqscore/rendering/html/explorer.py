@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from wqscore.fits.power_law import scan_xmin
 from wqscore.layers import LayerScore
 from wqscore.presets import Preset
 from wqscore.rendering.html import charts
@@ -64,7 +63,8 @@ def depth_rows(score: ModelScore) -> list[Row]:
 
 def average_rows(score: ModelScore) -> list[Row]:
     """The dataset `average` of the same chart: the model's alpha, if it has one."""
-    alpha = _short(score.summary.headline("alpha", score.preset))
+    known = "alpha" in score.metrics
+    alpha = _short(score.summary.headline("alpha", score.preset)) if known else None
     return [] if alpha is None else [{"alpha": alpha}]
 
 
@@ -74,32 +74,26 @@ def _layer_head(layer: LayerScore) -> Row:
         "name": layer.matrix.name,
         "role": layer.matrix.role,
         "place": _NO_LAYER if depth is None else str(depth),
-        "alpha": _short(layer.metrics["alpha"]),
+        "alpha": _short(layer.fit.alpha) if layer.fit else None,
     }
 
 
 def _layer(layer: LayerScore, preset: Preset) -> Row:
     eigenvalues = layer.spectrum.eigenvalues
-    floor = _floor(layer, preset)
+    fit = layer.fit
+    floor = preset.floor(layer.spectrum) if eigenvalues.size else 0.0
     return {
         **_layer_head(layer),
         "depth": layer.matrix.depth,
-        "xmin": _short(layer.metrics["xmin"]),
-        "D": _short(layer.metrics["D"]),
-        "sigma": _short(layer.metrics["sigma"]),
-        "tail": None if layer.fit is None else layer.fit.n_tail,
+        "xmin": _short(fit.xmin) if fit else None,
+        "D": _short(fit.D) if fit else None,
+        "sigma": _short(fit.sigma) if fit else None,
+        "tail": fit.n_tail if fit else None,
         "below": int(np.count_nonzero(eigenvalues <= floor)),
         "verdict": "; ".join(filter(None, (layer.verdict, layer.reason, *layer.flags))),
         "density": _density(eigenvalues[eigenvalues > floor]),
         "scan": _scan(eigenvalues, floor, preset),
     }
-
-
-def _floor(layer: LayerScore, preset: Preset) -> float:
-    """The floor that the fit was made with."""
-    if layer.spectrum.state != "finite":
-        return 0.0
-    return layer.spectrum.floor if preset.fit_floor is None else preset.fit_floor
 
 
 def _density(eigenvalues: np.ndarray) -> Row | None:
@@ -116,7 +110,7 @@ def _density(eigenvalues: np.ndarray) -> Row | None:
 
 def _scan(eigenvalues: np.ndarray, floor: float, preset: Preset) -> Row:
     """D at evenly spread candidates for xmin, and at the one with the smallest D."""
-    scan = scan_xmin(eigenvalues, floor, preset.candidates)
+    scan = preset.fits.scan(eigenvalues, floor)
     kept: Iterable[int] = ()
     if scan.D.size:
         spread = np.linspace(0, scan.D.size - 1, min(_SCAN_POINTS, scan.D.size)).round().astype(int)

@@ -5,22 +5,25 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields
 from importlib.resources import files
 from math import isfinite
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from wqscore.fits.methods import FitMethods
 from wqscore.layers import LayerScore
+from wqscore.matrices.rules import MatrixRules
 from wqscore.matrices.weight_matrix import SkippedTensor
+from wqscore.metrics.metric import COSTS
 from wqscore.metrics.registry import METRICS
 from wqscore.presets import Preset
 from wqscore.ranking import MIN_COVERAGE, RankedModel, Ranking
 from wqscore.rendering.html import charts
 from wqscore.rendering.html.explorer import average_rows, depth_rows, explorer_data, present_roles
-from wqscore.rendering.overview import figure, size
-from wqscore.rendering.tables import Cell, layer_columns, layer_rows
+from wqscore.rendering.overview import figure, headline, size, value_overview_columns, value_overview_rows
+from wqscore.rendering.tables import Cell, layer_columns, layer_rows, of_matrices
 from wqscore.rendering.timestamp import created_at
 from wqscore.scoring import ModelScore
 from wqscore.version import __version__
@@ -51,6 +54,7 @@ class _Section:
         model: its place in the ranking.
         score: its score.
         chart: alpha by depth as SVG, empty without any alpha.
+        values: the cells of the table of metrics of the whole model.
         rows: the cells of `layers.csv` for its matrices, without the model's name.
         missing: skipped tensors that should have been scored, or are scored elsewhere.
         skips: the others, which are no matrices, by reason.
@@ -60,6 +64,7 @@ class _Section:
     model: RankedModel
     score: ModelScore
     chart: Markup
+    values: Sequence[Sequence[str]]
     rows: Sequence[Sequence[Cell]]
     missing: Sequence[SkippedTensor]
     skips: Sequence[_Skips]
@@ -84,8 +89,13 @@ def report_html(ranking: Ranking) -> str:
             ranking=ranking,
             metric=ranking.by,
             preset=ranking.preset,
-            metrics=METRICS,
-            columns=layer_columns(ranking.preset)[1:],
+            metrics={name: METRICS[name] for name in ranking.metrics},
+            of_matrices=of_matrices(ranking.metrics),
+            costs=COSTS,
+            engines=sorted({score.engine for score in ranking.scores}),
+            columns=layer_columns(ranking.preset, ranking.metrics)[1:],
+            value_columns=value_overview_columns(),
+            statistic=headline(ranking.by, ranking.preset),
             constants=preset_constants(ranking.preset),
             min_coverage=MIN_COVERAGE,
             families=sorted({score.family for score in ranking.scores if score.family}),
@@ -110,7 +120,7 @@ def preset_constants(preset: Preset) -> list[tuple[str, str]]:
     constants: list[tuple[str, str]] = []
     for field in fields(preset):
         value = getattr(preset, field.name)
-        if is_dataclass(value):
+        if isinstance(value, MatrixRules):
             constants += [(inner.name, _constant(inner.name, getattr(value, inner.name))) for inner in fields(value)]
         elif field.name not in {"name", "description"}:
             constants.append((field.name, _constant(field.name, value)))
@@ -122,6 +132,10 @@ def _constant(name: str, value: object) -> str:
         return "yes" if value else "no"
     if value is None or value == {}:
         return _EMPTY.get(name, "none")
+    if isinstance(value, FitMethods):
+        return value.name
+    if isinstance(value, tuple):
+        return ", ".join(value)
     if isinstance(value, Mapping):
         return ", ".join(f"{key} → {new}" if isinstance(new, str) else key for key, new in value.items())
     return str(value)
@@ -169,6 +183,7 @@ def _section(number: int, model: RankedModel, score: ModelScore) -> _Section:
         model,
         score,
         _chart(score),
+        value_overview_rows(score),
         [cells[1:] for cells, row in rows if isinstance(row, LayerScore)],
         [skip for skip in score.skipped if skip.kind != "not-a-matrix"],
         [_Skips(reason, tensors) for reason, tensors in reasons.items()],

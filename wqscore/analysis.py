@@ -1,0 +1,141 @@
+"""Everything that can be known of a weight matrix, and of a model, computed when it is first asked for and kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from math import nan
+
+import numpy as np
+
+from wqscore.checkpoints.tensor import TensorRef
+from wqscore.fits.exponential import ExponentialFit
+from wqscore.fits.fingers import ClippedFit
+from wqscore.fits.lognormal import LognormalFit, fit_lognormal
+from wqscore.fits.methods import TAILS, FitMethods
+from wqscore.fits.peak import fit_at_peak
+from wqscore.fits.power_law import PowerLawFit
+from wqscore.fits.truncated_power_law import TruncatedPowerLawFit, fit_truncated_power_law
+from wqscore.matrices.feed_forward import FeedForwardChain, Undefined, feed_forward_chain
+from wqscore.spectra.distance import squared_distances
+from wqscore.spectra.localisation import VectorLocalisation, localise
+from wqscore.spectra.marchenko_pastur import MarchenkoPasturFit, fit_marchenko_pastur
+from wqscore.spectra.shuffling import shuffled_spectra
+from wqscore.spectra.spectrum import Spectrum
+from wqscore.spectra.windows import window_spectrum
+
+
+@dataclass(frozen=True)
+class MatrixAnalysis:
+    """One matrix, its spectrum, and every fit that a metric may ask for.
+
+    A metric names what it needs, and two metrics that need the same fit or the same shuffles share them; what no
+    metric names is never computed. All fits are `None` where there is no tail to fit.
+
+    Attributes:
+        name: the matrix's name, which seeds its shuffles.
+        weights: shape (slices, rows, columns), in the stored data type.
+        spectrum: of the weights, with eigenvalues.
+        floor: eigenvalues at or below it are not fitted.
+        fits: how tails are fitted.
+        scale: the factor on the eigenvalues that the spectrum has, for those of shuffles.
+        seed: the run's seed.
+        base: the same matrix of a base checkpoint, the same shape; `None` without one.
+    """
+
+    name: str
+    weights: np.ndarray
+    spectrum: Spectrum
+    floor: float
+    fits: FitMethods = TAILS
+    scale: float = 1.0
+    seed: int = 0
+    base: np.ndarray | None = None
+
+    @property
+    def mean_eigenvalue(self) -> float:
+        """Σλ/N, the natural unit of an eigenvalue."""
+        return self.spectrum.total / self.spectrum.eigenvalues.size
+
+    @cached_property
+    def power_law(self) -> PowerLawFit | None:
+        """The power law, xmin by the smallest KS distance."""
+        return self.fits.power_law(self.spectrum.eigenvalues, self.floor)
+
+    @cached_property
+    def without_fingers(self) -> ClippedFit | None:
+        """The power law without the few largest eigenvalues that spoil it."""
+        return self.fits.without_fingers(self.spectrum.eigenvalues, self.floor)
+
+    @cached_property
+    def peak(self) -> PowerLawFit | None:
+        """The power law with xmin near the ESD's mode."""
+        return fit_at_peak(self.spectrum.eigenvalues, self.floor)
+
+    @cached_property
+    def truncated(self) -> TruncatedPowerLawFit | None:
+        """The truncated power law, xmin by the smallest KS distance."""
+        return fit_truncated_power_law(self.spectrum.eigenvalues, self.floor)
+
+    @cached_property
+    def e_tpl(self) -> TruncatedPowerLawFit | None:
+        """The truncated power law from the ESD's mode on."""
+        return self.fits.e_tpl(self.spectrum.eigenvalues, self.floor)
+
+    @cached_property
+    def exponential(self) -> ExponentialFit | None:
+        """The exponential from the ESD's mode on."""
+        return self.fits.exponential(self.spectrum.eigenvalues, self.floor)
+
+    @cached_property
+    def lognormal(self) -> LognormalFit | None:
+        """The lognormal on the power law's tail."""
+        tail = self.power_law
+        return fit_lognormal(self.spectrum.eigenvalues, self.floor, tail.xmin) if tail else None
+
+    @cached_property
+    def bulk(self) -> MarchenkoPasturFit:
+        """The Marchenko–Pastur law fitted to the bulk."""
+        spectrum = self.spectrum
+        return fit_marchenko_pastur(spectrum.eigenvalues, spectrum.rows, spectrum.columns, spectrum.slices)
+
+    @cached_property
+    def windows(self) -> Spectrum:
+        """The pooled spectrum of square windows of the weights."""
+        return window_spectrum(self.weights, self.spectrum.unit_roundoff)
+
+    @cached_property
+    def shuffles(self) -> tuple[Spectrum, ...]:
+        """Spectra of six seeded shuffles of the weights."""
+        roundoff = self.spectrum.unit_roundoff
+        return tuple(shuffled_spectra(self.weights, roundoff, self.seed, self.name, scale=self.scale))
+
+    @cached_property
+    def localisation(self) -> VectorLocalisation:
+        """How localised the singular vectors of bulk and tail are."""
+        return localise(self.weights, self.power_law.n_tail if self.power_law else None)
+
+    @cached_property
+    def distances(self) -> tuple[float, float]:
+        """‖W − W₀‖_F² and ‖W − W₀‖₂²; NaN without a base."""
+        return (nan, nan) if self.base is None else squared_distances(self.weights, self.base)
+
+
+@dataclass(frozen=True)
+class ModelAnalysis:
+    """A model's matrices, and what its metrics share, computed when it is first asked for.
+
+    Attributes:
+        frobenius: ‖W‖_F² of every matrix that was read, shape (d,); NaN where a weight is not finite.
+        spectral: σ₁² of each, shape (d,).
+        tensors: every tensor of the checkpoint.
+    """
+
+    frobenius: np.ndarray
+    spectral: np.ndarray
+    tensors: tuple[TensorRef, ...]
+
+    @cached_property
+    def chain(self) -> FeedForwardChain | Undefined:
+        """The model's linear layers in order, or why they are no chain."""
+        return feed_forward_chain(self.tensors)

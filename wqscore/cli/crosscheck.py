@@ -1,0 +1,52 @@
+"""`wqscore crosscheck`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from wqscore.cli import options
+from wqscore.cli.exits import NOT_SCORED, complain, one_line_errors
+from wqscore.cli.output import show
+
+if TYPE_CHECKING:
+    from wqscore.crosschecking import Crosscheck
+
+
+def crosscheck(
+    ref: options.Ref,
+    output: options.FormatOption = options.Format.TABLE,
+    jobs: options.JobsOption = None,
+    quiet: options.QuietOption = False,
+) -> None:
+    """Show a model's numbers beside the real WeightWatcher's.
+
+    Scores it with both, wqscore with --preset ww-0.7, and says where they differ. Needs the extra:
+    pip install 'wqscore[weightwatcher]'.
+
+    Exit codes: 0 done, whether they agree or not; 2 wrong usage, or WeightWatcher is not installed; 3 one of the two
+    could not score it; 130 interrupted.
+    """
+    with one_line_errors():
+        from wqscore.api import crosscheck as check_ref
+        from wqscore.cli.progress import ProgressBars
+
+        with ProgressBars(quiet) as progress:
+            check = check_ref(ref, jobs=jobs, progress=progress)
+        _print(check, output)
+        if not check.averaged[0]:
+            complain(f"{check.ref.label}: wqscore could score none of its matrices: wqscore score says why")
+            raise typer.Exit(NOT_SCORED)
+
+
+def _print(check: Crosscheck, output: options.Format) -> None:
+    from wqscore.rendering import crosscheck as rendering
+
+    show(
+        output,
+        table=lambda: rendering.print_crosscheck(check),
+        csv=lambda: rendering.crosscheck_csv(check),
+        json=lambda: rendering.crosscheck_json(check),
+        markdown=lambda: rendering.crosscheck_markdown(check),
+    )

@@ -1,0 +1,1 @@
+"""Other tools that score a checkpoint, for a second opinion."""

@@ -1,0 +1,123 @@
+"""WeightWatcher's layers as the rows of a model's table: which matrices is wqscore's plan, the numbers are theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import isfinite, isnan, nan
+
+import numpy as np
+
+from wqscore.checkpoints.checkpoint import Checkpoint
+from wqscore.engines.weightwatcher import WatchedLayer, WatchedModel, run_weightwatcher
+from wqscore.fits.power_law import PowerLawFit
+from wqscore.layers import FLIPPED_SIGN, LayerScore
+from wqscore.matrices.model_config import ModelConfig
+from wqscore.matrices.plan import by_tensor, plan_matrices, tied_copy
+from wqscore.matrices.weight_matrix import SkippedTensor, WeightMatrix
+from wqscore.presets import WW_0_7
+from wqscore.scoring import ModelScore
+from wqscore.spectra.spectrum import Spectrum
+from wqscore.summary import summarise
+
+Row = LayerScore | SkippedTensor
+
+
+def watched_score(checkpoint: Checkpoint, family: str, metrics: Sequence[str], seed: int) -> ModelScore:
+    """Score a checkpoint with WeightWatcher.
+
+    Args:
+        checkpoint: opened with its weights on disk.
+        family: the model's family, for the tables.
+        metrics: of `COMPARED`.
+        seed: recorded in the result; WeightWatcher's numbers here have no random step.
+
+    Raises:
+        UsageError: WeightWatcher is not installed.
+        CheckpointError: it failed.
+    """
+    watched = run_weightwatcher(checkpoint)
+    rows = watched_rows(checkpoint, watched, metrics)
+    return ModelScore(
+        ref=checkpoint.ref,
+        revision=checkpoint.revision,
+        family=family,
+        parameters=checkpoint.parameters,
+        preset=WW_0_7,
+        seed=seed,
+        metrics=tuple(metrics),
+        rows=rows,
+        summary=summarise(rows, checkpoint.parameters, WW_0_7, metrics, {}),
+        engine=f"weightwatcher {watched.version}",
+    )
+
+
+def watched_rows(checkpoint: Checkpoint, watched: WatchedModel, metrics: Sequence[str]) -> tuple[Row, ...]:
+    """Return a row for each tensor of a checkpoint, in the order of the preset `ww-0.7`, by WeightWatcher.
+
+    Tied copies and quantised codes, which WeightWatcher scores as they are stored, stay skipped; what it leaves out
+    is skipped and says so.
+
+    Args:
+        checkpoint: what WeightWatcher was run on.
+        watched: what it said.
+        metrics: names of the metrics that each row has; NaN where WeightWatcher has no such column.
+    """
+    outcomes = plan_matrices(checkpoint.tensors, ModelConfig(checkpoint.config), WW_0_7.matrices)
+    layers = {layer.tensor: layer for layer in watched.layers}
+    first_with: dict[object, str] = {}
+    rows: list[Row] = []
+    for group in by_tensor(outcomes):
+        first = group[0]
+        if isinstance(first, SkippedTensor):
+            rows.append(first)
+            continue
+        layer = layers.get(first.name)
+        if layer is None:
+            rows.append(_left_out([matrix for matrix in group if isinstance(matrix, WeightMatrix)]))
+            continue
+        # The digest of a tensor's values is not at hand, but equal values give exactly equal numbers.
+        content = (first.tensor.shape, *(layer.columns.get(name) for name in ("norm", "sv_max", "sv_min")))
+        source = first_with.setdefault(content, first.name) if isfinite(layer.columns["alpha"]) else first.name
+        rows.append(
+            _scored(first, layer, metrics) if source == first.name else tied_copy(first.tensor, source, first)
+        )
+    return tuple(rows)
+
+
+def _scored(matrix: WeightMatrix, layer: WatchedLayer, metrics: Sequence[str]) -> LayerScore:
+    values = {name: layer.columns.get(WW_0_7.columns.get(name, name), nan) for name in metrics}
+    columns = layer.columns
+    failed = isnan(columns["alpha"])
+    fit = PowerLawFit(
+        alpha=columns["alpha"],
+        xmin=columns["xmin"],
+        D=columns["D"],
+        sigma=columns["sigma"],
+        n_tail=0 if failed else int(columns["num_pl_spikes"]),
+    )
+    return LayerScore(
+        matrix=matrix,
+        metrics=values,
+        verdict="degenerate" if failed else "ok",
+        reason="WeightWatcher's fit failed" if failed else "",
+        flags=(*matrix.flags, *((FLIPPED_SIGN,) if columns["lambda_max"] < 1 else ())),
+        spectrum=Spectrum(np.empty(0), matrix.rows, matrix.columns, matrix.slices, 0.0, "unknown"),
+        fit=None if failed else fit,
+    )
+
+
+def _left_out(matrices: Sequence[WeightMatrix]) -> SkippedTensor:
+    """The skip of a tensor that WeightWatcher did not score; too small a matrix is in no average anyway."""
+    first = matrices[0]
+    minimum = WW_0_7.matrices.min_eigenvalues
+    too_small = min(first.rows, first.columns) * first.slices < minimum
+    return SkippedTensor(
+        name=first.tensor.name,
+        shape=first.tensor.shape,
+        dtype=first.tensor.dtype.name,
+        role=first.role,
+        reason=f"fewer than {minimum} eigenvalues" if too_small else "WeightWatcher does not score it",
+        kind="not-a-matrix" if too_small else "unread",
+        weights=0 if too_small else sum(matrix.parameters for matrix in matrices),
+        depth=first.depth,
+    )

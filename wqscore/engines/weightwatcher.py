@@ -1,0 +1,173 @@
+"""The real WeightWatcher 0.7.7 on a checkpoint, in a process of its own.
+
+In its own process because it sets up the root logger, silences all warnings, prints, and stops wherever a matrix
+holds a NaN: none of that reaches the caller.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from math import isfinite, nan
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from wqscore.checkpoints.checkpoint import Checkpoint
+from wqscore.errors import CheckpointError, UsageError
+from wqscore.presets import WW_0_7
+
+#: The metrics that it has too, by wqscore's names.
+COMPARED = WW_0_7.core
+
+_PROCESS = Path(__file__).with_name("weightwatcher_process.py")
+_INSTALL = "pip install 'wqscore[weightwatcher]'"
+#: The version whose columns and meanings the preset `ww-0.7` has.
+_VERSION = "0.7"
+#: Columns that mean nothing without a fit; WeightWatcher writes −1, or what follows from an alpha of −1.
+_OF_THE_FIT = frozenset({"alpha", "D", "xmin", "xmax", "sigma", "num_pl_spikes", "alpha_weighted", "log_alpha_norm"})
+#: One BLAS thread, since the last bits change with their number; no window system; never pickled code, whatever
+#: the version of torch.
+_ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "MPLBACKEND": "Agg",
+    "TORCH_FORCE_WEIGHTS_ONLY_LOAD": "1",
+}
+_LONGEST = 300
+
+
+@dataclass(frozen=True)
+class WatchedLayer:
+    """One row of WeightWatcher's table.
+
+    Attributes:
+        tensor: the checkpoint's tensor, `longname` with `.weight`.
+        status: WeightWatcher's word on its fit, `success` or `failed`.
+        columns: its numbers by its own column names; NaN for an infinity, and for all that follows from a fit
+            where that failed or gave an infinite alpha.
+    """
+
+    tensor: str
+    status: str
+    columns: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class WatchedModel:
+    """What WeightWatcher says of a model.
+
+    Attributes:
+        version: WeightWatcher's.
+        layers: the layers it scores, in its order; those it leaves out are not there.
+        summary: its `get_summary()`, the mean of each of a few columns over all layers; a failed fit is in it as −1,
+            and an infinity makes it NaN.
+    """
+
+    version: str
+    layers: tuple[WatchedLayer, ...]
+    summary: Mapping[str, float]
+
+
+def check_installed() -> None:
+    """Find out whether WeightWatcher can be run, without importing it.
+
+    Raises:
+        UsageError: it, torch or powerlaw is missing, or of a version that does not work.
+    """
+    try:
+        versions = {name: version(name) for name in ("weightwatcher", "torch", "powerlaw")}
+    except PackageNotFoundError as error:
+        raise UsageError(f"WeightWatcher can't be run, {error.name} is not installed: {_INSTALL}") from None
+    if not f"{versions['weightwatcher']}.".startswith(f"{_VERSION}."):
+        raise UsageError(f"WeightWatcher {versions['weightwatcher']} is not {_VERSION}: {_INSTALL}")
+    if int(versions["powerlaw"].partition(".")[0]) >= 2:
+        raise UsageError(
+            f"WeightWatcher {versions['weightwatcher']} does not work with powerlaw {versions['powerlaw']}, "
+            f"which must be below 2: {_INSTALL}"
+        )
+
+
+def run_weightwatcher(checkpoint: Checkpoint) -> WatchedModel:
+    """Run WeightWatcher's `analyze()`, with its defaults, on a checkpoint's weight files.
+
+    It is shown the files that `checkpoint` was opened from and nothing else of their folder: WeightWatcher alone
+    reads every `model*safetensors` there is, a stale or quantised copy too, and reads no single file.
+
+    Args:
+        checkpoint: opened with its weights on disk, so not from `open_headers`.
+
+    Raises:
+        UsageError: WeightWatcher is not installed (see `check_installed`).
+        CheckpointError: it failed; the message has the last line of what it said.
+    """
+    check_installed()
+    with TemporaryDirectory(prefix="wqscore-") as folder:
+        _link_weights(checkpoint, Path(folder))
+        # An interrupt while it runs kills it.
+        process = subprocess.run(
+            [sys.executable, "-P", str(_PROCESS), folder],
+            cwd=folder,
+            env=_environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+        )
+    if process.returncode != 0:
+        raise CheckpointError(f"{checkpoint.ref.label}: {_why(process.returncode, process.stderr)}")
+    return _read_answer(process.stdout)
+
+
+def _environment() -> dict[str, str]:
+    inherited = {name: value for name, value in os.environ.items() if name != "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"}
+    return inherited | _ENVIRONMENT
+
+
+def _link_weights(checkpoint: Checkpoint, folder: Path) -> None:
+    """Link the weight files under the names WeightWatcher looks for, with an index where there are several."""
+    files = sorted({tensor.file for tensor in checkpoint.tensors})
+    names = {}
+    for number, file in enumerate(files, 1):
+        stem = "model" if file.suffix == ".safetensors" else "pytorch_model"
+        shard = f"-{number:05}-of-{len(files):05}" if len(files) > 1 else ""
+        names[file] = f"{stem}{shard}{file.suffix}"
+        (folder / names[file]).symlink_to(file.absolute())
+    if len(files) > 1 and files[0].suffix == ".safetensors":
+        weight_map = {tensor.name: names[tensor.file] for tensor in checkpoint.tensors}
+        (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": weight_map}), encoding="utf-8")
+
+
+def _why(returncode: int, said: bytes) -> str:
+    if returncode < 0:
+        return f"WeightWatcher was ended ({signal.strsignal(-returncode)}): it may need more memory than there is"
+    lines = [line for line in said.decode("utf-8", "replace").splitlines() if line.strip()]
+    last = lines[-1].strip()[:_LONGEST] if lines else f"exit code {returncode}"
+    hint = ": one such matrix ends its whole run, and `wqscore score` names it" if "infs or NaNs" in last else ""
+    return f"WeightWatcher failed: {last}{hint}"
+
+
+def _read_answer(answer: bytes) -> WatchedModel:
+    document = json.loads(answer)
+    layers = tuple(map(_layer, document["layers"]))
+    return WatchedModel(document["version"], layers, {k: _finite(v) for k, v in document["summary"].items()})
+
+
+def _layer(row: Mapping[str, Any]) -> WatchedLayer:
+    failed = row["status"] == "failed" or not isfinite(row["alpha"])
+    columns = {
+        name: nan if failed and name in _OF_THE_FIT else _finite(value)
+        for name, value in row.items()
+        if isinstance(value, int | float) and not isinstance(value, bool) and name != "layer_id"
+    }
+    return WatchedLayer(f"{row['longname']}.weight", row["status"], columns)
+
+
+def _finite(value: float) -> float:
+    return float(value) if isfinite(value) else nan

@@ -1,0 +1,121 @@
+"""Other estimators of alpha: Hill's, at the peak, without fingers, on square windows, and against shuffles."""
+
+from __future__ import annotations
+
+from math import nan
+from statistics import fmean
+
+from wqscore.analysis import MatrixAnalysis
+from wqscore.fits.hill import hill_alpha
+from wqscore.metrics.metric import MatrixMetric
+
+
+def alpha_hill(analysis: MatrixAnalysis) -> float:
+    """Hill's estimator on the upper half of the spectrum."""
+    return hill_alpha(analysis.spectrum.eigenvalues, analysis.floor)
+
+
+def alpha_farms(analysis: MatrixAnalysis) -> float:
+    """Hill's estimator on the pooled eigenvalues of square windows."""
+    windows = analysis.windows
+    return hill_alpha(windows.eigenvalues, windows.floor) if windows.state == "finite" else nan
+
+
+def alpha_null(analysis: MatrixAnalysis) -> float:
+    """Mean of Hill's estimator over the shuffles; NaN where one has none."""
+    return fmean(
+        hill_alpha(shuffle.eigenvalues, shuffle.floor) if shuffle.state == "finite" else nan
+        for shuffle in analysis.shuffles
+    )
+
+
+def alpha_excess(analysis: MatrixAnalysis) -> float:
+    """alpha_hill less its mean over shuffles."""
+    return alpha_hill(analysis) - alpha_null(analysis)
+
+
+def alpha_ratio(analysis: MatrixAnalysis) -> float:
+    """(alpha_hill − 1) / (its mean over shuffles − 1)."""
+    return (alpha_hill(analysis) - 1) / (alpha_null(analysis) - 1)
+
+
+_TEMPBALANCE = "Zhou et al., TempBalance, NeurIPS 2023 (`PL_Alpha_Hill`)"
+_ASPECT = "grows with the aspect ratio: from 2.1 to 5.9 for pure noise of 1:1 to 16:1"
+_NO_HALF = "fewer than 10 eigenvalues in the upper half, or the middle one is rounding noise"
+
+ESTIMATOR_METRICS = (
+    MatrixMetric(
+        "alpha_hill",
+        "1 + n / Σ ln(λ/λ_i) over λ ≥ λ_i, i = ⌊N/2⌋ counted from 0",
+        "1",
+        "lower",
+        _TEMPBALANCE,
+        f"{_ASPECT}, so layers of different shapes can't be compared by it",
+        alpha_hill,
+        core=True,
+        undefined=_NO_HALF,
+    ),
+    MatrixMetric(
+        "alpha_peak",
+        "alpha with xmin between 0.95 and 1.5 times the mode of the histogram of log λ (100 bins, left edge)",
+        "1",
+        "lower",
+        "Lu et al., AlphaPruning, NeurIPS 2024; Qing et al., AlphaLoRA, EMNLP 2024",
+        "published values come from a window whose lower end is a logarithm by mistake (preset alphapruning); "
+        "a plain schedule over depth beats it for pruning (ATP, ICML 2025)",
+        lambda a: a.peak.alpha if a.peak else nan,
+        undefined="no eigenvalue between 0.95 and 1.5 times the mode leaves a tail of 10",
+    ),
+    MatrixMetric(
+        "alpha_farms",
+        "alpha_hill of the pooled eigenvalues of r×r windows, r = min(2000, rows, columns), 10 positions a side",
+        "1",
+        "lower",
+        "Hu et al., FARMS, ICML 2025",
+        "flat in the aspect ratio for noise and for a fixed heavy tail; no claim across models",
+        alpha_farms,
+        cost="windows",
+        undefined=_NO_HALF,
+    ),
+    MatrixMetric(
+        "alpha_clipped",
+        "alpha after the largest eigenvalues, at most 10, are dropped while that lowers it by more than 1",
+        "1",
+        "lower",
+        "WeightWatcher `fix_fingers`, here in a form that does not depend on where it stops",
+        "as for alpha, whose outliers it mends",
+        lambda a: a.without_fingers.fit.alpha if a.without_fingers else nan,
+    ),
+    MatrixMetric(
+        "num_fingers",
+        "eigenvalues dropped for alpha_clipped",
+        "eigenvalues",
+        "lower",
+        "WeightWatcher `fix_fingers`",
+        "no claim; an order by convention",
+        lambda a: float(a.without_fingers.num_fingers) if a.without_fingers else nan,
+        count=True,
+    ),
+    MatrixMetric(
+        "alpha_excess",
+        "alpha_hill − its mean over shuffles of W",
+        "1",
+        "lower",
+        "the null that FARMS removes, removed by subtraction",
+        "flat in the aspect ratio for noise only: a fixed heavy tail gives −0.2, −1.0 and −3.1 at 1:1, 4:1 and 16:1",
+        alpha_excess,
+        cost="shuffles",
+        undefined=_NO_HALF,
+    ),
+    MatrixMetric(
+        "alpha_ratio",
+        "(alpha_hill − 1) / (its mean over shuffles of W − 1)",
+        "1",
+        "lower",
+        "as alpha_excess, by division",
+        "1 for noise of any shape; untested as a quality metric",
+        alpha_ratio,
+        cost="shuffles",
+        undefined=_NO_HALF,
+    ),
+)

@@ -1,0 +1,122 @@
+"""Metrics of a whole model: the norm family of the generalisation-measure literature, over all its matrices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import isfinite, nan
+
+import numpy as np
+
+from wqscore.analysis import ModelAnalysis
+from wqscore.matrices.feed_forward import FeedForwardChain, Undefined
+from wqscore.metrics.metric import ModelMetric, ModelValue
+from wqscore.metrics.norms import fro_over_spectral, log_product, log_sum, param_norm
+from wqscore.metrics.path_norm import log_path_norm
+
+
+def _checked(value: float, analysis: ModelAnalysis) -> ModelValue:
+    """One of the norm family, with the reason where it is not defined."""
+    return ModelValue(value, analysis.frobenius.size, "" if isfinite(value) else _why_no_norm(analysis))
+
+
+def path_norm(analysis: ModelAnalysis) -> ModelValue:
+    """The path norm's natural log, where the model is a chain of linear layers; reads its tensors again."""
+    chain = analysis.chain
+    if isinstance(chain, Undefined):
+        return ModelValue(nan, 0, chain.reason)
+    value = log_path_norm(_weights(chain))
+    reason = "" if isfinite(value) else "a weight is not finite, or every path has a weight of 0"
+    return ModelValue(value, len(chain.layers), reason)
+
+
+def _weights(chain: FeedForwardChain) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+    for layer in chain.layers:
+        yield layer.weight.read(), None if layer.bias is None else layer.bias.read()
+
+
+def _why_no_norm(analysis: ModelAnalysis) -> str:
+    if not analysis.frobenius.size:
+        return "no matrix was read"
+    if not np.isfinite(analysis.frobenius).all():
+        return "a matrix has weights that are not finite, or too large to square"
+    return "a matrix is zero" if (analysis.frobenius == 0).any() else "the sum is beyond the range of a number"
+
+
+_JIANG = "Jiang et al., ICLR 2020, eq. {}, without the sample size"
+_WHOLE = "not defined when a matrix is zero or not finite"
+_CLAIM = "norms follow the generalisation gap rather than test quality; "
+_PRODUCT = _CLAIM + "often negatively correlated with generalisation (Jiang et al.), and grows with depth"
+_SUM = _CLAIM + "fails inside one architecture when hyper-parameters vary"
+
+MODEL_METRICS = (
+    ModelMetric(
+        "log_prod_spectral",
+        "Σ ln σ₁² over all matrices",
+        "ln w²",
+        "lower",
+        _JIANG.format(32),
+        _PRODUCT,
+        lambda m: _checked(log_product(m.spectral), m),
+        undefined=_WHOLE,
+    ),
+    ModelMetric(
+        "log_sum_spectral",
+        "ln d + (Σ ln σ₁²)/d over all d matrices",
+        "ln w²",
+        "lower",
+        _JIANG.format(35),
+        _SUM,
+        lambda m: _checked(log_sum(m.spectral), m),
+        undefined=_WHOLE,
+    ),
+    ModelMetric(
+        "log_prod_fro",
+        "Σ ln ‖W‖_F² over all matrices",
+        "ln w²",
+        "lower",
+        _JIANG.format(37),
+        _PRODUCT,
+        lambda m: _checked(log_product(m.frobenius), m),
+        undefined=_WHOLE,
+    ),
+    ModelMetric(
+        "log_sum_fro",
+        "ln d + (Σ ln ‖W‖_F²)/d over all d matrices",
+        "ln w²",
+        "lower",
+        _JIANG.format(39),
+        _SUM,
+        lambda m: _checked(log_sum(m.frobenius), m),
+        undefined=_WHOLE,
+    ),
+    ModelMetric(
+        "fro_over_spectral",
+        "Σ ‖W‖_F²/σ₁² over all matrices, the sum of stable ranks",
+        "1",
+        "lower",
+        _JIANG.format(33),
+        "follows the model's size",
+        lambda m: _checked(fro_over_spectral(m.frobenius, m.spectral), m),
+        undefined=_WHOLE,
+    ),
+    ModelMetric(
+        "param_norm",
+        "Σ ‖W‖_F² over all matrices",
+        "w²",
+        "lower",
+        _JIANG.format(42),
+        _CLAIM + "changes when weights are rescaled",
+        lambda m: _checked(param_norm(m.frobenius), m),
+        undefined="a matrix is not finite",
+    ),
+    ModelMetric(
+        "log_path_norm",
+        "ln of the sum of the outputs for an input of ones, every parameter squared",
+        "ln w^2d",
+        "lower",
+        _JIANG.format(44),
+        _CLAIM + "only for a plain chain of linear layers, taken to have ReLU between them",
+        path_norm,
+        undefined="the model is not one chain of linear layers",
+    ),
+)
