@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from docs.tables import pages
 from wqscore.cli import app
 
 ROOT = Path(__file__).parent.parent
@@ -32,7 +33,12 @@ def test_every_command_line_of_the_readme_parses(line: str) -> None:
 
 def test_every_command_is_in_the_readme() -> None:
     commands = {line.split()[1] for line in COMMANDS}
-    assert commands == {"rank", "score", "describe", "models"}
+    assert commands == {"rank", "score", "describe", "models", "metrics", "crosscheck"}
+
+
+def test_the_tables_are_what_the_registry_says() -> None:
+    for page, text in pages().items():
+        assert page.read_text(encoding="utf-8") == text, f"{page.name} is out of date: run make docs"
 
 
 def test_every_local_link_leads_somewhere() -> None:

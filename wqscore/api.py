@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from wqscore.checkpoints.checkpoint import Checkpoint
@@ -83,17 +84,7 @@ def score(
     chosen = _preset(preset, engine)
     names = _chosen(metrics, chosen, base, engine)
     model = _parsed(ref)
-    origin = None if base is None else _opened(base, progress)
-    model_progress = progress.model(model) if progress else None
-    try:
-        checkpoint = _opened(model, progress)
-        if engine == "weightwatcher":
-            from wqscore.engines.rows import watched_score
-
-            return watched_score(checkpoint, family_of(checkpoint), names, seed)
-        return score_checkpoint(checkpoint, family_of(checkpoint), chosen, names, jobs, seed, origin, model_progress)
-    except MemoryError as error:
-        raise CheckpointError(f"{model.label}: not enough memory: score it alone with --jobs 1") from error
+    return _score(model, _Run(chosen, names, _opened_base(base, progress), engine, seed, jobs, progress))
 
 
 def rank(
@@ -123,6 +114,7 @@ def rank(
 
     Raises:
         UsageError: a reference, metric or preset that means nothing; nothing has been scored then.
+        CheckpointError: the base can't be found, fetched or read.
         RankingInterrupted: Ctrl-C; a `KeyboardInterrupt` that carries the ranking so far.
 
     Example:
@@ -137,20 +129,11 @@ def rank(
     scores: list[ModelScore] = []
     failures: list[Failure] = []
     waiting = list(models.values())
+    run = _Run(chosen, names, _opened_base(base, progress), engine, seed, jobs, progress)
     try:
         while waiting:
             try:
-                scored = score(
-                    waiting[0],
-                    preset=preset,
-                    metrics=names,
-                    base=base,
-                    engine=engine,
-                    seed=seed,
-                    jobs=jobs,
-                    progress=progress,
-                )
-                scores.append(scored)
+                scores.append(_score(waiting[0], run))
             except CheckpointError as error:
                 failures.append(Failure(waiting[0], str(error)))
                 if progress:
@@ -211,6 +194,37 @@ def family_of(checkpoint: Checkpoint) -> str:
         return listed.family or ""
     model_type = checkpoint.config.get("model_type")
     return model_type if isinstance(model_type, str) else ""
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What is the same for all models of a run."""
+
+    preset: Preset
+    metrics: tuple[str, ...]
+    base: Checkpoint | None
+    engine: Engine
+    seed: int
+    jobs: int | None
+    progress: RankProgress | None
+
+
+def _score(model: ModelRef, run: _Run) -> ModelScore:
+    progress = run.progress.model(model) if run.progress else None
+    try:
+        checkpoint = _opened(model, run.progress)
+        family = family_of(checkpoint)
+        if run.engine == "weightwatcher":
+            from wqscore.engines.rows import watched_score
+
+            return watched_score(checkpoint, family, run.metrics, run.seed)
+        return score_checkpoint(checkpoint, family, run.preset, run.metrics, run.jobs, run.seed, run.base, progress)
+    except MemoryError as error:
+        raise CheckpointError(f"{model.label}: not enough memory: score it alone with --jobs 1") from error
+
+
+def _opened_base(base: str | ModelRef | None, progress: RankProgress | None) -> Checkpoint | None:
+    return None if base is None else _opened(base, progress)
 
 
 def _preset(name: str, engine: Engine) -> Preset:

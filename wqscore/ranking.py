@@ -154,7 +154,8 @@ def _why_unranked(score: ModelScore, metric: Metric, preset: Preset) -> str:
     if summary.coverage < MIN_COVERAGE:
         return f"only {summary.coverage:.0%} of its weights have a fit, less than {MIN_COVERAGE:.0%}"
     if not isfinite(summary.headline(metric.name, preset)):
-        return f"{metric.name} is not defined for any of its matrices"
+        value = summary.values.get(metric.name)
+        return f"{metric.name} is not defined{f': {value.reason}' if value else ' for any of its matrices'}"
     return ""
 
 

@@ -39,7 +39,7 @@ def alpha_ratio(analysis: MatrixAnalysis) -> float:
     return (alpha_hill(analysis) - 1) / (alpha_null(analysis) - 1)
 
 
-_TEMPBALANCE = "Zhou et al., TempBalance, NeurIPS 2023 (`PL_Alpha_Hill`)"
+_TEMPBALANCE = "Zhou et al., TempBalance, NeurIPS 2023 (PL_Alpha_Hill)"
 _ASPECT = "grows with the aspect ratio: from 2.1 to 5.9 for pure noise of 1:1 to 16:1"
 _NO_HALF = "fewer than 10 eigenvalues in the upper half, or the middle one is rounding noise"
 
@@ -82,7 +82,7 @@ ESTIMATOR_METRICS = (
         "alpha after the largest eigenvalues, at most 10, are dropped while that lowers it by more than 1",
         "1",
         "lower",
-        "WeightWatcher `fix_fingers`, here in a form that does not depend on where it stops",
+        "WeightWatcher fix_fingers, here in a form that does not depend on where it stops",
         "as for alpha, whose outliers it mends",
         lambda a: a.without_fingers.fit.alpha if a.without_fingers else nan,
     ),
@@ -91,7 +91,7 @@ ESTIMATOR_METRICS = (
         "eigenvalues dropped for alpha_clipped",
         "eigenvalues",
         "lower",
-        "WeightWatcher `fix_fingers`",
+        "WeightWatcher fix_fingers",
         "no claim; an order by convention",
         lambda a: float(a.without_fingers.num_fingers) if a.without_fingers else nan,
         count=True,

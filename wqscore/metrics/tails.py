@@ -6,7 +6,7 @@ from math import nan
 
 from wqscore.metrics.metric import MatrixMetric
 
-_TPL = "WeightWatcher `TPL`; Alstott, Bullmore & Plenz, PLoS ONE 9 (2014)"
+_TPL = "WeightWatcher TPL; Alstott, Bullmore & Plenz, PLoS ONE 9 (2014)"
 _KDD = "Yang et al., KDD 2023 (arXiv 2202.02842)"
 _TPL_FORMULA = "the maximum-likelihood fit of p(λ) ∝ λ^−α·e^(−Λλ), λ ≥ xmin, xmin where the KS distance is smallest"
 _E_TPL_FORMULA = "the fit of p(λ) ∝ λ^−β·e^(−Λλ) with xmin within 5 % of the ESD's mode, Λ ≥ 0"

@@ -31,7 +31,7 @@ VECTOR_METRICS = tuple(
         f"{of} over the singular vectors v with {where} of {formula}",
         "1",
         "lower",
-        "WeightWatcher 0.7.7 `vectors=True`; Martin & Mahoney, JMLR 22 (2021)",
+        "WeightWatcher 0.7.7 vectors=True; Martin & Mahoney, JMLR 22 (2021)",
         _CAVEAT,
         _compute(part, f"{statistic}_{quantity}"),
         cost="vectors",

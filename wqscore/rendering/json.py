@@ -20,7 +20,7 @@ from wqscore.scoring import ModelScore
 from wqscore.version import __version__
 
 #: Changes with the meaning or the names of the fields.
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 def ranking_json(ranking: Ranking) -> str:

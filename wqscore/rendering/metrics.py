@@ -1,0 +1,60 @@
+"""The registry of metrics for people: a table of all, and everything about one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from wqscore.metrics.metric import COSTS, Metric
+from wqscore.metrics.registry import METRICS
+from wqscore.rendering.markdown import markdown_table
+from wqscore.rendering.terminal import print_lines, print_table
+
+_COLUMNS = ["metric", "core", "level", "cost", "better", "unit"]
+
+
+def print_metrics() -> None:
+    """Print a row per metric."""
+    rows = [
+        [metric.name, "yes" if metric.core else "", metric.level, metric.cost, metric.better, metric.unit]
+        for metric in METRICS.values()
+    ]
+    title = f"{len(rows)} metrics · wqscore metrics NAME explains one"
+    print_table(_COLUMNS, rows, title, optional=["level", "core", "unit"])
+    print_lines([f"cost {cost}: {meaning}" for cost, meaning in COSTS.items()])
+
+
+def print_metric(metric: Metric) -> None:
+    """Print everything the registry says of one."""
+    facts = {
+        "of a": f"{metric.level}{', computed unless others are chosen' if metric.core else ''}",
+        "formula": metric.formula,
+        "unit": metric.unit,
+        "claim": f"{metric.better} is better",
+        "known to fail": metric.caveat,
+        "source": metric.source,
+        "costs": COSTS[metric.cost],
+        "no value": metric.undefined,
+    }
+    width = max(map(len, facts))
+    print_lines([metric.name, *(f"  {label.ljust(width)}  {text}" for label, text in facts.items())])
+
+
+def metrics_markdown(metrics: Iterable[Metric]) -> str:
+    """Metrics as a Markdown table: name, formula, unit, claim, where it fails, source and cost."""
+    columns = ["metric", "of a", "formula", "unit", "claimed better", "known to fail", "source", "cost"]
+    return markdown_table(
+        columns,
+        [
+            [
+                metric.name,
+                metric.level,
+                metric.formula,
+                metric.unit,
+                metric.better,
+                metric.caveat,
+                metric.source,
+                metric.cost,
+            ]
+            for metric in metrics
+        ],
+    )
