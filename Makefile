@@ -4,7 +4,7 @@ TORCH ?= torch==2.13.0
 BIN := .venv/bin
 DEMO := all-MiniLM-L6-v2 rxnfp-bert_pretrained rxnfp-bert_ft rxnfp-bert_ft_10k_25s rxnmapper-albert
 
-.PHONY: demo test lint bench docs sample clean
+.PHONY: demo test lint bench bench-truth docs sample clean
 
 demo: .venv/base checkpoints/.done ## Rank five real checkpoints and say where the report is
 	cd checkpoints && ../$(BIN)/wqscore rank $(DEMO) --out ../reports/demo
@@ -21,6 +21,11 @@ lint: .venv/test ## Style and types
 bench: .venv/test checkpoints/.done ## Speed and memory beside WeightWatcher
 	$(BIN)/python -m benchmarks.fit_speed
 	$(BIN)/python -m benchmarks.whole_process
+	$(BIN)/python -m benchmarks.e_tpl_speed
+	$(BIN)/python -m benchmarks.metric_costs
+
+bench-truth: .venv/test ## Every estimator on draws whose law is known, some minutes
+	$(BIN)/python -m benchmarks.synthetic_truth
 
 docs: .venv/base ## Write the tables that come from the registry
 	$(BIN)/python -m docs.tables

@@ -20,7 +20,9 @@ from wqscore.matrices.feed_forward import FeedForwardChain, Undefined, feed_forw
 from wqscore.spectra.distance import squared_distances
 from wqscore.spectra.localisation import VectorLocalisation, localise
 from wqscore.spectra.marchenko_pastur import MarchenkoPasturFit, fit_marchenko_pastur
-from wqscore.spectra.shuffling import shuffled_spectra
+from wqscore.spectra.randomness import has_traps, is_random, is_random_scaled
+from wqscore.spectra.screening import Entries, measure
+from wqscore.spectra.shuffling import Shuffles
 from wqscore.spectra.spectrum import Spectrum
 from wqscore.spectra.windows import window_spectrum
 
@@ -33,7 +35,6 @@ class MatrixAnalysis:
     metric names is never computed. All fits are `None` where there is no tail to fit.
 
     Attributes:
-        name: the matrix's name, which seeds its shuffles.
         weights: shape (slices, rows, columns), in the stored data type.
         spectrum: of the weights, with eigenvalues.
         floor: eigenvalues at or below it are not fitted.
@@ -43,7 +44,6 @@ class MatrixAnalysis:
         base: the same matrix of a base checkpoint, the same shape; `None` without one.
     """
 
-    name: str
     weights: np.ndarray
     spectrum: Spectrum
     floor: float
@@ -105,10 +105,29 @@ class MatrixAnalysis:
         return window_spectrum(self.weights, self.spectrum.unit_roundoff)
 
     @cached_property
-    def shuffles(self) -> tuple[Spectrum, ...]:
-        """Spectra of six seeded shuffles of the weights."""
-        roundoff = self.spectrum.unit_roundoff
-        return tuple(shuffled_spectra(self.weights, roundoff, self.seed, self.name, scale=self.scale))
+    def shuffles(self) -> Shuffles:
+        """Seeded shuffles of the weights."""
+        return Shuffles(self.weights, self.spectrum.unit_roundoff, self.seed, self.scale)
+
+    @cached_property
+    def entries(self) -> Entries:
+        """Sums over the weights that say what shuffles can be like."""
+        return measure(self.weights, self.spectrum)
+
+    @cached_property
+    def is_random(self) -> bool:
+        """Whether the spectrum can't be told from those of shuffles."""
+        return is_random(self.spectrum, self.entries, self.shuffles)
+
+    @cached_property
+    def is_random_scaled(self) -> bool:
+        """Whether it can't once the scales of rows and columns are divided out, though it can before."""
+        return not self.is_random and is_random_scaled(self.spectrum, self.entries, self.shuffles)
+
+    @cached_property
+    def has_traps(self) -> bool:
+        """Whether most shuffles have spikes of their own."""
+        return has_traps(self.entries, self.shuffles)
 
     @cached_property
     def localisation(self) -> VectorLocalisation:

@@ -150,7 +150,7 @@ def _matrix(row: LayerScore, layer: WatchedLayer, columns: Iterable[str]) -> Mat
     return MatrixComparison(
         row.matrix.name,
         tuple(_compare(name, row.metrics[name], layer.columns.get(_column(name), nan)) for name in columns),
-        row.reason or (_FEW_REASON if _eigenvalues(row) < _FEW else ""),
+        _FEW_REASON if _eigenvalues(row) < _FEW else "" if row.fit else row.reason,
     )
 
 

@@ -16,10 +16,12 @@ from wqscore.metrics.registry import MATRIX_METRICS
 from wqscore.presets import Preset
 from wqscore.spectra.spectrum import Spectrum, compute_spectrum
 
-Verdict = Literal["ok", "too-small", "degenerate", "zero", "non-finite"]
+Verdict = Literal["ok", "trap", "random", "too-small", "degenerate", "zero", "non-finite"]
 
 #: alpha_weighted and log_alpha_norm fall as alpha rises when λ_max < 1 (docs/metrics.md, "A model's score").
 FLIPPED_SIGN = "lambda_max<1"
+#: Noise but for the scales of its rows and columns.
+RANDOM_SCALED = "random-scaled"
 
 _NO_EIGENVALUES: Mapping[str, tuple[Verdict, str]] = {
     "non-finite": ("non-finite", "NaN or Inf among the weights, or weights too large to square"),
@@ -34,8 +36,8 @@ class LayerScore:
     Attributes:
         matrix: what was scored.
         metrics: the metrics that were asked for by name; NaN where one is not defined.
-        verdict: whether the fit counts, and if not why.
-        reason: the verdict in words, or which metrics are not defined and why; empty if all is well.
+        verdict: what to think of the fit.
+        reason: the verdict in words, and which metrics are not defined and why; empty if all is well.
         flags: what a reader should know; a flag never takes a finite fit out of an average.
         spectrum: the eigenvalues.
         fit: the fitted tail, `None` without one.
@@ -74,12 +76,16 @@ def score_matrix(
     if spectrum.state != "finite":
         verdict, reason = _NO_EIGENVALUES[spectrum.state]
         return LayerScore(matrix, dict.fromkeys(metrics, nan), verdict, reason, matrix.flags, spectrum, None)
-    analysis = MatrixAnalysis(matrix.name, weights, spectrum, preset.floor(spectrum), preset.fits, scale, seed, base)
+    analysis = MatrixAnalysis(weights, spectrum, preset.floor(spectrum), preset.fits, scale, seed, base)
     values = {name: preset.function(name)(analysis) for name in metrics}
     verdict, reason = _judge(analysis, preset)
-    reason = reason or _undefined(values)
-    flags = (*matrix.flags, *((FLIPPED_SIGN,) if spectrum.largest < 1 else ()))
-    return LayerScore(matrix, values, verdict, reason, flags, spectrum, analysis.power_law)
+    reason = "; ".join(filter(None, (reason, _undefined(values))))
+    flags = [*matrix.flags]
+    if spectrum.largest < 1:
+        flags.append(FLIPPED_SIGN)
+    if verdict in ("ok", "trap") and analysis.is_random_scaled:
+        flags.append(RANDOM_SCALED)
+    return LayerScore(matrix, values, verdict, reason, tuple(flags), spectrum, analysis.power_law)
 
 
 def _judge(analysis: MatrixAnalysis, preset: Preset) -> tuple[Verdict, str]:
@@ -89,6 +95,10 @@ def _judge(analysis: MatrixAnalysis, preset: Preset) -> tuple[Verdict, str]:
         return "too-small", f"{count} eigenvalues, fewer than {minimum}"
     if analysis.power_law is None:
         return "degenerate", "no eigenvalue leaves a tail to fit"
+    if analysis.is_random:
+        return "random", "can't be told from the same weights shuffled"
+    if analysis.has_traps:
+        return "trap", "shuffled, the weights still have spikes: of single large entries, or of their mean"
     return "ok", ""
 
 

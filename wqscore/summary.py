@@ -118,10 +118,15 @@ def _statistic(metric: str, rows: Sequence[LayerScore], preset: Preset) -> Stati
     if not counted:
         return Statistic(nan, nan, nan, nan, 0)
     values, sizes = (np.array(column, dtype=np.float64) for column in zip(*counted, strict=True))
-    return Statistic(
-        median=float(np.median(values)),
-        mean=float(values.mean()),
-        weighted_mean=float(np.average(values, weights=sizes)),
-        total=float(values.sum()),
-        count=len(counted),
-    )
+    with np.errstate(over="ignore", invalid="ignore"):
+        return Statistic(
+            median=_finite(np.median(values)),
+            mean=_finite(values.mean()),
+            weighted_mean=_finite(np.average(values, weights=sizes)),
+            total=_finite(values.sum()),
+            count=len(counted),
+        )
+
+
+def _finite(value: np.floating) -> float:
+    return float(value) if isfinite(value) else nan

@@ -7,7 +7,7 @@ import numpy as np
 _FINEST = np.finfo(np.float64).smallest_subnormal
 
 
-def _with_spectrum(eigenvalues: np.ndarray, rows: int = 80) -> np.ndarray:
+def with_spectrum(eigenvalues: np.ndarray, rows: int = 80) -> np.ndarray:
     """A matrix with these eigenvalues of WᵀW, its singular vectors at random."""
     rng = np.random.default_rng(5)
     left = np.linalg.qr(rng.standard_normal((rows, eigenvalues.size)))[0]
@@ -60,7 +60,7 @@ def bad_matrices() -> dict[str, np.ndarray]:
         "integers": rng.integers(-1, 2, (80, 60)).astype(np.float32),
         "diagonal-of-integers": np.diag(np.repeat(np.arange(1.0, 7.0), 10)),
         "signs": np.sign(noise).astype(np.float32),
-        "nearly-equal": np.diag(1 + np.arange(60) * 1e-12),
+        "nearly-equal": np.diag(1 + np.arange(60) * 1e-13),
         # Rank.
         "rank-1": np.outer(noise[:, 0], noise[0]),
         "rank-10": noise[:, :10] @ noise[:10],
@@ -72,7 +72,7 @@ def bad_matrices() -> dict[str, np.ndarray]:
         "half-zeros": np.where(np.arange(60) < 31, 0, heavy),
         # Outliers.
         "outlier": np.diag(np.sqrt(np.append(pareto[:-1], 1e12))),
-        "outlier-in-noise": _with_spectrum(np.append(np.linspace(1, 2, 59), 1e12)),
+        "outlier-in-noise": with_spectrum(np.append(np.linspace(1, 2, 59), 1e12)),
         "outlier-among-equals": np.diag(np.sqrt(np.append(np.ones(59), 1e12))),
         "outlier-entry": np.where(np.arange(4800).reshape(80, 60) == 77, 1e12, noise),
         "all-of-float64": np.diag(np.geomspace(1e-150, 1e150, 60)),

@@ -109,7 +109,7 @@ def test_frames_are_the_files(ranking: Ranking) -> None:
 
 def test_an_infinity_or_nan_is_an_empty_cell(ranking: Ranking) -> None:
     score = ranking.scores[0]
-    row = next(row for row in score.layers if row.verdict == "ok")
+    row = next(row for row in score.layers if row.fit)
     bad = replace(row, metrics={**row.metrics, "alpha": math.inf, "xmin": -math.inf, "D": math.nan})
     changed = replace(score, rows=(bad,))
     header, line = read(layers_csv([changed]))

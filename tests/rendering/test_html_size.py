@@ -61,7 +61,7 @@ def full_size_bert(name: str, seed: int) -> ModelScore:
             matrix = WeightMatrix(tensor, stored, Cut(shape), roles.role_of(tensor), *shape, depth=depth)
             spectrum = Spectrum(np.sort(rng.pareto(2, 768) + 1e-3 * rng.random(768)), *shape, 1, 2.0**-24, "finite")
             fit = fit_power_law(spectrum.eigenvalues, spectrum.floor)
-            analysis = MatrixAnalysis(tensor, np.empty((1, *shape)), spectrum, spectrum.floor)
+            analysis = MatrixAnalysis(np.empty((1, *shape)), spectrum, spectrum.floor)
             metrics = {metric: DEFAULT.function(metric)(analysis) for metric in CORE}
             rows.append(LayerScore(matrix, metrics, "ok", "", (), spectrum, fit))
             rows.append(SkippedTensor(tensor[:-6] + "bias", (768,), "F32", "-", "a bias or buffer", "not-a-matrix"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from safetensors.numpy import load_file
 from threadpoolctl import threadpool_limits
 
 from wqscore.spectra.randomness import (
-    VERDICT_SPECTRA,
+    has_traps,
     is_random,
     is_random_scaled,
     jensen_shannon_distance,
@@ -22,7 +23,8 @@ from wqscore.spectra.randomness import (
     ww_maxdist,
     ww_softrank,
 )
-from wqscore.spectra.shuffling import shuffled, shuffled_largest, shuffled_spectra
+from wqscore.spectra.screening import measure
+from wqscore.spectra.shuffling import Shuffles
 from wqscore.spectra.spectrum import Spectrum, compute_spectrum
 
 F32 = 2.0**-24
@@ -34,16 +36,25 @@ def _one_thread_per_solve() -> Iterator[None]:
         yield
 
 
-def shuffles(weights: np.ndarray, count: int = 6, name: str = "w") -> tuple[Spectrum, ...]:
-    return tuple(shuffled_spectra(weights, F32, 0, name, count))
+def shuffles(weights: np.ndarray, count: int = 6, seed: int = 0) -> tuple[Spectrum, ...]:
+    return Shuffles(weights, F32, seed).first(count)
 
 
-def judged_random(weights: np.ndarray, name: str = "w") -> bool:
-    return is_random(
-        compute_spectrum(weights, F32),
-        shuffled_largest(weights, 0, name),
-        shuffled_spectra(weights, F32, 0, name, VERDICT_SPECTRA),
+def judged(weights: np.ndarray, seed: int = 0) -> tuple[bool, bool, bool]:
+    """Whether it is random, random once its scales are divided out, and has traps."""
+    spectrum = compute_spectrum(weights, F32)
+    if spectrum.state != "finite":
+        return False, False, False
+    entries, copies = measure(weights, spectrum), Shuffles(weights, F32, seed)
+    return (
+        is_random(spectrum, entries, copies),
+        is_random_scaled(spectrum, entries, copies),
+        has_traps(entries, copies),
     )
+
+
+def judged_random(weights: np.ndarray, seed: int = 0) -> bool:
+    return judged(weights, seed)[0]
 
 
 def gaussian(n: int, aspect: int, seed: int) -> np.ndarray:
@@ -70,7 +81,7 @@ def test_distance_is_weightwatchers() -> None:
     for seed in range(5):
         weights = np.random.default_rng(seed).standard_t(3, (1, 120, 80))
         p = compute_spectrum(weights, 0.0).eigenvalues
-        q = compute_spectrum(shuffled(weights, 0, "w", seed), 0.0).eigenvalues
+        q = compute_spectrum(Shuffles(weights, F32, 0).matrix(seed), 0.0).eigenvalues
         expected = published.jensen_shannon_distance(p, q)
         assert jensen_shannon_distance(p, q) == pytest.approx(expected, rel=1e-9)
 
@@ -88,7 +99,7 @@ def test_softrank_and_maxdist_are_means_over_shuffles() -> None:
     left, right = np.random.default_rng(0).standard_normal((2, 100))
     weights = np.outer(left, right)[None]
     copies = shuffles(weights)
-    largest = [np.linalg.norm(shuffled(weights, 0, "w", k)[0], 2) ** 2 for k in range(6)]
+    largest = [np.linalg.norm(Shuffles(weights, F32, 0).matrix(k)[0], 2) ** 2 for k in range(6)]
     spectrum = compute_spectrum(weights, F32)
     norm = float((left**2).sum() * (right**2).sum())
     assert ww_softrank(spectrum, copies) == pytest.approx(np.mean(largest) / norm, rel=1e-9)
@@ -113,12 +124,12 @@ def test_an_even_number_of_shuffles_gives_a_whole_number_of_traps() -> None:
     trap[0, 0, 0] = 80
     both = (*shuffles(noise, 1), *shuffles(trap, 1))
     assert num_traps(both) == 0  # the lower of the two
-    assert num_traps((*both, *shuffles(trap, 1, "other"))) == 1
+    assert num_traps((*both, *shuffles(trap, 1, 1))) == 1
 
 
 def test_noise_is_random() -> None:
     verdicts = {
-        (n, aspect): [judged_random(gaussian(n, aspect, seed), f"w{seed}") for seed in range(seeds)]
+        (n, aspect): [judged_random(gaussian(n, aspect, seed), seed) for seed in range(seeds)]
         for n, seeds in ((64, 60), (128, 20))
         for aspect in (1, 2, 3, 4)
     }
@@ -128,7 +139,7 @@ def test_noise_is_random() -> None:
 
 def test_noise_in_a_convolution_is_random() -> None:
     kernels = [np.random.default_rng(seed).standard_normal((9, 64, 48)).astype(np.float32) for seed in range(10)]
-    assert sum(judged_random(kernel, f"w{i}") for i, kernel in enumerate(kernels)) >= 8
+    assert sum(judged_random(kernel, i) for i, kernel in enumerate(kernels)) >= 8
     structured = kernels[0] + np.float32(0.4) * np.outer(np.ones(64), np.sign(kernels[1][0, 0])).astype(np.float32)
     assert not judged_random(structured)
 
@@ -141,19 +152,19 @@ def trained_matrices(checkpoints: Path) -> dict[str, np.ndarray]:
 def test_of_a_trained_model_only_the_untrained_pooler_is_random(checkpoints: Path) -> None:
     matrices = trained_matrices(checkpoints)
     assert len(matrices) == 37
-    assert [name for name, weights in matrices.items() if judged_random(weights, name)] == ["pooler.dense.weight"]
-    scaled = [name for name, weights in matrices.items() if is_random_scaled(weights, F32, 0, name)]
+    assert [name for name, weights in matrices.items() if judged_random(weights)] == ["pooler.dense.weight"]
+    scaled = [name for name, weights in matrices.items() if judged(weights)[1]]
     assert scaled == ["pooler.dense.weight"]
 
 
 def test_the_layer_whose_shuffles_have_the_larger_eigenvalue_is_told_by_its_shape(checkpoints: Path) -> None:
     name = "encoder.layer.0.output.dense.weight"
     weights = trained_matrices(checkpoints)[name]
-    spectrum, copies = compute_spectrum(weights, F32), shuffles(weights, name=name)
+    spectrum, copies = compute_spectrum(weights, F32), shuffles(weights)
     assert ww_softrank(spectrum, copies) > 1
     assert num_traps(copies) >= 1
     assert rand_distance(spectrum, copies) > 0.05
-    assert not is_random(spectrum, (copy.largest for copy in copies), copies)
+    assert not judged_random(weights)
 
 
 def test_scaled_noise_is_random_once_its_scales_are_divided_out() -> None:
@@ -162,8 +173,8 @@ def test_scaled_noise_is_random_once_its_scales_are_divided_out() -> None:
         rng = np.random.default_rng(seed)
         rows, columns = np.exp(rng.standard_normal((1, 120, 1))), np.exp(rng.standard_normal((1, 1, 80)))
         weights = (rows * columns * rng.standard_normal((1, 120, 80))).astype(np.float32)
-        plain.append(judged_random(weights, f"w{seed}"))
-        scaled.append(is_random_scaled(weights, F32, 0, f"w{seed}"))
+        plain.append(judged_random(weights, seed))
+        scaled.append(judged(weights, seed)[1])
     assert not any(plain)
     assert np.mean(scaled) >= 0.8
 
@@ -178,37 +189,65 @@ def test_without_scales_leaves_rows_and_columns_of_one_size_and_nothing_of_their
     np.testing.assert_allclose(even, without_scales(noise), rtol=0.02, atol=0.02)
 
 
+@dataclass(frozen=True)
+class Chosen(Shuffles):
+    """Shuffles whose λ_max are given, and which note how many were asked for."""
+
+    chosen: tuple[float, ...] = ()
+    asked: list[int] = field(default_factory=list)
+
+    def largest(self, k: int) -> float:
+        self.asked.append(k)
+        return self.chosen[k]
+
+
 @pytest.mark.parametrize(
     ("excess", "largest", "drawn", "random"),
     [
         (1.0, [0.9, 1.0, 0.8, 2.0], 2, True),  # reached at the second
-        (1.6, [1.0, 9.0], 1, False),  # far above the first
         (1.4, [1.0, 1.01, 1.02, 1.0, 1.0, 1.01, 1.0, 1.0, 9.0], 8, False),  # above the first eight and their range
         (1.03, [1.0, 1.01, 1.02, 1.0, 1.0, 1.01, 1.0, 1.0, 1.02, 1.04, 9.0], 10, True),  # reached late
-        (1.03, [1.0, 1.01, 1.02, 1.0, 1.0, 1.01, 1.0, 1.0, 1.02], 9, False),  # never
+        (1.03, [1.0, 1.02, 1.01] * 33, 99, False),  # never
     ],
 )
 def test_no_more_is_drawn_than_is_needed(excess: float, largest: list[float], drawn: int, random: bool) -> None:
     weights = gaussian(64, 1, 2)
-    spectrum, taken = compute_spectrum(weights, F32), []
-
-    def draws() -> Iterator[float]:
-        for value in largest:
-            taken.append(value)
-            yield value / excess * spectrum.largest
-
-    assert is_random(spectrum, draws(), shuffles(weights, VERDICT_SPECTRA)) is random
-    assert len(taken) == drawn
+    spectrum = compute_spectrum(weights, F32)
+    chosen = tuple(value / excess * spectrum.largest for value in largest)
+    copies = Chosen(weights, F32, 0, chosen=chosen)
+    assert is_random(spectrum, measure(weights, spectrum), copies) is random
+    assert len(copies.asked) == drawn
+    assert 3 <= len(copies.kept) <= 5
 
 
-def test_no_spectrum_is_computed_for_what_its_largest_eigenvalue_rules_out() -> None:
-    spectrum = compute_spectrum(gaussian(64, 1, 0), F32)
+def test_no_shuffle_is_drawn_for_what_is_correlated() -> None:
+    weights = gaussian(100, 2, 0)
+    weights[0, 1:] += np.float32(0.6) * weights[0, :-1]
+    copies = Shuffles(weights, F32, 0)
+    spectrum = compute_spectrum(weights, F32)
+    entries = measure(weights, spectrum)
+    assert not is_random(spectrum, entries, copies)
+    assert not is_random_scaled(spectrum, entries, copies)
+    assert not has_traps(entries, copies)
+    assert not copies.kept
 
-    def never() -> Iterator[Spectrum]:
-        raise AssertionError
-        yield spectrum
 
-    assert not is_random(spectrum, [spectrum.largest / 2], never())
+def test_traps_are_those_that_are_counted(checkpoints: Path) -> None:
+    foretold = 0
+    for name, weights in trained_matrices(checkpoints).items():
+        copies = Shuffles(weights, F32, 0)
+        entries = measure(weights, compute_spectrum(weights, F32))
+        verdict = has_traps(entries, copies)
+        foretold += not copies.kept
+        assert verdict == (num_traps(copies.first()) > 0), name
+    assert foretold >= 34
+
+
+def test_the_scale_of_a_convolutions_eigenvalues_changes_no_verdict() -> None:
+    weights = np.random.default_rng(1).standard_normal((4, 60, 40)).astype(np.float32)
+    for scale in (1.0, 0.5):
+        spectrum = compute_spectrum(weights, F32, scale)
+        assert is_random(spectrum, measure(weights, spectrum), Shuffles(weights, F32, 0, scale))
 
 
 @pytest.mark.filterwarnings("error")
@@ -232,12 +271,19 @@ def test_strange_matrices_give_numbers_or_nan(weights: np.ndarray) -> None:
     spectrum, copies = compute_spectrum(weights, F32), shuffles(weights)
     numbers = (rand_distance(spectrum, copies), ww_softrank(spectrum, copies), ww_maxdist(spectrum, copies))
     assert all(math.isfinite(number) for number in numbers) is (spectrum.state == "finite")
-    assert not math.isinf(num_traps(copies))
-    assert judged_random(weights) in {True, False}
-    assert is_random_scaled(weights, F32, 0, "w") in {True, False}
+    traps = num_traps(copies)
+    assert not math.isinf(traps)
+    random, scaled, trap = judged(weights)
+    assert {random, scaled} <= {True, False}
+    assert trap is (traps > 0)
 
 
 @pytest.mark.parametrize("value", [0.0, np.nan])
 def test_what_has_no_eigenvalues_is_not_random(value: float) -> None:
-    assert not judged_random(np.full((1, 60, 60), value))
-    assert not is_random_scaled(np.full((1, 60, 60), value), F32, 0, "w")
+    weights = np.full((1, 60, 60), value)
+    noise = gaussian(60, 1, 0)
+    entries = measure(noise, compute_spectrum(noise, F32))
+    spectrum, copies = compute_spectrum(weights, F32), Shuffles(weights, F32, 0)
+    assert not is_random(spectrum, entries, copies)
+    assert not is_random_scaled(spectrum, entries, copies)
+    assert not copies.kept

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wqscore.fits.compiled import compiled
+from wqscore.compiled import compiled
 from wqscore.fits.tail import tail_from
 
 _LARGEST_Z = 1e4

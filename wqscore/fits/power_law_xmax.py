@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from wqscore.fits.compiled import compiled
+from wqscore.compiled import compiled
 from wqscore.fits.ks_kernel import tail_exponent
 from wqscore.fits.power_law import PowerLawFit, XminScan
 from wqscore.fits.tail import points_above

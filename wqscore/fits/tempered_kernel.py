@@ -16,15 +16,13 @@ import math
 
 import numpy as np
 
-from wqscore.fits.compiled import compiled
+from wqscore.compiled import compiled
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(10)
 #: The integrand is followed until it has dropped by e^−40 from its peak.
 _DROP = 40.0
 #: A panel is at most 1 long and there are at least 6 a side: 10 nodes then reach 1e−13.
 _PANELS = 6
-#: Between two data points the exponent changes by at most 1 a panel: 5 nodes reach 1e−12.
-_FEW_NODES, _FEW_WEIGHTS = np.polynomial.legendre.leggauss(5)
 
 #: Where the moments agree with the data's to this, in the data's own units, the fit has converged.
 _TOLERANCE = 1e-10
@@ -46,13 +44,13 @@ def excess(y: float) -> float:
 
 
 @compiled
-def _peak(k: float, c: float, lower: float) -> float:
+def peak_at(k: float, c: float, lower: float) -> float:
     """Where exp(−k·y − c·w(y)) is largest on y ≥ lower."""
     return max(lower, math.log1p(-k / c)) if k < c else lower
 
 
 @compiled
-def _left_end(k: float, c: float, lower: float, peak: float) -> float:
+def left_end(k: float, c: float, lower: float, peak: float) -> float:
     """A bound on where, left of its peak, exp(−k·y − c·w(y)) has dropped by e^−40."""
     if peak <= lower:
         return lower
@@ -64,7 +62,7 @@ def _left_end(k: float, c: float, lower: float, peak: float) -> float:
 @compiled
 def right_end(k: float, c: float, lower: float) -> float:
     """A bound on where, right of its peak, exp(−k·y − c·w(y)) has dropped by e^−40."""
-    peak = _peak(k, c, lower)
+    peak = peak_at(k, c, lower)
     curvature = c * math.exp(peak)
     slope = 0.0 if peak > lower else max(k + c * math.expm1(lower), 0.0)
     # The exponent falls by slope·d + a·w(d), a = c·e^peak, with w(d) ≥ d²/2 and w(d) ≥ e^d/2 − 1.
@@ -81,8 +79,8 @@ def moments(k: float, c: float, lower: float) -> tuple[float, float, float, floa
         The logarithm of the integral, and under the density it normalises the means of y and w, the variance
         of y, the covariance of y and w, and the variance of w.
     """
-    peak = _peak(k, c, lower)
-    left = _left_end(k, c, lower, peak)
+    peak = peak_at(k, c, lower)
+    left = left_end(k, c, lower, peak)
     # The second moment of e^y is the integral with k − 2 for k: it reaches further out than the density.
     right = right_end(k - 2, c, lower)
     w_peak = excess(peak)
@@ -186,19 +184,19 @@ def fit(logs: np.ndarray, lower: float, alpha: float, rate: float) -> tuple[bool
     """
     m = logs.size
     centre = logs.mean()
-    spread = target = mean_ratio = 0.0
+    spread = target = 0.0
     for j in range(m):
         y = logs[j] - centre
         spread += y * y
         target += excess(y)
-        mean_ratio += math.expm1(logs[j] - lower)
     spread = math.sqrt(spread / m)
     target /= m
-    mean_ratio /= m
     if not spread > 0 or logs[-1] - lower > WIDEST:
         return False, 0.0, 0.0, 0.0
     # Λ = 0 is the answer when the power law's own mean of x, infinite for α ≤ 2, is at most the tail's.
     hill = 1 / (centre - lower)
+    # The mean of x/xmin − 1, by that of w = e^y − 1 − y: two positive terms.
+    mean_ratio = math.expm1(centre - lower) + math.exp(centre - lower) * target
     power_law = True, 1 + hill, 0.0, math.log(hill) - 1
     if hill > 1 and mean_ratio >= 1 / (hill - 1):
         return power_law
@@ -210,75 +208,3 @@ def fit(logs: np.ndarray, lower: float, alpha: float, rate: float) -> tuple[bool
     if c < _SMALLEST_RATE:
         return power_law
     return converged, 1 + k - c, c * math.exp(-centre), -log_integral - c * target
-
-
-@compiled
-def share(k: float, c: float, log_integral: float, start: float, end: float) -> float:
-    """The probability between two values of y, `log_integral` being that of the whole."""
-    steepest = max(abs(k + c * math.expm1(start)), abs(k + c * math.expm1(end)))
-    panels = max(math.ceil(steepest * (end - start)), math.ceil(end - start))
-    half = (end - start) / panels / 2
-    share = 0.0
-    for panel in range(panels):
-        middle = start + (2 * panel + 1) * half
-        for node in range(_FEW_NODES.size):
-            y = middle + half * _FEW_NODES[node]
-            share += half * _FEW_WEIGHTS[node] * math.exp(-k * y - c * excess(y) - log_integral)
-    return share
-
-
-@compiled
-def distance_up_to(logs: np.ndarray, lower: float, alpha: float, rate: float, bound: float) -> float:
-    """D = max_{j = 0 … m−1} |F(x_j) − j/m|, or the first gap above the bound; arguments as for `fit`."""
-    m = logs.size
-    centre = logs.mean()
-    c = rate * math.exp(centre)
-    k = alpha - 1 + c
-    log_integral = 0.0
-    right = reached = 0.0
-    if c > 0:
-        log_integral = moments(k, c, lower - centre)[0]
-        reached = _left_end(k, c, lower - centre, _peak(k, c, lower - centre))
-        right = right_end(k, c, lower - centre)
-    below = 0.0
-    largest = 0.0
-    for j in range(m):
-        if c > 0:
-            y = min(logs[j] - centre, right)
-            if y > reached:
-                below += share(k, c, log_integral, reached, y)
-                reached = y
-        else:
-            below = -math.expm1((1 - alpha) * (logs[j] - lower))
-        largest = max(largest, abs(below - j / m))
-        if largest > bound:
-            break
-    return largest
-
-
-@compiled
-def best_start(logs: np.ndarray, starts: np.ndarray) -> tuple[int, float, float, float, float]:
-    """Fit the tail from each start on; return the one with the smallest D, the first where several share it.
-
-    From the right, each fit beginning where its neighbour's ended.
-
-    Returns:
-        The start's index in `logs`, −1 when a fit did not converge; α; Λ; mean log-likelihood of ln x; D.
-    """
-    best = -1
-    best_alpha = best_rate = best_likelihood = 0.0
-    best_distance = math.inf
-    alpha = rate = 0.0
-    for position in range(starts.size - 1, -1, -1):
-        i = starts[position]
-        converged, alpha, rate, likelihood = fit(logs[i:], logs[i], alpha, rate)
-        if not converged:
-            return -1, 0.0, 0.0, 0.0, 0.0
-        distance = distance_up_to(logs[i:], logs[i], alpha, rate, best_distance)
-        if distance <= best_distance:
-            best = i
-            best_alpha = alpha
-            best_rate = rate
-            best_likelihood = likelihood
-            best_distance = distance
-    return best, best_alpha, best_rate, best_likelihood, best_distance

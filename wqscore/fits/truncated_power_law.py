@@ -14,7 +14,8 @@ import numpy as np
 
 from wqscore.fits.mode import starts_at_mode
 from wqscore.fits.tail import points_above, tail_from, tail_starts
-from wqscore.fits.tempered_kernel import best_start, distance_up_to, fit
+from wqscore.fits.tempered_kernel import fit
+from wqscore.fits.tempered_scan import best_start, distance_up_to
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def fit_truncated_power_law(
     converged, alpha, rate, likelihood = fit(logs, lower, 0.0, 0.0)
     if not converged:
         return None
-    distance = distance_up_to(logs, lower, alpha, rate, math.inf)
+    distance, _ = distance_up_to(logs, lower, alpha, rate, math.inf, 0)
     return _in_units(tail, float(xmin), alpha, rate, likelihood, distance)
 
 

@@ -25,7 +25,7 @@ def alpha_null(analysis: MatrixAnalysis) -> float:
     """Mean of Hill's estimator over the shuffles; NaN where one has none."""
     return fmean(
         hill_alpha(shuffle.eigenvalues, shuffle.floor) if shuffle.state == "finite" else nan
-        for shuffle in analysis.shuffles
+        for shuffle in analysis.shuffles.first()
     )
 
 

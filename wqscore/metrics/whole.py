@@ -117,6 +117,7 @@ MODEL_METRICS = (
         _JIANG.format(44),
         _CLAIM + "only for a plain chain of linear layers, taken to have ReLU between them",
         path_norm,
+        cost="weights",
         undefined="the model is not one chain of linear layers",
     ),
 )

@@ -8,7 +8,7 @@ from math import isfinite, nan
 import numpy as np
 
 from wqscore.spectra.eigenvalues import BLOCK_ROWS
-from wqscore.spectra.shuffling import largest_eigenvalue
+from wqscore.spectra.lanczos import largest_eigenvalue
 
 
 def squared_distances(weights: np.ndarray, base: np.ndarray) -> tuple[float, float]:

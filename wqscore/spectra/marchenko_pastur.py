@@ -103,6 +103,8 @@ def fit_marchenko_pastur(eigenvalues: np.ndarray, rows: int, columns: int, slice
             break
         spikes = (shares.size - bulk) / slices
         variance = float(sums[bulk]) / (slices * (small - spikes) * (large - spikes))
+    if variance * edge <= small * float(np.finfo(np.float64).eps):  # what is left is the eigensolver's error
+        return MarchenkoPasturFit(nan, nan, nan, nan)
     return MarchenkoPasturFit(
         sigma=sqrt(variance) * sqrt(largest),
         bulk_max=variance * edge * largest,

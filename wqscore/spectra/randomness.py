@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import combinations, islice
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from math import nan, sqrt
 from statistics import fmean, median_low
 
 import numpy as np
 
+from wqscore.spectra.lanczos import LANCZOS_ERROR
 from wqscore.spectra.marchenko_pastur import fit_marchenko_pastur
-from wqscore.spectra.shuffling import LANCZOS_ERROR, shuffled_largest, shuffled_spectra
+from wqscore.spectra.screening import Entries, correlated, measure, traps_foretold
+from wqscore.spectra.shuffling import SHUFFLES, Shuffles
 from wqscore.spectra.spectrum import Spectrum, compute_spectrum
 
-#: Spectra of shuffles that `is_random` is calibrated for.
+#: The most spectra of shuffles, and the most λ_max of shuffles, that `is_random` asks for.
 VERDICT_SPECTRA = 12
+_LARGEST = 99
 
+#: The fewest spectra between which there is a largest distance to speak of.
+_FEWEST = 3
+#: Noise lies up to 1.6 times the largest distance between the first three shuffles away from them.
+_FAR = 2.5
 #: Shuffles of one matrix range over a few per cent of λ_max, seldom over a tenth.
 _CLEARLY = 1.5
 #: λ_max beyond so many shuffles by more than their own range: noise does that once in several hundred.
@@ -75,75 +82,100 @@ def ww_softrank(spectrum: Spectrum, shuffles: Sequence[Spectrum]) -> float:
     """λ_max of the shuffled matrix, mean over shuffles, as a share of λ_max; NaN without eigenvalues."""
     if not _all_finite(spectrum, shuffles):
         return nan
-    return fmean(shuffle.largest for shuffle in shuffles) / spectrum.largest
+    return fmean(shuffle.largest / spectrum.largest for shuffle in shuffles)
 
 
 def ww_maxdist(spectrum: Spectrum, shuffles: Sequence[Spectrum]) -> float:
     """λ_max less that of the shuffled matrix, mean over shuffles; NaN without eigenvalues."""
     if not _all_finite(spectrum, shuffles):
         return nan
-    return spectrum.largest - fmean(shuffle.largest for shuffle in shuffles)
+    return fmean(spectrum.largest - shuffle.largest for shuffle in shuffles)
 
 
-def is_random(spectrum: Spectrum, largest: Iterable[float], shuffles: Iterable[Spectrum]) -> bool:
+def is_random(spectrum: Spectrum, entries: Entries, shuffles: Shuffles) -> bool:
     """Whether a spectrum can't be told from those of the same weights shuffled.
 
-    λ_max is at most the largest λ_max of the shuffles, and the mean distance to the shuffles is at most the largest
-    distance between two of them. A permutation test: a matrix of independent entries is one more shuffle of
-    itself, so with K values of λ_max it comes out above them all with probability 1/(K + 1), and is missed.
+    λ_max is at most the largest λ_max of 99 shuffles, and the mean distance to the shuffles is at most the largest
+    distance between two of them. A permutation test: a matrix of independent entries is one more shuffle of itself,
+    and so comes out above them all with probability 1/100, and is missed.
 
-    Both arguments may be generators, and no more is drawn than is needed: one λ_max far below that of W rules
-    most trained matrices out, and no spectrum of a shuffle is computed for them.
+    No shuffle is drawn for a matrix whose entries are `correlated`, as those of nearly every trained matrix are, and
+    no more are drawn than are needed to tell: three or four for most noise.
 
     Args:
         spectrum: of W; never random when it has no eigenvalues.
-        largest: λ_max of shuffles, as `shuffled_largest` draws them.
-        shuffles: spectra of shuffles, `VERDICT_SPECTRA` of them.
+        entries: of W, as `measure` returns them.
+        shuffles: of W.
     """
-    if spectrum.state != "finite":
+    if spectrum.state != "finite" or correlated(spectrum, entries):
         return False
     threshold = spectrum.largest * (1 - LANCZOS_ERROR)
-    draws = iter(largest)
-    reached = _reached_at_once(threshold, draws)
-    if reached is False or not _as_close_as_shuffles(spectrum, tuple(shuffles)):
-        return False
-    return reached is True or any(value >= threshold for value in draws)
+    distances: list[float] = []
+    between = 0.0
+    for k in range(VERDICT_SPECTRA):
+        shuffle = shuffles[k]
+        if shuffle.state != "finite" or threshold > _CLEARLY * shuffles[0].largest:
+            return False
+        distances.append(jensen_shannon_distance(spectrum.eigenvalues, shuffle.eigenvalues))
+        for other in shuffles.first(k):
+            between = max(between, jensen_shannon_distance(shuffle.eigenvalues, other.eigenvalues))
+        if k + 1 >= _FEWEST:
+            if fmean(distances) <= between:
+                return _reached(threshold, (shuffles.largest(k) for k in range(_LARGEST)))
+            if fmean(distances) > _FAR * between:
+                return False
+    return False
 
 
-def _reached_at_once(threshold: float, draws: Iterator[float]) -> bool | None:
-    """Whether one of the first shuffles reaches λ_max; `None` where more are needed to tell."""
+def _reached(threshold: float, draws: Iterable[float]) -> bool:
+    """Whether one of the shuffles reaches λ_max; the first few tell where none ever will."""
     seen: list[float] = []
-    for value in islice(draws, _FIRST_LOOK):
+    for value in draws:
         if value >= threshold:
             return True
         seen.append(value)
-        if threshold > _CLEARLY * seen[0]:
+        if len(seen) == _FIRST_LOOK and threshold > 2 * max(seen) - min(seen):
             return False
-    return False if seen and threshold > 2 * max(seen) - min(seen) else None
+    return False
 
 
-def _as_close_as_shuffles(spectrum: Spectrum, shuffles: Sequence[Spectrum]) -> bool:
-    if not _all_finite(spectrum, shuffles):
-        return False
-    between = (jensen_shannon_distance(a.eigenvalues, b.eigenvalues) for a, b in combinations(shuffles, 2))
-    return rand_distance(spectrum, shuffles) <= max(between, default=0.0)
-
-
-def is_random_scaled(weights: np.ndarray, unit_roundoff: float, seed: int, name: str) -> bool:
+def is_random_scaled(spectrum: Spectrum, entries: Entries, shuffles: Shuffles) -> bool:
     """`is_random` of what is left when the scales of rows and columns are divided out.
 
+    There is nothing to ask where W itself is random: it is then too, but for the test's own misses.
+
     Args:
-        weights: shape (slices, rows, columns).
-        unit_roundoff: u of the data type the weights are stored in.
-        seed: the run's seed.
-        name: the matrix's name.
+        spectrum: of W.
+        entries: of W.
+        shuffles: of W.
     """
-    even = without_scales(weights)
-    return is_random(
-        compute_spectrum(even, unit_roundoff),
-        shuffled_largest(even, seed, name),
-        shuffled_spectra(even, unit_roundoff, seed, name, VERDICT_SPECTRA),
-    )
+    if spectrum.state != "finite" or correlated(spectrum, entries):
+        return False
+    even = without_scales(shuffles.weights)
+    left = compute_spectrum(even, spectrum.unit_roundoff)
+    return left.state == "finite" and is_random(left, measure(even, left), replace(shuffles, weights=even, kept={}))
+
+
+def has_traps(entries: Entries, shuffles: Shuffles) -> bool:
+    """Whether `num_traps` is above 0: a spike of its own in more than half of the first six shuffles.
+
+    No shuffle is drawn where the largest entry and the mean tell (`traps_foretold`), and none once it is settled.
+
+    Args:
+        entries: of W.
+        shuffles: of W.
+    """
+    foretold = traps_foretold(entries)
+    if foretold is not None:
+        return foretold
+    spiked = 0
+    for k in range(SHUFFLES):
+        shuffle = shuffles[k]
+        fit = fit_marchenko_pastur(shuffle.eigenvalues, shuffle.rows, shuffle.columns, shuffle.slices)
+        spiked += fit.num_spikes > 0
+        if 2 * spiked > SHUFFLES or 2 * (k + 1 - spiked) >= SHUFFLES:
+            break
+    return 2 * spiked > SHUFFLES
 
 
 def without_scales(weights: np.ndarray) -> np.ndarray:

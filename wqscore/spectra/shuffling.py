@@ -2,118 +2,90 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from hashlib import sha256
-from itertools import count as counting
-from math import nan
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
+from wqscore.compiled import compiled
 from wqscore.spectra.eigenvalues import gram
+from wqscore.spectra.lanczos import largest_eigenvalue
 from wqscore.spectra.spectrum import Spectrum, compute_spectrum
 
-#: Relative error that Lanczos steps leave in a largest eigenvalue; they come from below.
-LANCZOS_ERROR = 1e-9
-
-#: A Ritz value's error is of the order of its residual squared over a gap that is seldom under 1e-3.
-_RESIDUAL = 1e-6
-_CHECKED_EVERY = 10
-#: Square noise takes 80 steps at N = 2,000, and more as N^(1/3).
-_MOST_STEPS = 400
+#: Random numbers held at a time.
+_DRAWN_AT_ONCE = 1 << 20
+#: Shuffles that metrics are taken from.
+SHUFFLES = 6
 
 
-def shuffled(weights: np.ndarray, seed: int, name: str, k: int) -> np.ndarray:
-    """Permute all entries of a matrix, or of all slices of a convolution together.
+@dataclass(frozen=True)
+class Shuffles:
+    """The shuffles of one matrix, their spectra computed when first asked for, and kept.
 
-    The permutation follows from the arguments alone, so neither threads nor other matrices can change it.
+    Which shuffles they are follows from the weights and the seed, and neither from the matrix's name and data type
+    nor from its being stored transposed: the longer side is taken first, of a square matrix the one that leaves more
+    weight above the diagonal. Entries of a convolution move between its slices.
 
-    Args:
-        weights: any shape and data type.
-        seed: the run's seed, 0 or more.
-        name: the matrix's name.
-        k: which of the shuffles, from 0.
-
-    Example:
-        >>> np.sort(shuffled(np.arange(6).reshape(2, 3), seed=0, name="h.0.mlp.c_fc.weight", k=0), axis=None)
-        array([0, 1, 2, 3, 4, 5])
-    """
-    digest = int.from_bytes(sha256(name.encode()).digest())
-    rng = np.random.default_rng([seed, digest, k])
-    return rng.permutation(weights.reshape(-1)).reshape(weights.shape)
-
-
-def shuffled_spectra(
-    weights: np.ndarray, unit_roundoff: float, seed: int, name: str, count: int = 6, scale: float = 1.0
-) -> Iterator[Spectrum]:
-    """Compute the spectra of `count` shuffles, one at a time.
-
-    Args:
+    Attributes:
         weights: shape (slices, rows, columns).
         unit_roundoff: u of the data type the weights are stored in.
-        seed: the run's seed.
-        name: the matrix's name.
-        count: how many.
+        seed: the run's seed, 0 or more.
         scale: factor on every eigenvalue, that of the spectrum they are compared with.
-    """
-    for k in range(count):
-        yield compute_spectrum(shuffled(weights, seed, name, k), unit_roundoff, scale)
-
-
-def shuffled_largest(
-    weights: np.ndarray, seed: int, name: str, count: int = 99, scale: float = 1.0
-) -> Iterator[float]:
-    """Compute λ_max of `count` shuffles by Lanczos steps, one at a time: those of `shuffled_spectra` first.
-
-    Args:
-        weights: shape (slices, rows, columns).
-        seed: the run's seed.
-        name: the matrix's name.
-        count: how many.
-        scale: factor on every eigenvalue, that of the spectrum they are compared with.
-    """
-    for k in range(count):
-        yield scale * max(largest_eigenvalue(gram(matrix)) for matrix in shuffled(weights, seed, name, k))
-
-
-def largest_eigenvalue(product: np.ndarray) -> float:
-    """Compute the largest eigenvalue of a Gram matrix by Lanczos steps; NaN when an entry is not finite.
-
-    Full reorthogonalisation, a fixed starting vector, and an end as soon as the residual is small. On the Gram
-    matrix, since steps on W itself cost more for all but large square W, and hold all of W in float64.
-
-    Source: Golub & Van Loan, Matrix Computations (4th ed.), section 10.1.
-
-    Args:
-        product: N×N, float64, as `gram` returns it.
+        kept: the spectra computed so far.
 
     Example:
-        >>> round(largest_eigenvalue(np.diag([1.0, 4.0, 9.0])), 12)
-        9.0
+        >>> shuffles = Shuffles(np.arange(6.0).reshape(1, 2, 3), unit_roundoff=0.0, seed=0)
+        >>> np.sort(shuffles.matrix(0), axis=None)
+        array([0., 1., 2., 3., 4., 5.])
+        >>> shuffles.matrix(0).shape  # tall, whatever W is
+        (1, 3, 2)
     """
-    magnitude = float(product.diagonal().max())  # no entry is larger
-    if not np.isfinite(product).all():
-        return nan
-    if magnitude == 0:
-        return 0.0
-    scaled = product / magnitude  # so that no sum overflows
-    size = scaled.shape[0]
-    limit = min(size, _MOST_STEPS)
-    basis, diagonal, beside = np.empty((limit, size)), np.zeros(limit), np.zeros(limit)
-    vector = np.random.default_rng(0).standard_normal((size,))
-    vector = vector / np.linalg.norm(vector)
-    for steps in counting(1):
-        basis[steps - 1] = vector
-        image = scaled @ vector
-        diagonal[steps - 1] = vector @ image
-        for _ in range(2):  # once leaves a share of the basis behind, twice does not
-            image -= basis[:steps].T @ (basis[:steps] @ image)
-        length = float(np.linalg.norm(image))
-        last = steps == limit or length <= LANCZOS_ERROR
-        if last or steps % _CHECKED_EVERY == 0:
-            off_diagonal = np.diag(beside[: steps - 1], 1)
-            ritz, vectors = np.linalg.eigh(np.diag(diagonal[:steps]) + off_diagonal + off_diagonal.T)
-            if last or length * abs(vectors[-1, -1]) <= _RESIDUAL * ritz[-1]:
-                break
-        beside[steps - 1] = length
-        vector = image / length
-    return float(ritz[-1]) * magnitude
+
+    weights: np.ndarray
+    unit_roundoff: float
+    seed: int
+    scale: float = 1.0
+    kept: dict[int, Spectrum] = field(default_factory=dict, repr=False)
+
+    def matrix(self, k: int) -> np.ndarray:
+        """One of the shuffles, shape (slices, larger side, smaller side), in float32 or float64."""
+        matrix = self._oriented.copy()
+        entries, rng = matrix.reshape(-1), np.random.default_rng([self.seed, k])
+        for left in range(entries.size, 0, -_DRAWN_AT_ONCE):
+            _exchange(entries, left, rng.random(min(left, _DRAWN_AT_ONCE)))
+        return matrix
+
+    def __getitem__(self, k: int) -> Spectrum:
+        if k not in self.kept:
+            self.kept[k] = compute_spectrum(self.matrix(k), self.unit_roundoff, self.scale)
+        return self.kept[k]
+
+    def first(self, count: int = SHUFFLES) -> tuple[Spectrum, ...]:
+        """The spectra of the first shuffles."""
+        return tuple(self[k] for k in range(count))
+
+    def largest(self, k: int) -> float:
+        """λ_max of one shuffle, by Lanczos steps where its spectrum is not known."""
+        if k in self.kept:
+            return self.kept[k].largest
+        return self.scale * max(largest_eigenvalue(gram(each)) for each in self.matrix(k))
+
+    @cached_property
+    def _oriented(self) -> np.ndarray:
+        wide = self.weights.astype(np.result_type(self.weights.dtype, np.float32), copy=False)
+        _, rows, columns = wide.shape
+        if rows == columns:
+            with np.errstate(over="ignore", invalid="ignore"):
+                turned = (np.triu(wide, 1) ** 2).sum() < (np.tril(wide, -1) ** 2).sum()
+        else:
+            turned = rows < columns
+        return np.ascontiguousarray(wide.transpose(0, 2, 1) if turned else wide)
+
+
+@compiled
+def _exchange(entries: np.ndarray, left: int, uniforms: np.ndarray) -> None:
+    """Some steps of Fisher and Yates' shuffle: the last of those that are left changes places with any of them."""
+    for step in range(uniforms.size):
+        last = left - 1 - step
+        chosen = int(uniforms[step] * (last + 1))
+        entries[last], entries[chosen] = entries[chosen], entries[last]

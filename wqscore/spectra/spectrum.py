@@ -87,9 +87,14 @@ def compute_spectrum(
             eigenvalues = squared_singular_values(matrix)
         pooled.append(eigenvalues)
     eigenvalues = pooled[0] if len(pooled) == 1 else np.sort(np.concatenate(pooled))
+    with np.errstate(over="ignore"):
+        eigenvalues = eigenvalues * scale
+        total = eigenvalues.sum()
     if eigenvalues[-1] == 0:
         return _without_eigenvalues(rows, columns, len(pooled), unit_roundoff, "zero")
-    return Spectrum(eigenvalues * scale, rows, columns, len(pooled), unit_roundoff, "finite")
+    if not np.isfinite(total):
+        return _without_eigenvalues(rows, columns, len(pooled), unit_roundoff, "non-finite")
+    return Spectrum(eigenvalues, rows, columns, len(pooled), unit_roundoff, "finite")
 
 
 def _without_eigenvalues(

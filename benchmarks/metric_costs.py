@@ -1,0 +1,204 @@
+"""What each choice of `--metrics` costs beside the eigensolves that it asks for.
+
+For every group of metrics that share a computation, `score_matrix` is timed with the core metrics and that group, and
+with the core alone. The eigensolves between the two are counted, and timed by themselves: the same Gram products and
+the same eigensolves, from weights that are in float64 already. Runs alternate, on one BLAS thread; medians of
+processor time, which a busy machine changes least. Target: what a choice adds is at most 1.3 times its eigensolves. A
+choice that asks for none is shown beside the one eigensolve that every matrix needs.
+
+The matrices: two of all-MiniLM-L6-v2, and two larger ones drawn with a decaying bulk, the largest for the choices
+that ask for a few eigensolves. Usage: python -m benchmarks.metric_costs
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from statistics import median
+from time import process_time
+
+import numpy as np
+
+from benchmarks.machine import machine_line
+from benchmarks.whole_process import FOLDER
+from wqscore.checkpoints.opening import open_checkpoint
+from wqscore.execution import one_blas_thread
+from wqscore.layers import score_matrix
+from wqscore.matrices.model_config import ModelConfig
+from wqscore.matrices.plan import plan_matrices
+from wqscore.matrices.weight_matrix import Cut, WeightMatrix
+from wqscore.metrics.metric import MatrixMetric
+from wqscore.metrics.registry import CORE, MATRIX_METRICS, choose_metrics
+from wqscore.presets import DEFAULT
+from wqscore.refs import parse_ref
+
+TARGET = 1.3
+RUNS = 5
+#: From this side on a run takes seconds, and 100 windows minutes.
+LARGE, RUNS_OF_LARGE = 2000, 1
+CHOICES_OF_LARGE = ("shuffles", "vectors")
+REAL = ("encoder.layer.3.attention.self.query.weight", "encoder.layer.3.intermediate.dense.weight")
+DRAWN = ((3072, 768), (2048, 2048))
+
+
+@dataclass(frozen=True)
+class Case:
+    """A matrix, its values, and those it is compared with."""
+
+    matrix: WeightMatrix
+    array: np.ndarray
+    base: np.ndarray
+
+    @property
+    def side(self) -> int:
+        """The size of its Gram matrix."""
+        return min(self.matrix.rows, self.matrix.columns)
+
+
+@dataclass(frozen=True, eq=False)
+class Solve:
+    """One eigensolve: the function, and what it was given."""
+
+    function: Callable[[np.ndarray], object]
+    product: np.ndarray
+
+
+def cases() -> list[Case]:
+    """The matrices."""
+    checkpoint = open_checkpoint(parse_ref(str(FOLDER)))
+    outcomes = plan_matrices(checkpoint.tensors, ModelConfig(checkpoint.config), DEFAULT.matrices)
+    planned = {o.name: o for o in outcomes if isinstance(o, WeightMatrix)}
+    rng = np.random.default_rng(0)
+    found = [(planned[name], planned[name].tensor.read()) for name in REAL]
+    for rows, columns in DRAWN:
+        # Mixed columns: correlated, as those of trained matrices are, so that the verdict asks for no shuffles.
+        mixing = np.arange(1, columns + 1)[:, np.newaxis] ** -0.5 * rng.standard_normal((columns, columns))
+        weights = 0.04 / columns**0.5 * rng.standard_normal((rows, columns)) @ mixing
+        drawn = replace(found[0][0], name="drawn", cut=Cut((1, rows, columns)), rows=rows, columns=columns)
+        found.append((drawn, weights.astype(np.float32)))
+    made = []
+    for matrix, array in found:
+        moved = array + 1e-3 * rng.standard_normal(array.shape).astype(np.float32)
+        made.append(Case(matrix, array, matrix.values(moved)))
+    return made
+
+
+def choices() -> dict[str, tuple[str, ...]]:
+    """Groups of metrics that share a computation; together with the core, every metric of a matrix."""
+
+    def where(holds: Callable[[MatrixMetric], bool]) -> tuple[str, ...]:
+        return tuple(name for name, metric in MATRIX_METRICS.items() if holds(metric) and not metric.core)
+
+    groups = {
+        "free of cost": where(lambda m: m.cost == "free"),
+        "tpl": where(lambda m: m.name.startswith("tpl")),
+        "e_tpl, exp": where(lambda m: m.name.startswith(("e_tpl", "exp"))),
+        "lognormal": where(lambda m: m.name.startswith("lognormal")),
+        "base": where(lambda m: m.cost == "base"),
+        "shuffles": where(lambda m: m.cost == "shuffles"),
+        "windows": where(lambda m: m.cost == "windows"),
+        "vectors": where(lambda m: m.cost == "vectors"),
+    }
+    assert {*CORE, *(name for group in groups.values() for name in group)} >= {*MATRIX_METRICS}
+    return {**groups, "all": tuple(name for name in choose_metrics("all") if name in MATRIX_METRICS)}
+
+
+@contextmanager
+def counted(solves: list[Solve], side: int) -> Iterator[None]:
+    """Note every eigensolve of that side; those of Lanczos steps, far smaller, are none of the choice's own."""
+
+    def noting(function: Callable[[np.ndarray], object]) -> Callable[[np.ndarray], object]:
+        def call(product: np.ndarray) -> object:
+            if product.shape[0] >= side:
+                solves.append(Solve(function, product.copy()))
+            return function(product)
+
+        return call
+
+    originals = np.linalg.eigvalsh, np.linalg.eigh
+    np.linalg.eigvalsh, np.linalg.eigh = (noting(function) for function in originals)
+    try:
+        yield
+    finally:
+        np.linalg.eigvalsh, np.linalg.eigh = originals
+
+
+def score(case: Case, group: tuple[str, ...]) -> None:
+    """Score a matrix with the core and a group."""
+    of_core = tuple(name for name in CORE if name in MATRIX_METRICS)
+    names = tuple(dict.fromkeys((*of_core, *group)))
+    score_matrix(case.matrix, case.array, DEFAULT, names, 0, case.base)
+
+
+def solves_of(case: Case, group: tuple[str, ...]) -> list[Solve]:
+    """The eigensolves that scoring asks for."""
+    solves: list[Solve] = []
+    with counted(solves, min(case.side, LARGE)):
+        score(case, group)
+    return solves
+
+
+def without(solves: list[Solve], own: list[Solve]) -> list[Solve]:
+    """The eigensolves that a choice asks for, and the core alone does not."""
+    extra = list(solves)
+    for one in own:
+        extra.remove(next(solve for solve in extra if solve.function is one.function))
+    return extra
+
+
+def floor(solves: list[Solve], tall: np.ndarray) -> None:
+    """The Gram products and the eigensolves alone."""
+    for solve in solves:
+        np.dot(tall.T, tall)
+        solve.function(solve.product)
+
+
+def seconds(function: Callable[[], object]) -> float:
+    """Processor time of one call."""
+    start = process_time()
+    function()
+    return process_time() - start
+
+
+def measure(case: Case) -> Iterator[str]:
+    """The lines of one matrix."""
+    weights = case.matrix.values(case.array)[0].astype(np.float64)
+    tall = weights if case.matrix.rows >= case.matrix.columns else np.ascontiguousarray(weights.T)
+    groups = {name: group for name, group in choices().items() if case.side < LARGE or name in CHOICES_OF_LARGE}
+    own = solves_of(case, ())
+    extra = {name: without(solves_of(case, group), own) for name, group in groups.items()}
+    floors: dict[str, list[float]] = {name: [] for name in groups}
+    added: dict[str, list[float]] = {name: [] for name in groups}
+    for _ in range(RUNS_OF_LARGE if case.side >= LARGE else RUNS):
+        core = seconds(lambda: score(case, ()))
+        for name, group in groups.items():
+            added[name].append(seconds(lambda g=group: score(case, g)) - core)
+            # Windows are square; `all` is the shuffles and the windows.
+            operand = tall[: case.side] if name == "windows" else tall
+            solves = () if name == "all" else extra[name] or own[:1]
+            floors[name].append(seconds(lambda s=solves, o=operand: floor(s, o)))
+        if "all" in floors:
+            floors["all"][-1] = floors["shuffles"][-1] + floors["windows"][-1]
+    for name, group in groups.items():
+        ratio = median(a / f for a, f in zip(added[name], floors[name], strict=True))
+        shape, solves = f"{case.matrix.rows}×{case.matrix.columns}", extra[name]
+        asked = f"{len(solves)} {solves[0].function.__name__}" if solves else "none"
+        verdict = " misses" if solves and ratio > TARGET else ""
+        times = f"{median(added[name]) * 1e3:>9.1f} {median(floors[name]) * 1e3:>9.1f} {ratio:>6.2f}"
+        yield f"{shape:>10} {name:>12} {len(group):>7} {asked:>12} {times}{verdict}"
+
+
+def main() -> None:
+    """Print the table."""
+    print(machine_line(["wqscore", "numpy", "numba"]))
+    times = f"{'adds ms':>9} {'floor ms':>9} {'ratio':>6}"
+    print(f"{'matrix':>10} {'choice':>12} {'metrics':>7} {'eigensolves':>12} {times}")
+    with one_blas_thread():
+        for case in cases():
+            for line in measure(case):
+                print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()
