@@ -58,12 +58,15 @@ def test_seed_and_number_each_make_another_shuffle() -> None:
     assert len(results) == 4
 
 
-def test_more_entries_than_are_drawn_at_once_are_all_moved() -> None:
-    count = (1 << 20) + 5000
+def test_entries_move_all_over_a_large_matrix() -> None:
+    count = 1_000_000
     result = shuffled(np.arange(count, dtype=np.float64).reshape(1, -1, 1)).ravel()
     np.testing.assert_array_equal(np.sort(result), np.arange(count))
     assert np.mean(result == np.arange(count)) < 1e-4
     assert abs(np.corrcoef(result, np.arange(count))[0, 1]) < 0.005
+    # Of neighbours before, and so of the same part by chance alone, distances are those of random places.
+    places = np.argsort(result)
+    assert np.abs(np.diff(places)).mean() == pytest.approx(count / 3, rel=0.01)
 
 
 def test_neither_order_nor_threads_change_a_shuffle() -> None:
