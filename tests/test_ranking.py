@@ -16,8 +16,10 @@ from wqscore.summary import ModelSummary, Statistic
 
 
 def scored(name: str, median: float, mean: float = 0.0, coverage: float = 1.0, matrices: int = 10) -> ModelScore:
-    statistics = dict.fromkeys(CORE, Statistic(median, mean, mean, mean * matrices, matrices))
-    summary = ModelSummary(statistics, {}, coverage, coverage, matrices, matrices, {})
+    statistics = dict.fromkeys(
+        CORE, Statistic(median, mean, mean, mean, median, median, median, mean * matrices, matrices)
+    )
+    summary = ModelSummary(statistics, {}, coverage, coverage, matrices, matrices, matrices, 0, {})
     return ModelScore(ModelRef(name, "hub", repo=name), "0" * 40, "", 10, DEFAULT, 0, CORE, (), summary)
 
 

@@ -140,3 +140,24 @@ def test_every_tensor_has_its_row(checkpoints: Path) -> None:
 def test_bit_reproducible(checkpoints: Path) -> None:
     folder = str(checkpoints / "rxnmapper-albert")
     assert wqscore.score(folder).to_csv() == wqscore.score(folder).to_csv()
+
+
+def test_a_model_of_noise_is_unranked_by_whatever_metric(checkpoints: Path, tmp_path: Path) -> None:
+    from safetensors.numpy import load_file
+
+    trained = checkpoints / "all-MiniLM-L6-v2"
+    rng = np.random.default_rng(0)
+    noise = {
+        name: (rng.standard_normal(tensor.shape) * tensor.std()).astype("f4") if tensor.ndim == 2 else tensor
+        for name, tensor in load_file(trained / "model.safetensors").items()
+        if "word_embeddings" not in name
+    }
+    save_file(noise, tmp_path / "model.safetensors")
+    (tmp_path / "config.json").write_bytes((trained / "config.json").read_bytes())
+    for metric in ("alpha", "stable_rank", "log_norm"):
+        ranking = wqscore.rank([str(tmp_path), str(trained)], by=metric, metrics=metric)
+        assert [(model.ref.path, model.status) for model in ranking.models] == [
+            (trained, "ranked"),
+            (tmp_path, "unranked"),
+        ]
+        assert ranking.models[1].reason.endswith("matrices can't be told from noise")

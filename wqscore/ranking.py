@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 #: A model with less of its weights behind its score is not ranked.
 MIN_COVERAGE = 0.5
+#: Nor is one with a larger share of its matrices `random`.
+MAX_RANDOM = 0.5
 #: Scores closer than this, relatively, are one: the same weights stored transposed differ by about 1e-12.
 _SAME = 1e-9
 
@@ -153,6 +155,8 @@ def _why_unranked(score: ModelScore, metric: Metric, preset: Preset) -> str:
         return "no matrix that belongs in an average"
     if summary.coverage < MIN_COVERAGE:
         return f"only {summary.coverage:.0%} of its weights have a fit, less than {MIN_COVERAGE:.0%}"
+    if summary.n_random > summary.n_matrices * MAX_RANDOM:
+        return f"{summary.n_random} of its {summary.n_matrices} matrices can't be told from noise"
     if not isfinite(summary.headline(metric.name, preset)):
         value = summary.values.get(metric.name)
         return f"{metric.name} is not defined{f': {value.reason}' if value else ' for any of its matrices'}"

@@ -27,6 +27,10 @@ class Statistic:
         median: the median.
         mean: the mean, each matrix alike.
         weighted_mean: the mean, each matrix by its number of weights.
+        trimmed_mean: the mean without the smallest and the largest tenth.
+        ok_median: the median over those with the verdict `ok`.
+        lowest: what the median would be if all matrices without a value had the smallest there is.
+        highest: likewise the largest.
         total: the sum.
         count: how many matrices.
     """
@@ -34,6 +38,10 @@ class Statistic:
     median: float
     mean: float
     weighted_mean: float
+    trimmed_mean: float
+    ok_median: float
+    lowest: float
+    highest: float
     total: float
     count: int
 
@@ -50,6 +58,8 @@ class ModelSummary:
         coverage_all: weights in all matrices with a finite fit ÷ all parameters of the checkpoint.
         n_matrices: matrices that belong in the averages, unread ones included.
         n_fitted: those of them with a finite fit.
+        n_ok: those of them with the verdict `ok`.
+        n_random: those of them with the verdict `random`.
         verdicts: how many rows have each verdict, `skipped` included.
     """
 
@@ -59,6 +69,8 @@ class ModelSummary:
     coverage_all: float
     n_matrices: int
     n_fitted: int
+    n_ok: int
+    n_random: int
     verdicts: Mapping[str, int]
 
     def headline(self, metric: str, preset: Preset) -> float:
@@ -94,15 +106,19 @@ def summarise(
     fitted = [row for row in belonging if row.fit is not None]
     unread = [skip.weights for skip in skipped if skip.weights]
     weights = _weights(belonging) + sum(unread)
+    missing = len(belonging) + len(unread) - len(fitted)
     return ModelSummary(
         statistics={
-            name: _statistic(name, layers if MATRIX_METRICS[name].summed else fitted, preset) for name in metrics
+            name: _statistic(name, layers if MATRIX_METRICS[name].summed else fitted, missing, preset)
+            for name in metrics
         },
         values=values,
         coverage=_weights(fitted) / weights if weights else nan,
         coverage_all=_weights([row for row in sized if row.fit is not None]) / parameters if parameters else nan,
         n_matrices=len(belonging) + len(unread),
         n_fitted=len(fitted),
+        n_ok=sum(row.verdict == "ok" for row in belonging),
+        n_random=sum(row.verdict == "random" for row in belonging),
         verdicts=dict(Counter([row.verdict for row in layers] + ["skipped"] * len(skipped))),
     )
 
@@ -111,21 +127,34 @@ def _weights(rows: Sequence[LayerScore]) -> int:
     return sum(row.matrix.parameters for row in rows)
 
 
-def _statistic(metric: str, rows: Sequence[LayerScore], preset: Preset) -> Statistic:
+def _statistic(metric: str, rows: Sequence[LayerScore], missing: int, preset: Preset) -> Statistic:
+    """A metric over its matrices; `missing` more belong and have no value."""
     if metric in _SIGN_DEPENDS_ON_SCALE and not preset.flipped_sign_in_averages:
         rows = [row for row in rows if FLIPPED_SIGN not in row.flags]
-    counted = [(row.metrics[metric], row.matrix.parameters) for row in rows if isfinite(row.metrics[metric])]
+    counted = [row for row in rows if isfinite(row.metrics[metric])]
     if not counted:
-        return Statistic(nan, nan, nan, nan, 0)
-    values, sizes = (np.array(column, dtype=np.float64) for column in zip(*counted, strict=True))
+        return Statistic(nan, nan, nan, nan, nan, nan, nan, nan, 0)
+    values = np.array([row.metrics[metric] for row in counted])
+    sizes = np.array([row.matrix.parameters for row in counted], dtype=np.float64)
+    sound = values[[row.verdict == "ok" for row in counted]]
     with np.errstate(over="ignore", invalid="ignore"):
         return Statistic(
             median=_finite(np.median(values)),
             mean=_finite(values.mean()),
             weighted_mean=_finite(np.average(values, weights=sizes)),
+            trimmed_mean=_finite(_trimmed(values).mean()),
+            ok_median=_finite(np.median(sound)) if sound.size else nan,
+            lowest=_finite(np.median(np.append(values, [values.min()] * missing))),
+            highest=_finite(np.median(np.append(values, [values.max()] * missing))),
             total=_finite(values.sum()),
             count=len(counted),
         )
+
+
+def _trimmed(values: np.ndarray) -> np.ndarray:
+    """Without the smallest and the largest tenth, rounded down."""
+    cut = values.size // 10
+    return np.sort(values)[cut : values.size - cut]
 
 
 def _finite(value: np.floating) -> float:

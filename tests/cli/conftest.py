@@ -57,7 +57,11 @@ def environment(**variables: str) -> dict[str, str]:
 def toy(folder: Path, seed: int = 0, layers: int = 4, **tensors: np.ndarray) -> str:
     """Write a small model whose matrices have heavy tails, or one of other tensors; returns its path."""
     rng = np.random.default_rng(seed)
-    heavy = {f"layers.{i}.fc1.weight": (rng.standard_t(3, (96, 64)) * 0.3).astype("f4") for i in range(layers)}
+    # Mixed columns: entries that go together, as those of trained matrices do and no shuffle's.
+    heavy = {
+        f"layers.{i}.fc1.weight": (rng.standard_t(3, (96, 64)) @ rng.standard_normal((64, 64)) * 0.04).astype("f4")
+        for i in range(layers)
+    }
     folder.mkdir(parents=True, exist_ok=True)
     save_file({**heavy, **tensors}, folder / "model.safetensors")
     return str(folder)

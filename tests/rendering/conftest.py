@@ -41,7 +41,9 @@ def bert(seed: int, layers: int = 2) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(seed)
 
     def heavy(rows: int, columns: int) -> np.ndarray:
-        return (rng.standard_t(3, (rows, columns)) * 0.3).astype(np.float32)
+        # Mixed columns: entries that go together, as those of trained matrices do and no shuffle's.
+        mixing = rng.standard_normal((columns, columns)) / columns**0.5
+        return (rng.standard_t(3, (rows, columns)) @ mixing * 0.3).astype(np.float32)
 
     tensors = {"bert.embeddings.word_embeddings.weight": heavy(200, 64), "bert.pooler.dense.weight": heavy(64, 64)}
     for layer in range(layers):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.stats import trim_mean
 
 from tests.rendering.conftest import HOSTILE, LONG, bert, score_tensors
 from tests.rendering.html_page import Page, Table
@@ -82,7 +83,12 @@ def test_summary_statistics_are_there(ranking: Ranking, page: Page) -> None:
         ]
         alphas = np.array([layer.metrics["alpha"] for layer in counted])
         weights = np.array([layer.matrix.rows * layer.matrix.columns for layer in counted])
-        expected = [np.median(alphas), alphas.mean(), (alphas * weights).sum() / weights.sum(), alphas.size]
+        sound = [layer.metrics["alpha"] for layer in counted if layer.verdict == "ok"]
+        weighted = (alphas * weights).sum() / weights.sum()
+        expected = [
+            *(np.median(alphas), np.median(sound) if sound else np.nan, alphas.mean()),
+            *(trim_mean(alphas, 0.1), weighted, alphas.size),
+        ]
         assert all(map(shows, table.body[0][1:], expected))
 
 

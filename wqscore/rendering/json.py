@@ -95,12 +95,18 @@ def _score(score: ModelScore) -> dict[str, Any]:
         "coverage_all": number(summary.coverage_all),
         "n_matrices": summary.n_matrices,
         "n_fitted": summary.n_fitted,
+        "n_ok": summary.n_ok,
+        "n_random": summary.n_random,
         "verdicts": dict(sorted(summary.verdicts.items())),
         "summary": {
             name: {
                 "median": number(statistic.median),
                 "mean": number(statistic.mean),
                 "param_mean": number(statistic.weighted_mean),
+                "trimmed_mean": number(statistic.trimmed_mean),
+                "ok_median": number(statistic.ok_median),
+                "lowest": number(statistic.lowest),
+                "highest": number(statistic.highest),
                 **({"total": number(statistic.total)} if MATRIX_METRICS[name].summed else {}),
                 "count": statistic.count,
             }
