@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import nan
 
 import pytest
 
 from wqscore.errors import UsageError
+from wqscore.metrics.metric import ModelValue
 from wqscore.metrics.registry import CORE
 from wqscore.presets import DEFAULT, WW_0_7
-from wqscore.ranking import Failure, rank_models
+from wqscore.ranking import Failure, _groups, rank_models
 from wqscore.refs import ModelRef
 from wqscore.scoring import ModelScore
 from wqscore.summary import ModelSummary, Statistic
@@ -35,8 +37,8 @@ def test_lower_is_better_where_the_registry_says_so() -> None:
 
 def test_equal_scores_share_a_rank_and_keep_the_order_asked_for() -> None:
     ranking = rank_models([scored("a", 2), scored("b", 1), scored("c", 2 * (1 + 1e-12)), scored("d", 3)])
-    assert [(m.rank, m.tied, m.ref.label) for m in ranking.models] == [
-        (1, False, "b"), (2, True, "a"), (2, True, "c"), (4, False, "d"),
+    assert [(m.rank, m.ref.label) for m in ranking.models] == [
+        (1, "b"), (2, "a"), (2, "c"), (4, "d"),
     ]  # fmt: skip
 
 
@@ -74,3 +76,25 @@ def test_models_scored_with_other_metrics_are_refused() -> None:
 def test_an_unknown_metric_is_refused() -> None:
     with pytest.raises(UsageError, match="no metric called 'alhpa': did you mean alpha"):
         rank_models([scored("a", 1)], by="alhpa")
+
+
+def test_ranges_and_groups_follow_from_who_can_be_told_apart() -> None:
+    # Of four models in order, only the first and the last two, and the second and the last, are apart.
+    apart = frozenset({(0, 2), (0, 3), (1, 3)})
+    assert _groups(4, apart) == [range(2), range(1, 3), range(2, 4)]
+    assert _groups(4, frozenset()) == [range(4)]
+    assert _groups(3, frozenset({(0, 1), (0, 2), (1, 2)})) == []
+    assert _groups(0, frozenset()) == []
+
+
+def test_metrics_of_whole_models_are_apart_unless_they_are_equal() -> None:
+    models = [
+        replace(
+            model, metrics=("param_norm",), summary=replace(model.summary, values={"param_norm": ModelValue(v, 3)})
+        )
+        for model, v in ((scored("a", 0), 2.0), (scored("b", 0), 1.0), (scored("c", 0), 2.0))
+    ]
+    ranking = rank_models(models, by="param_norm", metrics=("param_norm",))
+    assert [(m.ref.label, m.rank, m.best, m.worst, m.ties) for m in ranking.models] == [
+        ("b", 1, 1, 1, ()), ("a", 2, 2, 3, (1,)), ("c", 2, 2, 3, (1,)),
+    ]  # fmt: skip

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from math import isclose, isfinite
 from typing import TYPE_CHECKING, Literal
 
+from wqscore.consistency import compare_all
 from wqscore.errors import UsageError
-from wqscore.metrics.metric import Metric
+from wqscore.metrics.metric import MatrixMetric, Metric
 from wqscore.metrics.registry import CORE, find_metric
 from wqscore.presets import DEFAULT, Preset
 from wqscore.refs import ModelRef
@@ -44,6 +46,9 @@ class RankedModel:
         status: `ranked`, `unranked` (scored, but its score can't be trusted with a rank) or `failed`.
         rank: 1 is best; models whose scores are equal share the best of their ranks. `None` without one.
         tied: whether another model has the same rank.
+        best: the best rank it could have: 1 and as many more as models are ahead of it beyond doubt.
+        worst: the worst, likewise.
+        ties: numbers of the groups of models it is in that can't be told apart, none of them from any other.
         reason: why it has no rank; empty for `ranked`.
         score: the scored model, `None` if it failed.
     """
@@ -52,6 +57,9 @@ class RankedModel:
     status: Status
     rank: int | None
     tied: bool
+    best: int | None
+    worst: int | None
+    ties: tuple[int, ...]
     reason: str
     score: ModelScore | None
 
@@ -132,13 +140,16 @@ def rank_models(
     reasons = [_why_unranked(score, metric, preset) for score in scores]
     able = [score for score, reason in zip(scores, reasons, strict=True) if not reason]
     models = [
-        *_in_order(able, metric, preset),
+        *_in_order(able, metric, preset, seed),
         *(
-            RankedModel(score.ref, "unranked", None, False, reason, score)
+            RankedModel(score.ref, "unranked", None, False, None, None, (), reason, score)
             for score, reason in zip(scores, reasons, strict=True)
             if reason
         ),
-        *(RankedModel(failure.ref, "failed", None, False, failure.reason, None) for failure in failures),
+        *(
+            RankedModel(failure.ref, "failed", None, False, None, None, (), failure.reason, None)
+            for failure in failures
+        ),
     ]
     return Ranking(metric, preset, tuple(metrics), seed, tuple(models))
 
@@ -163,15 +174,52 @@ def _why_unranked(score: ModelScore, metric: Metric, preset: Preset) -> str:
     return ""
 
 
-def _in_order(scores: Sequence[ModelScore], metric: Metric, preset: Preset) -> list[RankedModel]:
+def _in_order(scores: Sequence[ModelScore], metric: Metric, preset: Preset, seed: int) -> list[RankedModel]:
     sign = 1 if metric.better == "lower" else -1
     ordered = sorted(scores, key=lambda score: sign * score.summary.headline(metric.name, preset))
     values = [score.summary.headline(metric.name, preset) for score in ordered]
     ranks: list[int] = []
     for position, value in enumerate(values):
-        same = position > 0 and isclose(value, values[position - 1], rel_tol=_SAME)
-        ranks.append(ranks[-1] if same else position + 1)
+        ranks.append(ranks[-1] if position > 0 and _same(value, values[position - 1]) else position + 1)
+    apart = _apart(ordered, metric, values, seed)
+    groups = _groups(len(ordered), apart)
     return [
-        RankedModel(score.ref, "ranked", rank, ranks.count(rank) > 1, "", score)
-        for score, rank in zip(ordered, ranks, strict=True)
+        RankedModel(
+            ref=score.ref,
+            status="ranked",
+            rank=rank,
+            tied=ranks.count(rank) > 1,
+            best=1 + sum((other, place) in apart for other in range(place)),
+            worst=len(ordered) - sum((place, other) in apart for other in range(place + 1, len(ordered))),
+            ties=tuple(number for number, group in enumerate(groups, 1) if place in group),
+            reason="",
+            score=score,
+        )
+        for place, (score, rank) in enumerate(zip(ordered, ranks, strict=True))
     ]
+
+
+def _apart(
+    ordered: Sequence[ModelScore], metric: Metric, values: Sequence[float], seed: int
+) -> frozenset[tuple[int, int]]:
+    """The places i < j of models that can be told apart: over their layers, where those stand behind the metric."""
+    if isinstance(metric, MatrixMetric) and not metric.summed:
+        compared = compare_all(ordered, metric.name, seed)
+        return frozenset(places for places, difference in compared.items() if not difference.tied)
+    return frozenset((i, j) for i, j in combinations(range(len(values)), 2) if not _same(values[i], values[j]))
+
+
+def _groups(count: int, apart: frozenset[tuple[int, int]]) -> list[range]:
+    """The longest runs of two and more neighbours of which none can be told from any other."""
+    groups: list[range] = []
+    for first in range(count):
+        last = first
+        while last + 1 < count and not any((other, last + 1) in apart for other in range(first, last + 1)):
+            last += 1
+        if last > first and not (groups and last < groups[-1].stop):
+            groups.append(range(first, last + 1))
+    return groups
+
+
+def _same(value: float, other: float) -> bool:
+    return isclose(value, other, rel_tol=_SAME)

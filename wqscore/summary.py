@@ -16,7 +16,7 @@ from wqscore.metrics.registry import MATRIX_METRICS
 from wqscore.presets import Preset
 
 #: Left out of the averages where λ_max < 1, because there they fall as alpha rises.
-_SIGN_DEPENDS_ON_SCALE = frozenset({"alpha_weighted", "log_alpha_norm"})
+SIGN_DEPENDS_ON_SCALE = frozenset({"alpha_weighted", "log_alpha_norm"})
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ def _weights(rows: Sequence[LayerScore]) -> int:
 
 def _statistic(metric: str, rows: Sequence[LayerScore], missing: int, preset: Preset) -> Statistic:
     """A metric over its matrices; `missing` more belong and have no value."""
-    if metric in _SIGN_DEPENDS_ON_SCALE and not preset.flipped_sign_in_averages:
+    if metric in SIGN_DEPENDS_ON_SCALE and not preset.flipped_sign_in_averages:
         rows = [row for row in rows if FLIPPED_SIGN not in row.flags]
     counted = [row for row in rows if isfinite(row.metrics[metric])]
     if not counted:

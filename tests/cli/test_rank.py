@@ -70,7 +70,7 @@ def test_the_columns_are_the_contract(report: Path) -> None:
     assert next(csv.reader(io.StringIO(text))) == [
         "rank", "model", "revision", "family", "params", "coverage", "n_matrices", "n_fitted",
         *(f"{name}{suffix}" for name in METRIC_NAMES for suffix in ("", "_mean", "_param_mean", "_count")),
-        "status", "reason",
+        "rank_best", "rank_worst", "ties", "status", "reason",
     ]  # fmt: skip
     text = (report / "layers.csv").read_text(encoding="utf-8")
     header = ["model", "name", "role", "rows", "columns", *METRIC_NAMES, "verdict", "flags", "reason"]

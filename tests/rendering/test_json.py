@@ -55,7 +55,7 @@ def test_a_score_has_the_fields_it_has_in_the_ranking(ranking: Ranking) -> None:
     for model, entry in zip(ranking.models, strict(ranking_json(ranking))["models"], strict=True):
         if model.score is not None:
             alone = strict(score_json(model.score))
-            place = {"rank", "status", "tied", "reason"}
+            place = {"rank", "status", "tied", "rank_best", "rank_worst", "ties", "reason"}
             assert {key: value for key, value in entry.items() if key not in place}.items() <= alone.items()
 
 

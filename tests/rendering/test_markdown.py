@@ -45,7 +45,7 @@ def test_items_come_back_as_text(lines: list[str]) -> None:
 def test_a_ranking_has_a_row_for_every_model_and_a_reason_for_every_one_without_a_rank(ranking: Ranking) -> None:
     tokens = PARSER.parse(ranking_markdown(ranking))
     text = cells(tokens)
-    assert [text[i] for i in range(9, 8 * 6, 8)] == [model.ref.label for model in ranking.models]
+    assert [text[i] for i in range(10, 9 * 6, 9)] == [model.ref.label for model in ranking.models]
     assert sum(token.type == "list_item_open" for token in tokens) == 2
     assert text[-1] == "org/missing: failed: no such model on the Hub"
     assert text[-2].startswith("models/quantised: unranked: only ")

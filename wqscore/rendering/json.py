@@ -78,6 +78,9 @@ def _model(model: RankedModel) -> dict[str, Any]:
         "status": model.status,
         "rank": model.rank,
         "tied": model.tied,
+        "rank_best": model.best,
+        "rank_worst": model.worst,
+        "ties": list(model.ties),
         "reason": model.reason or None,
     }
     return head if model.score is None else {**head, **_score(model.score)}

@@ -9,7 +9,7 @@ from wqscore.matrices.weight_matrix import SkippedTensor
 from wqscore.metrics.metric import MatrixMetric, Metric
 from wqscore.metrics.registry import MATRIX_METRICS
 from wqscore.presets import Preset
-from wqscore.ranking import Ranking
+from wqscore.ranking import RankedModel, Ranking
 from wqscore.rendering.tables import number
 from wqscore.scoring import ModelScore
 
@@ -49,11 +49,11 @@ def size(count: int) -> str:
 def ranking_overview_columns(ranking: Ranking) -> list[str]:
     """The columns of the ranking as shown."""
     name = ranking.preset.columns.get(ranking.by.name, ranking.by.name)
-    return ["rank", "model", name, *_other(ranking), "coverage", "fitted", "params", "family"]
+    return ["rank", "model", name, *_other(ranking), "range", "coverage", "fitted", "params", "family"]
 
 
 def ranking_overview_rows(ranking: Ranking) -> list[list[str]]:
-    """A row per model; a rank shared by several models is marked `=`."""
+    """A row per model; a rank shared by several is marked `=`, and `range` says which ranks a model could have."""
     rows = []
     for model in ranking.models:
         rank = _MISSING if model.rank is None else f"{model.rank}{'=' if model.tied else ''}"
@@ -68,6 +68,7 @@ def ranking_overview_rows(ranking: Ranking) -> list[list[str]]:
                 model.ref.label,
                 figure(summary.headline(ranking.by.name, ranking.preset)),
                 *(figure(getattr(summary.statistics[ranking.by.name], other)) for other in _other(ranking)),
+                rank_range(model),
                 _MISSING if number(summary.coverage) is None else f"{summary.coverage:.0%}",
                 f"{summary.n_fitted}/{summary.n_matrices}",
                 size(model.score.parameters),
@@ -75,6 +76,13 @@ def ranking_overview_rows(ranking: Ranking) -> list[list[str]]:
             ]
         )
     return rows
+
+
+def rank_range(model: RankedModel) -> str:
+    """The ranks that a model could have."""
+    if model.best is None:
+        return _MISSING
+    return str(model.best) if model.best == model.worst else f"{model.best}–{model.worst}"
 
 
 def headline(metric: Metric, preset: Preset) -> str:

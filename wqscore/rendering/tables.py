@@ -50,7 +50,7 @@ def ranking_columns(ranking: Ranking) -> list[str]:
         for name in _metric_order(ranking)
         for suffix in (_SUFFIXES if name in MATRIX_METRICS else ("",))
     ]
-    return [*head, *columns, "status", "reason"]
+    return [*head, *columns, "rank_best", "rank_worst", "ties", "status", "reason"]
 
 
 def ranking_rows(ranking: Ranking) -> list[list[Cell]]:
@@ -79,7 +79,8 @@ def _sides(rows: int, columns: int, preset: Preset) -> tuple[int, int]:
 
 def _ranking_row(model: RankedModel, ranking: Ranking) -> list[Cell]:
     order = _metric_order(ranking)
-    tail: list[Cell] = [model.status, model.reason or None]
+    ties = ";".join(map(str, model.ties)) or None
+    tail: list[Cell] = [model.best, model.worst, ties, model.status, model.reason or None]
     if model.score is None:
         head: list[Cell] = [None, model.ref.label]
         return [*head, *[None] * (len(ranking_columns(ranking)) - len(head) - len(tail)), *tail]

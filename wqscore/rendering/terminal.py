@@ -48,7 +48,7 @@ def print_ranking(ranking: Ranking) -> None:
     statistic = headline(ranking.by, ranking.preset)
     columns = ranking_overview_columns(ranking)
     title = f"{statistic} {columns[2]}, {ranking.by.better} is better · {made_by(ranking.preset, ranking.scores)}"
-    optional = ["family", *columns[3:-4], "params", "fitted", "coverage"]
+    optional = ["family", *columns[3:-5], "params", "fitted", "coverage", "range"]
     print_table(columns, ranking_overview_rows(ranking), title, folding=["model"], optional=optional)
     print_lines(remarks(ranking))
 

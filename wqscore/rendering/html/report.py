@@ -22,7 +22,7 @@ from wqscore.presets import Preset
 from wqscore.ranking import MIN_COVERAGE, RankedModel, Ranking
 from wqscore.rendering.html import charts
 from wqscore.rendering.html.explorer import average_rows, depth_rows, explorer_data, present_roles
-from wqscore.rendering.overview import figure, headline, size, value_overview_columns, value_overview_rows
+from wqscore.rendering.overview import figure, headline, rank_range, size, value_overview_columns, value_overview_rows
 from wqscore.rendering.tables import Cell, layer_columns, layer_rows, of_matrices
 from wqscore.rendering.timestamp import created_at
 from wqscore.scoring import ModelScore
@@ -150,7 +150,13 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"figure": figure, "size": size, "percent": _percent, "cell": _cell}
+    environment.filters |= {
+        "figure": figure,
+        "size": size,
+        "percent": _percent,
+        "cell": _cell,
+        "rank_range": rank_range,
+    }
     environment.policies["json.dumps_kwargs"] = {
         "sort_keys": True,
         "allow_nan": False,

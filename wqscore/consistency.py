@@ -1,0 +1,186 @@
+"""Whether one model is ahead of another over their layers, or the two can't be told apart.
+
+A model's matrices are a census of it, not a sample: what is measured here is *consistency over layers*, how far a
+difference of two summaries hangs on which of their matrices are looked at, and no confidence in anything outside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from itertools import combinations
+from math import isfinite, nan, sqrt
+
+import numpy as np
+
+from wqscore.layers import FLIPPED_SIGN, LayerScore
+from wqscore.matrices.pairing import bare_name
+from wqscore.scoring import ModelScore
+from wqscore.summary import SIGN_DEPENDS_ON_SCALE
+
+_DRAWS = 1000
+#: An interval of 95 %, in standard deviations of a normal law.
+_WIDTH_95 = 2 * 1.959964
+#: Differences below this share of a metric's spread over the matrices are none.
+_NEGLIGIBLE = 1e-3
+#: Two models are compared pair by pair when they share at least this share of their matrices.
+_MOST = 0.5
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One model's summary less another's.
+
+    Attributes:
+        value: the difference over all matrices of both; of the pairs, where they are paired.
+        lo: lower end of the 95 % interval over resampled layers.
+        hi: upper end.
+        delta: a difference up to this is none: 1e-3 of the metric's spread, and what rounding in storage can do.
+        pairs: matrices of one name and shape that both have a value for; 0 where the models are not paired.
+        lost: matrices of either that are in no pair, where they are paired.
+    """
+
+    value: float
+    lo: float
+    hi: float
+    delta: float
+    pairs: int
+    lost: int
+
+    @property
+    def tied(self) -> bool:
+        """Whether the two can't be told apart."""
+        return not (self.lo > 0 or self.hi < 0) or abs(self.value) <= self.delta
+
+
+@dataclass(frozen=True)
+class _Layers:
+    """A metric's values over a model's matrices, in the order of role and name.
+
+    Attributes:
+        keys: role, bare name and shape of each.
+        values: shape (n,).
+        deviations: standard deviation of each fit, 0 where none is known.
+        rounding: what rounding in storage can change each by.
+    """
+
+    keys: tuple[tuple[str, str, tuple[int, int, int]], ...]
+    values: np.ndarray
+    deviations: np.ndarray
+    rounding: np.ndarray
+
+    def only(self, keys: set[tuple[str, str, tuple[int, int, int]]]) -> _Layers:
+        kept = [i for i, key in enumerate(self.keys) if key in keys]
+        return _Layers(
+            tuple(self.keys[i] for i in kept), self.values[kept], self.deviations[kept], self.rounding[kept]
+        )
+
+
+def compare_all(scores: Sequence[ModelScore], metric: str, seed: int) -> dict[tuple[int, int], Difference]:
+    """Compare every model with every later one by one metric of matrices, all scored alike.
+
+    A model's matrices are resampled within their roles, each fit is moved within its own interval where that is
+    known, and the summary that ranks is taken anew, 1,000 times. Two models that share names (base-model prefixes
+    aside) and shapes are resampled in pairs.
+
+    Args:
+        scores: models that have the metric.
+        metric: a metric of matrices.
+        seed: the run's seed.
+
+    Returns:
+        By the places i < j of two models, the first less the second.
+    """
+    layers = [_layers(score, metric) for score in scores]
+    draws = [_resampled(each, score.preset.headline, seed) for each, score in zip(layers, scores, strict=True)]
+    return {
+        (i, j): _difference(layers[i], layers[j], draws[i], draws[j], scores[i].preset.headline, seed)
+        for i, j in combinations(range(len(scores)), 2)
+    }
+
+
+def _layers(score: ModelScore, metric: str) -> _Layers:
+    rows = [row for row in score.layers if _counts(row, score, metric)]
+    rows.sort(key=_key)
+    return _Layers(
+        tuple(map(_key, rows)),
+        np.array([row.metrics[metric] for row in rows]),
+        np.array([_deviation(row, metric) for row in rows]),
+        np.array([_rounding(row, metric) for row in rows]),
+    )
+
+
+def _counts(row: LayerScore, score: ModelScore, metric: str) -> bool:
+    """Whether a matrix stands behind the model's summary."""
+    preset = score.preset
+    flipped = metric in SIGN_DEPENDS_ON_SCALE and FLIPPED_SIGN in row.flags and not preset.flipped_sign_in_averages
+    belongs = row.verdict != "too-small" and preset.matrices.averages(row.matrix.role)
+    return belongs and row.fit is not None and isfinite(row.metrics[metric]) and not flipped
+
+
+def _key(row: LayerScore) -> tuple[str, str, tuple[int, int, int]]:
+    matrix = row.matrix
+    return matrix.role, bare_name(matrix.name), (matrix.slices, matrix.rows, matrix.columns)
+
+
+def _deviation(row: LayerScore, metric: str) -> float:
+    """Of alpha, from its interval; no other metric has one."""
+    lo, hi = (row.metrics.get(name, nan) for name in ("alpha_lo", "alpha_hi"))
+    return (hi - lo) / _WIDTH_95 if metric == "alpha" and isfinite(hi - lo) else 0.0
+
+
+def _rounding(row: LayerScore, metric: str) -> float:
+    """What an error of the stored numbers can do to alpha: every λ moves by at most 2u/√3 of itself, or so."""
+    if not metric.startswith("alpha") or row.metrics[metric] <= 1:
+        return 0.0
+    return float((row.metrics[metric] - 1) ** 2 * 2 * row.spectrum.unit_roundoff / sqrt(3))
+
+
+def _resampled(layers: _Layers, headline: str, seed: int) -> np.ndarray:
+    """The summary of resampled matrices, `_DRAWS` of them.
+
+    Which matrices are drawn follows from how many there are of each role: two models of one architecture are
+    resampled alike, and the difference of their draws is that of pairs.
+    """
+    if not layers.values.size:
+        return np.full(_DRAWS, nan)
+    moved = sha256(layers.values.tobytes()).digest()
+    noise = np.random.default_rng([seed, int.from_bytes(moved)])
+    roles = [key[0] for key in layers.keys]
+    columns = []
+    for role in sorted(set(roles)):
+        members = np.flatnonzero([each == role for each in roles])
+        rng = np.random.default_rng([seed, int.from_bytes(sha256(role.encode()).digest()), members.size])
+        columns.append(members[rng.integers(members.size, size=(_DRAWS, members.size))])
+    drawn = np.concatenate(columns, axis=1)
+    values = layers.values[drawn] + layers.deviations[drawn] * noise.standard_normal(drawn.shape)
+    return _summary(values, headline)
+
+
+def _summary(values: np.ndarray, headline: str) -> np.ndarray:
+    summary: np.ndarray = np.median(values, axis=-1) if headline == "median" else values.mean(axis=-1)
+    return summary
+
+
+def _difference(
+    a: _Layers, b: _Layers, draws_a: np.ndarray, draws_b: np.ndarray, headline: str, seed: int
+) -> Difference:
+    if not (a.values.size and b.values.size):
+        return Difference(nan, nan, nan, nan, 0, 0)
+    shared = set(a.keys) & set(b.keys)
+    paired = len(shared) >= _MOST * max(a.values.size, b.values.size)
+    lost = a.values.size + b.values.size - 2 * len(shared) if paired else 0
+    if paired and lost:
+        a, b = a.only(shared), b.only(shared)
+        draws_a, draws_b = _resampled(a, headline, seed), _resampled(b, headline, seed)
+    elif not paired:
+        # Else roles of equal size would be resampled alike, as if they were pairs.
+        draws_b = np.random.default_rng(seed).permutation(draws_b)
+    lo, hi = np.quantile(draws_a - draws_b, [0.025, 0.975])
+    spread = max(float(a.values.std()), float(b.values.std()))
+    rounding = max(float(np.median(a.rounding)), float(np.median(b.rounding)))
+    value = float(_summary(a.values, headline) - _summary(b.values, headline))
+    return Difference(
+        value, float(lo), float(hi), max(_NEGLIGIBLE * spread, rounding), len(shared) if paired else 0, lost
+    )
