@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from wqscore.api import RankingInterrupted, crosscheck, describe, rank, score
     from wqscore.crosschecking import Crosscheck
     from wqscore.describing import ModelDescription
+    from wqscore.integrity.checking import Integrity, check
     from wqscore.layers import LayerScore
     from wqscore.matrices.weight_matrix import SkippedTensor, WeightMatrix
     from wqscore.ranking import RankedModel, Ranking
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "score": "wqscore.api",
+    "check": "wqscore.integrity.checking",
+    "Integrity": "wqscore.integrity.checking",
     "crosscheck": "wqscore.api",
     "Crosscheck": "wqscore.crosschecking",
     "rank": "wqscore.api",
@@ -43,6 +46,7 @@ _HOMES = {
 __all__ = [
     "CheckpointError",
     "Crosscheck",
+    "Integrity",
     "LayerScore",
     "ModelDescription",
     "ModelRef",
@@ -55,6 +59,7 @@ __all__ = [
     "WeightMatrix",
     "WqscoreError",
     "__version__",
+    "check",
     "crosscheck",
     "describe",
     "parse_ref",

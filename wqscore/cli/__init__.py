@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from wqscore.cli.check import check
 from wqscore.cli.crosscheck import crosscheck
 from wqscore.cli.describe import describe
 from wqscore.cli.metrics import metrics
@@ -29,6 +30,7 @@ app = typer.Typer(
 app.command()(rank)
 app.command()(score)
 app.command()(crosscheck)
+app.command()(check)
 app.command()(describe)
 app.command()(models)
 app.command()(metrics)

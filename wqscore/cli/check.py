@@ -1,0 +1,55 @@
+"""`wqscore check`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from wqscore.cli import options
+from wqscore.cli.exits import NOT_SCORED, complain, one_line_errors
+from wqscore.cli.output import show
+
+if TYPE_CHECKING:
+    from wqscore.integrity.checking import Integrity
+
+
+def check(
+    ref: options.Ref,
+    output: options.FormatOption = options.Format.TABLE,
+    jobs: options.JobsOption = None,
+    quiet: options.QuietOption = False,
+) -> None:
+    """Look for damage in one model's weights, and score nothing.
+
+    Errors: files cut short, NaN, infinity, a file that differs from its checksum (the Hub's SHA-256 where it was
+    fetched from there, torch's CRC-32). Remarks: matrices, rows and columns that are all zero, all one number, or
+    the same as another.
+
+    Exit codes: 0 no errors, with remarks or without; 2 wrong usage; 3 errors, or it could not be read;
+    130 interrupted.
+    """
+    with one_line_errors():
+        from wqscore.cli.progress import ProgressBars
+        from wqscore.integrity.checking import check as check_ref
+
+        with ProgressBars(quiet) as progress:
+            result = check_ref(ref, jobs=jobs, progress=progress)
+        _print(result, output)
+        if result.errors:
+            first, more = result.errors[0], len(result.errors) - 1
+            others = f", and {more} more {'error' if more == 1 else 'errors'}" if more else ""
+            complain(f"{result.ref.label}: {first.name}: {first.detail}{others}")
+            raise typer.Exit(NOT_SCORED)
+
+
+def _print(result: Integrity, output: options.Format) -> None:
+    from wqscore.rendering import integrity
+
+    show(
+        output,
+        table=lambda: integrity.print_integrity(result),
+        csv=lambda: integrity.integrity_csv(result),
+        json=lambda: integrity.integrity_json(result),
+        markdown=lambda: integrity.integrity_markdown(result),
+    )

@@ -1,0 +1,190 @@
+"""A checkpoint's integrity: every floating-point tensor read once, every file beside its checksum."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from wqscore.checkpoints.checkpoint import Checkpoint
+from wqscore.checkpoints.opening import open_checkpoint
+from wqscore.checkpoints.tensor import TensorRef
+from wqscore.errors import CheckpointError
+from wqscore.execution import run_in_order
+from wqscore.integrity.checksums import FileCheck, check_file
+from wqscore.integrity.contents import digest, examine, fingerprint
+from wqscore.integrity.findings import Finding, matrix_findings, tensor_findings
+from wqscore.matrices.model_config import ModelConfig
+from wqscore.matrices.plan import Outcome, by_tensor, plan_matrices, tensor_name
+from wqscore.matrices.rules import MatrixRules
+from wqscore.matrices.weight_matrix import SkippedTensor, WeightMatrix
+from wqscore.refs import ModelRef, parse_ref
+
+if TYPE_CHECKING:
+    # Importing it compiles the fits, which are not needed here.
+    from wqscore.api import RankProgress
+    from wqscore.scoring import ScoreProgress
+
+
+@dataclass(frozen=True)
+class Integrity:
+    """What was found in a checkpoint.
+
+    Attributes:
+        ref: what was asked for.
+        revision: the 40-hex commit on the Hub, `None` for files on disk.
+        findings: the errors first, then what is the same as another, then the other remarks; each in the order of
+            `layers.csv`.
+        examined: tensors whose numbers were examined; tied copies share those of another and are not counted.
+        size: their bytes.
+        unread: stored dtypes of the tensors that were not, with how many: integers and codes of quantised weights.
+        files: each weight file beside its checksum.
+    """
+
+    ref: ModelRef
+    revision: str | None
+    findings: tuple[Finding, ...]
+    examined: int
+    size: int
+    unread: dict[str, int]
+    files: tuple[FileCheck, ...]
+
+    @property
+    def errors(self) -> tuple[Finding, ...]:
+        """The findings with which the weights can't be used, or aren't those that were published."""
+        return tuple(finding for finding in self.findings if finding.severity == "error")
+
+
+def check(ref: str | ModelRef, *, jobs: int | None = None, progress: RankProgress | None = None) -> Integrity:
+    """Look for damage in one model, and compute no metric.
+
+    Args:
+        ref: the model, as for `score`.
+        jobs: threads; all cores if `None`. The result is the same for any number.
+        progress: told what is done.
+
+    Raises:
+        UsageError: a reference that means nothing.
+        CheckpointError: a model that can't be found, fetched or read, or whose files are cut short.
+
+    Example:
+        `wqscore.check("./my-model").errors`
+    """
+    model = parse_ref(ref) if isinstance(ref, str) else ref
+    model_progress = progress.model(model) if progress else None
+    try:
+        checkpoint = open_checkpoint(model, progress.fetching if progress else None)
+        return check_checkpoint(checkpoint, jobs, model_progress)
+    except MemoryError as error:
+        raise CheckpointError(f"{model.label}: not enough memory: check it with --jobs 1") from error
+
+
+def check_checkpoint(
+    checkpoint: Checkpoint, jobs: int | None = None, progress: ScoreProgress | None = None
+) -> Integrity:
+    """Examine every floating-point tensor of a checkpoint, and its files.
+
+    A tensor is read once; again only where a sample of it equals that of another.
+
+    Args:
+        checkpoint: an opened checkpoint.
+        jobs: threads; all cores if `None`. The result is the same for any number.
+        progress: told what is done.
+
+    Raises:
+        CheckpointError: a file changed or vanished while it was read.
+    """
+    groups = by_tensor(plan_matrices(checkpoint.tensors, ModelConfig(checkpoint.config), MatrixRules()))
+    by_name = {tensor.name: tensor for tensor in checkpoint.tensors}
+    tasks = [(by_name[tensor_name(group[0])], group) for group in groups if not _is_tied(group)]
+    floats = [(tensor, group) for tensor, group in tasks if tensor.dtype.kind == "float" and tensor.parameters]
+    size = sum(tensor.nbytes for tensor, _ in floats)
+    if progress:
+        progress.start(sum(len(_matrices(group)) for _, group in floats), size)
+    examined: list[_Examined] = []
+    for (tensor, group), result in zip(floats, run_in_order(_examine, floats, jobs), strict=True):
+        examined.append(result)
+        if progress:
+            progress.advance(len(_matrices(group)), tensor.nbytes)
+    files = sorted({tensor.file for tensor in checkpoint.tensors})
+    checks = tuple(run_in_order(check_file, ((file,) for file in files), jobs))
+    findings = [*_of_files(checks), *_with_copies(examined, jobs)]
+    return Integrity(
+        ref=checkpoint.ref,
+        revision=checkpoint.revision,
+        findings=tuple(sorted(findings, key=lambda finding: finding.severity == "remark")),
+        examined=len(floats),
+        size=size,
+        unread=_counted(tensor.dtype.name for tensor, _ in tasks if tensor.dtype.kind != "float"),
+        files=checks,
+    )
+
+
+@dataclass(frozen=True)
+class _Examined:
+    """What one tensor showed, and a fingerprint of each of its matrices that is not all one number."""
+
+    findings: tuple[Finding, ...]
+    fingerprints: tuple[tuple[bytes, WeightMatrix], ...] = ()
+
+
+def _examine(tensor: TensorRef, group: Sequence[Outcome]) -> _Examined:
+    """Read one tensor and examine the matrices it holds, or all of it where it holds none."""
+    array = tensor.read()
+    matrices = _matrices(group)
+    if not matrices:
+        return _Examined(tuple(tensor_findings(tensor.name, examine(array.reshape(1, -1)))))
+    findings: list[Finding] = []
+    fingerprints = []
+    for matrix in matrices:
+        values = _unfolded(matrix, array)
+        contents = examine(values)
+        findings += matrix_findings(matrix.name, matrix.role, values.shape, contents)
+        if contents.value is None:
+            fingerprints.append((fingerprint(values), matrix))
+    return _Examined(tuple(findings), tuple(fingerprints))
+
+
+def _unfolded(matrix: WeightMatrix, array: np.ndarray) -> np.ndarray:
+    """A matrix's values in two dimensions; each row of a convolution holds one whole filter."""
+    return matrix.values(array).swapaxes(0, 1).reshape(matrix.rows, -1)
+
+
+def _with_copies(examined: Sequence[_Examined], jobs: int | None) -> list[Finding]:
+    """Each matrix that is the same as an earlier one, then what was found in each tensor."""
+    alike: dict[bytes, list[WeightMatrix]] = defaultdict(list)
+    for each in examined:
+        for key, matrix in each.fingerprints:
+            alike[key].append(matrix)
+    suspects = [matrix for group in alike.values() if len(group) > 1 for matrix in group]
+    digests = run_in_order(_digest, ((matrix,) for matrix in suspects), jobs)
+    first_with: dict[bytes, str] = {}
+    copies = []
+    for matrix, content in zip(suspects, digests, strict=True):
+        first = first_with.setdefault(content, matrix.name)
+        if first != matrix.name:
+            copies.append(Finding(matrix.name, "same-as", 1, f"the same as {first}"))
+    return [*copies, *(finding for each in examined for finding in each.findings)]
+
+
+def _digest(matrix: WeightMatrix) -> bytes:
+    return digest(_unfolded(matrix, matrix.tensor.read()))
+
+
+def _of_files(checks: Iterable[FileCheck]) -> list[Finding]:
+    return [Finding(each.file, each.checksum, 1, each.detail) for each in checks if each.checksum and each.detail]
+
+
+def _matrices(group: Sequence[Outcome]) -> list[WeightMatrix]:
+    return [outcome for outcome in group if isinstance(outcome, WeightMatrix)]
+
+
+def _is_tied(group: Sequence[Outcome]) -> bool:
+    return isinstance(group[0], SkippedTensor) and group[0].kind == "tied"
+
+
+def _counted(dtypes: Iterable[str]) -> dict[str, int]:
+    return dict(sorted(Counter(dtypes).items()))

@@ -1,0 +1,95 @@
+"""Whether a weight file is the one that was published, where a checksum of it lies beside it.
+
+The Hub's cache stores a file of Git LFS or Xet as `blobs/<its SHA-256>`, with a link to it in the commit's folder.
+A download into a folder of one's own (`hf download --local-dir`) notes it under `.cache/huggingface/download`, with
+the time. And torch writes a CRC-32 of each tensor's storage into the zip file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo, is_zipfile
+
+from wqscore.errors import CheckpointError
+
+_CHUNK = 1 << 20
+_SHA256 = re.compile("[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class FileCheck:
+    """A file beside its checksum.
+
+    Attributes:
+        file: its name.
+        checksum: what was compared, empty where no checksum is known.
+        detail: how the file differs from it; empty where it does not, or where none is known.
+    """
+
+    file: str
+    checksum: Literal["sha256", "crc32", ""]
+    detail: str = ""
+
+
+def check_file(file: Path) -> FileCheck:
+    """Compare a file with the checksum that is known of it.
+
+    Raises:
+        CheckpointError: the file can't be read.
+    """
+    try:
+        if expected := published_sha256(file):
+            with file.open("rb") as stream:
+                actual = hashlib.file_digest(stream, "sha256").hexdigest()
+            return FileCheck(file.name, "sha256", "" if actual == expected else _differs(expected, actual))
+        if file.suffix == ".bin" and is_zipfile(file):
+            return _check_zip(file)
+    except OSError as error:
+        raise CheckpointError(f"{file}: can't be read: {error.strerror or error}") from error
+    return FileCheck(file.name, "")
+
+
+def published_sha256(file: Path) -> str | None:
+    """The SHA-256 that the Hub gave for a file, 64 hexadecimal digits; `None` where it is not known.
+
+    Of a file that was written to after it was downloaded it is not known.
+    """
+    stored = file.resolve()
+    if stored.parent.name == "blobs" and _SHA256.fullmatch(stored.name):
+        return stored.name
+    note = file.parent / ".cache" / "huggingface" / "download" / f"{file.name}.metadata"
+    try:
+        _commit, etag, time = note.read_text(encoding="utf-8").splitlines()
+        # As huggingface_hub does it: the file's own time may be up to a second late.
+        unchanged = file.stat().st_mtime - 1 <= float(time)
+    except (OSError, ValueError):
+        return None
+    return etag if unchanged and _SHA256.fullmatch(etag) else None
+
+
+def _differs(expected: str, actual: str) -> str:
+    return f"its SHA-256 is {actual[:12]}…, the Hub's {expected[:12]}…: delete it and fetch it again"
+
+
+def _check_zip(file: Path) -> FileCheck:
+    with ZipFile(file) as archive:
+        entries = [info for info in archive.infolist() if _has_checksum(info)]
+        for info in entries:
+            try:
+                with archive.open(info) as stream:
+                    while stream.read(_CHUNK):
+                        pass
+            # The last three where a header says what no file of torch's does.
+            except (BadZipFile, EOFError, NotImplementedError, ValueError):
+                detail = f"{info.filename} does not match its CRC-32: damaged, fetch the file again"
+                return FileCheck(file.name, "crc32", detail)
+    return FileCheck(file.name, "crc32" if entries else "")
+
+
+def _has_checksum(info: ZipInfo) -> bool:
+    """Entries of torch are stored as they are, with 0 where it was told not to compute checksums."""
+    return info.CRC != 0 and info.compress_type == ZIP_STORED and not info.flag_bits & 1

@@ -1,0 +1,177 @@
+"""What a matrix of stored numbers holds, told from its bits, a block at a time: no copy of it is made.
+
+The bits of a floating-point number without its sign are ordered as its magnitude is, with infinity and then NaN above
+every number (IEEE 754; bfloat16 alike). So the largest in each row and each column, as unsigned integers, tells of
+zeros and of what is not finite. Constant and repeated rows are sought among those that agree in a few entries.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+#: Entries of a block, so that one stays in the processor's cache.
+_BLOCK = 1 << 17
+#: Shorter rows and columns may be constant or equal by chance, in 16 bits above all.
+SHORTEST = 16
+#: Entries that rows must share to be compared whole, and matrices to be read again.
+_SAMPLED, _FINGERPRINT = 8, 1024
+#: 2⁶⁴ over the golden ratio: its powers spread a row's entries over 64 bits.
+_MULTIPLIER = 0x9E3779B97F4A7C15
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Rows or columns with something amiss, by their indices, each index in one of the three.
+
+    Attributes:
+        zero: all entries are 0; of at least two.
+        constant: all are the same finite number, which is not 0; of at least `SHORTEST`.
+        repeated: finite, bit for bit as an earlier one, and neither of the above; of at least `SHORTEST`.
+    """
+
+    zero: tuple[int, ...] = ()
+    constant: tuple[int, ...] = ()
+    repeated: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a matrix holds.
+
+    Attributes:
+        size: the number of entries.
+        nan: entries that are not a number.
+        positive: entries that are +∞.
+        negative: entries that are −∞.
+        value: the finite number that all entries are, `None` where they differ.
+        rows: rows with something amiss; none are listed of a matrix that is all one number.
+        columns: columns, likewise.
+    """
+
+    size: int
+    nan: int
+    positive: int
+    negative: int
+    value: float | None
+    rows: Lines = Lines()
+    columns: Lines = Lines()
+
+
+def examine(matrix: np.ndarray) -> Contents:
+    """Examine a matrix.
+
+    Args:
+        matrix: shape (rows, columns), of any floating-point dtype, those of ml_dtypes included; not empty.
+
+    Example:
+        >>> matrix = np.random.default_rng(0).standard_normal((20, 20))
+        >>> matrix[3], matrix[9], matrix[5, 5] = 0, matrix[4], np.nan
+        >>> found = examine(matrix)
+        >>> found.nan, found.rows
+        (1, Lines(zero=(3,), constant=(), repeated=(9,)))
+    """
+    bits, infinity = _bits(matrix)
+    all_but_sign = np.iinfo(bits.dtype).max >> 1
+    of_rows, of_columns = np.zeros(len(bits), bits.dtype), np.zeros(bits.shape[1], bits.dtype)
+    nan = positive = negative = 0
+    for rows, columns in _blocks(*bits.shape):
+        block = bits[rows, columns]
+        magnitude = block & all_but_sign
+        largest = magnitude.max(axis=1)
+        np.maximum(of_rows[rows], largest, out=of_rows[rows])
+        np.maximum(of_columns[columns], magnitude.max(axis=0), out=of_columns[columns])
+        if largest.max() >= infinity:
+            nan += int((magnitude > infinity).sum())
+            positive += int((block == infinity).sum())
+            negative += int(((magnitude == infinity) & (block != infinity)).sum())
+    value = _only_value(matrix, bits, of_rows, infinity)
+    if value is not None:
+        return Contents(matrix.size, nan, positive, negative, value)
+    rows_amiss, columns_amiss = _amiss(bits, of_rows, infinity), _amiss(bits.T, of_columns, infinity)
+    return Contents(matrix.size, nan, positive, negative, None, rows_amiss, columns_amiss)
+
+
+def fingerprint(matrix: np.ndarray) -> bytes:
+    """Digest of a matrix's shape, dtype and a sample of its entries: equal for equal matrices, seldom for others."""
+    rows, columns = np.unravel_index(np.linspace(0, matrix.size - 1, _FINGERPRINT, dtype=np.int64), matrix.shape)
+    sample = hashlib.sha256(f"{matrix.dtype.name}{matrix.shape}".encode())
+    sample.update(matrix[rows, columns].tobytes())
+    return sample.digest()
+
+
+def digest(matrix: np.ndarray) -> bytes:
+    """SHA-256 of all entries in row-major order, and of the shape and the dtype."""
+    whole = hashlib.sha256(f"{matrix.dtype.name}{matrix.shape}".encode())
+    whole.update(np.ascontiguousarray(matrix).view(np.uint8).data)
+    return whole.digest()
+
+
+def _bits(matrix: np.ndarray) -> tuple[np.ndarray, int]:
+    """The entries' bits as unsigned integers, a view of them, and the bits of +∞."""
+    unsigned = np.dtype(f"u{matrix.dtype.itemsize}")
+    return matrix.view(unsigned), int(np.array(np.inf, matrix.dtype).view(unsigned))
+
+
+def _blocks(rows: int, columns: int) -> Iterator[tuple[slice, slice]]:
+    """Whole rows, several to a block, or parts of one row."""
+    step = max(1, _BLOCK // columns)
+    for top in range(0, rows, step):
+        for left in range(0, columns, _BLOCK):
+            yield slice(top, top + step), slice(left, left + _BLOCK)
+
+
+def _only_value(matrix: np.ndarray, bits: np.ndarray, largest: np.ndarray, infinity: int) -> float | None:
+    """The finite number that all entries are, or `None`."""
+    if not largest.any():
+        return 0.0
+    first = bits[0, 0]
+    one = bool((largest == largest[0]).all()) and largest[0] < infinity and (bits[:, 0] == first).all()
+    if one and all((bits[rows, columns] == first).all() for rows, columns in _blocks(*bits.shape)):
+        return float(matrix[0, 0])
+    return None
+
+
+def _amiss(bits: np.ndarray, largest: np.ndarray, infinity: int) -> Lines:
+    """What is amiss with the rows of these bits, given the largest magnitude in each."""
+    count, length = bits.shape
+    zero = largest == 0
+    if length < SHORTEST:
+        return Lines(_indices(zero) if length > 1 else ())
+    sample = bits[:, np.linspace(0, length - 1, _SAMPLED, dtype=np.int64)]
+    finite = largest < infinity
+    constant = (sample == sample[:, :1]).all(axis=1) & ~zero & finite
+    for row in np.flatnonzero(constant):
+        constant[row] = (bits[row] == bits[row, 0]).all()
+    others = np.flatnonzero(finite & ~zero & ~constant)
+    repeated = np.zeros(count, bool)
+    repeated[_repeated(bits, others, _keys(sample[others]))] = True
+    return Lines(_indices(zero), _indices(constant), _indices(repeated))
+
+
+def _keys(sample: np.ndarray) -> np.ndarray:
+    """A number for each row, equal where the rows are."""
+    multipliers = [pow(_MULTIPLIER, power, 1 << 64) for power in range(1, sample.shape[1] + 1)]
+    # Integers wrap around at 2⁶⁴, which is meant.
+    keys: np.ndarray = (sample.astype(np.uint64) * np.array(multipliers, np.uint64)).sum(axis=1, dtype=np.uint64)
+    return keys
+
+
+def _repeated(bits: np.ndarray, rows: np.ndarray, keys: np.ndarray) -> list[int]:
+    """Those of the rows that equal an earlier one, which none does without an equal key."""
+    _, group, members = np.unique(keys, return_inverse=True, return_counts=True)
+    seen: set[bytes] = set()
+    found = []
+    for row in rows[members[group] > 1]:
+        content = hashlib.sha256(np.ascontiguousarray(bits[row]).data).digest()
+        if content in seen:
+            found.append(int(row))
+        seen.add(content)
+    return found
+
+
+def _indices(flags: np.ndarray) -> tuple[int, ...]:
+    return tuple(np.flatnonzero(flags).tolist())

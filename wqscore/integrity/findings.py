@@ -1,0 +1,113 @@
+"""What is worth telling of a tensor's contents, and how bad it is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from wqscore.integrity.contents import Contents, Lines
+from wqscore.matrices import roles
+
+Kind = Literal[
+    "nan", "infinite", "all-zero", "constant", "zero-rows", "constant-rows", "repeated-rows", "zero-columns",
+    "constant-columns", "repeated-columns", "same-as", "sha256", "crc32",
+]  # fmt: skip
+Severity = Literal["error", "remark"]
+Noun = Literal["rows", "columns"]
+
+_KINDS: dict[Noun, tuple[Kind, Kind, Kind]] = {
+    "rows": ("zero-rows", "constant-rows", "repeated-rows"),
+    "columns": ("zero-columns", "constant-columns", "repeated-columns"),
+}
+
+#: With these the weights are not those that were trained, or can't be used.
+_ERRORS = frozenset({"nan", "infinite", "sha256", "crc32"})
+#: What adds to its input starts at 0, and stays there where it is not trained.
+_SHIFT = re.compile(r"(bias\w*|beta|shift|running_mean)$")
+#: Indices that are named.
+_NAMED = 5
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something worth telling of a tensor, of a part of one, or of a file.
+
+    Attributes:
+        name: the tensor's name, with the part in brackets where it holds several matrices; a file's for checksums.
+        kind: what was found.
+        count: how many entries, rows or columns it concerns; 1 for a matrix or a file as a whole.
+        detail: the same in words.
+    """
+
+    name: str
+    kind: Kind
+    count: int
+    detail: str
+
+    @property
+    def severity(self) -> Severity:
+        """`error` where the weights can't be used or aren't those that were published, else `remark`."""
+        return "error" if self.kind in _ERRORS else "remark"
+
+
+def matrix_findings(name: str, role: str, shape: tuple[int, int], contents: Contents) -> list[Finding]:
+    """What is worth telling of a weight matrix.
+
+    Args:
+        name: the matrix's name.
+        role: its role (see `roles`); it decides what zero rows mean.
+        shape: rows and columns.
+        contents: what it holds.
+    """
+    rows, columns = shape
+    of_rows = _lines(name, "rows", rows, contents.rows, role if rows > columns else "")
+    of_columns = _lines(name, "columns", columns, contents.columns, role if columns > rows else "")
+    return [*_not_finite(name, contents), *_one_value(name, contents), *of_rows, *of_columns]
+
+
+def tensor_findings(name: str, contents: Contents) -> list[Finding]:
+    """What is worth telling of a tensor that is no matrix: a gain, a bias, a buffer, or of a kind not known.
+
+    Gains of 1, biases of 0, a single number, and −∞ in a mask are as they should be.
+    """
+    normal = 0.0 if _SHIFT.search(name) else 1.0
+    return [*_not_finite(name, contents), *(() if contents.value == normal else _one_value(name, contents))]
+
+
+def _not_finite(name: str, contents: Contents) -> Iterator[Finding]:
+    if contents.nan:
+        yield Finding(name, "nan", contents.nan, f"{contents.nan:,} of {contents.size:,} numbers are NaN")
+    negative = 0 if "mask" in name.rpartition(".")[2] else contents.negative
+    if infinite := contents.positive + negative:
+        signs = " and ".join(f"{n:,} {sign}" for n, sign in ((contents.positive, "+∞"), (negative, "−∞")) if n)
+        yield Finding(name, "infinite", infinite, f"{infinite:,} of {contents.size:,} numbers are infinite: {signs}")
+
+
+def _one_value(name: str, contents: Contents) -> Iterator[Finding]:
+    if contents.value is not None and contents.size > 1:
+        kind: Kind = "all-zero" if contents.value == 0 else "constant"
+        yield Finding(name, kind, 1, f"all {contents.size:,} numbers are {contents.value:.6g}")
+
+
+def _lines(name: str, noun: Noun, of: int, lines: Lines, role: str) -> Iterator[Finding]:
+    """Findings on rows or columns; `role` is the matrix's where these are more than the others, else empty.
+
+    An embedding's tokens and an MLP's neurons lie along the longer side, whichever way the matrix is stored.
+    """
+    zero, constant, repeated = _KINDS[noun]
+    unused = ": usual for padding and unused tokens" if role == roles.EMBEDDING else ""
+    dead = ": dead neurons" if role in {"mlp.in", "mlp.gate"} else unused
+    for kind, indices, text, meaning in (
+        (zero, lines.zero, "all zero", dead),
+        (constant, lines.constant, "all one number", unused),
+        (repeated, lines.repeated, "equal to an earlier one", unused),
+    ):
+        if indices:
+            detail = f"{len(indices):,} of {of:,} {noun} {text} ({_named(indices)}){meaning}"
+            yield Finding(name, kind, len(indices), detail)
+
+
+def _named(indices: Sequence[int]) -> str:
+    return ", ".join(map(str, indices[:_NAMED])) + (", …" if len(indices) > _NAMED else "")

@@ -1,0 +1,94 @@
+"""What `check` shows: each finding, and what was examined."""
+
+from __future__ import annotations
+
+import json
+
+from rich.filesize import decimal
+
+from wqscore.integrity.checking import Integrity
+from wqscore.integrity.checksums import FileCheck
+from wqscore.rendering.csv import csv_text
+from wqscore.rendering.markdown import markdown_list, markdown_table
+from wqscore.rendering.tables import Cell
+from wqscore.rendering.terminal import print_lines, print_table
+from wqscore.version import __version__
+
+_COLUMNS = ["severity", "name", "kind", "detail"]
+_CSV_COLUMNS = ["model", "severity", "name", "kind", "count", "detail"]
+#: Checksums in words.
+_CHECKSUMS = {"sha256": "the Hub's SHA-256", "crc32": "its CRC-32"}
+
+
+def print_integrity(integrity: Integrity) -> None:
+    """Print a row per finding, if there is any, and what was examined."""
+    if integrity.findings:
+        print_table(_COLUMNS, _rows(integrity), integrity.ref.label, folding=["name", "detail"], optional=["kind"])
+    print_lines(integrity_notes(integrity))
+
+
+def integrity_csv(integrity: Integrity) -> str:
+    """A row per finding as CSV; no rows where nothing was found."""
+    label = integrity.ref.label
+    rows: list[list[Cell]] = [[label, f.severity, f.name, f.kind, f.count, f.detail] for f in integrity.findings]
+    return csv_text(_CSV_COLUMNS, rows)
+
+
+def integrity_markdown(integrity: Integrity) -> str:
+    """A row per finding as a Markdown table, then what was examined."""
+    table = markdown_table(_COLUMNS, _rows(integrity)) if integrity.findings else ""
+    return table + markdown_list(integrity_notes(integrity))
+
+
+def integrity_json(integrity: Integrity) -> str:
+    """Everything, for machines."""
+    document = {
+        "wqscore": __version__,
+        "model": integrity.ref.label,
+        "revision": integrity.revision,
+        "errors": len(integrity.errors),
+        "remarks": len(integrity.findings) - len(integrity.errors),
+        "findings": [
+            {"severity": f.severity, "name": f.name, "kind": f.kind, "count": f.count, "detail": f.detail}
+            for f in integrity.findings
+        ],
+        "tensors_examined": integrity.examined,
+        "bytes_examined": integrity.size,
+        "tensors_not_examined": integrity.unread,
+        "files": [
+            {"file": each.file, "checksum": each.checksum or None, "verdict": _verdict(each)}
+            for each in integrity.files
+        ],
+    }
+    return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def integrity_notes(integrity: Integrity) -> list[str]:
+    """The counts and the files, a line each."""
+    errors = len(integrity.errors)
+    found = f"{_counted(errors, 'error')}, {_counted(len(integrity.findings) - errors, 'remark')}"
+    lines = [f"{_counted(integrity.examined, 'tensor')} examined, {decimal(integrity.size)}: {found}"]
+    if integrity.unread:
+        dtypes = ", ".join(f"{count} of {dtype}" for dtype, count in integrity.unread.items())
+        lines.append(f"not examined, because they hold no floating-point numbers: {dtypes}")
+    return lines + [f"{each.file}: {_told(each)}" for each in integrity.files]
+
+
+def _rows(integrity: Integrity) -> list[list[str]]:
+    return [[finding.severity, finding.name, finding.kind, finding.detail] for finding in integrity.findings]
+
+
+def _verdict(check: FileCheck) -> str:
+    if not check.checksum:
+        return "not known"
+    return "differs" if check.detail else "same"
+
+
+def _told(check: FileCheck) -> str:
+    if not check.checksum:
+        return "no checksum of it is known"
+    return f"{'differs from' if check.detail else 'matches'} {_CHECKSUMS[check.checksum]}"
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
