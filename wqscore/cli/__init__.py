@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from wqscore.cli.check import check
+from wqscore.cli.correlate import correlate
 from wqscore.cli.crosscheck import crosscheck
 from wqscore.cli.describe import describe
 from wqscore.cli.metrics import metrics
@@ -31,6 +32,7 @@ app.command()(rank)
 app.command()(score)
 app.command()(crosscheck)
 app.command()(check)
+app.command()(correlate)
 app.command()(describe)
 app.command()(models)
 app.command()(metrics)

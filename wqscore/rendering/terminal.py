@@ -35,7 +35,20 @@ _UNLIMITED = 10_000
 #: Columns of words; the others hold numbers.
 _WORDS = frozenset(
     {"name", "model", "id", "aliases", "what happens", "role", "family", "verdict", "flags", "metric", "dtype"}
-    | {"severity", "kind", "detail", "licence", "reason", "formula", "level", "cost", "better", "unit"}
+    | {
+        "group",
+        "as claimed",
+        "severity",
+        "kind",
+        "detail",
+        "licence",
+        "reason",
+        "formula",
+        "level",
+        "cost",
+        "better",
+        "unit",
+    }
 )
 
 #: Columns of one model's matrices that are left out first, and, after those that were asked for, last.

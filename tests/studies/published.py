@@ -1,0 +1,16 @@
+"""The published tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from wqscore.studies.score_table import Joined, alone, read_table
+
+FOLDER = Path(__file__).parents[1] / "data" / "published"
+TORCHVISION = FOLDER / "torchvision_imagenet_2020.csv"
+TAXONOMY = FOLDER / "taxonomy_phase_grid_resnet18_cifar10.csv"
+LEADERBOARD = FOLDER / "weightwatcher_ai_llm_leaderboard_top20.csv"
+
+
+def published(path: Path) -> Joined:
+    return alone(read_table(path), ["model"])

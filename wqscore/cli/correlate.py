@@ -1,0 +1,109 @@
+"""`wqscore correlate`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from wqscore.cli import options
+from wqscore.cli.exits import one_line_errors
+
+if TYPE_CHECKING:
+    from wqscore.studies.correlate import Correlations
+
+
+class Better(StrEnum):
+    """Which way the known figure is better."""
+
+    LOWER = "lower"
+    HIGHER = "higher"
+
+
+def correlate(
+    scores: Annotated[
+        Path, typer.Argument(metavar="SCORES.csv", help="A ranking.csv, or any table of models.", show_default=False)
+    ],
+    known: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="KNOWN.csv",
+            help="What is known of them; left out, SCORES.csv has both.",
+            show_default=False,
+        ),
+    ] = None,
+    x: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--x", metavar="COL", help="A metric to try; repeat. All metrics in it unless given.", show_default=False
+        ),
+    ] = None,
+    y: Annotated[
+        str | None,
+        typer.Option("--y", metavar="COL", help="What is known; needed if it could be several.", show_default=False),
+    ] = None,
+    better: Annotated[Better, typer.Option("--better", help="Which way --y is better.")] = Better.HIGHER,
+    group: Annotated[
+        str | None,
+        typer.Option(
+            "--group", metavar="COL", help="Compare within these; family if there is one.", show_default=False
+        ),
+    ] = None,
+    axis: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--axis",
+            metavar="COL",
+            help="A hyper-parameter; repeat. Kendall's tau is then averaged with only one varying at a time.",
+            show_default=False,
+        ),
+    ] = None,
+    params: Annotated[
+        str | None,
+        typer.Option(
+            "--params",
+            metavar="COL",
+            help="Parameter counts, the baseline; params if there is one.",
+            show_default=False,
+        ),
+    ] = None,
+    key: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--key", metavar="COL", help="What names a model in both; repeat. model unless given.", show_default=False
+        ),
+    ] = None,
+    output: options.FormatOption = options.Format.TABLE,
+    seed: options.SeedOption = 0,
+) -> None:
+    """Show how metrics correlate with what is known of the models.
+
+    Spearman's rho and Kendall's tau-b with p-values and 95 % intervals, over all models and within groups, with a
+    warning where the two disagree in sign, and given the number of parameters.
+
+    Exit codes: 0 done, whatever the correlations; 2 wrong usage or tables that don't fit together.
+    """
+    with one_line_errors():
+        from wqscore.studies.correlate import correlate as correlate_tables
+        from wqscore.studies.score_table import alone, join, read_table
+
+        names = key or ["model"]
+        table = read_table(scores)
+        joined = join(table, read_table(known), names) if known else alone(table, names)
+        found = correlate_tables(joined, x or (), y, group, axis or (), params, better.value, seed)
+        _print(found, output)
+
+
+def _print(found: Correlations, output: options.Format) -> None:
+    from wqscore.cli.output import show
+    from wqscore.rendering import correlations as rendering
+
+    show(
+        output,
+        table=lambda: rendering.print_correlations(found),
+        csv=lambda: rendering.correlations_csv(found),
+        json=lambda: rendering.correlations_json(found),
+        markdown=lambda: rendering.correlations_markdown(found),
+    )

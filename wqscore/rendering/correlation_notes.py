@@ -1,0 +1,98 @@
+"""What to beware of in a table of correlations, in words."""
+
+from __future__ import annotations
+
+from wqscore.rendering.overview import figure
+from wqscore.studies.correlate import Correlations, SignFlip
+from wqscore.studies.correlation_row import LEVEL, CorrelationRow
+from wqscore.studies.rank_correlation import EXACT_UP_TO, PERMUTATIONS, least_telling_tau
+from wqscore.studies.score_table import listed
+
+#: How many names are listed.
+_NAMED = 5
+
+
+def correlation_notes(found: Correlations) -> list[str]:
+    """Warnings first, then how little so few models show, how many metrics were tried, and who was left out."""
+    return [
+        *(_flip(flip, found.group or "") for flip in found.flips),
+        *_few(found),
+        *_many(found),
+        *_size(found),
+        f"p: two-sided, from all orders up to {EXACT_UP_TO} models, else from {PERMUTATIONS:,} random ones, seed "
+        f"{found.seed}, and then never below {1 / (1 + PERMUTATIONS):g}; p and "
+        "intervals take models for independent draws, which models of one family are not",
+        *_without_figure(found),
+        *_left_out(found),
+    ]
+
+
+def _flip(flip: SignFlip, group: str) -> str:
+    pooled = flip.pooled
+    told = ", ".join(f"{row.group} {_tau(row)}" for row in flip.flipped[:_NAMED])
+    more = f" and {len(flip.flipped) - _NAMED} more" if len(flip.flipped) > _NAMED else ""
+    return (
+        f"warning: {pooled.x} changes sign (Simpson's paradox): tau {_tau(pooled)} over all, the other way in "
+        f"{len(flip.flipped)} of {flip.groups} groups by {group}, {told}{more}: trust the pooled figure in no group"
+    )
+
+
+def _tau(row: CorrelationRow) -> str:
+    assert row.correlation is not None
+    return f"{row.correlation.tau.value:+z.2f} (n {row.n}, p {row.correlation.tau.p:.2g})"
+
+
+def _few(found: Correlations) -> list[str]:
+    most = max((row.n for row in found.tested), default=0)
+    least = least_telling_tau(most)
+    if least is None:
+        return [f"{most} models are too few for an interval: these figures show next to nothing"] if most else []
+    return [f"with {most} models no |tau| below {least:.2f} can be told from 0 (95 %)"]
+
+
+def _many(found: Correlations) -> list[str]:
+    tests = len(found.tested)
+    if tests < 2:
+        return []
+    p, best = min(((row.correlation.tau.p, row) for row in found.tested if row.correlation), key=lambda pair: pair[0])
+    return [
+        f"{_counted(len(found.tried), 'metric')} tried, {tests} taus: about {figure(LEVEL * tests)} of them would "
+        f"have p < {LEVEL} by chance alone; the smallest p, {p:.2g} ({best.x}, {best.group or 'all'}, n {best.n}), "
+        f"is {min(1.0, p * tests):.2g} after Bonferroni"
+    ]
+
+
+def _size(found: Correlations) -> list[str]:
+    if found.params is None:
+        return ["the number of parameters is not in the tables (--params): size may explain any of this"]
+    return [f"{found.params} is the baseline: a metric that does no better says no more than size does"]
+
+
+def _without_figure(found: Correlations) -> list[str]:
+    """A line for each reason, the groups before the metrics: they lack it for most metrics alike."""
+    reasons: dict[str, dict[str, None]] = {}
+    for row in found.rows:
+        if row.reason:
+            name = f"{row.x} over all" if row.group is None else row.group
+            reasons.setdefault(row.reason, {})[name] = None
+    return [f"no correlation for {listed(list(names), _NAMED)}: {reason}" for reason, names in reasons.items()]
+
+
+def _left_out(found: Correlations) -> list[str]:
+    joined = found.joined
+    lines = [
+        f"left out, {why}: {listed(names, _NAMED)}"
+        for why, names in (
+            (f"not in {joined.known.source}", joined.only_in_scores),
+            (f"not in {joined.scores.source}", joined.only_in_known),
+            ("without a rank", joined.without_rank),
+        )
+        if names
+    ]
+    if found.ungrouped:
+        lines.append(f"{_counted(found.ungrouped, 'model')} without {found.group}: in no group")
+    return lines
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
