@@ -26,6 +26,7 @@ bench: .venv/test checkpoints/.done ## Speed and memory beside WeightWatcher
 
 bench-truth: .venv/test ## Every estimator on draws whose law is known, some minutes
 	$(BIN)/python -m benchmarks.synthetic_truth
+	$(BIN)/python -m benchmarks.calibration
 
 docs: .venv/base ## Write the tables that come from the registry
 	$(BIN)/python -m docs.tables

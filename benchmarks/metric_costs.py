@@ -32,6 +32,7 @@ from wqscore.metrics.metric import MatrixMetric
 from wqscore.metrics.registry import CORE, MATRIX_METRICS, choose_metrics
 from wqscore.presets import DEFAULT
 from wqscore.refs import parse_ref
+from wqscore.sampling import USUAL
 
 TARGET = 1.3
 RUNS = 5
@@ -128,7 +129,7 @@ def score(case: Case, group: tuple[str, ...]) -> None:
     """Score a matrix with the core and a group."""
     of_core = tuple(name for name in CORE if name in MATRIX_METRICS)
     names = tuple(dict.fromkeys((*of_core, *group)))
-    score_matrix(case.matrix, case.array, DEFAULT, names, 0, case.base)
+    score_matrix(case.matrix, case.array, DEFAULT, names, USUAL, case.base)
 
 
 def solves_of(case: Case, group: tuple[str, ...]) -> list[Solve]:

@@ -16,6 +16,7 @@ from benchmarks.machine import machine_line
 from wqscore.analysis import MatrixAnalysis
 from wqscore.execution import one_blas_thread
 from wqscore.metrics.registry import MATRIX_METRICS
+from wqscore.sampling import Sampling
 from wqscore.spectra.spectrum import Spectrum, compute_spectrum
 
 DRAWS = 200
@@ -113,7 +114,7 @@ def of_matrix(aspect: int, deviations: np.ndarray, seed: tuple[int, ...]) -> Mat
     rng = np.random.default_rng(seed)
     weights = rng.standard_normal((1, aspect * deviations.size, deviations.size)) * deviations
     spectrum = compute_spectrum(weights, 0.0)
-    return MatrixAnalysis(weights, spectrum, spectrum.floor, seed=seed[-1])
+    return MatrixAnalysis(weights, spectrum, spectrum.floor, sampling=Sampling(seed[-1]))
 
 
 def values(analyses: Iterable[MatrixAnalysis], metrics: Sequence[str]) -> dict[str, np.ndarray]:

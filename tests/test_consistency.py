@@ -17,6 +17,7 @@ from wqscore.layers import LayerScore
 from wqscore.matrices.weight_matrix import Cut, WeightMatrix
 from wqscore.presets import DEFAULT
 from wqscore.refs import ModelRef
+from wqscore.sampling import USUAL
 from wqscore.scoring import ModelScore
 from wqscore.spectra.spectrum import Spectrum
 from wqscore.summary import summarise
@@ -35,7 +36,7 @@ def model(
         spectrum = Spectrum(np.ones(64), *shape, 1, 2.0**-24, "finite")
         rows.append(LayerScore(matrix, {"entropy": value}, "ok", "", (), spectrum, FIT))
     summary = summarise(rows, 10, DEFAULT, ("entropy",), {})
-    return ModelScore(ModelRef("m", "folder"), None, "", 10, DEFAULT, 0, ("entropy",), tuple(rows), summary)
+    return ModelScore(ModelRef("m", "folder"), None, "", 10, DEFAULT, USUAL, ("entropy",), tuple(rows), summary)
 
 
 def named(values: np.ndarray) -> dict[str, float]:

@@ -13,6 +13,7 @@ from wqscore.metrics.registry import CORE
 from wqscore.presets import DEFAULT, WW_0_7
 from wqscore.ranking import Failure, _groups, rank_models
 from wqscore.refs import ModelRef
+from wqscore.sampling import USUAL
 from wqscore.scoring import ModelScore
 from wqscore.summary import ModelSummary, Statistic
 
@@ -22,7 +23,7 @@ def scored(name: str, median: float, mean: float = 0.0, coverage: float = 1.0, m
         CORE, Statistic(median, mean, mean, mean, median, median, median, mean * matrices, matrices)
     )
     summary = ModelSummary(statistics, {}, coverage, coverage, matrices, matrices, matrices, 0, {})
-    return ModelScore(ModelRef(name, "hub", repo=name), "0" * 40, "", 10, DEFAULT, 0, CORE, (), summary)
+    return ModelScore(ModelRef(name, "hub", repo=name), "0" * 40, "", 10, DEFAULT, USUAL, CORE, (), summary)
 
 
 def order(*args: object, **kwargs: object) -> list[tuple[int | None, str]]:

@@ -33,7 +33,7 @@ def test_every_command_line_of_the_readme_parses(line: str) -> None:
 
 def test_every_command_is_in_the_readme() -> None:
     commands = {line.split()[1] for line in COMMANDS}
-    assert commands == {"rank", "score", "describe", "models", "metrics", "crosscheck", "check", "correlate"}
+    assert commands == {"rank", "score", "describe", "models", "metrics", "crosscheck", "check", "correlate", "gate"}
 
 
 def test_the_tables_are_what_the_registry_says() -> None:

@@ -27,7 +27,10 @@ def heavy(seed: int, rows: int = 96, columns: int = 64) -> np.ndarray:
 
 
 def verdicts(score: ModelScore) -> dict[str, str]:
-    return {row.matrix.name: row.verdict for row in score.layers}
+    # How well a tail is fitted is no matter here.
+    return {
+        row.matrix.name: "ok" if row.verdict in ("unstable", "no-power-law") else row.verdict for row in score.layers
+    }
 
 
 def test_each_verdict_and_what_counts(tmp_path: Path) -> None:
@@ -63,7 +66,7 @@ def test_each_verdict_and_what_counts(tmp_path: Path) -> None:
         (96 * 64 + 2 * 500 * 64) / (3 * 96 * 64 + 96 * 20 + 64 * 64 + 64 + 2 * 500 * 64)
     )
     assert dict(summary.verdicts) == {
-        "ok": 3, "non-finite": 1, "zero": 1, "too-small": 1, "degenerate": 1, "skipped": 1,
+        "ok": 2, "unstable": 1, "non-finite": 1, "zero": 1, "too-small": 1, "degenerate": 1, "skipped": 1,
     }  # fmt: skip
     for row in score.layers:
         assert all(isfinite(v) or isnan(v) for v in row.metrics.values())
@@ -134,7 +137,7 @@ def test_every_tensor_has_its_row(checkpoints: Path) -> None:
     assert sorted(row.matrix.name if isinstance(row, LayerScore) else row.name for row in score.rows) == names
     frame = score.to_frame()
     assert sorted(frame["name"]) == names
-    assert set(frame["verdict"]) == {"ok", "trap", "random", "too-small", "skipped"}
+    assert set(frame["verdict"]) == {"ok", "unstable", "no-power-law", "trap", "random", "too-small", "skipped"}
 
 
 def test_bit_reproducible(checkpoints: Path) -> None:

@@ -9,14 +9,25 @@ from math import nan
 import numpy as np
 
 from wqscore.checkpoints.tensor import TensorRef
-from wqscore.fits.exponential import ExponentialFit
+from wqscore.fits.comparison import (
+    NestedRatio,
+    VuongRatio,
+    against_exponential,
+    against_lognormal,
+    against_truncated,
+)
+from wqscore.fits.exponential import ExponentialFit, fit_exponential
 from wqscore.fits.fingers import ClippedFit
+from wqscore.fits.goodness import p_value
 from wqscore.fits.lognormal import LognormalFit, fit_lognormal
 from wqscore.fits.methods import TAILS, FitMethods
 from wqscore.fits.peak import fit_at_peak
 from wqscore.fits.power_law import PowerLawFit
+from wqscore.fits.resampling import Interval, resampling_interval
+from wqscore.fits.stability import alpha_range
 from wqscore.fits.truncated_power_law import TruncatedPowerLawFit, fit_truncated_power_law
 from wqscore.matrices.feed_forward import FeedForwardChain, Undefined, feed_forward_chain
+from wqscore.sampling import USUAL, Sampling
 from wqscore.spectra.distance import squared_distances
 from wqscore.spectra.localisation import VectorLocalisation, localise
 from wqscore.spectra.marchenko_pastur import MarchenkoPasturFit, fit_marchenko_pastur
@@ -40,7 +51,7 @@ class MatrixAnalysis:
         floor: eigenvalues at or below it are not fitted.
         fits: how tails are fitted.
         scale: the factor on the eigenvalues that the spectrum has, for those of shuffles.
-        seed: the run's seed.
+        sampling: the run's seed, and how much random work it does.
         base: the same matrix of a base checkpoint, the same shape; `None` without one.
     """
 
@@ -49,7 +60,7 @@ class MatrixAnalysis:
     floor: float
     fits: FitMethods = TAILS
     scale: float = 1.0
-    seed: int = 0
+    sampling: Sampling = USUAL
     base: np.ndarray | None = None
 
     @property
@@ -61,6 +72,47 @@ class MatrixAnalysis:
     def power_law(self) -> PowerLawFit | None:
         """The power law, xmin by the smallest KS distance."""
         return self.fits.power_law(self.spectrum.eigenvalues, self.floor)
+
+    @cached_property
+    def interval(self) -> Interval | None:
+        """Alpha over resampled eigenvalues; for wqscore's own fit only."""
+        if not self.sampling.bootstrap or self.fits is not TAILS:
+            return None
+        eigenvalues, sampling = self.spectrum.eigenvalues, self.sampling
+        return resampling_interval(eigenvalues, self.floor, sampling.seed, sampling.bootstrap)
+
+    @cached_property
+    def p_value(self) -> float:
+        """The power law's goodness of fit; NaN without it, or for another fit than wqscore's own."""
+        if not self.power_law or not self.sampling.gof or self.fits is not TAILS:
+            return nan
+        eigenvalues, sampling = self.spectrum.eigenvalues, self.sampling
+        return p_value(eigenvalues, self.floor, self.power_law, sampling.seed, sampling.gof)
+
+    @cached_property
+    def alpha_range(self) -> tuple[float, float] | None:
+        """The alphas of the xmin's that are nearly as good as the best."""
+        return alpha_range(self.fits.scan(self.spectrum.eigenvalues, self.floor))
+
+    @cached_property
+    def versus_exponential(self) -> VuongRatio | None:
+        """The power law against the exponential on the same tail."""
+        law = self.power_law
+        other = fit_exponential(self.spectrum.eigenvalues, self.floor, law.xmin) if law else None
+        return against_exponential(self.spectrum.eigenvalues, law, other) if law and other else None
+
+    @cached_property
+    def versus_lognormal(self) -> VuongRatio | None:
+        """The power law against the lognormal on the same tail."""
+        law, other = self.power_law, self.lognormal
+        return against_lognormal(self.spectrum.eigenvalues, law, other) if law and other else None
+
+    @cached_property
+    def versus_truncated(self) -> NestedRatio | None:
+        """The power law against the truncated one on the same tail."""
+        law = self.power_law
+        other = fit_truncated_power_law(self.spectrum.eigenvalues, self.floor, law.xmin) if law else None
+        return against_truncated(self.spectrum.eigenvalues, law, other) if law and other else None
 
     @cached_property
     def without_fingers(self) -> ClippedFit | None:
@@ -107,7 +159,7 @@ class MatrixAnalysis:
     @cached_property
     def shuffles(self) -> Shuffles:
         """Seeded shuffles of the weights."""
-        return Shuffles(self.weights, self.spectrum.unit_roundoff, self.seed, self.scale)
+        return Shuffles(self.weights, self.spectrum.unit_roundoff, self.sampling.seed, self.scale)
 
     @cached_property
     def entries(self) -> Entries:

@@ -15,6 +15,7 @@ from wqscore.model_lists import find_listed
 from wqscore.presets import WW_0_7, Preset, find_preset
 from wqscore.ranking import Failure, Ranking, rank_models
 from wqscore.refs import ModelRef, parse_ref
+from wqscore.sampling import Sampling
 from wqscore.scoring import ModelScore, ScoreProgress, score_checkpoint
 
 if TYPE_CHECKING:
@@ -55,6 +56,8 @@ def score(
     base: str | ModelRef | None = None,
     engine: Engine = "wqscore",
     seed: int = 0,
+    bootstrap: int = 200,
+    gof: int = 100,
     jobs: int | None = None,
     progress: RankProgress | None = None,
 ) -> ModelScore:
@@ -68,6 +71,8 @@ def score(
         engine: `weightwatcher` for the numbers of the real one, which has to be installed; always the preset
             `ww-0.7`.
         seed: the seed of every random step, recorded in the result.
+        bootstrap: resamples behind alpha's interval; 0 for none.
+        gof: synthetic draws behind the goodness of fit; 0 for none, and no verdict `no-power-law`.
         jobs: threads; all cores if `None`. The result is the same for any number.
         progress: told what is done.
 
@@ -84,7 +89,10 @@ def score(
     chosen = _preset(preset, engine)
     names = _chosen(metrics, chosen, base, engine)
     model = _parsed(ref)
-    return _score(model, _Run(chosen, names, _opened_base(base, progress), engine, seed, jobs, progress))
+    return _score(
+        model,
+        _Run(chosen, names, _opened_base(base, progress), engine, Sampling(seed, bootstrap, gof), jobs, progress),
+    )
 
 
 def rank(
@@ -96,6 +104,8 @@ def rank(
     base: str | ModelRef | None = None,
     engine: Engine = "wqscore",
     seed: int = 0,
+    bootstrap: int = 200,
+    gof: int = 100,
     jobs: int | None = None,
     progress: RankProgress | None = None,
 ) -> Ranking:
@@ -109,6 +119,8 @@ def rank(
         base: one base checkpoint for all models, as for `score`.
         engine: as for `score`.
         seed: the seed of every random step.
+        bootstrap: as for `score`.
+        gof: as for `score`.
         jobs: threads; all cores if `None`.
         progress: told what is done.
 
@@ -129,7 +141,7 @@ def rank(
     scores: list[ModelScore] = []
     failures: list[Failure] = []
     waiting = list(models.values())
-    run = _Run(chosen, names, _opened_base(base, progress), engine, seed, jobs, progress)
+    run = _Run(chosen, names, _opened_base(base, progress), engine, Sampling(seed, bootstrap, gof), jobs, progress)
     try:
         while waiting:
             try:
@@ -204,7 +216,7 @@ class _Run:
     metrics: tuple[str, ...]
     base: Checkpoint | None
     engine: Engine
-    seed: int
+    sampling: Sampling
     jobs: int | None
     progress: RankProgress | None
 
@@ -217,8 +229,10 @@ def _score(model: ModelRef, run: _Run) -> ModelScore:
         if run.engine == "weightwatcher":
             from wqscore.engines.rows import watched_score
 
-            return watched_score(checkpoint, family, run.metrics, run.seed)
-        return score_checkpoint(checkpoint, family, run.preset, run.metrics, run.jobs, run.seed, run.base, progress)
+            return watched_score(checkpoint, family, run.metrics, run.sampling.seed)
+        return score_checkpoint(
+            checkpoint, family, run.preset, run.metrics, run.jobs, run.sampling, run.base, progress
+        )
     except MemoryError as error:
         raise CheckpointError(f"{model.label}: not enough memory: score it alone with --jobs 1") from error
 

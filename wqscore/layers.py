@@ -14,12 +14,17 @@ from wqscore.fits.power_law import PowerLawFit
 from wqscore.matrices.weight_matrix import WeightMatrix
 from wqscore.metrics.registry import MATRIX_METRICS
 from wqscore.presets import Preset
+from wqscore.sampling import Sampling
 from wqscore.spectra.spectrum import Spectrum, compute_spectrum
 
-Verdict = Literal["ok", "trap", "random", "too-small", "degenerate", "zero", "non-finite"]
+Verdict = Literal["ok", "unstable", "no-power-law", "trap", "random", "too-small", "degenerate", "zero", "non-finite"]
 
 #: alpha_weighted and log_alpha_norm fall as alpha rises when λ_max < 1 (docs/metrics.md, "A model's score").
 FLIPPED_SIGN = "lambda_max<1"
+#: A tail is no power law when it is both this far from one, and improbably so.
+FAR_FROM_FIT, UNLIKELY = 0.10, 0.1
+#: Alphas of fits nearly as good as the best that lie further apart.
+UNSTABLE = 1.0
 #: Noise but for the scales of its rows and columns.
 RANDOM_SCALED = "random-scaled"
 
@@ -57,7 +62,7 @@ def score_matrix(
     array: np.ndarray,
     preset: Preset,
     metrics: Sequence[str],
-    seed: int,
+    sampling: Sampling,
     base: np.ndarray | None = None,
 ) -> LayerScore:
     """Score one matrix.
@@ -67,7 +72,7 @@ def score_matrix(
         array: the tensor's values, in its own shape and stored data type.
         preset: the constants to use.
         metrics: names of the metrics to compute.
-        seed: the run's seed.
+        sampling: the run's seed, and how much random work it does.
         base: the same matrix of a base checkpoint.
     """
     scale = preset.scale(matrix)
@@ -76,14 +81,14 @@ def score_matrix(
     if spectrum.state != "finite":
         verdict, reason = _NO_EIGENVALUES[spectrum.state]
         return LayerScore(matrix, dict.fromkeys(metrics, nan), verdict, reason, matrix.flags, spectrum, None)
-    analysis = MatrixAnalysis(weights, spectrum, preset.floor(spectrum), preset.fits, scale, seed, base)
+    analysis = MatrixAnalysis(weights, spectrum, preset.floor(spectrum), preset.fits, scale, sampling, base)
     values = {name: preset.function(name)(analysis) for name in metrics}
     verdict, reason = _judge(analysis, preset)
     reason = "; ".join(filter(None, (reason, _undefined(values))))
     flags = [*matrix.flags]
     if spectrum.largest < 1:
         flags.append(FLIPPED_SIGN)
-    if verdict in ("ok", "trap") and analysis.is_random_scaled:
+    if verdict not in ("too-small", "degenerate", "random") and analysis.is_random_scaled:
         flags.append(RANDOM_SCALED)
     return LayerScore(matrix, values, verdict, reason, tuple(flags), spectrum, analysis.power_law)
 
@@ -99,6 +104,12 @@ def _judge(analysis: MatrixAnalysis, preset: Preset) -> tuple[Verdict, str]:
         return "random", "can't be told from the same weights shuffled"
     if analysis.has_traps:
         return "trap", "shuffled, the weights still have spikes: of single large entries, or of their mean"
+    if analysis.power_law.D > FAR_FROM_FIT and analysis.p_value < UNLIKELY:
+        far = f"D {analysis.power_law.D:.2f}, and {analysis.p_value:.0%} of true power laws are as far from their fit"
+        return "no-power-law", far
+    least, most = analysis.alpha_range or (nan, nan)
+    if most - least > UNSTABLE:
+        return "unstable", f"alphas from {least:.3g} to {most:.3g} fit nearly as well"
     return "ok", ""
 
 

@@ -133,6 +133,8 @@ def rank_models(
         raise UsageError("scores of different presets or seeds can't share a ranking: score all models alike")
     if any(score.metrics != tuple(metrics) for score in scores):
         raise UsageError("scores with different metrics can't share a ranking: score all models alike")
+    if len({score.sampling for score in scores}) > 1:
+        raise UsageError("scores of different --bootstrap or --gof can't share a ranking: score all models alike")
     if len({score.engine for score in scores}) > 1:
         raise UsageError("scores of different engines can't share a ranking: score all models alike")
     if by not in metrics:

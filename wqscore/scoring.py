@@ -23,6 +23,7 @@ from wqscore.metrics.metric import ModelValue
 from wqscore.metrics.registry import CORE, MATRIX_METRICS, WHOLE_METRICS
 from wqscore.presets import DEFAULT, Preset
 from wqscore.refs import ModelRef
+from wqscore.sampling import USUAL, Sampling
 from wqscore.spectra.spectrum import Spectrum
 from wqscore.summary import ModelSummary, summarise
 
@@ -40,7 +41,7 @@ class ModelScore:
         family: the model's family, from a shipped list or its configuration; empty if neither tells.
         parameters: elements of all tensors, shared bytes once.
         preset: the constants used.
-        seed: the seed of every random step.
+        sampling: the seed of every random step, and how much random work was done.
         metrics: names of the metrics that were asked for, in the order of their columns.
         rows: the rows, embeddings first, then by layer, heads last.
         summary: statistics over the rows that count.
@@ -53,12 +54,17 @@ class ModelScore:
     family: str
     parameters: int
     preset: Preset
-    seed: int
+    sampling: Sampling
     metrics: tuple[str, ...]
     rows: tuple[LayerScore | SkippedTensor, ...]
     summary: ModelSummary
     engine: str = "wqscore"
     base: str = ""
+
+    @property
+    def seed(self) -> int:
+        """The seed of every random step."""
+        return self.sampling.seed
 
     @property
     def layers(self) -> tuple[LayerScore, ...]:
@@ -105,7 +111,7 @@ def score_checkpoint(
     preset: Preset = DEFAULT,
     metrics: Sequence[str] = CORE,
     jobs: int | None = None,
-    seed: int = 0,
+    sampling: Sampling = USUAL,
     base: Checkpoint | None = None,
     progress: ScoreProgress | None = None,
 ) -> ModelScore:
@@ -117,7 +123,7 @@ def score_checkpoint(
         preset: the constants to use.
         metrics: names of the metrics to compute; nothing else is.
         jobs: threads; all cores if `None`. The result is the same for any number.
-        seed: the seed of every random step.
+        sampling: the seed of every random step, and how much random work to do.
         base: the checkpoint that distances are measured from.
         progress: told what is done.
 
@@ -132,7 +138,7 @@ def score_checkpoint(
     rows: list[LayerScore | SkippedTensor] = []
     first_with: dict[bytes, str] = {}
     of_matrices = tuple(name for name in metrics if name in MATRIX_METRICS)
-    task = _Task(preset, of_matrices, seed, _planned(base, preset) if base else None)
+    task = _Task(preset, of_matrices, sampling, _planned(base, preset) if base else None)
     for scored in run_in_order(_score_group, ((group, task) for group in groups), jobs):
         rows.extend(_without_tied(scored, first_with))
         if progress and scored.tensor is not None:
@@ -143,7 +149,7 @@ def score_checkpoint(
         family=family,
         parameters=checkpoint.parameters,
         preset=preset,
-        seed=seed,
+        sampling=sampling,
         metrics=tuple(metrics),
         rows=tuple(rows),
         summary=summarise(rows, checkpoint.parameters, preset, of_matrices, _of_the_whole(checkpoint, rows, metrics)),
@@ -158,13 +164,13 @@ class _Task:
     Attributes:
         preset: the constants.
         metrics: the metrics of matrices.
-        seed: the run's seed.
+        sampling: the run's seed, and how much random work it does.
         base: the matrices of the base checkpoint by bare name, `None` without one.
     """
 
     preset: Preset
     metrics: tuple[str, ...]
-    seed: int
+    sampling: Sampling
     base: Mapping[str, WeightMatrix] | None
 
 
@@ -187,7 +193,7 @@ def _score_group(group: list[Outcome], task: _Task) -> _ScoredGroup:
     content = hashlib.sha256(np.ascontiguousarray(array).view(np.uint8).data)
     content.update(f"{tensor.dtype.name}{tensor.shape}".encode())
     rows = tuple(
-        score_matrix(matrix, array, task.preset, task.metrics, task.seed, base)
+        score_matrix(matrix, array, task.preset, task.metrics, task.sampling, base)
         for matrix, base in zip(matrices, _base_weights(matrices, task.base), strict=True)
     )
     return _ScoredGroup(rows, tensor, content.digest())

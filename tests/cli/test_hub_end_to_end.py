@@ -24,7 +24,9 @@ def weights(seed: int) -> bytes:
     rng = np.random.default_rng(seed)
     return safetensors.numpy.save(
         {
-            f"encoder.layer.{i}.intermediate.dense.weight": (rng.standard_t(3, (160, 64)) @ rng.standard_normal((64, 64)) * 0.03).astype(np.float32)
+            f"encoder.layer.{i}.intermediate.dense.weight": (
+                rng.standard_t(3, (160, 64)) @ rng.standard_normal((64, 64)) * 0.03
+            ).astype(np.float32)
             for i in range(4)
         }
     )

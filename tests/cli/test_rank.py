@@ -23,8 +23,9 @@ from wqscore.metrics.registry import METRICS
 Invoke = Callable[..., Result]
 FILES = ["index.html", "layers.csv", "ranking.csv", "ranking.json"]
 METRIC_NAMES = [
-    "alpha", "xmin", "D", "sigma", "n_tail", "alpha_hill", "alpha_weighted", "log_alpha_norm", "log_norm",
-    "log_spectral_norm", "lambda_max", "stable_rank", "matrix_rank", "rank_loss", "entropy",
+    "alpha", "xmin", "D", "sigma", "n_tail", "alpha_lo", "alpha_hi", "p_value", "alpha_hill", "alpha_weighted",
+    "log_alpha_norm", "log_norm", "log_spectral_norm", "lambda_max", "stable_rank", "matrix_rank", "rank_loss",
+    "entropy",
 ]  # fmt: skip
 
 
@@ -80,7 +81,10 @@ def test_the_columns_are_the_contract(report: Path) -> None:
 def test_the_ranking_follows_from_the_layers(models: list[str], report: Path) -> None:
     ranking = pd.read_csv(report / "ranking.csv")
     layers = pd.read_csv(report / "layers.csv")
-    counted = layers[layers.verdict.isin(["ok", "trap", "random"]) & ~layers.role.isin(["embedding", "head"])]
+    counted = layers[
+        ~layers.verdict.isin(["skipped", "zero", "non-finite", "too-small", "degenerate"])
+        & ~layers.role.isin(["embedding", "head"])
+    ]
     assert list(ranking["rank"]) == [1, 2, 3]
     assert list(ranking.alpha) == sorted(ranking.alpha)
     for model in ranking.itertuples():

@@ -28,6 +28,7 @@ from wqscore.matrices.weight_matrix import WeightMatrix
 from wqscore.metrics.registry import MATRIX_METRICS, WHOLE_METRICS
 from wqscore.presets import PRESETS
 from wqscore.refs import parse_ref
+from wqscore.sampling import Sampling
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -77,7 +78,11 @@ def check(row: LayerScore) -> None:
 def test_a_number_or_a_reason(folder: Path, preset: str, kind: str) -> None:
     for matrix in planned(folder, preset)[kind]:
         base = matrix.values(BAD[kind] / BAD[kind].dtype.type(2))
-        check(score_matrix(matrix, BAD[kind], PRESETS[preset], tuple(MATRIX_METRICS), 0, base))
+        check(
+            score_matrix(
+                matrix, BAD[kind], PRESETS[preset], tuple(MATRIX_METRICS), Sampling(bootstrap=5, gof=5), base
+            )
+        )
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -152,4 +157,13 @@ def test_rows_of_any_scale(seed: int, shape: tuple[int, int], scales: list[float
     stored = TensorRef("layers.0.fc1.weight", shape, STORED_DTYPES["F64"], Path("model.safetensors"), 0)
     for matrix in plan_matrices([stored], ModelConfig({}), PRESETS[preset].matrices):
         assert isinstance(matrix, WeightMatrix)
-        check(score_matrix(matrix, array, PRESETS[preset], tuple(MATRIX_METRICS), 0, matrix.values(array[::-1])))
+        check(
+            score_matrix(
+                matrix,
+                array,
+                PRESETS[preset],
+                tuple(MATRIX_METRICS),
+                Sampling(bootstrap=5, gof=5),
+                matrix.values(array[::-1]),
+            )
+        )

@@ -23,6 +23,7 @@ from wqscore.metrics.registry import CORE
 from wqscore.presets import DEFAULT
 from wqscore.ranking import rank_models
 from wqscore.refs import ModelRef
+from wqscore.sampling import USUAL
 from wqscore.scoring import ModelScore
 from wqscore.spectra.spectrum import Spectrum
 from wqscore.summary import summarise
@@ -66,7 +67,7 @@ def full_size_bert(name: str, seed: int) -> ModelScore:
             rows.append(LayerScore(matrix, metrics, "ok", "", (), spectrum, fit))
             rows.append(SkippedTensor(tensor[:-6] + "bias", (768,), "F32", "-", "a bias or buffer", "not-a-matrix"))
     summary = summarise(rows, 110_000_000, DEFAULT, CORE, {})
-    return ModelScore(ModelRef(name, "folder"), None, "bert", 110_000_000, DEFAULT, 0, CORE, tuple(rows), summary)
+    return ModelScore(ModelRef(name, "folder"), None, "bert", 110_000_000, DEFAULT, USUAL, CORE, tuple(rows), summary)
 
 
 def test_five_berts_stay_under_two_and_a_half_megabytes() -> None:

@@ -13,6 +13,7 @@ from wqscore.cli.check import check
 from wqscore.cli.correlate import correlate
 from wqscore.cli.crosscheck import crosscheck
 from wqscore.cli.describe import describe
+from wqscore.cli.gate import gate
 from wqscore.cli.metrics import metrics
 from wqscore.cli.models import models
 from wqscore.cli.rank import rank
@@ -32,6 +33,7 @@ app.command()(rank)
 app.command()(score)
 app.command()(crosscheck)
 app.command()(check)
+app.command()(gate)
 app.command()(correlate)
 app.command()(describe)
 app.command()(models)

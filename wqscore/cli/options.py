@@ -63,6 +63,12 @@ BaseOption = Annotated[
     ),
 ]
 SeedOption = Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Seed of every random step; recorded.")]
+BootstrapOption = Annotated[
+    int, typer.Option("--bootstrap", metavar="N", min=0, max=10_000, help="Resamples behind alpha's interval.")
+]
+GofOption = Annotated[
+    int, typer.Option("--gof", metavar="N", min=0, max=10_000, help="Synthetic draws behind the goodness of fit.")
+]
 JobsOption = Annotated[
     int | None,
     typer.Option(

@@ -24,6 +24,8 @@ def score(
     base: options.BaseOption = None,
     engine: options.EngineOption = options.Engine.WQSCORE,
     seed: options.SeedOption = 0,
+    bootstrap: options.BootstrapOption = 200,
+    gof: options.GofOption = 100,
     jobs: options.JobsOption = None,
     strict: options.StrictOption = False,
     quiet: options.QuietOption = False,
@@ -48,6 +50,8 @@ def score(
                 base=base,
                 engine=engine.value,
                 seed=seed,
+                bootstrap=bootstrap,
+                gof=gof,
                 jobs=jobs,
                 progress=progress,
             )

@@ -15,6 +15,7 @@ from wqscore.matrices.model_config import ModelConfig
 from wqscore.matrices.plan import by_tensor, plan_matrices, tied_copy
 from wqscore.matrices.weight_matrix import SkippedTensor, WeightMatrix
 from wqscore.presets import WW_0_7
+from wqscore.sampling import Sampling
 from wqscore.scoring import ModelScore
 from wqscore.spectra.spectrum import Spectrum
 from wqscore.summary import summarise
@@ -43,7 +44,7 @@ def watched_score(checkpoint: Checkpoint, family: str, metrics: Sequence[str], s
         family=family,
         parameters=checkpoint.parameters,
         preset=WW_0_7,
-        seed=seed,
+        sampling=Sampling(seed, bootstrap=0, gof=0),
         metrics=tuple(metrics),
         rows=rows,
         summary=summarise(rows, checkpoint.parameters, WW_0_7, metrics, {}),

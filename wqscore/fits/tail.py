@@ -7,7 +7,7 @@ import numpy as np
 #: A tail shorter than this is not fitted: the estimate's spread would exceed its value.
 MIN_TAIL = 10
 #: xmin this close to the largest eigenvalue leaves a tail with no extent.
-_MIN_EXTENT = 1e-10
+MIN_EXTENT = 1e-10
 
 
 def points_above(eigenvalues: np.ndarray, floor: float) -> np.ndarray:
@@ -30,14 +30,14 @@ def points_above(eigenvalues: np.ndarray, floor: float) -> np.ndarray:
 
 def has_extent(points: np.ndarray) -> bool:
     """Tell whether ascending, positive points differ by more than rounding."""
-    return points.size > 0 and bool(points[-1] / points[0] - 1 > _MIN_EXTENT)
+    return points.size > 0 and bool(points[-1] / points[0] - 1 > MIN_EXTENT)
 
 
 def tail_starts(points: np.ndarray) -> np.ndarray:
     """Return the indices of the first of each distinct value that leaves at least 10 terms and some extent."""
     if points.size < MIN_TAIL:
         return np.empty(0, dtype=np.int64)
-    eligible = points[-1] / points[: points.size - MIN_TAIL + 1] - 1 > _MIN_EXTENT
+    eligible = points[-1] / points[: points.size - MIN_TAIL + 1] - 1 > MIN_EXTENT
     eligible[1:] &= points[1 : eligible.size] > points[: eligible.size - 1]
     return np.flatnonzero(eligible)
 

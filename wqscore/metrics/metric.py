@@ -9,13 +9,14 @@ from typing import ClassVar, Literal
 
 from wqscore.analysis import MatrixAnalysis, ModelAnalysis
 
-Cost = Literal["free", "fit", "weights", "shuffles", "windows", "vectors", "base"]
+Cost = Literal["free", "fit", "resampling", "weights", "shuffles", "windows", "vectors", "base"]
 
 #: What a metric asks for beyond the eigenvalues that every matrix needs.
 COSTS = MappingProxyType(
     {
         "free": "nothing beyond the eigenvalues",
         "fit": "a numerical fit of milliseconds, no eigensolve",
+        "resampling": "hundreds of fits in one compiled loop, tens of milliseconds, no eigensolve",
         "weights": "reading the weights once more",
         "shuffles": "six more eigensolves, shared by all metrics of this class",
         "windows": "up to 100 eigensolves of r×r windows",

@@ -14,11 +14,13 @@ from wqscore.metrics.metric import Metric
 from wqscore.metrics.scale import SCALE_METRICS
 from wqscore.metrics.shape import SHAPE_METRICS
 from wqscore.metrics.tails import TAIL_METRICS
+from wqscore.metrics.trust import TRUST_METRICS
 from wqscore.metrics.vectors import VECTOR_METRICS
 from wqscore.metrics.whole import MODEL_METRICS
 
 _OF_MATRICES = (
     *SHAPE_METRICS,
+    *TRUST_METRICS,
     *ESTIMATOR_METRICS,
     *SCALE_METRICS,
     *TAIL_METRICS,

@@ -91,6 +91,8 @@ def _score(score: ModelScore) -> dict[str, Any]:
     return {
         "revision": score.revision,
         "engine": score.engine,
+        "bootstrap": score.sampling.bootstrap,
+        "gof": score.sampling.gof,
         "base": score.base or None,
         "family": score.family or None,
         "params": score.parameters,

@@ -17,7 +17,7 @@ _MISSING = "–"
 #: How many reasons for skipping are told, and how many names with each.
 _REASONS, _LISTED = 6, 3
 #: The core metrics of one model's matrices that are shown; the CSV has them all.
-_SHOWN = ("alpha", "sigma", "D", "n_tail", "stable_rank", "log_norm", "log_spectral_norm")
+_SHOWN = ("alpha", "alpha_lo", "alpha_hi", "D", "p_value", "n_tail", "stable_rank", "log_norm", "log_spectral_norm")
 
 
 def figure(value: float | None) -> str:

@@ -38,6 +38,8 @@ _WORDS = frozenset(
     | {
         "group",
         "as claimed",
+        "rule",
+        "outcome",
         "severity",
         "kind",
         "detail",
@@ -52,8 +54,8 @@ _WORDS = frozenset(
 )
 
 #: Columns of one model's matrices that are left out first, and, after those that were asked for, last.
-_LEAST_WANTED = ("log_spectral_norm", "log_norm", "stable_rank", "role", "sigma", "n_tail")
-_MOST_WANTED = ("flags", "D", "shape")
+_LEAST_WANTED = ("log_spectral_norm", "log_norm", "stable_rank", "role", "n_tail", "p_value")
+_MOST_WANTED = ("flags", "alpha_hi", "alpha_lo", "D", "shape")
 
 
 def print_ranking(ranking: Ranking) -> None:

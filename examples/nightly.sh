@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Every night, from cron: hold each model to the policy and to the numbers of the last night that passed.
+#   17 2 * * *  /srv/wqscore/nightly.sh org/first org/second
+# Writes a textfile per model for node_exporter, and ends with 1 if any gate did not pass.
+set -uo pipefail
+
+textfiles=${TEXTFILES:-/var/lib/node_exporter/textfile_collector}
+state=${STATE:-/srv/wqscore/state}
+policy=${POLICY:-/srv/wqscore/policy.toml}
+
+mkdir -p "$state" "$textfiles" || exit 1
+status=0
+for model in "$@"; do
+    name=${model//[^A-Za-z0-9._-]/-}
+    changes=()
+    if [[ -f $state/$name.json ]]; then
+        changes=(--baseline "$state/$name.json" --rule "delta(alpha) > 0.3")
+    fi
+    if wqscore gate "$model" --policy "$policy" "${changes[@]}" --prometheus "$textfiles/$name.prom" --quiet; then
+        # Kept for tomorrow, whole or not at all.
+        wqscore score "$model" --format json --quiet > "$state/$name.json.new" &&
+            mv "$state/$name.json.new" "$state/$name.json" || status=1
+    else
+        status=1
+    fi
+done
+exit "$status"

@@ -1,0 +1,162 @@
+"""A baseline: the numbers of one model in a file that `wqscore score --format json` or `wqscore rank` wrote."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from math import isfinite, nan
+from pathlib import Path
+from typing import Any, NoReturn
+
+from wqscore.errors import UsageError
+from wqscore.gating.rules import Change, Quantity, Rule
+from wqscore.metrics.registry import MATRIX_METRICS
+from wqscore.presets import Preset
+from wqscore.ranking import MAX_RANDOM, MIN_COVERAGE
+from wqscore.refs import ModelRef
+
+_SCHEMA_VERSION = 2
+_HOW = "write one with wqscore score REF --format json > FILE"
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """One model's numbers.
+
+    Attributes:
+        model: its name.
+        base: what its distances were measured from; empty without.
+        doubt: why its numbers can't be trusted, the reason that would keep it from a rank; empty if they can.
+        values: by quantity; NaN where it is not defined.
+    """
+
+    model: str
+    base: str
+    doubt: str
+    values: Mapping[Quantity, float]
+
+
+def load_baseline(file: Path, ref: ModelRef, preset: Preset, seed: int, rules: Iterable[Rule]) -> Baseline:
+    """Read what rules on changes need.
+
+    Args:
+        file: a score, or a ranking with one model or with this one.
+        ref: the model that is judged.
+        preset: the preset it is scored with.
+        seed: the seed it is scored with.
+        rules: the gate's rules.
+
+    Raises:
+        UsageError: no such file; not a file of this version of the format; made with another preset, seed or engine;
+            without a metric that a rule names; without this model.
+    """
+    document = _document(file)
+    try:
+        return _baseline(document, ref, preset, seed, rules)
+    except _DamagedError as error:
+        raise UsageError(f"{file}: {error} is damaged: {_HOW}") from error
+    except UsageError as error:
+        raise UsageError(f"{file}: {error}") from error
+
+
+class _DamagedError(Exception):
+    """A field that has not its type."""
+
+
+def _baseline(
+    document: Mapping[str, Any], ref: ModelRef, preset: Preset, seed: int, rules: Iterable[Rule]
+) -> Baseline:
+    made_with = _field(_field(document, "preset", dict), "name", str)
+    if made_with != preset.name:
+        raise UsageError(f"was made with the preset {made_with}, this gate with {preset.name}: score both alike")
+    if _field(document, "seed", int) != seed:
+        raise UsageError(f"was made with the seed {document['seed']}, this gate with {seed}: score both alike")
+    model = _one_model(document, ref)
+    if model.get("status") == "failed":
+        raise UsageError(f"{model.get('model')} could not be scored there: {model.get('reason')}")
+    if _field(model, "engine", str) != "wqscore":
+        raise UsageError(f"holds the numbers of {model['engine']}, not wqscore's: {_HOW}")
+    metrics = _field(document, "metrics", list)
+    values = {}
+    for rule in rules:
+        if isinstance(rule.value, Change):
+            quantity = rule.value.quantity
+            if quantity.metric not in metrics:
+                raise UsageError(f"has no {quantity.metric}: write it with --metrics core,{quantity.metric}")
+            values[quantity] = _value(model, quantity, preset)
+    base = "" if model.get("base") is None else _field(model, "base", str)
+    return Baseline(_field(model, "model", str), base, _doubt(model), values)
+
+
+def _document(file: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(file.read_bytes().decode("utf-8-sig"), parse_constant=_refuse_constant)
+    except OSError as error:
+        raise UsageError(f"{file}: can't be read: {error.strerror or error}: {_HOW}") from error
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{file}: is not valid JSON: {error}: {_HOW}") from error
+    if not isinstance(document, dict) or "schema_version" not in document:
+        raise UsageError(f"{file}: is not a score or a ranking: {_HOW}")
+    version = document["schema_version"]
+    if version != _SCHEMA_VERSION:
+        raise UsageError(f"{file}: has schema_version {version}, not {_SCHEMA_VERSION}: {_HOW}")
+    return document
+
+
+def _refuse_constant(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no number")
+
+
+def _one_model(document: Mapping[str, Any], ref: ModelRef) -> Mapping[str, Any]:
+    """A score's model; of a ranking the only one, or the one with this name, or of this repository."""
+    if "models" not in document:
+        return document
+    models = [model for model in _field(document, "models", list) if isinstance(model, dict)]
+    if len(models) == 1:
+        return models[0]
+    named = [model for model in models if model.get("model") == ref.label]
+    found = named or [model for model in models if ref.repo is not None and model.get("repo") == ref.repo]
+    if len(found) == 1:
+        return found[0]
+    count = f"{len(found)} of its {len(models)} models are" if found else f"none of its {len(models)} models is"
+    raise UsageError(f"{count} {ref.label}: {_HOW}")
+
+
+def _doubt(model: Mapping[str, Any]) -> str:
+    coverage = _number(model.get("coverage"), "coverage")
+    if not coverage >= MIN_COVERAGE:
+        return f"less than {MIN_COVERAGE:.0%} of its weights have a fit"
+    n_random, n_matrices = (_number(_field(model, name, int), name) for name in ("n_random", "n_matrices"))
+    if n_random > n_matrices * MAX_RANDOM:
+        return "most of its matrices can't be told from noise"
+    return ""
+
+
+def _value(model: Mapping[str, Any], quantity: Quantity, preset: Preset) -> float:
+    name = quantity.metric
+    if name not in MATRIX_METRICS:
+        entry = _field(_field(model, "model_metrics", dict), name, dict)
+        return _number(entry.get("value"), name)
+    ranked_by = "total" if MATRIX_METRICS[name].summed else preset.headline
+    entry = _field(_field(model, "summary", dict), name, dict)
+    return _number(entry.get(quantity.statistic or ranked_by), name)
+
+
+def _number(value: object, name: str) -> float:
+    if value is None:
+        return nan
+    try:
+        number = float(value) if type(value) in (int, float) else nan  # type: ignore[arg-type]
+    except OverflowError:
+        number = nan
+    if not isfinite(number):
+        raise _DamagedError(name)
+    return number
+
+
+def _field(table: Mapping[str, Any], name: str, kind: type) -> Any:
+    value = table.get(name)
+    if type(value) is not kind:
+        raise _DamagedError(name)
+    return value

@@ -1,0 +1,175 @@
+"""Rules against a scored model: each passes, fails, or can't be judged, and what can't be judged never passes."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from math import isfinite, nan
+from types import MappingProxyType
+from typing import Literal
+
+from wqscore.gating.baseline import Baseline
+from wqscore.gating.rules import STATISTICS, Change, Comparison, Integrity, Quantity, Rule, Share
+from wqscore.layers import Verdict
+from wqscore.metrics.registry import MATRIX_METRICS, find_metric
+from wqscore.ranking import rank_models
+from wqscore.scoring import ModelScore
+
+Status = Literal["passed", "failed", "unscored"]
+
+COMPARISONS: Mapping[Comparison, Callable[[float, float], bool]] = MappingProxyType(
+    {">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le}
+)
+_COUNTED: Mapping[str, Verdict] = MappingProxyType({"non_finite": "non-finite", "zero": "zero"})
+#: How many matrices are named.
+_NAMED = 3
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one rule.
+
+    Attributes:
+        rule: the rule.
+        status: `passed`; `failed`; `unscored`, which counts as failed.
+        value: what was measured, NaN for `unscored`.
+        reason: why it is unscored; otherwise what stands behind the value, or empty.
+    """
+
+    rule: Rule
+    status: Status
+    value: float
+    reason: str
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """A value, and what it would be were every unread matrix one of those that are counted."""
+
+    value: float
+    at_most: float
+    detail: str
+
+
+class _UnscoredError(Exception):
+    """A value that a rule asks for and that does not exist; its text says why."""
+
+
+def judge(rules: Iterable[Rule], score: ModelScore, baseline: Baseline | None) -> tuple[Outcome, ...]:
+    """Hold a scored model to rules.
+
+    A number that would not rank the model (too little coverage, mostly noise) decides no rule either. Matrices that
+    could not be read may have any verdict: a rule on counts or shares passes only where it would whatever they hold.
+
+    Args:
+        rules: the rules; the metrics that they name have been computed.
+        score: the model.
+        baseline: what changes are measured from; rules on changes are unscored without one.
+
+    Returns:
+        An outcome for each rule, in their order.
+    """
+    return tuple(_outcome(rule, score, baseline) for rule in rules)
+
+
+def all_unscored(rules: Iterable[Rule], reason: str) -> tuple[Outcome, ...]:
+    """The outcomes where a model could not be scored at all."""
+    return tuple(Outcome(rule, "unscored", nan, reason) for rule in rules)
+
+
+def _outcome(rule: Rule, score: ModelScore, baseline: Baseline | None) -> Outcome:
+    try:
+        measured = _measure(rule, score, baseline)
+    except _UnscoredError as error:
+        return Outcome(rule, "unscored", nan, str(error))
+    fails = COMPARISONS[rule.comparison]
+    ends = {fails(measured.value, rule.limit), fails(measured.at_most, rule.limit)}
+    if len(ends) == 2:
+        return Outcome(rule, "unscored", nan, f"could not be read: {_unread(score)}")
+    return Outcome(rule, "failed" if ends == {True} else "passed", measured.value, measured.detail)
+
+
+def _measure(rule: Rule, score: ModelScore, baseline: Baseline | None) -> _Measured:
+    match rule.value:
+        case Quantity() as quantity:
+            value = _quantity(quantity, score)
+            return _Measured(value, value, "")
+        case Change() as change:
+            return _change(change, score, baseline)
+        case Share(verdict):
+            return _of_matrices(verdict, score, as_share=True)
+        case Integrity(check):
+            return _integrity(check, score)
+
+
+def _quantity(quantity: Quantity, score: ModelScore) -> float:
+    name = quantity.metric
+    alone = rank_models([score], name, score.preset, score.metrics, score.seed).models[0]
+    if alone.reason:
+        raise _UnscoredError(alone.reason)
+    if not quantity.statistic:
+        return score.summary.headline(name, score.preset)
+    value: float = getattr(score.summary.statistics[name], STATISTICS[quantity.statistic])
+    if not isfinite(value):
+        raise _UnscoredError(f"{quantity} is not defined: {MATRIX_METRICS[name].undefined}")
+    return value
+
+
+def _change(change: Change, score: ModelScore, baseline: Baseline | None) -> _Measured:
+    if baseline is None:
+        raise _UnscoredError("there is no baseline")
+    if baseline.doubt:
+        raise _UnscoredError(f"the baseline {baseline.model} can't be trusted: {baseline.doubt}")
+    quantity = change.quantity
+    if find_metric(quantity.metric).cost == "base" and baseline.base != score.base:
+        raise _UnscoredError(
+            f"measured from {score.base or 'nothing'}, in the baseline from {baseline.base or 'nothing'}"
+        )
+    now, before = _quantity(quantity, score), baseline.values.get(quantity, nan)
+    if not isfinite(before):
+        raise _UnscoredError(f"the baseline {baseline.model} has no value of {quantity}")
+    if change.kind == "relative" and before == 0:
+        raise _UnscoredError("the baseline is 0: use delta")
+    value = now - before if change.kind == "delta" else (now - before) / abs(before)
+    if not isfinite(value):
+        raise _UnscoredError("the change is too large for a number")
+    return _Measured(value, value, f"{now:.6g}, in the baseline {before:.6g}")
+
+
+def _integrity(check: str, score: ModelScore) -> _Measured:
+    if check in _COUNTED:
+        return _of_matrices(_COUNTED[check], score)
+    if check == "unread":
+        count = len(_unread_names(score))
+        if not score.layers and not count:
+            raise _UnscoredError("it has no matrix")
+        return _Measured(count, count, _unread(score))
+    value = score.summary.coverage if check == "coverage" else score.summary.coverage_all
+    if not isfinite(value):
+        raise _UnscoredError("it has no matrix that belongs in an average")
+    return _Measured(value, value, "")
+
+
+def _of_matrices(verdict: Verdict, score: ModelScore, as_share: bool = False) -> _Measured:
+    """How many matrices have a verdict, or what share of all."""
+    found = [row.matrix.name for row in score.layers if row.verdict == verdict]
+    unread = len(_unread_names(score))
+    matrices = len(score.layers) + unread
+    if not matrices:
+        raise _UnscoredError("it has no matrix")
+    whole = matrices if as_share else 1
+    return _Measured(len(found) / whole, (len(found) + unread) / whole, _listed(found))
+
+
+def _unread(score: ModelScore) -> str:
+    return _listed(_unread_names(score))
+
+
+def _unread_names(score: ModelScore) -> list[str]:
+    return [skip.name for skip in score.skipped if skip.kind == "unread"]
+
+
+def _listed(names: list[str]) -> str:
+    rest = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"{', '.join(names[:_NAMED])}{rest}"

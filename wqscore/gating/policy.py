@@ -1,0 +1,133 @@
+"""A gate's policy: its rules and how the model is scored for them, in a file that lies beside the code.
+
+    rules = ["alpha > 6", "share(random) > 0.2", "delta(alpha) > 0.3"]
+    preset = "default"
+    metrics = ["core"]              # shown beside those that the rules name
+    baseline = "production.json"    # from the policy's own folder
+    base = "org/base"               # for rules on distances; ./… is from the policy's own folder
+
+All keys may be left out.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from wqscore.errors import UsageError
+from wqscore.gating.grammar import parse_rule
+from wqscore.gating.rules import Rule
+from wqscore.metrics.registry import choose_metrics
+from wqscore.presets import find_preset
+
+#: A policy is a page of text; what is larger is another file, named by mistake.
+_LARGEST = 1_000_000
+_LISTS = ("rules", "metrics")
+_KEYS = ("rules", "preset", "metrics", "baseline", "base")
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What a model is held to.
+
+    Attributes:
+        rules: what fails it, no rule twice.
+        preset: the preset to score with.
+        metrics: names and groups to compute beside the metrics that rules name.
+        baseline: a file that `wqscore score --format json` or `wqscore rank` wrote.
+        base: the checkpoint that distances are measured from.
+    """
+
+    rules: tuple[Rule, ...] = ()
+    preset: str = "default"
+    metrics: tuple[str, ...] = ("core",)
+    baseline: Path | None = None
+    base: str | None = None
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """The metrics to compute, as `wqscore.score` takes them."""
+        return (*self.metrics, *(rule.quantity.metric for rule in self.rules if rule.quantity))
+
+
+def read_rules(texts: Iterable[str]) -> tuple[Rule, ...]:
+    """Parse rules, each once.
+
+    Raises:
+        UsageError: a text that is not a rule.
+    """
+    return tuple(dict.fromkeys(map(parse_rule, texts)))
+
+
+def load_policy(file: Path) -> Policy:
+    """Read a policy file.
+
+    Args:
+        file: a TOML file.
+
+    Raises:
+        UsageError: it can't be read, is no policy, or holds an unknown key, rule, preset or metric.
+    """
+    table = _toml(_read(file), str(file))
+    for key, value in table.items():
+        _check_kind(key, value, str(file))
+    try:
+        return _policy(table, file.parent)
+    except UsageError as error:
+        raise UsageError(f"{file}: {error}") from error
+
+
+def _policy(table: dict[str, Any], folder: Path) -> Policy:
+    found: dict[str, Any] = dict(table)
+    if "rules" in found:
+        found["rules"] = read_rules(found["rules"])
+    if "preset" in found:
+        find_preset(found["preset"])
+    if "metrics" in found:
+        choose_metrics(found["metrics"])
+        found["metrics"] = tuple(found["metrics"])
+    if "baseline" in found:
+        found["baseline"] = folder / found["baseline"]
+    if found.get("base", "").startswith("."):
+        found["base"] = str((folder / found["base"]).absolute())
+    return Policy(**found)
+
+
+def _read(file: Path) -> bytes:
+    try:
+        with file.open("rb") as stream:
+            data = stream.read(_LARGEST + 1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(f"{file}: can't be read: {reason}: a policy is a TOML file") from error
+    if len(data) > _LARGEST:
+        raise UsageError(f"{file}: is larger than {_LARGEST:,} bytes: a policy is a short TOML file")
+    return data
+
+
+def _toml(data: bytes, where: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(data.decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        raise UsageError(f"{where}: is not UTF-8 text: save it as UTF-8") from None
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{where}: is not valid TOML: {error}") from None
+
+
+def _check_kind(key: str, value: object, where: str) -> None:
+    if key not in _KEYS:
+        raise UsageError(f"{where}: unknown key {key[:100]!r}: {_nearest(key, _KEYS)}")
+    if key in _LISTS:
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise UsageError(f"{where}: {key} must be an array of strings")
+    elif not isinstance(value, str) or not value.strip() or "\0" in value:
+        raise UsageError(f"{where}: {key} must be a string with something in it")
+
+
+def _nearest(text: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(text.lower()[:100], known, n=3)
+    return f"did you mean {', '.join(near)}?" if near else f"known are {', '.join(known)}"

@@ -1,0 +1,119 @@
+"""What a gate's rule is: something measured, a comparison, and a limit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+from wqscore.layers import Verdict
+
+Comparison = Literal[">", ">=", "<", "<="]
+Check = Literal["non_finite", "zero", "unread", "coverage", "coverage_all"]
+
+#: A statistic's name in rules and in `ranking.json`, and in the summary of a score.
+STATISTICS = MappingProxyType(
+    {
+        "median": "median",
+        "mean": "mean",
+        "param_mean": "weighted_mean",
+        "trimmed_mean": "trimmed_mean",
+        "ok_median": "ok_median",
+        "lowest": "lowest",
+        "highest": "highest",
+    }
+)
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A metric of a model.
+
+    Attributes:
+        metric: its name in the registry.
+        statistic: one of `STATISTICS`, over the matrices; empty for the number that models are ranked by.
+    """
+
+    metric: str
+    statistic: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.metric}.{self.statistic}" if self.statistic else self.metric
+
+
+@dataclass(frozen=True)
+class Change:
+    """How far a quantity lies above the baseline's.
+
+    Attributes:
+        kind: `delta`, value − baseline; `relative`, (value − baseline) ÷ |baseline|.
+        quantity: of what.
+    """
+
+    kind: Literal["delta", "relative"]
+    quantity: Quantity
+
+    def __str__(self) -> str:
+        return f"{self.kind}({self.quantity})"
+
+
+@dataclass(frozen=True)
+class Share:
+    """Matrices with a verdict ÷ all matrices, embeddings, heads, small and unread ones included.
+
+    `share(no-power-law)` grows with the size of the matrices: a test with more eigenvalues sees smaller departures
+    from a power law. Set its limit for one architecture and size, and don't carry it over to another.
+    """
+
+    verdict: Verdict
+
+    def __str__(self) -> str:
+        return f"share({self.verdict})"
+
+
+@dataclass(frozen=True)
+class Integrity:
+    """What can be said of a checkpoint without a fit.
+
+    Attributes:
+        check: `non_finite` and `zero`, matrices with that verdict; `unread`, matrices that could not be read;
+            `coverage`, weights behind the score ÷ weights that belong there; `coverage_all`, the same of all
+            parameters.
+    """
+
+    check: Check
+
+    def __str__(self) -> str:
+        return self.check
+
+
+Value = Quantity | Change | Share | Integrity
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What fails a gate.
+
+    Attributes:
+        value: what is measured.
+        comparison: how it is compared with the limit.
+        limit: a finite number.
+
+    Example:
+        >>> str(Rule(Change("delta", Quantity("alpha")), ">", 0.3))
+        'delta(alpha) > 0.3'
+    """
+
+    value: Value
+    comparison: Comparison
+    limit: float
+
+    def __str__(self) -> str:
+        return f"{self.value} {self.comparison} {repr(self.limit).removesuffix('.0')}"
+
+    @property
+    def quantity(self) -> Quantity | None:
+        """The metric that has to be computed, `None` where none has."""
+        if isinstance(self.value, Change):
+            return self.value.quantity
+        return self.value if isinstance(self.value, Quantity) else None

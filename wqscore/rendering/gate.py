@@ -1,0 +1,113 @@
+"""What `gate` shows: a row for each rule, then why those that did not pass didn't."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from math import isfinite
+
+from wqscore.gating import Judgement
+from wqscore.gating.judge import COMPARISONS, Outcome
+from wqscore.metrics.registry import METRICS
+from wqscore.rendering.markdown import markdown_list, markdown_table
+from wqscore.rendering.overview import figure
+from wqscore.rendering.tables import Cell, number
+from wqscore.rendering.terminal import print_lines, print_table
+from wqscore.rendering.timestamp import created_at
+from wqscore.version import __version__
+
+#: Changes with the meaning or the names of the fields.
+SCHEMA_VERSION = 1
+
+_COLUMNS = ["rule", "outcome", "value"]
+
+
+def print_gate(judgement: Judgement) -> None:
+    """Print the rules and what became of them."""
+    print_table(_COLUMNS, _rows(judgement), headline(judgement), folding=["rule"])
+    print_lines(_notes(judgement))
+
+
+def gate_markdown(judgement: Judgement) -> str:
+    """The rules as a table, then the verdict and the reasons."""
+    return markdown_table(_COLUMNS, _rows(judgement)) + markdown_list([headline(judgement), *_notes(judgement)])
+
+
+def gate_json(judgement: Judgement) -> str:
+    """Everything, for machines; what is not defined is `null`."""
+    policy, score, baseline = judgement.policy, judgement.score, judgement.baseline
+    document = {
+        "schema_version": SCHEMA_VERSION,
+        "wqscore": __version__,
+        "created": created_at().isoformat(),
+        "model": judgement.ref.label,
+        "revision": score.revision if score else None,
+        "preset": policy.preset,
+        "seed": score.seed if score else None,
+        "baseline": baseline.model if baseline else None,
+        "status": judgement.status,
+        "error": judgement.error or None,
+        "rules": [_rule(outcome) for outcome in judgement.outcomes],
+        "coverage": number(score.summary.coverage) if score else None,
+        "n_matrices": score.summary.n_matrices if score else None,
+        "n_fitted": score.summary.n_fitted if score else None,
+        "verdicts": dict(sorted(score.summary.verdicts.items())) if score else {},
+        "metrics": headline_values(judgement),
+    }
+    return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def headline(judgement: Judgement) -> str:
+    """The verdict in a line."""
+    counts = Counter(outcome.status for outcome in judgement.outcomes)
+    rules = ", ".join(f"{counts[status]} {status}" for status in ("failed", "unscored", "passed") if counts[status])
+    return f"gate {judgement.status}: {judgement.ref.label} · rules: {rules} · preset {judgement.policy.preset}"
+
+
+def headline_values(judgement: Judgement) -> dict[str, Cell]:
+    """The number that models are ranked by, of each metric; empty where the model could not be scored."""
+    score = judgement.score
+    if score is None:
+        return {}
+    summary, preset = score.summary, score.preset
+    return {name: number(summary.headline(name, preset), METRICS[name].count) for name in score.metrics}
+
+
+def explanation(outcome: Outcome) -> str:
+    """Why a rule is unscored, or the value and what stands behind it."""
+    if outcome.status == "unscored":
+        return outcome.reason
+    return f"{shown_value(outcome)}{f' ({outcome.reason})' if outcome.reason else ''}"
+
+
+def shown_value(outcome: Outcome) -> str:
+    """The value to four digits, or all of them where four would lie on the limit's other side; a dash for none."""
+    if not isfinite(outcome.value):
+        return figure(None)
+    short, rule = f"{outcome.value:.4g}", outcome.rule
+    fails = COMPARISONS[rule.comparison]
+    same_side = fails(float(short), rule.limit) == fails(outcome.value, rule.limit)
+    return short if same_side else repr(outcome.value)
+
+
+def _rows(judgement: Judgement) -> list[list[str]]:
+    return [[str(outcome.rule), outcome.status, shown_value(outcome)] for outcome in judgement.outcomes]
+
+
+def _notes(judgement: Judgement) -> list[str]:
+    """A line for each rule with something to say; one for all where the model could not be scored."""
+    if judgement.error:
+        return [judgement.error]
+    return [f"{o.rule}: {o.status}: {o.reason}" for o in judgement.outcomes if o.reason]
+
+
+def _rule(outcome: Outcome) -> dict[str, Cell]:
+    rule = outcome.rule
+    return {
+        "rule": str(rule),
+        "comparison": rule.comparison,
+        "limit": rule.limit,
+        "status": outcome.status,
+        "value": number(outcome.value),
+        "reason": outcome.reason or None,
+    }
