@@ -13,6 +13,7 @@ from wqscore.metrics.registry import CORE
 from wqscore.presets import DEFAULT, WW_0_7
 from wqscore.ranking import Failure, _groups, rank_models
 from wqscore.refs import ModelRef
+from wqscore.rendering.overview import family_notes
 from wqscore.sampling import USUAL
 from wqscore.scoring import ModelScore
 from wqscore.summary import ModelSummary, Statistic
@@ -99,3 +100,24 @@ def test_metrics_of_whole_models_are_apart_unless_they_are_equal() -> None:
     assert [(m.ref.label, m.rank, m.best, m.worst, m.ties) for m in ranking.models] == [
         ("b", 1, 1, 1, ()), ("a", 2, 2, 3, (1,)), ("c", 2, 2, 3, (1,)),
     ]  # fmt: skip
+
+
+def test_each_family_has_ranks_of_its_own_unless_they_are_asked_for_together() -> None:
+    models = [
+        replace(scored(name, alpha), family=family)
+        for name, alpha, family in (
+            *(("a", 3, "bert"), ("b", 1, "gpt2"), ("c", 2, "bert")),
+            *(("d", 5, ""), ("e", 9, "gpt2")),
+        )
+    ]
+    ranking = rank_models(models)
+    assert [(m.rank, m.ref.label) for m in ranking.models] == [(1, "c"), (2, "a"), (1, "b"), (2, "e"), (1, "d")]
+    assert ranking.families == ("bert", "gpt2", "")
+    assert family_notes(ranking) == [
+        "models of 3 families (bert, gpt2, unknown): ranks are within each, "
+        "since alpha can be compared only inside a family"
+    ]
+    together = rank_models(models, across_families=True)
+    assert [(m.rank, m.ref.label) for m in together.models] == [(1, "b"), (2, "c"), (3, "a"), (4, "d"), (5, "e")]
+    assert family_notes(together)[0].startswith("warning: models of 3 families")
+    assert family_notes(rank_models(models[:1])) == []

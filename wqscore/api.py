@@ -99,6 +99,7 @@ def rank(
     refs: Iterable[str | ModelRef],
     *,
     by: str | None = None,
+    across_families: bool = False,
     preset: str = "default",
     metrics: str | Iterable[str] = "core",
     base: str | ModelRef | None = None,
@@ -114,6 +115,7 @@ def rank(
     Args:
         refs: the models, as for `score`; one named twice counts once.
         by: the metric to rank by, any of the registry; the preset's own (alpha) if `None`.
+        across_families: rank models of different families together, which means little; else each family by itself.
         preset: the constants, the same for all; its headline statistic ranks.
         metrics: what to compute beside it, as for `score`.
         base: one base checkpoint for all models, as for `score`.
@@ -153,8 +155,10 @@ def rank(
             waiting.pop(0)
     except KeyboardInterrupt as interrupt:
         failures += [Failure(model, "interrupted before it was scored") for model in waiting]
-        raise RankingInterrupted(rank_models(scores, by, chosen, names, seed, failures)) from interrupt
-    return rank_models(scores, by, chosen, names, seed, failures)
+        raise RankingInterrupted(
+            rank_models(scores, by, chosen, names, seed, failures, across_families)
+        ) from interrupt
+    return rank_models(scores, by, chosen, names, seed, failures, across_families)
 
 
 def crosscheck(ref: str | ModelRef, *, jobs: int | None = None, progress: RankProgress | None = None) -> Crosscheck:

@@ -44,7 +44,8 @@ class RankedModel:
     Attributes:
         ref: what was asked for.
         status: `ranked`, `unranked` (scored, but its score can't be trusted with a rank) or `failed`.
-        rank: 1 is best; models whose scores are equal share the best of their ranks. `None` without one.
+        rank: 1 is best of its family, or of all; models whose scores are equal share the best of their ranks. `None`
+            without one.
         tied: whether another model has the same rank.
         best: the best rank it could have: 1 and as many more as models are ahead of it beyond doubt.
         worst: the worst, likewise.
@@ -73,14 +74,22 @@ class Ranking:
         preset: the preset, whose headline statistic ranks.
         metrics: names of the metrics that were asked for, in the order of their columns.
         seed: the seed of every random step.
-        models: ranked models first, best first; then the unranked, then the failed, in the order asked for.
+        across_families: whether models of different families share ranks, which mean little then.
+        models: ranked models first, family by family and best first; then the unranked, then the failed, in the order
+            asked for.
     """
 
     by: Metric
     preset: Preset
     metrics: tuple[str, ...]
     seed: int
+    across_families: bool
     models: tuple[RankedModel, ...]
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        """The families of the ranked models, each once; the empty name for models of which none is known."""
+        return tuple(dict.fromkeys(model.score.family for model in self.models if model.rank and model.score))
 
     @property
     def scores(self) -> tuple[ModelScore, ...]:
@@ -113,6 +122,7 @@ def rank_models(
     metrics: Sequence[str] = CORE,
     seed: int = 0,
     failures: Sequence[Failure] = (),
+    across_families: bool = False,
 ) -> Ranking:
     """Rank scored models.
 
@@ -123,6 +133,7 @@ def rank_models(
         metrics: names of the metrics that were asked for.
         seed: the seed of every random step.
         failures: models that could not be scored, listed last.
+        across_families: rank all together; else each family by itself, in the order in which they come up.
 
     Raises:
         UsageError: an unknown metric, or one that was not computed; a model scored with another preset, seed,
@@ -141,8 +152,15 @@ def rank_models(
         raise UsageError(f"{by} is not among the metrics that were computed: score the models with it")
     reasons = [_why_unranked(score, metric, preset) for score in scores]
     able = [score for score, reason in zip(scores, reasons, strict=True) if not reason]
+    groups = dict.fromkeys("" if across_families else score.family for score in able)
     models = [
-        *_in_order(able, metric, preset, seed),
+        *(
+            model
+            for group in groups
+            for model in _in_order(
+                [score for score in able if across_families or score.family == group], metric, preset, seed
+            )
+        ),
         *(
             RankedModel(score.ref, "unranked", None, False, None, None, (), reason, score)
             for score, reason in zip(scores, reasons, strict=True)
@@ -153,7 +171,7 @@ def rank_models(
             for failure in failures
         ),
     ]
-    return Ranking(metric, preset, tuple(metrics), seed, tuple(models))
+    return Ranking(metric, preset, tuple(metrics), seed, across_families, tuple(models))
 
 
 def rank_alone(score: ModelScore) -> Ranking:

@@ -43,6 +43,9 @@ def rank(
             show_default=False,
         ),
     ] = None,
+    across_families: Annotated[
+        bool, typer.Option("--across-families", help="Rank models of different families together; means little.")
+    ] = False,
     out: options.OutOption = None,
     no_report: Annotated[bool, typer.Option("--no-report", help="Write no files.")] = False,
     output: options.FormatOption = options.Format.TABLE,
@@ -85,6 +88,7 @@ def rank(
                 ranking = rank_refs(
                     asked,
                     by=by,
+                    across_families=across_families,
                     preset=preset,
                     metrics=options.chosen(metrics, vectors),
                     base=base,

@@ -30,6 +30,7 @@ def ranking_json(ranking: Ranking) -> str:
             **_provenance(ranking.preset, ranking.metrics, ranking.seed),
             "by": ranking.by.name,
             "better": ranking.by.better,
+            "across_families": ranking.across_families,
             "models": [_model(model) for model in ranking.models],
         }
     )

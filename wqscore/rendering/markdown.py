@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from wqscore.printable import printable
 from wqscore.ranking import Ranking
 from wqscore.rendering.overview import (
+    family_notes,
     layer_overview_columns,
     layer_overview_rows,
     ranking_overview_columns,
@@ -25,7 +26,7 @@ from wqscore.scoring import ModelScore
 def ranking_markdown(ranking: Ranking) -> str:
     """The ranking as a table, then the models without a rank and why."""
     table = markdown_table(ranking_overview_columns(ranking), ranking_overview_rows(ranking))
-    return table + markdown_list(remarks(ranking))
+    return table + markdown_list([*family_notes(ranking), *remarks(ranking)])
 
 
 def score_markdown(score: ModelScore) -> str:

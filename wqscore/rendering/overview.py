@@ -103,6 +103,18 @@ def made_by(preset: Preset, scores: Sequence[ModelScore]) -> str:
     return " · ".join([f"preset {preset.name}", *(f"engine {engine}" for engine in others)])
 
 
+def family_notes(ranking: Ranking) -> list[str]:
+    """A line where the models come from several families."""
+    families = [family or "unknown" for family in ranking.families]
+    if len(families) < 2:
+        return []
+    come = f"models of {len(families)} families ({', '.join(families)})"
+    metric = ranking.preset.columns.get(ranking.by.name, ranking.by.name)
+    if ranking.across_families:
+        return [f"warning: {come} are ranked together: {metric} can be compared only inside a family"]
+    return [f"{come}: ranks are within each, since {metric} can be compared only inside a family"]
+
+
 def remarks(ranking: Ranking) -> list[str]:
     """A line for each model without a rank: its name and why."""
     lines = []

@@ -15,6 +15,7 @@ from wqscore.printable import printable
 from wqscore.ranking import Ranking
 from wqscore.rendering.layout import fit
 from wqscore.rendering.overview import (
+    family_notes,
     headline,
     layer_overview_columns,
     layer_overview_rows,
@@ -63,9 +64,11 @@ def print_ranking(ranking: Ranking) -> None:
     statistic = headline(ranking.by, ranking.preset)
     columns = ranking_overview_columns(ranking)
     title = f"{statistic} {columns[2]}, {ranking.by.better} is better · {made_by(ranking.preset, ranking.scores)}"
-    optional = ["family", *columns[3:-5], "params", "fitted", "coverage", "range"]
+    optional = [*columns[3:-5], "params", "fitted", "coverage", "range"]
+    if len(ranking.families) < 2:
+        optional.insert(0, "family")
     print_table(columns, ranking_overview_rows(ranking), title, folding=["model"], optional=optional)
-    print_lines(remarks(ranking))
+    print_lines([*family_notes(ranking), *remarks(ranking)])
 
 
 def print_score(score: ModelScore) -> None:

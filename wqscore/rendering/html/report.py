@@ -99,7 +99,7 @@ def report_html(ranking: Ranking) -> str:
             statistic=headline(ranking.by, ranking.preset),
             constants=preset_constants(ranking.preset),
             min_coverage=MIN_COVERAGE,
-            families=sorted({score.family for score in ranking.scores if score.family}),
+            families=ranking.families,
             leaders=[model for model in ranking.models if model.rank == 1],
             ranked=[model for model in ranking.models if model.status == "ranked"],
             others=[model for model in ranking.models if model.status != "ranked"],
