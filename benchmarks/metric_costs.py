@@ -1,10 +1,11 @@
 """What each choice of `--metrics` costs beside the eigensolves that it asks for.
 
 For every group of metrics that share a computation, `score_matrix` is timed with the core metrics and that group, and
-with the core alone. The eigensolves between the two are counted, and timed by themselves: the same Gram products and
-the same eigensolves, from weights that are in float64 already. Runs alternate, on one BLAS thread; medians of
-processor time, which a busy machine changes least. Target: what a choice adds is at most 1.3 times its eigensolves. A
-choice that asks for none is shown beside the one eigensolve that every matrix needs.
+with the core alone, both without the resampling that is a group of its own. The eigensolves between the two are
+counted, and timed by themselves: the same Gram products and the same eigensolves, from weights that are in float64
+already. Runs alternate, on one BLAS thread; medians of processor time, which a busy machine changes least. Target:
+what a choice adds is at most 1.3 times its eigensolves. A choice that asks for none is shown beside the one
+eigensolve that every matrix needs.
 
 The matrices: two of all-MiniLM-L6-v2, and two larger ones drawn with a decaying bulk, the largest for the choices
 that ask for a few eigensolves. Usage: python -m benchmarks.metric_costs
@@ -29,7 +30,7 @@ from wqscore.matrices.model_config import ModelConfig
 from wqscore.matrices.plan import plan_matrices
 from wqscore.matrices.weight_matrix import Cut, WeightMatrix
 from wqscore.metrics.metric import MatrixMetric
-from wqscore.metrics.registry import CORE, MATRIX_METRICS, choose_metrics
+from wqscore.metrics.registry import CORE, MATRIX_METRICS, METRICS, choose_metrics
 from wqscore.presets import DEFAULT
 from wqscore.refs import parse_ref
 from wqscore.sampling import USUAL
@@ -38,6 +39,7 @@ TARGET = 1.3
 RUNS = 5
 #: From this side on a run takes seconds, and 100 windows minutes.
 LARGE, RUNS_OF_LARGE = 2000, 1
+EVERYTHING = "all but resampling"
 CHOICES_OF_LARGE = ("shuffles", "vectors")
 REAL = ("encoder.layer.3.attention.self.query.weight", "encoder.layer.3.intermediate.dense.weight")
 DRAWN = ((3072, 768), (2048, 2048))
@@ -96,13 +98,16 @@ def choices() -> dict[str, tuple[str, ...]]:
         "tpl": where(lambda m: m.name.startswith("tpl")),
         "e_tpl, exp": where(lambda m: m.name.startswith(("e_tpl", "exp"))),
         "lognormal": where(lambda m: m.name.startswith("lognormal")),
+        "ratios": where(lambda m: m.name.startswith(("R_", "LR_", "p_"))),
+        "resampling": tuple(name for name in CORE if METRICS[name].cost == "resampling"),
         "base": where(lambda m: m.cost == "base"),
         "shuffles": where(lambda m: m.cost == "shuffles"),
         "windows": where(lambda m: m.cost == "windows"),
         "vectors": where(lambda m: m.cost == "vectors"),
     }
     assert {*CORE, *(name for group in groups.values() for name in group)} >= {*MATRIX_METRICS}
-    return {**groups, "all": tuple(name for name in choose_metrics("all") if name in MATRIX_METRICS)}
+    every = [name for name in choose_metrics("all") if name in MATRIX_METRICS]
+    return {**groups, EVERYTHING: tuple(name for name in every if METRICS[name].cost != "resampling")}
 
 
 @contextmanager
@@ -127,7 +132,7 @@ def counted(solves: list[Solve], side: int) -> Iterator[None]:
 
 def score(case: Case, group: tuple[str, ...]) -> None:
     """Score a matrix with the core and a group."""
-    of_core = tuple(name for name in CORE if name in MATRIX_METRICS)
+    of_core = tuple(name for name in CORE if METRICS[name].cost != "resampling")
     names = tuple(dict.fromkeys((*of_core, *group)))
     score_matrix(case.matrix, case.array, DEFAULT, names, USUAL, case.base)
 
@@ -175,26 +180,26 @@ def measure(case: Case) -> Iterator[str]:
         core = seconds(lambda: score(case, ()))
         for name, group in groups.items():
             added[name].append(seconds(lambda g=group: score(case, g)) - core)
-            # Windows are square; `all` is the shuffles and the windows.
+            # Windows are square; everything is the shuffles and the windows.
             operand = tall[: case.side] if name == "windows" else tall
-            solves = () if name == "all" else extra[name] or own[:1]
+            solves = () if name == EVERYTHING else extra[name] or own[:1]
             floors[name].append(seconds(lambda s=solves, o=operand: floor(s, o)))
-        if "all" in floors:
-            floors["all"][-1] = floors["shuffles"][-1] + floors["windows"][-1]
+        if EVERYTHING in floors:
+            floors[EVERYTHING][-1] = floors["shuffles"][-1] + floors["windows"][-1]
     for name, group in groups.items():
         ratio = median(a / f for a, f in zip(added[name], floors[name], strict=True))
         shape, solves = f"{case.matrix.rows}×{case.matrix.columns}", extra[name]
         asked = f"{len(solves)} {solves[0].function.__name__}" if solves else "none"
         verdict = " misses" if solves and ratio > TARGET else ""
         times = f"{median(added[name]) * 1e3:>9.1f} {median(floors[name]) * 1e3:>9.1f} {ratio:>6.2f}"
-        yield f"{shape:>10} {name:>12} {len(group):>7} {asked:>12} {times}{verdict}"
+        yield f"{shape:>10} {name:>18} {len(group):>7} {asked:>12} {times}{verdict}"
 
 
 def main() -> None:
     """Print the table."""
     print(machine_line(["wqscore", "numpy", "numba"]))
     times = f"{'adds ms':>9} {'floor ms':>9} {'ratio':>6}"
-    print(f"{'matrix':>10} {'choice':>12} {'metrics':>7} {'eigensolves':>12} {times}")
+    print(f"{'matrix':>10} {'choice':>18} {'metrics':>7} {'eigensolves':>12} {times}")
     with one_blas_thread():
         for case in cases():
             for line in measure(case):
