@@ -13,6 +13,7 @@ from tests.fits.tails import EXTREME, kdd_esd, tails
 from wqscore.fits.goodness import p_value, p_value_at
 from wqscore.fits.power_law import PowerLawFit, fit_power_law, fit_power_law_at
 from wqscore.fits.refit_kernel import power_law_points
+from wqscore.layers import FAR_FROM_FIT, UNLIKELY
 
 
 def plain_p_value(values: np.ndarray, fit: PowerLawFit, rng: np.random.Generator, count: int) -> float:
@@ -125,3 +126,12 @@ def test_extremes_have_a_p_value_without_a_warning(values: np.ndarray) -> None:
         warnings.simplefilter("error")
         if fit is not None:
             assert 0 < p_value(values, 0.0, fit, seed=0, count=50) <= 1
+
+
+def test_of_the_published_esds_the_well_trained_one_is_not_flagged() -> None:
+    """By p alone it would be: its tail is long and its D small."""
+    eigenvalues = kdd_esd("good")
+    fit = fit_power_law(eigenvalues)
+    assert fit is not None
+    assert not (fit.D > FAR_FROM_FIT and p_value(eigenvalues, 0.0, fit, seed=0) < UNLIKELY)
+    assert p_value(eigenvalues, 0.0, fit, seed=0) < UNLIKELY
