@@ -14,10 +14,10 @@ from math import isfinite, nan, sqrt
 
 import numpy as np
 
-from wqscore.layers import FLIPPED_SIGN, LayerScore
+from wqscore.layers import LayerScore
 from wqscore.matrices.pairing import bare_name
 from wqscore.scoring import ModelScore
-from wqscore.summary import SIGN_DEPENDS_ON_SCALE
+from wqscore.summary import belonging_rows, rows_with_value
 
 _DRAWS = 1000
 #: An interval of 95 %, in standard deviations of a normal law.
@@ -101,7 +101,8 @@ def compare_all(scores: Sequence[ModelScore], metric: str, seed: int) -> dict[tu
 
 
 def _layers(score: ModelScore, metric: str) -> _Layers:
-    rows = [row for row in score.layers if _counts(row, score, metric)]
+    fitted = [row for row in belonging_rows(score.layers, score.preset) if row.fit is not None]
+    rows = rows_with_value(fitted, metric, score.preset)
     rows.sort(key=_key)
     return _Layers(
         tuple(map(_key, rows)),
@@ -109,14 +110,6 @@ def _layers(score: ModelScore, metric: str) -> _Layers:
         np.array([_deviation(row, metric) for row in rows]),
         np.array([_rounding(row, metric) for row in rows]),
     )
-
-
-def _counts(row: LayerScore, score: ModelScore, metric: str) -> bool:
-    """Whether a matrix stands behind the model's summary."""
-    preset = score.preset
-    flipped = metric in SIGN_DEPENDS_ON_SCALE and FLIPPED_SIGN in row.flags and not preset.flipped_sign_in_averages
-    belongs = row.verdict != "too-small" and preset.matrices.averages(row.matrix.role)
-    return belongs and row.fit is not None and isfinite(row.metrics[metric]) and not flipped
 
 
 def _key(row: LayerScore) -> tuple[str, str, tuple[int, int, int]]:

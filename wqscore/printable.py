@@ -1,6 +1,8 @@
-"""Names from checkpoints as text that is safe to show."""
+"""Names from checkpoints as text that is safe and short to show."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 
 def printable(text: str) -> str:
@@ -11,3 +13,14 @@ def printable(text: str) -> str:
         'layer\\n0 \\x1b[31m'
     """
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def listed(names: Sequence[str], most: int) -> str:
+    """Names in a line, the first few if there are many.
+
+    Example:
+        >>> listed(["a", "b", "c", "d"], most=3)
+        'a, b, c and 1 more'
+    """
+    rest = f" and {len(names) - most} more" if len(names) > most else ""
+    return f"{', '.join(names[:most])}{rest}"

@@ -150,7 +150,7 @@ def rank_models(
         raise UsageError("scores of different engines can't share a ranking: score all models alike")
     if by not in metrics:
         raise UsageError(f"{by} is not among the metrics that were computed: score the models with it")
-    reasons = [_why_unranked(score, metric, preset) for score in scores]
+    reasons = [why_unranked(score, metric, preset) for score in scores]
     able = [score for score, reason in zip(scores, reasons, strict=True) if not reason]
     groups = dict.fromkeys("" if across_families else score.family for score in able)
     models = [
@@ -180,7 +180,8 @@ def rank_alone(score: ModelScore) -> Ranking:
     return rank_models([score], by, score.preset, score.metrics, score.seed)
 
 
-def _why_unranked(score: ModelScore, metric: Metric, preset: Preset) -> str:
+def why_unranked(score: ModelScore, metric: Metric, preset: Preset) -> str:
+    """Why a model's number can't be trusted with a rank; empty if it can."""
     summary = score.summary
     if summary.n_matrices == 0:
         return "no matrix that belongs in an average"

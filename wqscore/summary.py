@@ -16,7 +16,7 @@ from wqscore.metrics.registry import MATRIX_METRICS
 from wqscore.presets import Preset
 
 #: Left out of the averages where λ_max < 1, because there they fall as alpha rises.
-SIGN_DEPENDS_ON_SCALE = frozenset({"alpha_weighted", "log_alpha_norm"})
+_SIGN_DEPENDS_ON_SCALE = frozenset({"alpha_weighted", "log_alpha_norm"})
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def summarise(
     layers = [row for row in rows if isinstance(row, LayerScore)]
     skipped = [row for row in rows if isinstance(row, SkippedTensor)]
     sized = [row for row in layers if row.verdict != "too-small"]
-    belonging = [row for row in sized if preset.matrices.averages(row.matrix.role)]
+    belonging = belonging_rows(layers, preset)
     fitted = [row for row in belonging if row.fit is not None]
     unread = [skip.weights for skip in skipped if skip.weights]
     weights = _weights(belonging) + sum(unread)
@@ -123,15 +123,25 @@ def summarise(
     )
 
 
+def belonging_rows(layers: Sequence[LayerScore], preset: Preset) -> list[LayerScore]:
+    """The matrices that belong in the averages."""
+    return [row for row in layers if row.verdict != "too-small" and preset.matrices.averages(row.matrix.role)]
+
+
+def rows_with_value(rows: Sequence[LayerScore], metric: str, preset: Preset) -> list[LayerScore]:
+    """Those of the matrices whose value of a metric counts."""
+    if metric in _SIGN_DEPENDS_ON_SCALE and not preset.flipped_sign_in_averages:
+        rows = [row for row in rows if FLIPPED_SIGN not in row.flags]
+    return [row for row in rows if isfinite(row.metrics[metric])]
+
+
 def _weights(rows: Sequence[LayerScore]) -> int:
     return sum(row.matrix.parameters for row in rows)
 
 
 def _statistic(metric: str, rows: Sequence[LayerScore], missing: int, preset: Preset) -> Statistic:
     """A metric over its matrices; `missing` more belong and have no value."""
-    if metric in SIGN_DEPENDS_ON_SCALE and not preset.flipped_sign_in_averages:
-        rows = [row for row in rows if FLIPPED_SIGN not in row.flags]
-    counted = [row for row in rows if isfinite(row.metrics[metric])]
+    counted = rows_with_value(rows, metric, preset)
     if not counted:
         return Statistic(nan, nan, nan, nan, nan, nan, nan, nan, 0)
     values = np.array([row.metrics[metric] for row in counted])

@@ -14,13 +14,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from wqscore.fits.methods import TO_LARGEST_BUT_SMALLEST
 from wqscore.fits.power_law import PowerLawFit
-from wqscore.metrics.weightwatcher_0_2_7 import eigenvalue_scale, fit, log_alpha_norm, log_norm
+from wqscore.metrics.weightwatcher_0_2_7 import log_alpha_norm, log_norm
 from wqscore.spectra.spectrum import Spectrum, compute_spectrum
 
 PUBLISHED = Path(__file__).parent.parent / "data" / "weightwatcher-0.2.7" / "gpt2.csv"
 #: The table has 7 significant digits.
 DIGITS = 5e-6
+
+
+def fit(spectrum: Spectrum) -> PowerLawFit | None:
+    return TO_LARGEST_BUT_SMALLEST.power_law(spectrum.eigenvalues, 0.0)
 
 
 def published() -> list[dict[str, float]]:
@@ -77,7 +82,7 @@ def test_the_means_without_the_token_embedding_are_the_papers() -> None:
 @given(st.integers(20, 60), st.integers(20, 60), st.sampled_from([1, 4, 9]), st.integers(0, 1000))
 def test_equals_its_description(rows: int, columns: int, slices: int, seed: int) -> None:
     matrix = np.random.default_rng(seed).standard_t(3, (rows, columns)) * 0.1
-    spectrum = compute_spectrum([matrix], 2.0**-53, scale=eigenvalue_scale(slices))
+    spectrum = compute_spectrum([matrix], 2.0**-53, scale=slices / 2)
     scaled = matrix * np.sqrt(slices / 2)
     evals = np.linalg.svd(scaled, compute_uv=False)[:-1] ** 2  # N − 1 components
     tail = fit(spectrum)
@@ -93,7 +98,7 @@ def test_equals_its_description(rows: int, columns: int, slices: int, seed: int)
 def test_the_fit_is_powerlaws(seed: int) -> None:
     powerlaw = pytest.importorskip("powerlaw")
     matrix = np.random.default_rng(seed).standard_t(2.5, (200, 120)) * 0.1
-    spectrum = compute_spectrum([matrix], 2.0**-53, scale=eigenvalue_scale(1))
+    spectrum = compute_spectrum([matrix], 2.0**-53, scale=1 / 2)
     evals = spectrum.eigenvalues[1:]
     with contextlib.redirect_stdout(io.StringIO()), np.errstate(all="ignore"):
         expected = powerlaw.Fit(evals, xmax=np.max(evals), verbose=False)

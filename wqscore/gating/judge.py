@@ -13,7 +13,8 @@ from wqscore.gating.baseline import Baseline
 from wqscore.gating.rules import STATISTICS, Change, Comparison, Integrity, Quantity, Rule, Share
 from wqscore.layers import Verdict
 from wqscore.metrics.registry import MATRIX_METRICS, find_metric
-from wqscore.ranking import rank_models
+from wqscore.printable import listed
+from wqscore.ranking import why_unranked
 from wqscore.scoring import ModelScore
 
 Status = Literal["passed", "failed", "unscored"]
@@ -105,9 +106,9 @@ def _measure(rule: Rule, score: ModelScore, baseline: Baseline | None) -> _Measu
 
 def _quantity(quantity: Quantity, score: ModelScore) -> float:
     name = quantity.metric
-    alone = rank_models([score], name, score.preset, score.metrics, score.seed).models[0]
-    if alone.reason:
-        raise _UnscoredError(alone.reason)
+    doubt = why_unranked(score, find_metric(name), score.preset)
+    if doubt:
+        raise _UnscoredError(doubt)
     if not quantity.statistic:
         return score.summary.headline(name, score.preset)
     value: float = getattr(score.summary.statistics[name], STATISTICS[quantity.statistic])
@@ -159,17 +160,12 @@ def _of_matrices(verdict: Verdict, score: ModelScore, as_share: bool = False) ->
     if not matrices:
         raise _UnscoredError("it has no matrix")
     whole = matrices if as_share else 1
-    return _Measured(len(found) / whole, (len(found) + unread) / whole, _listed(found))
+    return _Measured(len(found) / whole, (len(found) + unread) / whole, listed(found, _NAMED))
 
 
 def _unread(score: ModelScore) -> str:
-    return _listed(_unread_names(score))
+    return listed(_unread_names(score), _NAMED)
 
 
 def _unread_names(score: ModelScore) -> list[str]:
     return [skip.name for skip in score.skipped if skip.kind == "unread"]
-
-
-def _listed(names: list[str]) -> str:
-    rest = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return f"{', '.join(names[:_NAMED])}{rest}"

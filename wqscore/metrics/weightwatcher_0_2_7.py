@@ -1,8 +1,8 @@
-"""WeightWatcher 0.2.7's own fit and metrics where they differ from ours, for the preset `ww-0.2.7`.
+"""WeightWatcher 0.2.7's own metrics where they differ from ours, for the preset `ww-0.2.7`.
 
-It multiplies every matrix by √(slices/2), a dense one by √(1/2), and fits each slice of a convolution by itself. All
-functions here take the spectrum of one slice, so scaled: `compute_spectrum([matrix], u, scale=eigenvalue_scale(k))`.
-The rest (lambda_max, log_spectral_norm, stable_rank, alpha_weighted) is as in the registry, on that spectrum.
+It multiplies every matrix by √(slices/2), a dense one by √(1/2), and fits each slice of a convolution by itself
+(`Preset.scale`, `MatrixRules.pool_slices`), without the smallest eigenvalue, which its SVD of N − 1 components never
+sees (`fits.methods`). The rest (lambda_max, log_spectral_norm, stable_rank, alpha_weighted) is as in the registry.
 """
 
 from __future__ import annotations
@@ -12,18 +12,7 @@ from math import log10, nan
 import numpy as np
 
 from wqscore.fits.power_law import PowerLawFit
-from wqscore.fits.power_law_xmax import fit_power_law_xmax
 from wqscore.spectra.spectrum import Spectrum
-
-
-def eigenvalue_scale(slices: int) -> float:
-    """The factor on the eigenvalues of each slice of a matrix of so many slices: slices/2, so 1/2 for a dense one."""
-    return slices / 2
-
-
-def fit(spectrum: Spectrum) -> PowerLawFit | None:
-    """Fit all eigenvalues but the smallest, which its SVD of N − 1 components never sees; there is no floor."""
-    return fit_power_law_xmax(spectrum.eigenvalues[1:])
 
 
 def log_norm(spectrum: Spectrum) -> float:

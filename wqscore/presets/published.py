@@ -6,16 +6,11 @@ from math import nan
 from types import MappingProxyType
 
 from wqscore.analysis import MatrixAnalysis
-from wqscore.fits.hill import hill_alpha
 from wqscore.fits.methods import EVERY_POINT, KDD_2023
 from wqscore.fits.peak import published_fit_at_peak
 from wqscore.matrices.rules import MatrixRules
 from wqscore.presets.preset import Preset
 from wqscore.spectra.windows import published_window_spectrum
-
-
-def _hill(analysis: MatrixAnalysis) -> float:
-    return hill_alpha(analysis.spectrum.eigenvalues)
 
 
 def _peak(analysis: MatrixAnalysis) -> float:
@@ -44,7 +39,7 @@ TEMPBALANCE = Preset(
     headline="mean",
     core=("alpha", "D", "alpha_hill", *_NORMS),
     by="alpha_hill",
-    metrics=MappingProxyType({"alpha_hill": _hill, "alpha_peak": _peak}),
+    metrics=MappingProxyType({"alpha_peak": _peak}),
     columns=MappingProxyType({"alpha_hill": "PL_Alpha_Hill"}),
 )
 
@@ -57,7 +52,7 @@ ALPHAPRUNING = Preset(
     headline="mean",
     core=("alpha", "D", "alpha_hill", "alpha_peak", *_NORMS),
     by="alpha_peak",
-    metrics=MappingProxyType({"alpha_hill": _hill, "alpha_peak": _peak}),
+    metrics=MappingProxyType({"alpha_peak": _peak}),
     columns=MappingProxyType({"alpha_hill": "alpha_mid"}),
 )
 
@@ -70,7 +65,7 @@ FARMS = Preset(
     headline="mean",
     core=("alpha", "D", "alpha_hill", "alpha_peak", "alpha_farms", *_NORMS),
     by="alpha_farms",
-    metrics=MappingProxyType({"alpha_hill": _hill, "alpha_peak": _peak, "alpha_farms": _farms}),
+    metrics=MappingProxyType({"alpha_peak": _peak, "alpha_farms": _farms}),
     columns=MappingProxyType({"alpha_hill": "alpha_mid"}),
 )
 

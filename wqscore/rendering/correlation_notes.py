@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from wqscore.printable import listed
 from wqscore.rendering.overview import figure
 from wqscore.studies.correlate import Correlations, SignFlip
 from wqscore.studies.correlation_row import LEVEL, CorrelationRow
 from wqscore.studies.rank_correlation import EXACT_UP_TO, PERMUTATIONS, least_telling_tau
-from wqscore.studies.score_table import listed
 
 #: How many names are listed.
 _NAMED = 5

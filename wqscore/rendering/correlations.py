@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 from wqscore.rendering.correlation_notes import correlation_notes
 from wqscore.rendering.csv import csv_text
+from wqscore.rendering.json import json_text
 from wqscore.rendering.markdown import markdown_list, markdown_table
 from wqscore.rendering.overview import figure
 from wqscore.rendering.tables import Cell
@@ -78,7 +77,7 @@ def correlations_json(found: Correlations) -> str:
         "without_rank": list(joined.without_rank),
         "notes": correlation_notes(found),
     }
-    return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return json_text(document)
 
 
 _AXIS_TITLE = "granulated: mean tau with one axis varying and the others fixed (cells, n)"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 from wqscore.crosschecking import TOLERANCE, Comparison, Crosscheck, MatrixComparison, Unpaired
 from wqscore.presets import WW_0_7
+from wqscore.printable import listed
 from wqscore.rendering.csv import csv_text
+from wqscore.rendering.json import json_text
 from wqscore.rendering.markdown import markdown_list, markdown_table
 from wqscore.rendering.overview import figure
 from wqscore.rendering.tables import Cell, number
@@ -80,7 +81,7 @@ def crosscheck_json(check: Crosscheck) -> str:
         "means": {c.column: _record(c) for c in check.means},
         "weightwatcher_failed": list(check.failed),
     }
-    return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return json_text(document)
 
 
 def crosscheck_notes(check: Crosscheck) -> list[str]:
@@ -98,7 +99,7 @@ def crosscheck_notes(check: Crosscheck) -> list[str]:
         lines.append(f"{len(differing) - _TOLD} more differ: --format csv has them")
     if check.failed:
         lines.append(
-            f"WeightWatcher has no fit for {_listed(check.failed)}; its means count an alpha of −1 or infinity"
+            f"WeightWatcher has no fit for {listed(check.failed, _NAMED)}; its means count an alpha of −1 or infinity"
         )
     return lines + _unpaired(check.unpaired)
 
@@ -154,14 +155,10 @@ def _unpaired(unpaired: Sequence[Unpaired]) -> list[str]:
     for matrix in unpaired:
         groups.setdefault((matrix.scored_by, matrix.reason), []).append(matrix.name)
     return [
-        f"only {_NAMES[by]} scored {_listed(names)}: {_worded(by, reason)}" for (by, reason), names in groups.items()
+        f"only {_NAMES[by]} scored {listed(names, _NAMED)}: {_worded(by, reason)}"
+        for (by, reason), names in groups.items()
     ]
 
 
 def _worded(scored_by: str, reason: str) -> str:
     return f"here {reason}" if scored_by == "weightwatcher" else reason
-
-
-def _listed(names: Sequence[str]) -> str:
-    rest = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return f"{', '.join(names[:_NAMED])}{rest}"

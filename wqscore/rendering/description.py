@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 from rich.filesize import decimal
@@ -11,6 +10,7 @@ from wqscore.describing import ModelDescription
 from wqscore.matrices.plan import Outcome, by_tensor, tensor_name
 from wqscore.matrices.weight_matrix import SkippedTensor, WeightMatrix
 from wqscore.rendering.csv import csv_text
+from wqscore.rendering.json import json_text
 from wqscore.rendering.markdown import markdown_list, markdown_table
 from wqscore.rendering.overview import size
 from wqscore.rendering.tables import Cell
@@ -51,7 +51,7 @@ def description_json(description: ModelDescription) -> str:
         "core_seconds_estimate": round(description.seconds, 2),
         "tensors": [dict(zip(keys, row, strict=True)) for row in description_rows(description)],
     }
-    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+    return json_text(document)
 
 
 def description_rows(description: ModelDescription) -> list[list[Cell]]:

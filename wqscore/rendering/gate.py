@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from math import isfinite
 
 from wqscore.gating import Judgement
 from wqscore.gating.judge import COMPARISONS, Outcome
 from wqscore.metrics.registry import METRICS
+from wqscore.rendering.json import json_text
 from wqscore.rendering.markdown import markdown_list, markdown_table
 from wqscore.rendering.overview import figure
 from wqscore.rendering.tables import Cell, number
@@ -54,7 +54,7 @@ def gate_json(judgement: Judgement) -> str:
         "verdicts": dict(sorted(score.summary.verdicts.items())) if score else {},
         "metrics": headline_values(judgement),
     }
-    return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return json_text(document)
 
 
 def headline(judgement: Judgement) -> str:

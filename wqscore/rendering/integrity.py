@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-
 from rich.filesize import decimal
 
 from wqscore.integrity.checking import Integrity
 from wqscore.integrity.checksums import FileCheck
 from wqscore.rendering.csv import csv_text
+from wqscore.rendering.json import json_text
 from wqscore.rendering.markdown import markdown_list, markdown_table
 from wqscore.rendering.tables import Cell
 from wqscore.rendering.terminal import print_lines, print_table
@@ -60,7 +59,7 @@ def integrity_json(integrity: Integrity) -> str:
             for each in integrity.files
         ],
     }
-    return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return json_text(document)
 
 
 def integrity_notes(integrity: Integrity) -> list[str]:

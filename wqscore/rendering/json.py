@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
@@ -25,7 +25,7 @@ SCHEMA_VERSION = 2
 
 def ranking_json(ranking: Ranking) -> str:
     """The text of `ranking.json`; what is not defined is `null`."""
-    return _text(
+    return json_text(
         {
             **_provenance(ranking.preset, ranking.metrics, ranking.seed),
             "by": ranking.by.name,
@@ -38,10 +38,11 @@ def ranking_json(ranking: Ranking) -> str:
 
 def score_json(score: ModelScore) -> str:
     """One model's rows and summary, with the fields it has in `ranking.json`."""
-    return _text({**_provenance(score.preset, score.metrics, score.seed), **_names(score.ref), **_score(score)})
+    return json_text({**_provenance(score.preset, score.metrics, score.seed), **_names(score.ref), **_score(score)})
 
 
-def _text(document: dict[str, Any]) -> str:
+def json_text(document: Mapping[str, Any]) -> str:
+    """A document as JSON text; never NaN or an infinity."""
     return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import errno
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from wqscore.ranking import Ranking
 from wqscore.rendering.csv import layers_csv, ranking_csv
 from wqscore.rendering.html.report import report_html
 from wqscore.rendering.json import ranking_json
+from wqscore.rendering.result_file import write_all
 from wqscore.rendering.tables import layer_columns
 
 _FILES: dict[str, Callable[[Ranking], str]] = {
@@ -41,7 +41,7 @@ def write_report(ranking: Ranking, folder: Path) -> Path:
     is_new = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _write_all(folder, contents)
+        write_all(folder, contents)
     except OSError as error:
         if is_new:
             with suppress(OSError):
@@ -51,19 +51,3 @@ def write_report(ranking: Ranking, folder: Path) -> Path:
             f"{folder}: the report can't be written: {cause}: name another folder with --out"
         ) from error
     return folder / "index.html"
-
-
-def _write_all(folder: Path, contents: Mapping[str, bytes]) -> None:
-    """Write files under temporary names and rename them, so that no reader ever sees half of one."""
-    temporaries = {name: folder / f".{name}.{os.getpid()}" for name in contents}
-    try:
-        for name, temporary in temporaries.items():
-            with temporary.open("xb") as stream:
-                stream.write(contents[name])
-                stream.flush()
-                os.fsync(stream.fileno())
-        for name, temporary in temporaries.items():
-            temporary.replace(folder / name)
-    finally:
-        for temporary in temporaries.values():
-            temporary.unlink(missing_ok=True)

@@ -1,8 +1,9 @@
-"""One file of results, written whole or not at all."""
+"""Files of results, written whole or not at all."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from wqscore.errors import UsageError, WqscoreError
@@ -27,21 +28,28 @@ def check_file(file: Path) -> None:
 
 
 def write_file(file: Path, text: str) -> None:
-    """Write a file under a temporary name and rename it, so that no reader ever sees half of it.
+    """Write a file; names that no encoding has, from a file system or a checkpoint, are written as escapes.
 
     Raises:
         WqscoreError: it can't be written; a file that was there before stays as it was.
     """
-    temporary = file.with_name(f".{file.name}.{os.getpid()}")
     try:
-        try:
-            with temporary.open("xb") as stream:
-                # Names that no encoding has, from a file system or a checkpoint, are written as escapes.
-                stream.write(text.encode("utf-8", "backslashreplace"))
-                stream.flush()
-                os.fsync(stream.fileno())
-            temporary.replace(file)
-        finally:
-            temporary.unlink(missing_ok=True)
+        write_all(file.parent, {file.name: text.encode("utf-8", "backslashreplace")})
     except OSError as error:
         raise WqscoreError(f"{file}: can't be written: {error.strerror or error}: name another file") from error
+
+
+def write_all(folder: Path, contents: Mapping[str, bytes]) -> None:
+    """Write files under temporary names and rename them, so that no reader ever sees half of one."""
+    temporaries = {name: folder / f".{name}.{os.getpid()}" for name in contents}
+    try:
+        for name, temporary in temporaries.items():
+            with temporary.open("xb") as stream:
+                stream.write(contents[name])
+                stream.flush()
+                os.fsync(stream.fileno())
+        for name, temporary in temporaries.items():
+            temporary.replace(folder / name)
+    finally:
+        for temporary in temporaries.values():
+            temporary.unlink(missing_ok=True)

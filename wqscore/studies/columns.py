@@ -9,7 +9,8 @@ import numpy as np
 from wqscore.errors import UsageError
 from wqscore.metrics.metric import Metric
 from wqscore.metrics.registry import METRICS
-from wqscore.studies.score_table import Joined, ScoreTable, listed
+from wqscore.printable import listed
+from wqscore.studies.score_table import LISTED, Joined, ScoreTable
 
 #: As in a ranking.csv.
 DEFAULT_GROUP, DEFAULT_PARAMS = "family", "params"
@@ -37,7 +38,7 @@ def metric_columns(scores: ScoreTable, y: str) -> tuple[str, ...]:
     if not names:
         raise UsageError(
             f"{scores.source}: no column is a metric of wqscore: name those to try with --x, of "
-            f"{listed(scores.columns)}"
+            f"{listed(scores.columns, LISTED)}"
         )
     return names
 
@@ -55,7 +56,7 @@ def only_known(joined: Joined, taken: Iterable[str | None]) -> str:
     others = {*taken, *_BOOKKEEPING, *METRICS}
     candidates = [name for name in joined.known.columns if name not in others and _is_numbers(joined.known, name)]
     if len(candidates) != 1:
-        found = listed(candidates or joined.known.columns)
+        found = listed(candidates or joined.known.columns, LISTED)
         raise UsageError(f"{joined.known.source}: name the column to compare the metrics with by --y, of {found}")
     return candidates[0]
 

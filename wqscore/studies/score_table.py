@@ -12,11 +12,13 @@ from pathlib import Path
 import numpy as np
 
 from wqscore.errors import UsageError
+from wqscore.printable import listed
 
 #: What a ranking.csv says of a model it gives no rank.
 _WITHOUT_RANK = frozenset({"unranked", "failed"})
 _BLANK = frozenset({"", "nan", "na", "n/a", "none", "null", "-", "–"})
-_LISTED = 12
+#: How many names a message has room for.
+LISTED = 12
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class ScoreTable:
             UsageError: there is no such column.
         """
         if column not in self.columns:
-            raise UsageError(f"{self.source}: no column {column!r}; it has {listed(self.columns)}")
+            raise UsageError(f"{self.source}: no column {column!r}; it has {listed(self.columns, LISTED)}")
         place = self.columns.index(column)
         return [row[place].strip() for row in self.rows]
 
@@ -142,12 +144,6 @@ def alone(table: ScoreTable, key: Sequence[str]) -> Joined:
     named = all(column in table.columns for column in key)
     names = zip(*map(table.words, key), strict=True) if named else ((f"row {i + 1}",) for i in range(len(table.rows)))
     return _ranked_only(Joined(table, table), _labels(names))
-
-
-def listed(names: Sequence[str], most: int = _LISTED) -> str:
-    """Names for a message, the first few if there are many."""
-    rest = f" and {len(names) - most} more" if len(names) > most else ""
-    return f"{', '.join(names[:most])}{rest}"
 
 
 def _index(table: ScoreTable, key: Sequence[str]) -> dict[tuple[str, ...], int]:
