@@ -1,11 +1,19 @@
-"""Whether a report can be written to a folder, asked before the hours of scoring."""
+"""A folder of results: whether it can be written to, asked before the hours of scoring, and writing it."""
 
 from __future__ import annotations
 
+import errno
 import os
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
-from wqscore.errors import UsageError
+from wqscore.errors import UsageError, WqscoreError
+from wqscore.rendering.result_file import write_all
+
+
+class ReportError(WqscoreError):
+    """A report that could not be written."""
 
 
 def check_folder(folder: Path) -> None:
@@ -25,3 +33,25 @@ def check_folder(folder: Path) -> None:
         raise UsageError(f"{nearest}: is not a folder: name another with --out")
     if not os.access(nearest, os.W_OK | os.X_OK):
         raise UsageError(f"{nearest}: is not yours to write to: name another folder with --out")
+
+
+def write_folder(folder: Path, texts: Mapping[str, str]) -> None:
+    """Write files of text into a folder, made if need be; all of them, or none.
+
+    Raises:
+        ReportError: the folder can't be made or written to; files that were there before stay as they were.
+    """
+    # Names that no encoding has, from a file system or a checkpoint, are written as escapes.
+    contents = {name: text.encode("utf-8", "backslashreplace") for name, text in texts.items()}
+    is_new = not folder.exists()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_all(folder, contents)
+    except OSError as error:
+        if is_new:
+            with suppress(OSError):
+                folder.rmdir()
+        cause = "the disk is full" if error.errno == errno.ENOSPC else (error.strerror or str(error))
+        raise ReportError(
+            f"{folder}: the report can't be written: {cause}: name another folder with --out"
+        ) from error

@@ -70,7 +70,7 @@ def alpha_by_depth(roles: Sequence[str]) -> Spec:
     ringed = ring.mark_point(size=300, strokeWidth=2, shape="circle", color="currentColor", fill=None)
     # The points before the ring: the first to use the axis decides its order. Without a fill, the ring leaves the
     # pointer to what it surrounds.
-    return _finish(line + points + ringed)
+    return finish(line + points + ringed)
 
 
 def spectrum() -> Spec:
@@ -79,8 +79,8 @@ def spectrum() -> Spec:
     Datasets: `density` (eigenvalue, density, count), `tail` (eigenvalue, density: the ends of the fitted line),
     `xmin` (eigenvalue).
     """
-    x = alt.X("eigenvalue:Q", title="eigenvalue λ", **_log())
-    y = alt.Y("density:Q", title="density", **_log())
+    x = alt.X("eigenvalue:Q", title="eigenvalue λ", **log_axis())
+    y = alt.Y("density:Q", title="density", **log_axis())
     bins = (
         alt.Chart(alt.NamedData(name="density"), name="points")
         .mark_point(filled=True, size=40, color=_BLUE, opacity=0.9)
@@ -91,7 +91,7 @@ def spectrum() -> Spec:
         .mark_line(color=_VERMILLION, strokeWidth=2.5)
         .encode(x="eigenvalue:Q", y="density:Q")
     )
-    return _finish(_xmin_rule() + bins + tail)
+    return finish(_xmin_rule() + bins + tail)
 
 
 def distance() -> Spec:
@@ -103,7 +103,7 @@ def distance() -> Spec:
         alt.Chart(alt.NamedData(name="scan"))
         .mark_line(color=_BLUE, point=alt.OverlayMarkDef(size=18, color=_BLUE))
         .encode(
-            x=alt.X("eigenvalue:Q", title="candidate xmin", **_log()),
+            x=alt.X("eigenvalue:Q", title="candidate xmin", **log_axis()),
             y=alt.Y("D:Q", title="KS distance D"),
             tooltip=_numbers("eigenvalue", "D"),
         )
@@ -113,7 +113,7 @@ def distance() -> Spec:
         .mark_point(filled=True, size=90, shape="diamond", color=_VERMILLION, opacity=1)
         .encode(x="eigenvalue:Q", y="D:Q", tooltip=_numbers("eigenvalue", "D"))
     )
-    return _finish(_xmin_rule() + line + chosen)
+    return finish(_xmin_rule() + line + chosen)
 
 
 def to_svg(spec: Spec, data: Mapping[str, Sequence[Mapping[str, object]]]) -> str:
@@ -139,7 +139,8 @@ def _xmin_rule() -> alt.Chart:
     return chart.mark_rule(strokeDash=_DASHES, color=_VERMILLION).encode(x="eigenvalue:Q")
 
 
-def _log() -> dict[str, Any]:
+def log_axis() -> dict[str, Any]:
+    """The scale and the axis of logarithmic values."""
     axis = alt.Axis(labelExpr=_LOG_LABEL, labelSeparation=8, labelBound=True, grid=False)
     return {"scale": alt.Scale(type="log", nice=False, padding=8), "axis": axis}
 
@@ -148,7 +149,8 @@ def _numbers(*fields: str) -> list[alt.Tooltip]:
     return [alt.Tooltip(f"{field}:Q", format=".4~g") for field in fields]
 
 
-def _finish(chart: alt.LayerChart) -> Spec:
+def finish(chart: alt.LayerChart) -> Spec:
+    """A chart as a specification, in the page's own colours."""
     spec: Spec = (
         chart.properties(width="container", height=240, background="transparent")
         .configure(font="sans-serif")

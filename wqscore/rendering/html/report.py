@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from importlib.resources import files
 from math import isfinite
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from wqscore.fits.methods import FitMethods
@@ -22,9 +18,11 @@ from wqscore.presets import Preset
 from wqscore.ranking import MIN_COVERAGE, RankedModel, Ranking
 from wqscore.rendering.html import charts
 from wqscore.rendering.html.explorer import average_rows, depth_rows, explorer_data, present_roles
+from wqscore.rendering.html.page import asset, environment, policy
 from wqscore.rendering.overview import figure, headline, rank_range, size, value_overview_columns, value_overview_rows
 from wqscore.rendering.tables import Cell, layer_columns, layer_rows, of_matrices
 from wqscore.rendering.timestamp import created_at
+from wqscore.rendering.trust import trust_notes
 from wqscore.scoring import ModelScore
 from wqscore.version import __version__
 
@@ -35,6 +33,9 @@ _EMPTY = {
     "metrics": "none replaced",
     "columns": "none renamed",
 }
+
+#: How many pairs of models the page lists.
+_MOST_PAIRS = 200
 
 
 @dataclass(frozen=True)
@@ -80,10 +81,10 @@ def report_html(ranking: Ranking) -> str:
         UsageError: SOURCE_DATE_EPOCH is not a number of seconds.
     """
     drawable = any(score.layers for score in ranking.scores)
-    style, script = _asset("report.css"), _asset("report.js")
+    style, script = asset("report.css"), asset("report.js")
     scripts = [script, *([charts.scripts()] if drawable else [])]
     return (
-        _environment()
+        environment(figure=figure, size=size, percent=_percent, cell=_cell, rank_range=rank_range)
         .get_template("report.html.j2")
         .render(
             ranking=ranking,
@@ -100,6 +101,8 @@ def report_html(ranking: Ranking) -> str:
             constants=preset_constants(ranking.preset),
             min_coverage=MIN_COVERAGE,
             families=ranking.families,
+            trust=trust_notes(ranking),
+            pairs=ranking.pairs[:_MOST_PAIRS],
             leaders=[model for model in ranking.models if model.rank == 1],
             ranked=[model for model in ranking.models if model.status == "ranked"],
             others=[model for model in ranking.models if model.status != "ranked"],
@@ -108,7 +111,7 @@ def report_html(ranking: Ranking) -> str:
             explorer=explorer_data(ranking.scores) if drawable else None,
             created=created_at(),
             version=__version__,
-            policy=_policy(style, scripts),
+            policy=policy(style, scripts),
             style=Markup(style),
             script=Markup(script),
             vega=Markup(scripts[-1]) if drawable else "",
@@ -140,43 +143,6 @@ def _constant(name: str, value: object) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{key} → {new}" if isinstance(new, str) else key for key, new in value.items())
     return str(value)
-
-
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("wqscore.rendering.html"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "figure": figure,
-        "size": size,
-        "percent": _percent,
-        "cell": _cell,
-        "rank_range": rank_range,
-    }
-    environment.policies["json.dumps_kwargs"] = {
-        "sort_keys": True,
-        "allow_nan": False,
-        "separators": (",", ":"),
-    }
-    return environment
-
-
-def _asset(name: str) -> str:
-    return files(__package__).joinpath("templates", name).read_text(encoding="utf-8")
-
-
-def _policy(style: str, scripts: Sequence[str]) -> str:
-    allowed = " ".join(_source(script) for script in scripts)
-    return f"default-src 'none'; script-src {allowed}; style-src {_source(style)}; img-src data:; base-uri 'none'"
-
-
-def _source(text: str) -> str:
-    digest = base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
-    return f"'sha256-{digest}'"
 
 
 def _section(number: int, model: RankedModel, score: ModelScore) -> _Section:

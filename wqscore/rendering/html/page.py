@@ -1,0 +1,53 @@
+"""What every page is made of: its templates, the assets that go into it, and the policy that allows nothing else."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Callable, Sequence
+from importlib.resources import files
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+
+def environment(**filters: Callable[..., str]) -> Environment:
+    """The templates, in which every value is text unless it is Markup and every name must be there.
+
+    Args:
+        filters: what a template calls to turn a value into text, by name.
+    """
+    made = Environment(
+        loader=PackageLoader("wqscore.rendering.html"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= filters
+    made.policies["json.dumps_kwargs"] = {
+        "sort_keys": True,
+        "allow_nan": False,
+        "separators": (",", ":"),
+    }
+    return made
+
+
+def asset(name: str) -> str:
+    """A style sheet or script that goes into a page whole."""
+    return files(__package__).joinpath("templates", name).read_text(encoding="utf-8")
+
+
+def policy(style: str, scripts: Sequence[str] = ()) -> str:
+    """A content security policy under which a page fetches nothing and runs no code but its own.
+
+    Args:
+        style: the text of its one style element.
+        scripts: of each script element that is code.
+    """
+    allowed = " ".join(map(_source, scripts)) or "'none'"
+    return f"default-src 'none'; script-src {allowed}; style-src {_source(style)}; img-src data:; base-uri 'none'"
+
+
+def _source(text: str) -> str:
+    digest = base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
+    return f"'sha256-{digest}'"
