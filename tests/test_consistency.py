@@ -9,6 +9,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 import wqscore
+from wqscore.architecture import Architecture
 from wqscore.checkpoints.dtypes import STORED_DTYPES
 from wqscore.checkpoints.tensor import TensorRef
 from wqscore.consistency import compare_all
@@ -36,7 +37,9 @@ def model(
         spectrum = Spectrum(np.ones(64), *shape, 1, 2.0**-24, "finite")
         rows.append(LayerScore(matrix, {"entropy": value}, "ok", "", (), spectrum, FIT))
     summary = summarise(rows, 10, DEFAULT, ("entropy",), {})
-    return ModelScore(ModelRef("m", "folder"), None, "", 10, DEFAULT, USUAL, ("entropy",), tuple(rows), summary)
+    return ModelScore(
+        ModelRef("m", "folder"), None, "", Architecture(), 10, DEFAULT, USUAL, ("entropy",), tuple(rows), summary
+    )
 
 
 def named(values: np.ndarray) -> dict[str, float]:
@@ -83,6 +86,17 @@ def test_a_matrix_without_its_pair_is_left_out_and_counted() -> None:
     assert (found.pairs, found.lost, found.value) == (30, 3, 0)
 
 
+def test_a_difference_is_bounded_by_what_the_lost_matrices_could_be() -> None:
+    # Five values against the first three of them, and the two that are lost at 1 or at 9.
+    values = {"a": 1.0, "b": 2.0, "c": 3.0, "d": 8.0, "e": 9.0}
+    found = difference(model(values), model({name: values[name] for name in "abc"}))
+    assert (found.pairs, found.lost, found.value) == (3, 2, 0)
+    # Median 3 of the five, against 1, 2, 3, 9, 9 or 1, 1, 1, 2, 3.
+    assert (found.lowest, found.highest) == (0, 2)
+    whole = difference(model(values), model(values))
+    assert (whole.lost, whole.lowest, whole.highest) == (0, 0, 0)
+
+
 @pytest.mark.parametrize("paired", [True, False])
 def test_the_interval_holds_no_difference_where_there_is_none(paired: bool) -> None:
     rng = np.random.default_rng(5)
@@ -119,4 +133,4 @@ def test_a_checkpoint_ties_with_itself_and_noise_of_a_millionth(checkpoints: Pat
     (tmp_path / "config.json").write_bytes((source / "config.json").read_bytes())
     for metric in wqscore.rank([str(folder)]).metrics:
         ranking = wqscore.rank([str(source), str(tmp_path)], by=metric, metrics=metric)
-        assert [(each.best, each.worst, each.ties) for each in ranking.models] == [(1, 2, (1,))] * 2, metric
+        assert [(each.best, each.worst, each.ties) for each in ranking.models] == [(1, 2, ("a",))] * 2, metric

@@ -7,11 +7,12 @@ from math import nan
 
 import pytest
 
+from wqscore.architecture import Architecture
 from wqscore.errors import UsageError
 from wqscore.metrics.metric import ModelValue
 from wqscore.metrics.registry import CORE
 from wqscore.presets import DEFAULT, WW_0_7
-from wqscore.ranking import Failure, _groups, rank_models
+from wqscore.ranking import Failure, rank_models
 from wqscore.refs import ModelRef
 from wqscore.rendering.overview import family_notes
 from wqscore.sampling import USUAL
@@ -24,7 +25,9 @@ def scored(name: str, median: float, mean: float = 0.0, coverage: float = 1.0, m
         CORE, Statistic(median, mean, mean, mean, median, median, median, mean * matrices, matrices)
     )
     summary = ModelSummary(statistics, {}, coverage, coverage, matrices, matrices, matrices, 0, {})
-    return ModelScore(ModelRef(name, "hub", repo=name), "0" * 40, "", 10, DEFAULT, USUAL, CORE, (), summary)
+    return ModelScore(
+        ModelRef(name, "hub", repo=name), "0" * 40, "bert", Architecture(), 10, DEFAULT, USUAL, CORE, (), summary
+    )
 
 
 def order(*args: object, **kwargs: object) -> list[tuple[int | None, str]]:
@@ -80,15 +83,6 @@ def test_an_unknown_metric_is_refused() -> None:
         rank_models([scored("a", 1)], by="alhpa")
 
 
-def test_ranges_and_groups_follow_from_who_can_be_told_apart() -> None:
-    # Of four models in order, only the first and the last two, and the second and the last, are apart.
-    apart = frozenset({(0, 2), (0, 3), (1, 3)})
-    assert _groups(4, apart) == [range(2), range(1, 3), range(2, 4)]
-    assert _groups(4, frozenset()) == [range(4)]
-    assert _groups(3, frozenset({(0, 1), (0, 2), (1, 2)})) == []
-    assert _groups(0, frozenset()) == []
-
-
 def test_metrics_of_whole_models_are_apart_unless_they_are_equal() -> None:
     models = [
         replace(
@@ -98,13 +92,13 @@ def test_metrics_of_whole_models_are_apart_unless_they_are_equal() -> None:
     ]
     ranking = rank_models(models, by="param_norm", metrics=("param_norm",))
     assert [(m.ref.label, m.rank, m.best, m.worst, m.ties) for m in ranking.models] == [
-        ("b", 1, 1, 1, ()), ("a", 2, 2, 3, (1,)), ("c", 2, 2, 3, (1,)),
+        ("b", 1, 1, 1, ()), ("a", 2, 2, 3, ("a",)), ("c", 2, 2, 3, ("a",)),
     ]  # fmt: skip
 
 
 def test_each_family_has_ranks_of_its_own_unless_they_are_asked_for_together() -> None:
     models = [
-        replace(scored(name, alpha), family=family)
+        replace(scored(name, alpha), declared_family=family)
         for name, alpha, family in (
             *(("a", 3, "bert"), ("b", 1, "gpt2"), ("c", 2, "bert")),
             *(("d", 5, ""), ("e", 9, "gpt2")),

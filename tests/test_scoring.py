@@ -164,3 +164,19 @@ def test_a_model_of_noise_is_unranked_by_whatever_metric(checkpoints: Path, tmp_
             (tmp_path, "unranked"),
         ]
         assert ranking.models[1].reason.endswith("matrices can't be told from noise")
+
+
+def test_dead_and_copied_lines_are_flagged_in_the_same_read(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    sound = rng.standard_normal((64, 64)).astype("f4")
+    rows, columns, kernel = sound.copy(), sound.copy(), rng.standard_normal((64, 64, 3)).astype("f4")
+    rows[3], rows[5] = 0, rows[4]
+    columns[:, 7] = 2.5
+    kernel[9] = 0
+    tensors = {"layers.0.fc1.weight": sound, "layers.1.fc1.weight": rows, "layers.2.fc1.weight": columns}
+    save_file(tensors | {"layers.3.conv.weight": kernel}, tmp_path / "model.safetensors")
+    score = wqscore.score(str(tmp_path), metrics="alpha")
+    kinds = ("zero", "constant", "repeated")
+    assert [[flag for flag in row.flags if flag.startswith(kinds)] for row in score.layers] == [
+        [], ["zero-rows", "repeated-rows"], ["constant-columns"], ["zero-rows"],
+    ]  # fmt: skip

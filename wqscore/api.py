@@ -201,15 +201,10 @@ def describe(ref: str | ModelRef, *, preset: str = "default") -> ModelDescriptio
     return describe_checkpoint(open_headers(_parsed(ref)), chosen)
 
 
-def family_of(checkpoint: Checkpoint) -> str:
-    """A model's family: its list's, or that of the shipped list it is in, or its architecture's name."""
-    if checkpoint.ref.family:
-        return checkpoint.ref.family
-    listed = find_listed(checkpoint.ref.repo) if checkpoint.ref.repo else None
-    if listed is not None:
-        return listed.family or ""
-    model_type = checkpoint.config.get("model_type")
-    return model_type if isinstance(model_type, str) else ""
+def declared_family(ref: ModelRef) -> str:
+    """The family that the model's list gives it, or that of the shipped list it is in; empty without one."""
+    listed = find_listed(ref.repo) if ref.repo else None
+    return ref.family or (listed and listed.family) or ""
 
 
 @dataclass(frozen=True)
@@ -229,7 +224,7 @@ def _score(model: ModelRef, run: _Run) -> ModelScore:
     progress = run.progress.model(model) if run.progress else None
     try:
         checkpoint = _opened(model, run.progress)
-        family = family_of(checkpoint)
+        family = declared_family(model)
         if run.engine == "weightwatcher":
             from wqscore.engines.rows import watched_score
 

@@ -37,6 +37,9 @@ class Difference:
         lo: lower end of the 95 % interval over resampled layers.
         hi: upper end.
         delta: a difference up to this is none: 1e-3 of the metric's spread, and what rounding in storage can do.
+        lowest: `value` if the matrices that only one has, or has a value for, were in the other as low or as high
+            as any of the two models, whichever makes the difference smallest; `value` where none is lost.
+        highest: likewise the largest.
         pairs: matrices of one name and shape that both have a value for; 0 where the models are not paired.
         lost: matrices of either that are in no pair, where they are paired.
     """
@@ -45,6 +48,8 @@ class Difference:
     lo: float
     hi: float
     delta: float
+    lowest: float
+    highest: float
     pairs: int
     lost: int
 
@@ -160,11 +165,13 @@ def _difference(
     a: _Layers, b: _Layers, draws_a: np.ndarray, draws_b: np.ndarray, headline: str, seed: int
 ) -> Difference:
     if not (a.values.size and b.values.size):
-        return Difference(nan, nan, nan, nan, 0, 0)
+        return Difference(nan, nan, nan, nan, nan, nan, 0, 0)
     shared = set(a.keys) & set(b.keys)
     paired = len(shared) >= _MOST * max(a.values.size, b.values.size)
     lost = a.values.size + b.values.size - 2 * len(shared) if paired else 0
+    bounds = None
     if paired and lost:
+        bounds = _bounds(a, b, headline)
         a, b = a.only(shared), b.only(shared)
         draws_a, draws_b = _resampled(a, headline, seed), _resampled(b, headline, seed)
     elif not paired:
@@ -174,6 +181,23 @@ def _difference(
     spread = max(float(a.values.std()), float(b.values.std()))
     rounding = max(float(np.median(a.rounding)), float(np.median(b.rounding)))
     value = float(_summary(a.values, headline) - _summary(b.values, headline))
+    delta = max(_NEGLIGIBLE * spread, rounding)
     return Difference(
-        value, float(lo), float(hi), max(_NEGLIGIBLE * spread, rounding), len(shared) if paired else 0, lost
+        value, float(lo), float(hi), delta, *(bounds or (value, value)), len(shared) if paired else 0, lost
+    )
+
+
+def _bounds(a: _Layers, b: _Layers, headline: str) -> tuple[float, float]:
+    """The difference with the matrices that one of the two has not at the worst and the best value of either."""
+    only_a = sum(key not in b.keys for key in a.keys)
+    only_b = sum(key not in a.keys for key in b.keys)
+    low = min(float(a.values.min()), float(b.values.min()))
+    high = max(float(a.values.max()), float(b.values.max()))
+
+    def filled(layers: _Layers, missing: int, value: float) -> float:
+        return float(_summary(np.append(layers.values, np.full(missing, value)), headline))
+
+    return (
+        filled(a, only_b, low) - filled(b, only_a, high),
+        filled(a, only_b, high) - filled(b, only_a, low),
     )

@@ -11,6 +11,7 @@ import numpy as np
 
 from wqscore.analysis import MatrixAnalysis
 from wqscore.fits.power_law import PowerLawFit
+from wqscore.integrity.contents import examine
 from wqscore.matrices.weight_matrix import WeightMatrix
 from wqscore.metrics.registry import MATRIX_METRICS
 from wqscore.presets import Preset
@@ -85,12 +86,27 @@ def score_matrix(
     values = {name: preset.function(name)(analysis) for name in metrics}
     verdict, reason = _judge(analysis, preset)
     reason = "; ".join(filter(None, (reason, _undefined(values))))
-    flags = [*matrix.flags]
+    flags = [*matrix.flags, *_damaged_lines(weights)]
     if spectrum.largest < 1:
         flags.append(FLIPPED_SIGN)
     if verdict not in ("too-small", "degenerate", "random") and analysis.is_random_scaled:
         flags.append(RANDOM_SCALED)
     return LayerScore(matrix, values, verdict, reason, tuple(flags), spectrum, analysis.power_law)
+
+
+def _damaged_lines(weights: np.ndarray) -> list[str]:
+    """Flags for rows and columns that are zero, constant or copies; `wqscore check` says which.
+
+    Args:
+        weights: shape (slices, rows, columns); a row of a convolution is all that one output reads.
+    """
+    found = examine(np.moveaxis(weights, 0, -1).reshape(weights.shape[1], -1) if len(weights) > 1 else weights[0])
+    return [
+        f"{kind}-{lines}"
+        for lines, amiss in (("rows", found.rows), ("columns", found.columns))
+        for kind in ("zero", "constant", "repeated")
+        if getattr(amiss, kind)
+    ]
 
 
 def _judge(analysis: MatrixAnalysis, preset: Preset) -> tuple[Verdict, str]:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
-from math import isclose, isfinite
+from math import isfinite
 from typing import TYPE_CHECKING, Literal
 
-from wqscore.consistency import compare_all
+from wqscore.consistency import Difference
 from wqscore.errors import UsageError
-from wqscore.metrics.metric import MatrixMetric, Metric
+from wqscore.families import resolve_families
+from wqscore.metrics.metric import Metric
 from wqscore.metrics.registry import CORE, find_metric
+from wqscore.placing import Place, letters, place_models
 from wqscore.presets import DEFAULT, Preset
 from wqscore.refs import ModelRef
 from wqscore.scoring import ModelScore
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 MIN_COVERAGE = 0.5
 #: Nor is one with a larger share of its matrices `random`.
 MAX_RANDOM = 0.5
-#: Scores closer than this, relatively, are one: the same weights stored transposed differ by about 1e-12.
-_SAME = 1e-9
 
 Status = Literal["ranked", "unranked", "failed"]
 
@@ -43,26 +42,43 @@ class RankedModel:
 
     Attributes:
         ref: what was asked for.
+        family: the models it can be compared with (`families`); empty where nothing tells, and for a failed one.
         status: `ranked`, `unranked` (scored, but its score can't be trusted with a rank) or `failed`.
         rank: 1 is best of its family, or of all; models whose scores are equal share the best of their ranks. `None`
             without one.
         tied: whether another model has the same rank.
         best: the best rank it could have: 1 and as many more as models are ahead of it beyond doubt.
         worst: the worst, likewise.
-        ties: numbers of the groups of models it is in that can't be told apart, none of them from any other.
+        ties: letters of the groups of models it is in that can't be told apart, none of them from any other.
         reason: why it has no rank; empty for `ranked`.
         score: the scored model, `None` if it failed.
     """
 
     ref: ModelRef
+    family: str
     status: Status
     rank: int | None
     tied: bool
     best: int | None
     worst: int | None
-    ties: tuple[int, ...]
+    ties: tuple[str, ...]
     reason: str
     score: ModelScore | None
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two models of one family, compared over their layers by the metric that ranks.
+
+    Attributes:
+        ahead: the one with the better rank, or asked for earlier where they share one.
+        behind: the other.
+        difference: the first's summary less the second's.
+    """
+
+    ahead: ModelRef
+    behind: ModelRef
+    difference: Difference
 
 
 @dataclass(frozen=True)
@@ -77,6 +93,8 @@ class Ranking:
         across_families: whether models of different families share ranks, which mean little then.
         models: ranked models first, family by family and best first; then the unranked, then the failed, in the order
             asked for.
+        pairs: every two models that share ranks, in the order of the models; none where the metric is one of the
+            whole model, which says nothing of layers.
     """
 
     by: Metric
@@ -85,11 +103,13 @@ class Ranking:
     seed: int
     across_families: bool
     models: tuple[RankedModel, ...]
+    pairs: tuple[Pair, ...]
 
     @property
     def families(self) -> tuple[str, ...]:
-        """The families of the ranked models, each once; the empty name for models of which none is known."""
-        return tuple(dict.fromkeys(model.score.family for model in self.models if model.rank and model.score))
+        """The families of the ranked models, each once; an empty name for each model of which none is known."""
+        names = [model.family for model in self.models if model.rank]
+        return (*dict.fromkeys(filter(None, names)), *(name for name in names if not name))
 
     @property
     def scores(self) -> tuple[ModelScore, ...]:
@@ -152,26 +172,49 @@ def rank_models(
         raise UsageError(f"{by} is not among the metrics that were computed: score the models with it")
     reasons = [why_unranked(score, metric, preset) for score in scores]
     able = [score for score, reason in zip(scores, reasons, strict=True) if not reason]
-    groups = dict.fromkeys("" if across_families else score.family for score in able)
-    models = [
-        *(
-            model
-            for group in groups
-            for model in _in_order(
-                [score for score in able if across_families or score.family == group], metric, preset, seed
-            )
-        ),
-        *(
-            RankedModel(score.ref, "unranked", None, False, None, None, (), reason, score)
-            for score, reason in zip(scores, reasons, strict=True)
-            if reason
-        ),
-        *(
-            RankedModel(failure.ref, "failed", None, False, None, None, (), failure.reason, None)
-            for failure in failures
-        ),
+    families = resolve_families(able)
+    comparable: dict[str | int, list[int]] = {}
+    for place, family in enumerate(families):
+        # A model of unknown family is comparable with none.
+        comparable.setdefault("" if across_families else family or place, []).append(place)
+    models: list[RankedModel] = []
+    pairs: list[Pair] = []
+    groups = 0
+    for members in comparable.values():
+        placing = place_models([able[member] for member in members], metric, preset, seed)
+        family_of = {id(able[member]): families[member] for member in members}
+        models += [_ranked(place, family_of[id(place.score)], groups) for place in placing.places]
+        pairs += [
+            Pair(placing.places[i].score.ref, placing.places[j].score.ref, difference)
+            for (i, j), difference in placing.differences.items()
+        ]
+        groups += len({group for place in placing.places for group in place.ties})
+    models += [
+        RankedModel(score.ref, score.family, "unranked", None, False, None, None, (), reason, score)
+        for score, reason in zip(scores, reasons, strict=True)
+        if reason
     ]
-    return Ranking(metric, preset, tuple(metrics), seed, across_families, tuple(models))
+    models += [
+        RankedModel(failure.ref, "", "failed", None, False, None, None, (), failure.reason, None)
+        for failure in failures
+    ]
+    return Ranking(metric, preset, tuple(metrics), seed, across_families, tuple(models), tuple(pairs))
+
+
+def _ranked(place: Place, family: str, groups: int) -> RankedModel:
+    """A ranked model, its ties lettered after the groups of the families before."""
+    return RankedModel(
+        ref=place.score.ref,
+        family=family,
+        status="ranked",
+        rank=place.rank,
+        tied=place.tied,
+        best=place.best,
+        worst=place.worst,
+        ties=tuple(letters(groups + number) for number in place.ties),
+        reason="",
+        score=place.score,
+    )
 
 
 def rank_alone(score: ModelScore) -> Ranking:
@@ -193,54 +236,3 @@ def why_unranked(score: ModelScore, metric: Metric, preset: Preset) -> str:
         value = summary.values.get(metric.name)
         return f"{metric.name} is not defined{f': {value.reason}' if value else ' for any of its matrices'}"
     return ""
-
-
-def _in_order(scores: Sequence[ModelScore], metric: Metric, preset: Preset, seed: int) -> list[RankedModel]:
-    sign = 1 if metric.better == "lower" else -1
-    ordered = sorted(scores, key=lambda score: sign * score.summary.headline(metric.name, preset))
-    values = [score.summary.headline(metric.name, preset) for score in ordered]
-    ranks: list[int] = []
-    for position, value in enumerate(values):
-        ranks.append(ranks[-1] if position > 0 and _same(value, values[position - 1]) else position + 1)
-    apart = _apart(ordered, metric, values, seed)
-    groups = _groups(len(ordered), apart)
-    return [
-        RankedModel(
-            ref=score.ref,
-            status="ranked",
-            rank=rank,
-            tied=ranks.count(rank) > 1,
-            best=1 + sum((other, place) in apart for other in range(place)),
-            worst=len(ordered) - sum((place, other) in apart for other in range(place + 1, len(ordered))),
-            ties=tuple(number for number, group in enumerate(groups, 1) if place in group),
-            reason="",
-            score=score,
-        )
-        for place, (score, rank) in enumerate(zip(ordered, ranks, strict=True))
-    ]
-
-
-def _apart(
-    ordered: Sequence[ModelScore], metric: Metric, values: Sequence[float], seed: int
-) -> frozenset[tuple[int, int]]:
-    """The places i < j of models that can be told apart: over their layers, where those stand behind the metric."""
-    if isinstance(metric, MatrixMetric) and not metric.summed:
-        compared = compare_all(ordered, metric.name, seed)
-        return frozenset(places for places, difference in compared.items() if not difference.tied)
-    return frozenset((i, j) for i, j in combinations(range(len(values)), 2) if not _same(values[i], values[j]))
-
-
-def _groups(count: int, apart: frozenset[tuple[int, int]]) -> list[range]:
-    """The longest runs of two and more neighbours of which none can be told from any other."""
-    groups: list[range] = []
-    for first in range(count):
-        last = first
-        while last + 1 < count and not any((other, last + 1) in apart for other in range(first, last + 1)):
-            last += 1
-        if last > first and not (groups and last < groups[-1].stop):
-            groups.append(range(first, last + 1))
-    return groups
-
-
-def _same(value: float, other: float) -> bool:
-    return isclose(value, other, rel_tol=_SAME)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from wqscore.analysis import ModelAnalysis
+from wqscore.architecture import Architecture, architecture_of
 from wqscore.checkpoints.checkpoint import Checkpoint
 from wqscore.checkpoints.tensor import TensorRef
 from wqscore.execution import run_in_order
@@ -38,7 +39,8 @@ class ModelScore:
     Attributes:
         ref: what was asked for.
         revision: the 40-hex commit on the Hub, `None` for files on disk.
-        family: the model's family, from a shipped list or its configuration; empty if neither tells.
+        declared_family: the family that a model list gives it; empty if none does.
+        architecture: its architecture and size.
         parameters: elements of all tensors, shared bytes once.
         preset: the constants used.
         sampling: the seed of every random step, and how much random work was done.
@@ -51,7 +53,8 @@ class ModelScore:
 
     ref: ModelRef
     revision: str | None
-    family: str
+    declared_family: str
+    architecture: Architecture
     parameters: int
     preset: Preset
     sampling: Sampling
@@ -60,6 +63,11 @@ class ModelScore:
     summary: ModelSummary
     engine: str = "wqscore"
     base: str = ""
+
+    @property
+    def family(self) -> str:
+        """The model's family, from a list or else its configuration; empty if neither tells."""
+        return self.declared_family or self.architecture.family
 
     @property
     def seed(self) -> int:
@@ -119,7 +127,7 @@ def score_checkpoint(
 
     Args:
         checkpoint: an opened checkpoint.
-        family: the model's family, for the tables.
+        family: the family that a model list gives it.
         preset: the constants to use.
         metrics: names of the metrics to compute; nothing else is.
         jobs: threads; all cores if `None`. The result is the same for any number.
@@ -146,7 +154,8 @@ def score_checkpoint(
     return ModelScore(
         ref=checkpoint.ref,
         revision=checkpoint.revision,
-        family=family,
+        declared_family=family,
+        architecture=architecture_of(checkpoint),
         parameters=checkpoint.parameters,
         preset=preset,
         sampling=sampling,

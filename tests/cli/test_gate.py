@@ -93,8 +93,11 @@ CASES = [
     Case("good", rules("delta(alpha) > 1", baseline="gone.json"), 2, "can't be read"),
     Case("good", rules("delta(alpha) > 1", baseline="torn.json"), 2, "is not valid JSON"),
     Case("good", rules("delta(alpha) > 1", baseline="list.json"), 2, "is not a score or a ranking"),
-    Case("good", rules("delta(alpha) > 1", baseline="version.json"), 2, "has schema_version 1, not 2"),
+    Case("good", rules("delta(alpha) > 1", baseline="version.json"), 2, "has schema_version 1, not 3"),
     Case("good", rules("delta(alpha) > 1", baseline="seed.json"), 2, "seed 7"),
+    Case("good", rules("delta(alpha_lo) > 1", baseline="fewer.json"), 2,
+         "made with --bootstrap 50, this gate with 200"),
+    Case("good", rules("delta(alpha) > 1", baseline="fewer.json"), 0, "pass"),
     Case("good", rules("delta(alpha) > 1", baseline="damaged.json"), 2, "alpha is damaged"),
     Case("good", rules("delta(alpha) > 1", baseline="good.json", preset="ww-0.7"), 2,
          "made with the preset default, this gate with ww-0.7"),
@@ -167,6 +170,7 @@ def files(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     write("list.json", [document])
     write("version.json", {**document, "schema_version": 1})
     write("seed.json", {**document, "seed": 7})
+    write("fewer.json", {**document, "bootstrap": 50})
     write("null.json", {**document, "summary": {"alpha": {**alpha, "median": None}}})
     write("damaged.json", {**document, "summary": {"alpha": {**alpha, "median": "3"}}})
     write("policy.toml", POLICY)

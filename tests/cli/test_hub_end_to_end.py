@@ -63,7 +63,7 @@ def test_rank_two_aliases_then_again_offline(hub: HubServer, tmp_path: Path) -> 
     }
     assert {row["family"] for row in rows} == {"bert", "roberta"}
     assert sorted(path.name for path in (tmp_path / "report").iterdir()) == [
-        "index.html", "layers.csv", "ranking.csv", "ranking.json",
+        "index.html", "layers.csv", "pairs.csv", "ranking.csv", "ranking.json",
     ]  # fmt: skip
     assert not any("pytorch_model.bin" in path or "README" in path for path in hub.fetched())
     assert "Traceback" not in online.stderr

@@ -75,7 +75,7 @@ def test_the_report_is_written_though_nobody_reads_the_ranking(wqscore: Run, tmp
         done = wqscore("rank", "model", "--out", "report", stdout=gone.stdin)
     assert done.returncode == 0
     assert done.stderr.splitlines()[-1] == "report: report/index.html"
-    assert len(list((tmp_path / "report").iterdir())) == 4
+    assert len(list((tmp_path / "report").iterdir())) == 5
 
 
 @pytest.mark.parametrize("output", ["table", "csv"])

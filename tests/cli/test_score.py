@@ -81,7 +81,7 @@ def test_out_writes_the_four_files(invoke: Invoke) -> None:
     model = toy(Path("model"))
     done = invoke("score", model, "--out", "a/b", "--format", "csv")
     assert done.exit_code == 0
-    assert len(list(Path("a/b").iterdir())) == 4
+    assert len(list(Path("a/b").iterdir())) == 5
     assert Path("a/b/layers.csv").read_text(encoding="utf-8") == done.stdout
     assert done.stderr.splitlines()[-1] == "report: a/b/index.html"
 

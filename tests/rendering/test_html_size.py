@@ -13,6 +13,7 @@ import pytest
 from tests.rendering.conftest import bert, score_tensors
 from tests.rendering.html_page import Page
 from wqscore.analysis import MatrixAnalysis
+from wqscore.architecture import Architecture
 from wqscore.checkpoints.dtypes import STORED_DTYPES
 from wqscore.checkpoints.tensor import TensorRef
 from wqscore.fits.power_law import fit_power_law
@@ -67,7 +68,18 @@ def full_size_bert(name: str, seed: int) -> ModelScore:
             rows.append(LayerScore(matrix, metrics, "ok", "", (), spectrum, fit))
             rows.append(SkippedTensor(tensor[:-6] + "bias", (768,), "F32", "-", "a bias or buffer", "not-a-matrix"))
     summary = summarise(rows, 110_000_000, DEFAULT, CORE, {})
-    return ModelScore(ModelRef(name, "folder"), None, "bert", 110_000_000, DEFAULT, USUAL, CORE, tuple(rows), summary)
+    return ModelScore(
+        ModelRef(name, "folder"),
+        None,
+        "bert",
+        Architecture(),
+        110_000_000,
+        DEFAULT,
+        USUAL,
+        CORE,
+        tuple(rows),
+        summary,
+    )
 
 
 def test_five_berts_stay_under_two_and_a_half_megabytes() -> None:

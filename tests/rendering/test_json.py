@@ -44,7 +44,7 @@ def test_every_number_is_there_and_what_is_none_is_null(ranking: Ranking) -> Non
 def test_it_says_what_made_it(ranking: Ranking, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")
     document = strict(ranking_json(ranking))
-    assert document["schema_version"] == 2
+    assert document["schema_version"] == 3
     assert document["wqscore"] == version("wqscore")
     assert document["versions"] == {"numpy": version("numpy"), "numba": version("numba")}
     assert document["created"] == "1970-01-01T00:00:00+00:00"
@@ -55,7 +55,7 @@ def test_a_score_has_the_fields_it_has_in_the_ranking(ranking: Ranking) -> None:
     for model, entry in zip(ranking.models, strict(ranking_json(ranking))["models"], strict=True):
         if model.score is not None:
             alone = strict(score_json(model.score))
-            place = {"rank", "status", "tied", "rank_best", "rank_worst", "ties", "reason"}
+            place = {"rank", "status", "tied", "rank_best", "rank_worst", "ties", "reason", "family"}
             assert {key: value for key, value in entry.items() if key not in place}.items() <= alone.items()
 
 

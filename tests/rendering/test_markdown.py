@@ -12,6 +12,8 @@ from markdown_it.token import Token
 from wqscore.printable import printable
 from wqscore.ranking import Ranking
 from wqscore.rendering.markdown import markdown_list, markdown_table, ranking_markdown, score_markdown
+from wqscore.rendering.overview import ranking_overview_columns, remarks
+from wqscore.rendering.trust import trust_notes
 
 #: CommonMark with GitHub's tables and strikethrough.
 PARSER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
@@ -45,8 +47,11 @@ def test_items_come_back_as_text(lines: list[str]) -> None:
 def test_a_ranking_has_a_row_for_every_model_and_a_reason_for_every_one_without_a_rank(ranking: Ranking) -> None:
     tokens = PARSER.parse(ranking_markdown(ranking))
     text = cells(tokens)
-    assert [text[i] for i in range(10, 9 * 6, 9)] == [model.ref.label for model in ranking.models]
-    assert sum(token.type == "list_item_open" for token in tokens) == 2
+    columns = len(ranking_overview_columns(ranking))
+    labels = [text[i] for i in range(columns + 1, columns * 6, columns)]
+    assert labels == [model.ref.label for model in ranking.models]
+    notes = [*trust_notes(ranking), *remarks(ranking)]
+    assert sum(token.type == "list_item_open" for token in tokens) == len(notes)
     assert text[-1] == "org/missing: failed: no such model on the Hub"
     assert text[-2].startswith("models/quantised: unranked: only ")
 

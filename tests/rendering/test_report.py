@@ -18,10 +18,10 @@ import pytest
 from wqscore.errors import UsageError
 from wqscore.ranking import Failure, Ranking, rank_models
 from wqscore.refs import ModelRef
-from wqscore.rendering.folder import check_folder
-from wqscore.rendering.report import ReportError, write_report
+from wqscore.rendering.folder import ReportError, check_folder
+from wqscore.rendering.report import write_report
 
-FILES = ["index.html", "layers.csv", "ranking.csv", "ranking.json"]
+FILES = ["index.html", "layers.csv", "pairs.csv", "ranking.csv", "ranking.json"]
 
 
 @pytest.fixture
@@ -82,7 +82,8 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save_file
 import wqscore
-from wqscore.rendering.report import ReportError, write_report
+from wqscore.rendering.folder import ReportError
+from wqscore.rendering.report import write_report
 
 model, folder = Path(sys.argv[1]), Path(sys.argv[2])
 save_file({"fc.weight": np.random.default_rng(0).standard_normal((64, 64)).astype("f4")}, model)

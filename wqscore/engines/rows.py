@@ -7,6 +7,7 @@ from math import isfinite, isnan, nan
 
 import numpy as np
 
+from wqscore.architecture import architecture_of
 from wqscore.checkpoints.checkpoint import Checkpoint
 from wqscore.engines.weightwatcher import WatchedLayer, WatchedModel, run_weightwatcher
 from wqscore.fits.power_law import PowerLawFit
@@ -28,7 +29,7 @@ def watched_score(checkpoint: Checkpoint, family: str, metrics: Sequence[str], s
 
     Args:
         checkpoint: opened with its weights on disk.
-        family: the model's family, for the tables.
+        family: the family that a model list gives it.
         metrics: of `COMPARED`.
         seed: recorded in the result; WeightWatcher's numbers here have no random step.
 
@@ -41,7 +42,8 @@ def watched_score(checkpoint: Checkpoint, family: str, metrics: Sequence[str], s
     return ModelScore(
         ref=checkpoint.ref,
         revision=checkpoint.revision,
-        family=family,
+        declared_family=family,
+        architecture=architecture_of(checkpoint),
         parameters=checkpoint.parameters,
         preset=WW_0_7,
         sampling=Sampling(seed, bootstrap=0, gof=0),

@@ -11,12 +11,13 @@ from typing import Any, NoReturn
 
 from wqscore.errors import UsageError
 from wqscore.gating.rules import Change, Quantity, Rule
-from wqscore.metrics.registry import MATRIX_METRICS
+from wqscore.metrics.registry import MATRIX_METRICS, find_metric
 from wqscore.presets import Preset
 from wqscore.ranking import MAX_RANDOM, MIN_COVERAGE
 from wqscore.refs import ModelRef
+from wqscore.sampling import USUAL
 
-_SCHEMA_VERSION = 2
+_SCHEMA_VERSION = 3
 _HOW = "write one with wqscore score REF --format json > FILE"
 
 
@@ -84,9 +85,18 @@ def _baseline(
             quantity = rule.value.quantity
             if quantity.metric not in metrics:
                 raise UsageError(f"has no {quantity.metric}: write it with --metrics core,{quantity.metric}")
+            if find_metric(quantity.metric).cost == "resampling":
+                _check_sampling(model)
             values[quantity] = _value(model, quantity, preset)
     base = "" if model.get("base") is None else _field(model, "base", str)
     return Baseline(_field(model, "model", str), base, _doubt(model), values)
+
+
+def _check_sampling(model: Mapping[str, Any]) -> None:
+    """A gate resamples as often as a score does unless it is told otherwise."""
+    for name, usual in (("bootstrap", USUAL.bootstrap), ("gof", USUAL.gof)):
+        if _field(model, name, int) != usual:
+            raise UsageError(f"was made with --{name} {model[name]}, this gate with {usual}: score both alike")
 
 
 def _document(file: Path) -> dict[str, Any]:

@@ -69,6 +69,11 @@ class ModelConfig:
                     return value
         return None
 
+    def stated(self, *names: str) -> int | None:
+        """The first of these keys that holds a positive whole number in the file or a part of it; no defaults."""
+        values = (part.file.get(name) for part in self.parts for name in names)
+        return next(filter(_is_size, values), None)
+
     def flag(self, name: str) -> bool:
         """Whether a key is true, in the file or else in the defaults."""
         return (self.file[name] if name in self.file else self._default(name)) is True

@@ -119,6 +119,17 @@ def depth_of(name: str) -> int | None:
     return int(match[1]) if match else None
 
 
+def layer_of(name: str) -> str | None:
+    """The name of the layer a tensor belongs to, `None` for one in no numbered layer.
+
+    Example:
+        >>> layer_of("encoder.block.3.layer.0.SelfAttention.q.weight")
+        'encoder.block.3'
+    """
+    match = _LAYER_NUMBER.search(name)
+    return name[: match.end()] if match else None
+
+
 def _parents_and_last(name: str) -> tuple[list[str], str]:
     path = name.split(".")
     while len(path) > 1 and path[-1] in _NOT_A_NAME:

@@ -1,4 +1,4 @@
-"""The two CSV files."""
+"""The CSV files of a ranking."""
 
 from __future__ import annotations
 
@@ -7,13 +7,26 @@ from collections.abc import Iterable, Sequence
 from io import StringIO
 
 from wqscore.ranking import Ranking
-from wqscore.rendering.tables import Cell, layer_columns, layer_rows, ranking_columns, ranking_rows
+from wqscore.rendering.tables import (
+    Cell,
+    layer_columns,
+    layer_rows,
+    pair_columns,
+    pair_rows,
+    ranking_columns,
+    ranking_rows,
+)
 from wqscore.scoring import ModelScore
 
 
 def ranking_csv(ranking: Ranking) -> str:
     """The text of `ranking.csv`: a row per model."""
     return csv_text(ranking_columns(ranking), ranking_rows(ranking))
+
+
+def pairs_csv(ranking: Ranking) -> str:
+    """The text of `pairs.csv`: a row per two models that share ranks, and how they differ over their layers."""
+    return csv_text(pair_columns(), pair_rows(ranking))
 
 
 def layers_csv(scores: Sequence[ModelScore], header: Sequence[str] | None = None) -> str:

@@ -14,13 +14,13 @@ from wqscore.metrics.registry import MATRIX_METRICS
 from wqscore.presets import Preset
 from wqscore.ranking import RankedModel, Ranking
 from wqscore.refs import ModelRef
-from wqscore.rendering.tables import number
+from wqscore.rendering.tables import number, pair_columns, pair_rows
 from wqscore.rendering.timestamp import created_at
 from wqscore.scoring import ModelScore
 from wqscore.version import __version__
 
 #: Changes with the meaning or the names of the fields.
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 def ranking_json(ranking: Ranking) -> str:
@@ -32,6 +32,7 @@ def ranking_json(ranking: Ranking) -> str:
             "better": ranking.by.better,
             "across_families": ranking.across_families,
             "models": [_model(model) for model in ranking.models],
+            "pairs": [dict(zip(pair_columns(), row, strict=True)) for row in pair_rows(ranking)],
         }
     )
 
@@ -85,7 +86,7 @@ def _model(model: RankedModel) -> dict[str, Any]:
         "ties": list(model.ties),
         "reason": model.reason or None,
     }
-    return head if model.score is None else {**head, **_score(model.score)}
+    return head if model.score is None else {**head, **_score(model.score), "family": model.family or None}
 
 
 def _score(score: ModelScore) -> dict[str, Any]:
@@ -98,6 +99,8 @@ def _score(score: ModelScore) -> dict[str, Any]:
         "base": score.base or None,
         "family": score.family or None,
         "params": score.parameters,
+        "hidden_size": score.architecture.hidden_size,
+        "depth": score.architecture.depth,
         "coverage": number(summary.coverage),
         "coverage_all": number(summary.coverage_all),
         "n_matrices": summary.n_matrices,

@@ -20,13 +20,14 @@ from wqscore.rendering.overview import (
     value_overview_columns,
     value_overview_rows,
 )
+from wqscore.rendering.trust import trust_notes
 from wqscore.scoring import ModelScore
 
 
 def ranking_markdown(ranking: Ranking) -> str:
     """The ranking as a table, then the models without a rank and why."""
     table = markdown_table(ranking_overview_columns(ranking), ranking_overview_rows(ranking))
-    return table + markdown_list([*family_notes(ranking), *remarks(ranking)])
+    return table + markdown_list([*family_notes(ranking), *trust_notes(ranking), *remarks(ranking)])
 
 
 def score_markdown(score: ModelScore) -> str:

@@ -49,7 +49,19 @@ def size(count: int) -> str:
 def ranking_overview_columns(ranking: Ranking) -> list[str]:
     """The columns of the ranking as shown."""
     name = ranking.preset.columns.get(ranking.by.name, ranking.by.name)
-    return ["rank", "model", name, *_other(ranking), "range", "coverage", "fitted", "params", "family"]
+    return [
+        "rank",
+        "model",
+        name,
+        *_other(ranking),
+        "range",
+        "ties",
+        "coverage",
+        "fitted",
+        "params",
+        "depth",
+        "family",
+    ]
 
 
 def ranking_overview_rows(ranking: Ranking) -> list[list[str]]:
@@ -69,10 +81,12 @@ def ranking_overview_rows(ranking: Ranking) -> list[list[str]]:
                 figure(summary.headline(ranking.by.name, ranking.preset)),
                 *(figure(getattr(summary.statistics[ranking.by.name], other)) for other in _other(ranking)),
                 rank_range(model),
+                " ".join(model.ties) or _MISSING,
                 _MISSING if number(summary.coverage) is None else f"{summary.coverage:.0%}",
                 f"{summary.n_fitted}/{summary.n_matrices}",
                 size(model.score.parameters),
-                model.score.family or _MISSING,
+                str(model.score.architecture.depth),
+                model.family or _MISSING,
             ]
         )
     return rows

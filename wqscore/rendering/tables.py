@@ -9,7 +9,7 @@ from wqscore.layers import LayerScore
 from wqscore.matrices.weight_matrix import SkippedTensor
 from wqscore.metrics.registry import MATRIX_METRICS, METRICS
 from wqscore.presets import Preset
-from wqscore.ranking import RankedModel, Ranking
+from wqscore.ranking import Pair, RankedModel, Ranking
 from wqscore.scoring import ModelScore
 
 #: What follows a metric's name: the statistic that ranks, the means, and the matrices behind them.
@@ -44,7 +44,10 @@ def layer_rows(score: ModelScore) -> list[list[Cell]]:
 
 def ranking_columns(ranking: Ranking) -> list[str]:
     """The header of `ranking.csv`; the metric that ranks comes before the others."""
-    head = ["rank", "model", "revision", "family", "params", "coverage", "n_matrices", "n_fitted"]
+    head = [
+        *("rank", "model", "revision", "family", "params", "hidden_size", "depth"),
+        *("coverage", "n_matrices", "n_fitted"),
+    ]
     columns = [
         f"{ranking.preset.columns.get(name, name)}{suffix}"
         for name in _metric_order(ranking)
@@ -56,6 +59,28 @@ def ranking_columns(ranking: Ranking) -> list[str]:
 def ranking_rows(ranking: Ranking) -> list[list[Cell]]:
     """A row per model, in the ranking's order."""
     return [_ranking_row(model, ranking) for model in ranking.models]
+
+
+def pair_columns() -> list[str]:
+    """The header of `pairs.csv`."""
+    return [
+        *("ahead", "behind", "metric", "difference", "lo", "hi", "delta", "tied"),
+        *("matrices_paired", "matrices_lost", "lowest", "highest"),
+    ]
+
+
+def pair_rows(ranking: Ranking) -> list[list[Cell]]:
+    """A row per two models that share ranks, in the ranking's order."""
+    return [_pair_row(pair, ranking) for pair in ranking.pairs]
+
+
+def _pair_row(pair: Pair, ranking: Ranking) -> list[Cell]:
+    found = pair.difference
+    return [
+        *(pair.ahead.label, pair.behind.label, ranking.preset.columns.get(ranking.by.name, ranking.by.name)),
+        *(number(value) for value in (found.value, found.lo, found.hi, found.delta)),
+        *("yes" if found.tied else "no", found.pairs, found.lost, number(found.lowest), number(found.highest)),
+    ]
 
 
 def _metric_order(ranking: Ranking) -> list[str]:
@@ -79,13 +104,14 @@ def _sides(rows: int, columns: int, preset: Preset) -> tuple[int, int]:
 
 def _ranking_row(model: RankedModel, ranking: Ranking) -> list[Cell]:
     order = _metric_order(ranking)
-    ties = ";".join(map(str, model.ties)) or None
+    ties = ";".join(model.ties) or None
     tail: list[Cell] = [model.best, model.worst, ties, model.status, model.reason or None]
     if model.score is None:
         head: list[Cell] = [None, model.ref.label]
         return [*head, *[None] * (len(ranking_columns(ranking)) - len(head) - len(tail)), *tail]
     score, summary = model.score, model.score.summary
-    head = [model.rank, score.ref.label, score.revision, score.family or None, score.parameters]
+    head = [model.rank, score.ref.label, score.revision, model.family or None, score.parameters]
+    head += [score.architecture.hidden_size, score.architecture.depth]
     head += [number(summary.coverage), summary.n_matrices, summary.n_fitted]
     cells: list[Cell] = []
     for name in order:

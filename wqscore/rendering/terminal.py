@@ -29,6 +29,7 @@ from wqscore.rendering.overview import (
     value_overview_columns,
     value_overview_rows,
 )
+from wqscore.rendering.trust import pair_notes
 from wqscore.scoring import ModelScore
 
 #: Wide enough that nothing is folded or left out when the table goes to a file or another program.
@@ -64,11 +65,11 @@ def print_ranking(ranking: Ranking) -> None:
     statistic = headline(ranking.by, ranking.preset)
     columns = ranking_overview_columns(ranking)
     title = f"{statistic} {columns[2]}, {ranking.by.better} is better · {made_by(ranking.preset, ranking.scores)}"
-    optional = [*columns[3:-5], "params", "fitted", "coverage", "range"]
+    optional = ["depth", *columns[3 : columns.index("range")], "params", "fitted", "coverage", "ties", "range"]
     if len(ranking.families) < 2:
         optional.insert(0, "family")
     print_table(columns, ranking_overview_rows(ranking), title, folding=["model"], optional=optional)
-    print_lines([*family_notes(ranking), *remarks(ranking)])
+    print_lines([*family_notes(ranking), *pair_notes(ranking), *remarks(ranking)])
 
 
 def print_score(score: ModelScore) -> None:

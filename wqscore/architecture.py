@@ -1,0 +1,63 @@
+"""What kind of model a checkpoint is, apart from what it has learnt: its architecture, vocabulary and size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from wqscore.checkpoints.checkpoint import Checkpoint
+from wqscore.checkpoints.tensor import TensorRef
+from wqscore.matrices.model_config import HIDDEN, ModelConfig
+from wqscore.matrices.roles import layer_of
+
+#: Vocabularies are padded for the hardware, by less than this: Pythia's 50,277 tokens are 50,304 to 50,688 rows.
+_PADDING = 512
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """The kind and the size of a model.
+
+    Attributes:
+        model_type: transformers' name of it, empty where the configuration gives none.
+        vocabulary: tokens in the vocabulary, as the configuration has them, or `None`.
+        hidden_size: the width of the model, likewise.
+        depth: numbered layers, of encoder and decoder together.
+    """
+
+    model_type: str = ""
+    vocabulary: int | None = None
+    hidden_size: int | None = None
+    depth: int = 0
+
+    @property
+    def padded_vocabulary(self) -> int | None:
+        """The vocabulary rounded up so that two paddings of one are equal."""
+        return None if self.vocabulary is None else -(-self.vocabulary // _PADDING) * _PADDING
+
+    @property
+    def family(self) -> str:
+        """Architecture and vocabulary as one name: what models of one training recipe share, whatever their size.
+
+        Example:
+            >>> Architecture("gpt_neox", 50432).family, Architecture("vit").family, Architecture("", 591).family
+            ('gpt_neox-50.7k', 'vit', '')
+        """
+        if not self.model_type or self.padded_vocabulary is None:
+            return self.model_type
+        return f"{self.model_type}-{self.padded_vocabulary / 1000:.1f}k"
+
+
+def architecture_of(checkpoint: Checkpoint) -> Architecture:
+    """Read a checkpoint's architecture off its configuration, and its depth off its tensors' names."""
+    config = ModelConfig(checkpoint.config)
+    return Architecture(
+        model_type=config.model_type or "",
+        vocabulary=config.stated("vocab_size"),
+        hidden_size=config.stated(*HIDDEN),
+        depth=_depth(checkpoint.tensors),
+    )
+
+
+def _depth(tensors: Sequence[TensorRef]) -> int:
+    return len({layer for tensor in tensors if len(tensor.shape) > 1 and (layer := layer_of(tensor.name))})

@@ -1,0 +1,73 @@
+"""Which models can be compared: the family of each, where a model list or the configuration does not tell it alone.
+
+The authors of the method found no correlation between architectures, and on public leaderboards there is none: ranks
+are within a family.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from wqscore.matrices.pairing import bare_name
+from wqscore.scoring import ModelScore
+
+#: The share of two models' matrices that have the same names and shapes, from which on they are of one structure.
+_MOST = 0.5
+
+_Structure = frozenset[tuple[str, tuple[int, int, int]]]
+
+
+def resolve_families(scores: Sequence[ModelScore]) -> list[str]:
+    """The family of each model, as it is among these.
+
+    A declared one stands. A model that no list has belongs with the declared ones of its architecture and vocabulary,
+    where those are of one family: a fine-tune with its parent. One whose configuration names no architecture belongs
+    with those of its vocabulary that have most of its matrices, by name and shape.
+
+    Args:
+        scores: the models that are to be ranked.
+
+    Returns:
+        A name for each, `like …` where all that is known is another model of that structure; empty for a model of
+        which nothing tells.
+    """
+    families = [score.declared_family or _declared_of_its_kind(score, scores) for score in scores]
+    unnamed = {place: _structure(scores[place]) for place, family in enumerate(families) if not family}
+    named = {place: family for place, family in enumerate(families) if family}
+    for place, structure in unnamed.items():
+        like = [other for other in named if _alike(scores[place], structure, scores[other])]
+        found = {named[other] for other in like}
+        families[place] = found.pop() if len(found) == 1 else ""
+    rest = [place for place in unnamed if not families[place]]
+    for place in rest:
+        like = [other for other in rest if _alike(scores[place], unnamed[place], scores[other])]
+        families[place] = f"like {_short(scores, like[0])}" if len(like) > 1 else ""
+    return families
+
+
+def _short(scores: Sequence[ModelScore], place: int) -> str:
+    """The last part of a model's name, or all of it where another ends alike."""
+    label = scores[place].ref.label
+    last = label.rstrip("/").rpartition("/")[2]
+    return label if sum(score.ref.label.endswith(last) for score in scores) > 1 else last
+
+
+def _declared_of_its_kind(score: ModelScore, scores: Sequence[ModelScore]) -> str:
+    """The family that is declared for models of this architecture and vocabulary; the derived one without any."""
+    derived = score.architecture.family
+    declared = {
+        other.declared_family for other in scores if other.declared_family and other.architecture.family == derived
+    }
+    return declared.pop() if derived and len(declared) == 1 else derived
+
+
+def _structure(score: ModelScore) -> _Structure:
+    rows = (row.matrix for row in score.layers)
+    return frozenset((bare_name(matrix.name), (matrix.slices, matrix.rows, matrix.columns)) for matrix in rows)
+
+
+def _alike(score: ModelScore, structure: _Structure, other: ModelScore) -> bool:
+    if score.architecture.padded_vocabulary != other.architecture.padded_vocabulary:
+        return False
+    others = _structure(other)
+    return bool(structure) and len(structure & others) >= _MOST * max(len(structure), len(others))

@@ -1,0 +1,112 @@
+"""The order of models that can be compared: ranks, the range each could have, and which can't be told apart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from math import isclose
+from string import ascii_lowercase
+
+from wqscore.consistency import Difference, compare_all
+from wqscore.metrics.metric import MatrixMetric, Metric
+from wqscore.presets import Preset
+from wqscore.scoring import ModelScore
+
+#: Scores closer than this, relatively, are one: the same weights stored transposed differ by about 1e-12.
+_SAME = 1e-9
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a model stands among those it can be compared with.
+
+    Attributes:
+        score: the model.
+        rank: 1 is best; models whose scores are equal share the best of their ranks.
+        tied: whether another model has the same rank.
+        best: the best rank it could have: 1 and as many more as models are ahead of it beyond doubt.
+        worst: the worst, likewise.
+        ties: numbers, from 0, of the groups of models it is in that can't be told apart, none from any other.
+    """
+
+    score: ModelScore
+    rank: int
+    tied: bool
+    best: int
+    worst: int
+    ties: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Placing:
+    """Models in order.
+
+    Attributes:
+        places: best first.
+        differences: by the places i < j of two models, the first less the second over their layers; empty where the
+            metric is one of the whole model.
+    """
+
+    places: tuple[Place, ...]
+    differences: Mapping[tuple[int, int], Difference]
+
+
+def place_models(scores: Sequence[ModelScore], metric: Metric, preset: Preset, seed: int) -> Placing:
+    """Order models, all of which have the metric, and tell which of them can be told apart.
+
+    Models are compared over their layers where those stand behind the metric; else any difference counts.
+    """
+    sign = 1 if metric.better == "lower" else -1
+    ordered = sorted(scores, key=lambda score: sign * score.summary.headline(metric.name, preset))
+    values = [score.summary.headline(metric.name, preset) for score in ordered]
+    ranks: list[int] = []
+    for position, value in enumerate(values):
+        ranks.append(ranks[-1] if position > 0 and _same(value, values[position - 1]) else position + 1)
+    if isinstance(metric, MatrixMetric) and not metric.summed:
+        differences = compare_all(ordered, metric.name, seed)
+        apart = frozenset(places for places, difference in differences.items() if not difference.tied)
+    else:
+        differences = {}
+        pairs = combinations(range(len(values)), 2)
+        apart = frozenset((i, j) for i, j in pairs if not _same(values[i], values[j]))
+    groups = _groups(len(ordered), apart)
+    places = tuple(
+        Place(
+            score=score,
+            rank=rank,
+            tied=ranks.count(rank) > 1,
+            best=1 + sum((other, place) in apart for other in range(place)),
+            worst=len(ordered) - sum((place, other) in apart for other in range(place + 1, len(ordered))),
+            ties=tuple(number for number, group in enumerate(groups) if place in group),
+        )
+        for place, (score, rank) in enumerate(zip(ordered, ranks, strict=True))
+    )
+    return Placing(places, differences)
+
+
+def letters(number: int) -> str:
+    """The name of a group of ties: letters, as in the compact letter displays of multiple comparisons.
+
+    Example:
+        >>> letters(0), letters(25), letters(26), letters(27)
+        ('a', 'z', 'aa', 'ab')
+    """
+    before, letter = divmod(number, len(ascii_lowercase))
+    return (letters(before - 1) if before else "") + ascii_lowercase[letter]
+
+
+def _groups(count: int, apart: frozenset[tuple[int, int]]) -> list[range]:
+    """The longest runs of two and more neighbours of which none can be told from any other."""
+    groups: list[range] = []
+    for first in range(count):
+        last = first
+        while last + 1 < count and not any((other, last + 1) in apart for other in range(first, last + 1)):
+            last += 1
+        if last > first and not (groups and last < groups[-1].stop):
+            groups.append(range(first, last + 1))
+    return groups
+
+
+def _same(value: float, other: float) -> bool:
+    return isclose(value, other, rel_tol=_SAME)

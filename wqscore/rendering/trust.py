@@ -1,0 +1,105 @@
+"""How far to trust a ranking, in sentences made of its own numbers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from wqscore.ranking import Pair, RankedModel, Ranking
+from wqscore.rendering.overview import figure, size
+from wqscore.studies.rank_correlation import kendall_tau_b
+from wqscore.summary import belonging_rows
+
+#: Up to so many neighbours in rank are compared in words.
+_MOST_PAIRS = 6
+#: From so many models on, an order can be compared with that of their sizes.
+_LEAST_MODELS = 3
+
+
+def trust_notes(ranking: Ranking) -> list[str]:
+    """What the reader of a ranking should know before believing it, most important first."""
+    return [
+        *_ties(ranking),
+        *(note for members in _by_family(ranking).values() for note in _sizes(ranking, members)),
+        *_verdicts(ranking),
+    ]
+
+
+def pair_notes(ranking: Ranking) -> list[str]:
+    """A sentence for each model and the next in rank, as long as there are few."""
+    by_refs = {(id(pair.ahead), id(pair.behind)): pair for pair in ranking.pairs}
+    neighbours = pairwise(model.ref for model in ranking.models if model.status == "ranked")
+    found = [by_refs.get((id(first), id(second))) for first, second in neighbours]
+    pairs = [pair for pair in found if pair is not None]
+    return [pair_sentence(pair, _label(ranking)) for pair in pairs] if len(pairs) <= _MOST_PAIRS else []
+
+
+def pair_sentence(pair: Pair, label: str) -> str:
+    """Who is ahead of whom, by how much, and over how many matrices."""
+    found = pair.difference
+    verb = "can't be told from" if found.tied else "is ahead of"
+    over = f"{found.pairs} pairs of matrices" if found.pairs else "the layers of each"
+    lost = ""
+    if found.lost:
+        bounds = f"{figure(found.lowest)} to {figure(found.highest)}"
+        noun = "matrix" if found.lost == 1 else "matrices"
+        lost = f"; with the {found.lost} {noun} that only one has, at worst and best, {bounds}"
+    return (
+        f"{pair.ahead.label} {verb} {pair.behind.label}: {label} differs by {figure(found.value)} "
+        f"({figure(found.lo)} to {figure(found.hi)} over {over}{lost})"
+    )
+
+
+def _label(ranking: Ranking) -> str:
+    return ranking.preset.columns.get(ranking.by.name, ranking.by.name)
+
+
+def _ties(ranking: Ranking) -> list[str]:
+    if len(ranking.pairs) < 2:
+        return pair_notes(ranking)
+    tied = sum(pair.difference.tied for pair in ranking.pairs)
+    return [
+        f"two models of one family that can't be told apart over their layers: {tied} of {len(ranking.pairs)} pairs"
+    ]
+
+
+def _by_family(ranking: Ranking) -> dict[str | int, list[RankedModel]]:
+    families: dict[str | int, list[RankedModel]] = {}
+    for model in ranking.models:
+        if model.status == "ranked":
+            families.setdefault("" if ranking.across_families else model.family or id(model), []).append(model)
+    return families
+
+
+def _sizes(ranking: Ranking, members: Sequence[RankedModel]) -> list[str]:
+    """Size and depth are the baselines: what orders models as they do may say no more than they do."""
+    scores = [model.score for model in members if model.score is not None]
+    values = np.array([score.summary.headline(ranking.by.name, ranking.preset) for score in scores])
+    notes = []
+    for what, sizes, shown in (
+        ("parameters", [score.parameters for score in scores], size),
+        ("layers", [score.architecture.depth for score in scores], str),
+    ):
+        low, high = min(sizes), max(sizes)
+        if high <= low * 1.1 or len(scores) < 2:
+            continue
+        name = f"{members[0].family}: " if members[0].family and len(ranking.families) > 1 else ""
+        tau = kendall_tau_b(values, np.array(sizes, float)) if len(scores) >= _LEAST_MODELS else None
+        agreement = f"; its tau with them is {tau:+.2f} over {len(scores)} models" if tau is not None else ""
+        span = f"{shown(low)} to {shown(high)} {what}"
+        notes.append(f"{name}the models have {span}, which alone moves {_label(ranking)}{agreement}")
+    return notes
+
+
+def _verdicts(ranking: Ranking) -> list[str]:
+    """How many of the matrices behind the ranks have a fit that means something."""
+    scores = [model.score for model in ranking.models if model.status == "ranked" and model.score]
+    verdicts = Counter(row.verdict for score in scores for row in belonging_rows(score.layers, score.preset))
+    others = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.most_common() if verdict != "ok")
+    matrices = sum(verdicts.values())
+    if not matrices:
+        return []
+    return [f"{verdicts['ok']} of {matrices} matrices behind the ranks have the verdict ok{others and f'; {others}'}"]
