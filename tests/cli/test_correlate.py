@@ -61,6 +61,31 @@ def test_two_files_are_one_when_split(tmp_path: Path, invoke: Invoke) -> None:
     ).stdout.replace("\\", "")
 
 
+def test_out_writes_the_page_and_the_figures_and_prints_all_the_same(tmp_path: Path, invoke: Invoke) -> None:
+    done = invoke("correlate", TORCHVISION, *TOP1, "--out", tmp_path / "study")
+    assert done.exit_code == 0, done.output
+    assert done.stderr == f"report: {tmp_path / 'study' / 'index.html'}\n"
+    assert done.stdout == invoke("correlate", TORCHVISION, *TOP1).stdout
+    for name, output in (("correlations.csv", "csv"), ("correlations.json", "json")):
+        printed = invoke("correlate", TORCHVISION, *TOP1, "--format", output).stdout
+        assert (tmp_path / "study" / name).read_text(encoding="utf-8") == printed
+    assert "7 metrics against" in (tmp_path / "study" / "index.html").read_text(encoding="utf-8")
+
+
+def test_nothing_is_written_unless_asked(tmp_path: Path, invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert invoke("correlate", TORCHVISION, *TOP1).exit_code == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_can_not_be_is_found_out_before_anything_is_read(tmp_path: Path, invoke: Invoke) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    done = invoke("correlate", tmp_path / "missing.csv", "--out", tmp_path / "file" / "study")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.endswith("file: is not a folder: name another with --out\n")
+    assert len(done.stderr.splitlines()) == 1
+
+
 def test_axes_are_given_by_repeating(invoke: Invoke) -> None:
     options = ("--y", "test_acc", "--x", "l2_distance", "--axis", "width", "--axis", "batch_size")
     done = invoke("correlate", TAXONOMY, *options, "--group", "width")

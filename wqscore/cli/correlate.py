@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,16 +9,10 @@ import typer
 
 from wqscore.cli import options
 from wqscore.cli.exits import one_line_errors
+from wqscore.cli.output import check_output, show
 
 if TYPE_CHECKING:
     from wqscore.studies.correlate import Correlations
-
-
-class Better(StrEnum):
-    """Which way the known figure is better."""
-
-    LOWER = "lower"
-    HIGHER = "higher"
 
 
 def correlate(
@@ -44,7 +37,7 @@ def correlate(
         str | None,
         typer.Option("--y", metavar="COL", help="What is known; needed if it could be several.", show_default=False),
     ] = None,
-    better: Annotated[Better, typer.Option("--better", help="Which way --y is better.")] = Better.HIGHER,
+    better: options.BetterOption = options.Better.HIGHER,
     group: Annotated[
         str | None,
         typer.Option(
@@ -75,17 +68,20 @@ def correlate(
             "--key", metavar="COL", help="What names a model in both; repeat. model unless given.", show_default=False
         ),
     ] = None,
+    out: options.OutOption = None,
     output: options.FormatOption = options.Format.TABLE,
     seed: options.SeedOption = 0,
 ) -> None:
     """Show how metrics correlate with what is known of the models.
 
     Spearman's rho and Kendall's tau-b with p-values and 95 % intervals, over all models and within groups, with a
-    warning where the two disagree in sign, and given the number of parameters.
+    warning where the two disagree in sign, and given the number of parameters. Writes correlations.csv,
+    correlations.json and index.html, with a chart for each metric, to --out if it is given.
 
     Exit codes: 0 done, whatever the correlations; 2 wrong usage or tables that don't fit together.
     """
     with one_line_errors():
+        check_output(out)
         from wqscore.studies.correlate import correlate as correlate_tables
         from wqscore.studies.score_table import alone, join, read_table
 
@@ -93,11 +89,26 @@ def correlate(
         table = read_table(scores)
         joined = join(table, read_table(known), names) if known else alone(table, names)
         found = correlate_tables(joined, x or (), y, group, axis or (), params, better.value, seed)
-        _print(found, output)
+        _publish(found, out, output)
+
+
+def _publish(found: Correlations, folder: Path | None, output: options.Format) -> None:
+    """Write the files and print the table; neither is lost when the other can't be written."""
+    page = None
+    try:
+        if folder is not None:
+            from wqscore.rendering.correlation_files import write_correlations
+
+            page = write_correlations(found, folder)
+    finally:
+        try:
+            _print(found, output)
+        finally:
+            if page is not None:
+                typer.echo(f"report: {page}", err=True)
 
 
 def _print(found: Correlations, output: options.Format) -> None:
-    from wqscore.cli.output import show
     from wqscore.rendering import correlations as rendering
 
     show(

@@ -56,6 +56,7 @@ def correlations_json(found: Correlations) -> str:
         "better": found.better,
         "group": found.group,
         "params": found.params,
+        "depth": found.depth,
         "seed": found.seed,
         "models": len(joined.known.rows),
         "tried": list(found.tried),

@@ -1,0 +1,108 @@
+"""The charts of a study as Vega-Lite specifications without data; `charts.to_svg` adds it by name.
+
+After Yang et al., "Test accuracy vs. generalization gap", KDD 2023 (arXiv 2202.02842): each metric against what is
+known, and the rank correlations within groups as boxes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import altair as alt
+
+from wqscore.printable import printable
+from wqscore.rendering.html.charts import Spec, finish, log_axis
+from wqscore.rendering.html.correlation_marks import MARKS
+
+#: In pixels before the page makes a chart as wide as its column: a telephone's is half as wide as the boxes.
+_LABEL, _TITLE, _BOX_LABEL = 13, 14, 15
+#: In characters: longer names end in an ellipsis.
+_LONGEST_LABEL, _LONGEST_TITLE = 24, 40
+_FITTED = alt.Scale(zero=False, padding=8)
+
+
+def scatter(metric: str, known: str, log: bool) -> Spec:
+    """A metric against what is known, a point for each model.
+
+    Dataset: `models` (x, y, mark: a key of MARKS).
+
+    Args:
+        metric: the title of the horizontal axis.
+        known: that of the vertical one.
+        log: whether the metric is on a log axis.
+    """
+    axis = {"labelFontSize": _LABEL, "titleFontSize": _TITLE}
+    fitted = log_axis() if log else {"scale": _FITTED, "axis": alt.Axis()}
+    fitted["axis"] = alt.Axis(**fitted["axis"].to_dict(), **axis)
+    points = (
+        alt.Chart(alt.NamedData(name="models"), name="points")
+        .mark_point(filled=True, size=80, opacity=0.9)
+        .encode(
+            x=alt.X("x:Q", title=_short(metric, _LONGEST_TITLE), **fitted),
+            y=alt.Y("y:Q", title=_short(known, _LONGEST_TITLE), scale=_FITTED, axis=alt.Axis(**axis)),
+            color=_colour(),
+            shape=_shape(),
+        )
+    )
+    return finish(alt.layer(points))
+
+
+def taus_over_groups(metrics: Sequence[str], marks: Sequence[str]) -> Spec:
+    """A box for each metric over Kendall's taus within groups, the groups' points over it, and a line at 0.
+
+    A box holds the middle half of the groups, its line is their median, and its whiskers reach the outermost.
+
+    Datasets: `taus` (metric: its place among them, tau, mark: a key of MARKS), `zero` (tau).
+
+    Args:
+        metrics: in order, from the top.
+        marks: those that the groups have, in order, from the top of each box.
+    """
+    taus = alt.NamedData(name="taus")
+    # By place: names cut short may be the same. JSON's strings are also those of Vega's expressions.
+    names = json.dumps([_short(metric, _LONGEST_LABEL) for metric in metrics])
+    labels = alt.Axis(
+        labelExpr=f"{names}[datum.value]", labelFontSize=_BOX_LABEL, labelLimit=0, domain=False, ticks=False
+    )
+    y = alt.Y("metric:N", title=None, scale=alt.Scale(domain=list(range(len(metrics))), padding=0.5), axis=labels)
+    x = alt.X(
+        "tau:Q",
+        title="Kendall’s tau within each group",
+        scale=alt.Scale(domain=[-1, 1]),
+        axis=alt.Axis(labelFontSize=_BOX_LABEL, titleFontSize=_BOX_LABEL, values=[-1, -0.5, 0, 0.5, 1]),
+    )
+    zero = alt.Chart(alt.NamedData(name="zero")).mark_rule(strokeDash=(5, 4), color="currentColor").encode(x="tau:Q")
+    boxes = (
+        alt.Chart(taus)
+        .mark_boxplot(
+            extent="min-max",
+            box={"fill": "currentColor", "opacity": 0.15},
+            median={"fill": "currentColor", "opacity": 0.6},
+            rule={"color": "currentColor", "opacity": 0.6},
+        )
+        .encode(x=x, y=y)
+    )
+    offset = alt.YOffset("mark:N", scale=alt.Scale(domain=marks))
+    points = (
+        alt.Chart(taus, name="points")
+        .mark_point(filled=True, size=45, opacity=0.9)
+        .encode(x=x, y=y, yOffset=offset, color=_colour(), shape=_shape())
+    )
+    return finish(alt.layer(zero, boxes, points))
+
+
+def _short(name: str, most: int) -> str:
+    """A name as a chart can have it: vl-convert aborts at a control character and fails on an emoji cut in two."""
+    shown = printable(name)
+    return shown if len(shown) <= most else f"{shown[: most - 1]}…"
+
+
+def _colour() -> alt.Color:
+    scale = alt.Scale(domain=list(MARKS), range=[colour for colour, _ in MARKS.values()])
+    return alt.Color("mark:N", scale=scale, legend=None)
+
+
+def _shape() -> alt.Shape:
+    scale = alt.Scale(domain=list(MARKS), range=[outline for _, outline in MARKS.values()])
+    return alt.Shape("mark:N", scale=scale, legend=None)
