@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import re
 import statistics
 from collections.abc import Callable
@@ -21,7 +22,7 @@ from wqscore.cli import app
 from wqscore.metrics.registry import METRICS
 
 Invoke = Callable[..., Result]
-FILES = ["index.html", "layers.csv", "ranking.csv", "ranking.json"]
+FILES = ["index.html", "layers.csv", "pairs.csv", "ranking.csv", "ranking.json"]
 METRIC_NAMES = [
     "alpha", "xmin", "D", "sigma", "n_tail", "alpha_lo", "alpha_hi", "p_value", "alpha_hill", "alpha_weighted",
     "log_alpha_norm", "log_norm", "log_spectral_norm", "lambda_max", "stable_rank", "matrix_rank", "rank_loss",
@@ -69,7 +70,8 @@ def test_the_columns_are_the_contract(report: Path) -> None:
     assert sorted(path.name for path in report.iterdir()) == FILES
     text = (report / "ranking.csv").read_text(encoding="utf-8")
     assert next(csv.reader(io.StringIO(text))) == [
-        "rank", "model", "revision", "family", "params", "coverage", "n_matrices", "n_fitted",
+        *("rank", "model", "revision", "family", "params", "hidden_size", "depth"),
+        *("coverage", "n_matrices", "n_fitted"),
         *(f"{name}{suffix}" for name in METRIC_NAMES for suffix in ("", "_mean", "_param_mean", "_count")),
         "rank_best", "rank_worst", "ties", "status", "reason",
     ]  # fmt: skip
@@ -110,7 +112,7 @@ def test_every_format_says_the_same(models: list[str], report: Path, invoke: Inv
     assert as_json == (report / "ranking.json").read_text(encoding="utf-8")
     document = strict_json(as_json)
     assert document["created"] == "2023-11-14T22:13:20+00:00"
-    assert document["schema_version"] == 2
+    assert document["schema_version"] == 3
     layers = rows((report / "layers.csv").read_text(encoding="utf-8"))
     for model, row in zip(document["models"], rows(as_csv), strict=True):
         assert (model["model"], str(model["rank"]), model["status"]) == (row["model"], row["rank"], row["status"])
@@ -125,11 +127,11 @@ def test_every_format_says_the_same(models: list[str], report: Path, invoke: Inv
     markdown = invoke("rank", *models, "--no-report", "--format", "md").stdout
     table = invoke("rank", *models, "--no-report").stdout
     for row in rows(as_csv):
-        line = next(line for line in markdown.splitlines() if row["model"].split("/")[-1] in line)
+        line = next(line for line in markdown.splitlines() if line.split("|")[2:3] == [f" {row['model']} "])
         cells = [cell.strip() for cell in line.strip("|").split("|")]
         assert cells[0] == row["rank"]
         assert float(cells[2]) == pytest.approx(float(row["alpha"]), rel=1e-3)
-        assert cells[2] in next(line for line in table.splitlines() if row["model"] in line).split()
+        assert cells[2] in next(line for line in table.splitlines() if row["model"] in line.split()[:2]).split()
 
 
 @pytest.mark.parametrize("metric", ["stable_rank", "entropy", "n_tail"])
@@ -137,7 +139,7 @@ def test_by_ranks_by_that_metric(models: list[str], invoke: Invoke, metric: str)
     done = invoke("rank", *models, "--no-report", "--by", metric, "--format", "csv")
     values = [float(row[metric]) for row in rows(done.stdout)]
     assert values == sorted(values, reverse=METRICS[metric].better == "higher")
-    assert next(csv.reader(io.StringIO(done.stdout)))[8] == metric
+    assert next(csv.reader(io.StringIO(done.stdout)))[10] == metric
 
 
 def test_the_preset_has_weightwatchers_names_and_means(models: list[str], invoke: Invoke) -> None:
@@ -275,3 +277,171 @@ def test_the_same_inputs_give_the_same_bytes(models: list[str], wqscore: Callabl
         assert [file.name for file in files] == FILES
         reports.append((done.stdout, [file.read_bytes() for file in files]))
     assert reports[0] == reports[1]
+
+
+@pytest.fixture(scope="module")
+def five(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Five models of different sizes, each with a card."""
+    root = tmp_path_factory.mktemp("five")
+    models = [toy(root / f"m{seed}", seed, layers=seed + 1) for seed in range(5)]
+    for name, accuracy in zip(models, (0.7, 0.5, 0.9, 0.6, "45.2 %"), strict=True):
+        Path(name, "README.md").write_text(
+            "---\nmodel-index:\n- name: m\n  results:\n  - task: {type: nli}\n    dataset: {type: glue, name: GLUE}\n"
+            f"    metrics: [{{type: acc, value: {accuracy}}}, {{type: loss, value: {len(name)}}}]\n---\n"
+        )
+    return models
+
+
+def known_file(models: list[str], figures: list[object], header: str = "model,accuracy") -> str:
+    lines = [f"{name},{figure}\n" for name, figure in zip(models, figures, strict=True)]
+    Path("known.csv").write_text(f"{header}\n" + "".join(lines), encoding="utf-8")
+    return "known.csv"
+
+
+def test_known_figures_are_those_of_correlate(five: list[str], invoke: Invoke) -> None:
+    """One run, or two with the file between: the same table to the letter, and the same CSV."""
+    known = known_file([*five[:4], "another"], [0.7, 0.5, 0.9, 0.6, 1.0])
+    options = ("--better", "lower", "--seed", "3")
+    done = invoke("rank", *five, "--known", known, *options, "--out", "report")
+    assert done.exit_code == 0, done.output
+    two = invoke("correlate", "report/ranking.csv", known, *options)
+    ranked, told = (output.stdout.replace("the ranking", "report/ranking.csv") for output in (done, two))
+    assert "against accuracy, lower is better · 4 models" in told
+    assert ranked.endswith(told)
+    assert ranked.index("alpha") < ranked.index(told)
+    in_csv = invoke("correlate", "report/ranking.csv", known, *options, "--format", "csv").stdout
+    assert Path("report/correlations.csv").read_text(encoding="utf-8") == in_csv
+    invoke("correlate", "report/ranking.csv", known, *options, "--out", "study")
+    in_json = Path("study/correlations.json").read_text(encoding="utf-8").replace("report/ranking.csv", "the ranking")
+    assert Path("report/correlations.json").read_text(encoding="utf-8") == in_json
+    assert "against accuracy" in Path("report/correlations.html").read_text(encoding="utf-8")
+    assert done.stderr.splitlines()[-2:] == ["report: report/index.html", "correlations: report/correlations.html"]
+    pooled = {row["x"]: row for row in rows(in_csv) if row["scope"] == "pooled"}
+    assert float(pooled["params"]["tau"]) == pytest.approx(0.0)
+    ranking = pd.read_csv("report/ranking.csv").set_index("model").loc[five[:4]]
+    accuracy = pd.Series([0.7, 0.5, 0.9, 0.6], index=five[:4])
+    for metric in ("alpha", "stable_rank"):
+        assert float(pooled[metric]["tau"]) == pytest.approx(ranking[metric].corr(accuracy, method="kendall"))
+
+
+def test_known_figures_leave_standard_output_one_document(five: list[str], invoke: Invoke) -> None:
+    known = known_file(five, [1, 2, 3, 4, 5])
+    plain = invoke("rank", *five, "--no-report", "--format", "csv", "--metrics", "alpha")
+    done = invoke("rank", *five, "--known", known, "--format", "csv", "--metrics", "alpha", "--out", "report")
+    assert done.exit_code == 0, done.output
+    assert done.stdout == plain.stdout
+    assert {row["x"] for row in rows(Path("report/correlations.csv").read_text())} >= {"alpha", "params"}
+
+
+def test_known_figures_from_the_cards_of_the_models(five: list[str], invoke: Invoke) -> None:
+    done = invoke("rank", *five, "--known", "cards", "--y", "glue acc", "--no-report", "--metrics", "alpha")
+    assert done.exit_code == 0, done.output
+    assert "against glue acc, higher is better" in done.stdout
+    assert "m4: left out: README.md: glue acc: '45.2 %' is not a number" in done.stderr
+    Path("cards.csv").write_text(invoke("known", *five, "--format", "csv").stdout, encoding="utf-8")
+    Path("ranking.csv").write_text(
+        invoke("rank", *five, "--no-report", "--metrics", "alpha", "--format", "csv").stdout, encoding="utf-8"
+    )
+    two = invoke("correlate", "ranking.csv", "cards.csv", "--y", "glue acc").stdout
+    assert done.stdout.split("against ")[1].splitlines()[:4] == two.split("against ")[1].splitlines()[:4]
+
+
+def test_figures_in_different_units_are_doubted_before_the_scoring(invoke: Invoke) -> None:
+    """Of models without weights, of which nothing can be scored."""
+    for name, value in (("m0", 0.5), ("m1", 0.75), ("m2", 80)):
+        Path(name).mkdir()
+        Path(name, "README.md").write_text(
+            "---\nmodel-index:\n- name: m\n  results:\n  - task: {type: nli}\n    dataset: {type: glue, name: GLUE}\n"
+            f"    metrics: [{{type: acc, value: {value}}}]\n---\n"
+        )
+    done = invoke("rank", "./m0", "./m1", "./m2", "--known", "cards", "--no-report", "-q")
+    assert done.exit_code == 3
+    first, *_, last = done.stderr.splitlines()
+    assert first == "wqscore: glue acc: from 0.5 to 80: some may be fractions and some percentages"
+    assert last.startswith(
+        "wqscore: the ranking is kept, without correlations: the model cards: models to compare: 0"
+    )
+
+
+def test_known_figures_may_be_under_the_name_that_was_typed(five: list[str], invoke: Invoke) -> None:
+    listed = "".join(f'[[models]]\nid = "{name}"\n' for name in five[:3])
+    Path("mine.toml").write_text(listed)
+    known = known_file([*five[:3], ""], [1, 3, 2, ""])
+    done = invoke("rank", "--list", "./mine.toml", "--known", known, "--no-report", "--metrics", "alpha")
+    assert done.exit_code == 0, done.output
+    assert "against accuracy, higher is better · 3 models" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            ("--known", "known.csv", "--y", "speed"),
+            "no column 'speed': choose by --y one of these: a (3 models), b (1",
+        ),
+        (
+            ("--known", "known.csv"),
+            "choose what to compare the metrics with by --y, one of these: a (3 models), b (1",
+        ),
+        (("--known", "known.csv", "--y", "b"), "'b' is known of 1 of the 3 models to rank, and 3 are the least"),
+        (("--known", "known.csv", "--y", "word"), "column 'word' is not numbers: 'x' in row 1"),
+        (("--known", "twice.csv"), "m0' is in several rows: leave one"),
+        (("--known", "others.csv"), "no figure of the models to rank: name them there as the ranking does"),
+        (("--known", "nameless.csv"), "no column 'model'; it has name, a"),
+        (("--known", "gone.csv"), "gone.csv: can't be read: No such file or directory"),
+        (("--known", "cards"), "the model cards: no figure of the models to rank"),
+        (("--known", "cards", "--y", "x"), "the model cards: no column 'x': choose by --y one of these: none"),
+        (("--y", "a"), "--y names a column of --known: give that too"),
+        (("--known", "known.csv", "--y", "a", "--format", "csv", "--no-report"), "drop --no-report"),
+    ],
+)
+def test_what_is_wrong_with_known_figures_is_said_before_the_scoring(
+    invoke: Invoke, options: tuple[str, ...], message: str
+) -> None:
+    """The models have no weights: scoring them would end in 3."""
+    names = ["./m0", "./m1", "./m2"]
+    for name in names:
+        Path(name).mkdir()
+    Path("known.csv").write_text("model,a,b,word\n./m0,1,,x\n./m1,2,5,x\n./m2,3,,x\nm9,4,9,x\n")
+    Path("twice.csv").write_text("model,a\n./m0,1\n./m1,2\n./m2,3\n./m0,4\n")
+    Path("others.csv").write_text("model,a\nm7,1\nm8,2\nm9,3\n")
+    Path("nameless.csv").write_text("name,a\n./m0,1\n./m1,2\n./m2,3\n")
+    done = invoke("rank", *names, *options)
+    assert (done.exit_code, done.stdout) == (2, ""), done.output
+    assert message in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert not Path("reports").exists()
+
+
+def test_a_ranking_outlives_correlations_that_fail(five: list[str], invoke: Invoke) -> None:
+    """Known of three models, of which one can't be scored; and a figure that is the same for all."""
+    Path("empty").mkdir()
+    models = [*five[:2], "empty"]
+    known = known_file(models, [1, 2, 3])
+    done = invoke("rank", *models, "--known", known, "--out", "report", "--metrics", "alpha", "-q")
+    assert done.exit_code == 3
+    assert len(rows(Path("report/ranking.csv").read_text(encoding="utf-8"))) == 3
+    assert "m0" in done.stdout
+    assert not Path("report/correlations.csv").exists()
+    assert (
+        "the ranking is kept, without correlations: known.csv: models to compare: 2, and 3 are the least"
+        in done.stderr
+    )
+    same = invoke("rank", *five[:3], "--known", known_file(five[:3], [1, 1, 1]), "--no-report", "--metrics", "alpha")
+    assert same.exit_code == 0
+    assert "no correlation for params over all" in same.stdout
+    assert "one is the same for all" in same.stdout
+
+
+def test_correlations_are_written_though_nobody_reads_the_ranking(
+    five: list[str], wqscore: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    known = known_file(five, [1, 2, 3, 4, 5])
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = wqscore("rank", *five, "--known", known, "--out", "report", "--metrics", "alpha", stdout=writer)
+    os.close(writer)
+    assert done.returncode == 0
+    assert "Traceback" not in done.stderr
+    assert {row["x"] for row in rows(Path("report/correlations.csv").read_text())} >= {"alpha", "params"}

@@ -7,6 +7,7 @@ import pytest
 
 from tests.studies.published import LEADERBOARD, TAXONOMY, TORCHVISION, published
 from wqscore.errors import UsageError
+from wqscore.rendering.correlation_notes import correlation_notes
 from wqscore.studies.correlate import Correlations, correlate
 from wqscore.studies.correlation_row import CorrelationRow
 from wqscore.studies.score_table import Joined, ScoreTable, alone
@@ -209,3 +210,49 @@ def test_what_does_not_fit_is_one_line(
     with pytest.raises(UsageError, match=message) as caught:
         correlate(table(**columns), **options)  # type: ignore[arg-type]
     assert "\n" not in str(caught.value)
+
+
+def test_depth_is_a_baseline_beside_the_parameters() -> None:
+    """Depth follows accuracy exactly, and given the parameters still does; the metric is constant in two of three."""
+    joined = table(
+        model=list("abcdef"),
+        alpha=[2, 3, 2, 4, 3, 5],
+        accuracy=[1, 2, 3, 4, 5, 6],
+        params=[3, 1, 2, 5, 6, 4],
+        depth=[6, 8, 12, 24, 32, 40],
+    )
+    found = correlate(joined)
+    assert (found.y, found.baselines, found.tried) == ("accuracy", ("params", "depth"), ("alpha",))
+    assert [each.x for each in found.rows] == ["params", "depth", "alpha"]
+    assert tau(found, "depth") == 1.0
+    assert row(found, "params").partial is None
+    assert row(found, "depth").partial is not None
+    assert [each.x for each in found.tested] == ["alpha"]
+    assert row(found, "depth").expected is None
+    told = "params and depth are the baselines: a metric that does no better says no more than size does"
+    assert told in correlation_notes(found)
+
+
+def test_without_parameters_depth_is_a_baseline_and_the_lack_is_said() -> None:
+    columns: dict[str, list[object]] = {"model": list("abcd"), "alpha": [1, 2, 4, 3], "accuracy": [1, 2, 3, 4]}
+    found = correlate(table(**columns, depth=[1, 2, "", 4]))
+    assert (found.baselines, row(found, "depth").n) == (("depth",), 3)
+    sizes = [note for note in correlation_notes(found) if "size" in note]
+    assert len(sizes) == 2
+    assert sizes[0].startswith("the number of parameters is not in the tables")
+    assert sizes[1].startswith("depth is the baseline: ")
+
+
+@pytest.mark.parametrize(
+    ("depth", "options"),
+    [
+        (["deep", "deep", "flat", "flat"], {}),
+        ([1, 2, 3, 4], {"y": "depth"}),
+        ([1, 2, 3, 4], {"x": ("depth",), "y": "accuracy"}),
+        ([1, 1, 2, 2], {"group": "depth"}),
+        (["", "", "", ""], {}),
+    ],
+)
+def test_depth_that_is_something_else_is_no_baseline(depth: list[object], options: dict[str, object]) -> None:
+    columns: dict[str, list[object]] = {"model": list("abcd"), "alpha": [1, 2, 4, 3], "accuracy": [1, 2, 3, 4]}
+    assert correlate(table(**columns, depth=depth), **options).baselines == ()  # type: ignore[arg-type]

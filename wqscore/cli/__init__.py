@@ -14,6 +14,7 @@ from wqscore.cli.correlate import correlate
 from wqscore.cli.crosscheck import crosscheck
 from wqscore.cli.describe import describe
 from wqscore.cli.gate import gate
+from wqscore.cli.known import known
 from wqscore.cli.metrics import metrics
 from wqscore.cli.models import models
 from wqscore.cli.rank import rank
@@ -35,6 +36,7 @@ app.command()(crosscheck)
 app.command()(check)
 app.command()(gate)
 app.command()(correlate)
+app.command()(known)
 app.command()(describe)
 app.command()(models)
 app.command()(metrics)

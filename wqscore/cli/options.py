@@ -23,8 +23,25 @@ class Format(StrEnum):
     MD = "md"
 
 
+class Better(StrEnum):
+    """Which way the known figure is better."""
+
+    LOWER = "lower"
+    HIGHER = "higher"
+
+
 Ref = Annotated[str, typer.Argument(metavar="REF", help=REF_HELP, show_default=False)]
 FormatOption = Annotated[Format, typer.Option("--format", help="What standard output gets.")]
+RefsArgument = Annotated[list[str] | None, typer.Argument(metavar="REF", help=REF_HELP, show_default=False)]
+ListOption = Annotated[
+    str | None,
+    typer.Option(
+        "--list",
+        metavar="FILE|NAME",
+        help="The models of a list too: a TOML file, or one that ships (wqscore models).",
+    ),
+]
+BetterOption = Annotated[Better, typer.Option("--better", help="Which way --y is better.")]
 PresetOption = Annotated[
     str,
     typer.Option(

@@ -3,37 +3,33 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from wqscore.cli import options
+from wqscore.cli.asked import asked_models, load_asked_list
 from wqscore.cli.exits import NOT_SCORED, complain, leave_interrupted, one_line_errors
 from wqscore.cli.output import check_output, complain_if_unscored, complain_of_skips, publish, show
-from wqscore.errors import UsageError
-from wqscore.refs import ModelRef, parse_ref
+from wqscore.errors import UsageError, WqscoreError
+from wqscore.refs import ModelRef
 from wqscore.rendering.timestamp import created_at
 
 if TYPE_CHECKING:
     from wqscore.model_lists import ModelList
     from wqscore.ranking import Ranking
+    from wqscore.studies.correlate import Correlations
+    from wqscore.studies.known import KnownFigures
 
 #: So that a folder's name stays under the 255 bytes a file system allows.
 _LONGEST_NAME = 50
 
 
 def rank(
-    refs: Annotated[
-        list[str] | None, typer.Argument(metavar="REF", help=options.REF_HELP, show_default=False)
-    ] = None,
-    model_list: Annotated[
-        str | None,
-        typer.Option(
-            "--list", metavar="FILE|NAME", help="Rank a list too: a TOML file, or one that ships (wqscore models)."
-        ),
-    ] = None,
+    refs: options.RefsArgument = None,
+    model_list: options.ListOption = None,
     by: Annotated[
         str | None,
         typer.Option(
@@ -46,6 +42,21 @@ def rank(
     across_families: Annotated[
         bool, typer.Option("--across-families", help="Rank models of different families together; means little.")
     ] = False,
+    known: Annotated[
+        str | None,
+        typer.Option(
+            "--known",
+            metavar="FILE|cards",
+            help="Correlate the metrics with what is known: a CSV file with a column model, or what the model cards "
+            "give (wqscore known).",
+            show_default=False,
+        ),
+    ] = None,
+    y: Annotated[
+        str | None,
+        typer.Option("--y", metavar="COL", help="The column of --known; needed if several.", show_default=False),
+    ] = None,
+    better: options.BetterOption = options.Better.HIGHER,
     out: options.OutOption = None,
     no_report: Annotated[bool, typer.Option("--no-report", help="Write no files.")] = False,
     output: options.FormatOption = options.Format.TABLE,
@@ -63,8 +74,9 @@ def rank(
 ) -> None:
     """Score models and rank them.
 
-    Prints the ranking and writes ranking.csv, layers.csv, ranking.json and index.html to --out, by default
-    ./reports/NAME-DATE/.
+    Prints the ranking and writes ranking.csv, pairs.csv, layers.csv, ranking.json and index.html to --out, by default
+    ./reports/NAME-DATE/. With --known also how the metrics correlate with what is known, under the ranking's table
+    and in correlations.csv, correlations.json and correlations.html.
 
     Exit codes: 0 done, 2 wrong usage, 3 a model could not be scored (the others are), 130 interrupted (what was
     scored before is kept).
@@ -72,12 +84,15 @@ def rank(
     with one_line_errors():
         if out is not None and no_report:
             raise UsageError("--out and --no-report exclude each other")
-        listed = _load(model_list)
-        asked = [*map(parse_ref, refs or []), *_refs(listed)]
-        if not asked:
-            raise UsageError("no model given: name one or more, or a list with --list (see wqscore models)")
+        listed = load_asked_list(model_list)
+        asked = asked_models(refs, listed)
         folder = None if no_report else out or _default_folder(listed, asked[0])
         check_output(folder)
+        if known is None and y is not None:
+            raise UsageError("--y names a column of --known: give that too")
+        if known is not None and folder is None and output is not options.Format.TABLE:
+            raise UsageError("--known: its correlations go under the table or into the report: drop --no-report")
+        figures = _known_figures(known, asked, y) if known is not None else None
         from wqscore.api import RankingInterrupted
         from wqscore.api import rank as rank_refs
         from wqscore.cli.progress import ProgressBars
@@ -104,24 +119,67 @@ def rank(
             if not ranking.scores:
                 raise
             complain("interrupted: keeping what was scored before")
-        publish(ranking, folder, lambda: _print(ranking, output), quiet)
+        found = None
+        try:
+            publish(ranking, folder, lambda: _print(ranking, output), quiet)
+        finally:
+            # After the ranking, which is not lost with it, and though nobody reads on after that.
+            if figures and not interrupted:
+                found = _correlate(ranking, figures, better, seed)
+            if found:
+                _publish_correlations(found, folder, output, quiet)
         if interrupted:
             leave_interrupted()
-        if _is_incomplete(ranking, strict):
+        if _is_incomplete(ranking, strict) or (figures and not found):
             raise typer.Exit(NOT_SCORED)
 
 
-def _load(model_list: str | None) -> ModelList | None:
-    if model_list is None:
+def _known_figures(known: str, asked: Sequence[ModelRef], y: str | None) -> KnownFigures:
+    """What is known, from a file or the model cards; what is wrong with it is found out before the scoring."""
+    from wqscore.studies.known import choose_known
+    from wqscore.studies.score_table import read_table
+
+    if known != "cards":
+        return choose_known(read_table(Path(known)), asked, y)
+    from wqscore.cli.cards import read_cards
+
+    cards, _ = read_cards(asked)
+    chosen = choose_known(cards.as_table(), asked, y)
+    if doubt := cards.doubt(chosen.y):
+        complain(doubt)
+    return chosen
+
+
+def _correlate(ranking: Ranking, known: KnownFigures, better: options.Better, seed: int) -> Correlations | None:
+    """Compare a ranking with what is known; where too little was scored for that, say so."""
+    from wqscore.studies.correlate import correlate
+    from wqscore.studies.known import parse_ranking
+    from wqscore.studies.score_table import join
+
+    try:
+        joined = join(parse_ranking(ranking.to_csv()), known.table, ["model"])
+        return correlate(joined, y=known.y, better=better.value, seed=seed)
+    except WqscoreError as error:
+        complain(f"the ranking is kept, without correlations: {error}")
         return None
-    from wqscore.model_lists import load_list
-
-    return load_list(model_list)
 
 
-def _refs(listed: ModelList | None) -> list[ModelRef]:
-    models = listed.models if listed else ()
-    return [replace(parse_ref(model.ref), family=model.family) for model in models]
+def _publish_correlations(found: Correlations, folder: Path | None, output: options.Format, quiet: bool) -> None:
+    """Write the files and print the table under the ranking's; neither is lost when the other can't be written."""
+    from wqscore.rendering.correlation_files import write_correlations
+    from wqscore.rendering.correlations import print_correlations
+
+    page = None
+    try:
+        if folder is not None:
+            page = write_correlations(found, folder, "correlations.html")
+    finally:
+        try:
+            if output is options.Format.TABLE:
+                print_correlations(found)
+        finally:
+            if page is not None and not quiet:
+                typer.echo(f"correlations: {page}", err=True)
 
 
 def _print(ranking: Ranking, output: options.Format) -> None:

@@ -63,9 +63,11 @@ def _many(found: Correlations) -> list[str]:
 
 
 def _size(found: Correlations) -> list[str]:
-    if found.params is None:
-        return ["the number of parameters is not in the tables (--params): size may explain any of this"]
-    return [f"{found.params} is the baseline: a metric that does no better says no more than size does"]
+    unknown = "the number of parameters is not in the tables (--params): size may explain any of this"
+    names = found.baselines
+    role = "is the baseline" if len(names) == 1 else "are the baselines"
+    told = f"{' and '.join(names)} {role}: a metric that does no better says no more than size does"
+    return [*([] if found.params else [unknown]), *([told] if names else [])]
 
 
 def _without_figure(found: Correlations) -> list[str]:

@@ -13,9 +13,9 @@ from wqscore.printable import listed
 from wqscore.studies.score_table import LISTED, Joined, ScoreTable
 
 #: As in a ranking.csv.
-DEFAULT_GROUP, DEFAULT_PARAMS = "family", "params"
+DEFAULT_GROUP, DEFAULT_PARAMS, DEFAULT_DEPTH = "family", "params", "depth"
 #: Columns of a ranking.csv that hold numbers and are nothing to be predicted.
-_BOOKKEEPING = frozenset({"rank", "coverage", "n_matrices", "n_fitted", DEFAULT_PARAMS})
+_BOOKKEEPING = frozenset({"rank", "coverage", "n_matrices", "n_fitted", "hidden_size", DEFAULT_PARAMS, DEFAULT_DEPTH})
 
 
 def metric_of(column: str) -> Metric | None:
@@ -53,12 +53,28 @@ def only_known(joined: Joined, taken: Iterable[str | None]) -> str:
     Raises:
         UsageError: there is none, or more than one.
     """
-    others = {*taken, *_BOOKKEEPING, *METRICS}
-    candidates = [name for name in joined.known.columns if name not in others and _is_numbers(joined.known, name)]
+    candidates = known_columns(joined.known, taken)
     if len(candidates) != 1:
         found = listed(candidates or joined.known.columns, LISTED)
         raise UsageError(f"{joined.known.source}: name the column to compare the metrics with by --y, of {found}")
     return candidates[0]
+
+
+def known_columns(known: ScoreTable, taken: Iterable[str | None]) -> list[str]:
+    """The columns of numbers that may be what is known of the models.
+
+    Args:
+        known: the table.
+        taken: columns that are something else.
+    """
+    others = {*taken, *_BOOKKEEPING, *METRICS}
+    return [name for name in known.columns if name not in others and _is_numbers(known, name)]
+
+
+def depth_column(joined: Joined, taken: Iterable[str | None]) -> str | None:
+    """The column of depths, layers of each model, if one of the tables has it and it is nothing else."""
+    column = None if DEFAULT_DEPTH in set(taken) else column_if_there(joined, DEFAULT_DEPTH)
+    return column if column and _is_numbers(joined.holding(column), column) else None
 
 
 def parameter_counts(table: ScoreTable, column: str) -> np.ndarray:

@@ -13,6 +13,7 @@ from wqscore.studies.columns import (
     DEFAULT_GROUP,
     DEFAULT_PARAMS,
     column_if_there,
+    depth_column,
     metric_columns,
     metric_of,
     only_known,
@@ -50,13 +51,14 @@ class Correlations:
         y: the column of what is known.
         better: which way it is better.
         group: the column of groups, if any.
-        params: the column of parameters, if any; its own rows are the baseline.
+        params: the column of parameters, if any.
         tried: the metrics.
-        rows: of the baseline, then of each metric: over all models, then by group.
+        rows: of the baselines, then of each metric: over all models, then by group.
         granulated: each metric along the axes, if there are any.
         flips: the warnings.
         joined: the models behind it, and those left out.
         seed: of the random orders behind the p-values.
+        depth: the column of depths, if any.
     """
 
     y: str
@@ -69,6 +71,12 @@ class Correlations:
     flips: tuple[SignFlip, ...]
     joined: Joined
     seed: int
+    depth: str | None = None
+
+    @property
+    def baselines(self) -> tuple[str, ...]:
+        """The columns of size: what a metric has to do better than."""
+        return tuple(column for column in (self.params, self.depth) if column)
 
     @property
     def ungrouped(self) -> int:
@@ -77,8 +85,8 @@ class Correlations:
 
     @property
     def tested(self) -> tuple[CorrelationRow, ...]:
-        """The rows with a correlation, without the baseline: what the best p-value was picked from."""
-        return tuple(row for row in self.rows if row.correlation and row.x != self.params)
+        """The rows with a correlation, without the baselines: what the best p-value was picked from."""
+        return tuple(row for row in self.rows if row.correlation and row.x not in self.baselines)
 
 
 def correlate(
@@ -91,7 +99,9 @@ def correlate(
     better: Better = "higher",
     seed: int = 0,
 ) -> Correlations:
-    """Correlate metrics with what is known of the models.
+    """Correlate metrics with what is known of the models, and beside them what size alone says of it.
+
+    Size is the parameters and, where a table has a column `depth`, the layers.
 
     Args:
         joined: the models of both tables.
@@ -117,10 +127,12 @@ def correlate(
     sizes = parameter_counts(joined.holding(params), params) if params else None
     groups = _groups(joined.holding(group).words(group)) if group else {}
     columns = {name: joined.scores.numbers(name) for name in tried}
-    baseline = {params: sizes} if params and sizes is not None else {}
+    depth = depth_column(joined, {*tried, y, group, params})
+    baselines = {params: sizes} if params and sizes is not None else {}
+    baselines |= {depth: joined.holding(depth).numbers(depth)} if depth else {}
     _check_count(known.size, joined.known.source)
     rows: list[CorrelationRow] = []
-    for name, values in (baseline | columns).items():
+    for name, values in (baselines | columns).items():
         given = None if name == params else sizes
         expected = _expected(name, better)
         for label, members in [(None, np.arange(known.size)), *groups.items()]:
@@ -138,6 +150,7 @@ def correlate(
         flips=tuple(flip for name in tried if (flip := find_flip([row for row in rows if row.x == name]))),
         joined=joined,
         seed=seed,
+        depth=depth,
     )
 
 

@@ -1,0 +1,38 @@
+"""The models that a command line asks for: those named, and those of a list."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from wqscore.errors import UsageError
+from wqscore.refs import ModelRef, parse_ref
+
+if TYPE_CHECKING:
+    from wqscore.model_lists import ModelList
+
+
+def load_asked_list(model_list: str | None) -> ModelList | None:
+    """The list of --list, if there is one."""
+    if model_list is None:
+        return None
+    from wqscore.model_lists import load_list
+
+    return load_list(model_list)
+
+
+def asked_models(refs: Sequence[str] | None, listed: ModelList | None) -> list[ModelRef]:
+    """The models named and those of the list, in that order; one named twice is there once.
+
+    Raises:
+        UsageError: a name that means nothing, or no model at all.
+    """
+    models = listed.models if listed else ()
+    asked = [*map(parse_ref, refs or []), *(replace(parse_ref(model.ref), family=model.family) for model in models)]
+    if not asked:
+        raise UsageError("no model given: name one or more, or a list with --list (see wqscore models)")
+    once: dict[object, ModelRef] = {}
+    for model in asked:
+        once.setdefault((model.repo, model.revision, model.path), model)
+    return list(once.values())

@@ -1,0 +1,39 @@
+"""The model cards of what was asked for, read one after the other, with a line for each that gives trouble."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from wqscore.cli.exits import complain
+from wqscore.errors import CheckpointError
+from wqscore.refs import ModelRef
+
+if TYPE_CHECKING:
+    from wqscore.studies.benchmarks import BenchmarkTable
+
+
+def read_cards(refs: Sequence[ModelRef]) -> tuple[BenchmarkTable, bool]:
+    """Read the cards of some models.
+
+    Returns:
+        What they give, and whether every model could be found; one that couldn't has no figures.
+    """
+    from wqscore.checkpoints.model_card import CardResults, read_card
+    from wqscore.studies.benchmarks import tabulate
+
+    cards: dict[str, CardResults] = {}
+    unread = 0
+    for ref in refs:
+        try:
+            cards[ref.label] = read_card(ref)
+        except CheckpointError as error:
+            complain(str(error))
+            cards[ref.label] = CardResults()
+            unread += 1
+    table = tabulate(cards)
+    for model in table.models:
+        if model.left_out:
+            more = f", and {len(model.left_out) - 1} more" if len(model.left_out) > 1 else ""
+            complain(f"{model.model}: left out: {model.left_out[0]}{more}")
+    return table, not unread

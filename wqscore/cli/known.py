@@ -1,0 +1,39 @@
+"""`wqscore known`."""
+
+from __future__ import annotations
+
+import typer
+
+from wqscore.cli import options
+from wqscore.cli.asked import asked_models, load_asked_list
+from wqscore.cli.exits import NOT_SCORED, one_line_errors
+
+
+def known(
+    refs: options.RefsArgument = None,
+    model_list: options.ListOption = None,
+    output: options.FormatOption = options.Format.TABLE,
+) -> None:
+    """Show the benchmark results that models' cards give.
+
+    Reads the card alone: README.md and .eval_results/*.yaml, from the Hub or from the model's folder. With
+    --format csv it is the table that `wqscore correlate` and `rank --known` take. The figures are the authors'.
+
+    Exit codes: 0 done, 2 wrong usage, 3 a model could not be found (the others are shown).
+    """
+    with one_line_errors():
+        asked = asked_models(refs, load_asked_list(model_list))
+        from wqscore.cli.cards import read_cards
+        from wqscore.cli.output import show
+        from wqscore.rendering import benchmarks
+
+        table, all_read = read_cards(asked)
+        show(
+            output,
+            table=lambda: benchmarks.print_benchmarks(table),
+            csv=lambda: benchmarks.benchmarks_csv(table),
+            json=lambda: benchmarks.benchmarks_json(table),
+            markdown=lambda: benchmarks.benchmarks_markdown(table),
+        )
+        if not all_read:
+            raise typer.Exit(NOT_SCORED)
