@@ -179,6 +179,9 @@ def _granulated(name: str, values: np.ndarray, known: np.ndarray, axes: dict[str
 
 
 def _groups(words: Sequence[str]) -> dict[str, np.ndarray]:
+    """The places of each group's models; none where all are of one group, of which the pooled figures tell."""
+    if len(set(words)) < 2:
+        return {}
     return {name: np.array([word == name for word in words]).nonzero()[0] for name in dict.fromkeys(words) if name}
 
 
