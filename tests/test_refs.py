@@ -21,7 +21,7 @@ def desk(tmp_path, monkeypatch):
     """A working directory with folders and files of every kind a person might name."""
     (tmp_path / "home" / "kept").mkdir(parents=True)
     folders = ["run", "org/local", "roberta-base", "with space", "modèle", "odd@name", "dir.bin", ".hidden"]
-    files = ["model.safetensors", "weights.bin", "config.json", "x.gguf", "gpt2"]
+    files = ["model.safetensors", "weights.bin", "config.json", "x.gguf", "x.pt", "gpt2", "a+b.bin"]
     for folder in folders:
         (tmp_path / "work" / folder).mkdir(parents=True)
     for file in [*files, "run/model.safetensors.index.json"]:
@@ -110,6 +110,61 @@ def test_models_on_disk(desk, text, source, path):
     assert ref.label == text
 
 
+@pytest.mark.parametrize(
+    ("text", "repo", "revision", "file"),
+    [
+        ("lab/name/model-Q4_K_M.gguf", "lab/name", None, "model-Q4_K_M.gguf"),
+        ("lab/name/onnx/model.onnx@v1", "lab/name", "v1", "onnx/model.onnx"),
+        ("hf://org/name@v1/sub/x.gguf", "org/name", "v1", "sub/x.gguf"),
+        ("https://huggingface.co/org/name/blob/main/x.safetensors", "org/name", "main", "x.safetensors"),
+    ],
+)
+def test_one_file_of_a_repository(desk, text, repo, revision, file):
+    ref = parse_ref(text)
+    assert (ref.source, ref.repo, ref.revision, ref.file) == ("hub", repo, revision, file)
+    assert ref.label == f"{repo}/{file}" + (f"@{revision}" if revision else "")
+
+
+@pytest.mark.parametrize("text", ["run/sub/x.gguf", "org/local/../x.gguf", "./org/name/x.gguf", "/org/name/x.gguf"])
+def test_a_path_that_is_not_there_is_no_repository(desk, text):
+    with pytest.raises(UsageError, match="no such folder or file"):
+        parse_ref(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "base", "adapter"),
+    [
+        ("org/name+lab/adapter", "org/name", "lab/adapter"),
+        ("org/name@v1+lab/adapter@v2", "org/name@v1", "lab/adapter@v2"),
+        ("bert-base+./run", "google-bert/bert-base-uncased", "./run"),
+        ("./run+~/kept", "./run", "~/kept"),
+        ("a+b.bin+run", "a+b.bin", "run"),
+    ],
+)
+def test_a_base_and_an_adapter(desk, text, base, adapter):
+    ref = parse_ref(text)
+    assert ref.text == text
+    assert (ref.base.label, ref.adapter.label, ref.base.adapter) == (base, adapter, None)
+    assert ref.label == f"{base}+{adapter}"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("lab/name+adapter", r"lab/name\+adapter: its adapter: no model called 'adapter'"),
+        ("./nowhere+run", r"its base: no such folder or file: \./nowhere"),
+        ("org/name+", "its adapter: an empty model name"),
+    ],
+)
+def test_which_of_the_two_is_wrong(desk, text, message):
+    with pytest.raises(UsageError, match=message):
+        parse_ref(text)
+
+
+def test_a_path_with_a_plus_is_a_path(desk):
+    assert (parse_ref("a+b.bin").source, parse_ref("a+b.bin").adapter) == ("file", None)
+
+
 def test_absolute_and_home_paths(desk):
     absolute = str(desk / "model.safetensors")
     assert (parse_ref(absolute).source, parse_ref(absolute).path) == ("file", desk / "model.safetensors")
@@ -132,8 +187,11 @@ def test_absolute_and_home_paths(desk):
         ("nowhere.safetensors", "no such folder or file: nowhere.safetensors: check the path"),
         ("org/nowhere.bin", "no such folder or file: org/nowhere.bin: check the path"),
         ("config.json/x.bin", "no such folder or file: config.json/x.bin: check the path"),
-        ("config.json", "config.json: not a weight file: a folder, a .safetensors or a .bin file is read"),
-        ("./x.gguf", "./x.gguf: not a weight file: a folder, a .safetensors or a .bin file is read"),
+        (
+            "config.json",
+            "config.json: not a weight file: a folder or a .safetensors, .bin, .gguf, .onnx, .npz file is read",
+        ),
+        ("./x.pt", "./x.pt: not a weight file: a folder or a .safetensors, .bin, .gguf, .onnx, .npz file is read"),
         (
             "run/model.safetensors.index.json",
             "run/model.safetensors.index.json: an index of shards: name its folder, run",
@@ -171,9 +229,9 @@ def test_absolute_and_home_paths(desk):
             "https://huggingface.co/spaces/org/name: names a space, not a model",
         ),
         (
-            "https://huggingface.co/org/name/blob/main/model.safetensors",
-            "https://huggingface.co/org/name/blob/main/model.safetensors: names a file inside org/name: "
-            "name the repository alone",
+            "https://huggingface.co/org/name/blob/main/README.md",
+            "https://huggingface.co/org/name/blob/main/README.md: names a file inside org/name that holds no weights: "
+            "name the repository",
         ),
     ],
 )
@@ -184,7 +242,7 @@ def test_what_is_refused(desk, text, message):
 
 
 FORBIDDEN = ["a/b/c", "lab/", "lab/na me", "lab/naïve", "-lab/name", "lab/a--b", "lab/a..b", "lab/x.git"]
-FORBIDDEN += ["lab/name+adapter", "x" * 97 + "/name", "x" * 300 + "/" + "y" * 300]
+FORBIDDEN += ["x" * 97 + "/name", "x" * 300 + "/" + "y" * 300]
 ELSEWHERE = ["hf://", "hf://org", "hf://org/name@", "hf://model/org/name", "HF://org/name", "http://["]
 ELSEWHERE += ["https://huggingface.co/org", "https://huggingface.co/org/name/discussions"]
 ELSEWHERE += ["https://example.com/org/name"]

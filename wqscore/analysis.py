@@ -8,7 +8,7 @@ from math import nan
 
 import numpy as np
 
-from wqscore.checkpoints.tensor import TensorRef
+from wqscore.checkpoints.tensor import Tensor
 from wqscore.fits.comparison import (
     NestedRatio,
     VuongRatio,
@@ -204,7 +204,7 @@ class ModelAnalysis:
 
     frobenius: np.ndarray
     spectral: np.ndarray
-    tensors: tuple[TensorRef, ...]
+    tensors: tuple[Tensor, ...]
 
     @cached_property
     def chain(self) -> FeedForwardChain | Undefined:

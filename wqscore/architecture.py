@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wqscore.checkpoints.checkpoint import Checkpoint
-from wqscore.checkpoints.tensor import TensorRef
+from wqscore.checkpoints.tensor import Tensor
 from wqscore.matrices.model_config import HIDDEN, ModelConfig
 from wqscore.matrices.roles import layer_of
 
@@ -59,5 +59,5 @@ def architecture_of(checkpoint: Checkpoint) -> Architecture:
     )
 
 
-def _depth(tensors: Sequence[TensorRef]) -> int:
+def _depth(tensors: Sequence[Tensor]) -> int:
     return len({layer for tensor in tensors if len(tensor.shape) > 1 and (layer := layer_of(tensor.name))})

@@ -7,6 +7,9 @@ The first of these that fits is what is meant:
 3. The name of a folder that exists, even one written `org/name`: that folder, as in transformers.
 4. An alias of the shipped model lists, `bert-base` or `bert-base@revision`.
 5. `org/name` or `org/name@revision`: a repository on the Hub. The revision is all that follows the first `@`.
+6. `org/name/path/file.gguf`: one weight file of a repository, also with `@revision`.
+
+Text that is none of the first four and has a `+` is a base and an adapter, `base+adapter`, each written as above.
 """
 
 from __future__ import annotations
@@ -16,14 +19,15 @@ import errno
 import re
 import stat
 import unicodedata
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from wqscore.errors import UsageError
 from wqscore.model_lists import aliases
 
-_WEIGHT_SUFFIXES = (".safetensors", ".bin")
+_WEIGHT_SUFFIXES = (".safetensors", ".bin", ".gguf", ".onnx", ".npz")
 _INDEX_SUFFIX = ".index.json"
 _PATH_STARTS = (".", "/", "~")
 _ADDRESS_STARTS = ("hf://", "https://", "http://", "huggingface.co/", "hf.co/")
@@ -46,6 +50,8 @@ class ModelRef:
         repo: `org/name` for `hub`, else `None`.
         revision: the branch, tag, commit or `refs/pr/N` asked for, or `None` for the default branch.
         path: where it lies on disk for `folder` and `file`, else `None`.
+        file: the one weight file of the repository that is meant, `None` for what the repository is.
+        adapter: the adapter that is merged into it, else `None`.
         family: the family that a model list declares for it, else `None`.
     """
 
@@ -55,13 +61,25 @@ class ModelRef:
     revision: str | None = None
     path: Path | None = None
     family: str | None = None
+    file: str | None = None
+    adapter: ModelRef | None = None
 
     @property
     def label(self) -> str:
-        """The name used in tables: `org/name`, `org/name@revision`, or the path as typed."""
+        """The name used in tables: `org/name`, `org/name@revision`, or the path as typed; `base+adapter`."""
+        if self.adapter is not None:
+            return f"{self.base.label}+{self.adapter.label}"
         if self.repo is not None:
-            return self.repo if self.revision is None else f"{self.repo}@{self.revision}"
+            name = self.repo if self.file is None else f"{self.repo}/{self.file}"
+            return name if self.revision is None else f"{name}@{self.revision}"
         return self.text
+
+    @property
+    def base(self) -> ModelRef:
+        """The model without its adapter."""
+        if self.adapter is None:
+            return self
+        return replace(self, text=self.text.removesuffix(f"+{self.adapter.text}"), adapter=None)
 
 
 def parse_ref(text: str) -> ModelRef:
@@ -80,13 +98,19 @@ def parse_ref(text: str) -> ModelRef:
         raise UsageError(f"{_shown(ascii(text))}: a model name can't hold control characters: type it again")
     if text.lower().startswith(_ADDRESS_STARTS):
         return _from_address(text)
-    if text.startswith(_PATH_STARTS) or text.endswith((*_WEIGHT_SUFFIXES, _INDEX_SUFFIX)) or _is_folder(text):
-        return _from_disk(text)
     name, at, revision = text.partition("@")
+    if _is_file_of_repo(name) and not _exists(text):
+        owner, repository, file = name.split("/", 2)
+        return _on_hub(text, f"{owner}/{repository}", revision if at else None, file)
+    is_path = text.startswith(_PATH_STARTS) and "+" not in text
+    if is_path or (text.endswith((*_WEIGHT_SUFFIXES, _INDEX_SUFFIX)) and "+" not in text) or _is_folder(text):
+        return _from_disk(text)
     # Reading the lists takes longer than everything else here, and no alias has a slash.
     repo = None if "/" in name else aliases().get(name.lower())
     if repo is None and _exists(text):
         return _from_disk(text)
+    if repo is None and "+" in text:
+        return _with_adapter(text)
     if repo is None and "/" not in name:
         raise UsageError(_no_such_alias(text, name))
     return _on_hub(text, repo or name, revision if at else None)
@@ -109,9 +133,11 @@ def _from_address(text: str) -> ModelRef:
         ) from None
     if address.type != "model":
         raise UsageError(f"{_shown(text)}: names a {address.type}, not a model")
-    if address.path_in_repo:
-        raise UsageError(f"{_shown(text)}: names a file inside {address.id}: name the repository alone")
-    return _on_hub(text, address.id, address.revision)
+    file = address.path_in_repo or None
+    if file is not None and not file.endswith(_WEIGHT_SUFFIXES):
+        where = f"{_shown(text)}: names a file inside {address.id}"
+        raise UsageError(f"{where} that holds no weights: name the repository")
+    return _on_hub(text, address.id, address.revision, file)
 
 
 def _from_disk(text: str) -> ModelRef:
@@ -130,10 +156,35 @@ def _from_disk(text: str) -> ModelRef:
         raise UsageError(f"{_shown(text)}: an index of shards: name its folder, {_shown(str(path.parent))}")
     if stat.S_ISREG(mode) and text.endswith(_WEIGHT_SUFFIXES):
         return ModelRef(text, "file", path=path)
-    raise UsageError(f"{_shown(text)}: not a weight file: a folder, a .safetensors or a .bin file is read")
+    raise UsageError(f"{_shown(text)}: not a weight file: a folder or a {', '.join(_WEIGHT_SUFFIXES)} file is read")
 
 
-def _on_hub(text: str, repo: str, revision: str | None) -> ModelRef:
+def _is_file_of_repo(name: str) -> bool:
+    """Whether a name has the parts of a repository and of a weight file in it."""
+    parts = name.split("/")
+    plain = all(part not in {"", ".", ".."} for part in parts) and not name.startswith(_PATH_STARTS)
+    named = plain and len(parts) > 2 and name.endswith(_WEIGHT_SUFFIXES) and is_repo_id("/".join(parts[:2]))
+    # Below a folder that is there, a path that is not is a slip.
+    return named and not _is_folder(parts[0])
+
+
+def _with_adapter(text: str) -> ModelRef:
+    """A base and an adapter; a path on either side may have a `+` of its own."""
+    places = [place for place, character in enumerate(text) if character == "+"]
+    for place in places:
+        base, adapter = text[:place], text[place + 1 :]
+        with suppress(UsageError):
+            return replace(parse_ref(base), text=text, adapter=parse_ref(adapter))
+    base, _, adapter = text.partition("+")
+    for part, role in ((base, "base"), (adapter, "adapter")):
+        try:
+            parse_ref(part)
+        except UsageError as error:
+            raise UsageError(f"{_shown(text)}: its {role}: {error}") from None
+    raise UsageError(f"{_shown(text)}: not a base and an adapter: write base+adapter")
+
+
+def _on_hub(text: str, repo: str, revision: str | None, file: str | None = None) -> ModelRef:
     if not is_repo_id(repo):
         raise UsageError(
             f"{_shown(text)}: no such folder, and not a Hub model: those are written org/name or "
@@ -145,7 +196,7 @@ def _on_hub(text: str, repo: str, revision: str | None) -> ModelRef:
         raise UsageError(
             f"{_shown(text)}: {_shown(ascii(revision))} can't be a revision: name a branch, tag, commit or refs/pr/N"
         )
-    return ModelRef(text, "hub", repo=repo, revision=revision)
+    return ModelRef(text, "hub", repo=repo, revision=revision, file=file)
 
 
 def _no_such_alias(text: str, name: str) -> str:

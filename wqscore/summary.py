@@ -9,6 +9,7 @@ from math import isfinite, nan
 
 import numpy as np
 
+from wqscore.expert_spread import ExpertSpread, expert_spread
 from wqscore.layers import FLIPPED_SIGN, LayerScore
 from wqscore.matrices.weight_matrix import SkippedTensor
 from wqscore.metrics.metric import ModelValue
@@ -61,6 +62,7 @@ class ModelSummary:
         n_ok: those of them with the verdict `ok`.
         n_random: those of them with the verdict `random`.
         verdicts: how many rows have each verdict, `skipped` included.
+        experts: how much the experts of a mixture differ, `None` where it is none.
     """
 
     statistics: Mapping[str, Statistic]
@@ -72,6 +74,7 @@ class ModelSummary:
     n_ok: int
     n_random: int
     verdicts: Mapping[str, int]
+    experts: ExpertSpread | None = None
 
     def headline(self, metric: str, preset: Preset) -> float:
         """The number that a preset ranks models by."""
@@ -120,6 +123,7 @@ def summarise(
         n_ok=sum(row.verdict == "ok" for row in belonging),
         n_random=sum(row.verdict == "random" for row in belonging),
         verdicts=dict(Counter([row.verdict for row in layers] + ["skipped"] * len(skipped))),
+        experts=expert_spread(layers, metrics),
     )
 
 

@@ -52,8 +52,9 @@ def test_the_choice(names: tuple[str, ...], chosen: WeightFiles) -> None:
     ("names", "message"),
     [
         ((), "no weights (model.safetensors, pytorch_model.bin or their index): is this the checkpoint's folder?"),
-        (BESIDE, "only .onnx, .pt weights, which are not read: convert to safetensors"),
-        (("model.gguf",), "only .gguf weights, which are not read: convert to safetensors"),
+        (BESIDE, "no weights in the root, but in onnx: name that folder"),
+        (("model.pt", "x.h5"), "only .h5, .pt weights, which are not read: convert to safetensors"),
+        (("q4.gguf", "q8.gguf"), "several weight files and no index (q4.gguf, q8.gguf): name the one to score"),
         (("unet/model.safetensors", "vae/w.bin"), "no weights in the root, but in unet, vae: name that folder"),
         (SHARDS[:2], "has 2 of 3 shards and no index: fetch the rest"),
         (BIN_SHARDS[:1], "has 1 of 2 shards and no index: fetch the rest"),

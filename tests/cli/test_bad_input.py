@@ -62,7 +62,8 @@ class Writes:
 REFUSED: dict[str, tuple[dict[str, bytes], str]] = {
     "no weights": ({"config.json": b"{}"}, "no weights"),
     "empty folder": ({}, "no weights"),
-    "weights of another kind": ({"model.gguf": b"GGUF"}, r"only \.gguf weights, which are not read: convert"),
+    "weights of another kind": ({"model.pt": b"GGUF"}, r"only \.pt weights, which are not read: convert"),
+    "cut GGUF": ({"model.gguf": b"GGUF"}, "cut short"),
     "weights in a subfolder": ({"unet/model.safetensors": WEIGHTS}, "no weights in the root, but in unet: name that"),
     "several files": ({"a.safetensors": WEIGHTS, "b.safetensors": WEIGHTS}, r"several weight files .*name the one"),
     "empty": ({"model.safetensors": b""}, r"is empty or cut short \(0 bytes\): fetch it again"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from wqscore.checkpoints.tensor import TensorRef
+from wqscore.checkpoints.tensor import Tensor
 from wqscore.refs import ModelRef
 
 
@@ -23,10 +23,10 @@ class Checkpoint:
     ref: ModelRef
     revision: str | None
     config: dict[str, Any]
-    tensors: tuple[TensorRef, ...]
+    tensors: tuple[Tensor, ...]
 
     @property
     def parameters(self) -> int:
-        """Elements of all tensors, each range of bytes counted once."""
-        unique = {tensor.location: tensor.parameters for tensor in self.tensors}
+        """Elements of all tensors, each range of bytes counted once; scales and the like are none."""
+        unique = {tensor.location: tensor.parameters for tensor in self.tensors if not tensor.part_of}
         return sum(unique.values())

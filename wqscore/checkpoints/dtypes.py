@@ -36,17 +36,18 @@ def _dtype(name: str, bits: int, numpy: object, kind: str) -> StoredDtype:
     return StoredDtype(name, bits, None if numpy is None else np.dtype(numpy), kind)  # type: ignore[call-overload]
 
 
-# The safetensors format's own list; 8-bit and smaller numbers are quantised weights, scaled elsewhere.
+# The safetensors format's own list; 8-bit and smaller numbers are quantised weights, scaled elsewhere. Floats of
+# 8 bits are read as their codes.
 _TABLE = [
     _dtype("F64", 64, "<f8", "float"),
     _dtype("F32", 32, "<f4", "float"),
     _dtype("F16", 16, "<f2", "float"),
     _dtype("BF16", 16, ml_dtypes.bfloat16, "float"),
-    _dtype("F8_E4M3", 8, None, "quantised"),
-    _dtype("F8_E5M2", 8, None, "quantised"),
-    _dtype("F8_E8M0", 8, None, "quantised"),
-    _dtype("F8_E4M3FNUZ", 8, None, "quantised"),
-    _dtype("F8_E5M2FNUZ", 8, None, "quantised"),
+    _dtype("F8_E4M3", 8, "<u1", "quantised"),
+    _dtype("F8_E5M2", 8, "<u1", "quantised"),
+    _dtype("F8_E8M0", 8, "<u1", "quantised"),
+    _dtype("F8_E4M3FNUZ", 8, "<u1", "quantised"),
+    _dtype("F8_E5M2FNUZ", 8, "<u1", "quantised"),
     _dtype("F6_E2M3", 6, None, "quantised"),
     _dtype("F6_E3M2", 6, None, "quantised"),
     _dtype("F4", 4, None, "quantised"),

@@ -10,7 +10,7 @@ from typing import Any
 from wqscore.checkpoints.safetensors import read_safetensors
 from wqscore.checkpoints.tensor import TensorRef
 from wqscore.checkpoints.torch_file import read_torch_file
-from wqscore.checkpoints.weight_files import choose_weights, shard_names
+from wqscore.checkpoints.weight_files import WeightFiles, choose_weights, shard_names
 from wqscore.errors import CheckpointError
 
 
@@ -20,12 +20,21 @@ def read_folder(folder: Path) -> tuple[dict[str, Any], tuple[TensorRef, ...]]:
     Raises:
         CheckpointError: no weights, a damaged file, or an index that does not match its shards.
     """
-    weights = choose_weights(_names(folder), str(folder))
+    weights = folder_weights(folder)
     if weights.index is None:
         tensors = _read_files([folder / name for name in weights.files])
     else:
         tensors = _read_indexed(folder, folder / weights.index)
     return read_config(folder / "config.json"), tensors
+
+
+def folder_weights(folder: Path) -> WeightFiles:
+    """Which files of a folder hold its weights.
+
+    Raises:
+        CheckpointError: none, or several candidates.
+    """
+    return choose_weights(_names(folder), str(folder))
 
 
 def read_file(file: Path) -> tuple[TensorRef, ...]:

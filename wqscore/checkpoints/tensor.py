@@ -1,15 +1,74 @@
-"""One stored tensor: where its bytes lie, and reading them."""
+"""Tensors: one that is stored as it is, where its bytes lie, and reading them; and what every tensor can tell."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
 from wqscore.checkpoints.dtypes import StoredDtype
 from wqscore.errors import CheckpointError
+
+
+class Tensor(Protocol):
+    """What a checkpoint has under one name, stored as it is or decoded from what is stored."""
+
+    @property
+    def name(self) -> str:
+        """The key in the checkpoint."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Sizes of the dimensions."""
+
+    @property
+    def dtype(self) -> StoredDtype:
+        """The stored data type."""
+
+    @property
+    def part_of(self) -> str:
+        """The weight that this is decoded into, with others; empty for one of its own."""
+
+    @property
+    def refusal(self) -> str:
+        """Why this can't be read as a weight; empty if it can."""
+
+    @property
+    def parameters(self) -> int:
+        """Number of elements."""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that reading it takes from the files."""
+
+    @property
+    def location(self) -> tuple[object, ...]:
+        """Equal for two tensors exactly when they are the same view of the same bytes."""
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files that hold its bytes."""
+
+    def read(self) -> np.ndarray:
+        """Read it: an array of `shape`.
+
+        Raises:
+            CheckpointError: it can't be read.
+        """
+
+
+class ByteSource(Protocol):
+    """Something that holds files elsewhere than on disk."""
+
+    def read(self, file: Path, offset: int, length: int) -> bytes:
+        """Read `length` bytes of a file.
+
+        Raises:
+            CheckpointError: they can't be had.
+        """
 
 
 @dataclass(frozen=True)
@@ -23,6 +82,9 @@ class TensorRef:
         file: the file that holds the bytes.
         offset: the first byte of the tensor's first element (all indices 0), from the start of the file.
         strides: step of each dimension in elements, or `None` for row-major without gaps.
+        source: what holds the file, `None` for the disk.
+        part_of: the weight that it is decoded into, with others; empty for one of its own.
+        refusal: why it can't be read as a weight; empty if it can.
     """
 
     name: str
@@ -31,6 +93,14 @@ class TensorRef:
     file: Path
     offset: int
     strides: tuple[int, ...] | None = None
+    source: ByteSource | None = None
+    part_of: str = ""
+    refusal: str = ""
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The file that holds the bytes."""
+        return (self.file,)
 
     @property
     def parameters(self) -> int:
@@ -67,13 +137,18 @@ class TensorRef:
         """
         if self.dtype.numpy is None:
             raise CheckpointError(f"{self.file.name}: {self.name}: {self.dtype.name} can't be read as numbers")
-        try:
-            flat = np.fromfile(self.file, dtype=self.dtype.numpy, count=self.span, offset=self.offset)
-        except OSError as error:
-            raise CheckpointError(f"{self.file}: can't be read: {error.strerror or error}") from error
+        flat = self._read_flat(self.dtype.numpy)
         if flat.size != self.span:
             raise CheckpointError(f"{self.file}: ends inside {self.name}: fetch the file again")
         if self.strides is None:
             return flat.reshape(self.shape)
         steps = tuple(step * flat.itemsize for step in self.strides)
         return np.lib.stride_tricks.as_strided(flat, self.shape, steps, writeable=False)
+
+    def _read_flat(self, dtype: np.dtype) -> np.ndarray:
+        if self.source is not None:
+            return np.frombuffer(self.source.read(self.file, self.offset, self.nbytes), dtype=dtype)
+        try:
+            return np.fromfile(self.file, dtype=dtype, count=self.span, offset=self.offset)
+        except OSError as error:
+            raise CheckpointError(f"{self.file}: can't be read: {error.strerror or error}") from error

@@ -17,9 +17,11 @@ from wqscore.errors import CheckpointError
 
 _INDEXED = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
 _SINGLE = ("model.safetensors", "pytorch_model.bin")
-_READ = frozenset({".safetensors", ".bin"})
-_NOT_READ = frozenset({".gguf", ".h5", ".msgpack", ".onnx", ".pt", ".pth", ".ckpt"})
-_SHARD = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<total>\d{5})(?P<suffix>\.safetensors|\.bin)")
+#: Formats of one file, which are looked for after the others, in this order.
+_ALONE = (".gguf", ".onnx", ".npz")
+_READ = frozenset({".safetensors", ".bin", *_ALONE})
+_NOT_READ = frozenset({".h5", ".msgpack", ".pt", ".pth", ".ckpt", ".distcp"})
+_SHARD = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<total>\d{5})(?P<suffix>\.safetensors|\.bin|\.gguf)")
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,21 @@ def choose_weights(names: Collection[str], where: str) -> WeightFiles:
     shards = sorted(n for n in root if re.fullmatch(r"pytorch_model-\d{5}-of-\d{5}\.bin", n))
     if shards:
         return _other_names(shards, root, where)
+    for suffix in _ALONE:
+        if found := sorted(n for n in root if n.endswith(suffix)):
+            return _other_names(found, root, where)
     raise CheckpointError(f"{where}: {_nothing_found(names)}")
+
+
+def parts_of(file: str, names: Collection[str]) -> tuple[str, ...]:
+    """The weight file and, where it is one of several parts, the others; without those that are not there."""
+    match = _SHARD.fullmatch(file)
+    if match is None:
+        return (file,)
+    others = (
+        f"{match['stem']}-{n:05}-of-{match['total']}{match['suffix']}" for n in range(1, int(match["total"]) + 1)
+    )
+    return tuple(other for other in others if other in names)
 
 
 def shard_names(index: bytes, where: str) -> dict[str, str]:

@@ -132,7 +132,7 @@ def _environment() -> dict[str, str]:
 
 def _link_weights(checkpoint: Checkpoint, folder: Path) -> None:
     """Link the weight files under the names WeightWatcher looks for, with an index where there are several."""
-    files = sorted({tensor.file for tensor in checkpoint.tensors})
+    files = sorted({file for tensor in checkpoint.tensors for file in tensor.files})
     names = {}
     for number, file in enumerate(files, 1):
         stem = "model" if file.suffix == ".safetensors" else "pytorch_model"
@@ -140,7 +140,7 @@ def _link_weights(checkpoint: Checkpoint, folder: Path) -> None:
         names[file] = f"{stem}{shard}{file.suffix}"
         (folder / names[file]).symlink_to(file.absolute())
     if len(files) > 1 and files[0].suffix == ".safetensors":
-        weight_map = {tensor.name: names[tensor.file] for tensor in checkpoint.tensors}
+        weight_map = {tensor.name: names[tensor.files[0]] for tensor in checkpoint.tensors}
         (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": weight_map}), encoding="utf-8")
 
 

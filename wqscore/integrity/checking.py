@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from wqscore.checkpoints.checkpoint import Checkpoint
-from wqscore.checkpoints.opening import open_checkpoint
-from wqscore.checkpoints.tensor import TensorRef
+from wqscore.checkpoints.decoding import DecodedTensor
+from wqscore.checkpoints.either_way import open_either_way
+from wqscore.checkpoints.tensor import Tensor, TensorRef
 from wqscore.errors import CheckpointError
 from wqscore.execution import run_in_order
 from wqscore.integrity.checksums import FileCheck, check_file
@@ -41,7 +43,7 @@ class Integrity:
         examined: tensors whose numbers were examined; tied copies share those of another and are not counted.
         size: their bytes.
         unread: stored dtypes of the tensors that were not, with how many: integers and codes of quantised weights.
-        files: each weight file beside its checksum.
+        files: each weight file beside its checksum, less those that were streamed.
     """
 
     ref: ModelRef
@@ -58,11 +60,14 @@ class Integrity:
         return tuple(finding for finding in self.findings if finding.severity == "error")
 
 
-def check(ref: str | ModelRef, *, jobs: int | None = None, progress: RankProgress | None = None) -> Integrity:
+def check(
+    ref: str | ModelRef, *, stream: bool = False, jobs: int | None = None, progress: RankProgress | None = None
+) -> Integrity:
     """Look for damage in one model, and compute no metric.
 
     Args:
         ref: the model, as for `score`.
+        stream: as for `score`; no file is compared with its checksum then, which takes the whole of it.
         jobs: threads; all cores if `None`. The result is the same for any number.
         progress: told what is done.
 
@@ -76,7 +81,7 @@ def check(ref: str | ModelRef, *, jobs: int | None = None, progress: RankProgres
     model = parse_ref(ref) if isinstance(ref, str) else ref
     model_progress = progress.model(model) if progress else None
     try:
-        checkpoint = open_checkpoint(model, progress.fetching if progress else None)
+        checkpoint = open_either_way(model, stream, progress)
         return check_checkpoint(checkpoint, jobs, model_progress)
     except MemoryError as error:
         raise CheckpointError(f"{model.label}: not enough memory: check it with --jobs 1") from error
@@ -109,7 +114,7 @@ def check_checkpoint(
         examined.append(result)
         if progress:
             progress.advance(len(_matrices(group)), tensor.nbytes)
-    files = sorted({tensor.file for tensor in checkpoint.tensors})
+    files = sorted({file for tensor in checkpoint.tensors for file in _on_disk(tensor)})
     checks = tuple(run_in_order(check_file, ((file,) for file in files), jobs))
     findings = [*_of_files(checks), *_with_copies(examined, jobs)]
     return Integrity(
@@ -131,7 +136,7 @@ class _Examined:
     fingerprints: tuple[tuple[bytes, WeightMatrix], ...] = ()
 
 
-def _examine(tensor: TensorRef, group: Sequence[Outcome]) -> _Examined:
+def _examine(tensor: Tensor, group: Sequence[Outcome]) -> _Examined:
     """Read one tensor and examine the matrices it holds, or all of it where it holds none."""
     array = tensor.read()
     matrices = _matrices(group)
@@ -172,6 +177,13 @@ def _with_copies(examined: Sequence[_Examined], jobs: int | None) -> list[Findin
 
 def _digest(matrix: WeightMatrix) -> bytes:
     return digest(_unfolded(matrix, matrix.tensor.read()))
+
+
+def _on_disk(tensor: Tensor) -> Iterable[Path]:
+    """The files that hold a tensor, less those that are streamed."""
+    if isinstance(tensor, DecodedTensor):
+        return (part.file for part in tensor.decoding.parts if part.source is None)
+    return () if isinstance(tensor, TensorRef) and tensor.source else tensor.files
 
 
 def _of_files(checks: Iterable[FileCheck]) -> list[Finding]:

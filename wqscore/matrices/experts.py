@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from wqscore.checkpoints.tensor import TensorRef
+from wqscore.checkpoints.tensor import Tensor
 from wqscore.matrices import roles
 from wqscore.matrices.gated import Halves, Shape, gate_and_up
 from wqscore.matrices.model_config import ModelConfig
@@ -18,7 +18,7 @@ _ROWS_OF_EXPERTS = re.compile(r"(^|\.)experts\.mlp\.(w1|v1|w2)$")
 _MOST_EXPERTS = 10_000
 
 
-def stack_shape(tensor: TensorRef, config: ModelConfig) -> Shape | None:
+def stack_shape(tensor: Tensor, config: ModelConfig) -> Shape | None:
     """The shape (experts, …, …) of a stack of experts, by its name; `None` for any other tensor."""
     if len(tensor.shape) == 2 and _ROWS_OF_EXPERTS.search(tensor.name):
         experts = config.nested("ffn_config").integer("moe_num_experts")
@@ -33,7 +33,7 @@ def stack_shape(tensor: TensorRef, config: ModelConfig) -> Shape | None:
 
 
 def expert_matrices(
-    tensor: TensorRef,
+    tensor: Tensor,
     stack: Shape,
     role: str,
     config: ModelConfig,
@@ -58,7 +58,7 @@ def expert_matrices(
     return [half for expert in range(experts) for half in _halves(tensor, stack, expert, halves)]
 
 
-def _halves(tensor: TensorRef, stack: Shape, expert: int, halves: Halves) -> list[WeightMatrix]:
+def _halves(tensor: Tensor, stack: Shape, expert: int, halves: Halves) -> list[WeightMatrix]:
     first, second = stack[1:]
     rows, columns = (first // 2, second) if halves.axis == 1 else (first, second // 2)
     matrices = []
@@ -70,7 +70,7 @@ def _halves(tensor: TensorRef, stack: Shape, expert: int, halves: Halves) -> lis
 
 
 def _expert(
-    tensor: TensorRef, part: str, cut: Cut, role: str, rows: int, columns: int, flags: tuple[str, ...] = ()
+    tensor: Tensor, part: str, cut: Cut, role: str, rows: int, columns: int, flags: tuple[str, ...] = ()
 ) -> WeightMatrix:
     depth = roles.depth_of(tensor.name)
     return WeightMatrix(f"{tensor.name}{part}", tensor, cut, role, rows, columns, depth=depth, flags=flags)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain, pairwise, permutations
 
-from wqscore.checkpoints.tensor import TensorRef
+from wqscore.checkpoints.tensor import Tensor
 from wqscore.matrices import roles
 
 _NUMBER = re.compile(r"([0-9]+)")
@@ -24,8 +24,8 @@ _MOST_SERIES = 5
 class LinearLayer:
     """One layer of a chain: its weight, stored (out, in), and its bias, stored (out,), where it has one."""
 
-    weight: TensorRef
-    bias: TensorRef | None
+    weight: Tensor
+    bias: Tensor | None
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Undefined:
     reason: str
 
 
-def feed_forward_chain(tensors: Sequence[TensorRef]) -> FeedForwardChain | Undefined:
+def feed_forward_chain(tensors: Sequence[Tensor]) -> FeedForwardChain | Undefined:
     """Find the one chain of linear layers that a checkpoint consists of, from its headers alone.
 
     All tensors have to belong to it. Layers are ordered by the numbers in their names (`0.weight`, `2.weight`,
@@ -79,41 +79,41 @@ def feed_forward_chain(tensors: Sequence[TensorRef]) -> FeedForwardChain | Undef
     return _in_order(layers)
 
 
-def _is_adapter(tensor: TensorRef) -> bool:
+def _is_adapter(tensor: Tensor) -> bool:
     return _ADAPTER.search(tensor.name) is not None
 
 
-def _is_attention(tensor: TensorRef) -> bool:
+def _is_attention(tensor: Tensor) -> bool:
     return _ATTENTION.search(tensor.name) is not None or roles.role_of(tensor.name).startswith("attention.")
 
 
-def _is_recurrent(tensor: TensorRef) -> bool:
+def _is_recurrent(tensor: Tensor) -> bool:
     return _RECURRENT.search(tensor.name) is not None
 
 
-def _is_convolution(tensor: TensorRef) -> bool:
+def _is_convolution(tensor: Tensor) -> bool:
     return len(tensor.shape) > 2
 
 
-def _is_normalisation(tensor: TensorRef) -> bool:
+def _is_normalisation(tensor: Tensor) -> bool:
     """A vector or a count that such a layer has; most gains are told from matrices by their shape alone."""
     return len(tensor.shape) < 2 and _NORMALISATION.search(tensor.name) is not None
 
 
-def _is_embedding(tensor: TensorRef) -> bool:
+def _is_embedding(tensor: Tensor) -> bool:
     return roles.role_of(tensor.name) == roles.EMBEDDING
 
 
-def _is_skip_connection(tensor: TensorRef) -> bool:
+def _is_skip_connection(tensor: Tensor) -> bool:
     return _SKIP_CONNECTION.search(tensor.name) is not None
 
 
-def _is_quantised(tensor: TensorRef) -> bool:
+def _is_quantised(tensor: Tensor) -> bool:
     return tensor.dtype.kind == "quantised"
 
 
 #: What makes the path norm undefined whatever the other tensors are, the most telling first.
-_OBSTACLES: tuple[tuple[Callable[[TensorRef], bool], str], ...] = (
+_OBSTACLES: tuple[tuple[Callable[[Tensor], bool], str], ...] = (
     (_is_adapter, "it has a low-rank adapter ({}), whose base weights are elsewhere"),
     (_is_attention, "it has attention ({}), whose softmax no sum over paths describes"),
     (_is_recurrent, "it has a recurrent cell ({}), whose paths are as long as its input"),
@@ -125,7 +125,7 @@ _OBSTACLES: tuple[tuple[Callable[[TensorRef], bool], str], ...] = (
 )
 
 
-def _is_weight(tensor: TensorRef) -> bool:
+def _is_weight(tensor: Tensor) -> bool:
     return (
         len(tensor.shape) == 2
         and tensor.parameters > 0
@@ -134,7 +134,7 @@ def _is_weight(tensor: TensorRef) -> bool:
     )
 
 
-def _bias_name(weight: TensorRef) -> str:
+def _bias_name(weight: Tensor) -> str:
     return f"{weight.name.removesuffix('weight')}bias"
 
 

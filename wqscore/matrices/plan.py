@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from itertools import groupby, product
 from math import prod
 
-from wqscore.checkpoints.tensor import TensorRef
+from wqscore.checkpoints.quantised.companions import is_companion
+from wqscore.checkpoints.tensor import Tensor
 from wqscore.matrices import roles
 from wqscore.matrices.experts import expert_matrices, stack_shape
 from wqscore.matrices.fused import fused_parts
 from wqscore.matrices.gated import Shape
 from wqscore.matrices.model_config import ModelConfig
-from wqscore.matrices.quantised import is_companion, method_name, scaled_elsewhere, stored_weights
+from wqscore.matrices.quantised import method_name, scaled_elsewhere, stored_weights
 from wqscore.matrices.rules import MatrixRules
 from wqscore.matrices.weight_matrix import Cut, SkippedTensor, WeightMatrix
 
@@ -48,16 +49,17 @@ class _Model:
     has_companions: bool
 
 
-def plan_matrices(tensors: Sequence[TensorRef], config: ModelConfig, rules: MatrixRules) -> tuple[Outcome, ...]:
+def plan_matrices(tensors: Sequence[Tensor], config: ModelConfig, rules: MatrixRules) -> tuple[Outcome, ...]:
     """Decide what is scored of a checkpoint, from its headers alone.
 
     Returns:
         The matrices and skips, embeddings first, heads last, layers in their order between them; each tensor
         gives either one skip or one matrix for each part of it.
     """
-    shapes = {tensor.name: tensor.shape for tensor in tensors}
-    role_by_name = {name: roles.role_of(name, config.model_type) for name in shapes}
-    model = _Model(config, rules, shapes, role_by_name, any(map(is_companion, tensors)))
+    shapes = {tensor.name: tensor.shape for tensor in tensors if not tensor.part_of}
+    role_by_name = {tensor.name: roles.role_of(tensor.name, config.model_type) for tensor in tensors}
+    companions = any(is_companion(tensor) for tensor in tensors if not tensor.part_of)
+    model = _Model(config, rules, shapes, role_by_name, companions)
     ordered = sorted(tensors, key=lambda tensor: _order(tensor, model))
     tied_head = _head_tied_by_config(ordered, model)
     seen: dict[tuple[object, ...], str] = {}
@@ -85,7 +87,7 @@ def by_tensor(outcomes: Sequence[Outcome]) -> list[list[Outcome]]:
     return [list(group) for _, group in groupby(outcomes, key=tensor_name)]
 
 
-def tied_copy(tensor: TensorRef, first: str, outcome: Outcome) -> SkippedTensor:
+def tied_copy(tensor: Tensor, first: str, outcome: Outcome) -> SkippedTensor:
     """The skip of a tensor whose content is scored under another name."""
     return SkippedTensor(
         tensor.name,
@@ -98,7 +100,7 @@ def tied_copy(tensor: TensorRef, first: str, outcome: Outcome) -> SkippedTensor:
     )
 
 
-def _order(tensor: TensorRef, model: _Model) -> tuple[object, ...]:
+def _order(tensor: Tensor, model: _Model) -> tuple[object, ...]:
     """Embeddings, layers, heads; in each by name, with numbers by their value."""
     group = {roles.EMBEDDING: 0, roles.HEAD: 2}.get(model.roles[tensor.name], 1)
     start, *rest = _DIGITS.split(tensor.name)
@@ -107,7 +109,7 @@ def _order(tensor: TensorRef, model: _Model) -> tuple[object, ...]:
     return group, start, natural, tensor.name
 
 
-def _head_tied_by_config(tensors: Sequence[TensorRef], model: _Model) -> tuple[str, str] | None:
+def _head_tied_by_config(tensors: Sequence[Tensor], model: _Model) -> tuple[str, str] | None:
     """The output head that the model replaces by its input embedding when it loads, and that embedding."""
     embeddings = [t for t in tensors if _INPUT_EMBEDDING.search(t.name) and len(t.shape) == 2]
     for head in tensors:
@@ -120,7 +122,7 @@ def _head_tied_by_config(tensors: Sequence[TensorRef], model: _Model) -> tuple[s
     return None
 
 
-def _outcomes(tensor: TensorRef, model: _Model) -> list[WeightMatrix] | list[SkippedTensor]:
+def _outcomes(tensor: Tensor, model: _Model) -> list[WeightMatrix] | list[SkippedTensor]:
     skipped = _not_a_matrix(tensor, model) or _unread(tensor, model)
     if skipped:
         return [skipped]
@@ -133,10 +135,14 @@ def _outcomes(tensor: TensorRef, model: _Model) -> list[WeightMatrix] | list[Ski
     return matrices
 
 
-def _not_a_matrix(tensor: TensorRef, model: _Model) -> SkippedTensor | None:
+def _not_a_matrix(tensor: Tensor, model: _Model) -> SkippedTensor | None:
+    if tensor.refusal:
+        return None
     longer = [size for size in tensor.shape if size > 1]
     is_gain = len(longer) < 2 and tensor.name.endswith(("weight_g", "original0"))
-    if tensor.parameters == 0:
+    if tensor.part_of:
+        reason = f"scales or codes of {tensor.part_of}"
+    elif tensor.parameters == 0:
         reason = "empty"
     elif not tensor.name.endswith(".weight") and _BUFFER.search(tensor.name):
         reason = "a bias or buffer"
@@ -159,9 +165,11 @@ def _not_a_matrix(tensor: TensorRef, model: _Model) -> SkippedTensor | None:
     )
 
 
-def _unread(tensor: TensorRef, model: _Model) -> SkippedTensor | None:
+def _unread(tensor: Tensor, model: _Model) -> SkippedTensor | None:
     """Matrices whose stored numbers are not the weights."""
-    if tensor.dtype.kind == "quantised":
+    if tensor.refusal:
+        reason = f"quantised{method_name(model.config)}: {tensor.refusal}"
+    elif tensor.dtype.kind == "quantised":
         reason = f"quantised{method_name(model.config)}: {tensor.dtype.name} codes are not read"
     elif model.has_companions and (scales := scaled_elsewhere(tensor, model.shapes)):
         reason = f"quantised{method_name(model.config)}: its scales are in {scales}"
@@ -172,7 +180,7 @@ def _unread(tensor: TensorRef, model: _Model) -> SkippedTensor | None:
     return _skip_matrix(tensor, model, reason)
 
 
-def _skip_matrix(tensor: TensorRef, model: _Model, reason: str) -> SkippedTensor:
+def _skip_matrix(tensor: Tensor, model: _Model, reason: str) -> SkippedTensor:
     role = model.roles[tensor.name]
     weights = stored_weights(tensor, model.config, model.shapes) if model.rules.averages(role) else 0
     return SkippedTensor(
@@ -187,7 +195,7 @@ def _skip_matrix(tensor: TensorRef, model: _Model, reason: str) -> SkippedTensor
     )
 
 
-def _matrices(tensor: TensorRef, model: _Model) -> list[WeightMatrix]:
+def _matrices(tensor: Tensor, model: _Model) -> list[WeightMatrix]:
     role = model.roles[tensor.name]
     if stack := stack_shape(tensor, model.config):
         return expert_matrices(tensor, stack, role, model.config, model.shapes, model.rules.split_fused)
@@ -203,7 +211,7 @@ def _matrices(tensor: TensorRef, model: _Model) -> list[WeightMatrix]:
     return []
 
 
-def _two_dimensional(tensor: TensorRef, model: _Model) -> list[WeightMatrix]:
+def _two_dimensional(tensor: Tensor, model: _Model) -> list[WeightMatrix]:
     split = model.rules.split_fused
     fused = fused_parts(tensor.name, tensor.shape, model.config, model.shapes) if split else None
     if fused is None or not fused.parts:
@@ -224,12 +232,12 @@ def _two_dimensional(tensor: TensorRef, model: _Model) -> list[WeightMatrix]:
     ]
 
 
-def _whole(tensor: TensorRef, role: str, shape: Shape, flags: tuple[str, ...] = ()) -> WeightMatrix:
+def _whole(tensor: Tensor, role: str, shape: Shape, flags: tuple[str, ...] = ()) -> WeightMatrix:
     depth = roles.depth_of(tensor.name)
     return WeightMatrix(tensor.name, tensor, Cut(shape), role, shape[0], shape[1], depth=depth, flags=flags)
 
 
-def _convolution(tensor: TensorRef) -> WeightMatrix:
+def _convolution(tensor: Tensor) -> WeightMatrix:
     """One out × in matrix for each position of the kernel, their eigenvalues pooled."""
     out, inner = tensor.shape[:2]
     axes = (*range(2, len(tensor.shape)), 0, 1)
@@ -239,7 +247,7 @@ def _convolution(tensor: TensorRef) -> WeightMatrix:
     return WeightMatrix(tensor.name, tensor, cut, roles.CONV, out, inner, slices=slices, kernel=slices, depth=depth)
 
 
-def _slices(tensor: TensorRef) -> list[WeightMatrix]:
+def _slices(tensor: Tensor) -> list[WeightMatrix]:
     """One matrix of its own for each position of the kernel."""
     out, inner, *sides = tensor.shape
     depth = roles.depth_of(tensor.name)

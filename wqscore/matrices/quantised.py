@@ -5,36 +5,24 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from wqscore.checkpoints.tensor import TensorRef
+from wqscore.checkpoints.tensor import Tensor
 from wqscore.matrices.gated import Shape
 from wqscore.matrices.model_config import ModelConfig
 
-#: What stands beside a quantised tensor: scales, zero points, codebooks, the order of its columns.
-_COMPANION = re.compile(
-    r"(\.(scales?|qzeros|zeros?|zero_point|g_idx|SCB|codebooks|meta|weight_format|weight_integer"
-    r"|absmax|nested_absmax|quant_map|nested_quant_map|quant_state\.[^.]+"
-    r"|weight_scale\w{0,20}|weight_zero_point|weight_shape|weight_g_idx|input_scale\w{0,20})"
-    r"|_(scales|scale_inv|scale|shift))$"
-)
 _SCALE_SUFFIXES = ("_scale", "_scale_inv", ".absmax", "_scales", ".scale")
 #: The tensors of one quantised layer that hold several weights in each element.
 _PACKED = re.compile(r"(?P<layer>(?s:.*))(\.(qweight|weight_packed|W_q)|_blocks)")
 _USUAL_BITS = 4
 
 
-def is_companion(tensor: TensorRef) -> bool:
-    """Whether a tensor's name is that of a scale, zero point or codebook of a quantised one."""
-    return not tensor.name.endswith(".weight") and _COMPANION.search(tensor.name) is not None
-
-
-def scaled_elsewhere(tensor: TensorRef, shapes: Mapping[str, Shape]) -> str | None:
+def scaled_elsewhere(tensor: Tensor, shapes: Mapping[str, Shape]) -> str | None:
     """The name of the tensor that holds the scales of this one, or `None`."""
     stem = tensor.name.removesuffix(".weight")
     candidates = [f"{tensor.name}{suffix}" for suffix in _SCALE_SUFFIXES] + [f"{stem}.SCB", f"{stem}.scales"]
     return next((name for name in candidates if name in shapes), None)
 
 
-def stored_weights(tensor: TensorRef, config: ModelConfig, shapes: Mapping[str, Shape]) -> int:
+def stored_weights(tensor: Tensor, config: ModelConfig, shapes: Mapping[str, Shape]) -> int:
     """How many weights a tensor stands for: a packed one holds several in each element."""
     if f"{tensor.name}.absmax" in shapes and tensor.shape[-1] == 1:
         # bitsandbytes packs four-bit codes into one column, whatever type the elements pretend to have.

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from wqscore.checkpoints.tensor import TensorRef
+from wqscore.checkpoints.tensor import Tensor
 
 Index = tuple[slice | int, ...]
 
@@ -50,7 +50,7 @@ class WeightMatrix:
     """
 
     name: str
-    tensor: TensorRef
+    tensor: Tensor
     cut: Cut
     role: str
     rows: int

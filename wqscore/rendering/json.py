@@ -8,6 +8,7 @@ from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
+from wqscore.expert_spread import ExpertSpread
 from wqscore.layers import LayerScore
 from wqscore.matrices.weight_matrix import SkippedTensor
 from wqscore.metrics.registry import MATRIX_METRICS
@@ -122,12 +123,18 @@ def _score(score: ModelScore) -> dict[str, Any]:
             }
             for name, statistic in summary.statistics.items()
         },
+        "experts": None if summary.experts is None else _experts(summary.experts),
         "model_metrics": {
             name: {"value": number(value.value), "count": value.count, "reason": value.reason or None}
             for name, value in summary.values.items()
         },
         "layers": [_layer(row) if isinstance(row, LayerScore) else _skip(row) for row in score.rows],
     }
+
+
+def _experts(found: ExpertSpread) -> dict[str, Any]:
+    spread = {name: number(value) for name, value in found.spread.items()}
+    return {"stacks": found.stacks, "experts": found.experts, "spread": spread}
 
 
 def _layer(row: LayerScore) -> dict[str, Any]:

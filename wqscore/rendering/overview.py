@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from wqscore.expert_spread import ExpertSpread
 from wqscore.layers import LayerScore
 from wqscore.matrices.weight_matrix import SkippedTensor
 from wqscore.metrics.metric import MatrixMetric, Metric
@@ -203,8 +204,18 @@ def score_notes(score: ModelScore) -> list[str]:
     return [
         f"{summary.n_fitted} of {summary.n_matrices} matrices fitted, {covered} of the weights that belong in the "
         f"averages, {everything} of all {size(score.parameters)} parameters",
+        *([_experts(summary.experts)] if summary.experts and summary.experts.spread else []),
         *_skips(score.skipped),
     ]
+
+
+def _experts(found: ExpertSpread) -> str:
+    name = next(iter(found.spread))
+    spread = figure(found.spread[name])
+    return (
+        f"{found.experts} experts in {found.stacks} stacks: {name} has an interquartile range of {spread} over the "
+        "experts of one (the median over stacks)"
+    )
 
 
 def _skips(skipped: Sequence[SkippedTensor]) -> list[str]:

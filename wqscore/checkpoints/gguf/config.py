@@ -1,0 +1,111 @@
+"""A GGUF file's metadata as the `config.json` that it was converted from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from wqscore.checkpoints.gguf.fields import Value
+from wqscore.checkpoints.gguf.header import ALIGNMENT
+
+ARCHITECTURE = "general.architecture"
+#: Keys of `config.json` by what follows the architecture's name in GGUF.
+_SETTINGS = {
+    "block_count": "num_hidden_layers",
+    "embedding_length": "hidden_size",
+    "feed_forward_length": "intermediate_size",
+    "attention.head_count": "num_attention_heads",
+    "attention.head_count_kv": "num_key_value_heads",
+    "attention.key_length": "head_dim",
+    "expert_count": "num_local_experts",
+    "expert_used_count": "num_experts_per_tok",
+}
+_LATENT = (
+    *("attention.kv_lora_rank", "attention.key_length_mla", "attention.value_length_mla"),
+    *("attention.value_length", "rope.dimension_count"),
+)
+_SUFFIXES = frozenset((*_SETTINGS, *_LATENT))
+#: transformers' names where they differ by more than hyphens. gpt-oss keeps llama.cpp's: its experts' gate and up
+#: projections are stored apart here, in turn there.
+_MODEL_TYPES = {
+    "gptneox": "gpt_neox",
+    "starcoder": "gpt_bigcode",
+    "command-r": "cohere",
+    "phi2": "phi",
+    "modern-bert": "modernbert",
+    "qwen2moe": "qwen2_moe",
+    "qwen3moe": "qwen3_moe",
+    "deepseek2": "deepseek_v2",
+    "t5encoder": "t5",
+    "gpt-oss": "gpt-oss",
+}
+
+
+def needed(key: str) -> bool:
+    """Whether a metadata key is read: the configuration, the alignment, and a split file's count.
+
+    Example:
+        >>> needed("llama.attention.head_count"), needed("tokenizer.ggml.tokens")
+        (True, False)
+    """
+    return key in {ARCHITECTURE, ALIGNMENT} or key.startswith("split.") or key.partition(".")[2] in _SUFFIXES
+
+
+def architecture(metadata: Mapping[str, Value]) -> str:
+    """llama.cpp's name of the architecture, `""` where the file has none."""
+    name = metadata.get(ARCHITECTURE)
+    return name if isinstance(name, str) else ""
+
+
+def model_config(metadata: Mapping[str, Value], shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
+    """Write the metadata as `config.json` would have it.
+
+    Args:
+        metadata: the header's metadata.
+        shapes: the tensors' shapes by llama.cpp's names: the vocabulary, and whether the head is tied.
+
+    Returns:
+        The settings that the file gives; one that differs between layers is left out.
+    """
+    model = architecture(metadata)
+    config: dict[str, Any] = {"tie_word_embeddings": "output.weight" not in shapes}
+    if model:
+        config["model_type"] = _model_type(model, metadata)
+    for suffix, name in _SETTINGS.items():
+        if (size := _size(metadata.get(f"{model}.{suffix}"))) is not None:
+            config[name] = size
+    if f"{model}.attention.kv_lora_rank" in metadata:
+        config.pop("head_dim", None)
+        config |= _latent_attention(model, metadata)
+    embedding = shapes.get("token_embd.weight", ())
+    if len(embedding) == 2:
+        config["vocab_size"] = embedding[0]
+    return config
+
+
+def _model_type(model: str, metadata: Mapping[str, Value]) -> str:
+    if model == "llama" and _size(metadata.get("llama.expert_count")):
+        return "mixtral"
+    return _MODEL_TYPES.get(model, model.replace("-", "_"))
+
+
+def _latent_attention(model: str, metadata: Mapping[str, Value]) -> dict[str, int]:
+    """Sizes of a head's key without its rotary part, and of its value; older files have no keys of their own."""
+
+    def size(*names: str) -> int | None:
+        sizes = (_size(metadata.get(f"{model}.{name}")) for name in names)
+        return next((size for size in sizes if size), None)
+
+    key = size("attention.key_length_mla", "attention.key_length")
+    value = size("attention.value_length_mla", "attention.value_length")
+    rotary = size("rope.dimension_count")
+    if key is None or value is None or rotary is None:
+        return {}
+    return {"qk_nope_head_dim": key - rotary, "v_head_dim": value}
+
+
+def _size(value: Value | None) -> int | None:
+    """A positive whole number, or the one that all layers share."""
+    if isinstance(value, tuple):
+        value = value[0] if len(set(value)) == 1 else None
+    return value if type(value) is int and value > 0 else None

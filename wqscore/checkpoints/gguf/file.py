@@ -1,0 +1,95 @@
+"""A GGUF file, or all parts of a split one, as stored tensors and the weights decoded from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from wqscore.checkpoints.decoding import Decoding, Refusal
+from wqscore.checkpoints.dtypes import STORED_DTYPES, StoredDtype
+from wqscore.checkpoints.gguf.config import architecture, model_config, needed
+from wqscore.checkpoints.gguf.decode import decode, decode_latent_keys, is_decodable
+from wqscore.checkpoints.gguf.header import StoredTensor, TensorType, read_header
+from wqscore.checkpoints.gguf.names import hugging_face_names
+from wqscore.checkpoints.gguf.package import gguf_package
+from wqscore.checkpoints.gguf.split import read_parts
+from wqscore.checkpoints.tensor import TensorRef
+from wqscore.errors import CheckpointError
+
+Plan = tuple[dict[str, Any], list[TensorRef], list[Decoding], list[Refusal]]
+
+
+def read_gguf(file: Path) -> Plan:
+    """Read a GGUF model's headers and plan what is decoded.
+
+    Args:
+        file: the file, or any part of a split one.
+
+    Returns:
+        The configuration as `config.json` would have it; all stored tensors by their Hugging Face names, plain
+        numbers in their shape and blocks as bytes; the weights that are decoded from some of them; and the
+        stored tensors that the `gguf` package can't decode.
+
+    Raises:
+        CheckpointError: the package is not installed, a part is missing, or a header is not what the format allows.
+    """
+    gguf = gguf_package(str(file))
+    types = {
+        int(kind): TensorType(kind.name, block, nbytes) for kind, (block, nbytes) in gguf.GGML_QUANT_SIZES.items()
+    }
+    parts = read_parts(file, partial(read_header, types=types, needed=needed))
+    stored = {tensor.name: (path, tensor) for path, header in parts for tensor in header.tensors}
+    if not stored:
+        raise CheckpointError(f"{file}: holds no tensors: a vocabulary alone, or the wrong file")
+    shapes = {name: tensor.shape for name, (_, tensor) in stored.items()}
+    metadata = parts[0][1].metadata
+    names = hugging_face_names(shapes, architecture(metadata), gguf)
+    tensors = {name: _tensor_ref(path, tensor, names[name]) for name, (path, tensor) in stored.items()}
+    readable = {kind: is_decodable(kind) for kind in {t.type.name for _, t in stored.values() if not _is_plain(t)}}
+    decodings = [d for name, (_, tensor) in stored.items() if (d := _decoding(tensor, tensors[name], readable))]
+    refusals = [
+        Refusal(names[name], f"the gguf package does not decode {tensor.type.name}")
+        for name, (_, tensor) in stored.items()
+        if not readable.get(tensor.type.name, True)
+    ]
+    return model_config(metadata, shapes), list(tensors.values()), decodings, refusals
+
+
+def _is_plain(tensor: StoredTensor) -> bool:
+    return tensor.type.name in STORED_DTYPES
+
+
+def _tensor_ref(file: Path, tensor: StoredTensor, name: str) -> TensorRef:
+    if _is_plain(tensor):
+        return TensorRef(name, _stored_shape(tensor), STORED_DTYPES[tensor.type.name], file, tensor.offset)
+    blocks = StoredDtype(tensor.type.name, 8, np.dtype(np.uint8), "quantised")
+    return TensorRef(name, (tensor.nbytes,), blocks, file, tensor.offset)
+
+
+def _decoding(tensor: StoredTensor, part: TensorRef, readable: Mapping[str, bool]) -> Decoding | None:
+    kind = tensor.type.name
+    if not readable.get(kind, True):
+        return None
+    if len(tensor.shape) == 3 and tensor.name.endswith(".attn_k_b.weight"):
+        heads, latent, size = tensor.shape
+        keys = partial(decode_latent_keys, type_name=kind, shape=(heads, latent, size))
+        return Decoding(part.name, (heads * size, latent), kind, (part,), keys)
+    if _is_plain(tensor):
+        return None
+    shape = _stored_shape(tensor)
+    return Decoding(part.name, shape, kind, (part,), partial(decode, type_name=kind, shape=shape))
+
+
+def _stored_shape(tensor: StoredTensor) -> tuple[int, ...]:
+    """The original's shape, where llama.cpp has another for the same numbers in the same order."""
+    if tensor.name.endswith(".attn_v_b.weight") and len(tensor.shape) == 3:
+        heads, size, latent = tensor.shape
+        return (heads * size, latent)
+    if tensor.name.endswith(".ssm_conv1d.weight") and len(tensor.shape) == 2:
+        channels, width = tensor.shape
+        return (channels, 1, width)
+    return tensor.shape

@@ -1,0 +1,192 @@
+"""A GGUF file's header: metadata, and each tensor's name, shape, type and byte range.
+
+The package's own `GGUFReader` is not used: it maps the whole file, builds an object for each token of the
+vocabulary, trusts every count in the file, and can't start from a byte range.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import BinaryIO
+
+from wqscore.checkpoints.gguf.fields import FORGED, Fields, Value
+from wqscore.errors import CheckpointError
+
+_MAGIC = b"GGUF"
+_VERSIONS = (2, 3)
+_MOST_TENSORS = 2**16
+_MOST_KEYS = 2**16
+#: ggml's own limit.
+_MOST_DIMENSIONS = 4
+_LONGEST_TEXT = 2**16
+_TENSOR_BYTES = 24
+_DEFAULT_ALIGNMENT = 32
+ALIGNMENT = "general.alignment"
+
+
+@dataclass(frozen=True)
+class TensorType:
+    """How a tensor's numbers are stored.
+
+    Attributes:
+        name: ggml's name: `F16`, `Q4_K`.
+        block: numbers in a block.
+        nbytes: bytes that a block takes.
+    """
+
+    name: str
+    block: int
+    nbytes: int
+
+
+@dataclass(frozen=True)
+class StoredTensor:
+    """A tensor of the header.
+
+    Attributes:
+        name: llama.cpp's name.
+        shape: sizes, the slowest first: the reverse of the file's order.
+        type: how its numbers are stored.
+        offset: its first byte, from the start of the file.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    type: TensorType
+    offset: int
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that it takes in the file."""
+        return prod(self.shape) // self.type.block * self.type.nbytes
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a file says of itself: the metadata that was asked for, and its tensors in their order."""
+
+    metadata: Mapping[str, Value]
+    tensors: tuple[StoredTensor, ...]
+
+
+def read_header(file: Path, types: Mapping[int, TensorType], needed: Callable[[str], bool]) -> Header:
+    """Read the header of a file on disk; `parse_header` says the rest.
+
+    Raises:
+        CheckpointError: the file can't be read, or its header is not what the format allows.
+    """
+    try:
+        size = file.stat().st_size
+        with file.open("rb", buffering=2**20) as stream:
+            return parse_header(stream, size, file, types, needed)
+    except OSError as error:
+        raise CheckpointError(f"{file}: can't be read: {error.strerror or error}") from error
+
+
+def parse_header(
+    stream: BinaryIO, file_size: int, file: Path, types: Mapping[int, TensorType], needed: Callable[[str], bool]
+) -> Header:
+    """Read a header from the file's first bytes.
+
+    Args:
+        stream: bytes from the start of the file.
+        file_size: bytes of the whole file.
+        file: the file, for messages.
+        types: the tensor types by ggml's number.
+        needed: which metadata keys are kept; vocabularies and the like are passed over.
+
+    Raises:
+        CheckpointError: not GGUF of version 2 or 3 in little-endian order, duplicate keys or tensors, counts or
+            lengths beyond the file, an unknown type, or a tensor that overlaps another or leaves the file.
+    """
+    fields = Fields(stream, file_size, file)
+    _check_start(fields)
+    tensor_count, key_count = fields.u64(), fields.u64()
+    if tensor_count > min(_MOST_TENSORS, fields.left // _TENSOR_BYTES) or key_count > _MOST_KEYS:
+        raise fields.fault(f"claims {tensor_count} tensors and {key_count} metadata keys: {FORGED}")
+    metadata = _metadata(fields, key_count, needed)
+    listed = [_tensor(fields, types) for _ in range(tensor_count)]
+    alignment = _alignment(fields, metadata)
+    start = -(-fields.position // alignment) * alignment
+    for tensor in listed:
+        if tensor.offset % alignment:
+            raise fields.fault(f"tensor {tensor.name:.200} is not aligned to {alignment} bytes: {FORGED}")
+    tensors = tuple(StoredTensor(t.name, t.shape, t.type, start + t.offset) for t in listed)
+    _check_ranges(fields, tensors, file_size)
+    return Header(metadata, tensors)
+
+
+def _check_start(fields: Fields) -> None:
+    start = fields.take(min(8, fields.left))
+    if start == b"version ":
+        raise fields.fault("is a Git LFS pointer, not the weights: fetch it with git lfs pull")
+    if start[:4] != _MAGIC or len(start) < 8:
+        raise fields.fault("does not start as a GGUF file does: not GGUF, or cut short")
+    version = int.from_bytes(start[4:], "little")
+    if version and version % 2**16 == 0:
+        raise fields.fault("is a big-endian GGUF, which is not read: convert the checkpoint again, little-endian")
+    if version not in _VERSIONS:
+        raise fields.fault(f"is GGUF version {version}; 2 and 3 are read: convert the checkpoint again")
+
+
+def _metadata(fields: Fields, count: int, needed: Callable[[str], bool]) -> dict[str, Value]:
+    metadata: dict[str, Value] = {}
+    seen = set()
+    for _ in range(count):
+        key = fields.text(_LONGEST_TEXT, "a metadata key")
+        if key in seen:
+            raise fields.fault(f"has the metadata key {key:.200} twice: {FORGED}")
+        seen.add(key)
+        if not needed(key):
+            fields.skip_value(f"{key:.200}")
+        elif (value := fields.value(_LONGEST_TEXT, f"{key:.200}")) is not None:
+            metadata[key] = value
+    return metadata
+
+
+def _tensor(fields: Fields, types: Mapping[int, TensorType]) -> StoredTensor:
+    """One entry, its offset still counted from the start of the data."""
+    name = fields.text(_LONGEST_TEXT, "a tensor's name")
+    dimensions = fields.u32()
+    if dimensions > _MOST_DIMENSIONS:
+        raise fields.fault(f"tensor {name:.200} claims {dimensions} dimensions: {FORGED}")
+    shape = tuple(fields.u64() for _ in range(dimensions))[::-1]
+    number, offset = fields.u32(), fields.u64()
+    kind = types.get(number)
+    if kind is None:
+        raise fields.fault(f"tensor {name:.200} has type {number}, which is not known: update the gguf package")
+    if prod(size for size in shape if size) >= 2**63:
+        raise fields.fault(f"tensor {name:.200}: its shape {list(shape)} is larger than any memory: {FORGED}")
+    if (shape[-1] if shape else 1) % kind.block:
+        raise fields.fault(
+            f"tensor {name:.200}: rows of {shape[-1] if shape else 1} are no whole blocks of {kind.block} as "
+            f"{kind.name} has: {FORGED}"
+        )
+    return StoredTensor(name, shape, kind, offset)
+
+
+def _alignment(fields: Fields, metadata: Mapping[str, Value]) -> int:
+    alignment = metadata.get(ALIGNMENT, _DEFAULT_ALIGNMENT)
+    if type(alignment) is not int or alignment <= 0 or alignment & (alignment - 1):
+        raise fields.fault(f"its {ALIGNMENT} {alignment!s:.100} is no power of two: {FORGED}")
+    return alignment
+
+
+def _check_ranges(fields: Fields, tensors: tuple[StoredTensor, ...], file_size: int) -> None:
+    seen = set()
+    end = 0
+    for tensor in sorted(tensors, key=lambda tensor: (tensor.offset, tensor.nbytes)):
+        if tensor.name in seen:
+            raise fields.fault(f"has the tensor {tensor.name:.200} twice: {FORGED}")
+        seen.add(tensor.name)
+        if tensor.offset + tensor.nbytes > file_size:
+            raise fields.fault(
+                f"tensor {tensor.name:.200} ends at byte {tensor.offset + tensor.nbytes}, the file at {file_size}: "
+                "cut short, fetch it again"
+            )
+        if tensor.nbytes and tensor.offset < end:
+            raise fields.fault(f"tensor {tensor.name:.200} overlaps another tensor: {FORGED}")
+        end = max(end, tensor.offset + tensor.nbytes)

@@ -1,0 +1,42 @@
+"""The weights that a checkpoint's quantised tensors stand for, whatever the format."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from wqscore.checkpoints.decoding import Decoding, Refusal, with_decoded
+from wqscore.checkpoints.quantised import awq, bitsandbytes, compressed_tensors, fp8, gptq, mxfp4
+from wqscore.checkpoints.quantised.companions import is_companion
+from wqscore.checkpoints.tensor import Tensor, TensorRef
+
+_FORMATS = (compressed_tensors, gptq, awq, bitsandbytes, mxfp4, fp8)
+
+
+def dequantised(tensors: Sequence[TensorRef], config: Mapping[str, Any]) -> tuple[Tensor, ...]:
+    """Put the weights in the place of their codes; tensors of no known format stay as they are.
+
+    Args:
+        tensors: as the files' headers list them.
+        config: the parsed `config.json`.
+
+    Raises:
+        CheckpointError: a file ends inside one of the few small tensors that say how others are stored.
+    """
+    left = {tensor.name: tensor for tensor in tensors}
+    decodings: list[Decoding] = []
+    refusals: list[Refusal] = []
+    for method in _FORMATS:
+        decoded, refused = method.plan(left, config)
+        decodings += decoded
+        refusals += refused
+        claimed = {part.name for decoding in decoded for part in decoding.parts} | {each.name for each in refused}
+        left = {name: tensor for name, tensor in left.items() if name not in claimed}
+    layers = {_layer(decoding.parts[0].name): decoding.name for decoding in decodings}
+    beside = {name: layers[_layer(name)] for name in left if is_companion(left[name]) and _layer(name) in layers}
+    return with_decoded(tensors, decodings, refusals, beside)
+
+
+def _layer(name: str) -> str:
+    """What precedes the weight's own name, or a companion's."""
+    return name.partition(".weight.")[0] if ".weight." in name else name.rpartition(".")[0]
