@@ -8,6 +8,7 @@ from math import nan
 
 import numpy as np
 
+from wqscore.checkpoints.adapters.low_rank import LowRank
 from wqscore.checkpoints.tensor import Tensor
 from wqscore.fits.comparison import (
     NestedRatio,
@@ -46,7 +47,8 @@ class MatrixAnalysis:
     metric names is never computed. All fits are `None` where there is no tail to fit.
 
     Attributes:
-        weights: shape (slices, rows, columns), in the stored data type.
+        source: the weights, shape (slices, rows, columns), in the stored data type; or the two thin matrices that
+            they are a product of.
         spectrum: of the weights, with eigenvalues.
         floor: eigenvalues at or below it are not fitted.
         fits: how tails are fitted.
@@ -55,7 +57,7 @@ class MatrixAnalysis:
         base: the same matrix of a base checkpoint, the same shape; `None` without one.
     """
 
-    weights: np.ndarray
+    source: np.ndarray | LowRank
     spectrum: Spectrum
     floor: float
     fits: FitMethods = TAILS
@@ -63,10 +65,20 @@ class MatrixAnalysis:
     sampling: Sampling = USUAL
     base: np.ndarray | None = None
 
+    @cached_property
+    def weights(self) -> np.ndarray:
+        """The weights, shape (slices, rows, columns)."""
+        return self.source.product[None] if isinstance(self.source, LowRank) else self.source
+
     @property
     def mean_eigenvalue(self) -> float:
         """Σλ/N, the natural unit of an eigenvalue."""
         return self.spectrum.total / self.spectrum.eigenvalues.size
+
+    @property
+    def eigenvalue_count(self) -> int:
+        """The eigenvalues that may be above 0."""
+        return min(self.source.core.shape) if isinstance(self.source, LowRank) else self.spectrum.eigenvalues.size
 
     @cached_property
     def power_law(self) -> PowerLawFit | None:
@@ -166,20 +178,27 @@ class MatrixAnalysis:
         """Sums over the weights that say what shuffles can be like."""
         return measure(self.weights, self.spectrum)
 
+    @property
+    def is_low_rank(self) -> bool:
+        """Whether the weights are a product of two thin matrices, whose shuffles say nothing of them."""
+        return isinstance(self.source, LowRank)
+
     @cached_property
     def is_random(self) -> bool:
         """Whether the spectrum can't be told from those of shuffles."""
-        return is_random(self.spectrum, self.entries, self.shuffles)
+        # Shuffled, a product of thin matrices has full rank.
+        return not self.is_low_rank and is_random(self.spectrum, self.entries, self.shuffles)
 
     @cached_property
     def is_random_scaled(self) -> bool:
         """Whether it can't once the scales of rows and columns are divided out, though it can before."""
-        return not self.is_random and is_random_scaled(self.spectrum, self.entries, self.shuffles)
+        told = self.is_low_rank or self.is_random
+        return not told and is_random_scaled(self.spectrum, self.entries, self.shuffles)
 
     @cached_property
     def has_traps(self) -> bool:
         """Whether most shuffles have spikes of their own."""
-        return has_traps(self.entries, self.shuffles)
+        return not self.is_low_rank and has_traps(self.entries, self.shuffles)
 
     @cached_property
     def localisation(self) -> VectorLocalisation:

@@ -60,4 +60,5 @@ def architecture_of(checkpoint: Checkpoint) -> Architecture:
 
 
 def _depth(tensors: Sequence[Tensor]) -> int:
-    return len({layer for tensor in tensors if len(tensor.shape) > 1 and (layer := layer_of(tensor.name))})
+    stored = [tensor.name for tensor in tensors if len(tensor.shape) > 1 and not tensor.part_of]
+    return len({layer for name in stored if (layer := layer_of(name))})

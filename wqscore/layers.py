@@ -10,13 +10,14 @@ from typing import Literal
 import numpy as np
 
 from wqscore.analysis import MatrixAnalysis
+from wqscore.checkpoints.adapters.low_rank import LowRank
 from wqscore.fits.power_law import PowerLawFit
 from wqscore.integrity.contents import examine
 from wqscore.matrices.weight_matrix import WeightMatrix
 from wqscore.metrics.registry import MATRIX_METRICS
 from wqscore.presets import Preset
 from wqscore.sampling import Sampling
-from wqscore.spectra.spectrum import Spectrum, compute_spectrum
+from wqscore.spectra.spectrum import Spectrum, compute_spectrum, low_rank_spectrum
 
 Verdict = Literal["ok", "unstable", "no-power-law", "trap", "random", "too-small", "degenerate", "zero", "non-finite"]
 
@@ -60,7 +61,7 @@ class LayerScore:
 
 def score_matrix(
     matrix: WeightMatrix,
-    array: np.ndarray,
+    array: np.ndarray | LowRank,
     preset: Preset,
     metrics: Sequence[str],
     sampling: Sampling,
@@ -70,15 +71,21 @@ def score_matrix(
 
     Args:
         matrix: which numbers of the tensor make it.
-        array: the tensor's values, in its own shape and stored data type.
+        array: the tensor's values, in its own shape and stored data type; or the two thin matrices that it is a
+            product of.
         preset: the constants to use.
         metrics: names of the metrics to compute.
         sampling: the run's seed, and how much random work it does.
         base: the same matrix of a base checkpoint.
     """
     scale = preset.scale(matrix)
-    weights = matrix.values(array)
-    spectrum = compute_spectrum(weights, matrix.tensor.dtype.unit_roundoff, scale, preset.exact_small_end)
+    unit_roundoff = matrix.tensor.dtype.unit_roundoff
+    weights: np.ndarray | LowRank
+    if isinstance(array, LowRank):
+        weights, spectrum = array, low_rank_spectrum(array, unit_roundoff, scale)
+    else:
+        weights = matrix.values(array)
+        spectrum = compute_spectrum(weights, unit_roundoff, scale, preset.exact_small_end)
     if spectrum.state != "finite":
         verdict, reason = _NO_EIGENVALUES[spectrum.state]
         return LayerScore(matrix, dict.fromkeys(metrics, nan), verdict, reason, matrix.flags, spectrum, None)
@@ -86,7 +93,7 @@ def score_matrix(
     values = {name: preset.function(name)(analysis) for name in metrics}
     verdict, reason = _judge(analysis, preset)
     reason = "; ".join(filter(None, (reason, _undefined(values))))
-    flags = [*matrix.flags, *_damaged_lines(weights)]
+    flags = [*matrix.flags, *([] if isinstance(weights, LowRank) else _damaged_lines(weights))]
     if spectrum.largest < 1:
         flags.append(FLIPPED_SIGN)
     if verdict not in ("too-small", "degenerate", "random") and analysis.is_random_scaled:
@@ -111,7 +118,7 @@ def _damaged_lines(weights: np.ndarray) -> list[str]:
 
 def _judge(analysis: MatrixAnalysis, preset: Preset) -> tuple[Verdict, str]:
     """The first verdict that holds for a matrix with eigenvalues (docs/metrics.md)."""
-    count, minimum = analysis.spectrum.eigenvalues.size, preset.matrices.min_eigenvalues
+    count, minimum = analysis.eigenvalue_count, preset.matrices.min_eigenvalues
     if count < minimum:
         return "too-small", f"{count} eigenvalues, fewer than {minimum}"
     if analysis.power_law is None:

@@ -85,7 +85,7 @@ def given(eigenvalues: np.ndarray) -> MatrixAnalysis:
     """An analysis with just these eigenvalues."""
     count = eigenvalues.size
     spectrum = Spectrum(eigenvalues, 2 * count, count, 1, unit_roundoff=2.0**-24, state="finite")
-    return MatrixAnalysis(weights=np.empty((1, 2 * count, count)), spectrum=spectrum, floor=0.0)
+    return MatrixAnalysis(source=np.empty((1, 2 * count, count)), spectrum=spectrum, floor=0.0)
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -11,6 +11,7 @@ from types import MappingProxyType
 import ml_dtypes
 import numpy as np
 
+from wqscore.checkpoints.adapters.low_rank import LowRank
 from wqscore.checkpoints.dtypes import StoredDtype
 from wqscore.checkpoints.tensor import Tensor, TensorRef
 from wqscore.errors import CheckpointError
@@ -35,13 +36,15 @@ class Decoding:
         dtype: how it is stored, for people: `F8_E4M3`, `GPTQ-4`, `NF4`, `Q4_K`.
         parts: the stored tensors that it is decoded from, in the order of `decode`'s arguments.
         decode: from the arrays of the parts to a float32 array of `shape`.
+        factors: from the same to the two thin matrices that it is a product of, where it is one.
     """
 
     name: str
     shape: tuple[int, ...]
     dtype: str
-    parts: tuple[TensorRef, ...]
+    parts: tuple[Tensor, ...]
     decode: Callable[..., np.ndarray]
+    factors: Callable[..., LowRank] | None = None
 
 
 @dataclass(frozen=True)
@@ -106,6 +109,29 @@ class DecodedTensor:
             return self.decoding.decode(*(part.read() for part in self.decoding.parts)).reshape(self.shape)
         except CheckpointError as error:
             raise CheckpointError(f"{self.name}: {error}") from error
+
+
+def read_contents(tensor: Tensor) -> np.ndarray | LowRank:
+    """Read a tensor; where it is a product of two thin matrices those, and the product is not made.
+
+    Raises:
+        CheckpointError: it can't be read.
+    """
+    if isinstance(tensor, DecodedTensor) and tensor.decoding.factors is not None:
+        return tensor.decoding.factors(*(part.read() for part in tensor.decoding.parts))
+    return tensor.read()
+
+
+def prefixed(tensor: Tensor, prefix: str) -> Tensor:
+    """A tensor under the name of a component of a model; as it is without a prefix."""
+    if not prefix:
+        return tensor
+    part_of = f"{prefix}.{tensor.part_of}" if tensor.part_of else ""
+    if isinstance(tensor, DecodedTensor):
+        decoding = replace(tensor.decoding, name=f"{prefix}.{tensor.name}")
+        return replace(tensor, decoding=decoding, part_of=part_of)
+    assert isinstance(tensor, TensorRef)
+    return replace(tensor, name=f"{prefix}.{tensor.name}", part_of=part_of)
 
 
 def with_decoded(

@@ -13,28 +13,26 @@ from wqscore.checkpoints.torch_file import read_torch_file
 from wqscore.checkpoints.weight_files import WeightFiles, choose_weights, shard_names
 from wqscore.errors import CheckpointError
 
+#: Beyond every published index; the text alone would take several times as much memory.
+_MOST_JSON = 1 << 26
 
-def read_folder(folder: Path) -> tuple[dict[str, Any], tuple[TensorRef, ...]]:
-    """Read the configuration and the tensor headers of a checkpoint folder.
+
+def read_folder(folder: Path, weights: WeightFiles | None = None) -> tuple[dict[str, Any], tuple[TensorRef, ...]]:
+    """Read the configuration and the tensor headers of a checkpoint folder, as they are stored.
+
+    Args:
+        folder: the folder.
+        weights: which of its files hold the weights; chosen by their names unless given.
 
     Raises:
         CheckpointError: no weights, a damaged file, or an index that does not match its shards.
     """
-    weights = folder_weights(folder)
+    weights = weights or choose_weights(folder_names(folder), str(folder))
     if weights.index is None:
         tensors = _read_files([folder / name for name in weights.files])
     else:
         tensors = _read_indexed(folder, folder / weights.index)
     return read_config(folder / "config.json"), tensors
-
-
-def folder_weights(folder: Path) -> WeightFiles:
-    """Which files of a folder hold its weights.
-
-    Raises:
-        CheckpointError: none, or several candidates.
-    """
-    return choose_weights(_names(folder), str(folder))
 
 
 def read_file(file: Path) -> tuple[TensorRef, ...]:
@@ -43,7 +41,7 @@ def read_file(file: Path) -> tuple[TensorRef, ...]:
     Raises:
         CheckpointError: it is no file, or not what its suffix says.
     """
-    _check_is_file(file)
+    check_is_file(file)
     if file.suffix == ".safetensors":
         return tuple(read_safetensors(file))
     return tuple(read_torch_file(file))
@@ -57,19 +55,30 @@ def read_config(file: Path) -> dict[str, Any]:
     """
     if not file.is_symlink() and not file.exists():
         return {}
-    _check_is_file(file)
-    try:
-        config = json.loads(file.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"{file}: is not valid JSON: fetch it again") from error
-    except OSError as error:
-        raise _unreadable(file, error) from error
+    config = read_json(file)
     if not isinstance(config, dict):
         raise CheckpointError(f"{file}: is not a JSON object: fetch it again")
     return config
 
 
-def _names(folder: Path) -> set[str]:
+def read_json(file: Path) -> Any:
+    """Read a JSON file of any content.
+
+    Raises:
+        CheckpointError: it is no file, or not JSON.
+    """
+    check_is_file(file)
+    try:
+        if file.stat().st_size > _MOST_JSON:
+            raise CheckpointError(f"{file}: is larger than {_MOST_JSON:,} bytes: no configuration is")
+        return json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f"{file}: is not valid JSON: fetch it again") from error
+    except OSError as error:
+        raise _unreadable(file, error) from error
+
+
+def folder_names(folder: Path) -> set[str]:
     """Names in a folder and in its subfolders: weights there are worth naming when the folder has none."""
     try:
         entries = list(folder.iterdir())
@@ -80,7 +89,7 @@ def _names(folder: Path) -> set[str]:
     return {entry.name for entry in entries} | below
 
 
-def _check_is_file(file: Path) -> None:
+def check_is_file(file: Path) -> None:
     """Refuse what is not a file; opening a named pipe would wait for ever."""
     try:
         mode = file.stat().st_mode
@@ -108,7 +117,7 @@ def _read_files(files: list[Path]) -> tuple[TensorRef, ...]:
 
 
 def _read_indexed(folder: Path, index: Path) -> tuple[TensorRef, ...]:
-    _check_is_file(index)
+    check_is_file(index)
     try:
         weight_map = shard_names(index.read_bytes(), str(index))
     except OSError as error:

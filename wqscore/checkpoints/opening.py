@@ -6,15 +6,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from wqscore.checkpoints.adapters.opening import ADAPTER_CONFIG, open_adapter, open_change, with_adapter
 from wqscore.checkpoints.checkpoint import Checkpoint
-from wqscore.checkpoints.decoding import with_decoded
-from wqscore.checkpoints.local import folder_weights, read_config, read_file, read_folder
+from wqscore.checkpoints.components import MODEL_INDEX, MODULES, Component, find_components
+from wqscore.checkpoints.dcp import check_not_distributed
+from wqscore.checkpoints.decoding import prefixed
+from wqscore.checkpoints.formats import Opened, open_file, open_weights
+from wqscore.checkpoints.local import folder_names, read_json
 from wqscore.checkpoints.quantised.planning import dequantised
 from wqscore.checkpoints.tensor import Tensor
+from wqscore.checkpoints.weight_files import choose_weights
 from wqscore.errors import CheckpointError
 from wqscore.refs import ModelRef
-
-Opened = tuple[dict[str, Any], tuple[Tensor, ...]]
 
 
 def open_checkpoint(
@@ -30,29 +33,28 @@ def open_checkpoint(
     Raises:
         CheckpointError: it can't be found, fetched or read; the message says what to do.
     """
-    if ref.source != "hub":
-        assert ref.path is not None, "a reference that is not on the Hub has a path"
-        opened = _open_folder(ref.path) if ref.source == "folder" else _open_file(ref.path)
-        return Checkpoint(ref, None, *opened)
-    if stream:
+    if ref.adapter is not None:
+        base = open_checkpoint(ref.base, on_file, stream)
+        folder, _ = _on_disk(ref.adapter, on_file)
+        tensors = with_adapter(base.tensors, open_adapter(folder), ref.adapter.label)
+        return Checkpoint(ref, base.revision, base.config, tensors)
+    if stream and ref.source == "hub":
         from wqscore.checkpoints.hub import stream as stream_headers
 
-        headers = stream_headers(ref)
+        headers = stream_headers(ref, on_file)
         return Checkpoint(ref, headers.revision, headers.config, dequantised(headers.tensors, headers.config))
-    from wqscore.checkpoints.hub import fetch
-
-    snapshot = fetch(ref, on_file)
+    path, revision = _on_disk(ref, on_file)
     try:
-        opened = _open_folder(snapshot.folder) if ref.file is None else _open_file(snapshot.folder / ref.file)
+        opened = open_file(path) if path.is_file() else _open_folder(path)
     except CheckpointError as error:
         # It names a file of the Hub's cache, not what was asked for.
-        raise CheckpointError(f"{ref.label}: {error}") from error
-    return Checkpoint(ref, snapshot.revision, *opened)
+        raise CheckpointError(f"{ref.label}: {error}") if ref.source == "hub" else error from error
+    return Checkpoint(ref, revision, *opened)
 
 
 def open_headers(ref: ModelRef) -> Checkpoint:
     """Read a checkpoint's headers without its weights: from the Hub, by ranges of bytes."""
-    if ref.source != "hub":
+    if ref.source != "hub" or ref.adapter is not None:
         return open_checkpoint(ref)
     from wqscore.checkpoints.hub import read_headers
 
@@ -60,19 +62,35 @@ def open_headers(ref: ModelRef) -> Checkpoint:
     return Checkpoint(ref, headers.revision, headers.config, dequantised(headers.tensors, headers.config))
 
 
+def _on_disk(ref: ModelRef, on_file: Callable[[str, int], None] | None) -> tuple[Path, str | None]:
+    """The folder or file, fetched if need be, and the commit."""
+    if ref.source != "hub":
+        assert ref.path is not None, "a reference that is not on the Hub has a path"
+        return ref.path, None
+    from wqscore.checkpoints.hub import fetch
+
+    snapshot = fetch(ref, on_file)
+    return snapshot.folder if ref.file is None else snapshot.folder / ref.file, snapshot.revision
+
+
 def _open_folder(folder: Path) -> Opened:
-    weights = folder_weights(folder)
-    if weights.index is None and Path(weights.files[0]).suffix == ".gguf":
-        return _open_file(folder / weights.files[0])
-    config, tensors = read_folder(folder)
-    return config, dequantised(tensors, config)
+    names = folder_names(folder)
+    check_not_distributed(names, str(folder))
+    if ADAPTER_CONFIG in names:
+        return {}, open_change(open_adapter(folder))
+    manifests = {name: read_json(folder / name) for name in (MODEL_INDEX, MODULES) if name in names}
+    components = find_components(names, manifests, str(folder))
+    if any(component.folder for component in components):
+        return _open_components(folder, components)
+    return open_weights(folder, choose_weights(names, str(folder)))
 
 
-def _open_file(file: Path) -> Opened:
-    if file.suffix == ".gguf":
-        from wqscore.checkpoints.gguf.file import read_gguf
-
-        config, stored, decodings, refusals = read_gguf(file)
-        return config, with_decoded(stored, decodings, refusals)
-    config, stored = read_config(file.with_name("config.json")), list(read_file(file))
-    return config, dequantised(stored, config)
+def _open_components(folder: Path, components: tuple[Component, ...]) -> Opened:
+    """All components as one model, each tensor under its component's name."""
+    config: dict[str, Any] = {}
+    tensors: list[Tensor] = []
+    for component in components:
+        own, found = open_weights(folder / component.folder, component.weights)
+        config |= {f"{component.name}_config": own} if component.name else own
+        tensors += [prefixed(tensor, component.name) for tensor in found]
+    return config, tuple(tensors)

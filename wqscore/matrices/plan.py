@@ -141,7 +141,7 @@ def _not_a_matrix(tensor: Tensor, model: _Model) -> SkippedTensor | None:
     longer = [size for size in tensor.shape if size > 1]
     is_gain = len(longer) < 2 and tensor.name.endswith(("weight_g", "original0"))
     if tensor.part_of:
-        reason = f"scales or codes of {tensor.part_of}"
+        reason = f"stored part of {tensor.part_of}"
     elif tensor.parameters == 0:
         reason = "empty"
     elif not tensor.name.endswith(".weight") and _BUFFER.search(tensor.name):

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
+from wqscore.checkpoints.adapters.low_rank import LowRank
 from wqscore.spectra.eigenvalues import gram, gram_eigenvalues, squared_singular_values
 
 #: Below this share of the largest eigenvalue a Gram matrix's eigenvalues are too coarse to count a rank by.
 _GRAM_RESOLUTION = 1e-10
+
+State = Literal["finite", "zero", "non-finite", "unknown"]
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class Spectrum:
     columns: int
     slices: int
     unit_roundoff: float
-    state: Literal["finite", "zero", "non-finite", "unknown"]
+    state: State
 
     @property
     def total(self) -> float:
@@ -97,7 +100,21 @@ def compute_spectrum(
     return Spectrum(eigenvalues, rows, columns, len(pooled), unit_roundoff, "finite")
 
 
-def _without_eigenvalues(
-    rows: int, columns: int, slices: int, unit_roundoff: float, state: Literal["zero", "non-finite"]
-) -> Spectrum:
+def low_rank_spectrum(weights: LowRank, unit_roundoff: float, scale: float = 1.0) -> Spectrum:
+    """Compute the ESD of a product of two thin matrices from its core: as many eigenvalues as any matrix of its shape.
+
+    Args:
+        weights: the two.
+        unit_roundoff: u of the data type they are stored in.
+        scale: factor on every eigenvalue.
+    """
+    rows, columns = weights.shape
+    of_core = compute_spectrum([weights.core], unit_roundoff, scale)
+    if of_core.state != "finite":
+        return _without_eigenvalues(rows, columns, 1, unit_roundoff, of_core.state)
+    zeros = np.zeros(max(0, min(rows, columns) - of_core.eigenvalues.size))
+    return replace(of_core, eigenvalues=np.concatenate([zeros, of_core.eigenvalues]), rows=rows, columns=columns)
+
+
+def _without_eigenvalues(rows: int, columns: int, slices: int, unit_roundoff: float, state: State) -> Spectrum:
     return Spectrum(np.empty(0), rows, columns, slices, unit_roundoff, state)

@@ -1,0 +1,1 @@
+"""PEFT adapters: which weights they change, by what, and the changed weights."""

@@ -1,0 +1,114 @@
+"""An adapter and its base: the merged weights W + ΔW."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from wqscore.checkpoints.adapters.lora import Adapter, LoraWeight
+from wqscore.checkpoints.decoding import Decoding, Refusal
+from wqscore.checkpoints.tensor import Tensor
+
+Shape = tuple[int, ...]
+
+_BLOCK = re.compile(r"(?s).*?\.[0-9]+\.")
+
+
+def base_names(wanted: Iterable[str], base: Iterable[str]) -> dict[str, str]:
+    """Find the names that weights have in the base's checkpoint.
+
+    A checkpoint of the bare model lacks the first part of the names (`transformer.`, `model.`) that a model with a
+    head has, or has one more. torch's attention keeps its joint weight under a name of its own.
+
+    Returns:
+        The base's name by the wanted one, of those that are there once.
+
+    Example:
+        >>> base_names(["transformer.h.0.mlp.c_fc.weight"], ["h.0.mlp.c_fc.weight"])
+        {'transformer.h.0.mlp.c_fc.weight': 'h.0.mlp.c_fc.weight'}
+    """
+    stored = set(base)
+    shortened: dict[str, list[str]] = {}
+    for name in stored:
+        shortened.setdefault(name.partition(".")[2], []).append(name)
+    found = {}
+    for name in wanted:
+        joint = f"{name.removesuffix('weight')}in_proj_weight"
+        longer = shortened.get(name, [])
+        candidates = [name, joint, name.partition(".")[2], *(longer if len(longer) == 1 else [])]
+        match = next((candidate for candidate in candidates if candidate in stored), None)
+        if match is not None:
+            found[name] = match
+    return found
+
+
+def plan_merged(adapter: Adapter, base: Mapping[str, Tensor]) -> tuple[list[Decoding], list[Refusal]]:
+    """Plan the weights that an adapter changes of its base.
+
+    Args:
+        adapter: the adapter.
+        base: the base's tensors by name.
+
+    Returns:
+        For each of the adapter's weights the merged one, under its name in the base and decoded from W, A and B; or
+        the refusal of its A, with the reason. What the adapter stores whole is the W where it holds one.
+    """
+    names = base_names([weight.name for weight in adapter.weights], base)
+    conv1d = _stored_transposed({name: tensor.shape for name, tensor in base.items()})
+    decodings: list[Decoding] = []
+    refusals: list[Refusal] = []
+    used: set[str] = set()
+    for weight in adapter.weights:
+        name = names.get(weight.name)
+        if adapter.base_changed:
+            refusals.append(Refusal(weight.a.name, f"not merged: {adapter.base_changed}"))
+            continue
+        if name is None or name in used:
+            reason = f"the base has no {weight.name}" if name is None else f"{name} is changed twice"
+            refusals.append(Refusal(weight.a.name, reason))
+            continue
+        stored = adapter.replaced.get(weight.name, base[name])
+        fitted = _fitted(weight, stored.shape, conv1d.get(_block(name)))
+        if stored.dtype.kind != "float" or fitted is None:
+            kind = "floats" if fitted else " × ".join(map(str, weight.shape))
+            refusals.append(Refusal(weight.a.name, f"the base's {name} is not of {kind}: is it the adapter's base?"))
+            continue
+        used.add(name)
+        decodings.append(replace(fitted.merged_with(stored), name=name))
+    return decodings, refusals
+
+
+def _fitted(weight: LoraWeight, shape: Shape, conv1d: bool | None) -> LoraWeight | None:
+    """The weight turned as the base stores it, or `None` if it fits neither way.
+
+    peft saves one `fan_in_fan_out` though layers differ, so that the base itself is asked first.
+    """
+    square = len(shape) == 2 and shape[0] == shape[1]
+    is_embedding = "lora_embedding_" in weight.a.name
+    turn = not is_embedding and square and conv1d is not None and conv1d != weight.transposed
+    if weight.shape == shape and not turn:
+        return weight
+    if len(shape) == 2 and weight.shape == shape[::-1] and not is_embedding:
+        return replace(weight, shape=shape, transposed=not weight.transposed)
+    return None
+
+
+def _stored_transposed(shapes: Mapping[str, Shape]) -> dict[str, bool]:
+    """By block, whether its weights are (in, out): the biases, as long as the outputs, tell of those not square."""
+    found: dict[str, bool] = {}
+    for name, shape in shapes.items():
+        bias = shapes.get(f"{name.removesuffix('weight')}bias")
+        if (
+            name.endswith(".weight")
+            and len(shape) == 2
+            and shape[0] != shape[1]
+            and bias in ((shape[0],), (shape[1],))
+        ):
+            found[_block(name)] = bias == (shape[1],)
+    return found
+
+
+def _block(name: str) -> str:
+    found = _BLOCK.match(name)
+    return found[0] if found else ""

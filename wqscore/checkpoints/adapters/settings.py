@@ -1,0 +1,164 @@
+"""What `adapter_config.json` says of a LoRA adapter; any of it may be missing or of another type."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from wqscore.checkpoints.adapters.patterns import PatternError, compile_pattern
+from wqscore.errors import CheckpointError
+from wqscore.printable import printable
+
+#: peft's defaults for the rank and for alpha.
+_DEFAULT = 8
+_LARGEST_RANK = 2**31
+#: Kinds of LoRA whose change of a weight is not s·B·A, by the key that asks for them.
+_VARIANTS = {
+    "use_dora": "DoRA",
+    "use_qalora": "QALoRA",
+    "use_bdlora": "BD-LoRA",
+    "alora_invocation_tokens": "activated LoRA",
+    "arrow_config": "Arrow",
+    "kasa_config": "KaSA",
+    "monteclora_config": "MonteCLoRA",
+}
+#: Starts that take something out of the base's weights, which training then leaves as they are.
+_BASE_CHANGED = {
+    **{"pissa": "PiSSA", "olora": "OLoRA", "corda": "CorDA", "loftq": "LoftQ"},
+    **{"lora_ga": "LoRA-GA"},
+}
+_WORD = re.compile(r"[\w.-]{1,200}")
+#: States of the patterns × characters of the layers' names, some seconds at the worst. A name counts as one state.
+_MOST_WORK = 50_000_000
+_MOST_PATTERNS = 10_000
+
+
+@dataclass(frozen=True)
+class LoraSettings:
+    """The settings that decide the scale of each ΔW.
+
+    Attributes:
+        rank: r, where no pattern says otherwise.
+        alpha: likewise.
+        by_square_root: rsLoRA: the scale is alpha / √r (Kalajdzievski 2023, arXiv 2312.03732), not alpha / r.
+        fan_in_fan_out: whether the adapted layers store their weights (in, out).
+        ranks: r by pattern, the first that matches counts.
+        alphas: alpha by pattern, likewise.
+    """
+
+    rank: int
+    alpha: float
+    by_square_root: bool
+    fan_in_fan_out: bool
+    ranks: Mapping[str, int]
+    alphas: Mapping[str, float]
+
+
+def not_lora(config: Mapping[str, Any]) -> str | None:
+    """Why an adapter is not read: it is of another kind than LoRA, whose ΔW is s·B·A."""
+    kind = config.get("peft_type")
+    if kind != "LORA":
+        name = printable(kind[:40]) if isinstance(kind, str) and kind else "adapters that don't say their peft_type"
+        return f"{name}: only LoRA adapters are read"
+    found = [name for key, name in _VARIANTS.items() if config.get(key) not in (None, False, [], {})]
+    return f"{', '.join(found)}: only plain LoRA is read" if found else None
+
+
+def base_changed(config: Mapping[str, Any]) -> str | None:
+    """Why W + ΔW, with the W of the original base, is not the model that was trained; `None` where it is."""
+    start = config.get("init_lora_weights")
+    if isinstance(start, str):
+        for prefix, name in _BASE_CHANGED.items():
+            if start.lower().startswith(prefix):
+                return f"its {name} start changed the base's weights, which are not stored"
+    if config.get("layer_replication"):
+        return "it repeats layers of the base (layer_replication)"
+    return None
+
+
+def lora_settings(config: Mapping[str, Any]) -> LoraSettings:
+    """Read the settings of a LoRA adapter.
+
+    Raises:
+        CheckpointError: one of them makes no sense, such as a rank of 0.
+    """
+    return LoraSettings(
+        _rank("r", _given(config, "r", _DEFAULT)),
+        _alpha("lora_alpha", _given(config, "lora_alpha", _DEFAULT)),
+        _flag(config, "use_rslora"),
+        _flag(config, "fan_in_fan_out"),
+        {key: _rank("rank_pattern", value) for key, value in _patterns(config, "rank_pattern").items()},
+        {key: _alpha("alpha_pattern", value) for key, value in _patterns(config, "alpha_pattern").items()},
+    )
+
+
+def first_matches(patterns: Mapping[str, Any], modules: list[str], where: str) -> dict[str, str]:
+    r"""For each module that one matches, the first pattern that does: by peft's rule, `(.*\.)?(pattern)$`.
+
+    Raises:
+        CheckpointError: a pattern is of a syntax that is not read, or together they are too much work.
+    """
+    found: dict[str, str] = {}
+    waiting = modules
+    work = 0
+    if len(patterns) > _MOST_PATTERNS:
+        raise CheckpointError(f"adapter_config.json: {where}: more than {_MOST_PATTERNS} patterns: write fewer")
+    for key in patterns:
+        matches, states = _matcher(key, where)
+        work += states * sum(len(module) + 1 for module in waiting)
+        if work > _MOST_WORK:
+            raise CheckpointError(f"adapter_config.json: {where}: too many patterns for its layers: write fewer")
+        found.update({module: key for module in waiting if matches(module)})
+        waiting = [module for module in waiting if module not in found]
+    return found
+
+
+def _matcher(key: str, where: str) -> tuple[Callable[[str], object], int]:
+    """What tells whether a pattern matches a name, and how many states it has."""
+    whole = rf"(.*\.)?({key})$"
+    if _WORD.fullmatch(key):
+        # A name, as nearly all are: no repeats, nothing that `re` could lose itself in, and many times as fast.
+        return re.compile(whole).match, 1
+    try:
+        pattern = compile_pattern(whole)
+    except PatternError as error:
+        raise CheckpointError(f"adapter_config.json: {where}: {key[:80]!r} is not read: {error}") from error
+    return pattern.matches, len(pattern.steps)
+
+
+def _given(config: Mapping[str, Any], key: str, default: object) -> object:
+    value = config.get(key)
+    return default if value is None else value
+
+
+def _flag(config: Mapping[str, Any], key: str) -> bool:
+    value = _given(config, key, False)
+    if not isinstance(value, bool):
+        raise CheckpointError(f"adapter_config.json: {key} is neither true nor false: correct it")
+    return value
+
+
+def _rank(key: str, value: object) -> int:
+    if type(value) is not int or not 0 < value < _LARGEST_RANK:
+        raise CheckpointError(f"adapter_config.json: {key} holds what is no rank (1, 2, 3, …): correct it")
+    return value
+
+
+def _alpha(key: str, value: object) -> float:
+    try:
+        number = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise CheckpointError(f"adapter_config.json: {key} holds what is no finite number: correct it")
+    return number
+
+
+def _patterns(config: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    value = _given(config, key, {})
+    if not isinstance(value, dict):
+        raise CheckpointError(f"adapter_config.json: {key} is not an object of patterns: correct it")
+    return value

@@ -1,0 +1,66 @@
+"""Weights of an ONNX graph that are stored as integer codes: `DequantizeLinear`, w = (code − zero point) · scale.
+
+Definition: https://onnx.ai/onnx/operators/onnx__DequantizeLinear.html, versions 10 to 23.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+Shape = tuple[int, ...]
+
+
+def scale_fits(shape: Shape, scale: Shape, axis: int, block: int) -> bool:
+    """Whether a scale of that shape is one per tensor, per index of the axis, or per block along the axis.
+
+    Args:
+        shape: of the codes.
+        scale: of the scales.
+        axis: the dimension that scales go along, from 0 on.
+        block: codes that share a scale along the axis, 0 where there are no blocks.
+    """
+    if scale in ((), (1,)) and block == 0:
+        return True
+    if not 0 <= axis < len(shape):
+        return False
+    if block == 0:
+        return scale == (shape[axis],)
+    blocks = -(-shape[axis] // block) if block > 0 else -1
+    return scale == (*shape[:axis], blocks, *shape[axis + 1 :])
+
+
+def dequantise(
+    codes: np.ndarray, scale: np.ndarray, zero: np.ndarray | None = None, *, axis: int, block: int
+) -> np.ndarray:
+    """Turn codes into weights.
+
+    Args:
+        codes: integers, of the weight's shape.
+        scale: as `scale_fits` says.
+        zero: zero points of the scale's shape, or `None` for 0.
+        axis: the dimension that scales go along.
+        block: codes that share a scale along the axis, 0 where there are no blocks.
+
+    Returns:
+        float32 of the codes' shape.
+
+    Example:
+        >>> dequantise(np.array([[1, 2], [3, 4]], np.int8), np.array([1.0, 0.5]), axis=0, block=0)
+        array([[1. , 2. ],
+               [1.5, 2. ]], dtype=float32)
+    """
+    weight = codes.astype(np.float32)
+    if zero is not None:
+        weight -= _spread(zero, weight.shape, axis, block)
+    weight *= _spread(scale, weight.shape, axis, block)
+    return weight
+
+
+def _spread(values: np.ndarray, shape: Shape, axis: int, block: int) -> np.ndarray:
+    """Values that broadcast over the codes."""
+    if block:
+        index = np.arange(shape[axis]) // block
+        return values.astype(np.float32).take(index, axis=axis)
+    if values.size == 1:
+        return values.astype(np.float32).reshape(())
+    return values.astype(np.float32).reshape([-1 if i == axis else 1 for i in range(len(shape))])
