@@ -43,7 +43,7 @@ clean:
 	touch $@
 
 .venv/test: .venv/base pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$(TORCH)" --editable ".[weightwatcher,test,dev]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$(TORCH)" --editable ".[weightwatcher,test,oracles,dev]"
 	touch $@
 
 checkpoints/.done: demo/fetch.py | .venv/base

@@ -8,7 +8,8 @@ imported, so code under test runs in a process of its own, with `environment()`:
         subprocess.run([sys.executable, "-c", code], env=hub.environment(tmp_path))
         assert hub.fetched() == {"config.json", "model.safetensors"}
 
-Weights are answered with a redirect to another host name, as the Hub sends them to its CDN.
+Weights are answered with a redirect to another host name, as the Hub sends them to its CDN. The content of a file is
+its bytes, or any object that has `len()` and gives bytes for a slice: one that makes them when they are asked for.
 """
 
 from __future__ import annotations
@@ -24,11 +25,19 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 from urllib.parse import quote, unquote
 
 FOREVER = 1_000_000
 WEIGHT_SUFFIXES = (".safetensors", ".bin")
+
+
+class Content(Protocol):
+    """What a file holds."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, part: slice, /) -> bytes: ...
 
 
 @dataclass(frozen=True)
@@ -44,7 +53,7 @@ class Request:
 
 @dataclass
 class Repo:
-    commits: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    commits: dict[str, dict[str, Content]] = field(default_factory=dict)
     refs: dict[str, str] = field(default_factory=dict)
     token: str | None = None
     gated: bool = False
@@ -54,8 +63,9 @@ class Repo:
 class Fault:
     """What goes wrong with the next `times` requests whose path and query hold `path`.
 
-    They are answered with `status`, with changed headers, with a body cut after `drop_after` bytes, or
-    only after `stall` seconds.
+    They are answered with `status`, with changed headers (and the Content-Range that is true, unless it is changed),
+    with a body cut after `drop_after` bytes, one that has `more` bytes than announced, the whole file though a range
+    of it was asked for, or only after `stall` seconds.
     """
 
     path: str
@@ -63,6 +73,8 @@ class Fault:
     status: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     drop_after: int | None = None
+    more: int = 0
+    whole: bool = False
     stall: float = 0
 
 
@@ -92,7 +104,7 @@ class HubServer:
     def add(
         self,
         name: str,
-        files: Mapping[str, bytes],
+        files: Mapping[str, Content],
         revisions: Mapping[str, str] | None = None,
         token: str | None = None,
         gated: bool = False,
@@ -137,31 +149,33 @@ class _Handler(BaseHTTPRequestHandler):
         hub: HubServer = self.server.hub  # type: ignore[attr-defined]
         status, headers, body = self._answer(hub)
         fault = next((f for f in hub.faults if f.times > 0 and f.path in self.path), None)
-        drop_after = None
-        if fault is not None:
+        if fault is None:
+            fault = Fault("")
+        else:
             fault.times -= 1
             time.sleep(fault.stall)
-            if fault.status is not None:
-                status, headers, body = fault.status, {}, b"fault"
-            headers, drop_after = {**headers, **fault.headers}, fault.drop_after
+        if fault.status is not None:
+            status, headers, body = fault.status, {}, b"fault"
         asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
-        if asked and status == 200 and (fault is None or fault.status is None):
+        if asked and status == 200 and fault.status is None and not fault.whole:
             first, last = int(asked[1]), min(int(asked[2] or len(body)), len(body) - 1)
             headers["Content-Range"] = f"bytes {first}-{last}/{len(body)}"
             status, body = (206, body[first : last + 1]) if first <= last else (416, b"")
+        headers |= fault.headers
         length = len(body)
-        sent = b"" if self.command == "HEAD" else body[:drop_after]
+        sent = b"" if self.command == "HEAD" else body[: fault.drop_after] + b"?" * fault.more
+        length = len(sent) if fault.more else length
         lower = {key.lower(): value for key, value in self.headers.items()}
         hub.requests.append(Request(self.command, self.path, lower, status, len(sent) if status < 300 else 0))
         self.send_response(status)
         for key, value in {"Content-Length": str(length), **headers}.items():
             self.send_header(key, value)
-        self.close_connection = drop_after is not None
+        self.close_connection = fault.drop_after is not None
         with suppress(ConnectionError):  # the client may have given up
             self.end_headers()
             self.wfile.write(sent)
 
-    def _answer(self, hub: HubServer) -> tuple[int, dict[str, str], bytes]:
+    def _answer(self, hub: HubServer) -> tuple[int, dict[str, str], Content]:
         path = self.path.split("?")[0]
         if match := re.fullmatch(r"/lfs/(\w{64})", path):
             return 200, {}, self._blob(hub, match[1])
@@ -191,18 +205,18 @@ class _Handler(BaseHTTPRequestHandler):
             return code, {**headers, "X-Repo-Commit": commit}, text
         return self._file(hub, commit, file[0], body)
 
-    def _file(self, hub: HubServer, commit: str, name: str, body: bytes) -> tuple[int, dict[str, str], bytes]:
+    def _file(self, hub: HubServer, commit: str, name: str, body: Content) -> tuple[int, dict[str, str], Content]:
         if not name.endswith(WEIGHT_SUFFIXES):
             return 200, {"X-Repo-Commit": commit, "ETag": f'"{_git_sha1(body)}"'}, body
-        sha256 = hashlib.sha256(body).hexdigest()
+        sha256 = _sha256(body)
         location = f"http://localhost:{hub.port}/lfs/{sha256}?filename={quote(name)}"
         linked = {"X-Linked-Size": str(len(body)), "X-Linked-ETag": f'"{sha256}"'}
         return 302, {"X-Repo-Commit": commit, "Location": location, **linked}, b""
 
-    def _blob(self, hub: HubServer, sha256: str) -> bytes:
+    def _blob(self, hub: HubServer, sha256: str) -> Content:
         commits = [files for repo in hub.repos.values() for files in repo.commits.values()]
         bodies = (body for files in commits for body in files.values())
-        return next(body for body in bodies if hashlib.sha256(body).hexdigest() == sha256)
+        return next(body for body in bodies if _sha256(body) == sha256)
 
 
 def _refusal(status: int, code: str | None, message: str) -> tuple[int, dict[str, str], bytes]:
@@ -210,9 +224,14 @@ def _refusal(status: int, code: str | None, message: str) -> tuple[int, dict[str
     return status, headers, json.dumps({"error": message}).encode()
 
 
-def _model_info(name: str, commit: str, files: Mapping[str, bytes]) -> bytes:
+def _model_info(name: str, commit: str, files: Mapping[str, Content]) -> bytes:
     siblings = [{"rfilename": file, "size": len(body)} for file, body in files.items()]
     return json.dumps({"id": name, "modelId": name, "sha": commit, "siblings": siblings}).encode()
+
+
+def _sha256(body: Content) -> str:
+    """The digest; of content that is made when it is asked for, that of what stands for it."""
+    return hashlib.sha256(body if isinstance(body, bytes) else repr(body).encode()).hexdigest()
 
 
 def _git_sha1(body: bytes) -> str:

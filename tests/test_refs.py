@@ -189,9 +189,12 @@ def test_absolute_and_home_paths(desk):
         ("config.json/x.bin", "no such folder or file: config.json/x.bin: check the path"),
         (
             "config.json",
-            "config.json: not a weight file: a folder or a .safetensors, .bin, .gguf, .onnx, .npz file is read",
+            "config.json: not a weight file: a folder or a .safetensors, .bin, .gguf, .onnx, .npz, .npy file is read",
         ),
-        ("./x.pt", "./x.pt: not a weight file: a folder or a .safetensors, .bin, .gguf, .onnx, .npz file is read"),
+        (
+            "./x.pt",
+            "./x.pt: not a weight file: a folder or a .safetensors, .bin, .gguf, .onnx, .npz, .npy file is read",
+        ),
         (
             "run/model.safetensors.index.json",
             "run/model.safetensors.index.json: an index of shards: name its folder, run",
@@ -230,8 +233,8 @@ def test_absolute_and_home_paths(desk):
         ),
         (
             "https://huggingface.co/org/name/blob/main/README.md",
-            "https://huggingface.co/org/name/blob/main/README.md: names a file inside org/name that holds no weights: "
-            "name the repository",
+            "https://huggingface.co/org/name/blob/main/README.md: names a file inside org/name that holds no "
+            "weights: name the repository",
         ),
     ],
 )

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from wqscore.checkpoints.checkpoint import Checkpoint
-from wqscore.checkpoints.opening import open_checkpoint, open_headers
-from wqscore.describing import ModelDescription, describe_checkpoint
+from wqscore.checkpoints.either_way import open_either_way
+from wqscore.checkpoints.opening import open_checkpoint
+from wqscore.describing import ModelDescription, describe_checkpoint, open_without_weights
 from wqscore.errors import CheckpointError, UsageError
 from wqscore.metrics.registry import choose_metrics, find_metric
 from wqscore.model_lists import find_listed
@@ -41,6 +42,9 @@ class RankProgress(Protocol):
     def fetching(self, file: str, size: int) -> None:
         """Called before each download, with the file's name and bytes."""
 
+    def note(self, text: str) -> None:
+        """Called with a line on what is done otherwise than asked."""
+
     def crosschecking(self, ref: ModelRef) -> None:
         """Called by `crosscheck` before WeightWatcher runs."""
 
@@ -58,6 +62,7 @@ def score(
     seed: int = 0,
     bootstrap: int = 200,
     gof: int = 100,
+    stream: bool = False,
     jobs: int | None = None,
     progress: RankProgress | None = None,
 ) -> ModelScore:
@@ -73,6 +78,8 @@ def score(
         seed: the seed of every random step, recorded in the result.
         bootstrap: resamples behind alpha's interval; 0 for none.
         gof: synthetic draws behind the goodness of fit; 0 for none, and no verdict `no-power-law`.
+        stream: read each tensor from the Hub when it is needed and store none; a checkpoint that the disk has no
+            room for is read so anyway, and one that can't be (`.bin` files) is downloaded all the same.
         jobs: threads; all cores if `None`. The result is the same for any number.
         progress: told what is done.
 
@@ -86,13 +93,11 @@ def score(
     Example:
         `wqscore.score("./my-model").summary.statistics["alpha"].median`
     """
-    chosen = _preset(preset, engine)
+    chosen = _preset(preset, engine, stream)
     names = _chosen(metrics, chosen, base, engine)
     model = _parsed(ref)
-    return _score(
-        model,
-        _Run(chosen, names, _opened_base(base, progress), engine, Sampling(seed, bootstrap, gof), jobs, progress),
-    )
+    opened = None if base is None else open_either_way(_parsed(base), stream, progress)
+    return _score(model, _Run(chosen, names, opened, engine, Sampling(seed, bootstrap, gof), stream, jobs, progress))
 
 
 def rank(
@@ -107,6 +112,7 @@ def rank(
     seed: int = 0,
     bootstrap: int = 200,
     gof: int = 100,
+    stream: bool = False,
     jobs: int | None = None,
     progress: RankProgress | None = None,
 ) -> Ranking:
@@ -123,6 +129,7 @@ def rank(
         seed: the seed of every random step.
         bootstrap: as for `score`.
         gof: as for `score`.
+        stream: as for `score`; tensors of the base are read again for each model then.
         jobs: threads; all cores if `None`.
         progress: told what is done.
 
@@ -134,16 +141,17 @@ def rank(
     Example:
         `wqscore.rank(["bert-base", "roberta-base"]).to_frame()`
     """
-    chosen = _preset(preset, engine)
+    chosen = _preset(preset, engine, stream)
     by = find_metric(by or chosen.by).name
     names = _chosen([*choose_metrics(metrics, chosen.core), by], chosen, base, engine)
     models: dict[object, ModelRef] = {}
     for model in map(_parsed, refs):
-        models.setdefault((model.repo, model.revision, model.path), model)
+        models.setdefault(model.identity, model)
     scores: list[ModelScore] = []
     failures: list[Failure] = []
     waiting = list(models.values())
-    run = _Run(chosen, names, _opened_base(base, progress), engine, Sampling(seed, bootstrap, gof), jobs, progress)
+    opened = None if base is None else open_either_way(_parsed(base), stream, progress)
+    run = _Run(chosen, names, opened, engine, Sampling(seed, bootstrap, gof), stream, jobs, progress)
     try:
         while waiting:
             try:
@@ -179,26 +187,27 @@ def crosscheck(ref: str | ModelRef, *, jobs: int | None = None, progress: RankPr
     check_installed()
     model = _parsed(ref)
     model_progress = progress.model(model) if progress else None
-    checkpoint = _opened(model, progress)
+    checkpoint = _downloaded(model, progress)
     ours = score_checkpoint(checkpoint, preset=WW_0_7, metrics=COMPARED, jobs=jobs, progress=model_progress)
     if progress:
         progress.crosschecking(model)
     return crosschecking.crosscheck(ours, run_weightwatcher(checkpoint))
 
 
-def describe(ref: str | ModelRef, *, preset: str = "default") -> ModelDescription:
+def describe(ref: str | ModelRef, *, preset: str = "default", jobs: int | None = None) -> ModelDescription:
     """List a model's tensors and what scoring would do with each, from the files' headers alone.
 
     Args:
         ref: the model, as for `score`; from the Hub only headers are fetched.
         preset: the preset to plan for.
+        jobs: threads that would score it, which decides on the memory; all cores if `None`.
 
     Raises:
         UsageError: a reference or preset that means nothing.
-        CheckpointError: a model that can't be found or read.
+        CheckpointError: a model that can't be found or read, or not without downloading its weights.
     """
     chosen = find_preset(preset)
-    return describe_checkpoint(open_headers(_parsed(ref)), chosen)
+    return describe_checkpoint(open_without_weights(_parsed(ref)), chosen, jobs)
 
 
 def declared_family(ref: ModelRef) -> str:
@@ -216,6 +225,7 @@ class _Run:
     base: Checkpoint | None
     engine: Engine
     sampling: Sampling
+    stream: bool
     jobs: int | None
     progress: RankProgress | None
 
@@ -223,12 +233,13 @@ class _Run:
 def _score(model: ModelRef, run: _Run) -> ModelScore:
     progress = run.progress.model(model) if run.progress else None
     try:
-        checkpoint = _opened(model, run.progress)
         family = declared_family(model)
         if run.engine == "weightwatcher":
             from wqscore.engines.rows import watched_score
 
+            checkpoint = _downloaded(model, run.progress)
             return watched_score(checkpoint, family, run.metrics, run.sampling.seed)
+        checkpoint = open_either_way(model, run.stream, run.progress)
         return score_checkpoint(
             checkpoint, family, run.preset, run.metrics, run.jobs, run.sampling, run.base, progress
         )
@@ -236,14 +247,12 @@ def _score(model: ModelRef, run: _Run) -> ModelScore:
         raise CheckpointError(f"{model.label}: not enough memory: score it alone with --jobs 1") from error
 
 
-def _opened_base(base: str | ModelRef | None, progress: RankProgress | None) -> Checkpoint | None:
-    return None if base is None else _opened(base, progress)
-
-
-def _preset(name: str, engine: Engine) -> Preset:
+def _preset(name: str, engine: Engine, stream: bool) -> Preset:
     """The preset; WeightWatcher's own where it is the engine."""
     if engine == "wqscore":
         return find_preset(name)
+    if stream:
+        raise UsageError("the engine weightwatcher reads files: leave --stream out (stream= in Python)")
     from wqscore.engines.weightwatcher import check_installed
 
     check_installed()
@@ -268,8 +277,9 @@ def _chosen(
     return names
 
 
-def _opened(ref: str | ModelRef, progress: RankProgress | None) -> Checkpoint:
-    return open_checkpoint(_parsed(ref), progress.fetching if progress else None)
+def _downloaded(model: ModelRef, progress: RankProgress | None) -> Checkpoint:
+    """A checkpoint whose files are on disk, as WeightWatcher needs them."""
+    return open_checkpoint(model, progress.fetching if progress else None)
 
 
 def _parsed(ref: str | ModelRef) -> ModelRef:

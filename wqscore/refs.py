@@ -27,7 +27,7 @@ from typing import Literal
 from wqscore.errors import UsageError
 from wqscore.model_lists import aliases
 
-_WEIGHT_SUFFIXES = (".safetensors", ".bin", ".gguf", ".onnx", ".npz")
+_WEIGHT_SUFFIXES = (".safetensors", ".bin", ".gguf", ".onnx", ".npz", ".npy")
 _INDEX_SUFFIX = ".index.json"
 _PATH_STARTS = (".", "/", "~")
 _ADDRESS_STARTS = ("hf://", "https://", "http://", "huggingface.co/", "hf.co/")
@@ -73,6 +73,12 @@ class ModelRef:
             name = self.repo if self.file is None else f"{self.repo}/{self.file}"
             return name if self.revision is None else f"{name}@{self.revision}"
         return self.text
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """Equal for two references to one model, however they were typed."""
+        adapter = self.adapter.identity if self.adapter else None
+        return (self.repo, self.revision, self.path, self.file, adapter)
 
     @property
     def base(self) -> ModelRef:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from math import nan
 from typing import TYPE_CHECKING, Protocol
 
@@ -12,14 +14,16 @@ import numpy as np
 
 from wqscore.analysis import ModelAnalysis
 from wqscore.architecture import Architecture, architecture_of
+from wqscore.checkpoints.adapters.low_rank import LowRank
 from wqscore.checkpoints.checkpoint import Checkpoint
-from wqscore.checkpoints.tensor import TensorRef
-from wqscore.execution import run_in_order
+from wqscore.checkpoints.decoding import read_contents
+from wqscore.checkpoints.tensor import Tensor
+from wqscore.execution import reading_ahead, run_in_order
 from wqscore.layers import LayerScore, score_matrix
 from wqscore.matrices.model_config import ModelConfig
 from wqscore.matrices.pairing import by_bare_name, partner
 from wqscore.matrices.plan import Outcome, by_tensor, plan_matrices, tied_copy
-from wqscore.matrices.weight_matrix import SkippedTensor, WeightMatrix
+from wqscore.matrices.weight_matrix import Cut, SkippedTensor, WeightMatrix
 from wqscore.metrics.metric import ModelValue
 from wqscore.metrics.registry import CORE, MATRIX_METRICS, WHOLE_METRICS
 from wqscore.presets import DEFAULT, Preset
@@ -125,6 +129,8 @@ def score_checkpoint(
 ) -> ModelScore:
     """Score every matrix of a checkpoint, each tensor read once and forgotten.
 
+    While some are scored the next are read: up to twice `jobs` tensors are in memory at a time, half of them waiting.
+
     Args:
         checkpoint: an opened checkpoint.
         family: the family that a model list gives it.
@@ -141,13 +147,13 @@ def score_checkpoint(
     outcomes = plan_matrices(checkpoint.tensors, ModelConfig(checkpoint.config), preset.matrices)
     groups = by_tensor(outcomes)
     if progress:
-        matrices = [o for o in outcomes if isinstance(o, WeightMatrix)]
+        matrices = [matrix for group in groups for matrix in _matrices(group)]
         progress.start(len(matrices), sum(g[0].tensor.nbytes for g in groups if isinstance(g[0], WeightMatrix)))
     rows: list[LayerScore | SkippedTensor] = []
     first_with: dict[bytes, str] = {}
     of_matrices = tuple(name for name in metrics if name in MATRIX_METRICS)
     task = _Task(preset, of_matrices, sampling, _planned(base, preset) if base else None)
-    for scored in run_in_order(_score_group, ((group, task) for group in groups), jobs):
+    for scored in _score_groups(groups, task, jobs):
         rows.extend(_without_tied(scored, first_with))
         if progress and scored.tensor is not None:
             progress.advance(len(scored.rows), scored.tensor.nbytes)
@@ -188,24 +194,46 @@ class _ScoredGroup:
     """What became of one tensor: its rows, and the digest of its values where they were read."""
 
     rows: tuple[LayerScore | SkippedTensor, ...]
-    tensor: TensorRef | None = None
+    tensor: Tensor | None = None
     digest: bytes = b""
 
 
-def _score_group(group: list[Outcome], task: _Task) -> _ScoredGroup:
-    """Read one tensor and score the matrices it holds."""
-    matrices = [outcome for outcome in group if isinstance(outcome, WeightMatrix)]
-    if not matrices:
-        return _ScoredGroup(tuple(o for o in group if isinstance(o, SkippedTensor)))
-    tensor = matrices[0].tensor
-    array = tensor.read()
-    content = hashlib.sha256(np.ascontiguousarray(array).view(np.uint8).data)
+def _score_groups(groups: Sequence[list[Outcome]], task: _Task, jobs: int | None) -> Iterator[_ScoredGroup]:
+    """Score the tensors that hold matrices, reading ahead, and pass the others on, all in their order."""
+    held = [matrices for group in groups if (matrices := _matrices(group))]
+    with reading_ahead((partial(_read, matrices) for matrices in held), jobs) as arrays:
+        arguments = ((matrices, array, task) for matrices, array in zip(held, arrays, strict=True))
+        scored = run_in_order(_score_tensor, arguments, jobs)
+        for group in groups:
+            skips = tuple(outcome for outcome in group if isinstance(outcome, SkippedTensor))
+            yield _ScoredGroup(skips) if skips else next(scored)
+
+
+def _read(matrices: Sequence[WeightMatrix]) -> np.ndarray | LowRank:
+    """A tensor's values; of a product of two thin matrices, scored as a whole, those two."""
+    first = matrices[0]
+    is_whole = len(matrices) == 1 and first.cut == Cut(first.tensor.shape) and len(first.tensor.shape) == 2
+    return read_contents(first.tensor) if is_whole else first.tensor.read()
+
+
+def _score_tensor(
+    matrices: Sequence[WeightMatrix], reading: Future[np.ndarray | LowRank], task: _Task
+) -> _ScoredGroup:
+    """Score the matrices that one tensor holds."""
+    tensor, array = matrices[0].tensor, reading.result()
+    content = hashlib.sha256()
+    for stored in (array.A, array.B) if isinstance(array, LowRank) else (array,):
+        content.update(np.ascontiguousarray(stored).view(np.uint8).data)
     content.update(f"{tensor.dtype.name}{tensor.shape}".encode())
     rows = tuple(
         score_matrix(matrix, array, task.preset, task.metrics, task.sampling, base)
         for matrix, base in zip(matrices, _base_weights(matrices, task.base), strict=True)
     )
     return _ScoredGroup(rows, tensor, content.digest())
+
+
+def _matrices(group: Sequence[Outcome]) -> list[WeightMatrix]:
+    return [outcome for outcome in group if isinstance(outcome, WeightMatrix)]
 
 
 def _base_weights(

@@ -375,6 +375,59 @@ def test_headers_that_lie_or_come_without_ranges(hub, tmp_path):
         assert result["error"].startswith("org/")
 
 
+def test_an_adapter_and_a_model_in_folders_are_fetched_whole_and_not_read_by_ranges(hub, tmp_path):
+    adapter = {"adapter_config.json": b"{}", "adapter_model.safetensors": weights(10), "adapter_model.bin": b"twin"}
+    modules = [
+        {"idx": i, "name": str(i), "path": path, "type": "-"} for i, path in enumerate(["", "1_Pooling", "2_Dense"])
+    ]
+    folders = {
+        "modules.json": json.dumps(modules).encode(),
+        "config.json": CONFIG,
+        "model.safetensors": weights(10),
+        "1_Pooling/config.json": b"{}",
+        "2_Dense/config.json": b"{}",
+        "2_Dense/model.safetensors": weights(20),
+        "onnx/model.onnx": b"onnx",
+    }
+    hub.add("org/adapter", adapter)
+    hub.add("org/folders", folders)
+    for result in run(hub, tmp_path / "cold", "org/adapter", "org/folders", command="headers").results:
+        assert "can't be read without downloading them" in result["error"]
+    done = run(hub, tmp_path, "org/adapter", "org/folders")
+    fetched = [
+        {path.relative_to(r["folder"]).as_posix() for path in Path(r["folder"]).rglob("*") if path.is_file()}
+        for r in done.results
+    ]
+    assert fetched == [
+        set(adapter) - {"adapter_model.bin"},
+        set(folders) - {"1_Pooling/config.json", "onnx/model.onnx"},
+    ]
+
+
+def test_one_file_of_a_repository_is_fetched_with_what_lies_beside_it(hub, tmp_path):
+    files = {
+        "a/config.json": CONFIG,
+        "a/x.safetensors": weights(10),
+        "model.safetensors": weights(20),
+        "config.json": b"{}",
+    }
+    hub.add("org/m", files)
+    program = (
+        "from wqscore.checkpoints.hub import fetch, read_headers\nfrom wqscore.refs import parse_ref\n"
+        "ref = parse_ref('org/m/a/x.safetensors')\nprint(read_headers(ref).config, fetch(ref).folder)\n"
+    )
+    env = hub.environment(tmp_path, PYTHONPATH=os.pathsep.join(sys.path))
+    printed = subprocess.run(
+        [sys.executable, "-c", program], env=env, capture_output=True, text=True, check=True
+    ).stdout
+    config, _, folder = printed.strip().rpartition(" ")
+    assert config == "{'model_type': 'toy'}"
+    assert {p.relative_to(folder).as_posix() for p in Path(folder).rglob("*") if p.is_file()} == {
+        "a/config.json",
+        "a/x.safetensors",
+    }
+
+
 def test_the_clients_noise_stays_off_stderr_only_while_wqscore_calls_it(hub, tmp_path):
     hub.add("org/m", {"config.json": CONFIG, "model.safetensors": weights(10)})
     noisy = {"status": 429, "headers": NO_WAIT, "times": 2}

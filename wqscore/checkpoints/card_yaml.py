@@ -27,9 +27,11 @@ def load_yaml(text: str, where: str) -> Any:
     import yaml  # type: ignore[import-untyped]
 
     try:
-        if _is_too_much(text):
+        # The same loader in C, ten times as fast, where PyYAML was built with it: its wheels are.
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        if _is_too_much(text, loader):
             raise CheckpointError(f"{where}: its YAML holds more than can be meant: mend it")
-        return yaml.safe_load(text)
+        return yaml.load(text, Loader=loader)
     except CheckpointError:
         raise
     # Whatever its constructors meet: a month 13, `!!int ""`, a name that stands for nothing.
@@ -37,14 +39,14 @@ def load_yaml(text: str, where: str) -> Any:
         raise CheckpointError(f"{where}: its YAML can't be read: mend it") from error
 
 
-def _is_too_much(text: str) -> bool:
+def _is_too_much(text: str, loader: Any) -> bool:
     """Count values as if each alias were written out, without writing any out."""
     import yaml
 
     count = 0
     opened: list[tuple[str | None, int]] = []
     within: dict[str | None, int] = {}
-    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+    for event in yaml.parse(text, Loader=loader):
         before = count
         if isinstance(event, yaml.AliasEvent):
             count += within.get(event.anchor, 0)

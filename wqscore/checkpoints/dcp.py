@@ -24,5 +24,5 @@ def check_not_distributed(names: Collection[str], where: str) -> None:
     if ".metadata" in names or any(name.endswith(".distcp") and "/" not in name for name in names):
         raise CheckpointError(
             f"{where}: is a torch distributed checkpoint, which is not read: convert it with "
-            "torch.distributed.checkpoint.format_utils.dcp_to_torch_save"
+            "torch.distributed.checkpoint.format_utils.dcp_to_torch_save, into pytorch_model.bin"
         )

@@ -1,4 +1,4 @@
-"""Checkpoints on the Hugging Face Hub: fetched into its local cache, or described from their headers.
+"""Checkpoints on the Hugging Face Hub: fetched into its local cache, or read there by ranges of bytes.
 
 Everything goes through `huggingface_hub`, with its cache, its token and its environment variables (HF_HOME,
 HF_TOKEN, HF_ENDPOINT, HF_HUB_OFFLINE, …). It is imported when it is needed: that takes a second.
@@ -7,19 +7,23 @@ Tested against a local server that speaks the Hub's HTTP API, not the Hub itself
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from shutil import disk_usage
 from typing import Any
 
-from wqscore.checkpoints.hub_files import OnFile, cached_file, download, list_files, weight_names
-from wqscore.checkpoints.hub_headers import read_header
+from wqscore.checkpoints.hub_errors import OtherWayError, talking_to_the_hub
+from wqscore.checkpoints.hub_files import HubFiles, OnFile, cached_file, download, list_files
+from wqscore.checkpoints.hub_headers import join_shards, read_header
+from wqscore.checkpoints.hub_ranges import HubRanges, NoRangesError
+from wqscore.checkpoints.hub_weights import HubWeights, find_weights
 from wqscore.checkpoints.local import read_config, read_folder
 from wqscore.checkpoints.tensor import TensorRef
 from wqscore.errors import CheckpointError
 from wqscore.refs import ModelRef
 
-_CONFIG = "config.json"
 #: Shards whose headers are read at the same time: each takes a few round trips and hardly any bytes.
 _CONCURRENT_SHARDS = 8
 
@@ -44,7 +48,8 @@ class RemoteHeaders:
     Attributes:
         revision: the commit, 40 hexadecimal digits.
         config: the contents of config.json, empty where there is none.
-        tensors: every tensor of every shard; `file` is the shard's name, or its path where the cache has it.
+        tensors: every tensor of every shard; `file` is the shard's name, with a source that reads it from the Hub,
+            or its path where the cache has it.
     """
 
     revision: str
@@ -55,8 +60,8 @@ class RemoteHeaders:
 def fetch(ref: ModelRef, on_file: OnFile | None = None) -> HubSnapshot:
     """Fetch a checkpoint's configuration and weights into the Hub's local cache.
 
-    The revision is resolved once, and every file is of that commit. Only the files that `choose_weights`
-    picks are fetched; of a sharded checkpoint the index and the shards it names. Without a connection
+    The revision is resolved once, and every file is of that commit. Only the files that `find_weights`
+    names are fetched; of a sharded checkpoint the index and the shards it names. Without a connection
     the cache alone serves.
 
     Args:
@@ -64,13 +69,14 @@ def fetch(ref: ModelRef, on_file: OnFile | None = None) -> HubSnapshot:
         on_file: told the name and the bytes (0 where unknown) of each file that is about to be downloaded.
 
     Raises:
+        OtherWayError: the disk has less room than its weights take; none of them has been fetched.
         CheckpointError: the model, its revision or a file of it can't be had.
     """
     files = list_files(ref)
-    weights = weight_names(files, on_file)
-    config = [_CONFIG] if _CONFIG in files.sizes else []
-    paths = [download(files, name, on_file) for name in [*config, *weights]]
-    return HubSnapshot(paths[-1].parent, files.revision)
+    weights = find_weights(files, ref.file, on_file)
+    _check_room(files, weights.files)
+    paths = [download(files, name, on_file) for name in (*weights.configs, *weights.files)]
+    return HubSnapshot(_folder(paths[-1], weights.files[-1]), files.revision)
 
 
 def read_headers(ref: ModelRef) -> RemoteHeaders:
@@ -80,22 +86,90 @@ def read_headers(ref: ModelRef) -> RemoteHeaders:
         ref: a model whose source is `hub`.
 
     Raises:
-        CheckpointError: the model can't be had, a header is damaged, or the weights are `.bin` files that
-            the cache does not have.
+        CheckpointError: the model can't be had, a header is damaged, or the weights are of another format and the
+            cache does not have them.
     """
     files = list_files(ref)
-    weights = weight_names(files)
-    config_file = download(files, _CONFIG) if _CONFIG in files.sizes else None
-    cached = [path for name in weights if (path := cached_file(files, name)) is not None]
-    if len(cached) == len(weights):
+    weights = find_weights(files, ref.file)
+    if kind := _unreadable_by_ranges(files, weights):
+        raise CheckpointError(
+            f"{ref.label}: the headers of {kind} can't be read without downloading them: run `wqscore score` on it"
+        )
+    source = HubRanges(files)
+    return _read_headers(ref, source, weights, lambda name: read_header(source, name))
+
+
+def stream(ref: ModelRef, on_file: OnFile | None = None) -> RemoteHeaders:
+    """Open a checkpoint whose tensors are read from the Hub by ranges of bytes, each when it is asked for.
+
+    Shards that the cache has are read there. Where the server sends no ranges, whole shards are downloaded, each
+    when the first tensor of it is asked for.
+
+    Args:
+        ref: a model whose source is `hub`.
+        on_file: told the name and the bytes of each file that is about to be downloaded.
+
+    Raises:
+        OtherWayError: the weights are of a format that can't be read by ranges.
+        CheckpointError: the model can't be had, or a header is damaged.
+    """
+    files = list_files(ref)
+    weights = find_weights(files, ref.file, on_file)
+    if kind := _unreadable_by_ranges(files, weights):
+        raise OtherWayError(f"{ref.label}: {kind} can't be streamed", "read it without --stream")
+    source = HubRanges(files, on_file)
+
+    def header_of(name: str) -> list[TensorRef]:
+        try:
+            return read_header(source, name)
+        except NoRangesError:
+            source.download(name)
+            return read_header(source, name)
+
+    return _read_headers(ref, source, weights, header_of)
+
+
+def _read_headers(
+    ref: ModelRef, source: HubRanges, weights: HubWeights, header_of: Callable[[str], list[TensorRef]]
+) -> RemoteHeaders:
+    files = source.files
+    configs = [read_config(download(files, name, source.on_file)) for name in weights.configs]
+    cached = [path for name in weights.files if (path := cached_file(files, name)) is not None]
+    if len(cached) == len(weights.files) and ref.file is None:
         config, tensors = read_folder(cached[0].parent)
         return RemoteHeaders(files.revision, config, list(tensors))
-    if not all(name.endswith(".safetensors") for name in weights):
-        raise CheckpointError(
-            f"{ref.label}: its weights are .bin files, whose headers can't be read without downloading them: "
-            "run `wqscore score` on it"
-        )
     with ThreadPoolExecutor(_CONCURRENT_SHARDS) as pool:
-        headers = list(pool.map(lambda name: read_header(files, name), weights))
-    config = {} if config_file is None else read_config(config_file)
-    return RemoteHeaders(files.revision, config, [tensor for header in headers for tensor in header])
+        headers = list(pool.map(header_of, weights.files))
+    return RemoteHeaders(files.revision, configs[0] if configs else {}, join_shards(headers, weights, files.label))
+
+
+def _unreadable_by_ranges(files: HubFiles, weights: HubWeights) -> str:
+    """What kind of weights these are, where ranges of bytes can't serve them; empty where they, or the cache, can."""
+    if weights.kind:
+        return weights.kind
+    suffixes = {PurePosixPath(name).suffix for name in weights.files} - {".safetensors"}
+    cached = all(cached_file(files, name) is not None for name in weights.files)
+    return f"{min(suffixes)} files" if suffixes and not (cached and suffixes == {".bin"}) else ""
+
+
+def _folder(path: Path, name: str) -> Path:
+    """The commit's folder, from the path of one of its files."""
+    return path.parents[len(PurePosixPath(name).parts) - 1]
+
+
+def _check_room(files: HubFiles, weights: Sequence[str]) -> None:
+    from huggingface_hub import constants
+
+    needed = sum(files.sizes[name] for name in weights if cached_file(files, name) is None)
+    cache = Path(constants.HF_HUB_CACHE)
+    with talking_to_the_hub(files.repo, files.label):
+        free = disk_usage(next(path for path in (cache, *cache.absolute().parents) if path.exists())).free
+    if needed > free:
+        raise OtherWayError(
+            f"{files.label}: its weights of {_gigabytes(needed)} don't fit the {_gigabytes(free)} free for the cache",
+            "make room, or set HF_HOME to a folder on another disk",
+        )
+
+
+def _gigabytes(size: int) -> str:
+    return f"{size / 1e9:,.1f} GB"

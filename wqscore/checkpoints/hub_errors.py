@@ -14,6 +14,18 @@ from wqscore.errors import CheckpointError
 NOT_CACHED = "not in the local cache, and the Hub can't be reached: connect, without HF_HUB_OFFLINE, and run it again"
 
 
+class OtherWayError(CheckpointError):
+    """A checkpoint that is to be downloaded but can only be streamed, or the reverse.
+
+    Attributes:
+        reason: the model, and why; the whole text has advice too.
+    """
+
+    def __init__(self, reason: str, advice: str) -> None:
+        super().__init__(f"{reason}: {advice}")
+        self.reason = reason
+
+
 @contextmanager
 def talking_to_the_hub(repo: str, where: str) -> Iterator[None]:
     """Turn whatever the client raises into one line, and keep the client's warnings off stderr.
@@ -68,7 +80,7 @@ def _explain(error: BaseException, repo: str) -> str:
             return text
     if isinstance(error, errors.HfHubHTTPError):
         return _explain_status(error.response.status_code)
-    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
+    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
         return "the disk of the Hub's cache is full: make room, or set HF_HOME to a folder on another disk"
     if isinstance(error, OSError) and error.filename is not None:
         return f"the Hub's cache can't be used: {error.strerror}: {error.filename}"

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wqscore.checkpoints.hub_errors import NOT_CACHED, cause_of, talking_to_the_hub
-from wqscore.checkpoints.weight_files import choose_weights, shard_names
+from wqscore.checkpoints.hub_errors import cause_of, talking_to_the_hub
 from wqscore.errors import CheckpointError
 from wqscore.refs import ModelRef
 from wqscore.version import __version__
@@ -21,10 +20,10 @@ from wqscore.version import __version__
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
-#: Seconds between attempts to list a repository when the Hub asks for none: the client's own between files.
-_PAUSES = (1.0, 2.0, 4.0, 8.0)
+#: Seconds between attempts when the Hub asks for none: the client's own between files.
+PAUSES = (1.0, 2.0, 4.0, 8.0)
 #: The longest pause the Hub is granted, in seconds: the window of its rate limit.
-_LONGEST_PAUSE = 300.0
+LONGEST_PAUSE = 300.0
 
 #: Told the name and the bytes (0 where unknown) of a file that is about to be downloaded.
 OnFile = Callable[[str, int], None]
@@ -45,7 +44,7 @@ class HubFiles:
     repo: str
     label: str
     revision: str
-    sizes: Mapping[str, int]
+    sizes: Mapping[str, int] = field(hash=False)
     cached: bool
 
 
@@ -58,7 +57,7 @@ def list_files(ref: ModelRef) -> HubFiles:
     if ref.repo is None:
         raise CheckpointError(f"{ref.label}: is not a model on the Hub: name it as org/name")
     with talking_to_the_hub(ref.repo, ref.label):
-        for pause in _PAUSES:
+        for pause in PAUSES:
             try:
                 return _list_once(ref.repo, ref)
             except Exception as error:
@@ -66,35 +65,8 @@ def list_files(ref: ModelRef) -> HubFiles:
                 response = getattr(cause_of(error), "response", None)
                 if response is None or not (response.status_code == 429 or response.status_code >= 500):
                     raise
-                time.sleep(min(_asked_pause(response.headers, pause), _LONGEST_PAUSE))
+                time.sleep(min(asked_pause(response.headers, pause), LONGEST_PAUSE))
         return _list_once(ref.repo, ref)
-
-
-def weight_names(files: HubFiles, on_file: OnFile | None = None) -> Sequence[str]:
-    """Name the files that hold the weights; the index of a sharded checkpoint is downloaded for that.
-
-    Raises:
-        CheckpointError: no weights, or an index that can't be trusted or names a shard that is not there.
-    """
-    try:
-        chosen = choose_weights(files.sizes, files.label)
-    except CheckpointError:
-        if files.cached:
-            raise CheckpointError(f"{files.label}: its weights are {NOT_CACHED}") from None
-        raise
-    if chosen.index is None:
-        return chosen.files
-    index = download(files, chosen.index, on_file)
-    shards = sorted(set(shard_names(index.read_bytes(), f"{files.label}: {chosen.index}").values()))
-    missing = [shard for shard in shards if shard not in files.sizes]
-    if missing and files.cached:
-        raise CheckpointError(f"{files.label}: {missing[0]} is {NOT_CACHED}")
-    if missing:
-        raise CheckpointError(
-            f"{files.label}: {chosen.index} names {missing[0]}, which the repository does not have: "
-            "its upload is incomplete, try another revision"
-        )
-    return shards
 
 
 def download(files: HubFiles, name: str, on_file: OnFile | None = None) -> Path:
@@ -155,7 +127,7 @@ def _list_cached(repo: str, ref: ModelRef) -> HubFiles | None:
     return HubFiles(repo, ref.label, revision, sizes, cached=True)
 
 
-def _asked_pause(headers: Mapping[str, str], otherwise: float) -> float:
+def asked_pause(headers: Mapping[str, str], otherwise: float) -> float:
     """Seconds the Hub asks to wait, and one more against rounding; `otherwise` if it asks for none."""
     from huggingface_hub.utils import parse_ratelimit_headers  # type: ignore[attr-defined]
 

@@ -1,59 +1,67 @@
-"""The header of a safetensors file on the Hub, read by byte ranges: its tensors without their bytes."""
+"""The headers of safetensors files on the Hub, read by byte ranges: their tensors without their bytes."""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
-from wqscore.checkpoints.hub_errors import talking_to_the_hub
-from wqscore.checkpoints.hub_files import HubFiles, cached_file
-from wqscore.checkpoints.safetensors import header_length, parse_header, read_safetensors
+from wqscore.checkpoints.hub_files import cached_file
+from wqscore.checkpoints.hub_ranges import HubRanges, fetch_range
+from wqscore.checkpoints.hub_weights import HubWeights
+from wqscore.checkpoints.local import read_file
+from wqscore.checkpoints.safetensors import header_length, parse_header
 from wqscore.checkpoints.tensor import TensorRef
 from wqscore.errors import CheckpointError
-from wqscore.version import __version__
 
 _PREFIX_BYTES = 8
 
 
-def read_header(files: HubFiles, name: str) -> list[TensorRef]:
+def read_header(source: HubRanges, name: str) -> list[TensorRef]:
     """List the tensors of a safetensors file of a repository, from the cache if it has the file.
 
     Returns:
-        The tensors; their `file` is `name`, or the path in the cache.
+        The tensors; their `file` is `name` and they are read from `source`, or it is the path in the cache.
 
     Raises:
+        NoRangesError: the server does not send ranges.
         CheckpointError: the file can't be had, or its header is damaged.
     """
+    files = source.files
     if (path := cached_file(files, name)) is not None:
-        return read_safetensors(path)
-    try:
-        prefix, size = _read_range(files, name, 0, _PREFIX_BYTES)
+        with _naming(files.label):
+            return list(read_file(path))
+    prefix, size = fetch_range(files, name, 0, _PREFIX_BYTES)
+    with _naming(files.label):
         length = header_length(prefix, size, Path(name))
-        header, _ = _read_range(files, name, _PREFIX_BYTES, length)
-        return parse_header(header, size, Path(name))
+    header, _ = fetch_range(files, name, _PREFIX_BYTES, length) if length else (b"", size)
+    with _naming(files.label):
+        return [replace(tensor, source=source) for tensor in parse_header(header, size, Path(name))]
+
+
+def join_shards(headers: Iterable[list[TensorRef]], weights: HubWeights, label: str) -> list[TensorRef]:
+    """The tensors of all shards.
+
+    Raises:
+        CheckpointError: a tensor is in two of them, or not in the one that the index names.
+    """
+    tensors: dict[str, TensorRef] = {}
+    for tensor in (tensor for header in headers for tensor in header):
+        if (other := tensors.setdefault(tensor.name, tensor)) is not tensor:
+            raise CheckpointError(
+                f"{label}: {tensor.name} is in {other.file.name} and in {tensor.file.name}: try another revision"
+            )
+    for name, shard in weights.holders.items():
+        if name not in tensors:
+            raise CheckpointError(f"{label}: {shard} lacks {name}, which the index puts there: try another revision")
+    return list(tensors.values())
+
+
+@contextmanager
+def _naming(label: str) -> Iterator[None]:
+    """What parses a header names its file alone."""
+    try:
+        yield
     except CheckpointError as error:
-        raise CheckpointError(f"{files.label}: {error}") from error
-
-
-def _read_range(files: HubFiles, name: str, start: int, length: int) -> tuple[bytes, int]:
-    """Read `length` bytes of a file on the Hub, fewer where it ends before; and the file's size."""
-    from huggingface_hub import constants, hf_hub_url
-    from huggingface_hub.utils import (  # type: ignore[attr-defined]
-        build_hf_headers,
-        hf_raise_for_status,
-        http_stream_backoff,
-    )
-
-    with talking_to_the_hub(files.repo, name):
-        url = hf_hub_url(files.repo, name, revision=files.revision)
-        headers = build_hf_headers(library_name="wqscore", library_version=__version__)
-        # A compressed answer would have no byte ranges of the file itself.
-        headers |= {"Range": f"bytes={start}-{start + length - 1}", "Accept-Encoding": "identity"}
-        timeout = constants.HF_HUB_DOWNLOAD_TIMEOUT
-        with http_stream_backoff("GET", url, headers=headers, timeout=timeout) as response:
-            hf_raise_for_status(response)
-            total = re.fullmatch(rf"bytes {start}-\d+/(\d+)", response.headers.get("Content-Range", ""))
-            # Left unread, because whoever ignores the range sends the whole file.
-            if total is None:
-                raise CheckpointError(f"{name}: its server sends no byte ranges: run `wqscore score` on it")
-            return response.read(), int(total[1])
+        raise CheckpointError(f"{label}: {error}") from error

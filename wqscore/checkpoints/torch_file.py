@@ -18,9 +18,12 @@ _MAX_DIMENSIONS = 64
 _MAX_BYTES = 2**63
 #: How far a tensor whose elements share bytes may unfold, so that a small file can't fill the memory.
 _MAX_UNFOLDED_BYTES = 2**32
-#: What a walk through nested dictionaries may take; more are nested into themselves.
+#: What a walk through nested dictionaries may take, in all and for each entry that is stored: more are nested into
+#: themselves or, a few bytes for each level, into one another a million times.
 _MAX_NAME_LENGTH = 500
 _MAX_ENTRIES = 1_000_000
+_MAX_TIMES = 16
+_SMALL = 1000
 
 #: Where training scripts put the state dict beside other things.
 _WRAPPERS = ("state_dict", "model", "model_state_dict", "module")
@@ -81,7 +84,11 @@ def _tensors(state_dict: dict[Any, Any], file: Path) -> Iterator[tuple[str, Pick
     The count and the length bound what structures that hold themselves, or one another many times, can cost.
     """
     levels = [("", _children(state_dict))]
-    for _ in range(_MAX_ENTRIES):
+    seen = {id(state_dict)}
+    allowed = _SMALL + _MAX_TIMES * len(state_dict)
+    for count in range(_MAX_ENTRIES):
+        if count > allowed:
+            break
         prefix, children = levels[-1]
         key, value = next(children, (None, None))
         if key is None:
@@ -98,8 +105,12 @@ def _tensors(state_dict: dict[Any, Any], file: Path) -> Iterator[tuple[str, Pick
                 yield name, value
             else:
                 levels.append((f"{name}.", _children(value)))
+                if id(value) not in seen:
+                    seen.add(id(value))
+                    allowed += _MAX_TIMES * len(value)
     raise CheckpointError(
-        f"{file}: has more than {_MAX_ENTRIES} entries, or dictionaries that hold themselves: refused"
+        f"{file}: has more than {_MAX_ENTRIES} entries, or dictionaries that hold themselves or one another many "
+        "times: refused"
     )
 
 

@@ -58,10 +58,10 @@ def _starts(stream: IO[bytes], keys: Any, storages: dict[str, Storage], file: Pa
         starts[key] = position + _LENGTH_BYTES
         position = starts[key] + storages[key].nbytes
         if position > file_size:
-            raise CheckpointError(f"{file}: ends inside storage {key!r}: fetch it again")
+            raise CheckpointError(f"{file}: ends inside storage {key!r:.200}: fetch it again")
         if numel != storages[key].numel:
             raise CheckpointError(
-                f"{file}: storage {key!r} has {numel} elements, its pickle says {storages[key].numel}: "
+                f"{file}: storage {key!r:.200} has {numel} elements, its pickle says {storages[key].numel}: "
                 "damaged or forged"
             )
     return starts

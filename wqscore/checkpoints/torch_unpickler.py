@@ -11,6 +11,7 @@ uses them; persistent ids: torch/serialization.py.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,7 +66,7 @@ def unpickle(stream: IO[bytes], file: Path) -> Unpickled:
         return Unpickled(machine.stack.pop(), machine.storages)
     except (ValueError, TypeError, IndexError, OverflowError) as error:
         raise CheckpointError(
-            f"{file}: its pickle can't be read ({error}): fetch it again, or save model.state_dict() alone"
+            f"{file}: its pickle can't be read ({error!s:.200}): fetch it again, or save model.state_dict() alone"
         ) from error
 
 
@@ -75,9 +76,13 @@ class _Limited:
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
         self._left = MAX_PICKLE_BYTES
+        begin = stream.tell()
+        self._there = stream.seek(0, io.SEEK_END) - begin
+        stream.seek(begin)
 
     def read(self, length: int) -> bytes:
-        return self._counted(self._stream.read(min(length, self._left + 1)))
+        # A file object makes room for all that it is asked for, be it there or not.
+        return self._counted(self._stream.read(min(length, self._there, self._left + 1)))
 
     def readline(self) -> bytes:
         return self._counted(self._stream.readline(self._left + 1))

@@ -71,7 +71,7 @@ def _prefix(entries: dict[str, ZipInfo], file: Path) -> str:
 
 def _start(stream: IO[bytes], info: ZipInfo, file: Path) -> int:
     """The first byte of an entry's content, which must lie in the file as it is."""
-    where = f"{file}: zip entry {info.filename!r}"
+    where = f"{file}: zip entry {info.filename!r:.200}"
     if info.compress_type != ZIP_STORED or info.flag_bits & 1:
         raise CheckpointError(f"{where} is compressed or encrypted: save it again with torch.save")
     file_size = stream.seek(0, io.SEEK_END)
@@ -93,23 +93,23 @@ def _start(stream: IO[bytes], info: ZipInfo, file: Path) -> int:
 def _content(stream: IO[bytes], info: ZipInfo, limit: int, file: Path) -> bytes:
     if info.file_size > limit:
         raise CheckpointError(
-            f"{file}: zip entry {info.filename!r} has {info.file_size} bytes, more than {limit}: refused"
+            f"{file}: zip entry {info.filename!r:.200} has {info.file_size} bytes, more than {limit}: refused"
         )
     stream.seek(_start(stream, info, file))
     content = stream.read(info.file_size)
     # torch writes 0 where it was told not to compute checksums.
     if info.CRC not in (0, crc32(content)):
-        raise CheckpointError(f"{file}: zip entry {info.filename!r} does not match its checksum: fetch it again")
+        raise CheckpointError(f"{file}: zip entry {info.filename!r:.200} does not match its checksum: fetch it again")
     return content
 
 
 def _storage_start(stream: IO[bytes], info: ZipInfo | None, storage: Storage, file: Path) -> int:
     if info is None:
-        raise CheckpointError(f"{file}: has no storage {storage.key!r}: damaged, fetch it again")
+        raise CheckpointError(f"{file}: has no storage {storage.key!r:.200}: damaged, fetch it again")
     start = _start(stream, info, file)
     if info.file_size != storage.nbytes:
         raise CheckpointError(
-            f"{file}: storage {storage.key!r} has {info.file_size} bytes, its pickle says {storage.nbytes}: "
+            f"{file}: storage {storage.key!r:.200} has {info.file_size} bytes, its pickle says {storage.nbytes}: "
             "damaged or forged"
         )
     return start

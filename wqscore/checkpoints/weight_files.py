@@ -18,9 +18,11 @@ from wqscore.errors import CheckpointError
 _INDEXED = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
 _SINGLE = ("model.safetensors", "pytorch_model.bin")
 #: Formats of one file, which are looked for after the others, in this order.
-_ALONE = (".gguf", ".onnx", ".npz")
+_ALONE = (".gguf", ".onnx", ".npz", ".npy")
 _READ = frozenset({".safetensors", ".bin", *_ALONE})
 _NOT_READ = frozenset({".h5", ".msgpack", ".pt", ".pth", ".ckpt", ".distcp"})
+#: Bytes of a file's name on the usual file systems; asking for a longer one is an error of its own.
+_LONGEST_NAME = 255
 _SHARD = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<total>\d{5})(?P<suffix>\.safetensors|\.bin|\.gguf)")
 
 
@@ -84,6 +86,10 @@ def shard_names(index: bytes, where: str) -> dict[str, str]:
             raise CheckpointError(
                 f"{where}: puts {tensor:.100} in {shard!r:.100}, outside the checkpoint's folder: refused, the index "
                 "is not to be trusted"
+            )
+        if len(shard.encode(errors="replace")) > _LONGEST_NAME:
+            raise CheckpointError(
+                f"{where}: puts {tensor:.100} in {shard:.100}…, longer than a file's name can be: fetch it again"
             )
     return weight_map
 

@@ -34,5 +34,5 @@ def asked_models(refs: Sequence[str] | None, listed: ModelList | None) -> list[M
         raise UsageError("no model given: name one or more, or a list with --list (see wqscore models)")
     once: dict[object, ModelRef] = {}
     for model in asked:
-        once.setdefault((model.repo, model.revision, model.path), model)
+        once.setdefault(model.identity, model)
     return list(once.values())

@@ -17,14 +17,15 @@ if TYPE_CHECKING:
 def check(
     ref: options.Ref,
     output: options.FormatOption = options.Format.TABLE,
+    stream: options.StreamOption = False,
     jobs: options.JobsOption = None,
     quiet: options.QuietOption = False,
 ) -> None:
     """Look for damage in one model's weights, and score nothing.
 
     Errors: files cut short, NaN, infinity, a file that differs from its checksum (the Hub's SHA-256 where it was
-    fetched from there, torch's CRC-32). Remarks: matrices, rows and columns that are all zero, all one number, or
-    the same as another.
+    fetched from there, torch's CRC-32; none where it is streamed). Remarks: matrices, rows and columns that are all
+    zero, all one number, or the same as another.
 
     Exit codes: 0 no errors, with remarks or without; 2 wrong usage; 3 errors, or it could not be read;
     130 interrupted.
@@ -34,7 +35,7 @@ def check(
         from wqscore.integrity.checking import check as check_ref
 
         with ProgressBars(quiet) as progress:
-            result = check_ref(ref, jobs=jobs, progress=progress)
+            result = check_ref(ref, stream=stream, jobs=jobs, progress=progress)
         _print(result, output)
         if result.errors:
             first, more = result.errors[0], len(result.errors) - 1

@@ -53,6 +53,7 @@ def gate(
     ] = None,
     base: options.BaseOption = None,
     seed: options.SeedOption = 0,
+    stream: options.StreamOption = False,
     jobs: options.JobsOption = None,
     quiet: options.QuietOption = False,
 ) -> None:
@@ -77,7 +78,7 @@ def gate(
 
         asked = _policy(policy, rules or [], preset, baseline, base)
         with ProgressBars(quiet) as progress:
-            judgement = gate_ref(ref, asked, seed=seed, jobs=jobs, progress=progress)
+            judgement = gate_ref(ref, asked, seed=seed, stream=stream, jobs=jobs, progress=progress)
     code = {"passed": 0, "failed": FAILED, "unscored": NOT_SCORED}[judgement.status]
     try:
         with one_line_errors():

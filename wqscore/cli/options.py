@@ -86,6 +86,9 @@ BootstrapOption = Annotated[
 GofOption = Annotated[
     int, typer.Option("--gof", metavar="N", min=0, max=10_000, help="Synthetic draws behind the goodness of fit.")
 ]
+StreamOption = Annotated[
+    bool, typer.Option("--stream", help="Read tensors from the Hub by ranges; nothing is stored.")
+]
 JobsOption = Annotated[
     int | None,
     typer.Option(

@@ -70,6 +70,11 @@ class ProgressBars:
         if self._bars.disable and not self._quiet:
             self._say(f"fetching {file} ({decimal(size)})")
 
+    def note(self, text: str) -> None:
+        """Say what is done otherwise than asked."""
+        if not self._quiet:
+            self._say(text)
+
     def crosschecking(self, ref: ModelRef) -> None:
         """Say that wqscore is done and WeightWatcher begins."""
         self._close()

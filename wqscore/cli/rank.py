@@ -68,6 +68,7 @@ def rank(
     seed: options.SeedOption = 0,
     bootstrap: options.BootstrapOption = 200,
     gof: options.GofOption = 100,
+    stream: options.StreamOption = False,
     jobs: options.JobsOption = None,
     strict: options.StrictOption = False,
     quiet: options.QuietOption = False,
@@ -111,6 +112,7 @@ def rank(
                     seed=seed,
                     bootstrap=bootstrap,
                     gof=gof,
+                    stream=stream,
                     jobs=jobs,
                     progress=progress,
                 )

@@ -26,6 +26,7 @@ def score(
     seed: options.SeedOption = 0,
     bootstrap: options.BootstrapOption = 200,
     gof: options.GofOption = 100,
+    stream: options.StreamOption = False,
     jobs: options.JobsOption = None,
     strict: options.StrictOption = False,
     quiet: options.QuietOption = False,
@@ -52,6 +53,7 @@ def score(
                 seed=seed,
                 bootstrap=bootstrap,
                 gof=gof,
+                stream=stream,
                 jobs=jobs,
                 progress=progress,
             )

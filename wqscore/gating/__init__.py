@@ -51,6 +51,7 @@ def gate(
     policy: Policy,
     *,
     seed: int = 0,
+    stream: bool = False,
     jobs: int | None = None,
     progress: RankProgress | None = None,
 ) -> Judgement:
@@ -60,6 +61,7 @@ def gate(
         ref: the model, as for `wqscore.score`.
         policy: the rules, and how to score for them.
         seed: the seed of every random step; a baseline has to have the same.
+        stream: as for `wqscore.score`.
         jobs: threads; all cores if `None`. The result is the same for any number.
         progress: told what is done.
 
@@ -85,6 +87,7 @@ def gate(
             metrics=policy.asked,
             base=policy.base,
             seed=seed,
+            stream=stream,
             jobs=jobs,
             progress=progress,
         )

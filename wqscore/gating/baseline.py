@@ -17,7 +17,7 @@ from wqscore.ranking import MAX_RANDOM, MIN_COVERAGE
 from wqscore.refs import ModelRef
 from wqscore.sampling import USUAL
 
-_SCHEMA_VERSION = 3
+_SCHEMA_VERSION = 4
 _HOW = "write one with wqscore score REF --format json > FILE"
 
 

@@ -179,11 +179,11 @@ def _digest(matrix: WeightMatrix) -> bytes:
     return digest(_unfolded(matrix, matrix.tensor.read()))
 
 
-def _on_disk(tensor: Tensor) -> Iterable[Path]:
+def _on_disk(tensor: Tensor) -> set[Path]:
     """The files that hold a tensor, less those that are streamed."""
     if isinstance(tensor, DecodedTensor):
-        return (part.file for part in tensor.decoding.parts if part.source is None)
-    return () if isinstance(tensor, TensorRef) and tensor.source else tensor.files
+        return {file for part in tensor.decoding.parts for file in _on_disk(part)}
+    return set() if isinstance(tensor, TensorRef) and tensor.source else set(tensor.files)
 
 
 def _of_files(checks: Iterable[FileCheck]) -> list[Finding]:

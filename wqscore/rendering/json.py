@@ -21,7 +21,7 @@ from wqscore.scoring import ModelScore
 from wqscore.version import __version__
 
 #: Changes with the meaning or the names of the fields.
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 
 def ranking_json(ranking: Ranking) -> str:

@@ -101,7 +101,7 @@ def compute_spectrum(
 
 
 def low_rank_spectrum(weights: LowRank, unit_roundoff: float, scale: float = 1.0) -> Spectrum:
-    """Compute the ESD of a product of two thin matrices from its core: as many eigenvalues as any matrix of its shape.
+    """Compute the ESD of a product of two thin matrices from its core: as many eigenvalues as its shape has.
 
     Args:
         weights: the two.

@@ -111,7 +111,7 @@ def _external(entries: Mapping[str, str], nbytes: int, file: Path, where: str) -
     try:
         size = external.stat().st_size if external.is_file() else -1
     except OSError as error:
-        raise CheckpointError(f"{external}: can't be read: {error.strerror or error}") from error
+        raise CheckpointError(f"{where}: its data in {location:.200} can't be read: {error.strerror}") from error
     if size < 0:
         raise CheckpointError(f"{where}: its data is in {location:.200}, which is not there: fetch it too")
     if offset + nbytes > size:

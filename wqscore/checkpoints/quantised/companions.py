@@ -8,7 +8,7 @@ from wqscore.checkpoints.tensor import Tensor
 
 #: What stands beside a quantised tensor: scales, zero points, codebooks, the order of its columns.
 _COMPANION = re.compile(
-    r"(\.(scales?|qzeros|zeros?|zero_point|g_idx|SCB|codebooks|meta|weight_format|weight_integer"
+    r"(\.(scales?|qzeros|qbiases|centroids|zeros?|zero_point|g_idx|SCB|codebooks|meta|weight_format|weight_integer"
     r"|absmax|nested_absmax|quant_map|nested_quant_map|quant_state\.[^.]+"
     r"|weight_scale\w{0,20}|weight_zero_point|weight_shape|weight_g_idx|input_scale\w{0,20})"
     r"|_(scales|scale_inv|scale|shift))$"

@@ -1,0 +1,116 @@
+"""Adapters and models in several folders on the Hub: the real client against a local server, as from a folder."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import save
+
+from tests.hub_server import HubServer
+
+RNG = np.random.default_rng(0)
+
+
+def heavy(rows: int, columns: int) -> np.ndarray:
+    return (RNG.standard_t(3, (rows, columns)) * 0.1).astype("f4")
+
+
+A, B, W = heavy(64, 96), heavy(80, 64), heavy(80, 96)
+ADAPTER = {
+    "adapter_config.json": json.dumps({"peft_type": "LORA", "r": 64, "lora_alpha": 32}).encode(),
+    "adapter_model.safetensors": save(
+        {
+            "base_model.model.layers.0.fc1.lora_A.weight": A,
+            "base_model.model.layers.0.fc1.lora_B.weight": B,
+        }
+    ),
+    "README.md": b"an adapter",
+}
+PIPELINE = {
+    "model_index.json": json.dumps(
+        {"_class_name": "P", "unet": ["diffusers", "U"], "vae": ["diffusers", "V"], "scheduler": ["diffusers", "S"]}
+    ).encode(),
+    "unet/config.json": b"{}",
+    "unet/diffusion_pytorch_model.safetensors": save({"layers.0.fc1.weight": W}),
+    "unet/diffusion_pytorch_model.fp16.safetensors": save({"layers.0.fc1.weight": W.astype("f2")}),
+    "vae/diffusion_pytorch_model.safetensors": save({"layers.0.fc1.weight": heavy(64, 64)}),
+    "scheduler/scheduler_config.json": b"{}",
+}
+BASE = {"config.json": b"{}", "model.safetensors": save({"layers.0.fc1.weight": W})}
+
+
+def scored(hub: HubServer, home: Path, ref: str, *options: str) -> tuple[int, list[dict[str, str]], str]:
+    code = "from wqscore.cli import app; app()"
+    command = [sys.executable, "-c", code, "score", ref, "--format", "csv", "--metrics", "log_norm", *options]
+    done = subprocess.run(command, env=hub.environment(home), capture_output=True, text=True, check=False)
+    import csv
+
+    return done.returncode, list(csv.DictReader(io.StringIO(done.stdout))), done.stderr
+
+
+def log_norm(matrix: np.ndarray) -> float:
+    return float(np.log10((matrix.astype("f8") ** 2).sum()))
+
+
+def test_an_adapter_alone_is_its_change(tmp_path: Path) -> None:
+    with HubServer() as hub:
+        hub.add("lab/adapter", ADAPTER)
+        status, rows, errors = scored(hub, tmp_path, "lab/adapter")
+        assert status == 0, errors
+        assert hub.fetched() == {"adapter_config.json", "adapter_model.safetensors"}
+    (row,) = [row for row in rows if row["verdict"] != "skipped"]
+    assert (row["name"], row["rows"], row["columns"]) == ("layers.0.fc1.weight", "80", "96")
+    assert float(row["log_norm"]) == pytest.approx(log_norm(0.5 * B.astype("f8") @ A), rel=1e-6)
+
+
+def test_a_base_and_an_adapter_are_merged(tmp_path: Path) -> None:
+    with HubServer() as hub:
+        hub.add("lab/adapter", ADAPTER)
+        hub.add("lab/base", BASE)
+        for options in ((), ("--stream",)):
+            status, rows, errors = scored(hub, tmp_path, "lab/base+lab/adapter", *options)
+            assert status == 0, errors
+            (row,) = [row for row in rows if row["verdict"] != "skipped"]
+            assert row["model"] == "lab/base+lab/adapter"
+            assert float(row["log_norm"]) == pytest.approx(log_norm(W + 0.5 * B.astype("f8") @ A), rel=1e-6)
+
+
+@pytest.mark.parametrize("options", [(), ("--stream",)])
+def test_a_pipeline_is_all_its_components_without_variants(tmp_path: Path, options: tuple[str, ...]) -> None:
+    with HubServer() as hub:
+        hub.add("lab/pipeline", PIPELINE)
+        status, rows, errors = scored(hub, tmp_path, "lab/pipeline", *options)
+        assert status == 0, errors
+        assert ("can't be streamed" in errors) == bool(options)
+        assert hub.fetched() == {
+            *("model_index.json", "unet/config.json", "unet/diffusion_pytorch_model.safetensors"),
+            "vae/diffusion_pytorch_model.safetensors",
+        }
+    assert [row["name"] for row in rows] == ["unet.layers.0.fc1.weight", "vae.layers.0.fc1.weight"]
+    assert float(rows[0]["log_norm"]) == pytest.approx(log_norm(W), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ({"adapter_config.json": b"{}"}, "has an adapter_config.json and no adapter_model.safetensors"),
+        ({**ADAPTER, "adapter_config.json": b"[]"}, "is not a JSON object"),
+        ({**ADAPTER, "adapter_config.json": b'{"peft_type": "IA3"}'}, "IA3"),
+        ({**PIPELINE, "model_index.json": b'{"../x": ["a", "b"]}'}, "refused"),
+        ({**BASE, "modules.json": b"{}"}, "modules.json: is not a list of modules"),
+    ],
+)
+def test_what_is_wrong_is_one_line(tmp_path: Path, files: dict[str, bytes], message: str) -> None:
+    with HubServer() as hub:
+        hub.add("lab/bad", files)
+        status, rows, errors = scored(hub, tmp_path, "lab/bad")
+    told = errors + " ".join(row["reason"] for row in rows)
+    assert message in told
+    assert status == 3 or all(row["verdict"] == "skipped" for row in rows)
+    assert "Traceback" not in errors

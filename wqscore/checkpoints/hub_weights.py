@@ -1,0 +1,106 @@
+"""Which files of a repository on the Hub make a model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+from wqscore.checkpoints.adapters.opening import ADAPTER_CONFIG, ADAPTER_WEIGHTS
+from wqscore.checkpoints.components import MODEL_INDEX, MODULES, find_components
+from wqscore.checkpoints.dcp import check_not_distributed
+from wqscore.checkpoints.hub_errors import NOT_CACHED
+from wqscore.checkpoints.hub_files import HubFiles, OnFile, download
+from wqscore.checkpoints.local import read_json
+from wqscore.checkpoints.weight_files import WeightFiles, choose_weights, parts_of, shard_names
+from wqscore.errors import CheckpointError
+
+_CONFIG = "config.json"
+
+
+@dataclass(frozen=True)
+class HubWeights:
+    """The files that make a model.
+
+    Attributes:
+        files: those that hold the weights.
+        configs: its configurations and lists of components, those that are there.
+        holders: the file of each tensor, by the tensor's name, where an index tells.
+        kind: what it is, for people, where it is no model in the root: `adapters`, `models of several components`.
+    """
+
+    files: tuple[str, ...]
+    configs: tuple[str, ...]
+    holders: Mapping[str, str] = field(default_factory=dict)
+    kind: str = ""
+
+
+def find_weights(files: HubFiles, file: str | None = None, on_file: OnFile | None = None) -> HubWeights:
+    """Tell which files make a model; indices of shards and lists of components are downloaded for that.
+
+    Args:
+        files: the files of the repository.
+        file: the one that is meant, with the others it is a part with; those of the checkpoint if `None`.
+        on_file: told of each file before it is downloaded.
+
+    Raises:
+        CheckpointError: no weights, or an index that can't be trusted or names a shard that is not there.
+    """
+    if file is not None:
+        return _one_file(files, file)
+    check_not_distributed(files.sizes, files.label)
+    if ADAPTER_CONFIG in files.sizes:
+        return _adapter(files)
+    manifests = [name for name in (MODEL_INDEX, MODULES) if name in files.sizes]
+    parsed = {name: read_json(download(files, name, on_file)) for name in manifests}
+    components = find_components(files.sizes, parsed, files.label)
+    if any(component.folder for component in components):
+        found = [_in_folder(files, each.weights, each.folder, on_file) for each in components]
+        names, configs = [n for each in found for n in each.files], [n for each in found for n in each.configs]
+        return HubWeights(tuple(names), (*manifests, *configs), kind="models of several components")
+    try:
+        chosen = choose_weights(files.sizes, files.label)
+    except CheckpointError:
+        if files.cached:
+            raise CheckpointError(f"{files.label}: its weights are {NOT_CACHED}") from None
+        raise
+    return _in_folder(files, chosen, "", on_file)
+
+
+def _one_file(files: HubFiles, file: str) -> HubWeights:
+    if file not in files.sizes:
+        advice = f"is {NOT_CACHED}" if files.cached else "no such file in the repository: check the name"
+        raise CheckpointError(f"{files.label}: {advice}")
+    config = PurePosixPath(file).with_name(_CONFIG).as_posix()
+    return HubWeights(parts_of(file, files.sizes), (config,) if config in files.sizes else ())
+
+
+def _adapter(files: HubFiles) -> HubWeights:
+    weights = [name for name in ADAPTER_WEIGHTS if name in files.sizes]
+    if not weights:
+        advice = f"it is {NOT_CACHED}" if files.cached else "try another revision"
+        raise CheckpointError(f"{files.label}: has an {ADAPTER_CONFIG} and no {ADAPTER_WEIGHTS[0]}: {advice}")
+    return HubWeights((weights[0],), (ADAPTER_CONFIG,), kind="adapters")
+
+
+def _in_folder(files: HubFiles, chosen: WeightFiles, folder: str, on_file: OnFile | None) -> HubWeights:
+    """The weights that were chosen in a folder, by their names in the repository."""
+    prefix = f"{folder}/" if folder else ""
+    config = f"{prefix}{_CONFIG}"
+    configs = (config,) if config in files.sizes else ()
+    if chosen.index is None:
+        return HubWeights(tuple(f"{prefix}{name}" for name in chosen.files), configs)
+    name = f"{prefix}{chosen.index}"
+    index = download(files, name, on_file)
+    shard_of = shard_names(index.read_bytes(), f"{files.label}: {name}")
+    holders = {tensor: f"{prefix}{shard}" for tensor, shard in shard_of.items()}
+    shards = sorted(set(holders.values()))
+    missing = [shard for shard in shards if shard not in files.sizes]
+    if missing and files.cached:
+        raise CheckpointError(f"{files.label}: {missing[0]} is {NOT_CACHED}")
+    if missing:
+        raise CheckpointError(
+            f"{files.label}: {name} names {missing[0]}, which the repository does not have: "
+            "its upload is incomplete, try another revision"
+        )
+    return HubWeights(tuple(shards), configs, holders)
