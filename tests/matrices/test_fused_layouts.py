@@ -56,6 +56,11 @@ def chatglm(mixed: Any) -> Any:
     return [part.flatten(1) for part in mixed.view(-1, 4, 3 * HEAD).chunk(3, dim=-1)]
 
 
+def neobert(mixed: Any) -> Any:
+    # view(…, heads, 3 · head size), then chunk(3, axis=-1)
+    return [part.flatten(1) for part in mixed.view(-1, 4, 3 * HEAD).chunk(3, axis=-1)]
+
+
 def thirds(mixed: Any) -> Any:
     # timm's Attention, reshape(B, N, 3, heads, head size); Baichuan's unflatten(-1, (3, hidden)); MosaicBERT's,
     # flash-attention's and MoonViT's view(…, 3, heads, head size)
@@ -73,6 +78,7 @@ INTERNLM2 = {
     "num_attention_heads": 4,
     "num_key_value_heads": 2,
 }
+NEOBERT = {"model_type": "neobert", "hidden_size": SIDE, "num_attention_heads": 4}
 CHATGLM = {"model_type": "chatglm", "hidden_size": SIDE, "num_attention_heads": 4}
 CHATGLM2 = {**CHATGLM, "kv_channels": HEAD, "multi_query_attention": True, "multi_query_group_num": 2}
 MPT = {"model_type": "mpt", "d_model": SIDE, "n_heads": 4, "attn_config": {"kv_n_heads": 2}}
@@ -87,6 +93,7 @@ OLMO = {"model_type": "hf_olmo", "d_model": SIDE, "n_heads": 4, "n_kv_heads": 2}
         ("language_model.model.layers.0.attention.wqkv.weight", 128, internlm2, {"llm_config": INTERNLM2}),
         ("transformer.encoder.layers.0.self_attention.query_key_value.weight", 128, chatglm2, CHATGLM2),
         ("transformer.layers.0.attention.query_key_value.weight", 192, chatglm, CHATGLM),
+        ("model.transformer_encoder.0.qkv.weight", 192, neobert, NEOBERT),
         ("blocks.0.attn.qkv.weight", 192, thirds, {"architecture": "vit_tiny_patch16_224"}),
         ("model.layers.0.self_attn.W_pack.weight", 192, thirds, {"model_type": "baichuan"}),
         ("bert.encoder.layer.0.attention.self.Wqkv.weight", 192, thirds, {}),
@@ -119,6 +126,12 @@ def test_pyramid_vision_transformers_fuse_keys_and_values() -> None:
     np.testing.assert_array_equal(parts["v"], values.T)
 
 
+#: What shows that the rows of q_proj are twice those of the queries.
+GATED = (tensor("model.layers.0.self_attn.q_norm.weight", HEAD),)
+GATED += tuple(tensor(f"model.layers.0.self_attn.{name}_proj.weight", 32, SIDE) for name in "kv")
+GATED += (tensor("model.layers.0.self_attn.o_proj.weight", SIDE, SIDE),)
+
+
 @pytest.mark.parametrize(
     ("name", "rows", "beside"),
     [
@@ -130,6 +143,17 @@ def test_pyramid_vision_transformers_fuse_keys_and_values() -> None:
         ("blocks.0.attn.qkv.weight", 192, (tensor("blocks.0.attn.attention_biases", 4, 49),)),
         ("model.layers.0.linear_attn.in_proj_qkvz.weight", 192, ()),
         ("visual.transformer.resblocks.0.attn.in_proj.weight", 192, ()),
+        # Their head counts are in the configuration alone.
+        ("model.transformer_encoder.0.qkv.weight", 192, ()),
+        ("model.layers.0.self_attn.kv_a_proj_with_mqa.weight", 72, ()),
+        ("model.layers.0.self_attn.q_proj.weight", 128, GATED),
+        # A state space without the tensors that tell its sizes, and one of several heads (Zamba).
+        ("layers.0.mixer.in_proj.weight", 256, (tensor("layers.0.mixer.A_log", 128, 16),)),
+        (
+            "layers.0.mamba.in_proj.weight",
+            256,
+            (tensor("layers.0.mamba.A_log", 2, 64, 16), tensor("layers.0.mamba.out_proj.weight", SIDE, 128)),
+        ),
     ],
 )
 def test_names_that_several_layouts_share(name: str, rows: int, beside: tuple[TensorRef, ...]) -> None:
@@ -212,6 +236,15 @@ NAMES = [
     "layers.0.mlp.gate_up_proj.weight",
     "layers.0.mlp.w12.weight",
     "rnn.weight_ih_l0",
+    "transformer_encoder.0.qkv.weight",
+    "layers.0.self_attn.kv_a_proj_with_mqa.weight",
+    "layers.0.linear_attn.in_proj_qkv.weight",
+    "layers.0.linear_attn.in_proj_qkvz.weight",
+    "layers.0.linear_attn.in_proj_ba.weight",
+    "layers.0.self_attn.q_proj.weight",
+    "layers.0.mixer.in_proj.weight",
+    "layers.0.mixer.x_proj.weight",
+    "layers.0.conv.in_proj.weight",
 ]
 TYPES = [
     *(
@@ -226,7 +259,7 @@ TYPES = [
         "phi3",
         "minimax",
     ),
-    *("codegen", "internlm2", "moonvit", "deberta", "deepseek_v3", "mpt", "nomic_bert", "none"),
+    *("codegen", "internlm2", "moonvit", "deberta", "deepseek_v3", "mpt", "nomic_bert", "qwen3_next", "none"),
 ]
 
 
@@ -241,7 +274,6 @@ def fused_tensors(draw: st.DrawFn) -> tuple[str, tuple[int, int], dict[str, Any]
         2 * hidden,
         draw(st.integers(1, 40)),
     ]
-    shape = (draw(st.sampled_from(shares)), hidden)
     config = {
         "hidden_size": hidden,
         "num_attention_heads": heads,
@@ -250,15 +282,41 @@ def fused_tensors(draw: st.DrawFn) -> tuple[str, tuple[int, int], dict[str, Any]
     }
     config |= {"model_type": draw(st.sampled_from(TYPES)), "multi_query": draw(st.booleans())}
     config |= {"new_decoder_architecture": draw(st.booleans()), "multi_query_attention": draw(st.booleans())}
-    config |= {"qk_nope_head_dim": size, "v_head_dim": groups}
+    config |= {"qk_nope_head_dim": size, "v_head_dim": groups, "kv_lora_rank": heads, "qk_rope_head_dim": size}
+    config |= {"linear_num_key_heads": heads, "linear_num_value_heads": heads * groups}
+    config |= {"linear_key_head_dim": size, "linear_value_head_dim": groups}
+    shares += [heads + size, 2 * heads * (size + groups**2), 2 * heads * size + heads * groups**2, 2 * heads * groups]
+    shape = (draw(st.sampled_from(shares)), hidden)
     return draw(st.sampled_from(NAMES)), draw(st.sampled_from([shape, shape[::-1]])), config
 
 
-@given(fused_tensors())
-def test_parts_hold_each_element_exactly_once(drawn: tuple[str, tuple[int, int], dict[str, Any]]) -> None:
+@st.composite
+def neighbours(draw: st.DrawFn) -> list[TensorRef]:
+    """Tensors of any size that a recurrent layer's projections, or gated queries, may have beside them."""
+    shapes = {
+        "mixer.A_log": draw(st.lists(SIZE, min_size=1, max_size=3)),
+        "mixer.out_proj.weight": draw(st.lists(SIZE, min_size=1, max_size=2)),
+        "mixer.conv1d.weight": draw(st.lists(SIZE, min_size=1, max_size=3)),
+        "mixer.dt_proj.weight": draw(st.lists(SIZE, min_size=1, max_size=2)),
+        "mixer.x_proj.weight": draw(st.lists(SIZE, min_size=2, max_size=2)),
+        "conv.conv.weight": draw(st.lists(SIZE, min_size=1, max_size=3)),
+        "self_attn.q_norm.weight": draw(st.lists(SIZE, min_size=1, max_size=2)),
+        "self_attn.o_proj.weight": draw(st.lists(SIZE, min_size=1, max_size=2)),
+        "self_attn.k_proj.weight": [4, 4],
+        "self_attn.v_proj.weight": [4, 4],
+    }
+    chosen = draw(st.lists(st.sampled_from(sorted(shapes)), unique=True))
+    return [tensor(f"layers.0.{name}", *shapes[name]) for name in chosen]
+
+
+@given(fused_tensors(), neighbours())
+def test_parts_hold_each_element_exactly_once(
+    drawn: tuple[str, tuple[int, int], dict[str, Any]], beside: list[TensorRef]
+) -> None:
     name, shape, config = drawn
     array = np.arange(shape[0] * shape[1], dtype=np.float32).reshape(shape)
     tensors = [tensor(name, *shape)] + [tensor("rnn.weight_hh_l0", 4 * 6, 6)] * (name == "rnn.weight_ih_l0")
+    tensors += [other for other in beside if other.name != name]
     outcomes = plan_matrices(tensors, ModelConfig(config), MatrixRules())
     parts = [o for o in outcomes if isinstance(o, WeightMatrix) and o.tensor.name == name]
     assert len({part.name for part in parts}) == len(parts)

@@ -167,6 +167,12 @@ def test_depth_is_the_index_of_the_layer(planned: Any) -> None:
         ("blocks.3.mlp.w12.weight", "other"),
         ("blocks.3.mlp.w3.weight", "mlp.out"),
         ("head.weight", "head"),
+        ("head.fc.weight", "head"),
+        ("vision_model.head.mlp.fc1.weight", "mlp.in"),
+        ("visual.head.proj.weight", "other"),
+        # NeoBERT: attention's layers are the block's own, and the MLP's last is w3.
+        ("model.transformer_encoder.0.wo.weight", "attention.o"),
+        ("model.transformer_encoder.0.ffn.w3.weight", "mlp.out"),
         ("transformer_blocks.0.attn1.to_q.weight", "attention.q"),
         ("transformer_blocks.0.attn1.to_out.0.weight", "attention.o"),
         ("transformer_blocks.0.ff.net.0.proj.weight", "mlp.in"),

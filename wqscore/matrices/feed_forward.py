@@ -54,6 +54,7 @@ def feed_forward_chain(tensors: Sequence[Tensor]) -> FeedForwardChain | Undefine
     Example:
         >>> from pathlib import Path
         >>> from wqscore.checkpoints.dtypes import STORED_DTYPES
+        >>> from wqscore.checkpoints.tensor import TensorRef
         >>> def tensor(name, *shape):
         ...     return TensorRef(name, shape, STORED_DTYPES["F32"], Path("model.safetensors"), 0)
         >>> found = feed_forward_chain([tensor("10.weight", 3, 5), tensor("2.weight", 5, 4), tensor("2.bias", 5)])

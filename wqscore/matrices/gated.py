@@ -66,6 +66,8 @@ _PROJECTIONS = {
 _ENDS = (".base_layer.weight", ".weight", "_weight")
 #: Phi-4-multimodal's audio encoder keeps the language model's names and swaps the halves.
 _SWAPPED = re.compile(r"\.feed_forward_(in|out)\.gate_up_proj\.weight$")
+#: Moonshine keeps the usual name and swaps the halves.
+_SWAPPED_TYPES = frozenset({"moonshine", "moonshine_streaming"})
 #: These put gate and up columns in turn; the others all of one, then all of the other.
 _IN_TURN = frozenset({"gpt_oss"})
 
@@ -98,7 +100,8 @@ def gate_and_up(name: str, shape: Shape, config: ModelConfig, shapes: Mapping[st
     if axis is None or shape[axis] % 2 or unknown:
         return Halves(0, (), ())
     half = shape[axis] // 2
-    labels = projection.labels[::-1] if _SWAPPED.search(name) else projection.labels
+    swapped = _SWAPPED.search(name) or (last == "fc1" and _SWAPPED_TYPES & config.model_types)
+    labels = projection.labels[::-1] if swapped else projection.labels
     parts = (slice(0, None, 2), slice(1, None, 2)) if in_turn else (slice(0, half), slice(half, None))
     return Halves(axis, labels, parts)
 

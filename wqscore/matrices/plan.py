@@ -36,6 +36,8 @@ _INPUT_EMBEDDING = re.compile(
 )
 _DIGITS = re.compile(r"([0-9]+)")
 _MOST_KERNEL_AXES = 3
+#: Above every published kernel; a file that claims more is not listed position by position.
+_MOST_POSITIONS = 10_000
 
 
 @dataclass(frozen=True)
@@ -248,8 +250,10 @@ def _convolution(tensor: Tensor) -> WeightMatrix:
 
 
 def _slices(tensor: Tensor) -> list[WeightMatrix]:
-    """One matrix of its own for each position of the kernel."""
+    """One matrix of its own for each position of the kernel; none of a kernel that is no kernel's size."""
     out, inner, *sides = tensor.shape
+    if prod(sides) > _MOST_POSITIONS:
+        return []
     depth = roles.depth_of(tensor.name)
     return [
         WeightMatrix(

@@ -61,12 +61,17 @@ _IN_MLP = _table(
 _VISION_MLP = {"w2": "mlp.in", "w3": "mlp.out"}
 _QWEN_MLP = {"w1": "mlp.in", "w2": "mlp.gate"}
 
+#: NeoBERT's attention is the block itself, and its MLP ends in w3, as that of vision transformers.
+_NEOBERT = {"wo": "attention.o", "w3": "mlp.out"}
+
 _HEAD = re.compile(
     r"cls|lm_heads?|embed_out|score|classifiers?|qa_outputs|vocab_projector|vocab_transform|lm_predictions|lm_loss"
     r"|discriminator_predictions|generator_predictions|predictions|pred_layer|output_projection|sop_classifier|\w+_head"
 )
 #: Names that are a head's only at the end: elsewhere they are blocks.
 _LAST_OF_HEAD = frozenset({"head", "output", "proj_out", "fc_norm_head"})
+#: ModernBERT's prediction head before its decoder, and timm's classifiers after their pooling.
+_INSIDE_HEAD = frozenset({"dense", "fc"})
 _EMBEDDING = re.compile(
     r"(?!patch_|class_|bbox_)\w*(embeddings?|embeds?|embedder|emb)"
     r"(_(in|tokens?|positions?|layers?|table|window|global|per_layer|text|audio|timestep|concat|\d+))*"
@@ -97,6 +102,8 @@ def role_of(name: str, model_type: str | None = None) -> str:
         return HEAD
     if _EMBEDDING.fullmatch(last):
         return EMBEDDING
+    if "transformer_encoder" in parents and last in _NEOBERT:
+        return _NEOBERT[last]
     block = _block([*parents, *last.split(".")[:-1]])
     if block == "attention":
         return _of_block("attention.", _IN_ATTENTION.get(last) or _BY_NAME.get(last))
@@ -148,6 +155,8 @@ def _is_head(parents: list[str], last: str) -> bool:
         return True
     if last == "decoder":
         return not parents or parents == ["head"]
+    if parents[-1:] == ["head"] and last in _INSIDE_HEAD:
+        return True
     return last in _LAST_OF_HEAD or _HEAD.fullmatch(last.split(".")[0]) is not None
 
 
@@ -157,6 +166,9 @@ def _block(parents: list[str]) -> str | None:
         if name == "ff" or any(word in name for word in _MLP_WORDS):
             return "mlp"
         if name == "att" or "attn" in name or "attention" in name:
+            return "attention"
+        # State spaces are mixers too, but of decoders.
+        if name == "mixer" and "encoder" in parents:
             return "attention"
     return "mlp" if "experts" in parents else None
 
