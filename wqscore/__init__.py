@@ -1,7 +1,7 @@
 """Judge pretrained checkpoints from their weights alone.
 
-`score` one model, `rank` several, `describe` one without reading its weights. Everything heavy is imported
-when it is first asked for, so that importing the package, and `wqscore --help`, stay quick.
+`score` one model, `rank` several, `describe` one or `plan` for many without reading their weights. Everything heavy
+is imported when it is first asked for, so that importing the package, and `wqscore --help`, stay quick.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from wqscore.integrity.checking import Integrity, check
     from wqscore.layers import LayerScore
     from wqscore.matrices.weight_matrix import SkippedTensor, WeightMatrix
+    from wqscore.planning import ModelPlan, Plan, PlanInterrupted, plan
     from wqscore.ranking import RankedModel, Ranking
     from wqscore.refs import ModelRef, parse_ref
     from wqscore.scoring import ModelScore
@@ -31,6 +32,10 @@ _HOMES = {
     "Crosscheck": "wqscore.crosschecking",
     "rank": "wqscore.api",
     "describe": "wqscore.api",
+    "plan": "wqscore.planning",
+    "Plan": "wqscore.planning",
+    "ModelPlan": "wqscore.planning",
+    "PlanInterrupted": "wqscore.planning",
     "RankingInterrupted": "wqscore.api",
     "ModelDescription": "wqscore.describing",
     "LayerScore": "wqscore.layers",
@@ -49,8 +54,11 @@ __all__ = [
     "Integrity",
     "LayerScore",
     "ModelDescription",
+    "ModelPlan",
     "ModelRef",
     "ModelScore",
+    "Plan",
+    "PlanInterrupted",
     "RankedModel",
     "Ranking",
     "RankingInterrupted",
@@ -63,6 +71,7 @@ __all__ = [
     "crosscheck",
     "describe",
     "parse_ref",
+    "plan",
     "rank",
     "score",
 ]

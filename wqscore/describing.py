@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from time import perf_counter
-
-import numpy as np
 
 from wqscore.checkpoints.checkpoint import Checkpoint
-from wqscore.execution import one_blas_thread
+from wqscore.checkpoints.decoding import DecodedTensor
+from wqscore.checkpoints.hub_ranges import HubRanges
+from wqscore.checkpoints.opening import open_headers
+from wqscore.checkpoints.tensor import Tensor, TensorRef
+from wqscore.errors import CheckpointError
 from wqscore.matrices.model_config import ModelConfig
-from wqscore.matrices.plan import Outcome, plan_matrices
+from wqscore.matrices.plan import Outcome, by_tensor, plan_matrices
 from wqscore.matrices.weight_matrix import SkippedTensor, WeightMatrix
+from wqscore.memory import peak_memory
 from wqscore.presets import DEFAULT, Preset
-from wqscore.spectra.eigenvalues import gram, gram_eigenvalues
-
-_PROBE = 512
-#: Operations of a values-only symmetric eigensolve of size N, over N³: the reduction to tridiagonal form.
-_EIGENSOLVE = 4 / 3
+from wqscore.refs import ModelRef
+from wqscore.workload import Speed, measure_speed, work_of
 
 
 @dataclass(frozen=True)
@@ -29,14 +29,21 @@ class ModelDescription:
         preset: the preset it was planned for.
         outcomes: the matrices and skips, in the order of `layers.csv`.
         size: bytes that scoring would read.
-        seconds: a rough estimate of the time on one core of this machine.
+        to_fetch: bytes of the files that scoring would download first: those on the Hub that its cache does not have.
+        eigensolves: one for each matrix, and of a convolution one for each position of its kernel.
+        seconds: about how long scoring takes on one core of this machine once everything is fetched, without starting
+            up and without the shuffles that only noise is put to.
+        peak_memory: about how many bytes scoring holds at its peak, likewise.
     """
 
     checkpoint: Checkpoint
     preset: Preset
     outcomes: tuple[Outcome, ...]
     size: int
+    to_fetch: int
+    eigensolves: int
     seconds: float
+    peak_memory: int
 
     @property
     def matrices(self) -> tuple[WeightMatrix, ...]:
@@ -49,25 +56,62 @@ class ModelDescription:
         return tuple(outcome for outcome in self.outcomes if isinstance(outcome, SkippedTensor))
 
 
-def describe_checkpoint(checkpoint: Checkpoint, preset: Preset = DEFAULT) -> ModelDescription:
-    """Plan the scoring of a checkpoint without reading a weight."""
+def open_without_weights(ref: ModelRef) -> Checkpoint:
+    """Open a checkpoint by its headers, from the Hub by ranges of bytes; no weights are downloaded.
+
+    Raises:
+        CheckpointError: it can't be found or read, or not without downloading it.
+    """
+    if ref.adapter is not None and "hub" in (ref.source, ref.adapter.source):
+        raise CheckpointError(
+            f"{ref.label}: a base and an adapter can't be described before both are downloaded: run `wqscore score` "
+            "on it"
+        )
+    return open_headers(ref)
+
+
+def describe_checkpoint(
+    checkpoint: Checkpoint, preset: Preset = DEFAULT, jobs: int | None = None, speed: Speed | None = None
+) -> ModelDescription:
+    """Plan the scoring of a checkpoint without reading a weight.
+
+    Args:
+        checkpoint: an opened checkpoint.
+        preset: the preset to plan for.
+        jobs: threads that would score it; all cores if `None`. They decide on the memory.
+        speed: of one core; measured if `None`.
+    """
     outcomes = plan_matrices(checkpoint.tensors, ModelConfig(checkpoint.config), preset.matrices)
     matrices = [outcome for outcome in outcomes if isinstance(outcome, WeightMatrix)]
-    tensors = {matrix.tensor.name: matrix.tensor.nbytes for matrix in matrices}
-    operations = sum(_operations(matrix.rows, matrix.columns) * matrix.slices for matrix in matrices)
-    return ModelDescription(checkpoint, preset, outcomes, sum(tensors.values()), operations / _speed())
+    held = [[matrix for matrix in group if isinstance(matrix, WeightMatrix)] for group in by_tensor(outcomes)]
+    held = [group for group in held if group]
+    work = work_of(matrices, preset)
+    return ModelDescription(
+        checkpoint,
+        preset,
+        outcomes,
+        size=sum(group[0].tensor.nbytes for group in held),
+        to_fetch=_bytes_on_the_hub(checkpoint.tensors),
+        eigensolves=work.solves,
+        seconds=(speed or measure_speed()).seconds(work),
+        peak_memory=peak_memory(held, jobs),
+    )
 
 
-def _operations(rows: int, columns: int) -> float:
-    small, large = sorted((rows, columns))
-    return small**2 * large + _EIGENSOLVE * small**3
+def _bytes_on_the_hub(tensors: Iterable[Tensor]) -> int:
+    """Bytes of the files on the Hub that tensors would be read from."""
+    sizes: dict[tuple[str, str, str], int] = {}
+    for stored in (part for tensor in tensors for part in _stored(tensor)):
+        if isinstance(stored.source, HubRanges):
+            files, name = stored.source.files, stored.file.as_posix()
+            sizes[files.repo, files.revision, name] = files.sizes[name]
+    return sum(sizes.values())
 
 
-def _speed() -> float:
-    """Operations per second of one core, measured on one small matrix."""
-    matrix = np.random.default_rng(0).standard_normal((_PROBE, _PROBE))
-    with one_blas_thread():
-        gram_eigenvalues(gram(matrix))
-        start = perf_counter()
-        gram_eigenvalues(gram(matrix))
-        return _operations(_PROBE, _PROBE) / (perf_counter() - start)
+def _stored(tensor: Tensor) -> Iterator[TensorRef]:
+    """The stored tensors that one is read from."""
+    if isinstance(tensor, DecodedTensor):
+        for part in tensor.decoding.parts:
+            yield from _stored(part)
+    elif isinstance(tensor, TensorRef):
+        yield tensor

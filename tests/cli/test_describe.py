@@ -67,6 +67,16 @@ def test_a_model_of_a_terabyte_takes_a_moment(invoke: Invoke) -> None:
     assert done.exit_code == 0, done.output
     assert "1 tensor, 250B parameters; 1 matrix to score, 1.0 TB to read" in done.stdout
     assert " h on one core of this machine" in done.stdout
+    # Two Gram matrices of 500,000² in float64 are 4 TB, and the weights one.
+    assert "5.0 TB of memory at its peak" in done.stdout
+
+
+def test_it_foretells_the_same_as_plan(checkpoints: Path, invoke: Invoke) -> None:
+    arguments = (checkpoints / "rxnfp-bert_ft", "--jobs", "3", "--format", "json")
+    described = json.loads(invoke("describe", *arguments).stdout)
+    planned = json.loads(invoke("plan", *arguments).stdout)["models"][0]
+    for key in ("bytes_to_fetch", "bytes_to_read", "params", "matrices", "eigensolves", "peak_memory_estimate"):
+        assert described[key] == planned[key]
 
 
 @pytest.mark.parametrize("output", ["table", "md"])

@@ -17,6 +17,7 @@ from wqscore.cli.gate import gate
 from wqscore.cli.known import known
 from wqscore.cli.metrics import metrics
 from wqscore.cli.models import models
+from wqscore.cli.plan import plan
 from wqscore.cli.rank import rank
 from wqscore.cli.score import score
 from wqscore.version import __version__
@@ -38,6 +39,7 @@ app.command()(gate)
 app.command()(correlate)
 app.command()(known)
 app.command()(describe)
+app.command()(plan)
 app.command()(models)
 app.command()(metrics)
 

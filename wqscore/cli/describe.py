@@ -8,18 +8,21 @@ from wqscore.cli.output import show
 
 
 def describe(
-    ref: options.Ref, output: options.FormatOption = options.Format.TABLE, preset: options.PresetOption = "default"
+    ref: options.Ref,
+    output: options.FormatOption = options.Format.TABLE,
+    preset: options.PresetOption = "default",
+    jobs: options.JobsOption = None,
 ) -> None:
     """Show a model's tensors and what would be done with each.
 
     Reads no weights, and of a model on the Hub nothing but the headers of its files. Shows shape, type, role and
-    bytes of every tensor, and about how long scoring would take on one core.
+    bytes of every tensor, about how long scoring would take on one core, and how much memory with --jobs threads.
     """
     with one_line_errors():
         from wqscore.api import describe as describe_ref
         from wqscore.rendering import description
 
-        result = describe_ref(ref, preset=preset)
+        result = describe_ref(ref, preset=preset, jobs=jobs)
         show(
             output,
             table=lambda: description.print_description(result),

@@ -47,8 +47,11 @@ def description_json(description: ModelDescription) -> str:
         "preset": description.preset.name,
         "params": description.checkpoint.parameters,
         "matrices": len(description.matrices),
+        "eigensolves": description.eigensolves,
+        "bytes_to_fetch": description.to_fetch,
         "bytes_to_read": description.size,
         "core_seconds_estimate": round(description.seconds, 2),
+        "peak_memory_estimate": description.peak_memory,
         "tensors": [dict(zip(keys, row, strict=True)) for row in description_rows(description)],
     }
     return json_text(document)
@@ -66,8 +69,11 @@ def description_notes(description: ModelDescription) -> list[str]:
     return [
         f"{_counted(len(description.checkpoint.tensors), 'tensor', 'tensors')}, "
         f"{size(description.checkpoint.parameters)} parameters; "
-        f"{_counted(len(description.matrices), 'matrix', 'matrices')} to score, {decimal(description.size)} to read",
-        f"about {_duration(description.seconds)} on one core of this machine",
+        f"{_counted(len(description.matrices), 'matrix', 'matrices')} to score, "
+        f"{decimal(description.size)} to read, {decimal(description.to_fetch)} to fetch first",
+        f"{_counted(description.eigensolves, 'eigensolve', 'eigensolves')}, "
+        f"about {duration(description.seconds)} on one core of this machine, "
+        f"and {decimal(description.peak_memory)} of memory at its peak",
     ]
 
 
@@ -96,7 +102,8 @@ def _happens(matrices: Sequence[WeightMatrix], minimum: int) -> str:
     return f"scored as {first.slices} pooled slices{suffix}" if first.slices > 1 else f"scored{suffix}"
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """A time for people, in seconds, minutes or hours."""
     if seconds < 90:
         return f"{max(seconds, 0.1):.1f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,72 @@
+"""`wqscore plan`."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import typer
+
+from wqscore.cli import options
+from wqscore.cli.asked import asked_models, load_asked_list
+from wqscore.cli.exits import NOT_SCORED, complain, leave_interrupted, one_line_errors
+from wqscore.cli.output import show
+
+if TYPE_CHECKING:
+    from wqscore.planning import Plan
+
+
+def plan(
+    refs: options.RefsArgument = None,
+    model_list: options.ListOption = None,
+    output: options.FormatOption = options.Format.TABLE,
+    jobs: options.JobsOption = None,
+    quiet: options.QuietOption = False,
+) -> None:
+    """Show what scoring models would take: bytes to fetch, eigensolves, time and memory.
+
+    Reads no weights, and of models on the Hub nothing but the headers of their files. The time is that of one core,
+    the memory that of --jobs threads. Weights on the Hub that are no safetensors files can't be planned.
+
+    Exit codes: 0 done, 2 wrong usage, 3 a model could not be planned (the others are shown).
+    """
+    with one_line_errors():
+        asked = asked_models(refs, load_asked_list(model_list))
+        from rich.console import Console
+        from rich.progress import Progress
+
+        from wqscore.planning import PlanInterrupted
+        from wqscore.planning import plan as plan_refs
+
+        terminal = sys.stderr.isatty()
+        console = Console(stderr=True, force_terminal=terminal, highlight=False)
+        interrupted = False
+        try:
+            with Progress(console=console, transient=True, disable=quiet or not terminal) as bar:
+                task = bar.add_task("reading headers", total=len(asked))
+                found = plan_refs(asked, jobs=jobs, on_model=lambda _: bar.advance(task))
+        except PlanInterrupted as interrupt:
+            found, interrupted = interrupt.plan, True
+            if len(found.failed) == len(found.models):
+                raise
+            complain("interrupted: keeping what was planned before")
+        _show(found, output)
+        if interrupted:
+            leave_interrupted()
+        if output in (options.Format.CSV, options.Format.JSON):
+            for model in found.failed:
+                complain(model.reason)
+        if found.failed:
+            raise typer.Exit(NOT_SCORED)
+
+
+def _show(found: Plan, output: options.Format) -> None:
+    from wqscore.rendering import plan as rendering
+
+    show(
+        output,
+        table=lambda: rendering.print_plan(found),
+        csv=lambda: rendering.plan_csv(found),
+        json=lambda: rendering.plan_json(found),
+        markdown=lambda: rendering.plan_markdown(found),
+    )

@@ -1,0 +1,200 @@
+"""What scoring a list of models would take: bytes to fetch, eigensolves, time and memory, from headers alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+from wqscore.checkpoints.checkpoint import Checkpoint
+from wqscore.describing import describe_checkpoint, open_without_weights
+from wqscore.errors import CheckpointError
+from wqscore.presets import DEFAULT
+from wqscore.refs import ModelRef, parse_ref
+from wqscore.workload import Speed, measure_speed
+
+#: Models whose headers are read at the same time: each takes a few round trips and hardly any bytes.
+_CONCURRENT_MODELS = 8
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What scoring a model, or several one after the other, would take.
+
+    Attributes:
+        parameters: elements of all tensors.
+        tensors: their number.
+        matrices: those to score.
+        eigensolves: one for each matrix, and of a convolution one for each position of its kernel.
+        to_read: bytes that scoring reads.
+        seconds: about how long it takes on one core of this machine, without starting up and downloading.
+        peak_memory: about how many bytes it holds at its peak.
+    """
+
+    parameters: int
+    tensors: int
+    matrices: int
+    eigensolves: int
+    to_read: int
+    seconds: float
+    peak_memory: int
+
+
+@dataclass(frozen=True)
+class ModelPlan:
+    """One row of a plan.
+
+    Attributes:
+        ref: what was asked for.
+        revision: the 40-hex commit on the Hub, `None` for files on disk, or without any headers.
+        to_fetch: bytes of the files that scoring would download first; `None` where they are not known.
+        cost: what scoring it takes, `None` without its headers.
+        reason: why there are no headers; empty if there are.
+    """
+
+    ref: ModelRef
+    revision: str | None = None
+    to_fetch: int | None = None
+    cost: Cost | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What scoring some models would take.
+
+    Attributes:
+        models: a row for each, in the order they were asked for.
+    """
+
+    models: tuple[ModelPlan, ...]
+
+    @property
+    def failed(self) -> tuple[ModelPlan, ...]:
+        """The models that nothing but perhaps the bytes to fetch is known of."""
+        return tuple(model for model in self.models if model.cost is None)
+
+    @property
+    def to_fetch(self) -> int:
+        """Bytes to download for all, as far as they are known; what two models share once."""
+        known = {
+            (model.ref.repo, model.ref.file, model.ref.adapter, model.revision or model.ref.revision): model.to_fetch
+            for model in self.models
+        }
+        return sum(filter(None, known.values()))
+
+    @property
+    def total(self) -> Cost:
+        """What scoring the models with headers takes, one after the other: sums, and the highest peak."""
+        costs = [model.cost for model in self.models if model.cost is not None]
+        return Cost(
+            parameters=sum(cost.parameters for cost in costs),
+            tensors=sum(cost.tensors for cost in costs),
+            matrices=sum(cost.matrices for cost in costs),
+            eigensolves=sum(cost.eigensolves for cost in costs),
+            to_read=sum(cost.to_read for cost in costs),
+            seconds=sum(cost.seconds for cost in costs),
+            peak_memory=max((cost.peak_memory for cost in costs), default=0),
+        )
+
+
+class PlanInterrupted(KeyboardInterrupt):
+    """Ctrl-C during `plan`: `plan` holds what was planned before, the rest with that reason."""
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__("interrupted")
+        self.plan = plan
+
+
+def plan(
+    refs: Iterable[str | ModelRef],
+    *,
+    jobs: int | None = None,
+    on_model: Callable[[ModelPlan], None] | None = None,
+) -> Plan:
+    """Tell what scoring models with the preset `default` would take, from their files' headers alone.
+
+    Never downloads weights. A model that fails is a row with its reason and stops no other; of one whose weights are
+    not safetensors files and not in the Hub's cache, the bytes to fetch are known and nothing else.
+
+    Args:
+        refs: the models, as for `wqscore.score`.
+        jobs: threads that would score them; all cores if `None`. They decide on the memory.
+        on_model: told of each model, in their order.
+
+    Raises:
+        UsageError: a reference that means nothing.
+        PlanInterrupted: Ctrl-C; a `KeyboardInterrupt` that carries the plan so far.
+
+    Example:
+        `wqscore.plan(["bert-base", "roberta-base"]).total.seconds`
+    """
+    models = [parse_ref(ref) if isinstance(ref, str) else ref for ref in refs]
+    done: list[ModelPlan] = []
+    futures: list[Future[ModelPlan]] = []
+    pool = ThreadPoolExecutor(_CONCURRENT_MODELS)
+    try:
+        # Before there are threads that it would have to share the cores with.
+        speed = measure_speed()
+        futures += [pool.submit(_plan_model, model, jobs, speed) for model in models]
+        for future in futures:
+            done.append(future.result())
+            if on_model is not None:
+                on_model(done[-1])
+    except KeyboardInterrupt as interrupt:
+        raise PlanInterrupted(_so_far(models, done, futures)) from interrupt
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+    return Plan(tuple(done))
+
+
+def _so_far(models: Sequence[ModelRef], done: Sequence[ModelPlan], futures: Sequence[Future[ModelPlan]]) -> Plan:
+    """The rows told of, those that are finished too, and the others without anything."""
+    rows = list(done)
+    for number in range(len(done), len(models)):
+        finished = number < len(futures) and futures[number].done() and not futures[number].exception()
+        late = ModelPlan(models[number], reason="interrupted before its headers were read")
+        rows.append(futures[number].result() if finished else late)
+    return Plan(tuple(rows))
+
+
+def _plan_model(ref: ModelRef, jobs: int | None, speed: Speed) -> ModelPlan:
+    try:
+        checkpoint = open_without_weights(ref)
+    except CheckpointError as error:
+        # What the Hub's client raises lies behind a failure of the Hub, which would fail again.
+        asked = ref.source == "hub" and error.__cause__ is None
+        return ModelPlan(ref, to_fetch=_download_size(ref) if asked else None, reason=str(error))
+    return _with_cost(checkpoint, jobs, speed)
+
+
+def _with_cost(checkpoint: Checkpoint, jobs: int | None, speed: Speed) -> ModelPlan:
+    described = describe_checkpoint(checkpoint, DEFAULT, jobs, speed)
+    cost = Cost(
+        parameters=checkpoint.parameters,
+        tensors=len(checkpoint.tensors),
+        matrices=len(described.matrices),
+        eigensolves=described.eigensolves,
+        to_read=described.size,
+        seconds=described.seconds,
+        peak_memory=described.peak_memory,
+    )
+    return ModelPlan(checkpoint.ref, checkpoint.revision, described.to_fetch, cost)
+
+
+def _download_size(ref: ModelRef) -> int | None:
+    """Bytes of a model's weights that the Hub's cache does not have; `None` where there are none to be found."""
+    from wqscore.checkpoints.hub_files import cached_file, list_files
+    from wqscore.checkpoints.hub_weights import find_weights
+
+    try:
+        parts = [part for part in (ref.base, ref.adapter) if part is not None and part.source == "hub"]
+        listed = [(list_files(part), part.file) for part in parts]
+        return sum(
+            files.sizes[name]
+            for files, file in listed
+            for name in find_weights(files, file).files
+            if cached_file(files, name) is None
+        )
+    except CheckpointError:
+        return None

@@ -1,0 +1,159 @@
+"""How much work scoring is, told from the shapes of the matrices; and how fast this machine does such work."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields
+from statistics import median
+from time import get_clock_info, thread_time
+
+import numpy as np
+
+from wqscore.checkpoints.decoding import DecodedTensor
+from wqscore.execution import one_blas_thread
+from wqscore.fits.methods import TAILS
+from wqscore.integrity.contents import examine
+from wqscore.matrices.weight_matrix import WeightMatrix
+from wqscore.presets import Preset
+from wqscore.sampling import USUAL, Sampling
+from wqscore.spectra.eigenvalues import gram, gram_eigenvalues
+from wqscore.spectra.screening import measure
+from wqscore.spectra.spectrum import compute_spectrum
+
+#: Operations of a values-only symmetric eigensolve of size N, over N³: the reduction to tridiagonal form. The
+#: eigenvalues of that take some N² more, one after the other, as long as so many N² of the reduction.
+_REDUCTION, _TRIDIAGONAL = 4 / 3, 200
+#: Beyond this side a Gram matrix leaves the processor's cache (16 MB), and half of the reduction waits for memory:
+#: 8 bytes for four operations, read at three quarters of the speed of a plain product with a vector.
+_CACHED_SIDE, _BYTES_PER_OPERATION = 1448, 8 / 4 / 0.75
+#: What costs as much as passing over so many entries: fitting a power law to N points again is a start and N steps,
+#: the plateau of alphas takes N² steps, and each matrix has a cost of its own.
+_REFIT, _REFIT_POINT, _SCAN, _MATRIX = 3_000, 8.5, 0.5, 120_000
+#: The windows of `spectra.windows`: their largest side, and the most positions along a side of W.
+_WINDOW, _POSITIONS = 2000, 10
+_PROBE, _REPEATS = 768, 5
+#: Entries that no cache holds, 64 MB of them.
+_UNCACHED = (4096, 2048)
+
+
+@dataclass(frozen=True)
+class Work:
+    """Amounts of work, by what limits them.
+
+    Attributes:
+        gram: multiplications and additions of Gram matrices, in pairs.
+        solving: operations of eigensolves in the processor's cache.
+        uncached: operations of larger ones.
+        entries: entries that are passed over, and what costs as much.
+        solves: eigensolves.
+    """
+
+    gram: float = 0.0
+    solving: float = 0.0
+    uncached: float = 0.0
+    entries: float = 0.0
+    solves: int = 0
+
+    def __add__(self, other: Work) -> Work:
+        return Work(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(Work)))
+
+
+@dataclass(frozen=True)
+class Speed:
+    """How fast one core does each kind of work.
+
+    Attributes:
+        gram: pairs of multiplication and addition of a Gram matrix, per second.
+        solving: operations of an eigensolve in the processor's cache, per second.
+        memory: bytes that are read from memory, per second.
+        entries: entries that are passed over, per second.
+    """
+
+    gram: float
+    solving: float
+    memory: float
+    entries: float
+
+    def seconds(self, work: Work) -> float:
+        """About how long some work takes on one core."""
+        by_memory = work.uncached / 2 * (1 / self.gram + _BYTES_PER_OPERATION / self.memory)
+        return work.gram / self.gram + work.solving / self.solving + by_memory + work.entries / self.entries
+
+
+def work_of(matrices: Iterable[WeightMatrix], preset: Preset, sampling: Sampling = USUAL) -> Work:
+    """The work of scoring matrices with a preset's metrics, without the shuffles that only noise is put to.
+
+    At the speed of `measure_speed` it takes as long as is told within a factor of 1.5 for the preset `default`, of 2
+    for the others. Reading is not in it: it waits for the disk or the network.
+
+    Args:
+        matrices: what is scored.
+        preset: its fits, and whether it has windows, decide on the work.
+        sampling: how much random work there is.
+    """
+    refits = sampling.bootstrap + sampling.gof if preset.fits is TAILS else 0
+    return sum((_work(matrix, refits, "alpha_farms" in preset.core) for matrix in matrices), Work())
+
+
+def _work(matrix: WeightMatrix, refits: int, windows: bool) -> Work:
+    rows, columns = solved_sides(matrix)
+    points = min(rows, columns) * matrix.slices
+    fits = refits * (_REFIT + _REFIT_POINT * points) + _SCAN * points**2
+    found = _solves(rows, columns, matrix.slices) + Work(entries=rows * columns * matrix.slices + fits + _MATRIX)
+    if windows:
+        side = min(_WINDOW, rows, columns)
+        positions = min(_POSITIONS, rows - side + 1) * min(_POSITIONS, columns - side + 1)
+        found += _solves(side, side, positions * matrix.slices)
+    return found
+
+
+def solved_sides(matrix: WeightMatrix) -> tuple[int, int]:
+    """The sides of what an eigensolve is of: W, or the core of a product of two thin matrices."""
+    tensor = matrix.tensor
+    if isinstance(tensor, DecodedTensor) and tensor.decoding.factors is not None:
+        rank = min(side for part in tensor.decoding.parts for side in part.shape)
+        return rank, rank
+    return matrix.rows, matrix.columns
+
+
+def _solves(rows: int, columns: int, count: int) -> Work:
+    small, large = sorted((rows, columns))
+    operations = _REDUCTION * (small**3 + _TRIDIAGONAL * small**2) * count
+    products = small**2 * large * count
+    if small <= _CACHED_SIDE:
+        return Work(gram=products, solving=operations, solves=count)
+    return Work(gram=products, uncached=operations, solves=count)
+
+
+def measure_speed() -> Speed:
+    """Measure this machine's speed on one small matrix; takes about a third of a second."""
+    rng = np.random.default_rng(0)
+    matrix = rng.standard_normal((_PROBE, _PROBE), dtype=np.float32)
+    large, vector = np.ones(_UNCACHED), np.ones(_UNCACHED[1])
+    with one_blas_thread():
+        product = gram(matrix)
+        spectrum = compute_spectrum([matrix], 0.0)
+
+        def pass_over() -> None:
+            examine(matrix)
+            measure(matrix[None], spectrum)
+            hashlib.sha256(matrix.data)
+
+        solving = _solves(_PROBE, _PROBE, 1)
+        return Speed(
+            gram=solving.gram / _usual(lambda: gram(matrix)),
+            solving=solving.solving / _usual(lambda: gram_eigenvalues(product)),
+            memory=large.nbytes / _usual(lambda: large @ vector),
+            entries=matrix.size / _usual(pass_over),
+        )
+
+
+def _usual(task: Callable[[], object]) -> float:
+    """Seconds that a core works on a task, the median of a few times."""
+    seconds = []
+    for _ in range(_REPEATS):
+        start = thread_time()
+        task()
+        seconds.append(thread_time() - start)
+    return max(median(seconds), get_clock_info("thread_time").resolution)
