@@ -1,0 +1,92 @@
+"""Adapters that peft saved, alone and on their base."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.formats.made import Made, Make, llama, state_of, stored_in, torch
+
+TARGETS = ["q_proj", "v_proj", "up_proj", "down_proj"]
+
+
+def adapted(folder: Path, **settings: Any) -> Any:
+    """A Llama with a LoRA adapter of random A and B, both saved."""
+    peft = pytest.importorskip("peft", reason="peft saves the adapters")
+    torch.manual_seed(0)
+    base = llama()
+    base.save_pretrained(folder / "base")
+    config = {"r": 8, "lora_alpha": 24, "target_modules": TARGETS, "init_lora_weights": False}
+    model = peft.get_peft_model(base, peft.LoraConfig(**config | settings))
+    model.save_pretrained(folder / "adapter")
+    return model
+
+
+def alone(**settings: Any) -> Make:
+    """ΔW as peft gives it."""
+
+    def make(folder: Path) -> Iterator[Made]:
+        # Below 50 no tail can be fitted, above it can.
+        for rank in (8, 60):
+            own = folder / str(rank)
+            model = adapted(own, r=rank, **settings)
+            weights = {
+                f"{name.removeprefix('base_model.model.')}.weight": module.get_delta_weight("default").detach()
+                for name, module in model.named_modules()
+                if hasattr(module, "get_delta_weight")
+            }
+            yield Made(own / "adapter", weights, ())
+
+    return make
+
+
+def merged(**settings: Any) -> Make:
+    """W + ΔW as peft merges them."""
+
+    def make(folder: Path) -> Iterator[Made]:
+        model = adapted(folder, **settings).merge_and_unload()
+        yield Made(f"{folder / 'base'}+{folder / 'adapter'}", state_of(model), stored_in(folder / "base"))
+
+    return make
+
+
+def dora(folder: Path) -> Iterator[Made]:
+    adapted(folder, use_dora=True)
+    yield unread(folder / "adapter", "DoRA: only plain LoRA is read")
+
+
+def other_kinds(folder: Path) -> Iterator[Made]:
+    peft = pytest.importorskip("peft", reason="peft saves the adapters")
+    layers = {"target_modules": TARGETS}
+    kinds = {
+        "IA3": peft.IA3Config(target_modules=TARGETS, feedforward_modules=["down_proj"]),
+        "LOHA": peft.LoHaConfig(**layers),
+        "LOKR": peft.LoKrConfig(**layers),
+        "ADALORA": peft.AdaLoraConfig(total_step=10, **layers),
+        "VERA": peft.VeraConfig(target_modules=["q_proj", "v_proj"]),
+        "OFT": peft.OFTConfig(**layers),
+        "PROMPT_TUNING": peft.PromptTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=4),
+        "PREFIX_TUNING": peft.PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=4),
+    }
+    for kind, config in kinds.items():
+        peft.get_peft_model(llama(), config).save_pretrained(folder / kind)
+        yield unread(folder / kind, f"{kind}: only LoRA adapters are read")
+
+
+def unread(folder: Path, reason: str) -> Made:
+    """An adapter none of whose tensors is read."""
+    stored = stored_in(folder)
+    assert stored
+    return Made(folder, {}, stored, dict.fromkeys(stored, reason))
+
+
+ROWS: dict[str, Make] = {
+    "LoRA adapter": alone(),
+    "LoRA adapter, rank-stabilised (rslora)": alone(use_rslora=True),
+    "base + LoRA adapter": merged(),
+    "DoRA adapter": dora,
+    "other adapters (IA³, LoHa, LoKr, AdaLoRA, VeRA, OFT, prompts)": other_kinds,
+}

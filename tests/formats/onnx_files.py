@@ -1,0 +1,83 @@
+"""ONNX models that torch exported or the onnx package wrote, and what its evaluator makes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.formats.made import Made, Make, filled, heavy_tailed, state_of, torch
+
+
+def exported(folder: Path) -> Iterator[Made]:
+    """Linear layers, whose weights the exporter transposes and renames, and a convolution."""
+    pytest.importorskip("onnx", reason="torch exports through the onnx package")
+    nn = torch.nn
+    model = filled(
+        nn.Sequential(nn.Linear(64, 96), nn.ReLU(), nn.Linear(96, 64, bias=False), nn.Conv1d(50, 60, 3))
+    ).eval()
+    torch.onnx.export(model, (torch.randn(2, 50, 64),), folder / "model.onnx", dynamo=False)
+    state = state_of(model)
+    yield Made(folder, state, state)
+    yield Made(folder / "model.onnx", state, state)
+
+
+def of_other_floats(folder: Path) -> Iterator[Made]:
+    onnx = pytest.importorskip("onnx", reason="the onnx package writes the files")
+    for dtype in (torch.float64, torch.float16):
+        weights = {f"layer{n}.weight": heavy_tailed(64, 96, seed=n).to(dtype) for n in range(3)}
+        yield Made(save(onnx, folder / f"{dtype}.onnx", weights), weights, weights)
+
+
+def external(folder: Path) -> Iterator[Made]:
+    onnx = pytest.importorskip("onnx", reason="the onnx package writes the files")
+    weights = {f"layer{n}.weight": heavy_tailed(64, 96, seed=n) for n in range(3)}
+    file = save(
+        onnx, folder / "model.onnx", weights, save_as_external_data=True, location="model.data", size_threshold=0
+    )
+    assert (folder / "model.data").stat().st_size >= 3 * 64 * 96 * 4
+    yield Made(file, weights, weights)
+
+
+def save(onnx: Any, file: Path, weights: dict[str, Any], nodes: Any = (), outputs: Any = (), **options: Any) -> Path:
+    initialisers = [onnx.numpy_helper.from_array(tensor.numpy(), name) for name, tensor in weights.items()]
+    graph = onnx.helper.make_graph(list(nodes), "g", [], list(outputs), initialisers)
+    onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 21)]), file, **options)
+    return file
+
+
+def dequantised(folder: Path) -> Iterator[Made]:
+    """Codes and scales as `DequantizeLinear` takes them; what onnx's evaluator answers."""
+    onnx = pytest.importorskip("onnx", reason="the onnx package writes and evaluates the model")
+    evaluator = pytest.importorskip("onnx.reference").ReferenceEvaluator
+    stored: dict[str, Any] = {}
+    nodes, outputs, names = [], [], []
+    for n, (kind, shape, axis) in enumerate(
+        [(torch.int8, (), 0), (torch.int8, (64,), 0), (torch.uint8, (96,), 1), (torch.uint8, (64,), 0)]
+    ):
+        name, weight = f"layer{n}.weight", heavy_tailed(64, 96, seed=n)
+        away = tuple(d for d in range(2) if shape and d != axis) or (0, 1)
+        step = weight.abs().amax(dim=away) / 127
+        zero = torch.zeros(shape, dtype=kind) + (0 if kind == torch.int8 else 128)
+        wide = [v.unsqueeze(1 - axis) if shape else v for v in (step, zero)]
+        codes = (weight / wide[0] + wide[1]).round().to(kind)
+        parts = {f"{name}_quantized": codes, f"{name}_scale": step, f"{name}_zero_point": zero.to(kind)}
+        stored |= parts
+        nodes.append(onnx.helper.make_node("DequantizeLinear", list(parts), [f"{name}_out"], axis=axis))
+        outputs.append(onnx.helper.make_tensor_value_info(f"{name}_out", onnx.TensorProto.FLOAT, (64, 96)))
+        names.append(name)
+    file = save(onnx, folder / "model.onnx", stored, nodes, outputs)
+    answers = evaluator(onnx.load(file)).run(None, {})
+    weights = {name: torch.from_numpy(np.asarray(answer)) for name, answer in zip(names, answers, strict=True)}
+    yield Made(file, weights, weights)
+
+
+ROWS: dict[str, Make] = {
+    "ONNX that torch exported": exported,
+    "ONNX, F64 and F16": of_other_floats,
+    "ONNX, external data": external,
+    "ONNX, DequantizeLinear": dequantised,
+}
