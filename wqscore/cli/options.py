@@ -10,7 +10,7 @@ import typer
 
 REF_HELP = (
     "org/name, org/name@revision, hf://org/name, a huggingface.co address, an alias such as "
-    "bert-base, a folder, or a .safetensors or .bin file."
+    "bert-base, a folder, a weight file (.safetensors, .bin, .gguf, .onnx, .npz), org/name/FILE, or base+adapter."
 )
 
 

@@ -9,13 +9,14 @@ from itertools import groupby, product
 from math import prod
 
 from wqscore.checkpoints.quantised.companions import is_companion
+from wqscore.checkpoints.quantised.settings import method_name
 from wqscore.checkpoints.tensor import Tensor
 from wqscore.matrices import roles
 from wqscore.matrices.experts import expert_matrices, stack_shape
 from wqscore.matrices.fused import fused_parts
 from wqscore.matrices.gated import Shape
 from wqscore.matrices.model_config import ModelConfig
-from wqscore.matrices.quantised import method_name, scaled_elsewhere, stored_weights
+from wqscore.matrices.quantised import scaled_elsewhere, stored_weights
 from wqscore.matrices.rules import MatrixRules
 from wqscore.matrices.weight_matrix import Cut, SkippedTensor, WeightMatrix
 
@@ -170,11 +171,11 @@ def _not_a_matrix(tensor: Tensor, model: _Model) -> SkippedTensor | None:
 def _unread(tensor: Tensor, model: _Model) -> SkippedTensor | None:
     """Matrices whose stored numbers are not the weights."""
     if tensor.refusal:
-        reason = f"quantised{method_name(model.config)}: {tensor.refusal}"
+        reason = tensor.refusal
     elif tensor.dtype.kind == "quantised":
-        reason = f"quantised{method_name(model.config)}: {tensor.dtype.name} codes are not read"
+        reason = f"quantised{method_name(model.config.file)}: {tensor.dtype.name} codes are not read"
     elif model.has_companions and (scales := scaled_elsewhere(tensor, model.shapes)):
-        reason = f"quantised{method_name(model.config)}: its scales are in {scales}"
+        reason = f"quantised{method_name(model.config.file)}: its scales are in {scales}"
     elif not tensor.name.endswith(".weight") and _REPARAMETRISED.search(tensor.name):
         reason = "weight-normalised or masked: the matrix is not stored as it is used"
     else:

@@ -34,13 +34,6 @@ def stored_weights(tensor: Tensor, config: ModelConfig, shapes: Mapping[str, Sha
     return tensor.parameters * tensor.dtype.bits // bits
 
 
-def method_name(config: ModelConfig) -> str:
-    """The method that `quantization_config` names, for messages; empty without one."""
-    method = config.file.get("quantization_config")
-    value = method.get("quant_method") if isinstance(method, dict) else None
-    return f" ({value})" if isinstance(value, str) and value.isprintable() and len(value) < 40 else ""
-
-
 def _bits_by_zero_points(layer: str, shapes: Mapping[str, Shape]) -> int | None:
     """GPTQ and AWQ pack a layer's zero points like its weights, and keep one scale for each."""
     zeros, scales = shapes.get(f"{layer}.qzeros", ()), shapes.get(f"{layer}.scales", ())

@@ -8,6 +8,7 @@ from typing import Any
 from wqscore.checkpoints.decoding import Decoding, Refusal, with_decoded
 from wqscore.checkpoints.quantised import awq, bitsandbytes, compressed_tensors, fp8, gptq, mxfp4
 from wqscore.checkpoints.quantised.companions import is_companion
+from wqscore.checkpoints.quantised.settings import method_name
 from wqscore.checkpoints.tensor import Tensor, TensorRef
 
 _FORMATS = (compressed_tensors, gptq, awq, bitsandbytes, mxfp4, fp8)
@@ -23,13 +24,14 @@ def dequantised(tensors: Sequence[TensorRef], config: Mapping[str, Any]) -> tupl
     Raises:
         CheckpointError: a file ends inside one of the few small tensors that say how others are stored.
     """
+    named = method_name(config)
     left = {tensor.name: tensor for tensor in tensors}
     decodings: list[Decoding] = []
     refusals: list[Refusal] = []
     for method in _FORMATS:
         decoded, refused = method.plan(left, config)
         decodings += decoded
-        refusals += refused
+        refusals += [Refusal(each.name, f"quantised{named}: {each.reason}") for each in refused]
         claimed = {part.name for decoding in decoded for part in decoding.parts} | {each.name for each in refused}
         left = {name: tensor for name, tensor in left.items() if name not in claimed}
     layers = {_layer(decoding.parts[0].name): decoding.name for decoding in decodings}

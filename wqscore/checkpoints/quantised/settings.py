@@ -52,3 +52,10 @@ def sizes(settings: Mapping[str, Any], *keys: str) -> frozenset[int]:
     values = (value for key in keys for value in found(settings, key))
     numbers = frozenset(value for value in values if type(value) is int and value > 0)
     return numbers if len(numbers) <= _MOST_SIZES else frozenset()
+
+
+def method_name(config: Mapping[str, Any]) -> str:
+    """The method that `quantization_config` names, in brackets for messages; empty without one."""
+    method = config.get("quantization_config")
+    value = method.get("quant_method") if isinstance(method, dict) else None
+    return f" ({value})" if isinstance(value, str) and value.isprintable() and len(value) < 40 else ""
