@@ -63,8 +63,8 @@ def test_eight_bit_floats_are_listed_where_their_bytes_lie(container, tmp_path):
     content = path.read_bytes()
     for ref in read_torch_file(path):
         assert content[ref.offset : ref.offset + ref.nbytes] == raw(tensors[ref.name])[2:]
-        with pytest.raises(CheckpointError, match="can't be read as numbers"):
-            ref.read()
+        # As their codes: what they mean may depend on scales elsewhere.
+        assert ref.read().tobytes() == raw(tensors[ref.name])[2:]
     names = [ref.dtype.name for ref in read_torch_file(path)]
     assert names == ["F8_E4M3", "F8_E5M2", "F8_E4M3FNUZ", "F8_E5M2FNUZ", "F8_E8M0"]
 

@@ -111,7 +111,7 @@ def _read_files(files: list[Path]) -> tuple[TensorRef, ...]:
         for tensor in read_file(file):
             if tensor.name in tensors:
                 other = tensors[tensor.name].file.name
-                raise CheckpointError(f"{file}: {tensor.name} is in {other} too: remove the stale file")
+                raise CheckpointError(f"{file}: {tensor.name:.200} is in {other} too: remove the stale file")
             tensors[tensor.name] = tensor
     return tuple(tensors.values())
 
@@ -131,5 +131,5 @@ def _read_indexed(folder: Path, index: Path) -> tuple[TensorRef, ...]:
     if missing:
         name = min(missing)
         holder = folder / weight_map[name]
-        raise CheckpointError(f"{holder}: lacks {name}, which {index.name} puts there: fetch both again")
+        raise CheckpointError(f"{holder}: lacks {name:.200}, which {index.name} puts there: fetch both again")
     return tensors

@@ -50,6 +50,10 @@ _MODEL_KEYS: dict[str, type] = {
 }
 # A report's folder is named after its list.
 _NAME = re.compile(r"\w[\w .+-]*")
+#: Room for ten thousand models. Python's parser takes time that grows with the square of a key's dots, and no key
+#: goes over a line's end.
+_MOST_BYTES = 2**20
+_MOST_DOTS = 200
 _KINDS = {
     dict: "a table",
     list: "an array",
@@ -159,7 +163,8 @@ def _load_shipped(name: str) -> ModelList:
 def _load_file(text: str) -> ModelList:
     try:
         file = Path(text).expanduser()
-        data = file.read_bytes()
+        with file.open("rb") as stream:
+            data = stream.read(_MOST_BYTES + 1)
     except OSError as error:
         reason = error.strerror or error
         raise UsageError(f"{text[:100]!r}: {reason}: a model list is a .toml file") from None
@@ -195,6 +200,10 @@ def _refuse_duplicates(models: tuple[ListedModel, ...], where: str) -> None:
 
 
 def _toml(data: bytes, where: str) -> dict[str, Any]:
+    if len(data) > _MOST_BYTES or any(line.count(b".") > _MOST_DOTS for line in data.splitlines()):
+        raise UsageError(
+            f"{where}: has more than {_MOST_BYTES:,} bytes, or more than {_MOST_DOTS} dots in a line: no model list"
+        )
     try:
         return tomllib.loads(data.decode("utf-8-sig"))
     except UnicodeDecodeError:

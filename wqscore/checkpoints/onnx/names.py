@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
+from itertools import pairwise
 
 from wqscore.checkpoints.onnx.graph import Node
 
@@ -65,7 +66,4 @@ def _module(node: Node) -> str:
     if not node.name.startswith("/"):
         return ""
     scopes = node.name[1:].split("/")[:-1]
-    kept = [
-        scope for scope, inner in zip(scopes, [*scopes[1:], ""], strict=True) if not inner.startswith(f"{scope}.")
-    ]
-    return ".".join(kept)
+    return ".".join(scope for scope, inner in pairwise([*scopes, ""]) if not inner.startswith(f"{scope}."))
