@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from hypothesis import settings
@@ -16,6 +17,12 @@ ROOT = Path(__file__).parent.parent
 settings.register_profile("ci", derandomize=True)
 if os.environ.get("CI"):
     settings.load_profile("ci")
+
+
+@pytest.fixture(autouse=True)
+def own_store(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test has a store of its own, and leaves the user's alone."""
+    monkeypatch.setenv("WQSCORE_STORE", str(tmp_path_factory.getbasetemp() / f"{uuid4()}.sqlite"))
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from math import nan
@@ -38,6 +39,9 @@ from wqscore.spectra.shuffling import Shuffles
 from wqscore.spectra.spectrum import Spectrum
 from wqscore.spectra.windows import window_spectrum
 
+#: Weights, or the two thin matrices that they are a product of.
+Contents = np.ndarray | LowRank
+
 
 @dataclass(frozen=True)
 class MatrixAnalysis:
@@ -48,7 +52,7 @@ class MatrixAnalysis:
 
     Attributes:
         source: the weights, shape (slices, rows, columns), in the stored data type; or the two thin matrices that
-            they are a product of.
+            they are a product of; or what reads either, asked when something needs it.
         spectrum: of the weights, with eigenvalues.
         floor: eigenvalues at or below it are not fitted.
         fits: how tails are fitted.
@@ -57,7 +61,7 @@ class MatrixAnalysis:
         base: the same matrix of a base checkpoint, the same shape; `None` without one.
     """
 
-    source: np.ndarray | LowRank
+    source: Contents | Callable[[], Contents]
     spectrum: Spectrum
     floor: float
     fits: FitMethods = TAILS
@@ -68,7 +72,11 @@ class MatrixAnalysis:
     @cached_property
     def weights(self) -> np.ndarray:
         """The weights, shape (slices, rows, columns)."""
-        return self.source.product[None] if isinstance(self.source, LowRank) else self.source
+        return self._contents.product[None] if isinstance(self._contents, LowRank) else self._contents
+
+    @cached_property
+    def _contents(self) -> Contents:
+        return self.source() if callable(self.source) else self.source
 
     @property
     def mean_eigenvalue(self) -> float:
@@ -78,7 +86,8 @@ class MatrixAnalysis:
     @property
     def eigenvalue_count(self) -> int:
         """The eigenvalues that may be above 0."""
-        return min(self.source.core.shape) if isinstance(self.source, LowRank) else self.spectrum.eigenvalues.size
+        contents = self._contents
+        return min(contents.core.shape) if isinstance(contents, LowRank) else self.spectrum.eigenvalues.size
 
     @cached_property
     def power_law(self) -> PowerLawFit | None:
@@ -181,7 +190,7 @@ class MatrixAnalysis:
     @property
     def is_low_rank(self) -> bool:
         """Whether the weights are a product of two thin matrices, whose shuffles say nothing of them."""
-        return isinstance(self.source, LowRank)
+        return isinstance(self._contents, LowRank)
 
     @cached_property
     def is_random(self) -> bool:

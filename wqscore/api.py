@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -16,11 +16,15 @@ from wqscore.model_lists import find_listed
 from wqscore.presets import WW_0_7, Preset, find_preset
 from wqscore.ranking import Failure, Ranking, rank_models
 from wqscore.refs import ModelRef, parse_ref
+from wqscore.remembering import Memory, opened_store
 from wqscore.sampling import Sampling
 from wqscore.scoring import ModelScore, ScoreProgress, score_checkpoint
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from wqscore.crosschecking import Crosscheck
+    from wqscore.store.store import Store
 
 Engine = Literal["wqscore", "weightwatcher"]
 
@@ -63,6 +67,7 @@ def score(
     bootstrap: int = 200,
     gof: int = 100,
     stream: bool = False,
+    store: Store | Path | str | None = None,
     jobs: int | None = None,
     progress: RankProgress | None = None,
 ) -> ModelScore:
@@ -80,6 +85,7 @@ def score(
         gof: synthetic draws behind the goodness of fit; 0 for none, and no verdict `no-power-law`.
         stream: read each tensor from the Hub when it is needed and store none; a checkpoint that the disk has no
             room for is read so anyway, and one that can't be (`.bin` files) is downloaded all the same.
+        store: a store, or the path of one: what it has of before is not computed again, what is new is kept there.
         jobs: threads; all cores if `None`. The result is the same for any number.
         progress: told what is done.
 
@@ -88,6 +94,7 @@ def score(
 
     Raises:
         UsageError: a reference, preset or metric that means nothing.
+        StoreError: the store can't be opened.
         CheckpointError: a model that can't be found, fetched or read.
 
     Example:
@@ -97,7 +104,9 @@ def score(
     names = _chosen(metrics, chosen, base, engine)
     model = _parsed(ref)
     opened = None if base is None else open_either_way(_parsed(base), stream, progress)
-    return _score(model, _Run(chosen, names, opened, engine, Sampling(seed, bootstrap, gof), stream, jobs, progress))
+    with opened_store(store) as kept:
+        sampling = Sampling(seed, bootstrap, gof)
+        return _score(model, _Run(chosen, names, opened, engine, sampling, stream, kept, jobs, progress))
 
 
 def rank(
@@ -113,6 +122,7 @@ def rank(
     bootstrap: int = 200,
     gof: int = 100,
     stream: bool = False,
+    store: Store | Path | str | None = None,
     jobs: int | None = None,
     progress: RankProgress | None = None,
 ) -> Ranking:
@@ -130,6 +140,7 @@ def rank(
         bootstrap: as for `score`.
         gof: as for `score`.
         stream: as for `score`; tensors of the base are read again for each model then.
+        store: as for `score`.
         jobs: threads; all cores if `None`.
         progress: told what is done.
 
@@ -147,26 +158,14 @@ def rank(
     models: dict[object, ModelRef] = {}
     for model in map(_parsed, refs):
         models.setdefault(model.identity, model)
-    scores: list[ModelScore] = []
-    failures: list[Failure] = []
-    waiting = list(models.values())
     opened = None if base is None else open_either_way(_parsed(base), stream, progress)
-    run = _Run(chosen, names, opened, engine, Sampling(seed, bootstrap, gof), stream, jobs, progress)
-    try:
-        while waiting:
-            try:
-                scores.append(_score(waiting[0], run))
-            except CheckpointError as error:
-                failures.append(Failure(waiting[0], str(error)))
-                if progress:
-                    progress.failed(failures[-1])
-            waiting.pop(0)
-    except KeyboardInterrupt as interrupt:
-        failures += [Failure(model, "interrupted before it was scored") for model in waiting]
-        raise RankingInterrupted(
-            rank_models(scores, by, chosen, names, seed, failures, across_families)
-        ) from interrupt
-    return rank_models(scores, by, chosen, names, seed, failures, across_families)
+    with opened_store(store) as kept:
+        run = _Run(chosen, names, opened, engine, Sampling(seed, bootstrap, gof), stream, kept, jobs, progress)
+        scores, failures, interrupt = _score_all(list(models.values()), run)
+    ranking = rank_models(scores, by, chosen, names, seed, failures, across_families)
+    if interrupt is not None:
+        raise RankingInterrupted(ranking) from interrupt
+    return ranking
 
 
 def crosscheck(ref: str | ModelRef, *, jobs: int | None = None, progress: RankProgress | None = None) -> Crosscheck:
@@ -226,8 +225,28 @@ class _Run:
     engine: Engine
     sampling: Sampling
     stream: bool
+    store: Store | None
     jobs: int | None
     progress: RankProgress | None
+
+
+def _score_all(
+    models: Sequence[ModelRef], run: _Run
+) -> tuple[list[ModelScore], list[Failure], KeyboardInterrupt | None]:
+    """The models that can be scored, the others, and the Ctrl-C that came before the last."""
+    scores: list[ModelScore] = []
+    failures: list[Failure] = []
+    for place, model in enumerate(models):
+        try:
+            scores.append(_score(model, run))
+        except CheckpointError as error:
+            failures.append(Failure(model, str(error)))
+            if run.progress:
+                run.progress.failed(failures[-1])
+        except KeyboardInterrupt as interrupt:
+            failures += [Failure(left, "interrupted before it was scored") for left in models[place:]]
+            return scores, failures, interrupt
+    return scores, failures, None
 
 
 def _score(model: ModelRef, run: _Run) -> ModelScore:
@@ -241,10 +260,25 @@ def _score(model: ModelRef, run: _Run) -> ModelScore:
             return watched_score(checkpoint, family, run.metrics, run.sampling.seed)
         checkpoint = open_either_way(model, run.stream, run.progress)
         return score_checkpoint(
-            checkpoint, family, run.preset, run.metrics, run.jobs, run.sampling, run.base, progress
+            checkpoint,
+            family,
+            run.preset,
+            run.metrics,
+            run.jobs,
+            run.sampling,
+            run.base,
+            progress,
+            _memory(run),
         )
     except MemoryError as error:
         raise CheckpointError(f"{model.label}: not enough memory: score it alone with --jobs 1") from error
+
+
+def _memory(run: _Run) -> Memory | None:
+    """What is kept of before; distances from a base are not."""
+    if run.store is None or run.base is not None:
+        return None
+    return Memory(run.store, run.preset, run.sampling, run.progress.note if run.progress else None)
 
 
 def _preset(name: str, engine: Engine, stream: bool) -> Preset:

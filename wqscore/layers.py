@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite, nan
 from typing import Literal
 
 import numpy as np
 
-from wqscore.analysis import MatrixAnalysis
+from wqscore.analysis import Contents, MatrixAnalysis
 from wqscore.checkpoints.adapters.low_rank import LowRank
 from wqscore.fits.power_law import PowerLawFit
 from wqscore.integrity.contents import examine
@@ -59,9 +59,26 @@ class LayerScore:
     fit: PowerLawFit | None
 
 
+@dataclass(frozen=True)
+class Judgement:
+    """What is thought of a matrix, whichever metrics are asked for.
+
+    Attributes:
+        verdict: the first that holds.
+        reason: the verdict in words.
+        flags: what a reader should know; not those of the matrix itself.
+        fit: the fitted tail, `None` without one.
+    """
+
+    verdict: Verdict
+    reason: str
+    flags: tuple[str, ...]
+    fit: PowerLawFit | None
+
+
 def score_matrix(
     matrix: WeightMatrix,
-    array: np.ndarray | LowRank,
+    array: Contents,
     preset: Preset,
     metrics: Sequence[str],
     sampling: Sampling,
@@ -80,25 +97,93 @@ def score_matrix(
     """
     scale = preset.scale(matrix)
     unit_roundoff = matrix.tensor.dtype.unit_roundoff
-    weights: np.ndarray | LowRank
+    weights: Contents
     if isinstance(array, LowRank):
         weights, spectrum = array, low_rank_spectrum(array, unit_roundoff, scale)
     else:
         weights = matrix.values(array)
         spectrum = compute_spectrum(weights, unit_roundoff, scale, preset.exact_small_end)
     if spectrum.state != "finite":
-        verdict, reason = _NO_EIGENVALUES[spectrum.state]
-        return LayerScore(matrix, dict.fromkeys(metrics, nan), verdict, reason, matrix.flags, spectrum, None)
+        return layer_score(matrix, spectrum, {}, _without_eigenvalues(spectrum), metrics)
     analysis = MatrixAnalysis(weights, spectrum, preset.floor(spectrum), preset.fits, scale, sampling, base)
     values = {name: preset.function(name)(analysis) for name in metrics}
+    return layer_score(matrix, spectrum, values, judge(analysis, preset), metrics)
+
+
+def layer_score(
+    matrix: WeightMatrix,
+    spectrum: Spectrum,
+    values: Mapping[str, float],
+    judgement: Judgement,
+    metrics: Sequence[str],
+) -> LayerScore:
+    """Put a row together.
+
+    Args:
+        matrix: what was scored.
+        spectrum: its eigenvalues.
+        values: the metrics by name, these and maybe others; of a matrix without eigenvalues none are needed.
+        judgement: what is thought of it.
+        metrics: names of those that were asked for, in their order.
+    """
+    asked = {name: values[name] if spectrum.state == "finite" else nan for name in metrics}
+    undefined = _undefined(asked) if spectrum.state == "finite" else ""
+    reason = "; ".join(filter(None, (judgement.reason, undefined)))
+    flags = (*matrix.flags, *judgement.flags)
+    return LayerScore(matrix, asked, judgement.verdict, reason, flags, spectrum, judgement.fit)
+
+
+def judgement_of(row: LayerScore) -> Judgement:
+    """What is thought of a row's matrix, without the metrics that were asked for."""
+    undefined = _undefined(row.metrics) if row.spectrum.state == "finite" else ""
+    reason = row.reason.removesuffix(undefined).removesuffix("; ") if undefined else row.reason
+    return Judgement(row.verdict, reason, row.flags[len(row.matrix.flags) :], row.fit)
+
+
+def score_known(
+    matrix: WeightMatrix,
+    spectrum: Spectrum,
+    values: Mapping[str, float],
+    judgement: Judgement,
+    read: Callable[[], Contents],
+    preset: Preset,
+    metrics: Sequence[str],
+    sampling: Sampling,
+) -> LayerScore:
+    """Score a matrix of which the spectrum and some metrics are known.
+
+    Args:
+        matrix: which numbers of the tensor make it.
+        spectrum: its eigenvalues.
+        values: the metrics that are known.
+        judgement: what is thought of it.
+        read: reads its weights; called only where a metric that is not known needs them.
+        preset: the constants to use.
+        metrics: names of the metrics to return.
+        sampling: the run's seed, and how much random work it does.
+    """
+    missing = [name for name in metrics if name not in values]
+    if missing and spectrum.state == "finite":
+        scale = preset.scale(matrix)
+        analysis = MatrixAnalysis(read, spectrum, preset.floor(spectrum), preset.fits, scale, sampling)
+        values = {**values, **{name: preset.function(name)(analysis) for name in missing}}
+    return layer_score(matrix, spectrum, values, judgement, metrics)
+
+
+def judge(analysis: MatrixAnalysis, preset: Preset) -> Judgement:
+    """Judge a matrix with eigenvalues."""
     verdict, reason = _judge(analysis, preset)
-    reason = "; ".join(filter(None, (reason, _undefined(values))))
-    flags = [*matrix.flags, *([] if isinstance(weights, LowRank) else _damaged_lines(weights))]
-    if spectrum.largest < 1:
+    flags = [] if analysis.is_low_rank else _damaged_lines(analysis.weights)
+    if analysis.spectrum.largest < 1:
         flags.append(FLIPPED_SIGN)
     if verdict not in ("too-small", "degenerate", "random") and analysis.is_random_scaled:
         flags.append(RANDOM_SCALED)
-    return LayerScore(matrix, values, verdict, reason, tuple(flags), spectrum, analysis.power_law)
+    return Judgement(verdict, reason, tuple(flags), analysis.power_law)
+
+
+def _without_eigenvalues(spectrum: Spectrum) -> Judgement:
+    verdict, reason = _NO_EIGENVALUES[spectrum.state]
+    return Judgement(verdict, reason, (), None)
 
 
 def _damaged_lines(weights: np.ndarray) -> list[str]:

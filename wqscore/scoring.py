@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from math import nan
 from typing import TYPE_CHECKING, Protocol
 
@@ -14,23 +11,21 @@ import numpy as np
 
 from wqscore.analysis import ModelAnalysis
 from wqscore.architecture import Architecture, architecture_of
-from wqscore.checkpoints.adapters.low_rank import LowRank
 from wqscore.checkpoints.checkpoint import Checkpoint
-from wqscore.checkpoints.decoding import read_contents
-from wqscore.checkpoints.tensor import Tensor
-from wqscore.execution import reading_ahead, run_in_order
-from wqscore.layers import LayerScore, score_matrix
+from wqscore.layers import LayerScore
 from wqscore.matrices.model_config import ModelConfig
-from wqscore.matrices.pairing import by_bare_name, partner
-from wqscore.matrices.plan import Outcome, by_tensor, plan_matrices, tied_copy
-from wqscore.matrices.weight_matrix import Cut, SkippedTensor, WeightMatrix
+from wqscore.matrices.pairing import by_bare_name
+from wqscore.matrices.plan import by_tensor, plan_matrices, tied_copy
+from wqscore.matrices.weight_matrix import SkippedTensor, WeightMatrix
 from wqscore.metrics.metric import ModelValue
 from wqscore.metrics.registry import CORE, MATRIX_METRICS, WHOLE_METRICS
 from wqscore.presets import DEFAULT, Preset
 from wqscore.refs import ModelRef
+from wqscore.remembering import Memory
 from wqscore.sampling import USUAL, Sampling
 from wqscore.spectra.spectrum import Spectrum
 from wqscore.summary import ModelSummary, summarise
+from wqscore.tensor_rows import ScoredGroup, Task, matrices_of, score_groups
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -126,6 +121,7 @@ def score_checkpoint(
     sampling: Sampling = USUAL,
     base: Checkpoint | None = None,
     progress: ScoreProgress | None = None,
+    memory: Memory | None = None,
 ) -> ModelScore:
     """Score every matrix of a checkpoint, each tensor read once and forgotten.
 
@@ -140,6 +136,7 @@ def score_checkpoint(
         sampling: the seed of every random step, and how much random work to do.
         base: the checkpoint that distances are measured from.
         progress: told what is done.
+        memory: what is known of before, and is told what is new; not with a base.
 
     Raises:
         CheckpointError: a file changed or vanished while it was read.
@@ -147,16 +144,22 @@ def score_checkpoint(
     outcomes = plan_matrices(checkpoint.tensors, ModelConfig(checkpoint.config), preset.matrices)
     groups = by_tensor(outcomes)
     if progress:
-        matrices = [matrix for group in groups for matrix in _matrices(group)]
+        matrices = [matrix for group in groups for matrix in matrices_of(group)]
         progress.start(len(matrices), sum(g[0].tensor.nbytes for g in groups if isinstance(g[0], WeightMatrix)))
     rows: list[LayerScore | SkippedTensor] = []
     first_with: dict[bytes, str] = {}
     of_matrices = tuple(name for name in metrics if name in MATRIX_METRICS)
-    task = _Task(preset, of_matrices, sampling, _planned(base, preset) if base else None)
-    for scored in _score_groups(groups, task, jobs):
+    task = Task(preset, of_matrices, sampling, _planned(base, preset) if base else None, memory)
+    known = memory.recall([matrix for group in groups for matrix in matrices_of(group)]) if memory else {}
+    for scored in score_groups(groups, task, jobs, known):
+        if memory and scored.is_news and scored.tensor is not None:
+            scored_rows = [row for row in scored.rows if isinstance(row, LayerScore)]
+            memory.remember(scored.tensor, scored.digest, scored_rows, scored.known)
         rows.extend(_without_tied(scored, first_with))
         if progress and scored.tensor is not None:
             progress.advance(len(scored.rows), scored.tensor.nbytes)
+    if memory:
+        memory.close(checkpoint.ref.label, checkpoint.revision or "")
     return ModelScore(
         ref=checkpoint.ref,
         revision=checkpoint.revision,
@@ -170,85 +173,6 @@ def score_checkpoint(
         summary=summarise(rows, checkpoint.parameters, preset, of_matrices, _of_the_whole(checkpoint, rows, metrics)),
         base="@".join(filter(None, (base.ref.label, base.revision))) if base else "",
     )
-
-
-@dataclass(frozen=True)
-class _Task:
-    """What is to be computed of every matrix.
-
-    Attributes:
-        preset: the constants.
-        metrics: the metrics of matrices.
-        sampling: the run's seed, and how much random work it does.
-        base: the matrices of the base checkpoint by bare name, `None` without one.
-    """
-
-    preset: Preset
-    metrics: tuple[str, ...]
-    sampling: Sampling
-    base: Mapping[str, WeightMatrix] | None
-
-
-@dataclass(frozen=True)
-class _ScoredGroup:
-    """What became of one tensor: its rows, and the digest of its values where they were read."""
-
-    rows: tuple[LayerScore | SkippedTensor, ...]
-    tensor: Tensor | None = None
-    digest: bytes = b""
-
-
-def _score_groups(groups: Sequence[list[Outcome]], task: _Task, jobs: int | None) -> Iterator[_ScoredGroup]:
-    """Score the tensors that hold matrices, reading ahead, and pass the others on, all in their order."""
-    held = [matrices for group in groups if (matrices := _matrices(group))]
-    with reading_ahead((partial(_read, matrices) for matrices in held), jobs) as arrays:
-        arguments = ((matrices, array, task) for matrices, array in zip(held, arrays, strict=True))
-        scored = run_in_order(_score_tensor, arguments, jobs)
-        for group in groups:
-            skips = tuple(outcome for outcome in group if isinstance(outcome, SkippedTensor))
-            yield _ScoredGroup(skips) if skips else next(scored)
-
-
-def _read(matrices: Sequence[WeightMatrix]) -> np.ndarray | LowRank:
-    """A tensor's values; of a product of two thin matrices, scored as a whole, those two."""
-    first = matrices[0]
-    is_whole = len(matrices) == 1 and first.cut == Cut(first.tensor.shape) and len(first.tensor.shape) == 2
-    return read_contents(first.tensor) if is_whole else first.tensor.read()
-
-
-def _score_tensor(
-    matrices: Sequence[WeightMatrix], reading: Future[np.ndarray | LowRank], task: _Task
-) -> _ScoredGroup:
-    """Score the matrices that one tensor holds."""
-    tensor, array = matrices[0].tensor, reading.result()
-    content = hashlib.sha256()
-    for stored in (array.A, array.B) if isinstance(array, LowRank) else (array,):
-        content.update(np.ascontiguousarray(stored).view(np.uint8).data)
-    content.update(f"{tensor.dtype.name}{tensor.shape}".encode())
-    rows = tuple(
-        score_matrix(matrix, array, task.preset, task.metrics, task.sampling, base)
-        for matrix, base in zip(matrices, _base_weights(matrices, task.base), strict=True)
-    )
-    return _ScoredGroup(rows, tensor, content.digest())
-
-
-def _matrices(group: Sequence[Outcome]) -> list[WeightMatrix]:
-    return [outcome for outcome in group if isinstance(outcome, WeightMatrix)]
-
-
-def _base_weights(
-    matrices: Sequence[WeightMatrix], base: Mapping[str, WeightMatrix] | None
-) -> Iterator[np.ndarray | None]:
-    """The same matrices of the base checkpoint, a tensor that holds several of them read once."""
-    tensor, array = None, np.empty(0)
-    for matrix in matrices:
-        other = partner(matrix, base) if base else None
-        if other is None:
-            yield None
-            continue
-        if other.tensor is not tensor:
-            tensor, array = other.tensor, other.tensor.read()
-        yield other.values(array)
 
 
 def _planned(checkpoint: Checkpoint, preset: Preset) -> dict[str, WeightMatrix]:
@@ -274,7 +198,7 @@ def _norms(spectrum: Spectrum) -> tuple[float, float]:
     return (0.0, 0.0) if spectrum.state == "zero" else (nan, nan)
 
 
-def _without_tied(scored: _ScoredGroup, first_with: dict[bytes, str]) -> Iterator[LayerScore | SkippedTensor]:
+def _without_tied(scored: ScoredGroup, first_with: dict[bytes, str]) -> Iterator[LayerScore | SkippedTensor]:
     """A tensor whose content was met before is one skip; zeros are equal by accident and stay."""
     first_row = scored.rows[0]
     if scored.tensor is None or not isinstance(first_row, LayerScore) or first_row.verdict == "zero":

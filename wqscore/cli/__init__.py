@@ -20,6 +20,7 @@ from wqscore.cli.models import models
 from wqscore.cli.plan import plan
 from wqscore.cli.rank import rank
 from wqscore.cli.score import score
+from wqscore.cli.store import app as store
 from wqscore.version import __version__
 
 app = typer.Typer(
@@ -42,6 +43,7 @@ app.command()(describe)
 app.command()(plan)
 app.command()(models)
 app.command()(metrics)
+app.add_typer(store, name="store")
 
 
 def _version(asked: bool) -> None:

@@ -86,6 +86,16 @@ BootstrapOption = Annotated[
 GofOption = Annotated[
     int, typer.Option("--gof", metavar="N", min=0, max=10_000, help="Synthetic draws behind the goodness of fit.")
 ]
+StoreOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--store",
+        metavar="PATH",
+        help="Where what was computed before is looked up and kept; the user's own unless given.",
+        show_default=False,
+    ),
+]
+NoStoreOption = Annotated[bool, typer.Option("--no-store", help="Look up and keep nothing.")]
 StreamOption = Annotated[
     bool, typer.Option("--stream", help="Read tensors from the Hub by ranges; nothing is stored.")
 ]

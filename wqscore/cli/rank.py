@@ -13,6 +13,7 @@ from wqscore.cli import options
 from wqscore.cli.asked import asked_models, load_asked_list
 from wqscore.cli.exits import NOT_SCORED, complain, leave_interrupted, one_line_errors
 from wqscore.cli.output import check_output, complain_if_unscored, complain_of_skips, publish, show
+from wqscore.cli.remembered import asked_store
 from wqscore.errors import UsageError, WqscoreError
 from wqscore.refs import ModelRef
 from wqscore.rendering.timestamp import created_at
@@ -69,6 +70,8 @@ def rank(
     bootstrap: options.BootstrapOption = 200,
     gof: options.GofOption = 100,
     stream: options.StreamOption = False,
+    store: options.StoreOption = None,
+    no_store: options.NoStoreOption = False,
     jobs: options.JobsOption = None,
     strict: options.StrictOption = False,
     quiet: options.QuietOption = False,
@@ -100,7 +103,7 @@ def rank(
 
         interrupted = False
         try:
-            with ProgressBars(quiet) as progress:
+            with asked_store(store, no_store) as opened, ProgressBars(quiet) as progress:
                 ranking = rank_refs(
                     asked,
                     by=by,
@@ -113,6 +116,7 @@ def rank(
                     bootstrap=bootstrap,
                     gof=gof,
                     stream=stream,
+                    store=opened,
                     jobs=jobs,
                     progress=progress,
                 )

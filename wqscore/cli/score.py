@@ -9,6 +9,7 @@ import typer
 from wqscore.cli import options
 from wqscore.cli.exits import NOT_SCORED, one_line_errors
 from wqscore.cli.output import check_output, complain_if_unscored, complain_of_skips, publish, show
+from wqscore.cli.remembered import asked_store
 
 if TYPE_CHECKING:
     from wqscore.scoring import ModelScore
@@ -27,6 +28,8 @@ def score(
     bootstrap: options.BootstrapOption = 200,
     gof: options.GofOption = 100,
     stream: options.StreamOption = False,
+    store: options.StoreOption = None,
+    no_store: options.NoStoreOption = False,
     jobs: options.JobsOption = None,
     strict: options.StrictOption = False,
     quiet: options.QuietOption = False,
@@ -43,7 +46,7 @@ def score(
         from wqscore.cli.progress import ProgressBars
         from wqscore.ranking import rank_alone
 
-        with ProgressBars(quiet) as progress:
+        with asked_store(store, no_store) as opened, ProgressBars(quiet) as progress:
             result = score_ref(
                 ref,
                 preset=preset,
@@ -54,6 +57,7 @@ def score(
                 bootstrap=bootstrap,
                 gof=gof,
                 stream=stream,
+                store=opened,
                 jobs=jobs,
                 progress=progress,
             )

@@ -1,0 +1,217 @@
+"""The store in use: the same rows as without it, nothing read or solved twice, and a run that outlives its store."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+from typer.testing import CliRunner
+
+import wqscore
+from wqscore.checkpoints.tensor import TensorRef
+from wqscore.cli import app
+from wqscore.spectra import eigenvalues, spectrum
+from wqscore.store.store import Store
+
+METRICS = "core,e_tpl_lambda,alpha_farms,rand_distance"
+
+
+def settle(folder: Path) -> None:
+    """Make files as old as those that people score: a fresh one may be changed again under the same time."""
+    old = time.time() - 60
+    for file in folder.iterdir():
+        os.utime(file, (old, old))
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    rng = np.random.default_rng(0)
+    tensors = {
+        f"layers.{i}.fc1.weight": (rng.standard_t(3, (96, 64)) @ rng.standard_normal((64, 64)) * 0.01).astype("f4")
+        for i in range(4)
+    }
+    tensors["layers.4.fc1.weight"] = np.zeros((96, 64), "f4")
+    tensors["layers.5.fc1.weight"] = tensors["layers.0.fc1.weight"].copy()
+    tensors["layers.6.fc1.weight"] = rng.standard_normal((96, 64)).astype("f4")
+    tensors["layers.7.fc1.weight"] = np.full((96, 64), np.nan, "f4")
+    folder = tmp_path / "model"
+    folder.mkdir()
+    save_file(tensors, folder / "model.safetensors")
+    settle(folder)
+    return folder
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    return tmp_path / "store.sqlite"
+
+
+@pytest.fixture
+def solved(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The sizes of the Gram matrices that were solved."""
+    sizes: list[int] = []
+    solve = eigenvalues.gram_eigenvalues
+
+    def counting(product: np.ndarray) -> np.ndarray:
+        sizes.append(len(product))
+        return solve(product)
+
+    monkeypatch.setattr(spectrum, "gram_eigenvalues", counting)
+    return sizes
+
+
+@pytest.fixture
+def no_reading(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    def refuse(self: TensorRef) -> np.ndarray:
+        raise AssertionError(f"{self.name} is read")
+
+    return lambda: monkeypatch.setattr(TensorRef, "read", refuse)
+
+
+def test_a_warm_run_gives_the_same_rows_and_reads_nothing(
+    model: Path, store: Path, no_reading: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")
+    plain = wqscore.score(str(model), metrics=METRICS)
+    cold = wqscore.score(str(model), metrics=METRICS, store=store)
+    no_reading()
+    warm = wqscore.score(str(model), metrics=METRICS, store=store)
+    assert plain.to_csv() == cold.to_csv() == warm.to_csv()
+    assert warm.to_html() == plain.to_html()
+
+
+def test_fewer_metrics_are_a_part_of_what_is_known_and_the_others_stay(
+    model: Path, store: Path, no_reading: Callable[[], None]
+) -> None:
+    fewer, all_of_them = (wqscore.score(str(model), metrics=metrics).to_csv() for metrics in ("alpha", METRICS))
+    wqscore.score(str(model), metrics=METRICS, store=store)
+    no_reading()
+    assert wqscore.score(str(model), metrics="alpha", store=store).to_csv() == fewer
+    assert wqscore.score(str(model), metrics=METRICS, store=store).to_csv() == all_of_them
+
+
+def test_a_new_metric_of_the_eigenvalues_needs_no_weights(
+    model: Path, store: Path, no_reading: Callable[[], None]
+) -> None:
+    expected = wqscore.score(str(model), metrics="alpha,e_tpl_lambda")
+    wqscore.score(str(model), metrics="alpha", store=store)
+    no_reading()
+    assert wqscore.score(str(model), metrics="alpha,e_tpl_lambda", store=store).to_csv() == expected.to_csv()
+
+
+def test_a_new_metric_of_the_weights_reads_them(model: Path, store: Path) -> None:
+    expected = wqscore.score(str(model), metrics="alpha,alpha_farms,rand_distance").to_csv()
+    wqscore.score(str(model), metrics="alpha", store=store)
+    for _ in range(2):
+        found = wqscore.score(str(model), metrics="alpha,alpha_farms,rand_distance", store=store)
+        assert found.to_csv() == expected
+
+
+def test_of_a_changed_model_only_what_changed_is_solved(model: Path, store: Path, solved: list[int]) -> None:
+    wqscore.score(str(model), store=store)
+    cold = len(solved)
+    tensors = load_file(model / "model.safetensors")
+    tensors["layers.2.fc1.weight"] = tensors["layers.2.fc1.weight"] * np.float32(1.5)
+    save_file(tensors, model / "model.safetensors")
+    settle(model)
+    os.utime(model / "model.safetensors", (time.time() - 30,) * 2)
+    changed = wqscore.score(str(model), store=store)
+    assert len(solved) == cold + 1
+    assert changed.to_csv() == wqscore.score(str(model)).to_csv()
+
+
+def test_a_copy_elsewhere_is_known_by_its_content(
+    model: Path, store: Path, solved: list[int], tmp_path: Path
+) -> None:
+    wqscore.score(str(model), store=store)
+    before = len(solved)
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    (copy / "other.safetensors").write_bytes((model / "model.safetensors").read_bytes())
+    wqscore.score(str(copy), store=store)
+    assert len(solved) == before
+
+
+@pytest.mark.parametrize("other", [{"seed": 1}, {"bootstrap": 50}, {"gof": 20}, {"preset": "ww-0.7"}])
+def test_other_constants_are_other_rows(model: Path, store: Path, other: dict[str, int]) -> None:
+    wqscore.score(str(model), store=store)
+    kept = wqscore.score(str(model), store=store, **other)
+    assert kept.to_csv() == wqscore.score(str(model), **other).to_csv()
+
+
+def test_a_file_changed_under_its_name_is_read_again(model: Path, store: Path) -> None:
+    wqscore.score(str(model), store=store)
+    tensors = {name: value * np.float32(2) for name, value in load_file(model / "model.safetensors").items()}
+    save_file(tensors, model / "model.safetensors")
+    assert wqscore.score(str(model), store=store).to_csv() == wqscore.score(str(model)).to_csv()
+
+
+def test_a_killed_run_goes_on_where_it_was(model: Path, store: Path) -> None:
+    code = (
+        "import os, sys, wqscore\n"
+        "from wqscore import remembering\n"
+        "remembering._FLUSH_SECONDS = 0\n"
+        "put, done = remembering.Memory.remember, []\n"
+        "def remember(self, *args):\n"
+        "    put(self, *args); done.append(1)\n"
+        "    if len(done) == 3: os.kill(os.getpid(), 9)\n"
+        "remembering.Memory.remember = remember\n"
+        "wqscore.score(sys.argv[1], store=sys.argv[2], jobs=1)"
+    )
+    killed = subprocess.run([sys.executable, "-c", code, str(model), str(store)], check=False, capture_output=True)
+    assert killed.returncode == -9, killed.stderr
+    with Store.open(store) as opened:
+        assert len(list(opened.all_spectra())) == 3
+    assert wqscore.score(str(model), store=store).to_csv() == wqscore.score(str(model)).to_csv()
+
+
+def test_a_store_that_fails_does_not_end_the_run(
+    model: Path, store: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    expected = wqscore.score(str(model)).to_csv()
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with Store.open(store):
+        pass
+    resource.setrlimit(resource.RLIMIT_FSIZE, (store.stat().st_size, limit[1]))
+    try:
+        assert wqscore.score(str(model), store=store).to_csv() == expected
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+        signal.signal(signal.SIGXFSZ, handler)
+
+
+def test_the_command_keeps_and_looks_up(model: Path, store: Path) -> None:
+    arguments = ["score", str(model), "--format", "csv", "-q"]
+    plain = CliRunner().invoke(app, [*arguments, "--no-store"])
+    assert (plain.exit_code, store.exists()) == (0, False)
+    for _ in range(2):
+        done = CliRunner().invoke(app, [*arguments, "--store", str(store)])
+        assert (done.exit_code, done.stdout) == (0, plain.stdout)
+    ranked = CliRunner().invoke(
+        app, ["rank", str(model), "--no-report", "--store", str(store), "--format", "csv", "-q"]
+    )
+    assert ranked.exit_code == 0, ranked.output
+    assert CliRunner().invoke(app, [*arguments, "--no-store", "--store", str(store)]).exit_code == 2
+    store.write_bytes(b"not a store, but somebody's file")
+    refused = CliRunner().invoke(app, [*arguments, "--store", str(store)])
+    assert refused.exit_code == 3
+    assert store.read_bytes() == b"not a store, but somebody's file"
+
+
+def test_a_default_store_that_cannot_be_opened_costs_a_line(model: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    environment = {"WQSCORE_STORE": str(tmp_path / "file" / "store.sqlite")}
+    done = CliRunner().invoke(app, ["score", str(model), "--format", "csv", "-q"], env=environment)
+    assert done.exit_code == 0
+    assert "nothing is kept for the next run" in done.stderr
+    assert done.stdout == CliRunner().invoke(app, ["score", str(model), "--format", "csv", "-q", "--no-store"]).stdout

@@ -1,0 +1,202 @@
+"""`wqscore store`."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from wqscore.cli.exits import NOT_SCORED, complain, one_line_errors
+from wqscore.errors import UsageError
+
+if TYPE_CHECKING:
+    from wqscore.store.store import Store
+
+app = typer.Typer(
+    help="Look at the store of what was computed before, clear it, join it with others, or print it.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+class InfoFormat(StrEnum):
+    """How `info` is printed."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+class ExportFormat(StrEnum):
+    """How results are printed."""
+
+    CSV = "csv"
+    JSON = "json"
+
+
+StoreOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--store",
+        metavar="PATH",
+        help="The store's file; by default WQSCORE_STORE, or wqscore/store.sqlite in the user's cache folder.",
+        show_default=False,
+    ),
+]
+_UNITS = {"h": "hours", "d": "days", "w": "weeks"}
+
+
+@app.command()
+def info(
+    path: StoreOption = None,
+    output: Annotated[InfoFormat, typer.Option("--format", help="What standard output gets.")] = InfoFormat.TABLE,
+) -> None:
+    """Show where the store is, its size, and what it holds.
+
+    Reads every row and checks it.
+
+    Exit codes: 0 done, 2 wrong usage, 3 there is no store, it is damaged, or rows of it are.
+    """
+    with one_line_errors():
+        from wqscore.rendering.store import overview_json, print_overview
+        from wqscore.store.overview import overview
+
+        with _opened(path, writable=False) as store:
+            found = overview(store)
+            if output is InfoFormat.JSON:
+                _print(overview_json(found))
+            else:
+                print_overview(found)
+            _complain_of_damage(store)
+
+
+@app.command()
+def prune(
+    path: StoreOption = None,
+    older_than: Annotated[
+        str | None,
+        typer.Option(
+            "--older-than",
+            metavar="90d",
+            help="Forget models last scored so long ago: hours (12h), days (90d) or weeks (8w).",
+            show_default=False,
+        ),
+    ] = None,
+    keep_last: Annotated[
+        int | None,
+        typer.Option(
+            "--keep-last", metavar="N", min=0, help="Forget all but the N models scored last.", show_default=False
+        ),
+    ] = None,
+    unused: Annotated[
+        bool,
+        typer.Option("--unused", help="Delete what belongs to no model, and to files that are gone or have changed."),
+    ] = False,
+) -> None:
+    """Delete what is no longer wanted, and make the file smaller.
+
+    What a forgotten model shares with another one stays. Nothing is lost that can't be computed again.
+
+    Exit codes: 0 done, 2 wrong usage, 3 the store can't be written.
+    """
+    with one_line_errors():
+        if older_than is None and keep_last is None and not unused:
+            raise UsageError("what should go? give --older-than, --keep-last or --unused")
+        from wqscore.rendering.store import print_pruned
+        from wqscore.store.pruning import prune as prune_store
+
+        before = None if older_than is None else _ago(older_than)
+        with _opened(path, must_exist=True) as store:
+            print_pruned(prune_store(store, before, keep_last, unused))
+
+
+@app.command()
+def merge(
+    others: Annotated[list[Path], typer.Argument(metavar="OTHER...", help="Stores to add, each left as it is.")],
+    path: StoreOption = None,
+) -> None:
+    """Add what other stores hold: those of the machines that a cluster's work was shared out to.
+
+    Where two stores differ, what is here is kept, and it is told how often that was so.
+
+    Exit codes: 0 done, 2 wrong usage, 3 a store could not be read (the others are added).
+    """
+    with one_line_errors():
+        from wqscore.rendering.store import print_merged
+        from wqscore.store.errors import StoreError
+        from wqscore.store.merging import merge as merge_stores
+        from wqscore.store.store import Store
+
+        failed = False
+        with _opened(path) as store:
+            for other in others:
+                try:
+                    with Store.open(other, writable=False) as source:
+                        if other.samefile(store.path):
+                            raise UsageError(f"{other}: is the store itself: name others")
+                        merged = merge_stores(store, source)
+                except StoreError as error:
+                    complain(str(error))
+                    failed = True
+                    continue
+                print_merged(other, merged)
+                failed = failed or bool(merged.damaged)
+        if failed:
+            raise typer.Exit(NOT_SCORED)
+
+
+@app.command()
+def export(
+    path: StoreOption = None,
+    output: Annotated[ExportFormat, typer.Option("--format", help="What standard output gets.")] = ExportFormat.CSV,
+) -> None:
+    """Print every result: of which model, tensor and part, by which method, and its value.
+
+    Exit codes: 0 done, 2 wrong usage, 3 there is no store, it is damaged, or rows of it are.
+    """
+    with one_line_errors():
+        from wqscore.rendering.store import results_csv, results_json
+
+        with _opened(path, writable=False) as store:
+            _print(results_json(store) if output is ExportFormat.JSON else results_csv(store))
+            _complain_of_damage(store)
+
+
+def _opened(path: Path | None, writable: bool = True, must_exist: bool = False) -> Store:
+    from wqscore.store.errors import StoreError
+    from wqscore.store.location import standard_path
+    from wqscore.store.store import Store
+
+    where = path or standard_path()
+    if must_exist and not where.exists():
+        raise StoreError(f"{where}: there is no store: name another")
+    return Store.open(where, writable)
+
+
+def _ago(text: str) -> datetime:
+    """The moment that was so long ago."""
+    from wqscore.rendering.timestamp import created_at
+
+    match = re.fullmatch(r"([0-9]{1,6})([hdw])", text)
+    try:
+        if match:
+            return created_at() - timedelta(**{_UNITS[match[2]]: int(match[1])})
+    except OverflowError:
+        pass
+    raise UsageError(f"--older-than is {text!r}: give hours, days or weeks, such as 12h, 90d or 8w")
+
+
+def _complain_of_damage(store: Store) -> None:
+    from wqscore.rendering.store import damage
+
+    if store.damaged:
+        complain(f"{store.path}: {damage(store.damaged)}: they are computed again when they are needed")
+        raise typer.Exit(NOT_SCORED)
+
+
+def _print(text: str) -> None:
+    # UTF-8, whatever the terminal's encoding.
+    typer.echo(text.encode("utf-8", "backslashreplace"), nl=False)

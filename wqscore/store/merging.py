@@ -1,0 +1,100 @@
+"""One store's rows into another: what the parts of a cluster's work have found, in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import TypeVar
+
+from wqscore.store.records import ResultKey, SeenModel, Value
+from wqscore.store.rows import header_fields, result_fields, spectrum_fields
+from wqscore.store.store import Store
+
+Key = TypeVar("Key")
+Stored = TypeVar("Stored")
+
+#: Rows in one transaction.
+_BATCH = 1000
+
+
+@dataclass(frozen=True)
+class Merged:
+    """What became of the rows of another store.
+
+    Attributes:
+        spectra: that were added.
+        results: likewise.
+        headers: likewise.
+        models: that were added, or of which more is known there.
+        present: rows that were here already, the same.
+        conflicts: rows that were here already with another value, which was kept.
+        damaged: rows that failed their checksum there.
+    """
+
+    spectra: int = 0
+    results: int = 0
+    headers: int = 0
+    models: int = 0
+    present: int = 0
+    conflicts: int = 0
+    damaged: int = 0
+
+
+def merge(store: Store, other: Store) -> Merged:
+    """Add what another store has and this one lacks; the other stays as it is.
+
+    What files on disk hold is left out: their stamps are those of the machine that the other was made on.
+
+    Raises:
+        StoreError: one of them can't be read or written; batches before that are added.
+    """
+    before = sum(other.damaged.values())
+    spectra = results = headers = present = conflicts = 0
+    for some in _batches(other.all_spectra()):
+        added, same, different = _sorted(some, store.spectra(list(some)), spectrum_fields)
+        store.put(spectra=added)
+        spectra, present, conflicts = spectra + len(added), present + same, conflicts + different
+    for outcomes in _batches(other.all_results()):
+        new, same, different = _sorted(outcomes, _here(store, outcomes), result_fields)
+        store.put(results=new)
+        results, present, conflicts = results + len(new), present + same, conflicts + different
+    for tensors in _batches(other.all_headers()):
+        lacking, same, different = _sorted(tensors, store.headers(list(tensors)), header_fields)
+        store.put_headers(lacking)
+        headers, present, conflicts = headers + len(lacking), present + same, conflicts + different
+    models = _newer(store.models(), other.models())
+    store.put_models(models)
+    damaged = sum(other.damaged.values()) - before
+    return Merged(spectra, results, headers, len(models), present, conflicts, damaged)
+
+
+def _batches(pairs: Iterator[tuple[Key, Stored]]) -> Iterator[dict[Key, Stored]]:
+    while batch := dict(islice(pairs, _BATCH)):
+        yield batch
+
+
+def _sorted(
+    theirs: Mapping[Key, Stored], ours: Mapping[Key, Stored], bits: Callable[[Key, Stored], object]
+) -> tuple[dict[Key, Stored], int, int]:
+    """What is lacking here, how many are the same, and how many are not."""
+    lacking = {key: value for key, value in theirs.items() if key not in ours}
+    same = sum(bits(key, value) == bits(key, theirs[key]) for key, value in ours.items())
+    return lacking, same, len(theirs) - len(lacking) - same
+
+
+def _here(store: Store, wanted: Collection[ResultKey]) -> dict[ResultKey, Value]:
+    found = store.results({key.spectrum for key in wanted}, {key.method for key in wanted})
+    return {key: found[key] for key in wanted if key in found}
+
+
+def _newer(ours: Collection[SeenModel], theirs: Collection[SeenModel]) -> list[SeenModel]:
+    """Those of theirs that are not ours as they are, joined with ours."""
+    known = {(model.label, model.revision): model for model in ours}
+    joined = []
+    for model in theirs:
+        here = known.get((model.label, model.revision), model)
+        both = replace(model, seen=max(model.seen, here.seen), contents=model.contents | here.contents)
+        if known.get((model.label, model.revision)) != both:
+            joined.append(both)
+    return joined

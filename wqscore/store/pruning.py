@@ -1,0 +1,87 @@
+"""Taking out of a store what is no longer wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from wqscore.store.records import FileStamp, SeenModel
+from wqscore.store.store import Store
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """What went.
+
+    Attributes:
+        models: that were forgotten.
+        contents: tensors of which everything that was stored went.
+        files: files on disk of which what they hold went.
+        headers: of shards.
+        before: bytes of the store's file.
+        after: likewise.
+    """
+
+    models: tuple[SeenModel, ...]
+    contents: int
+    files: int
+    headers: int
+    before: int
+    after: int
+
+
+def prune(
+    store: Store, older_than: datetime | None = None, keep_last: int | None = None, unused: bool = False
+) -> Pruned:
+    """Forget models, and delete what was stored of their tensors alone; then give the space back.
+
+    Args:
+        store: opened to be written.
+        older_than: forget models last scored before, and what was stored before and no model consists of.
+        keep_last: forget all models but the ones scored last, so many.
+        unused: delete all that no model consists of, and what is recorded of files that are gone or have changed.
+
+    Raises:
+        StoreError: the store can't be read or written.
+    """
+    models = store.models()
+    kept = [model for model in models[:keep_last] if older_than is None or model.seen >= older_than]
+    forgotten = tuple(model for model in models if model not in kept)
+    used = _contents(kept)
+    loose = _contents(forgotten) - used
+    stored = store.contents()
+    dropped = [
+        content
+        for content, created in stored.items()
+        if content in loose or (content not in used and (unused or _is_before(created, older_than)))
+    ]
+    files = [stamp for stamp, _ in store.all_files() if not _is_current(stamp)] if unused else []
+    shards = _shards(used)
+    gone = _shards(loose) | _shards(dropped)
+    headers = [shard for shard, _ in store.all_headers() if shard not in shards and (unused or shard in gone)]
+    before = store.size
+    store.forget(forgotten, dropped, files, headers)
+    store.compact()
+    return Pruned(forgotten, len(dropped), len(files), len(headers), before, store.size)
+
+
+def _contents(models: Iterable[SeenModel]) -> frozenset[str]:
+    return frozenset().union(*(model.contents for model in models))
+
+
+def _is_before(created: datetime, moment: datetime | None) -> bool:
+    return moment is not None and created < moment
+
+
+def _is_current(stamp: FileStamp) -> bool:
+    try:
+        return FileStamp.of(Path(stamp.path)) == stamp
+    except (OSError, ValueError):
+        return False
+
+
+def _shards(contents: Collection[str]) -> set[str]:
+    """The shards on the Hub that the contents lie in."""
+    return {content.split(":")[1] for content in contents if content.startswith("lfs:")}
