@@ -96,8 +96,9 @@ def test_rotten_rows_are_told(invoke: Invoke, tmp_path: Path) -> None:
 def test_where_it_is(invoke: Invoke, tmp_path: Path) -> None:
     fill(tmp_path / "wqscore" / "store.sqlite", 0)
     fill(tmp_path / "mine", 0, 1)
-    by_default = json.loads(invoke("store", "info", "--format", "json", XDG_CACHE_HOME=str(tmp_path), WQSCORE_STORE="").stdout)
-    by_variable = json.loads(invoke("store", "info", "--format", "json", WQSCORE_STORE="mine").stdout)
+    arguments = ("store", "info", "--format", "json")
+    by_default = json.loads(invoke(*arguments, XDG_CACHE_HOME=str(tmp_path), WQSCORE_STORE="").stdout)
+    by_variable = json.loads(invoke(*arguments, WQSCORE_STORE="mine").stdout)
     assert [found["spectra"][0]["count"] for found in (by_default, by_variable)] == [1, 2]
 
 
