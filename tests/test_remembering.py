@@ -17,6 +17,7 @@ from safetensors.numpy import load_file, save_file
 from typer.testing import CliRunner
 
 import wqscore
+from tests.hub_server import HubServer
 from wqscore.checkpoints.tensor import TensorRef
 from wqscore.cli import app
 from wqscore.spectra import eigenvalues, spectrum
@@ -215,3 +216,51 @@ def test_a_default_store_that_cannot_be_opened_costs_a_line(model: Path, tmp_pat
     assert done.exit_code == 0
     assert "nothing is kept for the next run" in done.stderr
     assert done.stdout == CliRunner().invoke(app, ["score", str(model), "--format", "csv", "-q", "--no-store"]).stdout
+
+
+def adapter(folder: Path, alpha: int) -> Path:
+    """An adapter of rank 64 for one of the model's matrices."""
+    rng = np.random.default_rng(5)
+    folder.mkdir(exist_ok=True)
+    prefix = "base_model.model.layers.0.fc1.lora"
+    factors = {f"{prefix}_A.weight": (64, 64), f"{prefix}_B.weight": (96, 64)}
+    if not (folder / "adapter_model.safetensors").exists():
+        tensors = {name: rng.standard_t(3, shape).astype("f4") for name, shape in factors.items()}
+        save_file(tensors, folder / "adapter_model.safetensors")
+    (folder / "adapter_config.json").write_text(f'{{"peft_type": "LORA", "r": 64, "lora_alpha": {alpha}}}')
+    settle(folder)
+    return folder
+
+
+def test_a_base_its_adapter_and_both_are_never_taken_for_each_other(model: Path, store: Path, tmp_path: Path) -> None:
+    low, high = adapter(tmp_path / "low", 16), adapter(tmp_path / "high", 64)
+    refs = [str(model), str(low), str(high), f"{model}+{low}", f"{model}+{high}"]
+    expected = [wqscore.score(ref).to_csv() for ref in refs]
+    for order in (refs, refs[::-1]):
+        for ref in order:
+            assert wqscore.score(ref, store=store).to_csv() == expected[refs.index(ref)], ref
+    # The same file with another setting beside it.
+    adapter(low, 64)
+    assert wqscore.score(str(low), store=store).to_csv() == expected[2].replace(str(high), str(low))
+
+
+def test_a_streamed_model_is_not_taken_for_a_file_of_that_name_here(model: Path, store: Path, tmp_path: Path) -> None:
+    other = tmp_path / "here"
+    other.mkdir()
+    tensors = {name: value * np.float32(3) for name, value in load_file(model / "model.safetensors").items()}
+    save_file(tensors, other / "model.safetensors")
+    settle(other)
+    code = "import sys, wqscore; print(wqscore.score(sys.argv[1], store=sys.argv[2], stream=True).to_csv(), end='')"
+    with HubServer() as hub:
+        hub.add("org/name", {"config.json": b"{}", "model.safetensors": (model / "model.safetensors").read_bytes()})
+        for _ in range(2):
+            done = subprocess.run(
+                [sys.executable, "-c", code, "org/name", str(store)],
+                env=hub.environment(tmp_path),
+                cwd=other,
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+            assert done.stdout == wqscore.score(str(model)).to_csv().replace(str(model), "org/name")
+    assert wqscore.score(str(other), store=store).to_csv() == wqscore.score(str(other)).to_csv()

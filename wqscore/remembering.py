@@ -1,8 +1,8 @@
 """What the store knows of a checkpoint's matrices, and telling it more.
 
 A tensor's content is known without reading it: from the name that the Hub's cache gives its file, the file's SHA-256,
-or from what was recorded of a file on disk that has not changed since. From the content follow the spectrum and, for
-one set of constants, the row.
+or from what was recorded of a file on disk that has not changed since. What is decoded, or streamed, is known once it
+is read. From the content follow the spectrum and, for one set of constants, the row.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from wqscore.checkpoints.tensor import Tensor
+from wqscore.checkpoints.tensor import Tensor, TensorRef
 from wqscore.fits.power_law import PowerLawFit
 from wqscore.layers import Judgement, LayerScore, judgement_of
 from wqscore.matrices.weight_matrix import WeightMatrix
@@ -99,9 +99,9 @@ class Memory:
             known: what was known of them before, by name.
         """
         content = _hub_content(tensor) or f"sha256:{digest.hex()}"
-        for file in tensor.files:
-            if (stamp := self._stamps.get(file)) is not None:
-                self._recorded.setdefault(stamp, {})[tensor.name] = content
+        file = _lone_file(tensor)
+        if file is not None and (stamp := self._stamps.get(file)) is not None:
+            self._recorded.setdefault(stamp, {})[_place(tensor)] = content
         self._used.add(content)
         spectra, results = {}, {}
         for row in rows:
@@ -159,15 +159,14 @@ class Memory:
     def _contents(self, store: Store, tensors: Sequence[Tensor]) -> dict[str, str]:
         """The content of each tensor that is known, by name."""
         found = {tensor.name: content for tensor in tensors if (content := _hub_content(tensor))}
-        on_disk = [tensor for tensor in tensors if tensor.name not in found and _is_on_disk(tensor)]
-        for file in {file for tensor in on_disk for file in tensor.files} - self._stamps.keys():
+        files = {tensor.name: file for tensor in tensors if (file := _lone_file(tensor)) and tensor.name not in found}
+        for file in set(files.values()) - self._stamps.keys():
             with suppress(OSError):
                 self._stamps[file] = FileStamp.of(file)
         recorded = store.files(list(self._stamps.values()))
-        for tensor in on_disk:
-            stamps = [self._stamps.get(file) for file in tensor.files]
-            names = {recorded.get(stamp, {}).get(tensor.name) if stamp else None for stamp in stamps}
-            content = names.pop() if len(names) == 1 else None
+        for tensor in tensors:
+            stamp = self._stamps.get(files[tensor.name]) if tensor.name in files else None
+            content = recorded.get(stamp, {}).get(_place(tensor)) if stamp else None
             if content is not None:
                 found[tensor.name] = content
         return found
@@ -206,17 +205,26 @@ def opened_store(store: Store | Path | str | None) -> Iterator[Store | None]:
         yield opened
 
 
+def _lone_file(tensor: Tensor) -> Path | None:
+    """The file on disk that alone decides a tensor's values; `None` for one that is decoded, or elsewhere.
+
+    What is decoded depends on several tensors, maybe of several files, and on settings: it is read to be known.
+    """
+    return tensor.file if isinstance(tensor, TensorRef) and tensor.source is None else None
+
+
+def _place(tensor: Tensor) -> str:
+    """A tensor's name in its file, and where it begins: names may be translated."""
+    assert isinstance(tensor, TensorRef)
+    return f"{tensor.name}@{tensor.offset}"
+
+
 def _hub_content(tensor: Tensor) -> str | None:
-    """In the Hub's cache, where large files are links to their SHA-256: that, and the tensor's name."""
-    files = tensor.files if _is_on_disk(tensor) else ()
-    names = [file.resolve().name for file in files if file.is_symlink()]
-    if files and len(names) == len(files) and all(map(_SHA256.fullmatch, names)):
-        return f"lfs:{'+'.join(names)}:{tensor.name}"
+    """In the Hub's cache, where large files are links to their SHA-256: that, and the tensor's place."""
+    file = _lone_file(tensor)
+    if file is not None and file.is_symlink() and _SHA256.fullmatch(name := file.resolve().name):
+        return f"lfs:{name}:{_place(tensor)}"
     return None
-
-
-def _is_on_disk(tensor: Tensor) -> bool:
-    return bool(tensor.files) and all(file.is_absolute() or file.exists() for file in tensor.files)
 
 
 def _constants(preset: Preset, sampling: Sampling) -> dict[str, Value]:

@@ -101,7 +101,8 @@ def _score_tensor(
     content = hashlib.sha256()
     for stored in (array.A, array.B) if isinstance(array, LowRank) else (array,):
         content.update(np.ascontiguousarray(stored).view(np.uint8).data)
-    content.update(f"{tensor.dtype.name}{tensor.shape}".encode())
+    scale = array.scale if isinstance(array, LowRank) else None
+    content.update(f"{tensor.dtype.name}{tensor.shape}{scale!r}".encode())
     known = task.memory.recall_read(matrices, content.digest()) if task.memory else {}
     if _are_known(matrices, known):
         return replace(_score_known(matrices, known, task, lambda: array), is_news=True)
