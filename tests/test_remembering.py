@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 
 import wqscore
 from tests.hub_server import HubServer
+from wqscore import remembering
 from wqscore.checkpoints.tensor import TensorRef
 from wqscore.cli import app
 from wqscore.spectra import eigenvalues, spectrum
@@ -128,6 +129,21 @@ def test_of_a_changed_model_only_what_changed_is_solved(model: Path, store: Path
     changed = wqscore.score(str(model), store=store)
     assert len(solved) == cold + 1
     assert changed.to_csv() == wqscore.score(str(model)).to_csv()
+
+
+def test_rows_of_other_code_are_computed_again(
+    model: Path, store: Path, solved: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wqscore.score(str(model), store=store)
+    before = len(solved)
+    # What another version of the sources would give.
+    monkeypatch.setattr(remembering, "_SOURCES", remembering._SOURCES[1:])
+    remembering._code.cache_clear()
+    try:
+        wqscore.score(str(model), store=store)
+    finally:
+        remembering._code.cache_clear()
+    assert len(solved) == 2 * before
 
 
 def test_a_copy_elsewhere_is_known_by_its_content(

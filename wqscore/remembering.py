@@ -7,11 +7,13 @@ is read. From the content follow the spectrum and, for one set of constants, the
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from time import monotonic
 from typing import Any, TypeVar
@@ -31,10 +33,18 @@ from wqscore.store.records import FileStamp, Method, ResultKey, SeenModel, Spect
 from wqscore.store.store import Store
 from wqscore.version import __version__
 
-#: Raised when tensors are cut or decoded otherwise than before.
-_TRANSFORM = 1
-#: Raised when a row's numbers are computed otherwise than before within one version of wqscore.
-_ROW = 1
+#: What decides a row's numbers: where any of it has changed, rows of before are not these.
+_SOURCES = (
+    "checkpoints",
+    "compiled.py",
+    "fits",
+    "integrity",
+    "layers.py",
+    "matrices",
+    "metrics",
+    "presets",
+    "spectra",
+)
 _SHA256 = re.compile("[0-9a-f]{64}")
 #: What is lost at most by a kill, beside the tensors being solved.
 _FLUSH_SECONDS = 2.0
@@ -72,7 +82,7 @@ class Memory:
         self._store: Store | None = store
         self._preset = preset
         self._note = note
-        self._method = Method("row", canonical(_constants(preset, sampling)), _ROW)
+        self._method = Method("row", canonical(_constants(preset, sampling)), 1)
         self._stamps: dict[Path, FileStamp] = {}
         self._recorded: dict[FileStamp, dict[str, str]] = {}
         self._used: set[str] = set()
@@ -181,7 +191,6 @@ class Memory:
         )
         recipe = canonical(
             {
-                "transform": _TRANSFORM,
                 "gram": BLOCK_ROWS,
                 "solver": f"numpy {np.__version__} eigvalsh",
                 "scale": self._preset.scale(matrix),
@@ -232,6 +241,7 @@ def _constants(preset: Preset, sampling: Sampling) -> dict[str, Value]:
     matrices: dict[str, Any] = asdict(preset.matrices)
     return {
         "wqscore": __version__,
+        "code": _code(),
         "preset": preset.name,
         "floor": preset.fit_floor,
         "fits": preset.fits.name,
@@ -240,6 +250,18 @@ def _constants(preset: Preset, sampling: Sampling) -> dict[str, Value]:
         "bootstrap": sampling.bootstrap,
         "gof": sampling.gof,
     }
+
+
+@cache
+def _code() -> str:
+    """Digest of the sources that decide a row's numbers."""
+    package = Path(__file__).parent
+    found = hashlib.sha256()
+    for source in (*_SOURCES, "analysis.py", "sampling.py"):
+        path = package / source
+        for file in sorted(path.rglob("*.py")) or path.parent.glob(path.name):
+            found.update(f"{file.relative_to(package).as_posix()}\0".encode() + file.read_bytes())
+    return found.hexdigest()
 
 
 def _row(row: LayerScore, known: Mapping[str, float], digest: bytes) -> Value:
