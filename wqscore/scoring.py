@@ -15,7 +15,7 @@ from wqscore.checkpoints.checkpoint import Checkpoint
 from wqscore.layers import LayerScore
 from wqscore.matrices.model_config import ModelConfig
 from wqscore.matrices.pairing import by_bare_name
-from wqscore.matrices.plan import by_tensor, plan_matrices, tied_copy
+from wqscore.matrices.plan import by_tensor, matrices_of, plan_matrices, tied_copy
 from wqscore.matrices.weight_matrix import SkippedTensor, WeightMatrix
 from wqscore.metrics.metric import ModelValue
 from wqscore.metrics.registry import CORE, MATRIX_METRICS, WHOLE_METRICS
@@ -25,7 +25,7 @@ from wqscore.remembering import Memory
 from wqscore.sampling import USUAL, Sampling
 from wqscore.spectra.spectrum import Spectrum
 from wqscore.summary import ModelSummary, summarise
-from wqscore.tensor_rows import ScoredGroup, Task, matrices_of, score_groups
+from wqscore.tensor_rows import ScoredGroup, Task, score_groups
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -17,7 +17,7 @@ from wqscore.checkpoints.tensor import Tensor
 from wqscore.execution import reading_ahead, run_in_order
 from wqscore.layers import LayerScore, score_known, score_matrix
 from wqscore.matrices.pairing import partner
-from wqscore.matrices.plan import Outcome
+from wqscore.matrices.plan import Outcome, matrices_of
 from wqscore.matrices.weight_matrix import Cut, SkippedTensor, WeightMatrix
 from wqscore.presets import Preset
 from wqscore.remembering import KnownMatrix, Memory
@@ -139,11 +139,6 @@ def _score_known(
     finite = any(known[matrix.name].spectrum.state == "finite" for matrix in matrices)
     first = matrices[0]
     return ScoredGroup(rows, first.tensor, known[first.name].digest, lacking and finite, known)
-
-
-def matrices_of(group: Sequence[Outcome]) -> list[WeightMatrix]:
-    """Those of a tensor's outcomes that are scored."""
-    return [outcome for outcome in group if isinstance(outcome, WeightMatrix)]
 
 
 def _base_weights(

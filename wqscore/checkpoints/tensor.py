@@ -50,7 +50,7 @@ class Tensor(Protocol):
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """The files that hold its bytes."""
+        """The files on disk that hold its bytes."""
 
     def read(self) -> np.ndarray:
         """Read it: an array of `shape`.
@@ -99,8 +99,8 @@ class TensorRef:
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """The file that holds the bytes."""
-        return (self.file,)
+        """The file that holds the bytes, none where that is not on disk."""
+        return () if self.source is not None else (self.file,)
 
     @property
     def parameters(self) -> int:

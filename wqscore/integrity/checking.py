@@ -5,22 +5,20 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from wqscore.checkpoints.checkpoint import Checkpoint
-from wqscore.checkpoints.decoding import DecodedTensor
 from wqscore.checkpoints.either_way import open_either_way
-from wqscore.checkpoints.tensor import Tensor, TensorRef
+from wqscore.checkpoints.tensor import Tensor
 from wqscore.errors import CheckpointError
 from wqscore.execution import run_in_order
 from wqscore.integrity.checksums import FileCheck, check_file
 from wqscore.integrity.contents import digest, examine, fingerprint
 from wqscore.integrity.findings import Finding, matrix_findings, tensor_findings
 from wqscore.matrices.model_config import ModelConfig
-from wqscore.matrices.plan import Outcome, by_tensor, plan_matrices, tensor_name
+from wqscore.matrices.plan import Outcome, by_tensor, matrices_of, plan_matrices, tensor_name
 from wqscore.matrices.rules import MatrixRules
 from wqscore.matrices.weight_matrix import SkippedTensor, WeightMatrix
 from wqscore.refs import ModelRef, parse_ref
@@ -108,13 +106,13 @@ def check_checkpoint(
     floats = [(tensor, group) for tensor, group in tasks if tensor.dtype.kind == "float" and tensor.parameters]
     size = sum(tensor.nbytes for tensor, _ in floats)
     if progress:
-        progress.start(sum(len(_matrices(group)) for _, group in floats), size)
+        progress.start(sum(len(matrices_of(group)) for _, group in floats), size)
     examined: list[_Examined] = []
     for (tensor, group), result in zip(floats, run_in_order(_examine, floats, jobs), strict=True):
         examined.append(result)
         if progress:
-            progress.advance(len(_matrices(group)), tensor.nbytes)
-    files = sorted({file for tensor in checkpoint.tensors for file in _on_disk(tensor)})
+            progress.advance(len(matrices_of(group)), tensor.nbytes)
+    files = sorted({file for tensor in checkpoint.tensors for file in tensor.files})
     checks = tuple(run_in_order(check_file, ((file,) for file in files), jobs))
     findings = [*_of_files(checks), *_with_copies(examined, jobs)]
     return Integrity(
@@ -139,7 +137,7 @@ class _Examined:
 def _examine(tensor: Tensor, group: Sequence[Outcome]) -> _Examined:
     """Read one tensor and examine the matrices it holds, or all of it where it holds none."""
     array = tensor.read()
-    matrices = _matrices(group)
+    matrices = matrices_of(group)
     if not matrices:
         return _Examined(tuple(tensor_findings(tensor.name, examine(array.reshape(1, -1)))))
     findings: list[Finding] = []
@@ -179,19 +177,8 @@ def _digest(matrix: WeightMatrix) -> bytes:
     return digest(_unfolded(matrix, matrix.tensor.read()))
 
 
-def _on_disk(tensor: Tensor) -> set[Path]:
-    """The files that hold a tensor, less those that are streamed."""
-    if isinstance(tensor, DecodedTensor):
-        return {file for part in tensor.decoding.parts for file in _on_disk(part)}
-    return set() if isinstance(tensor, TensorRef) and tensor.source else set(tensor.files)
-
-
 def _of_files(checks: Iterable[FileCheck]) -> list[Finding]:
     return [Finding(each.file, each.checksum, 1, each.detail) for each in checks if each.checksum and each.detail]
-
-
-def _matrices(group: Sequence[Outcome]) -> list[WeightMatrix]:
-    return [outcome for outcome in group if isinstance(outcome, WeightMatrix)]
 
 
 def _is_tied(group: Sequence[Outcome]) -> bool:

@@ -90,6 +90,11 @@ def by_tensor(outcomes: Sequence[Outcome]) -> list[list[Outcome]]:
     return [list(group) for _, group in groupby(outcomes, key=tensor_name)]
 
 
+def matrices_of(group: Sequence[Outcome]) -> list[WeightMatrix]:
+    """Those of a tensor's outcomes that are scored."""
+    return [outcome for outcome in group if isinstance(outcome, WeightMatrix)]
+
+
 def tied_copy(tensor: Tensor, first: str, outcome: Outcome) -> SkippedTensor:
     """The skip of a tensor whose content is scored under another name."""
     return SkippedTensor(
