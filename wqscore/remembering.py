@@ -14,11 +14,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from time import monotonic
 from typing import Any, TypeVar
-
-import numpy as np
 
 from wqscore.checkpoints.tensor import Tensor, TensorRef
 from wqscore.fits.power_law import PowerLawFit
@@ -26,6 +25,7 @@ from wqscore.layers import Judgement, LayerScore, judgement_of
 from wqscore.matrices.weight_matrix import WeightMatrix
 from wqscore.presets import Preset
 from wqscore.sampling import Sampling
+from wqscore.spectra import lapack
 from wqscore.spectra.eigenvalues import BLOCK_ROWS
 from wqscore.spectra.spectrum import Spectrum
 from wqscore.store.errors import StoreError
@@ -192,7 +192,7 @@ class Memory:
         recipe = canonical(
             {
                 "gram": BLOCK_ROWS,
-                "solver": f"numpy {np.__version__} eigvalsh",
+                "solver": f"{lapack.DRIVER} of scipy {version('scipy')}",
                 "scale": self._preset.scale(matrix),
                 "exact": self._preset.exact_small_end,
             }

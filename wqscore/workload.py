@@ -27,6 +27,8 @@ _REDUCTION, _TRIDIAGONAL = 4 / 3, 200
 #: Beyond this side a Gram matrix leaves the processor's cache (16 MB), and half of the reduction waits for memory:
 #: 8 bytes for four operations, read at three quarters of the speed of a plain product with a vector.
 _CACHED_SIDE, _BYTES_PER_OPERATION = 1448, 8 / 4 / 0.75
+#: An eigensolve beside a Gram matrix of as many rows; and passes over the entries beside both.
+_SOLVE, _PASSES = 3, 100
 #: What costs as much as passing over so many entries: fitting a power law to N points again is a start and N steps,
 #: the plateau of alphas takes N² steps, and each matrix has a cost of its own.
 _REFIT, _REFIT_POINT, _SCAN, _MATRIX = 3_000, 8.5, 0.5, 120_000
@@ -108,6 +110,15 @@ def _work(matrix: WeightMatrix, refits: int, windows: bool) -> Work:
     return found
 
 
+def cost(matrices: Iterable[WeightMatrix]) -> int:
+    """How much longer some matrices take than others, in no unit: for an order, and for shares of the whole."""
+    total = 0
+    for matrix in matrices:
+        small, large = sorted(solved_sides(matrix))
+        total += (small**2 * (large + _SOLVE * small) + _PASSES * small * large) * matrix.slices
+    return total
+
+
 def solved_sides(matrix: WeightMatrix) -> tuple[int, int]:
     """The sides of what an eigensolve is of: W, or the core of a product of two thin matrices."""
     tensor = matrix.tensor
@@ -143,7 +154,7 @@ def measure_speed() -> Speed:
         solving = _solves(_PROBE, _PROBE, 1)
         return Speed(
             gram=solving.gram / _usual(lambda: gram(matrix)),
-            solving=solving.solving / _usual(lambda: gram_eigenvalues(product)),
+            solving=solving.solving / _usual(lambda: gram_eigenvalues(product.copy())),
             memory=large.nbytes / _usual(lambda: large @ vector),
             entries=matrix.size / _usual(pass_over),
         )

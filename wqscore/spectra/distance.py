@@ -7,7 +7,7 @@ from math import isfinite, nan
 
 import numpy as np
 
-from wqscore.spectra.eigenvalues import BLOCK_ROWS
+from wqscore.spectra.eigenvalues import BLOCK_ROWS, gram_of_blocks
 from wqscore.spectra.lanczos import largest_eigenvalue
 
 
@@ -51,12 +51,9 @@ def squared_distances(weights: np.ndarray, base: np.ndarray) -> tuple[float, flo
 
 def _gram_of_difference(matrix: np.ndarray, origin: np.ndarray) -> np.ndarray:
     """The Gram matrix of the smaller side of W − W₀."""
-    rows, columns = matrix.shape
-    total = np.zeros((min(rows, columns),) * 2)
+    is_tall = matrix.shape[0] >= matrix.shape[1]
     with np.errstate(over="ignore", invalid="ignore"):  # found by the caller in the result
-        for block in _difference(matrix, origin) if rows >= columns else _difference(matrix.T, origin.T):
-            total += block.T @ block
-    return total
+        return gram_of_blocks(_difference(matrix, origin) if is_tall else _difference(matrix.T, origin.T))
 
 
 def _difference(matrix: np.ndarray, origin: np.ndarray) -> Iterator[np.ndarray]:

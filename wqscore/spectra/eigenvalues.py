@@ -6,11 +6,16 @@ three to five times as fast as an SVD with N×N extra memory.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
+
+from wqscore.spectra.lapack import add_gram, symmetric_eigenvalues
 
 #: Rows of W taken into float64 at a time. Fixed, never tuned to the machine: the order of summation decides
 #: the last bits of the result.
-BLOCK_ROWS = 4096
+BLOCK_ROWS = 1024
+_MIRROR_ROWS = 256
 
 
 def gram(matrix: np.ndarray) -> np.ndarray:
@@ -19,23 +24,25 @@ def gram(matrix: np.ndarray) -> np.ndarray:
     W and its transpose give the same bits unless W is square, and any memory layout of W gives the same bits.
     """
     tall = matrix if matrix.shape[0] >= matrix.shape[1] else matrix.T
-    total: np.ndarray | None = None
+    starts = range(0, tall.shape[0], BLOCK_ROWS)
+    return gram_of_blocks(np.array(tall[start : start + BLOCK_ROWS], np.float64, order="C") for start in starts)
+
+
+def gram_of_blocks(blocks: Iterable[np.ndarray]) -> np.ndarray:
+    """Return WᵀW, N×N, from W's rows some at a time, each block float64 and row-major, at least one."""
+    total = np.empty((0, 0))
     # An overflow is found by the caller, as a non-finite entry of the result.
-    with np.errstate(over="ignore", invalid="ignore"):
-        for start in range(0, tall.shape[0], BLOCK_ROWS):
-            block = np.array(tall[start : start + BLOCK_ROWS], dtype=np.float64, order="C")
-            product = block.T @ block
-            if total is None:
-                total = product
-            else:
-                total += product
-    assert total is not None, "a weight matrix has at least one row"
+    for block in blocks:
+        if total.size == 0:
+            total = np.zeros((block.shape[1],) * 2)
+        add_gram(block, total)
+    _mirror(total)
     return total
 
 
 def gram_eigenvalues(product: np.ndarray) -> np.ndarray:
-    """Eigenvalues of a Gram matrix, ascending; what rounding made negative is 0."""
-    eigenvalues: np.ndarray = np.maximum(np.linalg.eigvalsh(product), 0.0)
+    """Eigenvalues of a Gram matrix, ascending; what rounding made negative is 0. The Gram matrix is destroyed."""
+    eigenvalues: np.ndarray = np.maximum(symmetric_eigenvalues(product), 0.0)
     return eigenvalues
 
 
@@ -43,3 +50,12 @@ def squared_singular_values(matrix: np.ndarray) -> np.ndarray:
     """Squared singular values of W by a float64 SVD, ascending: exact at the small end, and slower."""
     eigenvalues: np.ndarray = np.linalg.svd(np.asarray(matrix, dtype=np.float64), compute_uv=False)[::-1] ** 2
     return eigenvalues
+
+
+def _mirror(matrix: np.ndarray) -> None:
+    """Copy the upper triangle onto the lower one, in blocks that the cache holds."""
+    for start in range(0, len(matrix), _MIRROR_ROWS):
+        rows = slice(start, start + _MIRROR_ROWS)
+        matrix[rows, :start] = matrix[:start, rows].T
+        corner = matrix[rows, rows]
+        corner[...] = np.triu(corner) + np.triu(corner, 1).T

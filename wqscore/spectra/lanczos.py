@@ -26,7 +26,7 @@ def largest_eigenvalue(product: np.ndarray) -> float:
     Source: Golub & Van Loan, Matrix Computations (4th ed.), section 10.1.
 
     Args:
-        product: N×N, float64, as `gram` returns it.
+        product: N×N, float64, as `gram` returns it; it is changed.
 
     Example:
         >>> round(largest_eigenvalue(np.diag([1.0, 4.0, 9.0])), 12)
@@ -37,15 +37,15 @@ def largest_eigenvalue(product: np.ndarray) -> float:
         return nan
     if magnitude == 0:
         return 0.0
-    scaled = product / magnitude  # so that no sum overflows
-    size = scaled.shape[0]
+    product /= magnitude  # so that no sum overflows; in place, since it is as large as all else
+    size = product.shape[0]
     limit = min(size, _MOST_STEPS)
     basis, diagonal, beside = np.empty((limit, size)), np.zeros(limit), np.zeros(limit)
     vector = np.random.default_rng(0).standard_normal((size,))
     vector = vector / np.linalg.norm(vector)
     for steps in counting(1):
         basis[steps - 1] = vector
-        image = scaled @ vector
+        image = product @ vector
         diagonal[steps - 1] = vector @ image
         for _ in range(2):  # once leaves a share of the basis behind, twice does not
             image -= basis[:steps].T @ (basis[:steps] @ image)
