@@ -62,3 +62,27 @@ def test_threads_and_neighbours_count(tmp_path: Path) -> None:
     # A block in float64 and a Gram matrix, and a thread's own.
     assert eight - four > 4 * (4096 * 512 + 512**2) * 8
     assert many == eight
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss has other units elsewhere")
+def test_with_less_memory_fewer_are_in_work_and_the_scores_are_the_same(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    shared = rng.standard_normal((3000, 1)).astype("f4")
+    tensors = {f"layers.{n}.fc.weight": rng.standard_normal((3000, 1500)).astype("f4") + shared for n in range(6)}
+    save_file(tensors, tmp_path / "model.safetensors")
+    quick = ["score", str(tmp_path), "--metrics", "alpha", "--bootstrap", "0", "--gof", "0", "--no-store"]
+    command = [str(COMMAND), *quick, "--jobs", "2", "--format", "csv"]
+    tables, peaks, notes = [], [], []
+    for memory in ("4GB", "1MB"):
+        code = PEAK.replace("capture_output=True", "stdout=open(sys.argv[-1], 'wb')").replace("[1:]", "[1:-1]")
+        table = tmp_path / f"{memory}.csv"
+        run = [sys.executable, "-c", code, *command, "--memory", memory, str(table)]
+        done = subprocess.run(run, check=True, capture_output=True, text=True, timeout=100)
+        peaks.append(int(done.stdout))
+        notes.append(done.stderr)
+        tables.append(table.read_bytes())
+    assert tables[0] == tables[1]
+    one_tensor = 3000 * 1500 * 4 + (1500 + 1024) * 1500 * 8
+    assert peaks[0] - peaks[1] > one_tensor / 2
+    assert "more than there is for it: it is scored alone" in notes[1]
+    assert "alone" not in notes[0]

@@ -11,6 +11,7 @@ from wqscore.checkpoints.either_way import open_either_way
 from wqscore.checkpoints.opening import open_checkpoint
 from wqscore.describing import ModelDescription, describe_checkpoint, open_without_weights
 from wqscore.errors import CheckpointError, UsageError
+from wqscore.execution import Resources
 from wqscore.metrics.registry import choose_metrics, find_metric
 from wqscore.model_lists import find_listed
 from wqscore.presets import WW_0_7, Preset, find_preset
@@ -69,6 +70,7 @@ def score(
     stream: bool = False,
     store: Store | Path | str | None = None,
     jobs: int | None = None,
+    memory: int | None = None,
     progress: RankProgress | None = None,
 ) -> ModelScore:
     """Score one model.
@@ -87,6 +89,8 @@ def score(
             room for is read so anyway, and one that can't be (`.bin` files) is downloaded all the same.
         store: a store, or the path of one: what it has of before is not computed again, what is new is kept there.
         jobs: threads; all cores if `None`. The result is the same for any number.
+        memory: bytes that the process is to stay under; most of what is free if `None`. A tensor that needs more by
+            itself is scored while no other is. The result is the same for any number.
         progress: told what is done.
 
     Returns:
@@ -106,7 +110,9 @@ def score(
     opened = None if base is None else open_either_way(_parsed(base), stream, progress)
     with opened_store(store) as kept:
         sampling = Sampling(seed, bootstrap, gof)
-        return _score(model, _Run(chosen, names, opened, engine, sampling, stream, kept, jobs, progress))
+        return _score(
+            model, _Run(chosen, names, opened, engine, sampling, stream, kept, Resources(jobs, memory), progress)
+        )
 
 
 def rank(
@@ -124,6 +130,7 @@ def rank(
     stream: bool = False,
     store: Store | Path | str | None = None,
     jobs: int | None = None,
+    memory: int | None = None,
     progress: RankProgress | None = None,
 ) -> Ranking:
     """Score several models and rank them; one that fails is listed with its reason and stops no other.
@@ -142,6 +149,7 @@ def rank(
         stream: as for `score`; tensors of the base are read again for each model then.
         store: as for `score`.
         jobs: threads; all cores if `None`.
+        memory: as for `score`.
         progress: told what is done.
 
     Raises:
@@ -160,7 +168,8 @@ def rank(
         models.setdefault(model.identity, model)
     opened = None if base is None else open_either_way(_parsed(base), stream, progress)
     with opened_store(store) as kept:
-        run = _Run(chosen, names, opened, engine, Sampling(seed, bootstrap, gof), stream, kept, jobs, progress)
+        sampling = Sampling(seed, bootstrap, gof)
+        run = _Run(chosen, names, opened, engine, sampling, stream, kept, Resources(jobs, memory), progress)
         scores, failures, interrupt = _score_all(list(models.values()), run)
     ranking = rank_models(scores, by, chosen, names, seed, failures, across_families)
     if interrupt is not None:
@@ -187,7 +196,9 @@ def crosscheck(ref: str | ModelRef, *, jobs: int | None = None, progress: RankPr
     model = _parsed(ref)
     model_progress = progress.model(model) if progress else None
     checkpoint = _downloaded(model, progress)
-    ours = score_checkpoint(checkpoint, preset=WW_0_7, metrics=COMPARED, jobs=jobs, progress=model_progress)
+    ours = score_checkpoint(
+        checkpoint, preset=WW_0_7, metrics=COMPARED, resources=Resources(jobs), progress=model_progress
+    )
     if progress:
         progress.crosschecking(model)
     return crosschecking.crosscheck(ours, run_weightwatcher(checkpoint))
@@ -226,7 +237,7 @@ class _Run:
     sampling: Sampling
     stream: bool
     store: Store | None
-    jobs: int | None
+    resources: Resources
     progress: RankProgress | None
 
 
@@ -264,14 +275,17 @@ def _score(model: ModelRef, run: _Run) -> ModelScore:
             family,
             run.preset,
             run.metrics,
-            run.jobs,
+            run.resources,
             run.sampling,
             run.base,
             progress,
             _memory(run),
+            run.progress.note if run.progress else None,
         )
     except MemoryError as error:
-        raise CheckpointError(f"{model.label}: not enough memory: score it alone with --jobs 1") from error
+        raise CheckpointError(
+            f"{model.label}: not enough memory: score it with --jobs 1, or with a lower --memory"
+        ) from error
 
 
 def _memory(run: _Run) -> Memory | None:

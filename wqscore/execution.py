@@ -4,20 +4,110 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from math import inf
+from typing import Any, Generic, TypeVar
 
 from threadpoolctl import threadpool_limits
 
 Result = TypeVar("Result")
 
 
+@dataclass(frozen=True)
+class Job(Generic[Result]):
+    """Something to read, and what is to be done with it.
+
+    Attributes:
+        read: reads it.
+        work: works on what was read.
+        memory: bytes that both take at their peak.
+    """
+
+    read: Callable[[], Any]
+    work: Callable[[Any], Result]
+    memory: int = 0
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What the work may take; it decides on no result.
+
+    Attributes:
+        jobs: threads; all cores if `None`.
+        memory: bytes that the process is to stay under; most of what is free if `None`.
+    """
+
+    jobs: int | None = None
+    memory: int | None = None
+
+    @property
+    def threads(self) -> int:
+        """The threads that work, and as many that read."""
+        return self.jobs or cores()
+
+
+#: All cores, and most of the memory that is free.
+ALL = Resources()
+
+
 def one_blas_thread() -> AbstractContextManager[object]:
     """Keep BLAS at one thread: more would change the last bits of the eigenvalues, and be slower."""
+    from wqscore.spectra import lapack
+
+    lapack.load()
     limits: AbstractContextManager[object] = threadpool_limits(1, user_api="blas")
     return limits
+
+
+def run_jobs(jobs: Sequence[Job[Result]], threads: int, memory: float = inf) -> Iterator[tuple[int, Result]]:
+    """Run jobs in threads, read the next while some are worked on, and yield results as they come.
+
+    NumPy's and LAPACK's routines release the interpreter's lock, so threads do, and nothing is copied between
+    processes. Jobs begin in the order they are given, but for those that have to wait for memory; up to twice
+    `threads` are in memory at a time, half of them waiting. When one fails or the caller stops, those not yet begun
+    are dropped; the interpreter waits for the others at exit.
+
+    Args:
+        jobs: what to do, best the longest first.
+        threads: how many work, and as many read.
+        memory: bytes that jobs may take together; one that needs more runs alone.
+
+    Yields:
+        The place of a job and its result.
+    """
+    if not jobs:
+        return
+    readers, pool = ThreadPoolExecutor(threads), ThreadPoolExecutor(threads)
+    waiting = deque(range(len(jobs)))
+    begun: dict[Future[Result], int] = {}
+    with one_blas_thread():
+        try:
+            while waiting or begun:
+                free = memory - sum(jobs[place].memory for place in begun.values())
+                while (
+                    len(begun) < 2 * threads and (place := _next(jobs, waiting, free if begun else inf)) is not None
+                ):
+                    waiting.remove(place)
+                    reading = readers.submit(jobs[place].read)
+                    begun[pool.submit(_work, jobs[place], reading)] = place
+                    free -= jobs[place].memory
+                for future in wait(begun, return_when=FIRST_COMPLETED).done:
+                    yield begun.pop(future), future.result()
+        finally:
+            readers.shutdown(wait=False, cancel_futures=True)
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _next(jobs: Sequence[Job[Result]], waiting: Iterable[int], free: float) -> int | None:
+    """The first job that there is memory for."""
+    return next((place for place in waiting if jobs[place].memory <= free), None)
+
+
+def _work(job: Job[Result], reading: Future[Any]) -> Result:
+    return job.work(reading.result())
 
 
 def run_in_order(
@@ -25,8 +115,8 @@ def run_in_order(
 ) -> Iterator[Result]:
     """Run a task on each set of arguments and yield the results in their order.
 
-    NumPy's LAPACK releases the interpreter lock, so threads do, and nothing is copied between processes. When a
-    task fails or the caller stops, those not yet begun are dropped; the interpreter waits for the others at exit.
+    When a task fails or the caller stops, those not yet begun are dropped; the interpreter waits for the others at
+    exit.
 
     Args:
         task: the function.
@@ -36,49 +126,13 @@ def run_in_order(
     workers = jobs or cores()
     pool = ThreadPoolExecutor(workers)
     waiting: deque[Future[Result]] = deque()
-    with one_blas_thread():
-        try:
-            for each in arguments:
-                waiting.append(pool.submit(task, *each))
-                if len(waiting) > workers:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-
-
-@contextmanager
-def reading_ahead(
-    reads: Iterable[Callable[[], Result]], jobs: int | None = None
-) -> Iterator[Iterator[Future[Result]]]:
-    """Begin reads before their results are asked for, in threads of their own and in their order.
-
-    Beside `run_in_order` with as many jobs, at most `jobs` results wait for a worker while as many are worked on.
-    A read that fails tells so where its result is asked for. When the block is left, reads not yet begun are
-    dropped, and the result of one under way is forgotten.
-
-    Args:
-        reads: the functions that read.
-        jobs: threads, and how many reads are begun ahead; all cores if `None`.
-
-    Yields:
-        One future for each read.
-    """
-    ahead = jobs or cores()
-    pool = ThreadPoolExecutor(ahead)
-
-    def begun() -> Iterator[Future[Result]]:
-        waiting: deque[Future[Result]] = deque()
-        for read in reads:
-            waiting.append(pool.submit(read))
-            if len(waiting) == ahead:
-                yield waiting.popleft()
-        while waiting:
-            yield waiting.popleft()
-
     try:
-        yield begun()
+        for each in arguments:
+            waiting.append(pool.submit(task, *each))
+            if len(waiting) > workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import nan
 from typing import TYPE_CHECKING, Protocol
@@ -12,10 +12,12 @@ import numpy as np
 from wqscore.analysis import ModelAnalysis
 from wqscore.architecture import Architecture, architecture_of
 from wqscore.checkpoints.checkpoint import Checkpoint
+from wqscore.execution import ALL, Resources
 from wqscore.layers import LayerScore
+from wqscore.matrices.alone import alone
 from wqscore.matrices.model_config import ModelConfig
 from wqscore.matrices.pairing import by_bare_name
-from wqscore.matrices.plan import by_tensor, matrices_of, plan_matrices, tied_copy
+from wqscore.matrices.plan import Outcome, by_tensor, matrices_of, plan_matrices, tied_copy
 from wqscore.matrices.weight_matrix import SkippedTensor, WeightMatrix
 from wqscore.metrics.metric import ModelValue
 from wqscore.metrics.registry import CORE, MATRIX_METRICS, WHOLE_METRICS
@@ -26,6 +28,7 @@ from wqscore.sampling import USUAL, Sampling
 from wqscore.spectra.spectrum import Spectrum
 from wqscore.summary import ModelSummary, summarise
 from wqscore.tensor_rows import ScoredGroup, Task, score_groups
+from wqscore.workload import cost
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -105,11 +108,11 @@ class ModelScore:
 class ScoreProgress(Protocol):
     """Told how far the scoring of one model is."""
 
-    def start(self, matrices: int, size: int) -> None:
-        """Called once, with the matrices to score and the bytes to read."""
+    def start(self, matrices: int, size: int, cost: int) -> None:
+        """Called once, with the matrices to score, the bytes to read, and what that costs, in no unit."""
 
-    def advance(self, matrices: int, size: int) -> None:
-        """Called after each tensor, with the matrices scored and the bytes read."""
+    def advance(self, matrices: int, size: int, cost: int) -> None:
+        """Called after each tensor, with the matrices scored, the bytes read, and what of the cost is spent."""
 
 
 def score_checkpoint(
@@ -117,47 +120,51 @@ def score_checkpoint(
     family: str = "",
     preset: Preset = DEFAULT,
     metrics: Sequence[str] = CORE,
-    jobs: int | None = None,
+    resources: Resources = ALL,
     sampling: Sampling = USUAL,
     base: Checkpoint | None = None,
     progress: ScoreProgress | None = None,
     memory: Memory | None = None,
+    note: Callable[[str], None] | None = None,
 ) -> ModelScore:
     """Score every matrix of a checkpoint, each tensor read once and forgotten.
 
-    While some are scored the next are read: up to twice `jobs` tensors are in memory at a time, half of them waiting.
+    While some are scored the next are read: up to two tensors for each thread are in memory at a time, half of them
+    waiting. Of a stack of experts each is read by itself where its bytes lie together.
 
     Args:
         checkpoint: an opened checkpoint.
         family: the family that a model list gives it.
         preset: the constants to use.
         metrics: names of the metrics to compute; nothing else is.
-        jobs: threads; all cores if `None`. The result is the same for any number.
+        resources: what the work may take; the result is the same for any.
         sampling: the seed of every random step, and how much random work to do.
         base: the checkpoint that distances are measured from.
         progress: told what is done.
         memory: what is known of before, and is told what is new; not with a base.
+        note: told of a tensor that takes more memory than there is, and so is scored while no other is.
 
     Raises:
         CheckpointError: a file changed or vanished while it was read.
     """
-    outcomes = plan_matrices(checkpoint.tensors, ModelConfig(checkpoint.config), preset.matrices)
-    groups = by_tensor(outcomes)
-    if progress:
-        matrices = [matrix for group in groups for matrix in matrices_of(group)]
-        progress.start(len(matrices), sum(g[0].tensor.nbytes for g in groups if isinstance(g[0], WeightMatrix)))
-    rows: list[LayerScore | SkippedTensor] = []
-    first_with: dict[bytes, str] = {}
+    groups = by_tensor(_planned(checkpoint, preset))
+    matrices = [matrix for group in groups for matrix in matrices_of(group)]
     of_matrices = tuple(name for name in metrics if name in MATRIX_METRICS)
-    task = Task(preset, of_matrices, sampling, _planned(base, preset) if base else None, memory)
-    known = memory.recall([matrix for group in groups for matrix in matrices_of(group)]) if memory else {}
-    for scored in score_groups(groups, task, jobs, known):
-        if memory and scored.is_news and scored.tensor is not None:
-            scored_rows = [row for row in scored.rows if isinstance(row, LayerScore)]
-            memory.remember(scored.tensor, scored.digest, scored_rows, scored.known)
-        rows.extend(_without_tied(scored, first_with))
-        if progress and scored.tensor is not None:
-            progress.advance(len(scored.rows), scored.tensor.nbytes)
+    to_compare = by_bare_name(matrices_of(_planned(base, preset))) if base else None
+    task = Task(preset, of_matrices, sampling, to_compare, memory)
+    known = memory.recall(matrices) if memory else {}
+    if progress:
+        progress.start(len(matrices), *_amounts(matrices))
+    scored: dict[int, ScoredGroup] = {}
+    for place, found in score_groups(groups, task, known, resources, note):
+        scored[place] = found
+        if memory and found.is_news and found.tensor is not None:
+            scored_rows = [row for row in found.rows if isinstance(row, LayerScore)]
+            memory.remember(found.tensor, found.digest, scored_rows, found.known)
+        if progress and found.tensor is not None:
+            progress.advance(len(found.rows), *_amounts(matrices_of(groups[place])))
+    first_with: dict[bytes, str] = {}
+    rows = [row for place in range(len(groups)) for row in _without_tied(scored[place], first_with)]
     if memory:
         memory.close(checkpoint.ref.label, checkpoint.revision or "")
     return ModelScore(
@@ -175,10 +182,16 @@ def score_checkpoint(
     )
 
 
-def _planned(checkpoint: Checkpoint, preset: Preset) -> dict[str, WeightMatrix]:
-    """A checkpoint's matrices by bare name."""
+def _planned(checkpoint: Checkpoint, preset: Preset) -> list[Outcome]:
+    """The matrices of a checkpoint, each of the smallest tensor that can be read by itself, and what is skipped."""
     outcomes = plan_matrices(checkpoint.tensors, ModelConfig(checkpoint.config), preset.matrices)
-    return by_bare_name(outcome for outcome in outcomes if isinstance(outcome, WeightMatrix))
+    return [alone(outcome) if isinstance(outcome, WeightMatrix) else outcome for outcome in outcomes]
+
+
+def _amounts(matrices: Sequence[WeightMatrix]) -> tuple[int, int]:
+    """The bytes to read for matrices, and what they cost."""
+    tensors = {matrix.tensor.name: matrix.tensor.nbytes for matrix in matrices}
+    return sum(tensors.values()), cost(matrices)
 
 
 def _of_the_whole(

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
 
 import numpy as np
+from rich.filesize import decimal
 
 from wqscore.analysis import Contents
 from wqscore.checkpoints.adapters.low_rank import LowRank
 from wqscore.checkpoints.decoding import read_contents
 from wqscore.checkpoints.tensor import Tensor
-from wqscore.execution import reading_ahead, run_in_order
+from wqscore.execution import Job, Resources, run_jobs
 from wqscore.layers import LayerScore, score_known, score_matrix
 from wqscore.matrices.pairing import partner
 from wqscore.matrices.plan import Outcome, matrices_of
 from wqscore.matrices.weight_matrix import Cut, SkippedTensor, WeightMatrix
+from wqscore.memory import budget_for_jobs, held, job_memory
 from wqscore.presets import Preset
 from wqscore.remembering import KnownMatrix, Memory
 from wqscore.sampling import Sampling
+from wqscore.workload import cost
 
 
 @dataclass(frozen=True)
@@ -63,20 +65,55 @@ class ScoredGroup:
 
 
 def score_groups(
-    groups: Sequence[list[Outcome]], task: Task, jobs: int | None, known: Mapping[str, KnownMatrix]
-) -> Iterator[ScoredGroup]:
-    """Score the tensors that hold matrices, reading ahead, and pass the others on, all in their order."""
-    held = [matrices for group in groups if (matrices := matrices_of(group))]
-    to_read = [matrices for matrices in held if not _are_known(matrices, known)]
-    with reading_ahead((partial(_read, matrices) for matrices in to_read), jobs) as arrays:
-        arguments = (
-            (matrices, known, task) if _are_known(matrices, known) else (matrices, next(arrays), task)
-            for matrices in held
-        )
-        scored = run_in_order(_score_tensor, arguments, jobs)
-        for group in groups:
-            skips = tuple(outcome for outcome in group if isinstance(outcome, SkippedTensor))
-            yield ScoredGroup(skips) if skips else next(scored)
+    groups: Sequence[list[Outcome]],
+    task: Task,
+    known: Mapping[str, KnownMatrix],
+    resources: Resources,
+    note: Callable[[str], None] | None = None,
+) -> Iterator[tuple[int, ScoredGroup]]:
+    """Say what became of each tensor: at once of those that need no reading, then of the others as they are scored.
+
+    The longest are begun first, so that no thread is left with one in the end.
+
+    Args:
+        groups: the outcomes of each tensor.
+        task: what is to be computed.
+        known: what the store has of matrices, by name.
+        resources: what the work may take.
+        note: told of a tensor that takes more by itself.
+
+    Yields:
+        The place of a group and what became of it.
+    """
+    to_solve: list[tuple[int, list[WeightMatrix]]] = []
+    for place, group in enumerate(groups):
+        matrices = matrices_of(group)
+        if not matrices:
+            yield place, ScoredGroup(tuple(outcome for outcome in group if isinstance(outcome, SkippedTensor)))
+        elif _are_known(matrices, known):
+            yield place, _score_known(matrices, known, task, cache(partial(_read, matrices)))
+        else:
+            to_solve.append((place, matrices))
+    to_solve.sort(key=lambda each: -cost(each[1]))
+    work = [
+        Job(partial(_read, matrices), partial(_score_tensor, matrices, task), _needed(matrices, task))
+        for _, matrices in to_solve
+    ]
+    memory = budget_for_jobs(resources)
+    for (_, matrices), job in zip(to_solve, work, strict=True):
+        if note and job.memory > memory:
+            note(
+                f"{matrices[0].tensor.name} takes up to {decimal(job.memory)} of memory, more than there is for it: "
+                "it is scored alone"
+            )
+    for number, scored in run_jobs(work, resources.threads, memory):
+        yield to_solve[number][0], scored
+
+
+def _needed(matrices: Sequence[WeightMatrix], task: Task) -> int:
+    """Bytes that a tensor takes at its peak, and those of the base that it is compared with."""
+    others = [other for matrix in matrices if task.base and (other := partner(matrix, task.base))]
+    return job_memory(matrices) + max((held(other.tensor) for other in others), default=0)
 
 
 def _are_known(matrices: Sequence[WeightMatrix], known: Mapping[str, KnownMatrix]) -> bool:
@@ -90,14 +127,9 @@ def _read(matrices: Sequence[WeightMatrix]) -> Contents:
     return read_contents(first.tensor) if is_whole else first.tensor.read()
 
 
-def _score_tensor(
-    matrices: Sequence[WeightMatrix], source: Future[Contents] | Mapping[str, KnownMatrix], task: Task
-) -> ScoredGroup:
-    """Score the matrices that one tensor holds, from its values or what is known of them."""
+def _score_tensor(matrices: Sequence[WeightMatrix], task: Task, array: Contents) -> ScoredGroup:
+    """Score the matrices that one tensor holds, from its values."""
     tensor = matrices[0].tensor
-    if isinstance(source, Mapping):
-        return _score_known(matrices, source, task, cache(partial(_read, matrices)))
-    array = source.result()
     content = hashlib.sha256()
     for stored in (array.A, array.B) if isinstance(array, LowRank) else (array,):
         content.update(np.ascontiguousarray(stored).view(np.uint8).data)

@@ -37,6 +37,7 @@ class Decoding:
         parts: the stored tensors that it is decoded from, in the order of `decode`'s arguments.
         decode: from the arrays of the parts to a float32 array of `shape`.
         factors: from the same to the two thin matrices that it is a product of, where it is one.
+        items: of a stack, the decoding of one item along its first axis from that item's own bytes, where those do.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Decoding:
     parts: tuple[Tensor, ...]
     decode: Callable[..., np.ndarray]
     factors: Callable[..., LowRank] | None = None
+    items: Callable[[int], Decoding] | None = None
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,7 @@ def gate(
     seed: options.SeedOption = 0,
     stream: options.StreamOption = False,
     jobs: options.JobsOption = None,
+    memory: options.MemoryOption = None,
     quiet: options.QuietOption = False,
 ) -> None:
     """Hold a model to rules, for a pipeline that stops where one fails.
@@ -78,7 +79,7 @@ def gate(
 
         asked = _policy(policy, rules or [], preset, baseline, base)
         with ProgressBars(quiet) as progress:
-            judgement = gate_ref(ref, asked, seed=seed, stream=stream, jobs=jobs, progress=progress)
+            judgement = gate_ref(ref, asked, seed=seed, stream=stream, jobs=jobs, memory=memory, progress=progress)
     code = {"passed": 0, "failed": FAILED, "unscored": NOT_SCORED}[judgement.status]
     try:
         with one_line_errors():

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from wqscore.cli.sizes import parse_size
+
 REF_HELP = (
     "org/name, org/name@revision, hf://org/name, a huggingface.co address, an alias such as "
     "bert-base, a folder, a weight file (.safetensors, .bin, .gguf, .onnx, .npz), org/name/FILE, or base+adapter."
@@ -107,6 +109,16 @@ JobsOption = Annotated[
         min=1,
         max=256,
         help="Threads; all cores by default. Changes no result.",
+        show_default=False,
+    ),
+]
+MemoryOption = Annotated[
+    int | None,
+    typer.Option(
+        "--memory",
+        metavar="SIZE",
+        parser=parse_size,
+        help="Memory to stay under, such as 4GB; most of what is free by default. Changes no result.",
         show_default=False,
     ),
 ]

@@ -116,16 +116,16 @@ class _ModelBar:
         """Show that a file is being downloaded."""
         self._bars.update(self._task, status=f"fetching {decimal(size)}")
 
-    def start(self, matrices: int, size: int) -> None:
-        """Set how much there is to do."""
+    def start(self, matrices: int, size: int, cost: int) -> None:
+        """Set how much there is to do; the bar and the time left go by the cost, for a large matrix takes longest."""
         self._all_matrices, self._all_bytes = matrices, size
-        self._bars.update(self._task, total=size, status=self._status())
+        self._bars.update(self._task, total=cost, status=self._status())
 
-    def advance(self, matrices: int, size: int) -> None:
+    def advance(self, matrices: int, size: int, cost: int) -> None:
         """Count what is done."""
         self._matrices += matrices
         self._bytes += size
-        self._bars.update(self._task, advance=size, status=self._status())
+        self._bars.update(self._task, advance=cost, status=self._status())
 
     def drop(self) -> None:
         """Remove the bar."""

@@ -73,6 +73,7 @@ def rank(
     store: options.StoreOption = None,
     no_store: options.NoStoreOption = False,
     jobs: options.JobsOption = None,
+    memory: options.MemoryOption = None,
     strict: options.StrictOption = False,
     quiet: options.QuietOption = False,
 ) -> None:
@@ -118,6 +119,7 @@ def rank(
                     stream=stream,
                     store=opened,
                     jobs=jobs,
+                    memory=memory,
                     progress=progress,
                 )
         except RankingInterrupted as interrupt:

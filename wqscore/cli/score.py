@@ -31,6 +31,7 @@ def score(
     store: options.StoreOption = None,
     no_store: options.NoStoreOption = False,
     jobs: options.JobsOption = None,
+    memory: options.MemoryOption = None,
     strict: options.StrictOption = False,
     quiet: options.QuietOption = False,
 ) -> None:
@@ -59,6 +60,7 @@ def score(
                 stream=stream,
                 store=opened,
                 jobs=jobs,
+                memory=memory,
                 progress=progress,
             )
         publish(rank_alone(result), out, lambda: _print(result, output), quiet)

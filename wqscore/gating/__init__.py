@@ -53,6 +53,7 @@ def gate(
     seed: int = 0,
     stream: bool = False,
     jobs: int | None = None,
+    memory: int | None = None,
     progress: RankProgress | None = None,
 ) -> Judgement:
     """Score a model and hold it to a policy.
@@ -63,6 +64,7 @@ def gate(
         seed: the seed of every random step; a baseline has to have the same.
         stream: as for `wqscore.score`.
         jobs: threads; all cores if `None`. The result is the same for any number.
+        memory: as for `wqscore.score`.
         progress: told what is done.
 
     Returns:
@@ -89,6 +91,7 @@ def gate(
             seed=seed,
             stream=stream,
             jobs=jobs,
+            memory=memory,
             progress=progress,
         )
     except CheckpointError as error:

@@ -106,12 +106,12 @@ def check_checkpoint(
     floats = [(tensor, group) for tensor, group in tasks if tensor.dtype.kind == "float" and tensor.parameters]
     size = sum(tensor.nbytes for tensor, _ in floats)
     if progress:
-        progress.start(sum(len(matrices_of(group)) for _, group in floats), size)
+        progress.start(sum(len(matrices_of(group)) for _, group in floats), size, size)
     examined: list[_Examined] = []
     for (tensor, group), result in zip(floats, run_in_order(_examine, floats, jobs), strict=True):
         examined.append(result)
         if progress:
-            progress.advance(len(matrices_of(group)), tensor.nbytes)
+            progress.advance(len(matrices_of(group)), tensor.nbytes, tensor.nbytes)
     files = sorted({file for tensor in checkpoint.tensors for file in tensor.files})
     checks = tuple(run_in_order(check_file, ((file,) for file in files), jobs))
     findings = [*_of_files(checks), *_with_copies(examined, jobs)]

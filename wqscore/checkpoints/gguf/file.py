@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -80,8 +81,19 @@ def _decoding(tensor: StoredTensor, part: TensorRef, readable: Mapping[str, bool
         return Decoding(part.name, (heads * size, latent), kind, (part,), keys)
     if _is_plain(tensor):
         return None
-    shape = _stored_shape(tensor)
-    return Decoding(part.name, shape, kind, (part,), partial(decode, type_name=kind, shape=shape))
+    return _whole_or_item(part, _stored_shape(tensor), kind)
+
+
+def _whole_or_item(part: TensorRef, shape: tuple[int, ...], kind: str) -> Decoding:
+    """A tensor of blocks, each of a row: those of one item of a stack lie together."""
+
+    def item(index: int) -> Decoding:
+        nbytes = part.shape[0] // shape[0]
+        own = replace(part, shape=(nbytes,), offset=part.offset + index * nbytes)
+        return _whole_or_item(own, shape[1:], kind)
+
+    items = item if len(shape) == 3 else None
+    return Decoding(part.name, shape, kind, (part,), partial(decode, type_name=kind, shape=shape), items=items)
 
 
 def _stored_shape(tensor: StoredTensor) -> tuple[int, ...]:

@@ -7,12 +7,14 @@ a byte, the first in the low half; `…_scales` holds the exponents.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import ml_dtypes
 import numpy as np
 
 from wqscore.checkpoints.decoding import Decoding, Refusal
+from wqscore.checkpoints.items import run_of
 from wqscore.checkpoints.tensor import TensorRef
 
 #: Bytes of the 32 elements that share a scale.
@@ -46,7 +48,9 @@ def plan(tensors: Mapping[str, TensorRef], config: Mapping[str, Any]) -> tuple[l
         else:
             experts, rows, groups, _ = blocks.shape
             shape = (experts, groups * 2 * _GROUP_BYTES, rows)
-            decodings.append(Decoding(stem, shape, "MXFP4", (blocks, scales), decode))
+            apart = all(run_of(part, part.shape, 0) for part in (blocks, scales))
+            items = partial(_expert, stem, blocks, scales) if apart else None
+            decodings.append(Decoding(stem, shape, "MXFP4", (blocks, scales), decode, items=items))
     return decodings, refusals
 
 
@@ -75,6 +79,12 @@ def decode(blocks: np.ndarray, scales: np.ndarray) -> np.ndarray:
         with np.errstate(over="ignore", invalid="ignore"):
             values[some] *= exponents[some].view(ml_dtypes.float8_e8m0fnu).astype(np.float32)[..., None]
     return values.reshape(experts, rows, groups * 2 * _GROUP_BYTES).transpose(0, 2, 1)
+
+
+def _expert(name: str, blocks: TensorRef, scales: TensorRef, index: int) -> Decoding:
+    parts = tuple(run for part in (blocks, scales) if (run := run_of(part, part.shape, index)))
+    _, rows, groups, _ = blocks.shape
+    return Decoding(name, (groups * 2 * _GROUP_BYTES, rows), "MXFP4", parts, decode)
 
 
 def _pairs() -> np.ndarray:
