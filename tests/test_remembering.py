@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from typer.testing import CliRunner
 
 import wqscore
 from tests.hub_server import HubServer
-from wqscore import remembering
+from wqscore import layers, store_keys
 from wqscore.checkpoints.tensor import TensorRef
 from wqscore.cli import app
 from wqscore.spectra import eigenvalues, spectrum
@@ -131,19 +132,87 @@ def test_of_a_changed_model_only_what_changed_is_solved(model: Path, store: Path
     assert changed.to_csv() == wqscore.score(str(model)).to_csv()
 
 
-def test_rows_of_other_code_are_computed_again(
-    model: Path, store: Path, solved: list[int], monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def computed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What spectra were computed of matrices themselves, not of their shuffles."""
+    calls: list[str] = []
+    for name in ("compute_spectrum", "low_rank_spectrum"):
+        compute = getattr(layers, name)
+
+        def counting(*arguments: Any, name: str = name, compute: Any = compute) -> Any:
+            calls.append(name)
+            return compute(*arguments)
+
+        monkeypatch.setattr(layers, name, counting)
+    return calls
+
+
+def test_rows_of_other_code_are_computed_again_from_the_spectra_of_before(
+    model: Path, store: Path, computed: list[str], no_reading: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = wqscore.score(str(model), metrics=METRICS).to_csv()
+    wqscore.score(str(model), metrics=METRICS, store=store)
+    assert computed
+    # What another version of the sources would give.
+    monkeypatch.setattr(store_keys, "ROW_SOURCES", store_keys.ROW_SOURCES[1:])
+    computed.clear()
+    assert wqscore.score(str(model), metrics=METRICS, store=store).to_csv() == plain
+    assert computed == []
+    no_reading()
+    assert wqscore.score(str(model), metrics=METRICS, store=store).to_csv() == plain
+
+
+def test_spectra_of_other_code_are_computed_again(
+    model: Path, store: Path, computed: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wqscore.score(str(model), store=store)
-    before = len(solved)
-    # What another version of the sources would give.
-    monkeypatch.setattr(remembering, "_SOURCES", remembering._SOURCES[1:])
-    remembering._code.cache_clear()
-    try:
-        wqscore.score(str(model), store=store)
-    finally:
-        remembering._code.cache_clear()
-    assert len(solved) == 2 * before
+    computed.clear()
+    monkeypatch.setattr(store_keys, "SPECTRUM_SOURCES", store_keys.SPECTRUM_SOURCES[1:])
+    wqscore.score(str(model), store=store)
+    assert len(computed) in (7, 8), "the eighth is a copy, known as soon as the first is kept"
+
+
+def test_the_sources_that_are_digested_are_there() -> None:
+    package = Path(wqscore.__file__).parent
+    for sources in (store_keys.ROW_SOURCES, store_keys.SPECTRUM_SOURCES):
+        assert all((package / source).exists() for source in sources)
+
+
+@pytest.mark.parametrize(
+    "other", [{"seed": 1}, {"bootstrap": 50}, {"gof": 20}, {"preset": "alphapruning"}, {"preset": "tempbalance"}]
+)
+def test_other_constants_are_rows_of_their_own_from_the_same_spectra(
+    model: Path, store: Path, computed: list[str], other: dict[str, Any]
+) -> None:
+    expected = wqscore.score(str(model), **other).to_csv()
+    usual = wqscore.score(str(model), store=store).to_csv()
+    computed.clear()
+    for _ in range(2):
+        assert wqscore.score(str(model), store=store, **other).to_csv() == expected
+    assert wqscore.score(str(model), store=store).to_csv() == usual
+    assert computed == []
+
+
+@pytest.mark.parametrize("preset", ["ww-0.7", "ww-0.2.7"])
+def test_a_preset_with_other_eigenvalues_solves_its_own(
+    model: Path, store: Path, computed: list[str], preset: str
+) -> None:
+    wqscore.score(str(model), store=store)
+    expected = wqscore.score(str(model), preset=preset).to_csv()
+    computed.clear()
+    assert wqscore.score(str(model), preset=preset, store=store).to_csv() == expected
+    assert computed
+
+
+def test_an_adapter_is_judged_again_without_a_solve(
+    model: Path, store: Path, computed: list[str], tmp_path: Path
+) -> None:
+    low = str(adapter(tmp_path / "low", 16))
+    expected = wqscore.score(low, seed=1).to_csv()
+    wqscore.score(low, store=store)
+    computed.clear()
+    assert wqscore.score(low, seed=1, store=store).to_csv() == expected
+    assert computed == []
 
 
 def test_a_copy_elsewhere_is_known_by_its_content(
@@ -156,13 +225,6 @@ def test_a_copy_elsewhere_is_known_by_its_content(
     (copy / "other.safetensors").write_bytes((model / "model.safetensors").read_bytes())
     wqscore.score(str(copy), store=store)
     assert len(solved) == before
-
-
-@pytest.mark.parametrize("other", [{"seed": 1}, {"bootstrap": 50}, {"gof": 20}, {"preset": "ww-0.7"}])
-def test_other_constants_are_other_rows(model: Path, store: Path, other: dict[str, int]) -> None:
-    wqscore.score(str(model), store=store)
-    kept = wqscore.score(str(model), store=store, **other)
-    assert kept.to_csv() == wqscore.score(str(model), **other).to_csv()
 
 
 def test_a_file_changed_under_its_name_is_read_again(model: Path, store: Path) -> None:

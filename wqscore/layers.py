@@ -144,29 +144,32 @@ def score_known(
     matrix: WeightMatrix,
     spectrum: Spectrum,
     values: Mapping[str, float],
-    judgement: Judgement,
+    judgement: Judgement | None,
     read: Callable[[], Contents],
     preset: Preset,
     metrics: Sequence[str],
     sampling: Sampling,
 ) -> LayerScore:
-    """Score a matrix of which the spectrum and some metrics are known.
+    """Score a matrix of which the spectrum is known, and maybe more; nothing is solved but what a metric solves.
 
     Args:
         matrix: which numbers of the tensor make it.
         spectrum: its eigenvalues.
         values: the metrics that are known.
-        judgement: what is thought of it.
-        read: reads its weights; called only where a metric that is not known needs them.
+        judgement: what is thought of it, `None` where that is not known.
+        read: reads its weights; called only where a metric that is not known, or the judgement, needs them.
         preset: the constants to use.
         metrics: names of the metrics to return.
         sampling: the run's seed, and how much random work it does.
     """
+    if spectrum.state != "finite":
+        return layer_score(matrix, spectrum, {}, _without_eigenvalues(spectrum), metrics)
     missing = [name for name in metrics if name not in values]
-    if missing and spectrum.state == "finite":
+    if missing or judgement is None:
         scale = preset.scale(matrix)
         analysis = MatrixAnalysis(read, spectrum, preset.floor(spectrum), preset.fits, scale, sampling)
         values = {**values, **{name: preset.function(name)(analysis) for name in missing}}
+        judgement = judgement or judge(analysis, preset)
     return layer_score(matrix, spectrum, values, judgement, metrics)
 
 

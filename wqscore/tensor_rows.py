@@ -148,7 +148,7 @@ def _score_tensor(matrices: Sequence[WeightMatrix], task: Task, array: Contents)
 def _score_known(
     matrices: Sequence[WeightMatrix], known: Mapping[str, KnownMatrix], task: Task, read: Callable[[], Contents]
 ) -> ScoredGroup:
-    """Put rows together again; a tensor is read only for metrics that are new and need its weights."""
+    """Put rows together again; a tensor is read only where a new metric, or the judgement, needs its weights."""
 
     def weights(matrix: WeightMatrix) -> Contents:
         found = read()
@@ -167,10 +167,15 @@ def _score_known(
         )
         for matrix in matrices
     )
-    lacking = any(set(task.metrics) - known[matrix.name].values.keys() for matrix in matrices)
-    finite = any(known[matrix.name].spectrum.state == "finite" for matrix in matrices)
     first = matrices[0]
-    return ScoredGroup(rows, first.tensor, known[first.name].digest, lacking and finite, known)
+    is_news = any(_is_incomplete(known[matrix.name], task) for matrix in matrices)
+    return ScoredGroup(rows, first.tensor, known[first.name].digest, is_news, known)
+
+
+def _is_incomplete(known: KnownMatrix, task: Task) -> bool:
+    """Whether the store lacks the row, or some of it; a matrix without eigenvalues has no values."""
+    lacking = known.spectrum.state == "finite" and set(task.metrics) - known.values.keys()
+    return known.judgement is None or bool(lacking)
 
 
 def _base_weights(

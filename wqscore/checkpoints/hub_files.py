@@ -39,6 +39,7 @@ class HubFiles:
         revision: the commit, 40 hexadecimal digits.
         sizes: bytes by file name, 0 where the Hub does not say.
         cached: the Hub can't be reached, and these are the files that the local cache holds.
+        sha256: hex digests by file name, of the large files of which the Hub says them.
     """
 
     repo: str
@@ -46,6 +47,7 @@ class HubFiles:
     revision: str
     sizes: Mapping[str, int] = field(hash=False)
     cached: bool
+    sha256: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 def list_files(ref: ModelRef) -> HubFiles:
@@ -109,7 +111,10 @@ def _list_once(repo: str, ref: ModelRef) -> HubFiles:
     # Notes the branch's commit in the cache's refs/, where it is looked up without a connection.
     _api().resolve_revision(repo, revision=ref.revision)
     sizes = {sibling.rfilename: sibling.size or 0 for sibling in info.siblings or []}
-    return HubFiles(repo, ref.label, info.sha, sizes, cached=False)
+    large = {sibling.rfilename: sibling.lfs.sha256 for sibling in info.siblings or [] if sibling.lfs}
+    # A mirror may list anything.
+    sha256 = {name: str(digest) for name, digest in large.items() if re.fullmatch("[0-9a-f]{64}", str(digest))}
+    return HubFiles(repo, ref.label, info.sha, sizes, cached=False, sha256=sha256)
 
 
 def _list_cached(repo: str, ref: ModelRef) -> HubFiles | None:

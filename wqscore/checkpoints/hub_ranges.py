@@ -66,6 +66,10 @@ class HubRanges:
             raise CheckpointError(f"{self.files.label}: {name}: ends at byte {offset + len(data)}, inside a tensor")
         return data
 
+    def sha256(self, file: Path) -> str:
+        """The hex digest of a whole file, as the Hub lists it; empty where it does not."""
+        return self.files.sha256.get(file.as_posix(), "")
+
     def download(self, name: str) -> Path:
         """Download a whole file into the cache, once."""
         with self._downloading:

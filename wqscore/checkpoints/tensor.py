@@ -70,6 +70,9 @@ class ByteSource(Protocol):
             CheckpointError: they can't be had.
         """
 
+    def sha256(self, file: Path) -> str:
+        """The hex digest of a whole file, as whoever holds it says; empty where nobody does."""
+
 
 @dataclass(frozen=True)
 class TensorRef:

@@ -1,0 +1,152 @@
+"""What spectra and rows are kept under: whatever decides their bits, and nothing else.
+
+A tensor's content is known without reading it: from the file's SHA-256, as the Hub lists it and as its cache names
+the file, or from what was recorded of a file on disk that has not changed since. What is decoded is known once it is
+read. From the content follow the spectrum and, for one set of constants, the row.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from wqscore.checkpoints.tensor import Tensor, TensorRef
+from wqscore.matrices.weight_matrix import WeightMatrix
+from wqscore.presets import Preset
+from wqscore.sampling import Sampling
+from wqscore.spectra import lapack
+from wqscore.spectra.eigenvalues import BLOCK_ROWS
+from wqscore.store.records import Method, SpectrumKey, canonical
+from wqscore.version import __version__
+
+#: What decides a row's numbers: where any of it has changed, rows of before are not these.
+ROW_SOURCES = (
+    "analysis.py",
+    "checkpoints",
+    "compiled.py",
+    "fits",
+    "integrity",
+    "layers.py",
+    "matrices",
+    "metrics",
+    "presets",
+    "sampling.py",
+    "spectra",
+)
+#: What decides a spectrum's bits beside what its key spells out: bytes to numbers, numbers to a matrix, a matrix to
+#: eigenvalues. Digested, as a version to be raised by hand is one day forgotten. Readers of headers are not among
+#: them: all that they tell of a tensor is in its place. What decodes is not: such a tensor goes by the values that it
+#: gave. Nor are fits and metrics, so that a release that changes those solves nothing again.
+SPECTRUM_SOURCES = (
+    "checkpoints/adapters/low_rank.py",
+    "checkpoints/dtypes.py",
+    "checkpoints/tensor.py",
+    "matrices/weight_matrix.py",
+    "spectra/eigenvalues.py",
+    "spectra/lapack.py",
+    "spectra/spectrum.py",
+)
+#: The digest of a tensor's values, by which copies in a model are told; the version is raised with what is hashed.
+DIGEST = Method("digest", canonical({}), 1)
+_SHA256 = re.compile("[0-9a-f]{64}")
+
+
+def row_method(preset: Preset, sampling: Sampling) -> Method:
+    """How a row is computed from a spectrum and weights: all constants, and the code."""
+    matrices: dict[str, Any] = asdict(preset.matrices)
+    constants = {
+        "wqscore": __version__,
+        "code": code_digest(ROW_SOURCES),
+        "preset": preset.name,
+        "floor": preset.fit_floor,
+        "fits": preset.fits.name,
+        "matrices": matrices,
+        "seed": sampling.seed,
+        "bootstrap": sampling.bootstrap,
+        "gof": sampling.gof,
+    }
+    return Method("row", canonical(constants), 2)
+
+
+def spectrum_key(matrix: WeightMatrix, content: str, preset: Preset) -> SpectrumKey:
+    """The key of a matrix's spectrum.
+
+    Args:
+        matrix: the matrix.
+        content: of its tensor.
+        preset: the constants, of which some decide eigenvalues.
+    """
+    part = canonical(
+        {
+            "cut": repr(matrix.cut),
+            "shape": [matrix.slices, matrix.rows, matrix.columns],
+            "dtype": [matrix.tensor.dtype.name, matrix.tensor.dtype.unit_roundoff],
+        }
+    )
+    recipe = canonical(
+        {
+            "code": code_digest(SPECTRUM_SOURCES),
+            "gram": BLOCK_ROWS,
+            "solver": f"{lapack.DRIVER} of scipy {version('scipy')}",
+            "scale": preset.scale(matrix),
+            "exact": preset.exact_small_end,
+        }
+    )
+    return SpectrumKey(content, part, recipe)
+
+
+def values_content(digest: bytes) -> str:
+    """The content of a tensor by the digest of its values."""
+    return f"sha256:{digest.hex()}"
+
+
+def values_digest(content: str) -> str:
+    """The hex digest of the values, where the content says it; empty for a place in a file."""
+    kind, _, digest = content.partition(":")
+    return digest if kind == "sha256" else ""
+
+
+def shard_content(tensor: Tensor) -> str:
+    """The content of a tensor by the SHA-256 of its file, where the Hub tells that, and its place; empty elsewhere.
+
+    In the Hub's cache, where large files are links to their SHA-256, and in its listing: the same either way.
+    """
+    if not isinstance(tensor, TensorRef):
+        return ""
+    if tensor.source is not None:
+        sha256 = tensor.source.sha256(tensor.file)
+    else:
+        sha256 = tensor.file.resolve().name if tensor.file.is_symlink() else ""
+    return f"lfs:{sha256}:{place(tensor)}" if _SHA256.fullmatch(sha256) else ""
+
+
+def lone_file(tensor: Tensor) -> Path | None:
+    """The file on disk that alone decides a tensor's values; `None` for one that is decoded, or elsewhere.
+
+    What is decoded depends on several tensors, maybe of several files, and on settings: it is read to be known.
+    """
+    return tensor.file if isinstance(tensor, TensorRef) and tensor.source is None else None
+
+
+def place(tensor: Tensor) -> str:
+    """A tensor's name, and which bytes of its file are read as what: all that its header decides."""
+    assert isinstance(tensor, TensorRef)
+    strides = "" if tensor.strides is None else f"/{list(tensor.strides)}"
+    return f"{tensor.name}@{tensor.offset}:{tensor.dtype.name}{list(tensor.shape)}{strides}"
+
+
+@cache
+def code_digest(sources: Sequence[str]) -> str:
+    """Digest of some of the package's sources, files or folders."""
+    package = Path(__file__).parent
+    found = hashlib.sha256()
+    for path in (package / source for source in sources):
+        for file in sorted(path.rglob("*.py")) or [path]:
+            found.update(f"{file.relative_to(package).as_posix()}\0".encode() + file.read_bytes())
+    return found.hexdigest()
