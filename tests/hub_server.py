@@ -83,6 +83,8 @@ class HubServer:
         self.requests: list[Request] = []
         self.repos: dict[str, Repo] = {}
         self.faults: list[Fault] = []
+        #: Whether listings give the SHA-256 of weights; a mirror's may not.
+        self.lists_sha256 = True
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
         self._http.daemon_threads = True
         self._http.hub = self  # type: ignore[attr-defined]
@@ -196,7 +198,8 @@ class _Handler(BaseHTTPRequestHandler):
         if commit not in repo.commits:
             return _refusal(404, "RevisionNotFound", f"Invalid rev id: {revision}")
         if not file:
-            return 200, {"Content-Type": "application/json"}, _model_info(name, commit, repo.commits[commit])
+            info = _model_info(name, commit, repo.commits[commit], hub.lists_sha256)
+            return 200, {"Content-Type": "application/json"}, info
         if repo.gated:
             return _refusal(403 if authorization else 401, "GatedRepo", f"Access to {name} is restricted")
         body = repo.commits[commit].get(file[0])
@@ -224,8 +227,11 @@ def _refusal(status: int, code: str | None, message: str) -> tuple[int, dict[str
     return status, headers, json.dumps({"error": message}).encode()
 
 
-def _model_info(name: str, commit: str, files: Mapping[str, Content]) -> bytes:
-    siblings = [{"rfilename": file, "size": len(body)} for file, body in files.items()]
+def _model_info(name: str, commit: str, files: Mapping[str, Content], lists_sha256: bool) -> bytes:
+    siblings: list[dict[str, Any]] = [{"rfilename": file, "size": len(body)} for file, body in files.items()]
+    for sibling, (file, body) in zip(siblings, files.items(), strict=True):
+        if lists_sha256 and file.endswith(WEIGHT_SUFFIXES):
+            sibling["lfs"] = {"sha256": _sha256(body), "size": len(body), "pointerSize": 134}
     return json.dumps({"id": name, "modelId": name, "sha": commit, "siblings": siblings}).encode()
 
 

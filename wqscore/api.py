@@ -20,6 +20,7 @@ from wqscore.refs import ModelRef, parse_ref
 from wqscore.remembering import Memory, opened_store
 from wqscore.sampling import Sampling
 from wqscore.scoring import ModelScore, ScoreProgress, score_checkpoint
+from wqscore.stored_headers import StoredHeaders
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -269,7 +270,8 @@ def _score(model: ModelRef, run: _Run) -> ModelScore:
 
             checkpoint = _downloaded(model, run.progress)
             return watched_score(checkpoint, family, run.metrics, run.sampling.seed)
-        checkpoint = open_either_way(model, run.stream, run.progress)
+        known = StoredHeaders(run.store) if run.store else None
+        checkpoint = open_either_way(model, run.stream, run.progress, known)
         return score_checkpoint(
             checkpoint,
             family,

@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from shutil import disk_usage
 from typing import Any
 
+from wqscore.checkpoints.header_cache import HeaderCache
 from wqscore.checkpoints.hub_errors import OtherWayError, talking_to_the_hub
 from wqscore.checkpoints.hub_files import HubFiles, OnFile, cached_file, download, list_files
 from wqscore.checkpoints.hub_headers import join_shards, read_header
@@ -99,7 +100,7 @@ def read_headers(ref: ModelRef) -> RemoteHeaders:
     return _read_headers(ref, source, weights, lambda name: read_header(source, name))
 
 
-def stream(ref: ModelRef, on_file: OnFile | None = None) -> RemoteHeaders:
+def stream(ref: ModelRef, on_file: OnFile | None = None, known: HeaderCache | None = None) -> RemoteHeaders:
     """Open a checkpoint whose tensors are read from the Hub by ranges of bytes, each when it is asked for.
 
     Shards that the cache has are read there. Where the server sends no ranges, whole shards are downloaded, each
@@ -108,6 +109,7 @@ def stream(ref: ModelRef, on_file: OnFile | None = None) -> RemoteHeaders:
     Args:
         ref: a model whose source is `hub`.
         on_file: told the name and the bytes of each file that is about to be downloaded.
+        known: headers that were read before; those of other shards are added.
 
     Raises:
         OtherWayError: the weights are of a format that can't be read by ranges.
@@ -121,7 +123,7 @@ def stream(ref: ModelRef, on_file: OnFile | None = None) -> RemoteHeaders:
 
     def header_of(name: str) -> list[TensorRef]:
         try:
-            return read_header(source, name)
+            return read_header(source, name, known)
         except NoRangesError:
             source.download(name)
             return read_header(source, name)

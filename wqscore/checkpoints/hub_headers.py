@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from wqscore.checkpoints.header_cache import HeaderCache
 from wqscore.checkpoints.hub_files import cached_file
 from wqscore.checkpoints.hub_ranges import HubRanges, fetch_range
 from wqscore.checkpoints.hub_weights import HubWeights
@@ -18,8 +19,13 @@ from wqscore.errors import CheckpointError
 _PREFIX_BYTES = 8
 
 
-def read_header(source: HubRanges, name: str) -> list[TensorRef]:
-    """List the tensors of a safetensors file of a repository, from the cache if it has the file.
+def read_header(source: HubRanges, name: str, known: HeaderCache | None = None) -> list[TensorRef]:
+    """List the tensors of a safetensors file of a repository, from the Hub's cache if that has the file.
+
+    Args:
+        source: the repository.
+        name: the file.
+        known: headers that were read before, looked up where the Hub lists the file's SHA-256.
 
     Returns:
         The tensors; their `file` is `name` and they are read from `source`, or it is the path in the cache.
@@ -32,12 +38,18 @@ def read_header(source: HubRanges, name: str) -> list[TensorRef]:
     if (path := cached_file(files, name)) is not None:
         with _naming(files.label):
             return list(read_file(path))
+    sha256 = source.sha256(Path(name))
+    if known is not None and sha256 and (kept := known.find(sha256, Path(name))) is not None:
+        return [replace(tensor, source=source) for tensor in kept]
     prefix, size = fetch_range(files, name, 0, _PREFIX_BYTES)
     with _naming(files.label):
         length = header_length(prefix, size, Path(name))
     header, _ = fetch_range(files, name, _PREFIX_BYTES, length) if length else (b"", size)
     with _naming(files.label):
-        return [replace(tensor, source=source) for tensor in parse_header(header, size, Path(name))]
+        tensors = parse_header(header, size, Path(name))
+    if known is not None and sha256:
+        known.keep(sha256, tensors)
+    return [replace(tensor, source=source) for tensor in tensors]
 
 
 def join_shards(headers: Iterable[list[TensorRef]], weights: HubWeights, label: str) -> list[TensorRef]:

@@ -12,6 +12,7 @@ from wqscore.checkpoints.components import MODEL_INDEX, MODULES, Component, find
 from wqscore.checkpoints.dcp import check_not_distributed
 from wqscore.checkpoints.decoding import prefixed
 from wqscore.checkpoints.formats import Opened, open_file, open_weights
+from wqscore.checkpoints.header_cache import HeaderCache
 from wqscore.checkpoints.local import folder_names, read_json
 from wqscore.checkpoints.quantised.planning import dequantised
 from wqscore.checkpoints.tensor import Tensor
@@ -21,7 +22,10 @@ from wqscore.refs import ModelRef
 
 
 def open_checkpoint(
-    ref: ModelRef, on_file: Callable[[str, int], None] | None = None, stream: bool = False
+    ref: ModelRef,
+    on_file: Callable[[str, int], None] | None = None,
+    stream: bool = False,
+    known: HeaderCache | None = None,
 ) -> Checkpoint:
     """Fetch what a reference names, if need be, and read its headers.
 
@@ -29,19 +33,20 @@ def open_checkpoint(
         ref: the model.
         on_file: told the name and size in bytes of each file before it is downloaded.
         stream: leave the weights on the Hub, and read each tensor there when it is asked for.
+        known: headers that were read before, for a model that is streamed.
 
     Raises:
         CheckpointError: it can't be found, fetched or read; the message says what to do.
     """
     if ref.adapter is not None:
-        base = open_checkpoint(ref.base, on_file, stream)
+        base = open_checkpoint(ref.base, on_file, stream, known)
         folder, _ = _on_disk(ref.adapter, on_file)
         tensors = with_adapter(base.tensors, open_adapter(folder), ref.adapter.label)
         return Checkpoint(ref, base.revision, base.config, tensors)
     if stream and ref.source == "hub":
         from wqscore.checkpoints.hub import stream as stream_headers
 
-        headers = stream_headers(ref, on_file)
+        headers = stream_headers(ref, on_file, known)
         return Checkpoint(ref, headers.revision, headers.config, dequantised(headers.tensors, headers.config))
     path, revision = _on_disk(ref, on_file)
     try:

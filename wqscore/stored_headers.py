@@ -1,0 +1,35 @@
+"""The store's headers of shards on the Hub: a commit that left weights alone is opened without a request for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from wqscore.checkpoints.dtypes import STORED_DTYPES
+from wqscore.checkpoints.tensor import TensorRef
+from wqscore.store.errors import StoreError
+from wqscore.store.records import HeaderTensor
+from wqscore.store.store import Store
+
+
+class StoredHeaders:
+    """A store as a `HeaderCache`; where it fails headers are read again, and `Memory` says what is wrong with it."""
+
+    def __init__(self, store: Store) -> None:
+        """Wrap an open store."""
+        self._store = store
+
+    def find(self, sha256: str, file: Path) -> list[TensorRef] | None:
+        """The tensors of a file, as tensors of `file`; `None` where its header is not known."""
+        with suppress(StoreError):
+            header = self._store.headers([sha256]).get(sha256)
+            if header is not None and all(tensor.dtype in STORED_DTYPES for tensor in header):
+                return [TensorRef(t.name, t.shape, STORED_DTYPES[t.dtype], file, t.offset) for t in header]
+        return None
+
+    def keep(self, sha256: str, tensors: Sequence[TensorRef]) -> None:
+        """Keep the tensors of a file."""
+        header = [HeaderTensor(t.name, t.dtype.name, t.shape, t.offset, t.nbytes) for t in tensors]
+        with suppress(StoreError):
+            self._store.put_headers({sha256: header})
