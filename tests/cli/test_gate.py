@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import subprocess
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from safetensors.numpy import load_file, save_file
 from typer.testing import CliRunner, Result
 
 from tests.cli.conftest import COMMAND, environment, toy
+from wqscore.checkpoints.tensor import TensorRef
 from wqscore.cli import app
 
 Invoke = Callable[..., Result]
@@ -297,3 +299,26 @@ def test_a_reader_that_leaves_early_doesnt_open_the_gate(here: Path) -> None:
         )
         os.close(writing)
         assert (done.returncode, done.stderr) == (code, b"")
+
+
+def test_a_gate_knows_what_was_scored_and_keeps_what_it_scores(
+    here: Path, invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, rule = ["--store", str(tmp_path / "gate.sqlite")], ["--rule", "alpha > 50", "--format", "json"]
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")
+    plain = invoke("gate", "good", *rule, "--no-store")
+    assert (plain.exit_code, list(tmp_path.glob("gate.sqlite*"))) == (0, [])
+    # As old as what people gate: a fresh file may be changed again under the same time.
+    old = time.time() - 60
+    for file in (here / "good").iterdir():
+        os.utime(file, (old, old))
+    cold = invoke("gate", "good", *rule, *store)
+
+    def refuse(self: TensorRef) -> np.ndarray:
+        raise AssertionError(f"{self.name} is read")
+
+    monkeypatch.setattr(TensorRef, "read", refuse)
+    warm = invoke("gate", "good", *rule, *store)
+    assert invoke("score", "good", *store).exit_code == 0
+    assert plain.stdout == cold.stdout == warm.stdout
+    assert invoke("gate", "good", *rule, *store, "--no-store").exit_code == 2

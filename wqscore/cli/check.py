@@ -25,7 +25,7 @@ def check(
 
     Errors: files cut short, NaN, infinity, a file that differs from its checksum (the Hub's SHA-256 where it was
     fetched from there, torch's CRC-32; none where it is streamed). Remarks: matrices, rows and columns that are all
-    zero, all one number, or the same as another.
+    zero, all one number, or the same as another. Every byte is read each time; the store is not asked.
 
     Exit codes: 0 no errors, with remarks or without; 2 wrong usage; 3 errors, or it could not be read;
     130 interrupted.

@@ -10,6 +10,7 @@ import typer
 
 from wqscore.cli import options
 from wqscore.cli.exits import NOT_SCORED, complain, one_line_errors
+from wqscore.cli.remembered import asked_store
 
 if TYPE_CHECKING:
     from wqscore.gating import Judgement
@@ -54,6 +55,8 @@ def gate(
     base: options.BaseOption = None,
     seed: options.SeedOption = 0,
     stream: options.StreamOption = False,
+    store: options.StoreOption = None,
+    no_store: options.NoStoreOption = False,
     jobs: options.JobsOption = None,
     memory: options.MemoryOption = None,
     quiet: options.QuietOption = False,
@@ -78,8 +81,17 @@ def gate(
         from wqscore.gating import gate as gate_ref
 
         asked = _policy(policy, rules or [], preset, baseline, base)
-        with ProgressBars(quiet) as progress:
-            judgement = gate_ref(ref, asked, seed=seed, stream=stream, jobs=jobs, memory=memory, progress=progress)
+        with asked_store(store, no_store) as opened, ProgressBars(quiet) as progress:
+            judgement = gate_ref(
+                ref,
+                asked,
+                seed=seed,
+                stream=stream,
+                store=opened,
+                jobs=jobs,
+                memory=memory,
+                progress=progress,
+            )
     code = {"passed": 0, "failed": FAILED, "unscored": NOT_SCORED}[judgement.status]
     try:
         with one_line_errors():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from wqscore.api import RankProgress, score
 from wqscore.errors import CheckpointError, UsageError
@@ -13,6 +14,11 @@ from wqscore.gating.rules import Change
 from wqscore.presets import find_preset
 from wqscore.refs import ModelRef, parse_ref
 from wqscore.scoring import ModelScore
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from wqscore.store.store import Store
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,7 @@ def gate(
     *,
     seed: int = 0,
     stream: bool = False,
+    store: Store | Path | str | None = None,
     jobs: int | None = None,
     memory: int | None = None,
     progress: RankProgress | None = None,
@@ -63,6 +70,7 @@ def gate(
         policy: the rules, and how to score for them.
         seed: the seed of every random step; a baseline has to have the same.
         stream: as for `wqscore.score`.
+        store: as for `wqscore.score`; without a base.
         jobs: threads; all cores if `None`. The result is the same for any number.
         memory: as for `wqscore.score`.
         progress: told what is done.
@@ -73,6 +81,7 @@ def gate(
     Raises:
         UsageError: no rule; a reference, preset or metric that means nothing; a rule that needs a baseline or a base
             that is not there; a baseline that can't be compared with.
+        StoreError: the store can't be opened.
     """
     if not policy.rules:
         raise UsageError('no rule given: write one with --rule "alpha > 6", or rules = [...] in a policy')
@@ -90,6 +99,7 @@ def gate(
             base=policy.base,
             seed=seed,
             stream=stream,
+            store=store,
             jobs=jobs,
             memory=memory,
             progress=progress,
