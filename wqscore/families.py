@@ -32,15 +32,21 @@ def resolve_families(scores: Sequence[ModelScore]) -> list[str]:
         which nothing tells.
     """
     families = [score.declared_family or _declared_of_its_kind(score, scores) for score in scores]
-    unnamed = {place: _structure(scores[place]) for place, family in enumerate(families) if not family}
+    unnamed = [place for place, family in enumerate(families) if not family]
     named = {place: family for place, family in enumerate(families) if family}
-    for place, structure in unnamed.items():
-        like = [other for other in named if _alike(scores[place], structure, scores[other])]
+    structures = [_structure(score) for score in scores] if unnamed else []
+
+    def alike(place: int, other: int) -> bool:
+        vocabularies = {scores[each].architecture.padded_vocabulary for each in (place, other)}
+        return len(vocabularies) == 1 and _overlap(structures[place], structures[other])
+
+    for place in unnamed:
+        like = [other for other in named if alike(place, other)]
         found = {named[other] for other in like}
         families[place] = found.pop() if len(found) == 1 else ""
     rest = [place for place in unnamed if not families[place]]
     for place in rest:
-        like = [other for other in rest if _alike(scores[place], unnamed[place], scores[other])]
+        like = [other for other in rest if alike(place, other)]
         families[place] = f"like {_short(scores, like[0])}" if len(like) > 1 else ""
     return families
 
@@ -66,8 +72,5 @@ def _structure(score: ModelScore) -> _Structure:
     return frozenset((bare_name(matrix.name), (matrix.slices, matrix.rows, matrix.columns)) for matrix in rows)
 
 
-def _alike(score: ModelScore, structure: _Structure, other: ModelScore) -> bool:
-    if score.architecture.padded_vocabulary != other.architecture.padded_vocabulary:
-        return False
-    others = _structure(other)
-    return bool(structure) and len(structure & others) >= _MOST * max(len(structure), len(others))
+def _overlap(one: _Structure, other: _Structure) -> bool:
+    return bool(one) and len(one & other) >= _MOST * max(len(one), len(other))
