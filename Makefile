@@ -27,6 +27,7 @@ bench: .venv/test checkpoints/.done ## Speed and memory beside WeightWatcher
 	$(BIN)/python -m benchmarks.whole_process
 	$(BIN)/python -m benchmarks.e_tpl_speed
 	$(BIN)/python -m benchmarks.metric_costs
+	$(BIN)/python -m benchmarks.warm_store
 
 bench-truth: .venv/test ## Every estimator on draws whose law is known, some minutes
 	$(BIN)/python -m benchmarks.synthetic_truth

@@ -45,6 +45,7 @@ def run(command: list[str]) -> Usage:
 def main() -> None:
     """Print the table."""
     ours = [str(Path(sys.executable).with_name("wqscore")), "score", str(FOLDER), "--format", "csv", "--quiet"]
+    ours.append("--no-store")
     theirs = [sys.executable, str(HERE / "weightwatcher_script.py"), str(FOLDER)]
     run(ours), run(theirs)
     pairs = [(run(ours), run(theirs)) for _ in range(RUNS)]

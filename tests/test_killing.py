@@ -1,4 +1,4 @@
-"""`kill -9` at random moments: the store opens, what it had is there, and the next run ends as if nothing had been."""
+"""`kill -9` at random moments: the store opens, what it had is there, and the next run ends as if it had not been."""
 
 from __future__ import annotations
 
