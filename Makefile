@@ -4,7 +4,7 @@ TORCH ?= torch==2.13.0
 BIN := .venv/bin
 DEMO := all-MiniLM-L6-v2 rxnfp-bert_pretrained rxnfp-bert_ft rxnfp-bert_ft_10k_25s rxnmapper-albert
 
-.PHONY: demo test fuzz lint bench bench-truth docs sample clean
+.PHONY: demo test slow fuzz lint bench bench-truth docs sample clean
 
 demo: .venv/base checkpoints/.done ## Rank five real checkpoints and say where the report is
 	cd checkpoints && ../$(BIN)/wqscore rank $(DEMO) --out ../reports/demo
@@ -12,6 +12,9 @@ demo: .venv/base checkpoints/.done ## Rank five real checkpoints and say where t
 
 test: .venv/test checkpoints/.done ## The whole suite
 	$(BIN)/python -m pytest --numprocesses auto
+
+slow: .venv/test ## The tests that take minutes
+	$(BIN)/python -m pytest -m slow
 
 fuzz: .venv/test ## Every parser of files from strangers for an hour in all; with atheris where it installs
 	-$(BIN)/python -m pip install --quiet --disable-pip-version-check atheris
