@@ -181,6 +181,7 @@ def test_leaving_early_drops_the_jobs_not_yet_begun() -> None:
 
 
 def test_without_jobs_no_library_is_loaded() -> None:
-    code = "import sys; from wqscore.execution import run_jobs; list(run_jobs([], 2)); print('scipy' in sys.modules)"
+    code = "import sys; from wqscore.execution import run_jobs; list(run_jobs([], 2))\n"
+    code += "print('scipy_openblas32' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout == "False\n"

@@ -138,7 +138,7 @@ def test_a_listing_without_sums_costs_the_reading_alone(hub: HubServer, tmp_path
     assert of_weights(hub)
     with Store.open(path) as opened:
         assert not list(opened.all_headers())
-        assert all(key.content.startswith("sha256:") for key, _ in opened.all_spectra())
+        assert all(key.content.startswith("blake3:") for key, _ in opened.all_spectra())
 
 
 def test_a_gated_model_is_refused_with_a_warm_store_too(hub: HubServer, tmp_path: Path) -> None:

@@ -113,7 +113,8 @@ class MatrixAnalysis:
     @cached_property
     def alpha_range(self) -> tuple[float, float] | None:
         """The alphas of the xmin's that are nearly as good as the best."""
-        return alpha_range(self.fits.scan(self.spectrum.eigenvalues, self.floor))
+        law = self.power_law
+        return alpha_range(self.fits.near_best(self.spectrum.eigenvalues, self.floor, law.D)) if law else None
 
     @cached_property
     def versus_exponential(self) -> VuongRatio | None:

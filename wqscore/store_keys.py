@@ -93,7 +93,7 @@ def spectrum_key(matrix: WeightMatrix, content: str, preset: Preset) -> Spectrum
         {
             "code": code_digest(SPECTRUM_SOURCES),
             "gram": BLOCK_ROWS,
-            "solver": f"{lapack.DRIVER} of scipy {version('scipy')}",
+            "solver": f"{lapack.driver(min(matrix.rows, matrix.columns))} of OpenBLAS {version('scipy-openblas32')}",
             "scale": preset.scale(matrix),
             "exact": preset.exact_small_end,
         }
@@ -103,13 +103,13 @@ def spectrum_key(matrix: WeightMatrix, content: str, preset: Preset) -> Spectrum
 
 def values_content(digest: bytes) -> str:
     """The content of a tensor by the digest of its values."""
-    return f"sha256:{digest.hex()}"
+    return f"blake3:{digest.hex()}"
 
 
 def values_digest(content: str) -> str:
     """The hex digest of the values, where the content says it; empty for a place in a file."""
     kind, _, digest = content.partition(":")
-    return digest if kind == "sha256" else ""
+    return digest if kind == "blake3" else ""
 
 
 def shard_content(tensor: Tensor) -> str:

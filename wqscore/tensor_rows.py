@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
 
 import numpy as np
+from blake3 import blake3
 from rich.filesize import decimal
 
 from wqscore.analysis import Contents
@@ -85,29 +85,35 @@ def score_groups(
     Yields:
         The place of a group and what became of it.
     """
-    to_solve: list[tuple[int, list[WeightMatrix]]] = []
+    to_work: list[tuple[int, list[WeightMatrix]]] = []
     for place, group in enumerate(groups):
         matrices = matrices_of(group)
         if not matrices:
             yield place, ScoredGroup(tuple(outcome for outcome in group if isinstance(outcome, SkippedTensor)))
-        elif _are_known(matrices, known):
-            yield place, _score_known(matrices, known, task, cache(partial(_read, matrices)))
+        elif all(matrix.name in known and not _is_incomplete(known[matrix.name], task) for matrix in matrices):
+            yield place, _score_known(matrices, known, task, partial(_read, matrices))
         else:
-            to_solve.append((place, matrices))
-    to_solve.sort(key=lambda each: -cost(each[1]))
-    work = [
-        Job(partial(_read, matrices), partial(_score_tensor, matrices, task), _needed(matrices, task))
-        for _, matrices in to_solve
-    ]
+            to_work.append((place, matrices))
+    to_work.sort(key=lambda each: -cost(each[1]))
+    work = [_job(matrices, known, task) for _, matrices in to_work]
     memory = budget_for_jobs(resources)
-    for (_, matrices), job in zip(to_solve, work, strict=True):
+    for (_, matrices), job in zip(to_work, work, strict=True):
         if note and job.memory > memory:
             note(
                 f"{matrices[0].tensor.name} takes up to {decimal(job.memory)} of memory, more than there is for it: "
                 "it is scored alone"
             )
     for number, scored in run_jobs(work, resources.threads, memory):
-        yield to_solve[number][0], scored
+        yield to_work[number][0], scored
+
+
+def _job(matrices: Sequence[WeightMatrix], known: Mapping[str, KnownMatrix], task: Task) -> Job[ScoredGroup]:
+    """What is to be done with one tensor: to solve it, or only to complete what is known of it."""
+    needed = _needed(matrices, task)
+    if _are_known(matrices, known):
+        # Where all that is lacking needs eigenvalues alone, nothing is read.
+        return Job(lambda: cache(partial(_read, matrices)), partial(_score_known, matrices, known, task), needed)
+    return Job(partial(_read, matrices), partial(_score_tensor, matrices, task), needed)
 
 
 def _needed(matrices: Sequence[WeightMatrix], task: Task) -> int:
@@ -130,9 +136,9 @@ def _read(matrices: Sequence[WeightMatrix]) -> Contents:
 def _score_tensor(matrices: Sequence[WeightMatrix], task: Task, array: Contents) -> ScoredGroup:
     """Score the matrices that one tensor holds, from its values."""
     tensor = matrices[0].tensor
-    content = hashlib.sha256()
+    content = blake3()
     for stored in (array.A, array.B) if isinstance(array, LowRank) else (array,):
-        content.update(np.ascontiguousarray(stored).view(np.uint8).data)
+        content.update(np.ascontiguousarray(stored).reshape(-1).view(np.uint8).data)
     scale = array.scale if isinstance(array, LowRank) else None
     content.update(f"{tensor.dtype.name}{tensor.shape}{scale!r}".encode())
     known = task.memory.recall_read(matrices, content.digest()) if task.memory else {}

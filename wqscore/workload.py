@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from statistics import median
 from time import get_clock_info, thread_time
 
 import numpy as np
+from blake3 import blake3
 
 from wqscore.checkpoints.decoding import DecodedTensor
 from wqscore.execution import one_blas_thread
@@ -30,8 +30,8 @@ _CACHED_SIDE, _BYTES_PER_OPERATION = 1448, 8 / 4 / 0.75
 #: An eigensolve beside a Gram matrix of as many rows; and passes over the entries beside both.
 _SOLVE, _PASSES = 3, 100
 #: What costs as much as passing over so many entries: fitting a power law to N points again is a start and N steps,
-#: the plateau of alphas takes N² steps, and each matrix has a cost of its own.
-_REFIT, _REFIT_POINT, _SCAN, _MATRIX = 3_000, 8.5, 0.5, 120_000
+#: and each matrix has a cost of its own.
+_REFIT, _REFIT_POINT, _MATRIX = 3_000, 8.5, 120_000
 #: The windows of `spectra.windows`: their largest side, and the most positions along a side of W.
 _WINDOW, _POSITIONS = 2000, 10
 _PROBE, _REPEATS = 768, 5
@@ -101,7 +101,7 @@ def work_of(matrices: Iterable[WeightMatrix], preset: Preset, sampling: Sampling
 def _work(matrix: WeightMatrix, refits: int, windows: bool) -> Work:
     rows, columns = solved_sides(matrix)
     points = min(rows, columns) * matrix.slices
-    fits = refits * (_REFIT + _REFIT_POINT * points) + _SCAN * points**2
+    fits = refits * (_REFIT + _REFIT_POINT * points)
     found = _solves(rows, columns, matrix.slices) + Work(entries=rows * columns * matrix.slices + fits + _MATRIX)
     if windows:
         side = min(_WINDOW, rows, columns)
@@ -149,7 +149,7 @@ def measure_speed() -> Speed:
         def pass_over() -> None:
             examine(matrix)
             measure(matrix[None], spectrum)
-            hashlib.sha256(matrix.data)
+            blake3(matrix.reshape(-1).view(np.uint8).data)
 
         solving = _solves(_PROBE, _PROBE, 1)
         return Speed(

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wqscore.spectra.lapack import add_gram, symmetric_eigenvalues
+from wqscore.spectra.lapack import TWO_STAGES, add_gram, driver, symmetric_eigenvalues
 
 
 @given(rows=st.integers(1, 40), side=st.integers(1, 40), seed=st.integers(0, 99))
@@ -24,10 +24,11 @@ def test_the_upper_triangle_of_a_sum_of_products(rows: int, side: int, seed: int
     np.testing.assert_allclose(np.triu(total), np.triu(expected), rtol=0, atol=1e-12 * np.abs(expected).max())
 
 
-@pytest.mark.parametrize("side", [1, 2, 17, 65, 300])
+@pytest.mark.parametrize("side", [1, 2, 17, 65, 300, TWO_STAGES - 1, TWO_STAGES])
 def test_numpy_finds_the_same_eigenvalues(side: int) -> None:
     matrix = np.random.default_rng(side).standard_normal((side, side))
     symmetric = matrix + matrix.T
+    assert driver(side) == ("dsyevd_2stage" if side >= TWO_STAGES else "dsyevd")
     expected = np.linalg.eigvalsh(symmetric)
     found = symmetric_eigenvalues(np.triu(symmetric))
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-13 * np.abs(expected).max())

@@ -85,11 +85,29 @@ def best_candidate(logs: np.ndarray, tail_sums: np.ndarray, candidates: np.ndarr
 
 
 @compiled
-def all_distances(logs: np.ndarray, tail_sums: np.ndarray, candidates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return α_i and D_i of every candidate, for plots of both against xmin."""
+def all_distances(
+    logs: np.ndarray, tail_sums: np.ndarray, candidates: np.ndarray, bound: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return α_i and D_i of every candidate; of one with D_i above the bound, something above the bound for D_i.
+
+    With a bound most candidates cost one step: neighbours exceed it at the same place.
+    """
     alphas = np.empty(candidates.size)
     distances = np.empty(candidates.size)
-    for position in range(candidates.size):
-        alphas[position] = tail_exponent(logs, tail_sums, candidates[position])
-        distances[position] = tail_distance(logs, candidates[position], alphas[position])
+    hint = 0
+    for position in range(candidates.size - 1, -1, -1):
+        i = candidates[position]
+        alphas[position] = tail_exponent(logs, tail_sums, i)
+        if hint >= i:
+            distances[position] = _gap(logs, i, alphas[position], hint)
+            if distances[position] > bound:
+                continue
+        distances[position] = 0.0
+        for j in range(i, logs.size):
+            gap = _gap(logs, i, alphas[position], j)
+            if gap > distances[position]:
+                distances[position] = gap
+                hint = j
+                if gap > bound:
+                    break
     return alphas, distances

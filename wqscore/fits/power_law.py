@@ -7,6 +7,7 @@ and section 3.3 for xmin, with the continuous estimator and D of their `plfit.m`
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 from typing import Literal
 
 import numpy as np
@@ -111,11 +112,20 @@ def log_likelihood(fit: PowerLawFit, eigenvalues: np.ndarray) -> float:
     return float(log_density.sum())
 
 
-def scan_xmin(eigenvalues: np.ndarray, floor: float = 0.0, candidates: CandidateRule = "tail") -> XminScan:
-    """Return α and D at every candidate xmin; arguments as for `fit_power_law`."""
+def scan_xmin(
+    eigenvalues: np.ndarray, floor: float = 0.0, candidates: CandidateRule = "tail", bound: float = inf
+) -> XminScan:
+    """Return α and D at every candidate xmin.
+
+    Args:
+        eigenvalues: as for `fit_power_law`.
+        floor: likewise.
+        candidates: likewise.
+        bound: where D is larger, something that is larger stands for it: far faster.
+    """
     points = points_above(eigenvalues, floor)
     logs, tail_sums, chosen = _prepare(points, _starts(points, candidates))
-    alphas, distances = all_distances(logs, tail_sums, chosen)
+    alphas, distances = all_distances(logs, tail_sums, chosen, bound)
     return XminScan(points[chosen], alphas, distances)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from wqscore.fits.power_law import XminScan
 
 #: An xmin is as good as the best when its D is at most this much larger.
-_NEAR_BEST = 1.10
+NEAR_BEST = 1.10
 
 
 def alpha_range(scan: XminScan) -> tuple[float, float] | None:
@@ -23,5 +23,5 @@ def alpha_range(scan: XminScan) -> tuple[float, float] | None:
     """
     if scan.D.size == 0:
         return None
-    near = scan.alpha[scan.D.min() * _NEAR_BEST >= scan.D]
+    near = scan.alpha[scan.D.min() * NEAR_BEST >= scan.D]
     return float(near.min()), float(near.max())

@@ -23,25 +23,41 @@ def gram(matrix: np.ndarray) -> np.ndarray:
 
     W and its transpose give the same bits unless W is square, and any memory layout of W gives the same bits.
     """
+    product = upper_gram(matrix)
+    _mirror(product)
+    return product
+
+
+def upper_gram(matrix: np.ndarray) -> np.ndarray:
+    """The upper triangle of the same, all that `gram_eigenvalues` reads; below the diagonal are zeros."""
     tall = matrix if matrix.shape[0] >= matrix.shape[1] else matrix.T
     starts = range(0, tall.shape[0], BLOCK_ROWS)
-    return gram_of_blocks(np.array(tall[start : start + BLOCK_ROWS], np.float64, order="C") for start in starts)
+    return _summed(np.array(tall[start : start + BLOCK_ROWS], np.float64, order="C") for start in starts)
 
 
 def gram_of_blocks(blocks: Iterable[np.ndarray]) -> np.ndarray:
     """Return WᵀW, N×N, from W's rows some at a time, each block float64 and row-major, at least one."""
+    total = _summed(blocks)
+    _mirror(total)
+    return total
+
+
+def _summed(blocks: Iterable[np.ndarray]) -> np.ndarray:
     total = np.empty((0, 0))
     # An overflow is found by the caller, as a non-finite entry of the result.
     for block in blocks:
         if total.size == 0:
             total = np.zeros((block.shape[1],) * 2)
         add_gram(block, total)
-    _mirror(total)
     return total
 
 
 def gram_eigenvalues(product: np.ndarray) -> np.ndarray:
-    """Eigenvalues of a Gram matrix, ascending; what rounding made negative is 0. The Gram matrix is destroyed."""
+    """Eigenvalues of a Gram matrix, ascending; what rounding made negative is 0.
+
+    Args:
+        product: the Gram matrix, its upper triangle at least; it is destroyed.
+    """
     eigenvalues: np.ndarray = np.maximum(symmetric_eigenvalues(product), 0.0)
     return eigenvalues
 

@@ -1,27 +1,31 @@
-"""BLAS and LAPACK routines that work in place and let other threads run.
+"""BLAS and LAPACK in place, without the interpreter's lock, and with the driver that is fastest for a size.
 
-NumPy's `eigvalsh` solves a copy, a third of the memory that a matrix takes, and SciPy's wrappers keep the
-interpreter's lock. SciPy publishes where its routines lie for compiled callers, and numba reads that.
+NumPy's `eigvalsh` solves a copy, a third of the memory that a matrix takes, and has one driver. The library that
+NumPy and SciPy are built with comes as a package of its own, with the C interfaces that its headers declare.
 """
 
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 
-#: What solves: LAPACK's divide and conquer driver, which for eigenvalues alone is Pal, Walker and Kahan's QR.
-DRIVER = "dsyevd"
+#: From this side on the reduction to tridiagonal form by way of a band is faster; benchmarks/eigensolvers.py.
+TWO_STAGES = 2048
+#: Row-major, upper triangle, transposed; column-major.
+_ROW_MAJOR, _UPPER, _TRANSPOSED, _COLUMN_MAJOR = 101, 121, 112, 102
 
-_Routine = Callable[..., None]
+
+def driver(side: int) -> str:
+    """LAPACK's name of what solves a matrix of that side: it decides on the last bits."""
+    return "dsyevd_2stage" if side >= TWO_STAGES else "dsyevd"
 
 
 def load() -> None:
-    """Load the routines' library: what limits BLAS's threads finds only what is loaded."""
-    _routine("scipy.linalg.cython_lapack", DRIVER, 11)
-    _routine("scipy.linalg.cython_blas", "dsyrk", 10)
+    """Load the library: what limits BLAS's threads finds only what is loaded."""
+    _library()
 
 
 def add_gram(block: np.ndarray, total: np.ndarray) -> None:
@@ -32,19 +36,9 @@ def add_gram(block: np.ndarray, total: np.ndarray) -> None:
         total: float64, row-major, shape (N, N), changed in place.
     """
     rows, side = block.shape
-    # Fortran sees the transposes: its lower triangle is this one's upper.
-    _call(
-        _routine("scipy.linalg.cython_blas", "dsyrk", 10),
-        b"L",
-        b"N",
-        ctypes.c_int(side),
-        ctypes.c_int(rows),
-        ctypes.c_double(1.0),
-        block,
-        ctypes.c_int(side),
-        ctypes.c_double(1.0),
-        total,
-        ctypes.c_int(side),
+    one = ctypes.c_double(1.0)
+    _library().scipy_cblas_dsyrk(
+        _ROW_MAJOR, _UPPER, _TRANSPOSED, side, rows, one, _address(block), side, one, _address(total), side
     )
 
 
@@ -56,34 +50,37 @@ def symmetric_eigenvalues(matrix: np.ndarray) -> np.ndarray:
 
     Raises:
         np.linalg.LinAlgError: they don't converge.
+        MemoryError: no memory to work in.
 
     Example:
         >>> symmetric_eigenvalues(np.array([[2.0, 1.0], [1.0, 2.0]])).round(12).tolist()
         [1.0, 3.0]
     """
     side = len(matrix)
-    values, size, info = np.empty(side), ctypes.c_int(side), ctypes.c_int(0)
-    solve = _routine("scipy.linalg.cython_lapack", DRIVER, 11)
-    best, best_int, ask = np.empty(1), np.empty(1, np.intc), ctypes.c_int(-1)
-    _call(solve, b"N", b"L", size, matrix, size, values, best, ask, best_int, ask, info)
-    work, integers = np.empty(int(best[0])), np.empty(int(best_int[0]), np.intc)
-    lengths = ctypes.c_int(work.size), ctypes.c_int(integers.size)
-    _call(solve, b"N", b"L", size, matrix, size, values, work, lengths[0], integers, lengths[1], info)
-    if info.value:
-        raise np.linalg.LinAlgError(f"{DRIVER}: the eigenvalues of a matrix of side {side} don't converge")
+    values = np.empty(side)
+    solve = getattr(_library(), f"scipy_LAPACKE_{driver(side)}")
+    # Column by column, as LAPACK works, the upper triangle is the lower one.
+    column_major, job, triangle = _COLUMN_MAJOR, ctypes.c_char(b"N"), ctypes.c_char(b"L")
+    failed = solve(column_major, job, triangle, side, _address(matrix), side, _address(values))
+    if failed < 0:
+        raise MemoryError(f"no memory to solve a matrix of side {side}")
+    if failed:
+        raise np.linalg.LinAlgError(f"{driver(side)}: the eigenvalues of a matrix of side {side} don't converge")
     return values
 
 
 @cache
-def _routine(module: str, name: str, arguments: int) -> _Routine:
-    from numba.extending import get_cython_function_address
+def _library() -> ctypes.CDLL:
+    """The library; calls through ctypes release the interpreter's lock."""
+    import scipy_openblas32
 
-    # Calls through ctypes release the interpreter's lock.
-    kind = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * arguments)
-    return kind(get_cython_function_address(module, name))
+    folder = Path(scipy_openblas32.get_lib_dir())
+    library = ctypes.CDLL(
+        str(next(file for file in sorted(folder.iterdir()) if file.suffix in {".so", ".dylib", ".dll"}))
+    )
+    library.scipy_LAPACKE_set_nancheck(0)  # the caller has looked
+    return library
 
 
-def _call(routine: _Routine, *arguments: bytes | np.ndarray | ctypes.c_int | ctypes.c_double) -> None:
-    """Call a Fortran routine, which takes the address of everything."""
-    kept = [ctypes.c_char(each) if isinstance(each, bytes) else each for each in arguments]
-    routine(*(each.ctypes.data if isinstance(each, np.ndarray) else ctypes.addressof(each) for each in kept))
+def _address(array: np.ndarray) -> ctypes.c_void_p:
+    return ctypes.c_void_p(array.ctypes.data)

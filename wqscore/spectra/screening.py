@@ -7,10 +7,11 @@ from math import sqrt
 
 import numpy as np
 
+from wqscore.compiled import compiled_sums
 from wqscore.spectra.marchenko_pastur import TRACY_WIDOM_999, bulk_edge
 from wqscore.spectra.spectrum import Spectrum
 
-#: Entries taken into float64 at a time: few enough to stay in the cache between one sum and the next.
+#: Entries taken into float64 at a time: few enough to stay in the cache.
 _BLOCK_ENTRIES = 1 << 17
 
 #: Standard deviations of noise. Independent entries of mean 0 stay below 5, whatever their scales and tails; shuffles
@@ -69,13 +70,10 @@ def measure(weights: np.ndarray, spectrum: Spectrum) -> Entries:
     of_rows, of_columns = np.empty((slices, rows)), np.zeros((slices, columns))
     for k in range(slices):
         for start in range(0, rows, step):
-            block = np.array(weights[k, start : start + step], dtype=np.float64, order="C") / unit
-            total += float(block.sum())
-            squares = np.square(block, out=block)
-            of_rows[k, start : start + step] = squares @ np.ones(columns)
-            of_columns[k] += np.ones(squares.shape[0]) @ squares
-            fourth += float(np.vdot(squares, squares))
-            largest = max(largest, float(squares.max()))
+            block = np.array(weights[k, start : start + step], dtype=np.float64, order="C")
+            sums = _sums(block, 1 / unit, of_rows[k, start : start + step], of_columns[k])
+            total, fourth = total + sums[0], fourth + sums[1]
+            largest = max(largest, float(block.max()), -float(block.min()))
     energies = of_rows.sum(axis=1)
     energy = float(energies.sum())
     row_lines, column_lines = (of_rows**2).sum(axis=1), (of_columns**2).sum(axis=1)
@@ -85,13 +83,30 @@ def measure(weights: np.ndarray, spectrum: Spectrum) -> Entries:
         rows,
         columns,
         slices,
-        largest=largest / energy,
+        largest=(largest / unit) ** 2 / energy,
         mean=total**2 / energy / weights.size,
         fourth=fourth / energy**2,
         lines=float(row_lines.sum() + column_lines.sum()) / energy**2,
         corners_deviation=2 * float(np.linalg.norm(corners)) / energy**2,
         corners_of_mean=(total**2 * energy / roots**2) ** 2 / slices,
     )
+
+
+@compiled_sums
+def _sums(block: np.ndarray, factor: float, of_rows: np.ndarray, of_columns: np.ndarray) -> tuple[float, float]:
+    """Σw and Σw⁴ of a block times a factor; Σw² of each row is set, that of each column added to."""
+    total = fourth = 0.0
+    for i in range(block.shape[0]):
+        row = 0.0
+        for j in range(block.shape[1]):
+            entry = block[i, j] * factor
+            square = entry * entry
+            total += entry
+            row += square
+            fourth += square * square
+            of_columns[j] += square
+        of_rows[i] = row
+    return total, fourth
 
 
 def correlation(spectrum: Spectrum, entries: Entries) -> float:

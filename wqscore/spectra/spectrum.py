@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from wqscore.checkpoints.adapters.low_rank import LowRank
-from wqscore.spectra.eigenvalues import gram, gram_eigenvalues, squared_singular_values
+from wqscore.spectra.eigenvalues import gram_eigenvalues, squared_singular_values, upper_gram
 
 #: Below this share of the largest eigenvalue a Gram matrix's eigenvalues are too coarse to count a rank by.
 _GRAM_RESOLUTION = 1e-10
@@ -82,8 +82,9 @@ def compute_spectrum(
     rows = columns = 0
     for matrix in slices:
         rows, columns = matrix.shape
-        product = gram(matrix)
-        if not np.isfinite(product).all():
+        product = upper_gram(matrix)
+        # No entry is larger than those of the diagonal, which an entry of W that is not finite reaches.
+        if not np.isfinite(product.diagonal()).all():
             return _without_eigenvalues(rows, columns, len(pooled) + 1, unit_roundoff, "non-finite")
         eigenvalues = gram_eigenvalues(product)
         if exact_small_end and eigenvalues[0] < _GRAM_RESOLUTION * eigenvalues[-1]:
