@@ -9,13 +9,12 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
-from collections.abc import Callable
 from statistics import median
-from time import perf_counter
 
 import numpy as np
 
 from benchmarks.machine import machine_line
+from benchmarks.timing import seconds
 from wqscore.fits.power_law import fit_power_law
 
 RUNS = 7
@@ -31,13 +30,6 @@ def spectra(n: int) -> dict[str, np.ndarray]:
         "decaying": rng.standard_normal((n, n)) * np.arange(1, n + 1) ** -0.5,
     }
     return {kind: np.maximum(np.linalg.eigvalsh(w.T @ w), 0) for kind, w in matrices.items()}
-
-
-def seconds(function: Callable[[], object]) -> float:
-    """Wall time of one call."""
-    start = perf_counter()
-    function()
-    return perf_counter() - start
 
 
 def main() -> None:

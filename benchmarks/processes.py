@@ -1,0 +1,48 @@
+"""What a finished process took, by the operating system's own account; and the two tools' commands."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+_SCRIPT = Path(__file__).with_name("weightwatcher_script.py")
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What one finished process took: seconds and megabytes."""
+
+    wall: float
+    cpu: float
+    peak_mb: float
+
+
+def run(command: list[str]) -> Usage:
+    """Run a command to its end, its output thrown away."""
+    start = perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    wall = perf_counter() - start
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{command} ended with {process.returncode}")
+    return Usage(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1e3)
+
+
+def wqscore(*arguments: str) -> list[str]:
+    """The command line of the `wqscore` that is installed beside this Python."""
+    return [str(Path(sys.executable).with_name("wqscore")), *arguments]
+
+
+def score(folder: Path, *options: str) -> list[str]:
+    """The command that scores a folder, remembers nothing and prints a table."""
+    return wqscore("score", str(folder), "--no-store", "--format", "csv", "--quiet", *options)
+
+
+def weightwatcher(folder: Path) -> list[str]:
+    """The command that has WeightWatcher print its table of a folder."""
+    return [sys.executable, str(_SCRIPT), str(folder)]

@@ -1,0 +1,28 @@
+"""Wall time of several functions in turn, A B A B …, so that a machine whose speed drifts favours none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from statistics import median
+from time import perf_counter
+
+
+def seconds(function: Callable[[], object]) -> float:
+    """Wall time of one call."""
+    start = perf_counter()
+    function()
+    return perf_counter() - start
+
+
+def in_turn(functions: Mapping[str, Callable[[], object]], runs: int) -> dict[str, list[float]]:
+    """Seconds of every call, by name: each function once, then each again."""
+    taken: dict[str, list[float]] = {name: [] for name in functions}
+    for _ in range(runs):
+        for name, function in functions.items():
+            taken[name].append(seconds(function))
+    return taken
+
+
+def ratio(taken: Mapping[str, list[float]], name: str, to: str) -> float:
+    """The median of the ratios of pairs, so many times one function takes the other's time."""
+    return median(a / b for a, b in zip(taken[name], taken[to], strict=True))
