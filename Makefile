@@ -4,7 +4,7 @@ TORCH ?= torch==2.13.0
 BIN := .venv/bin
 DEMO := all-MiniLM-L6-v2 rxnfp-bert_pretrained rxnfp-bert_ft rxnfp-bert_ft_10k_25s rxnmapper-albert
 
-.PHONY: demo test slow fuzz lint bench bench-truth docs sample clean
+.PHONY: demo test slow fuzz lint bench bench-large bench-truth docs sample clean
 
 demo: .venv/base checkpoints/.done ## Rank five real checkpoints and say where the report is
 	cd checkpoints && ../$(BIN)/wqscore rank $(DEMO) --out ../reports/demo
@@ -31,6 +31,15 @@ bench: .venv/test checkpoints/.done ## Speed and memory beside WeightWatcher
 	$(BIN)/python -m benchmarks.e_tpl_speed
 	$(BIN)/python -m benchmarks.metric_costs
 	$(BIN)/python -m benchmarks.warm_store
+	$(BIN)/python -m benchmarks.startup
+	$(BIN)/python -m benchmarks.profile_run
+	$(BIN)/python -m benchmarks.bert_base
+
+bench-large: .venv/test ## Large matrices, a 7B model, cost and memory as matrices grow; a quarter of an hour
+	$(BIN)/python -m benchmarks.eigensolvers
+	$(BIN)/python -m benchmarks.growth
+	$(BIN)/python -m benchmarks.large_matrices
+	$(BIN)/python -m benchmarks.seven_b
 
 bench-truth: .venv/test ## Every estimator on draws whose law is known, some minutes
 	$(BIN)/python -m benchmarks.synthetic_truth

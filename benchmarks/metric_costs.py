@@ -17,11 +17,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from statistics import median
-from time import process_time
 
 import numpy as np
 
 from benchmarks.machine import machine_line
+from benchmarks.timing import processor_seconds
 from benchmarks.whole_process import FOLDER
 from wqscore.checkpoints.opening import open_checkpoint
 from wqscore.execution import one_blas_thread
@@ -160,13 +160,6 @@ def floor(solves: list[Solve], tall: np.ndarray) -> None:
         solve.function(solve.product)
 
 
-def seconds(function: Callable[[], object]) -> float:
-    """Processor time of one call."""
-    start = process_time()
-    function()
-    return process_time() - start
-
-
 def measure(case: Case) -> Iterator[str]:
     """The lines of one matrix."""
     weights = case.matrix.values(case.array)[0].astype(np.float64)
@@ -177,13 +170,13 @@ def measure(case: Case) -> Iterator[str]:
     floors: dict[str, list[float]] = {name: [] for name in groups}
     added: dict[str, list[float]] = {name: [] for name in groups}
     for _ in range(RUNS_OF_LARGE if case.side >= LARGE else RUNS):
-        core = seconds(lambda: score(case, ()))
+        core = processor_seconds(lambda: score(case, ()))
         for name, group in groups.items():
-            added[name].append(seconds(lambda g=group: score(case, g)) - core)
+            added[name].append(processor_seconds(lambda g=group: score(case, g)) - core)
             # Windows are square; everything is the shuffles and the windows.
             operand = tall[: case.side] if name == "windows" else tall
             solves = () if name == EVERYTHING else extra[name] or own[:1]
-            floors[name].append(seconds(lambda s=solves, o=operand: floor(s, o)))
+            floors[name].append(processor_seconds(lambda s=solves, o=operand: floor(s, o)))
         if EVERYTHING in floors:
             floors[EVERYTHING][-1] = floors["shuffles"][-1] + floors["windows"][-1]
     for name, group in groups.items():

@@ -1,10 +1,10 @@
-"""Wall time of several functions in turn, A B A B …, so that a machine whose speed drifts favours none."""
+"""How long functions take; several in turn, A B A B …, so that a machine whose speed drifts favours none."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from statistics import median
-from time import perf_counter
+from time import perf_counter, process_time
 
 
 def seconds(function: Callable[[], object]) -> float:
@@ -14,8 +14,15 @@ def seconds(function: Callable[[], object]) -> float:
     return perf_counter() - start
 
 
+def processor_seconds(function: Callable[[], object]) -> float:
+    """Processor time of one call, all threads together: what a busy machine changes least."""
+    start = process_time()
+    function()
+    return process_time() - start
+
+
 def in_turn(functions: Mapping[str, Callable[[], object]], runs: int) -> dict[str, list[float]]:
-    """Seconds of every call, by name: each function once, then each again."""
+    """Wall time of every call, by name: each function once, then each again."""
     taken: dict[str, list[float]] = {name: [] for name in functions}
     for _ in range(runs):
         for name, function in functions.items():

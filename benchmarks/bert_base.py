@@ -1,0 +1,203 @@
+"""The 72 matrices of BERT-base's layers: wqscore beside the time that LAPACK needs alone, and beside WeightWatcher.
+
+The floor is the Gram products and the eigensolves of the same weights, which are in memory as float64 already, in a
+plain pool of as many threads as wqscore has, each with one BLAS thread. wqscore scores the checkpoint on disk in the
+same process, imports and compilation done before, without resampling and with it; WeightWatcher's `analyze` is given
+the same folder and every thread it takes by default. Runs alternate; ratios are medians of pairs. Targets: at most
+1.15 times the floor, at least six times as fast as WeightWatcher. `--without-weightwatcher` leaves that out.
+
+Then the processor time of each stage by itself, on one thread, one matrix after the other.
+Usage: python -m benchmarks.bert_base [--without-weightwatcher]
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import logging
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+
+from benchmarks.machine import machine_line
+from benchmarks.models import write_model
+from benchmarks.timing import in_turn, processor_seconds, ratio
+from wqscore.analysis import MatrixAnalysis
+from wqscore.checkpoints.checkpoint import Checkpoint
+from wqscore.checkpoints.opening import open_checkpoint
+from wqscore.execution import cores, one_blas_thread
+from wqscore.integrity.contents import examine
+from wqscore.layers import judge, layer_score
+from wqscore.matrices.model_config import ModelConfig
+from wqscore.matrices.plan import plan_matrices
+from wqscore.matrices.weight_matrix import WeightMatrix
+from wqscore.metrics.registry import CORE, MATRIX_METRICS
+from wqscore.presets import DEFAULT
+from wqscore.refs import parse_ref
+from wqscore.sampling import USUAL, Sampling
+from wqscore.scoring import score_checkpoint
+from wqscore.spectra.eigenvalues import gram, gram_eigenvalues
+from wqscore.spectra.spectrum import Spectrum
+
+RUNS = 5
+STAGE_RUNS = 3
+MOST_OVER_FLOOR, LEAST_BESIDE_THEIRS = 1.15, 6
+HIDDEN, INNER, LAYERS = 768, 3072, 12
+CONFIG = {
+    "model_type": "bert",
+    "hidden_size": HIDDEN,
+    "intermediate_size": INNER,
+    "num_attention_heads": 12,
+    "num_hidden_layers": LAYERS,
+    "vocab_size": 30522,
+}
+#: No resampling, no p-values.
+PLAIN = Sampling(bootstrap=0, gof=0)
+OF_MATRICES = tuple(name for name in CORE if name in MATRIX_METRICS)
+
+
+def shapes() -> dict[str, tuple[int, ...]]:
+    """The matrices of the layers; no embeddings."""
+    square, wide, tall = (HIDDEN, HIDDEN), (INNER, HIDDEN), (HIDDEN, INNER)
+    of_layer = {
+        "attention.self.query": square,
+        "attention.self.key": square,
+        "attention.self.value": square,
+        "attention.output.dense": square,
+        "intermediate.dense": wide,
+        "output.dense": tall,
+    }
+    return {f"encoder.layer.{i}.{name}.weight": shape for i in range(LAYERS) for name, shape in of_layer.items()}
+
+
+def planned(checkpoint: Checkpoint) -> list[WeightMatrix]:
+    """The checkpoint's matrices."""
+    outcomes = plan_matrices(checkpoint.tensors, ModelConfig(checkpoint.config), DEFAULT.matrices)
+    return [outcome for outcome in outcomes if isinstance(outcome, WeightMatrix)]
+
+
+def in_float64(array: np.ndarray) -> np.ndarray:
+    """A matrix as the floor takes it: float64, the longer side first."""
+    return np.ascontiguousarray(array if array.shape[0] >= array.shape[1] else array.T, np.float64)
+
+
+def solve(tall: np.ndarray) -> np.ndarray:
+    """What LAPACK has to do for one matrix."""
+    return np.linalg.eigvalsh(tall.T @ tall)
+
+
+def floor(matrices: Sequence[np.ndarray], jobs: int) -> None:
+    """What LAPACK has to do for all of them, in threads."""
+    with one_blas_thread(), ThreadPoolExecutor(jobs) as pool:
+        list(pool.map(solve, matrices))
+
+
+def weightwatcher_analysis(folder: Path) -> Callable[[], object]:
+    """WeightWatcher's `analyze` of a folder, its import done."""
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        import weightwatcher
+    logging.disable(logging.CRITICAL)
+    return lambda: weightwatcher.WeightWatcher(model=str(folder)).analyze(plot=False)
+
+
+def stages(matrix: WeightMatrix) -> dict[str, float]:
+    """Processor seconds of every stage of one matrix, each with all that comes before it at hand."""
+    taken: dict[str, float] = {}
+
+    def timed(stage: str, function: Callable[[], object]) -> None:
+        taken[stage] = processor_seconds(function)
+
+    timed("read", matrix.tensor.read)
+    array = matrix.tensor.read()
+    tall = in_float64(array)
+    timed("floor: Gram", lambda: tall.T @ tall)
+    product = gram(array)
+    timed("floor: eigensolve", lambda: np.linalg.eigvalsh(product))
+    timed("digest", lambda: hashlib.sha256(array))
+    timed("Gram", lambda: gram(array))
+    timed("is it finite", lambda: np.isfinite(product).all())
+    timed("eigensolve", lambda: gram_eigenvalues(product))
+    eigenvalues, unit_roundoff = gram_eigenvalues(product), matrix.tensor.dtype.unit_roundoff
+    spectrum = Spectrum(eigenvalues, matrix.rows, matrix.columns, 1, unit_roundoff, "finite")
+    values = matrix.values(array)
+
+    def analysis(sampling: Sampling) -> MatrixAnalysis:
+        return MatrixAnalysis(values, spectrum, DEFAULT.floor(spectrum), DEFAULT.fits, sampling=sampling)
+
+    plain, usual = analysis(PLAIN), analysis(USUAL)
+    timed("power law", lambda: plain.power_law)
+    timed("sums over the entries", lambda: plain.entries)
+    timed("random, trap", lambda: (plain.is_random, plain.has_traps, plain.is_random_scaled))
+    timed("range of alpha", lambda: plain.alpha_range)
+    timed("damaged lines", lambda: examine(values[0]))
+    metrics: dict[str, float] = {}
+    timed("metrics", lambda: metrics.update({name: DEFAULT.function(name)(plain) for name in OF_MATRICES}))
+    # The lines are examined in it again.
+    timed("row", lambda: layer_score(matrix, spectrum, metrics, judge(plain, DEFAULT), OF_MATRICES))
+    taken["row"] -= taken["damaged lines"]
+    assert usual.power_law is not None
+    timed("interval of alpha", lambda: usual.interval)
+    timed("goodness of fit", lambda: usual.p_value)
+    return taken
+
+
+def print_stages(checkpoint: Checkpoint) -> None:
+    """The table of the stages, with what is beside them in a run on one thread."""
+    matrices = planned(checkpoint)
+    runs = []
+    with one_blas_thread():
+        for _ in range(STAGE_RUNS):
+            of_matrices = [stages(matrix) for matrix in matrices]
+            runs.append({stage: sum(each[stage] for each in of_matrices) for stage in of_matrices[0]})
+            runs[-1]["whole run"] = processor_seconds(lambda: score_checkpoint(checkpoint, jobs=1, sampling=PLAIN))
+    taken = {stage: median(run[stage] for run in runs) for stage in runs[0]}
+    least = taken.pop("floor: Gram") + taken.pop("floor: eigensolve")
+    whole = taken.pop("whole run")
+    resampling = {stage: taken.pop(stage) for stage in ("interval of alpha", "goodness of fit")}
+    taken["all else"] = whole - sum(taken.values())
+    print(f"processor time on one thread, {len(matrices)} matrices, median of {STAGE_RUNS}")
+    print(f"{'stage':>30} {'seconds':>8} {'of the floor':>13}")
+    rows = {"floor": least, **taken, "whole run": whole, **resampling}
+    for stage, spent in rows.items():
+        print(f"{stage:>30} {spent:>8.3f} {spent / least:>12.1%}")
+
+
+def main() -> None:
+    """Print the tables."""
+    jobs = cores()
+    with tempfile.TemporaryDirectory() as name:
+        folder = write_model(Path(name), shapes(), "F32", CONFIG)
+        checkpoint = open_checkpoint(parse_ref(str(folder)))
+        matrices = [in_float64(matrix.tensor.read()) for matrix in planned(checkpoint)]
+        functions: dict[str, Callable[[], object]] = {
+            "floor": lambda: floor(matrices, jobs),
+            "wqscore": lambda: score_checkpoint(checkpoint, jobs=jobs, sampling=PLAIN),
+            "wqscore, all of it": lambda: score_checkpoint(checkpoint, jobs=jobs),
+        }
+        packages = ["wqscore", "numpy", "numba"]
+        if "--without-weightwatcher" not in sys.argv[1:]:
+            functions["WeightWatcher"] = weightwatcher_analysis(folder)
+            packages += ["weightwatcher", "torch", "scipy"]
+        for warm in list(functions)[:3]:
+            functions[warm]()
+        taken = in_turn(functions, RUNS)
+        print(machine_line(packages))
+        print(f"{len(matrices)} matrices, {jobs} threads × 1 BLAS thread, median of {RUNS}")
+        print(f"{'':>20} {'seconds':>8} {'of the floor':>13} {'beside wqscore':>15}")
+        for each, runs in taken.items():
+            over, beside = ratio(taken, each, "floor"), ratio(taken, each, "wqscore")
+            missed = (each == "wqscore" and over > MOST_OVER_FLOOR) or (
+                each == "WeightWatcher" and beside < LEAST_BESIDE_THEIRS
+            )
+            print(f"{each:>20} {median(runs):>8.2f} {over:>13.2f} {beside:>15.2f}{' misses' if missed else ''}")
+        print_stages(checkpoint)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,157 @@
+"""Where the time of `wqscore rank` on all-MiniLM-L6-v2 goes, from Python's start to the written report.
+
+First the whole command as a process, on all cores and on one thread. Then the same in this process, on one thread:
+the imports, and twice the run itself, with a clock around the functions that do the work. The clock is each thread's
+processor time; a function inside another that has a clock counts to the outer one. The second run gives the table;
+what the first took beyond it goes to what is done once in a process, above all loading the compiled kernels.
+Usage: python -m benchmarks.profile_run
+"""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from collections import defaultdict
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from statistics import median
+from time import process_time, thread_time
+from typing import Any
+
+from benchmarks.machine import machine_line
+from benchmarks.processes import run, wqscore
+
+RUNS = 3
+FOLDER = Path(__file__).parent.parent / "checkpoints" / "all-MiniLM-L6-v2"
+IMPORTS = ("numpy", "numba", "wqscore.cli", "wqscore.api", "wqscore.store.store", "wqscore.rendering.report")
+#: Stages, and the functions that are theirs, by the names that their callers have for them.
+STAGES = {
+    "opening": ("wqscore.api:open_either_way",),
+    "planning": ("wqscore.scoring:plan_matrices",),
+    "reading": ("wqscore.tensor_rows:read_contents",),
+    "Gram products": ("wqscore.spectra.spectrum:gram",),
+    "eigensolves": ("wqscore.spectra.spectrum:gram_eigenvalues",),
+    "power law": ("wqscore.analysis:MatrixAnalysis.power_law",),
+    "interval of alpha": ("wqscore.analysis:resampling_interval",),
+    "goodness of fit": ("wqscore.analysis:p_value",),
+    "range of alpha": ("wqscore.analysis:MatrixAnalysis.alpha_range",),
+    "sums over the entries": ("wqscore.analysis:measure",),
+    "damaged lines": ("wqscore.layers:examine",),
+    "shuffles": ("wqscore.analysis:is_random", "wqscore.analysis:is_random_scaled", "wqscore.analysis:has_traps"),
+    "Marchenko–Pastur": ("wqscore.analysis:fit_marchenko_pastur",),
+    "store": (
+        "wqscore.scoring:Memory.recall",
+        "wqscore.scoring:Memory.recall_read",
+        "wqscore.scoring:Memory.remember",
+        "wqscore.scoring:Memory.close",
+    ),
+    "summary, ranking": ("wqscore.scoring:summarise", "wqscore.api:rank_models"),
+    "report": ("wqscore.rendering.report:write_report",),
+}
+
+
+class Clock:
+    """Seconds of each stage, of all threads together."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = defaultdict(float)
+        self._inside = threading.local()
+        self._lock = threading.Lock()
+
+    def around(self, stage: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The function with this clock around it."""
+
+        def timed(*arguments: object, **named: object) -> object:
+            if getattr(self._inside, "stage", None):
+                return function(*arguments, **named)
+            self._inside.stage, start = stage, thread_time()
+            try:
+                return function(*arguments, **named)
+            finally:
+                spent, self._inside.stage = thread_time() - start, None
+                with self._lock:
+                    self.seconds[stage] += spent
+
+        return timed
+
+    def attach(self) -> None:
+        """Put it around every function of the stages, in this process for good."""
+        for stage, places in STAGES.items():
+            for place in places:
+                module, _, path = place.partition(":")
+                owner: Any = import_module(module)
+                *parents, name = path.split(".")
+                for parent in parents:
+                    owner = getattr(owner, parent)
+                found = vars(owner)[name]
+                if hasattr(found, "func"):  # a cached property
+                    found.func = self.around(stage, found.func)
+                else:
+                    setattr(owner, name, self.around(stage, found))
+
+    def take(self) -> dict[str, float]:
+        """What was measured, and begin again."""
+        taken, self.seconds = dict(self.seconds), defaultdict(float)
+        return taken
+
+
+def imports() -> dict[str, float]:
+    """Processor seconds of each import, in their order, without what was imported before."""
+    taken = {}
+    for module in IMPORTS:
+        start = process_time()
+        import_module(module)
+        taken[f"import {module}"] = process_time() - start
+    return taken
+
+
+def rank_once(folder: Path) -> float:
+    """Processor seconds of the run as the command line has it, on one thread and with a new store."""
+    from wqscore import rank
+    from wqscore.rendering import report
+
+    start = process_time()
+    report.write_report(rank([str(FOLDER)], jobs=1, store=folder / "store.sqlite"), folder / "report")
+    return process_time() - start
+
+
+def print_processes(folder: Path) -> None:
+    """The time of whole processes."""
+    for name, options in {"all cores": (), "one thread": ("--jobs", "1")}.items():
+        usages = []
+        for i in range(RUNS):
+            place = folder / f"{name} {i}"
+            place.mkdir()
+            options_of_run = ("--store", str(place / "store.sqlite"), "--out", str(place / "report"), *options)
+            usages.append(run(wqscore("rank", str(FOLDER), "--quiet", *options_of_run)))
+        wall, cpu = median(usage.wall for usage in usages), median(usage.cpu for usage in usages)
+        print(f"wqscore rank, a process, {name}: {wall:.2f} s, {cpu:.2f} s of processor time, median of {RUNS}")
+
+
+def main() -> None:
+    """Print the tables."""
+    start = process_time()
+    imported = imports()
+    clock = Clock()
+    clock.attach()
+    with tempfile.TemporaryDirectory() as name:
+        folders = [Path(name, each) for each in ("first", "second")]
+        for folder in folders:
+            folder.mkdir()
+        first, _ = rank_once(folders[0]), clock.take()
+        second, stages = rank_once(folders[1]), clock.take()
+        print(machine_line(["wqscore", "numpy", "numba"]))
+        print_processes(Path(name))
+    parts = {"Python's start": start, **imported, "done once in a process": first - second}
+    parts |= {stage: stages.get(stage, 0.0) for stage in STAGES}
+    parts["all else"] = second - sum(stages.values())
+    whole = sum(parts.values())
+    print(f"{'processor time, one thread':>34} {'seconds':>8} {'share':>6}")
+    for part, spent in parts.items():
+        print(f"{part:>34} {spent:>8.3f} {spent / whole:>6.1%}")
+    print(f"{'together':>34} {whole:>8.3f}")
+
+
+if __name__ == "__main__":
+    main()
