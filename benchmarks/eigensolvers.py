@@ -2,9 +2,9 @@
 
 NumPy's `eigvalsh`, which wqscore calls, is LAPACK's syevd. Beside it SciPy's `eigh` with its drivers ev, evd and evr,
 LAPACK's two-stage reduction dsyevd_2stage (called in SciPy's own OpenBLAS, for no function of SciPy leads to it), and
-torch; all in float64, eigenvalues only, on one thread. Runs alternate; beside each driver's median seconds stands the
-median ratio of pairs to NumPy's. All agree, or the benchmark stops. Sizes from 2,048 on have fewer runs, and 8,192
-comes with `--full` alone. Usage: python -m benchmarks.eigensolvers [--full]
+torch; all in float64, eigenvalues only, on one thread. Runs alternate; beside each driver's median of processor
+seconds stands the median ratio of pairs to NumPy's. All agree, or the benchmark stops. Sizes from 2,048 on have fewer
+runs, and 8,192 comes with `--full` alone. Usage: python -m benchmarks.eigensolvers [--full]
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import torch
 
 from benchmarks.machine import machine_line
 from benchmarks.models import trained_looking
-from benchmarks.timing import in_turn, ratio
+from benchmarks.timing import in_turn, processor_seconds, ratio
 from wqscore.execution import one_blas_thread
 
 #: Sizes, and how many runs each has.
@@ -113,7 +113,7 @@ def main() -> None:
                 error = np.abs(driver(product) - expected).max() / expected[-1]
                 assert error < TOLERANCE, f"{name} differs by {error} at {size}"
             calls = {name: lambda d=driver, p=product: d(p) for name, driver in drivers.items()}
-            taken = in_turn({"Gram": lambda w=weights: w.T @ w, **calls}, runs)
+            taken = in_turn({"Gram": lambda w=weights: w.T @ w, **calls}, runs, processor_seconds)
             cells = (f"{median(taken[name]):>9.4f} {ratio(taken, name, 'numpy'):>5.2f}" for name in drivers)
             print(f"{size:>5} {runs:>4} {median(taken['Gram']):>8.4f} {' '.join(cells)}", flush=True)
 

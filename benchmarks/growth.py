@@ -1,7 +1,7 @@
 """Cost as matrices grow: the time of one square matrix beside its floor, and the memory of a whole process.
 
-Time: `score_matrix`, without resampling and with it, beside the Gram product and the eigensolve of the same weights,
-which are in memory as float64 already; one thread, runs alternate, ratios are medians of pairs.
+Processor time: `score_matrix`, without resampling and with it, beside the Gram product and the eigensolve of the same
+weights, which are in memory as float64 already; one thread, runs alternate, ratios are medians of pairs.
 
 Memory: the peak of `wqscore score` on a checkpoint of one matrix, and on one of four with `--jobs 2`, less that on a
 tiny one; over the bytes of the largest matrix in float64, and over the matrices that are worked on at a time. Target:
@@ -22,7 +22,7 @@ from benchmarks.bert_base import OF_MATRICES, PLAIN, planned, solve
 from benchmarks.machine import machine_line
 from benchmarks.models import write_model
 from benchmarks.processes import run, score
-from benchmarks.timing import in_turn, ratio
+from benchmarks.timing import in_turn, processor_seconds, ratio
 from wqscore.checkpoints.opening import open_checkpoint
 from wqscore.execution import one_blas_thread
 from wqscore.layers import score_matrix
@@ -55,7 +55,7 @@ def time_line(folder: Path, size: int, runs: int) -> str:
         "wqscore": lambda: score_matrix(matrix, array, DEFAULT, OF_MATRICES, PLAIN),
         "all of it": lambda: score_matrix(matrix, array, DEFAULT, OF_MATRICES, USUAL),
     }
-    taken = in_turn(functions, runs)
+    taken = in_turn(functions, runs, processor_seconds)
     cells = (f"{median(taken[name]):>9.4f} {ratio(taken, name, 'floor'):>6.2f}" for name in functions)
     return f"{size:>6} {runs:>4} {' '.join(cells)}"
 

@@ -21,12 +21,20 @@ def processor_seconds(function: Callable[[], object]) -> float:
     return process_time() - start
 
 
-def in_turn(functions: Mapping[str, Callable[[], object]], runs: int) -> dict[str, list[float]]:
-    """Wall time of every call, by name: each function once, then each again."""
+def in_turn(
+    functions: Mapping[str, Callable[[], object]], runs: int, timed: Callable[[Callable[[], object]], float] = seconds
+) -> dict[str, list[float]]:
+    """Seconds of every call, by name: each function once, then each again.
+
+    Args:
+        functions: by name.
+        runs: how often each is called.
+        timed: `seconds` or `processor_seconds`.
+    """
     taken: dict[str, list[float]] = {name: [] for name in functions}
     for _ in range(runs):
         for name, function in functions.items():
-            taken[name].append(seconds(function))
+            taken[name].append(timed(function))
     return taken
 
 
