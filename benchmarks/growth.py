@@ -66,7 +66,8 @@ def memory_line(folder: Path, base_mb: float, count: int, jobs: int, size: int, 
     in_float64 = 8e-6 * size**2
     times = (usage.peak_mb - base_mb) / in_float64 / jobs
     missed = " misses" if times > MOST_MEMORY else ""
-    return f"{size:>6} {dtype:>6} {count:>8} {jobs:>4} {usage.wall:>7.1f} {usage.peak_mb:>8.0f} {times:>6.2f}{missed}"
+    took = f"{usage.wall:>7.1f} {usage.cpu:>7.1f} {usage.peak_mb:>8.0f} {times:>6.2f}{missed}"
+    return f"{size:>6} {dtype:>6} {count:>8} {jobs:>4} {took}"
 
 
 def main() -> None:
@@ -83,7 +84,9 @@ def main() -> None:
                 print(time_line(folder, size, runs), flush=True)
         base_mb = run(score(write_squares(folder, 1, TINY, "F32"))).peak_mb
         print(f"base: {base_mb:.0f} MB")
-        print(f"{'size':>6} {'':>6} {'matrices':>8} {'jobs':>4} {'seconds':>7} {'peak MB':>8} {'times':>6}")
+        print(
+            f"{'size':>6} {'':>6} {'matrices':>8} {'jobs':>4} {'seconds':>7} {'cpu s':>7} {'peak MB':>8} {'times':>6}"
+        )
         for size in (*SIZES_OF_MEMORY, *((LARGEST,) if is_full else ())):
             for dtype in ("F32", "BF16"):
                 for count, jobs in ((1, 1), (4, 2)):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter
 
@@ -22,15 +23,26 @@ class Usage:
 
 
 def run(command: list[str]) -> Usage:
-    """Run a command to its end, its output thrown away."""
+    """Run a command to its end, its output thrown away.
+
+    A small process in between starts it: Linux counts the memory of whoever starts a process to that one's peak.
+    """
+    watch = [sys.executable, "-m", "benchmarks.processes", *command]
+    watched = subprocess.run(watch, cwd=Path(__file__).parent.parent, stdout=subprocess.PIPE, check=False)
+    if watched.returncode:
+        raise SystemExit(f"{command} ended with {watched.returncode}")
+    return Usage(**json.loads(watched.stdout))
+
+
+def main() -> None:
+    """Run the command that is given, print what it took as JSON, and end as it did."""
     start = perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     wall = perf_counter() - start
+    print(json.dumps(asdict(Usage(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1e3))))
     process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"{command} ended with {process.returncode}")
-    return Usage(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1e3)
+    sys.exit(process.returncode)
 
 
 def wqscore(*arguments: str) -> list[str]:
@@ -46,3 +58,7 @@ def score(folder: Path, *options: str) -> list[str]:
 def weightwatcher(folder: Path) -> list[str]:
     """The command that has WeightWatcher print its table of a folder."""
     return [sys.executable, str(_SCRIPT), str(folder)]
+
+
+if __name__ == "__main__":
+    main()

@@ -71,7 +71,8 @@ def write_checkpoint(folder: Path) -> list[Path]:
 
 def line(what: str, size: int, usage: Usage, missed: bool) -> str:
     """A line of the table."""
-    return f"{what:>28} {size / 1e9:>6.1f} {usage.wall:>8.2f} {usage.peak_mb:>8.0f}{' misses' if missed else ''}"
+    took = f"{usage.wall:>8.2f} {usage.cpu:>8.2f} {usage.peak_mb:>8.0f}"
+    return f"{what:>28} {size / 1e9:>6.1f} {took}{' misses' if missed else ''}"
 
 
 def main() -> None:
@@ -85,7 +86,7 @@ def main() -> None:
         (sample / "model.safetensors").hardlink_to(files[WRITTEN])
         write_config(sample, CONFIG | {"num_hidden_layers": LAYERS_OF_SHARD})
         print(machine_line(["wqscore", "numpy", "numba"]))
-        print(f"{'':>28} {'GB':>6} {'seconds':>8} {'peak MB':>8}")
+        print(f"{'':>28} {'GB':>6} {'seconds':>8} {'cpu s':>8} {'peak MB':>8}")
         sizes = [2 * sum(map(prod, shapes.values())) for shapes in shards()]
         described = run(wqscore("describe", str(Path(name, "whole"))))
         print(line("describe", sum(sizes), described, described.wall >= LONGEST_DESCRIBING), flush=True)

@@ -12,7 +12,6 @@ from statistics import median
 
 from benchmarks.machine import machine_line
 from benchmarks.processes import run, wqscore
-from benchmarks.timing import in_turn
 
 RUNS = 10
 TARGET = 0.5
@@ -40,12 +39,13 @@ def slowest_imports(statement: str) -> list[tuple[float, float, str]]:
 
 def main() -> None:
     """Print the tables."""
-    calls = {name: lambda c=command: run(c) for name, command in COMMANDS.items()}
-    in_turn(calls, 1)
-    taken = in_turn(calls, RUNS)
+    for command in COMMANDS.values():
+        run(command)
+    rounds = [{name: run(command).wall for name, command in COMMANDS.items()} for _ in range(RUNS)]
     print(machine_line(["wqscore", "typer", "numpy", "numba"]))
     print(f"{'median of ' + str(RUNS):>26} {'seconds':>8} {'longest':>8}")
-    for name, seconds in taken.items():
+    for name in COMMANDS:
+        seconds = [each[name] for each in rounds]
         missed = " misses" if name == "wqscore --help" and median(seconds) >= TARGET else ""
         print(f"{name:>26} {median(seconds):>8.3f} {max(seconds):>8.3f}{missed}")
     for statement in ("import wqscore.cli", "from wqscore import score"):
