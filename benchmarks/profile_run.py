@@ -24,7 +24,7 @@ from benchmarks.processes import run, wqscore
 
 RUNS = 3
 FOLDER = Path(__file__).parent.parent / "checkpoints" / "all-MiniLM-L6-v2"
-IMPORTS = ("numpy", "numba", "wqscore.cli", "wqscore.api", "wqscore.store.store", "wqscore.rendering.report")
+IMPORTS = ("numpy", "numba", "wqscore.cli", "wqscore.api", "wqscore.rendering.report")
 #: Stages, and the functions that are theirs, by the names that their callers have for them.
 STAGES = {
     "opening": ("wqscore.api:open_either_way",),
@@ -39,7 +39,6 @@ STAGES = {
     "sums over the entries": ("wqscore.analysis:measure",),
     "damaged lines": ("wqscore.layers:examine",),
     "shuffles": ("wqscore.analysis:is_random", "wqscore.analysis:is_random_scaled", "wqscore.analysis:has_traps"),
-    "Marchenko–Pastur": ("wqscore.analysis:fit_marchenko_pastur",),
     "store": (
         "wqscore.scoring:Memory.recall",
         "wqscore.scoring:Memory.recall_read",
