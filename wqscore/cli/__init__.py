@@ -18,6 +18,7 @@ from wqscore.cli.known import known
 from wqscore.cli.metrics import metrics
 from wqscore.cli.models import models
 from wqscore.cli.plan import plan
+from wqscore.cli.plot import plot
 from wqscore.cli.rank import rank
 from wqscore.cli.score import score
 from wqscore.cli.store import app as store
@@ -34,6 +35,7 @@ app = typer.Typer(
 )
 app.command()(rank)
 app.command()(score)
+app.command()(plot)
 app.command()(crosscheck)
 app.command()(check)
 app.command()(gate)

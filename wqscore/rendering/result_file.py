@@ -33,8 +33,17 @@ def write_file(file: Path, text: str) -> None:
     Raises:
         WqscoreError: it can't be written; a file that was there before stays as it was.
     """
+    write_bytes(file, text.encode("utf-8", "backslashreplace"))
+
+
+def write_bytes(file: Path, content: bytes) -> None:
+    """Write a file of bytes.
+
+    Raises:
+        WqscoreError: it can't be written; a file that was there before stays as it was.
+    """
     try:
-        write_all(file.parent, {file.name: text.encode("utf-8", "backslashreplace")})
+        write_all(file.parent, {file.name: content})
     except OSError as error:
         raise WqscoreError(f"{file}: can't be written: {error.strerror or error}: name another file") from error
 

@@ -1,0 +1,48 @@
+"""One of a model's matrices by its name, or by a part of the name that no other has."""
+
+from __future__ import annotations
+
+from difflib import SequenceMatcher
+from heapq import nlargest
+
+from wqscore.errors import UsageError
+from wqscore.layers import LayerScore
+from wqscore.printable import listed
+from wqscore.scoring import ModelScore
+
+#: How many names a message has room for.
+_LISTED = 5
+
+
+def choose_layer(score: ModelScore, name: str) -> LayerScore:
+    """Find a matrix.
+
+    Args:
+        score: a scored model.
+        name: the matrix's name, or a part that is in no other's.
+
+    Raises:
+        UsageError: no matrix has it, or several; or the tensor was skipped.
+    """
+    layers = {row.matrix.name: row for row in score.layers}
+    if name in layers:
+        return layers[name]
+    found = [each for each in layers if name in each]
+    if len(found) == 1:
+        return layers[found[0]]
+    if found:
+        raise UsageError(
+            f"{score.ref.label}: {name!r} is in the names of {len(found)} matrices: {listed(found, _LISTED)}: give "
+            "more of one"
+        )
+    for skip in score.skipped:
+        if name == skip.name:
+            raise UsageError(f"{score.ref.label}: {name}: was not scored: {skip.reason}")
+    near = nlargest(_LISTED, layers, key=lambda each: _likeness(name, each))
+    told = f"near it: {', '.join(near)}" if near else "none was scored"
+    raise UsageError(f"{score.ref.label}: no matrix has {name!r} in its name: {told}")
+
+
+def _likeness(asked: str, name: str) -> float:
+    """How much of a name, or of a part between dots, is what was asked for; 1 where it is the same."""
+    return max(SequenceMatcher(None, asked, part).ratio() for part in (name, *name.split(".")))
