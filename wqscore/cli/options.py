@@ -25,6 +25,16 @@ class Format(StrEnum):
     MD = "md"
 
 
+class ScoreFormat(StrEnum):
+    """How scores are printed; all of `Format`, and Parquet."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+    MD = "md"
+    PARQUET = "parquet"
+
+
 class Better(StrEnum):
     """Which way the known figure is better."""
 
@@ -34,6 +44,12 @@ class Better(StrEnum):
 
 Ref = Annotated[str, typer.Argument(metavar="REF", help=REF_HELP, show_default=False)]
 FormatOption = Annotated[Format, typer.Option("--format", help="What standard output gets.")]
+ScoreFormatOption = Annotated[
+    ScoreFormat,
+    typer.Option(
+        "--format", help="What standard output gets. parquet: the rows of csv; needs the extra, and a pipe."
+    ),
+]
 RefsArgument = Annotated[list[str] | None, typer.Argument(metavar="REF", help=REF_HELP, show_default=False)]
 ListOption = Annotated[
     str | None,

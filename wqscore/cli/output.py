@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,7 +10,8 @@ from typing import TYPE_CHECKING
 import typer
 
 from wqscore.cli.exits import complain
-from wqscore.cli.options import Format
+from wqscore.cli.options import Format, ScoreFormat
+from wqscore.errors import UsageError
 from wqscore.rendering.folder import check_folder
 from wqscore.rendering.timestamp import created_at
 
@@ -43,6 +45,36 @@ def show(
     text = {Format.CSV: csv, Format.JSON: json, Format.MD: markdown}[output]()
     # As the report's files have it: UTF-8, whatever the terminal's encoding.
     typer.echo(text.encode("utf-8", "backslashreplace"), nl=False)
+
+
+def check_format(output: ScoreFormat) -> None:
+    """Find out before the scoring whether its result can be printed as asked.
+
+    Raises:
+        UsageError: Parquet is asked for and can't be written, or would go to a terminal.
+    """
+    if output is not ScoreFormat.PARQUET:
+        return
+    from wqscore.rendering.parquet import check_installed
+
+    if sys.stdout.isatty():
+        raise UsageError("--format parquet is no text: send it to a file or another program: ... > scores.parquet")
+    check_installed()
+
+
+def show_scores(
+    output: ScoreFormat,
+    table: Callable[[], None],
+    csv: Callable[[], str],
+    json: Callable[[], str],
+    markdown: Callable[[], str],
+    parquet: Callable[[], bytes],
+) -> None:
+    """Print scores in the format that was asked for; only that one is made."""
+    if output is ScoreFormat.PARQUET:
+        typer.echo(parquet(), nl=False)
+    else:
+        show(Format(output.value), table, csv, json, markdown)
 
 
 def publish(ranking: Ranking, folder: Path | None, print_result: Callable[[], None], quiet: bool) -> None:

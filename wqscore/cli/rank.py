@@ -12,7 +12,14 @@ import typer
 from wqscore.cli import options
 from wqscore.cli.asked import asked_models, load_asked_list
 from wqscore.cli.exits import NOT_SCORED, complain, leave_interrupted, one_line_errors
-from wqscore.cli.output import check_output, complain_if_unscored, complain_of_skips, publish, show
+from wqscore.cli.output import (
+    check_format,
+    check_output,
+    complain_if_unscored,
+    complain_of_skips,
+    publish,
+    show_scores,
+)
 from wqscore.cli.remembered import asked_store
 from wqscore.errors import UsageError, WqscoreError
 from wqscore.refs import ModelRef
@@ -60,7 +67,7 @@ def rank(
     better: options.BetterOption = options.Better.HIGHER,
     out: options.OutOption = None,
     no_report: Annotated[bool, typer.Option("--no-report", help="Write no files.")] = False,
-    output: options.FormatOption = options.Format.TABLE,
+    output: options.ScoreFormatOption = options.ScoreFormat.TABLE,
     preset: options.PresetOption = "default",
     metrics: options.MetricsOption = "core",
     vectors: options.VectorsOption = False,
@@ -93,9 +100,10 @@ def rank(
         asked = asked_models(refs, listed)
         folder = None if no_report else out or _default_folder(listed, asked[0])
         check_output(folder)
+        check_format(output)
         if known is None and y is not None:
             raise UsageError("--y names a column of --known: give that too")
-        if known is not None and folder is None and output is not options.Format.TABLE:
+        if known is not None and folder is None and output is not options.ScoreFormat.TABLE:
             raise UsageError("--known: its correlations go under the table or into the report: drop --no-report")
         figures = _known_figures(known, asked, y) if known is not None else None
         from wqscore.api import RankingInterrupted
@@ -172,7 +180,7 @@ def _correlate(ranking: Ranking, known: KnownFigures, better: options.Better, se
         return None
 
 
-def _publish_correlations(found: Correlations, folder: Path | None, output: options.Format, quiet: bool) -> None:
+def _publish_correlations(found: Correlations, folder: Path | None, output: options.ScoreFormat, quiet: bool) -> None:
     """Write the files and print the table under the ranking's; neither is lost when the other can't be written."""
     from wqscore.rendering.correlation_files import write_correlations
     from wqscore.rendering.correlations import print_correlations
@@ -183,24 +191,26 @@ def _publish_correlations(found: Correlations, folder: Path | None, output: opti
             page = write_correlations(found, folder, "correlations.html")
     finally:
         try:
-            if output is options.Format.TABLE:
+            if output is options.ScoreFormat.TABLE:
                 print_correlations(found)
         finally:
             if page is not None and not quiet:
                 typer.echo(f"correlations: {page}", err=True)
 
 
-def _print(ranking: Ranking, output: options.Format) -> None:
+def _print(ranking: Ranking, output: options.ScoreFormat) -> None:
     from wqscore.rendering.json import ranking_json
     from wqscore.rendering.markdown import ranking_markdown
+    from wqscore.rendering.parquet import ranking_parquet
     from wqscore.rendering.terminal import print_ranking
 
-    show(
+    show_scores(
         output,
         table=lambda: print_ranking(ranking),
         csv=ranking.to_csv,
         json=lambda: ranking_json(ranking),
         markdown=lambda: ranking_markdown(ranking),
+        parquet=lambda: ranking_parquet(ranking),
     )
 
 

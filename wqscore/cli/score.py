@@ -8,7 +8,14 @@ import typer
 
 from wqscore.cli import options
 from wqscore.cli.exits import NOT_SCORED, one_line_errors
-from wqscore.cli.output import check_output, complain_if_unscored, complain_of_skips, publish, show
+from wqscore.cli.output import (
+    check_format,
+    check_output,
+    complain_if_unscored,
+    complain_of_skips,
+    publish,
+    show_scores,
+)
 from wqscore.cli.remembered import asked_store
 
 if TYPE_CHECKING:
@@ -18,7 +25,7 @@ if TYPE_CHECKING:
 def score(
     ref: options.Ref,
     out: options.OutOption = None,
-    output: options.FormatOption = options.Format.TABLE,
+    output: options.ScoreFormatOption = options.ScoreFormat.TABLE,
     preset: options.PresetOption = "default",
     metrics: options.MetricsOption = "core",
     vectors: options.VectorsOption = False,
@@ -43,6 +50,7 @@ def score(
     """
     with one_line_errors():
         check_output(out)
+        check_format(output)
         from wqscore.api import score as score_ref
         from wqscore.cli.progress import ProgressBars
         from wqscore.ranking import rank_alone
@@ -68,15 +76,17 @@ def score(
             raise typer.Exit(NOT_SCORED)
 
 
-def _print(result: ModelScore, output: options.Format) -> None:
+def _print(result: ModelScore, output: options.ScoreFormat) -> None:
     from wqscore.rendering.json import score_json
     from wqscore.rendering.markdown import score_markdown
+    from wqscore.rendering.parquet import layers_parquet
     from wqscore.rendering.terminal import print_score
 
-    show(
+    show_scores(
         output,
         table=lambda: print_score(result),
         csv=result.to_csv,
         json=lambda: score_json(result),
         markdown=lambda: score_markdown(result),
+        parquet=lambda: layers_parquet(result),
     )
