@@ -28,6 +28,9 @@ _NEGLIGIBLE = 1e-3
 _MOST = 0.5
 
 
+MatrixKey = tuple[str, str, tuple[int, int, int]]
+
+
 @dataclass(frozen=True)
 class Difference:
     """One model's summary less another's.
@@ -70,12 +73,12 @@ class _Layers:
         rounding: what rounding in storage can change each by.
     """
 
-    keys: tuple[tuple[str, str, tuple[int, int, int]], ...]
+    keys: tuple[MatrixKey, ...]
     values: np.ndarray
     deviations: np.ndarray
     rounding: np.ndarray
 
-    def only(self, keys: set[tuple[str, str, tuple[int, int, int]]]) -> _Layers:
+    def only(self, keys: set[MatrixKey]) -> _Layers:
         kept = [i for i, key in enumerate(self.keys) if key in keys]
         return _Layers(
             tuple(self.keys[i] for i in kept), self.values[kept], self.deviations[kept], self.rounding[kept]
@@ -105,19 +108,36 @@ def compare_all(scores: Sequence[ModelScore], metric: str, seed: int) -> dict[tu
     }
 
 
+def resampled_interval(score: ModelScore, metric: str, seed: int) -> tuple[float, float]:
+    """Where 95 % of a model's summary lie over its resampled layers, as `compare_all` resamples them.
+
+    Args:
+        score: a model that has the metric.
+        metric: a metric of matrices.
+        seed: the run's seed.
+
+    Returns:
+        The lower and the upper end; NaN where no matrix has a value.
+    """
+    draws = _resampled(_layers(score, metric), score.preset.headline, seed)
+    lo, hi = np.quantile(draws, [0.025, 0.975])
+    return float(lo), float(hi)
+
+
 def _layers(score: ModelScore, metric: str) -> _Layers:
     fitted = [row for row in belonging_rows(score.layers, score.preset) if row.fit is not None]
     rows = rows_with_value(fitted, metric, score.preset)
-    rows.sort(key=_key)
+    rows.sort(key=matrix_key)
     return _Layers(
-        tuple(map(_key, rows)),
+        tuple(map(matrix_key, rows)),
         np.array([row.metrics[metric] for row in rows]),
         np.array([_deviation(row, metric) for row in rows]),
         np.array([_rounding(row, metric) for row in rows]),
     )
 
 
-def _key(row: LayerScore) -> tuple[str, str, tuple[int, int, int]]:
+def matrix_key(row: LayerScore) -> MatrixKey:
+    """What the same matrix has in common in two models: its role, its name without prefixes, and its shape."""
     matrix = row.matrix
     return matrix.role, bare_name(matrix.name), (matrix.slices, matrix.rows, matrix.columns)
 

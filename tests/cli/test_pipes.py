@@ -186,3 +186,30 @@ def test_a_failure_is_told_above_the_bars(in_terminal: Terminal, tmp_path: Path)
     assert done.returncode == 3
     (line,) = [line for line in done.left.splitlines() if "wqscore: " in line]
     assert line.startswith("wqscore: empty: no weights")
+
+
+@pytest.mark.parametrize(("columns", "encoding"), [(80, "utf-8"), (200, "utf-8"), (80, "ascii"), (40, "ascii")])
+def test_a_ranking_shows_its_intervals_as_bars(
+    in_terminal: Terminal, tmp_path: Path, columns: int, encoding: str
+) -> None:
+    for seed, name in enumerate(("first", "second")):
+        toy(tmp_path / name, seed=seed)
+    done = in_terminal(
+        "rank", "first", "second", "--no-report", "-q", columns=columns, PYTHONIOENCODING=encoding, NO_COLOR="1"
+    )
+    assert done.returncode == 0, done.left
+    assert max(map(len, done.left.splitlines())) <= columns
+    bar = r"├[─●]*●?[─●]*┤|●" if encoding == "utf-8" else r"\|[-o]*\|"
+    assert len(re.findall(bar, done.left)) == 2
+    assert encoding == "utf-8" or done.left.isascii()
+    assert ("not shown at this width" in done.left) == (columns == 80)
+    assert bool(re.search(r"^1  (first|second)$", done.left, re.MULTILINE)) == (columns == 40)
+
+
+def test_a_score_names_what_to_look_at_first(in_terminal: Terminal, tmp_path: Path) -> None:
+    toy(tmp_path / "model", **{"layers.9.fc1.weight": np.zeros((64, 64), "f4")})
+    for columns in (40, 80, 200):
+        done = in_terminal("score", "model", "-q", columns=columns)
+        assert max(map(len, done.left.splitlines())) <= columns
+        table = done.left.split("worth looking at first")[1]
+        assert re.search(r"zero +layers\.9\.fc1", table)

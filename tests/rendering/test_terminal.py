@@ -104,7 +104,8 @@ def test_a_ranking_shows_every_model_and_why_one_has_no_rank(
 ) -> None:
     print_ranking(ranking)
     title, _, _, *lines = capsys.readouterr().out.splitlines()
-    assert title == "median alpha, lower is better · preset default"
+    start = "median alpha, lower is better · preset default · 95 % over layers, drawn from "
+    assert re.fullmatch(start + r"[\d.]+ to [\d.]+", title)
     table = [line.split() for line in lines[:5]]
     assert [row[1] for row in table] == [model.ref.label for model in ranking.models]
     assert [row[0] for row in table] == ["1", "2", "3", "–", "–"]

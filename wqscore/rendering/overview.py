@@ -11,6 +11,7 @@ from wqscore.metrics.metric import MatrixMetric, Metric
 from wqscore.metrics.registry import MATRIX_METRICS
 from wqscore.presets import Preset
 from wqscore.ranking import RankedModel, Ranking
+from wqscore.rendering.intervals import has_intervals, interval_of
 from wqscore.rendering.tables import number
 from wqscore.scoring import ModelScore
 
@@ -54,6 +55,7 @@ def ranking_overview_columns(ranking: Ranking) -> list[str]:
         "rank",
         "model",
         name,
+        *(["interval"] if has_intervals(ranking) else []),
         *_other(ranking),
         "range",
         "ties",
@@ -80,6 +82,7 @@ def ranking_overview_rows(ranking: Ranking) -> list[list[str]]:
                 rank,
                 model.ref.label,
                 figure(summary.headline(ranking.by.name, ranking.preset)),
+                *([interval_text(model.score, ranking)] if has_intervals(ranking) else []),
                 *(figure(getattr(summary.statistics[ranking.by.name], other)) for other in _other(ranking)),
                 rank_range(model),
                 " ".join(model.ties) or _MISSING,
@@ -110,6 +113,12 @@ def headline(metric: Metric, preset: Preset) -> str:
 def _other(ranking: Ranking) -> list[str]:
     """The statistic that is shown beside the one that ranks."""
     return {"median": ["mean"], "mean": ["median"]}.get(headline(ranking.by, ranking.preset), [])
+
+
+def interval_text(score: ModelScore, ranking: Ranking) -> str:
+    """The ends of the interval of a model's number."""
+    found = interval_of(score, ranking)
+    return f"{figure(found.lo)} to {figure(found.hi)}" if found else _MISSING
 
 
 def made_by(preset: Preset, scores: Sequence[ModelScore]) -> str:

@@ -13,10 +13,12 @@ from rich.text import Text
 
 from wqscore.printable import printable
 from wqscore.ranking import Ranking
+from wqscore.rendering.first_looks import first_look_columns, first_look_rows, first_looks
+from wqscore.rendering.intervals import ASCII, LINES, has_intervals
 from wqscore.rendering.layout import fit
+from wqscore.rendering.narrow import BARS, narrow_ranking, ranking_bars, ranking_title
 from wqscore.rendering.overview import (
     family_notes,
-    headline,
     layer_overview_columns,
     layer_overview_rows,
     made_by,
@@ -34,9 +36,30 @@ from wqscore.scoring import ModelScore
 
 #: Wide enough that nothing is folded or left out when the table goes to a file or another program.
 _UNLIMITED = 10_000
+#: Below this width a ranking is a list.
+_NARROW = 60
+#: Matrices worth looking at that are shown.
+_MOST_LOOKS = 8
+#: What an encoding may lack, and what stands for it there.
+_PLAIN = str.maketrans("–−×·…", "--x*~")
 #: Columns of words; the others hold numbers.
 _WORDS = frozenset(
-    {"name", "model", "id", "aliases", "what happens", "role", "family", "verdict", "flags", "metric", "dtype"}
+    {
+        "name",
+        "matrix",
+        "why",
+        BARS,
+        "model",
+        "id",
+        "aliases",
+        "what happens",
+        "role",
+        "family",
+        "verdict",
+        "flags",
+        "metric",
+        "dtype",
+    }
     | {
         "group",
         "as claimed",
@@ -62,22 +85,35 @@ _MOST_WANTED = ("flags", "alpha_hi", "alpha_lo", "D", "shape")
 
 def print_ranking(ranking: Ranking) -> None:
     """Print the ranking, and under it the models without a rank."""
-    statistic = headline(ranking.by, ranking.preset)
-    columns = ranking_overview_columns(ranking)
-    title = f"{statistic} {columns[2]}, {ranking.by.better} is better · {made_by(ranking.preset, ranking.scores)}"
-    optional = ["depth", *columns[3 : columns.index("range")], "params", "fitted", "coverage", "ties", "range"]
-    if len(ranking.families) < 2:
-        optional.insert(0, "family")
-    print_table(columns, ranking_overview_rows(ranking), title, folding=["model"], optional=optional)
+    if _console().width < _NARROW:
+        print_lines(narrow_ranking(ranking, _console().width, _marks()))
+    else:
+        _print_ranking_table(ranking)
     print_lines([*family_notes(ranking), *pair_notes(ranking), *remarks(ranking)])
 
 
+def _print_ranking_table(ranking: Ranking) -> None:
+    columns, rows = ranking_overview_columns(ranking), ranking_overview_rows(ranking)
+    head, drawn = ranking_title(ranking), has_intervals(ranking)
+    optional = ["depth", *columns[4 if drawn else 3 : columns.index("range")], "params", "fitted"]
+    if drawn:
+        columns.insert(4, BARS)
+        for row, cell in zip(rows, ranking_bars(ranking, _marks()), strict=True):
+            row.insert(4, cell)
+        optional += ["interval"]
+    optional += ["coverage", *([BARS] if drawn else []), "ties", "range"]
+    if len(ranking.families) < 2:
+        optional.insert(0, "family")
+    print_table(columns, rows, head, folding=["model"], optional=optional)
+
+
 def print_score(score: ModelScore) -> None:
-    """Print one model's matrices, its summary, and what was skipped."""
+    """Print one model's matrices, those worth looking at first, its summary, and what was skipped."""
     columns = layer_overview_columns(score)
     others = [name for name in reversed(columns[4:-2]) if name not in {*_LEAST_WANTED, *_MOST_WANTED}]
     optional = [name for name in (*_LEAST_WANTED, *others, *_MOST_WANTED) if name in columns and name != columns[3]]
     print_table(columns, layer_overview_rows(score), score.ref.label, folding=["name"], optional=optional)
+    _print_first_looks(score)
     if score.summary.n_fitted:
         print_table(
             summary_overview_columns(),
@@ -89,6 +125,16 @@ def print_score(score: ModelScore) -> None:
     if values:
         print_table(value_overview_columns(), values, "over the whole model", optional=["matrices"])
     print_lines(score_notes(score))
+
+
+def _print_first_looks(score: ModelScore) -> None:
+    looks = first_looks(score)
+    if not looks:
+        return
+    first, more = looks[:_MOST_LOOKS], len(looks) - _MOST_LOOKS
+    others = f", and {more} more" if more > 0 else ""
+    title = f"worth looking at first: {len(first)} of {len(score.layers)} matrices{others}"
+    print_table(first_look_columns(), first_look_rows(first), title, folding=["why", "matrix"])
 
 
 def print_table(
@@ -136,8 +182,23 @@ def print_lines(lines: Sequence[str], style: str = "") -> None:
 def _write(text: str) -> None:
     """Write without the blanks at the ends of lines, and with ? for what the terminal's encoding lacks."""
     trimmed = re.sub(r" +$", "", text, flags=re.MULTILINE)
+    if not _can_show("–−×·…"):
+        trimmed = trimmed.translate(_PLAIN)
     encoding = sys.stdout.encoding or "utf-8"
     sys.stdout.write(trimmed.encode(encoding, "replace").decode(encoding))
+
+
+def _marks() -> Sequence[str]:
+    """What bars are drawn with."""
+    return LINES if _can_show("".join(LINES)) else ASCII
+
+
+def _can_show(text: str) -> bool:
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _console(width: int | None = None) -> Console:

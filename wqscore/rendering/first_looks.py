@@ -1,0 +1,92 @@
+"""The matrices of a model that are worth looking at first, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite
+
+import numpy as np
+
+from wqscore.layers import RANDOM_SCALED, LayerScore
+from wqscore.rendering.overview import figure
+from wqscore.scoring import ModelScore
+
+#: The usual range of trained layers' alpha.
+_USUAL = (2.0, 6.0)
+#: An interval so many times as wide as the model's median one is told of.
+_WIDE = 2.0
+#: What is told first; a matrix that is too small for a fit is nothing to look at.
+_SEVERITY: Mapping[str, int] = {
+    name: place
+    for place, name in enumerate(("non-finite", "zero", "damage", "random", "degenerate", "trap", "no-power-law"))
+}
+_LEAST = len(_SEVERITY)
+
+
+@dataclass(frozen=True)
+class FirstLook:
+    """A matrix worth looking at.
+
+    Attributes:
+        row: the matrix.
+        reasons: why, the most serious first.
+    """
+
+    row: LayerScore
+    reasons: tuple[str, ...]
+
+
+def first_looks(score: ModelScore) -> list[FirstLook]:
+    """Matrices whose verdict is not ok, that are damaged, or whose alpha is extreme or known least.
+
+    Most serious first: damage, then fits that mean nothing, then unstable ones and extremes; among equals those whose
+    alpha is furthest from the model's median.
+    """
+    alphas = {id(row): row.fit.alpha for row in score.layers if row.fit}
+    middle = float(np.median(list(alphas.values()))) if alphas else 0.0
+    widths = [width for width in map(_width, score.layers) if isfinite(width)]
+    usual_width = float(np.median(widths)) if widths else float("inf")
+    found = []
+    for row in score.layers:
+        if row.verdict == "too-small":
+            continue
+        reasons = _reasons(row, usual_width)
+        if reasons:
+            far = abs(alphas.get(id(row), middle) - middle)
+            found.append(((reasons[0][0], -far), FirstLook(row, tuple(text for _, text in reasons))))
+    return [look for _, look in sorted(found, key=lambda each: each[0])]
+
+
+def first_look_columns() -> list[str]:
+    """The columns of the table."""
+    return ["why", "matrix", "alpha"]
+
+
+def first_look_rows(looks: Sequence[FirstLook]) -> list[list[str]]:
+    """A row per matrix."""
+    return [
+        [", ".join(look.reasons), look.row.matrix.name, figure(look.row.fit.alpha if look.row.fit else None)]
+        for look in looks
+    ]
+
+
+def _reasons(row: LayerScore, usual_width: float) -> list[tuple[int, str]]:
+    """What is amiss with a matrix, each with its severity, least first."""
+    reasons: list[tuple[int, str]] = []
+    if row.verdict != "ok":
+        reasons.append((_SEVERITY.get(row.verdict, _LEAST), row.verdict))
+    # The flags of damaged lines; those of a matrix's kind, and of a scale below 1, are nothing to worry about.
+    reasons += [(_SEVERITY["damage"], flag) for flag in row.flags if flag.endswith(("-rows", "-columns"))]
+    if RANDOM_SCALED in row.flags:
+        reasons.append((_SEVERITY["random"], RANDOM_SCALED))
+    if row.fit and not _USUAL[0] <= row.fit.alpha <= _USUAL[1]:
+        reasons.append((_LEAST, f"alpha {'below 2' if row.fit.alpha < _USUAL[0] else 'above 6'}"))
+    if isfinite(_width(row)) and _width(row) > _WIDE * usual_width:
+        reasons.append((_LEAST, "wide interval"))
+    return sorted(reasons, key=lambda reason: reason[0])
+
+
+def _width(row: LayerScore) -> float:
+    """Of alpha's interval, NaN without one."""
+    return row.metrics.get("alpha_hi", float("nan")) - row.metrics.get("alpha_lo", float("nan"))

@@ -1,0 +1,72 @@
+"""The interval of each model's number over its layers, in digits and as a bar of characters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isfinite
+
+from wqscore.consistency import resampled_interval
+from wqscore.metrics.metric import MatrixMetric
+from wqscore.ranking import Ranking
+from wqscore.scoring import ModelScore
+
+#: The ends of a bar, what is between them, and the number itself.
+LINES, ASCII = ("├", "─", "┤", "●"), ("|", "-", "|", "o")
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A model's number and where it lies over resampled layers; all finite."""
+
+    lo: float
+    value: float
+    hi: float
+
+
+def has_intervals(ranking: Ranking) -> bool:
+    """Whether a model's number is a statistic over its layers, and moves with the choice of them."""
+    return isinstance(ranking.by, MatrixMetric) and not ranking.by.summed
+
+
+def interval_of(score: ModelScore, ranking: Ranking) -> Interval | None:
+    """The interval of the number that ranks, `None` where there is none."""
+    if not has_intervals(ranking):
+        return None
+    value = score.summary.headline(ranking.by.name, ranking.preset)
+    lo, hi = resampled_interval(score, ranking.by.name, ranking.seed)
+    return Interval(lo, value, hi) if isfinite(value) and isfinite(hi - lo) else None
+
+
+def extent(intervals: Sequence[Interval | None]) -> tuple[float, float]:
+    """The ends of a scale on which all of the intervals have room; 0 and 0 for none."""
+    known = [interval for interval in intervals if interval is not None]
+    ends = [end for each in known for end in (each.lo, each.value, each.hi)]
+    return (min(ends), max(ends)) if ends else (0.0, 0.0)
+
+
+def bar(interval: Interval, scale: tuple[float, float], width: int, marks: Sequence[str] = LINES) -> str:
+    """An interval as a bar on a scale.
+
+    Args:
+        interval: its ends lie on the scale.
+        scale: the values of the first and the last character.
+        width: characters.
+        marks: the left end, what is between, the right end, and the number.
+
+    Example:
+        >>> bar(Interval(2, 3, 4), (1, 5), 9)
+        '  ├─●─┤  '
+    """
+    low, high = scale
+    cells = [" "] * width
+
+    def place(value: float) -> int:
+        return round((value - low) / (high - low) * (width - 1)) if high > low else 0
+
+    left, line, right, number = marks
+    for cell in range(place(interval.lo), place(interval.hi) + 1):
+        cells[cell] = line
+    cells[place(interval.lo)], cells[place(interval.hi)] = left, right
+    cells[place(interval.value)] = number
+    return "".join(cells)

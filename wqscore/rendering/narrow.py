@@ -1,0 +1,75 @@
+"""A ranking's bars, and the ranking as a list for terminals that are too narrow for a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from wqscore.printable import printable
+from wqscore.ranking import RankedModel, Ranking
+from wqscore.rendering.intervals import Interval, bar, extent, has_intervals, interval_of
+from wqscore.rendering.layout import fold
+from wqscore.rendering.overview import figure, headline, made_by, rank_range, size
+
+#: The column of bars.
+BARS = "95 %"
+_BAR_WIDTH = 17
+_INDENT = "   "
+
+
+def ranking_title(ranking: Ranking) -> str:
+    """What ranks, which way is better, and the scale of the bars."""
+    title = f"{headline(ranking.by, ranking.preset)} {_name(ranking)}, {ranking.by.better} is better"
+    low, high = extent(_intervals(ranking))
+    drawn = f" · {BARS} over layers, drawn from {figure(low)} to {figure(high)}" if low < high else ""
+    return f"{title} · {made_by(ranking.preset, ranking.scores)}{drawn}"
+
+
+def ranking_bars(ranking: Ranking, marks: Sequence[str]) -> list[str]:
+    """The interval of each model as a bar, all on one scale; empty where it has none."""
+    intervals = _intervals(ranking)
+    scale = extent(intervals)
+    return ["" if each is None else bar(each, scale, _BAR_WIDTH, marks) for each in intervals]
+
+
+def narrow_ranking(ranking: Ranking, width: int, marks: Sequence[str]) -> list[str]:
+    """A few short lines for each model.
+
+    Args:
+        ranking: the ranking.
+        width: of the terminal.
+        marks: what bars are drawn with.
+    """
+    bars = ranking_bars(ranking, marks) if has_intervals(ranking) else [""] * len(ranking.models)
+    lines = [ranking_title(ranking), ""]
+    for model, drawn in zip(ranking.models, bars, strict=True):
+        lines += [*_head(model, width), *(f"{_INDENT}{line}" for line in _facts(model, ranking, drawn))]
+    return [*lines, ""]
+
+
+def _head(model: RankedModel, width: int) -> list[str]:
+    """The rank and the name, folded behind it."""
+    rank = "–" if model.rank is None else f"{model.rank}{'=' if model.tied else ''}"
+    first, *rest = fold(printable(model.ref.label), max(width - len(_INDENT), 1)).split("\n")
+    return [f"{rank:<{len(_INDENT)}}{first}", *(f"{_INDENT}{line}" for line in rest)]
+
+
+def _facts(model: RankedModel, ranking: Ranking, drawn: str) -> list[str]:
+    score = model.score
+    if score is None:
+        return [model.status]
+    facts = [f"{_name(ranking)} {figure(score.summary.headline(ranking.by.name, ranking.preset))}"]
+    if interval := interval_of(score, ranking):
+        facts += [f"interval {figure(interval.lo)} to {figure(interval.hi)}", drawn]
+    if model.best is not None:
+        ties = f", ties {' '.join(model.ties)}" if model.ties else ""
+        facts.append(f"range {rank_range(model)}{ties}")
+    facts.append(f"coverage {figure(100 * score.summary.coverage)} %, {size(score.parameters)} parameters")
+    return facts
+
+
+def _intervals(ranking: Ranking) -> list[Interval | None]:
+    return [None if model.score is None else interval_of(model.score, ranking) for model in ranking.models]
+
+
+def _name(ranking: Ranking) -> str:
+    return ranking.preset.columns.get(ranking.by.name, ranking.by.name)
