@@ -55,6 +55,12 @@ class ModelDescription:
         """The tensors that would not."""
         return tuple(outcome for outcome in self.outcomes if isinstance(outcome, SkippedTensor))
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from wqscore.rendering.notebook import description_notebook
+
+        return description_notebook(self)
+
 
 def open_without_weights(ref: ModelRef) -> Checkpoint:
     """Open a checkpoint by its headers, from the Hub by ranges of bytes; no weights are downloaded.

@@ -134,6 +134,12 @@ class Ranking:
 
         return report_html(self)
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from wqscore.rendering.notebook import ranking_notebook
+
+        return ranking_notebook(self)
+
 
 def rank_models(
     scores: Sequence[ModelScore],

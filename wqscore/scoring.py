@@ -104,6 +104,12 @@ class ModelScore:
 
         return rank_alone(self).to_html()
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from wqscore.rendering.notebook import score_notebook
+
+        return score_notebook(self)
+
 
 class ScoreProgress(Protocol):
     """Told how far the scoring of one model is."""

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from wqscore.cli.card import card
 from wqscore.cli.check import check
 from wqscore.cli.correlate import correlate
 from wqscore.cli.crosscheck import crosscheck
@@ -36,6 +37,7 @@ app = typer.Typer(
 app.command()(rank)
 app.command()(score)
 app.command()(plot)
+app.command()(card)
 app.command()(crosscheck)
 app.command()(check)
 app.command()(gate)

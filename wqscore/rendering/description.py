@@ -16,31 +16,32 @@ from wqscore.rendering.overview import size
 from wqscore.rendering.tables import Cell
 from wqscore.rendering.terminal import print_lines, print_table
 
-_COLUMNS = ["name", "shape", "dtype", "role", "bytes", "what happens"]
+#: The columns of the table.
+COLUMNS = ["name", "shape", "dtype", "role", "bytes", "what happens"]
 
 
 def print_description(description: ModelDescription) -> None:
     """Print a row per tensor and the totals."""
     rows = [[str(cell) for cell in row] for row in description_rows(description)]
     folding, optional = ["name", "what happens"], ["bytes", "dtype", "role", "shape"]
-    print_table(_COLUMNS, rows, description.checkpoint.ref.label, folding, optional)
+    print_table(COLUMNS, rows, description.checkpoint.ref.label, folding, optional)
     print_lines(description_notes(description))
 
 
 def description_csv(description: ModelDescription) -> str:
     """A row per tensor as CSV."""
-    return csv_text(_COLUMNS, description_rows(description))
+    return csv_text(COLUMNS, description_rows(description))
 
 
 def description_markdown(description: ModelDescription) -> str:
     """A row per tensor as a Markdown table."""
     rows = [[str(cell) for cell in row] for row in description_rows(description)]
-    return markdown_table(_COLUMNS, rows) + markdown_list(description_notes(description))
+    return markdown_table(COLUMNS, rows) + markdown_list(description_notes(description))
 
 
 def description_json(description: ModelDescription) -> str:
     """A record per tensor and the totals as JSON."""
-    keys = [column.replace(" ", "_") for column in _COLUMNS]
+    keys = [column.replace(" ", "_") for column in COLUMNS]
     document = {
         "model": description.checkpoint.ref.label,
         "revision": description.checkpoint.revision,

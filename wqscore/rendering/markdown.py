@@ -13,6 +13,7 @@ from wqscore.rendering.overview import (
     layer_overview_rows,
     ranking_overview_columns,
     ranking_overview_rows,
+    ranking_title,
     remarks,
     score_notes,
     summary_overview_columns,
@@ -25,9 +26,10 @@ from wqscore.scoring import ModelScore
 
 
 def ranking_markdown(ranking: Ranking) -> str:
-    """The ranking as a table, then the models without a rank and why."""
+    """What ranks, the ranking as a table, then how far to trust it, and the models without a rank and why."""
     table = markdown_table(ranking_overview_columns(ranking), ranking_overview_rows(ranking))
-    return table + markdown_list([*family_notes(ranking), *trust_notes(ranking), *remarks(ranking)])
+    notes = [*family_notes(ranking), *trust_notes(ranking), *remarks(ranking)]
+    return f"{escape(ranking_title(ranking))}\n\n{table}{markdown_list(notes)}"
 
 
 def score_markdown(score: ModelScore) -> str:
@@ -42,13 +44,19 @@ def score_markdown(score: ModelScore) -> str:
 def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A Markdown table; what looks like markup is escaped."""
     lines = [columns, ["---"] * len(columns), *rows]
-    return "".join(f"| {' | '.join(map(_escape, line))} |\n" for line in lines)
+    return "".join(f"| {' | '.join(map(escape, line))} |\n" for line in lines)
 
 
 def markdown_list(lines: Sequence[str]) -> str:
     """A list under a table, empty for no lines."""
-    return "".join(f"{'' if number else chr(10)}- {_escape(line)}\n" for number, line in enumerate(lines))
+    return "".join(f"{'' if number else chr(10)}- {_item(line)}\n" for number, line in enumerate(lines))
 
 
-def _escape(text: str) -> str:
+def _item(line: str) -> str:
+    """A line that begins with a name begins no heading, list or block of code."""
+    return re.sub(r"^(\d*)([-+#.)=])", r"\1\\\2", escape(line).strip())
+
+
+def escape(text: str) -> str:
+    """A name as text that Markdown takes for nothing else."""
     return re.sub(r"([\\|`*_<>\[\]~&])", r"\\\1", printable(text))

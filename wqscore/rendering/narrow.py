@@ -8,7 +8,7 @@ from wqscore.printable import printable
 from wqscore.ranking import RankedModel, Ranking
 from wqscore.rendering.intervals import Interval, bar, extent, has_intervals, interval_of
 from wqscore.rendering.layout import fold
-from wqscore.rendering.overview import figure, headline, made_by, rank_range, size
+from wqscore.rendering.overview import figure, rank_range, ranking_title, size
 
 #: The column of bars.
 BARS = "95 %"
@@ -16,12 +16,11 @@ _BAR_WIDTH = 17
 _INDENT = "   "
 
 
-def ranking_title(ranking: Ranking) -> str:
-    """What ranks, which way is better, and the scale of the bars."""
-    title = f"{headline(ranking.by, ranking.preset)} {_name(ranking)}, {ranking.by.better} is better"
+def drawn_title(ranking: Ranking) -> str:
+    """What ranks, and the scale of the bars."""
     low, high = extent(_intervals(ranking))
     drawn = f" · {BARS} over layers, drawn from {figure(low)} to {figure(high)}" if low < high else ""
-    return f"{title} · {made_by(ranking.preset, ranking.scores)}{drawn}"
+    return f"{ranking_title(ranking)}{drawn}"
 
 
 def ranking_bars(ranking: Ranking, marks: Sequence[str]) -> list[str]:
@@ -40,7 +39,7 @@ def narrow_ranking(ranking: Ranking, width: int, marks: Sequence[str]) -> list[s
         marks: what bars are drawn with.
     """
     bars = ranking_bars(ranking, marks) if has_intervals(ranking) else [""] * len(ranking.models)
-    lines = [ranking_title(ranking), ""]
+    lines = [drawn_title(ranking), ""]
     for model, drawn in zip(ranking.models, bars, strict=True):
         lines += [*_head(model, width), *(f"{_INDENT}{line}" for line in _facts(model, ranking, drawn))]
     return [*lines, ""]

@@ -48,6 +48,13 @@ def size(count: int) -> str:
     return str(count)
 
 
+def ranking_title(ranking: Ranking) -> str:
+    """What ranks, and which way is better."""
+    name = ranking.preset.columns.get(ranking.by.name, ranking.by.name)
+    statistic = headline(ranking.by, ranking.preset)
+    return f"{statistic} {name}, {ranking.by.better} is better · {made_by(ranking.preset, ranking.scores)}"
+
+
 def ranking_overview_columns(ranking: Ranking) -> list[str]:
     """The columns of the ranking as shown."""
     name = ranking.preset.columns.get(ranking.by.name, ranking.by.name)

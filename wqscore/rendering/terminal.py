@@ -16,7 +16,7 @@ from wqscore.ranking import Ranking
 from wqscore.rendering.first_looks import first_look_columns, first_look_rows, first_looks
 from wqscore.rendering.intervals import ASCII, LINES, has_intervals
 from wqscore.rendering.layout import fit
-from wqscore.rendering.narrow import BARS, narrow_ranking, ranking_bars, ranking_title
+from wqscore.rendering.narrow import BARS, drawn_title, narrow_ranking, ranking_bars
 from wqscore.rendering.overview import (
     family_notes,
     layer_overview_columns,
@@ -94,7 +94,7 @@ def print_ranking(ranking: Ranking) -> None:
 
 def _print_ranking_table(ranking: Ranking) -> None:
     columns, rows = ranking_overview_columns(ranking), ranking_overview_rows(ranking)
-    head, drawn = ranking_title(ranking), has_intervals(ranking)
+    head, drawn = drawn_title(ranking), has_intervals(ranking)
     optional = ["depth", *columns[4 if drawn else 3 : columns.index("range")], "params", "fitted"]
     if drawn:
         columns.insert(4, BARS)

@@ -1,0 +1,68 @@
+"""`wqscore card`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from wqscore.cli import options
+from wqscore.cli.asked import asked_models
+from wqscore.cli.exits import NOT_SCORED, complain, leave_interrupted, one_line_errors
+from wqscore.cli.output import check_output, complain_if_unscored
+from wqscore.cli.remembered import asked_store
+
+
+def card(
+    refs: Annotated[list[str], typer.Argument(metavar="REF", help=options.REF_HELP, show_default=False)],
+    preset: options.PresetOption = "default",
+    seed: options.SeedOption = 0,
+    bootstrap: options.BootstrapOption = 200,
+    gof: options.GofOption = 100,
+    stream: options.StreamOption = False,
+    store: options.StoreOption = None,
+    no_store: options.NoStoreOption = False,
+    jobs: options.JobsOption = None,
+    quiet: options.QuietOption = False,
+) -> None:
+    """Print a section for each model's card, in Markdown.
+
+    What was measured, with intervals, verdicts and coverage, how far to trust it, and the command that measures it
+    again.
+
+    Exit codes: 0 done, 2 wrong usage, 3 a model could not be scored (the others are there), 130 interrupted.
+    """
+    with one_line_errors():
+        asked = asked_models(refs, None)
+        check_output(None)
+        from wqscore.api import RankingInterrupted
+        from wqscore.api import rank as rank_refs
+        from wqscore.cli.progress import ProgressBars
+        from wqscore.rendering.card import card_section
+
+        interrupted = False
+        try:
+            with asked_store(store, no_store) as opened, ProgressBars(quiet) as progress:
+                ranking = rank_refs(
+                    asked,
+                    preset=preset,
+                    seed=seed,
+                    bootstrap=bootstrap,
+                    gof=gof,
+                    stream=stream,
+                    store=opened,
+                    jobs=jobs,
+                    progress=progress,
+                )
+        except RankingInterrupted as interrupt:
+            ranking, interrupted = interrupt.ranking, True
+            complain("interrupted: keeping what was scored before")
+        places = {model.identity: place for place, model in enumerate(asked)}
+        scores = sorted(ranking.scores, key=lambda score: places[score.ref.identity])
+        # UTF-8, whatever the terminal's encoding, as the other commands' Markdown.
+        typer.echo("\n".join(map(card_section, scores)).encode("utf-8", "backslashreplace"), nl=False)
+        if interrupted:
+            leave_interrupted()
+        unscored = [complain_if_unscored(score) for score in scores]
+        if any(unscored) or any(model.status == "failed" for model in ranking.models):
+            raise typer.Exit(NOT_SCORED)

@@ -1,0 +1,130 @@
+"""A section for a model card: what was measured, how sure it is, and the command that measures it again."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from math import isfinite
+
+from wqscore.consistency import resampled_interval
+from wqscore.metrics.registry import MATRIX_METRICS, find_metric
+from wqscore.printable import printable
+from wqscore.ranking import rank_alone, why_unranked
+from wqscore.rendering.first_looks import first_look_columns, first_look_rows, first_looks
+from wqscore.rendering.markdown import escape, markdown_list, markdown_table
+from wqscore.rendering.overview import figure, score_notes, size
+from wqscore.rendering.timestamp import created_at
+from wqscore.rendering.trust import trust_notes
+from wqscore.sampling import USUAL
+from wqscore.scoring import ModelScore
+from wqscore.version import __version__
+
+#: The metrics that a card has room for, those of them that were computed.
+_SHOWN = ("alpha", "D", "stable_rank", "log_norm", "log_spectral_norm", "entropy")
+_MOST_LOOKS = 5
+
+
+def card_section(score: ModelScore) -> str:
+    """A section of a model card in Markdown; what looks like markup in a name is escaped."""
+    looks = first_looks(score)
+    worth = markdown_table(first_look_columns(), first_look_rows(looks[:_MOST_LOOKS])) if looks else ""
+    more = f" (the first {_MOST_LOOKS} of {len(looks)})" if len(looks) > _MOST_LOOKS else ""
+    return "\n".join(
+        [
+            f"## The weights of {_heading(score.ref.label)}",
+            "",
+            f"Measured from the weights alone, without data, by wqscore {__version__} on {created_at():%Y-%m-%d}.",
+            "",
+            markdown_table(_COLUMNS, _metric_rows(score)),
+            *([f"Matrices worth a look{more}:", "", worth] if looks else []),
+            f"What was measured:\n{markdown_list(_measured(score))}",
+            f"How far to trust it:\n{markdown_list(_trust(score))}",
+            "To measure it again:",
+            "",
+            _code(_command(score)),
+        ]
+    )
+
+
+_COLUMNS = ["metric", "median", "95 % interval", "mean", "matrices"]
+
+
+def _metric_rows(score: ModelScore) -> list[list[str]]:
+    """A row per metric; the interval is that of the statistic by which the preset ranks."""
+    rows = []
+    for name in _SHOWN:
+        found = score.summary.statistics.get(name)
+        if found is None or MATRIX_METRICS[name].summed:
+            continue
+        ends = resampled_interval(score, name, score.seed)
+        interval = f"{figure(ends[0])} to {figure(ends[1])}" if isfinite(ends[1] - ends[0]) else "–"
+        label = score.preset.columns.get(name, name)
+        rows.append([label, figure(found.median), interval, figure(found.mean), str(found.count)])
+    return rows
+
+
+def _measured(score: ModelScore) -> list[str]:
+    verdicts = ", ".join(f"{count} {name}" for name, count in sorted(score.summary.verdicts.items()))
+    architecture = score.architecture
+    return [
+        f"revision: {score.revision or 'files on disk, of no known revision'}",
+        f"family: {score.family or 'unknown'}; {size(score.parameters)} parameters, {architecture.depth} layers",
+        f"preset {score.preset.name}, seed {score.seed}, engine {score.engine}"
+        + (f", distances from {score.base}" if score.base else ""),
+        f"verdicts: {verdicts or 'none'}",
+        *score_notes(score),
+    ]
+
+
+def _trust(score: ModelScore) -> list[str]:
+    """What the reader should know before believing the table, from this model's own numbers."""
+    alone = rank_alone(score)
+    unranked = why_unranked(score, alone.by, score.preset)
+    found = score.summary.statistics.get(alone.by.name)
+    bounds = []
+    if found is not None and found.count and found.lowest != found.highest:
+        bounds.append(
+            f"the median {alone.by.name} would be {figure(found.lowest)} to {figure(found.highest)}, whatever the "
+            "matrices without a fit were like"
+        )
+    return [
+        *([f"these numbers are not enough for a rank: {unranked}"] if unranked else []),
+        *trust_notes(alone),
+        *bounds,
+        f"the interval is that of the {score.preset.headline} over resampled layers of this model, not over models "
+        "or data",
+        f"{alone.by.name}: {find_metric(alone.by.name).caveat}",
+    ]
+
+
+def _command(score: ModelScore) -> str:
+    """The command, with the revision that was scored and what was not left to the defaults."""
+    ref, sampling = score.ref, score.sampling
+    name = ref.text
+    if ref.repo and score.revision and ref.adapter is None:
+        name = f"{ref.repo}{f'/{ref.file}' if ref.file else ''}@{score.revision}"
+    options: list[str] = []
+    if score.preset.name != "default":
+        options += ["--preset", score.preset.name]
+    for option, value, usual in (
+        ("--seed", sampling.seed, USUAL.seed),
+        ("--bootstrap", sampling.bootstrap, USUAL.bootstrap),
+        ("--gof", sampling.gof, USUAL.gof),
+    ):
+        if value != usual:
+            options += [option, str(value)]
+    # A name that begins like an option is one only before the two dashes.
+    ends = ["--"] if name.startswith("-") else []
+    return shlex.join(["wqscore", "card", *options, *ends, name])
+
+
+def _code(line: str) -> str:
+    """A line as code, in a fence that nothing in it can close."""
+    text = printable(line)
+    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
+    return f"{fence}console\n$ {text}\n{fence}\n"
+
+
+def _heading(name: str) -> str:
+    """A name in a heading, where # at the end would be taken for its close."""
+    return escape(name).replace("#", r"\#")
