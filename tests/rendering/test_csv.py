@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from wqscore.matrices.weight_matrix import SkippedTensor
 from wqscore.metrics.registry import CORE, METRICS
 from wqscore.ranking import Ranking, rank_models
 from wqscore.rendering.csv import csv_text, layers_csv, ranking_csv
+from wqscore.spreadsheets import unguarded
 
 #: All that UTF-8 can hold but NUL, at which other readers stop.
 NAMES = st.text(st.characters(codec="utf-8", exclude_characters="\0"))
@@ -38,7 +40,10 @@ def test_every_cell_comes_back(rows: list[list[str | int | float | None]]) -> No
             if isinstance(cell, float):
                 assert float(shown) == cell
             else:
-                assert shown == ("" if cell is None else str(cell))
+                text = "" if cell is None else str(cell)
+                assert shown in (text, f"'{text}")
+                assert unguarded(shown) == text
+                assert not re.match(r"[=+@\t\r\n]|-\D", shown)
 
 
 @settings(max_examples=40)
@@ -46,7 +51,20 @@ def test_every_cell_comes_back(rows: list[list[str | int | float | None]]) -> No
 def test_pandas_reads_the_same(rows: list[tuple[str, float]]) -> None:
     text = csv_text(["name", "number"], rows)
     frame = pd.read_csv(io.StringIO(text, newline=""), keep_default_na=False, dtype=str)
-    assert list(zip(frame.name, frame.number.map(float), strict=True)) == rows
+    assert list(zip(frame.name.map(unguarded), frame.number.map(float), strict=True)) == rows
+
+
+@pytest.mark.parametrize("start", list("=+-@\t\r\n＝＋－＠"))
+def test_a_name_is_no_formula(start: str) -> None:
+    for text in (f"{start}cmd|' /C calc'!A0", f"'{start}x", f"{start}{start}"):
+        ((header,), (cell,)) = read(csv_text([text], [[text]]))
+        assert header == cell == f"'{text}"
+        assert unguarded(cell) == text
+
+
+def test_numbers_and_other_names_stay_as_they_are() -> None:
+    cells = ["-0.5", "+1e-9", "-3", "layers.0", "'quoted", "a=b", "–"]
+    assert read(csv_text(cells, [cells])) == [cells, cells]
 
 
 def test_lines_end_as_on_unix_and_the_last_one_too() -> None:

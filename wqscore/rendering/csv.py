@@ -17,6 +17,7 @@ from wqscore.rendering.tables import (
     ranking_rows,
 )
 from wqscore.scoring import ModelScore
+from wqscore.spreadsheets import guarded
 
 
 def ranking_csv(ranking: Ranking) -> str:
@@ -41,13 +42,13 @@ def layers_csv(scores: Sequence[ModelScore], header: Sequence[str] | None = None
 
 
 def csv_text(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
-    """Rows as CSV text with a header and Unix line ends; an empty cell is a missing value."""
+    """Rows as CSV text with a header and Unix line ends; an empty cell is a missing value, and no text a formula."""
     text = StringIO(newline="")
     # The writer quotes what its own line end consists of: with both characters, every reader sees the same lines.
     writer = csv.writer(_UnixLines(text), lineterminator="\r\n")
-    writer.writerow(columns)
+    writer.writerow(map(guarded, columns))
     # A float is written in its shortest form that reads back as the same float.
-    writer.writerows(rows)
+    writer.writerows([guarded(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
     return text.getvalue()
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from wqscore.errors import UsageError
 from wqscore.printable import listed
 from wqscore.refs import ModelRef
+from wqscore.spreadsheets import unguarded
 from wqscore.studies.columns import known_columns
 from wqscore.studies.correlation_row import LEAST_MODELS
 from wqscore.studies.score_table import LISTED, ScoreTable
@@ -70,7 +71,7 @@ def choose_known(table: ScoreTable, refs: Sequence[ModelRef], y: str | None) -> 
 
 def parse_ranking(text: str) -> ScoreTable:
     """The text of a ranking.csv as a table."""
-    header, *rows = csv.reader(StringIO(text, newline=""))
+    header, *rows = (list(map(unguarded, line)) for line in csv.reader(StringIO(text, newline="")))
     return ScoreTable("the ranking", tuple(header), tuple(map(tuple, rows)))
 
 

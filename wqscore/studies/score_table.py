@@ -13,6 +13,7 @@ import numpy as np
 
 from wqscore.errors import UsageError
 from wqscore.printable import listed
+from wqscore.spreadsheets import unguarded
 
 #: What a ranking.csv says of a model it gives no rank.
 _WITHOUT_RANK = frozenset({"unranked", "failed"})
@@ -100,7 +101,7 @@ def read_table(path: Path) -> ScoreTable:
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            lines = [line for line in csv.reader(file) if line]
+            lines = [list(map(unguarded, line)) for line in csv.reader(file) if line]
     except OSError as error:
         raise UsageError(f"{path}: can't be read: {error.strerror or error}") from error
     except (csv.Error, ValueError) as error:
