@@ -146,3 +146,16 @@ def test_tables_that_do_not_fit_are_one_line_and_wrong_usage(
     assert (done.exit_code, done.stdout) == (2, "")
     assert message in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_model_whose_name_is_a_formula_is_joined_with_what_is_known(invoke: Invoke, tmp_path: Path) -> None:
+    names = ["=1+1", "'=1+1", "-a", "plain"]
+    for seed, name in enumerate(names):
+        toy(tmp_path / name, seed=seed)
+    done = invoke("rank", "--no-report", "-q", "--across-families", "--format", "csv", "--", *names)
+    Path("scores.csv").write_text(done.stdout, encoding="utf-8")
+    # What a person types, and what was printed, is the same model.
+    known = "model,accuracy\n=1+1,1\n''=1+1,2\n-a,3\nplain,4\n"
+    Path("known.csv").write_text(known, encoding="utf-8")
+    found = json.loads(invoke("correlate", "scores.csv", "known.csv", "--x", "alpha", "--format", "json").stdout)
+    assert (found["models"], found["only_in_scores"], found["only_in_known"]) == (4, [], [])

@@ -247,9 +247,11 @@ def test_the_same_model_twice_counts_once(models: list[str], invoke: Invoke) -> 
 def test_names_are_shown_as_they_are(invoke: Invoke) -> None:
     names = ["[red]x[/red]", "模型 with spaces", "a,b;'c'", "=1+1"]
     paths = [toy(Path(name), i) for i, name in enumerate(names)]
-    assert {row["model"] for row in rows(invoke("rank", *paths, "--no-report", "--format", "csv").stdout)} == set(
-        names
-    )
+    # The last would be a formula in a spreadsheet.
+    assert {row["model"] for row in rows(invoke("rank", *paths, "--no-report", "--format", "csv").stdout)} == {
+        *names[:3],
+        "'=1+1",
+    }
     done = invoke("rank", *paths, "--no-report")
     for name in names:
         assert f"  {name}  " in done.stdout
