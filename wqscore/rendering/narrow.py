@@ -16,11 +16,10 @@ _BAR_WIDTH = 17
 _INDENT = "   "
 
 
-def drawn_title(ranking: Ranking) -> str:
-    """What ranks, and the scale of the bars."""
+def scale_note(ranking: Ranking) -> list[str]:
+    """What the bars show, and their scale; empty where nothing is drawn."""
     low, high = extent(_intervals(ranking))
-    drawn = f" · {BARS} over layers, drawn from {figure(low)} to {figure(high)}" if low < high else ""
-    return f"{ranking_title(ranking)}{drawn}"
+    return [f"interval: {BARS} over layers, drawn from {figure(low)} to {figure(high)}"] if low < high else []
 
 
 def ranking_bars(ranking: Ranking, marks: Sequence[str]) -> list[str]:
@@ -39,7 +38,7 @@ def narrow_ranking(ranking: Ranking, width: int, marks: Sequence[str]) -> list[s
         marks: what bars are drawn with.
     """
     bars = ranking_bars(ranking, marks) if has_intervals(ranking) else [""] * len(ranking.models)
-    lines = [drawn_title(ranking), ""]
+    lines = [ranking_title(ranking), *scale_note(ranking), ""]
     for model, drawn in zip(ranking.models, bars, strict=True):
         lines += [*_head(model, width), *(f"{_INDENT}{line}" for line in _facts(model, ranking, drawn))]
     return [*lines, ""]

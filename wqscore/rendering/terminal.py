@@ -16,7 +16,7 @@ from wqscore.ranking import Ranking
 from wqscore.rendering.first_looks import first_look_columns, first_look_rows, first_looks
 from wqscore.rendering.intervals import ASCII, LINES, has_intervals
 from wqscore.rendering.layout import fit
-from wqscore.rendering.narrow import BARS, drawn_title, narrow_ranking, ranking_bars
+from wqscore.rendering.narrow import BARS, narrow_ranking, ranking_bars, scale_note
 from wqscore.rendering.overview import (
     family_notes,
     layer_overview_columns,
@@ -24,6 +24,7 @@ from wqscore.rendering.overview import (
     made_by,
     ranking_overview_columns,
     ranking_overview_rows,
+    ranking_title,
     remarks,
     score_notes,
     summary_overview_columns,
@@ -94,7 +95,7 @@ def print_ranking(ranking: Ranking) -> None:
 
 def _print_ranking_table(ranking: Ranking) -> None:
     columns, rows = ranking_overview_columns(ranking), ranking_overview_rows(ranking)
-    head, drawn = drawn_title(ranking), has_intervals(ranking)
+    drawn = has_intervals(ranking)
     optional = ["depth", *columns[4 if drawn else 3 : columns.index("range")], "params", "fitted"]
     if drawn:
         columns.insert(4, BARS)
@@ -104,7 +105,9 @@ def _print_ranking_table(ranking: Ranking) -> None:
     optional += ["coverage", *([BARS] if drawn else []), "ties", "range"]
     if len(ranking.families) < 2:
         optional.insert(0, "family")
-    print_table(columns, rows, head, folding=["model"], optional=optional)
+    left_out = print_table(columns, rows, ranking_title(ranking), folding=["model"], optional=optional)
+    if BARS not in left_out:
+        print_lines(scale_note(ranking))
 
 
 def print_score(score: ModelScore) -> None:
@@ -143,7 +146,7 @@ def print_table(
     title: str,
     folding: Sequence[str] = (),
     optional: Sequence[str] = (),
-) -> None:
+) -> Sequence[str]:
     """Print a title and rows of text under headers to standard output.
 
     Args:
@@ -152,6 +155,9 @@ def print_table(
         title: printed above.
         folding: columns of names, which may be folded where the terminal is narrow.
         optional: columns that may be left out there, the least wanted first.
+
+    Returns:
+        The columns that were left out.
     """
     fitted = fit(columns, [list(map(printable, row)) for row in rows], _console().width, folding, optional)
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), pad_edge=False)
@@ -168,6 +174,7 @@ def print_table(
     _write(f"{capture.get()}\n")
     if fitted.left_out:
         print_lines([f"not shown at this width: {', '.join(fitted.left_out)}", ""])
+    return fitted.left_out
 
 
 def print_lines(lines: Sequence[str], style: str = "") -> None:
