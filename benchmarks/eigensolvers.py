@@ -1,22 +1,19 @@
-"""What a better eigensolver could still win: the eigenvalues of one Gram matrix by every driver that Python reaches.
+"""Which eigensolver for which size: the eigenvalues of one Gram matrix by every driver that Python reaches.
 
-NumPy's `eigvalsh`, which wqscore calls, is LAPACK's syevd. Beside it SciPy's `eigh` with its drivers ev, evd and evr,
-LAPACK's two-stage reduction dsyevd_2stage (called in SciPy's own OpenBLAS, for no function of SciPy leads to it), and
-torch; all in float64, eigenvalues only, on one thread. Runs alternate; beside each driver's median of processor
+NumPy's `eigvalsh` is LAPACK's dsyevd on a copy. Beside it SciPy's `eigh` with its drivers ev, evd and evr, torch, and
+the two that wqscore calls in place, dsyevd and the two-stage reduction dsyevd_2stage; all in float64, eigenvalues
+only, on one thread. Runs alternate; beside each driver's median of processor
 seconds stands the median ratio of pairs to NumPy's. All agree, or the benchmark stops. Sizes from 2,048 on have fewer
 runs, and 8,192 comes with `--full` alone. Usage: python -m benchmarks.eigensolvers [--full]
 """
 
 from __future__ import annotations
 
-import ctypes
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from statistics import median
 
 import numpy as np
-import scipy
 import scipy.linalg
 import torch
 
@@ -24,6 +21,7 @@ from benchmarks.machine import machine_line
 from benchmarks.models import trained_looking
 from benchmarks.timing import in_turn, processor_seconds, ratio
 from wqscore.execution import one_blas_thread
+from wqscore.spectra import lapack
 
 #: Sizes, and how many runs each has.
 RUNS = {256: 15, 512: 15, 768: 9, 1024: 7, 2048: 3, 4096: 1}
@@ -44,47 +42,11 @@ def by_torch(product: np.ndarray) -> np.ndarray:
     return torch.linalg.eigvalsh(torch.from_numpy(product)).numpy()
 
 
-def two_stage() -> Driver | None:
-    """LAPACK's dsyevd_2stage; `None` where SciPy's wheel does not bring an OpenBLAS of its own."""
-    libraries = sorted(Path(scipy.__file__).parent.with_name("scipy.libs").glob("libscipy_openblas*"))
-    if not libraries:
-        return None
-    dsyevd_2stage = ctypes.CDLL(str(libraries[0])).scipy_dsyevd_2stage_
-
-    def call(a: np.ndarray, eigenvalues: np.ndarray, work: np.ndarray, whole: np.ndarray, query: bool) -> None:
-        n, info = ctypes.c_int(a.shape[0]), ctypes.c_int()
-        sizes = (ctypes.c_int(-1 if query else array.size) for array in (work, whole))
-        of_work, of_whole = map(ctypes.byref, sizes)
-        order = ctypes.byref(n)
-        matrix, values, doubles, integers = (
-            each.ctypes.data_as(ctypes.c_void_p) for each in (a, eigenvalues, work, whole)
-        )
-        # Fortran wants the lengths of the two strings last.
-        one = ctypes.c_size_t(1)
-        dsyevd_2stage(
-            b"N",
-            b"L",
-            order,
-            matrix,
-            order,
-            values,
-            doubles,
-            of_work,
-            integers,
-            of_whole,
-            ctypes.byref(info),
-            one,
-            one,
-        )
-        assert info.value == 0, f"dsyevd_2stage: {info.value}"
+def in_place(driver: str) -> Driver:
+    """One of the two drivers that wqscore calls in OpenBLAS; the copy that it would destroy is made before."""
 
     def solve(product: np.ndarray) -> np.ndarray:
-        # Symmetric, so that its rows may be taken for columns.
-        a, eigenvalues = product.copy(), np.empty(product.shape[0])
-        work, whole = np.empty(1), np.empty(1, np.int32)
-        call(a, eigenvalues, work, whole, query=True)
-        call(a, eigenvalues, np.empty(int(work[0])), np.empty(int(whole[0]), np.int32), query=False)
-        return eigenvalues
+        return lapack.eigenvalues_by(driver, product.copy())
 
     return solve
 
@@ -98,10 +60,9 @@ def main() -> None:
         "scipy evd": by_scipy("evd"),
         "scipy evr": by_scipy("evr"),
         "torch": by_torch,
+        "dsyevd": in_place("dsyevd"),
+        "dsyevd_2stage": in_place("dsyevd_2stage"),
     }
-    staged = two_stage()
-    if staged:
-        drivers["dsyevd_2stage"] = staged
     print(machine_line(["wqscore", "numpy", "scipy", "torch"]))
     print(f"{'size':>5} {'runs':>4} {'Gram':>8} " + " ".join(f"{name:>15}" for name in drivers))
     with one_blas_thread():

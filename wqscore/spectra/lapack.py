@@ -56,16 +56,21 @@ def symmetric_eigenvalues(matrix: np.ndarray) -> np.ndarray:
         >>> symmetric_eigenvalues(np.array([[2.0, 1.0], [1.0, 2.0]])).round(12).tolist()
         [1.0, 3.0]
     """
+    return eigenvalues_by(driver(len(matrix)), matrix)
+
+
+def eigenvalues_by(name: str, matrix: np.ndarray) -> np.ndarray:
+    """The same by one of the two drivers."""
     side = len(matrix)
     values = np.empty(side)
-    solve = getattr(_library(), f"scipy_LAPACKE_{driver(side)}")
     # Column by column, as LAPACK works, the upper triangle is the lower one.
-    column_major, job, triangle = _COLUMN_MAJOR, ctypes.c_char(b"N"), ctypes.c_char(b"L")
-    failed = solve(column_major, job, triangle, side, _address(matrix), side, _address(values))
+    job, triangle = ctypes.c_char(b"N"), ctypes.c_char(b"L")
+    solve = getattr(_library(), f"scipy_LAPACKE_{name}")
+    failed = solve(_COLUMN_MAJOR, job, triangle, side, _address(matrix), side, _address(values))
     if failed < 0:
         raise MemoryError(f"no memory to solve a matrix of side {side}")
     if failed:
-        raise np.linalg.LinAlgError(f"{driver(side)}: the eigenvalues of a matrix of side {side} don't converge")
+        raise np.linalg.LinAlgError(f"{name}: the eigenvalues of a matrix of side {side} don't converge")
     return values
 
 
