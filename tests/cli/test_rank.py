@@ -112,7 +112,7 @@ def test_every_format_says_the_same(models: list[str], report: Path, invoke: Inv
     assert as_json == (report / "ranking.json").read_text(encoding="utf-8")
     document = strict_json(as_json)
     assert document["created"] == "2023-11-14T22:13:20+00:00"
-    assert document["schema_version"] == 4
+    assert document["schema_version"] == 5
     layers = rows((report / "layers.csv").read_text(encoding="utf-8"))
     for model, row in zip(document["models"], rows(as_csv), strict=True):
         assert (model["model"], str(model["rank"]), model["status"]) == (row["model"], row["rank"], row["status"])

@@ -88,7 +88,7 @@ def test_another_engines_numbers_are_refused(scores: list[ModelScore], file: Pat
         load(file, document, scores[0].ref)
 
 
-@pytest.mark.parametrize("text", ["", "NaN", "[" * 100_000, "9" * 10_000, '{"schema_version": 4, "seed": NaN}'])
+@pytest.mark.parametrize("text", ["", "NaN", "[" * 100_000, "9" * 10_000, '{"schema_version": 5, "seed": NaN}'])
 def test_what_is_no_json(text: str, file: Path, scores: list[ModelScore]) -> None:
     with pytest.raises(UsageError, match="is not valid JSON"):
         load(file, text, scores[0].ref)

@@ -44,7 +44,7 @@ def test_every_number_is_there_and_what_is_none_is_null(ranking: Ranking) -> Non
 def test_it_says_what_made_it(ranking: Ranking, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")
     document = strict(ranking_json(ranking))
-    assert document["schema_version"] == 4
+    assert document["schema_version"] == 5
     assert document["wqscore"] == version("wqscore")
     assert document["versions"] == {"numpy": version("numpy"), "numba": version("numba")}
     assert document["created"] == "1970-01-01T00:00:00+00:00"

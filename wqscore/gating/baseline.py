@@ -17,7 +17,8 @@ from wqscore.ranking import MAX_RANDOM, MIN_COVERAGE
 from wqscore.refs import ModelRef
 from wqscore.sampling import USUAL
 
-_SCHEMA_VERSION = 4
+#: The versions of which all that is read here means the same.
+_READ = (4, 5)
 _HOW = "write one with wqscore score REF --format json > FILE"
 
 
@@ -109,8 +110,8 @@ def _document(file: Path) -> dict[str, Any]:
     if not isinstance(document, dict) or "schema_version" not in document:
         raise UsageError(f"{file}: is not a score or a ranking: {_HOW}")
     version = document["schema_version"]
-    if version != _SCHEMA_VERSION:
-        raise UsageError(f"{file}: has schema_version {version}, not {_SCHEMA_VERSION}: {_HOW}")
+    if version not in _READ:
+        raise UsageError(f"{file}: has schema_version {version}, not {_READ[0]} or {_READ[-1]}: {_HOW}")
     return document
 
 

@@ -18,10 +18,12 @@ from wqscore.refs import ModelRef
 from wqscore.rendering.tables import number, pair_columns, pair_rows
 from wqscore.rendering.timestamp import created_at
 from wqscore.scoring import ModelScore
+from wqscore.spectra import lapack
+from wqscore.spectra.eigenvalues import BLOCK_ROWS
 from wqscore.version import __version__
 
 #: Changes with the meaning or the names of the fields.
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 
 def ranking_json(ranking: Ranking) -> str:
@@ -53,7 +55,9 @@ def _provenance(preset: Preset, metrics: Sequence[str], seed: int) -> dict[str, 
         "schema_version": SCHEMA_VERSION,
         "wqscore": __version__,
         "created": created_at().isoformat(),
-        "versions": {name: version(name) for name in ("numpy", "numba")},
+        "versions": {name: version(name) for name in ("numpy", "numba", "scipy-openblas32")},
+        "eigensolver": {f"side < {lapack.TWO_STAGES}": lapack.driver(1), "larger": lapack.driver(lapack.TWO_STAGES)},
+        "gram_block_rows": BLOCK_ROWS,
         "preset": _preset(preset),
         "metrics": list(metrics),
         "seed": seed,
