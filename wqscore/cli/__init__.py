@@ -16,6 +16,7 @@ from wqscore.cli.crosscheck import crosscheck
 from wqscore.cli.describe import describe
 from wqscore.cli.gate import gate
 from wqscore.cli.known import known
+from wqscore.cli.leaderboard import app as leaderboard
 from wqscore.cli.metrics import metrics
 from wqscore.cli.models import models
 from wqscore.cli.plan import plan
@@ -47,6 +48,7 @@ app.command()(describe)
 app.command()(plan)
 app.command()(models)
 app.command()(metrics)
+app.add_typer(leaderboard, name="leaderboard")
 app.add_typer(store, name="store")
 
 

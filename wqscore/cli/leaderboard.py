@@ -1,0 +1,125 @@
+"""`wqscore leaderboard build` and `wqscore leaderboard check`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from wqscore.cli import options
+from wqscore.cli.exits import NOT_SCORED, one_line_errors
+from wqscore.cli.output import check_output, complain_if_unscored
+from wqscore.cli.remembered import asked_store
+from wqscore.printable import printable
+
+if TYPE_CHECKING:
+    from wqscore.leaderboard.building import Built
+
+#: Of tonight's events, how many are told.
+_MOST_EVENTS = 8
+
+app = typer.Typer(
+    name="leaderboard", help="Build a leaderboard as static web pages, night after night.", no_args_is_help=True
+)
+
+
+@app.command()
+def build(
+    lists: Annotated[
+        list[str],
+        typer.Argument(metavar="LIST...", help="Model lists: TOML files, or names that ship (wqscore models)."),
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", metavar="SITE", file_okay=False, help="The site's folder.", show_default=False)
+    ],
+    by: Annotated[
+        str | None, typer.Option("--by", metavar="METRIC", help="The metric to rank by; alpha by default.")
+    ] = None,
+    known: Annotated[
+        Path | None,
+        typer.Option(
+            "--known",
+            metavar="FILE",
+            help="What is known of the models: a CSV file with a column model.",
+            show_default=False,
+        ),
+    ] = None,
+    y: Annotated[
+        str | None,
+        typer.Option("--y", metavar="COL", help="The column of --known; needed if several.", show_default=False),
+    ] = None,
+    url: Annotated[
+        str, typer.Option("--url", metavar="ADDRESS", help="Where the site is published, for badges and the feed.")
+    ] = "",
+    stream: options.StreamOption = False,
+    store: options.StoreOption = None,
+    no_store: options.NoStoreOption = False,
+    jobs: options.JobsOption = None,
+    quiet: options.QuietOption = False,
+) -> None:
+    """Build the site, or one more night of it.
+
+    What is in SITE is read back first: a model that can't be scored tonight keeps its last row, marked stale, and one
+    that is in no list any more is withdrawn. A night built again replaces itself.
+
+    Exit codes: 0 done, 2 wrong usage, 3 a model could not be scored (the site is built), 130 interrupted (nothing is
+    written).
+    """
+    with one_line_errors():
+        check_output(out)
+        from wqscore.cli.progress import ProgressBars
+        from wqscore.leaderboard.building import build as build_site
+        from wqscore.model_lists import load_list
+        from wqscore.studies.score_table import read_table
+
+        loaded = [load_list(each) for each in lists]
+        table = read_table(known) if known else None
+        with asked_store(store, no_store) as opened, ProgressBars(quiet) as progress:
+            built = build_site(
+                loaded,
+                out,
+                store=opened,
+                known=table,
+                y=y,
+                url=url,
+                by=by,
+                stream=stream,
+                jobs=jobs,
+                progress=progress,
+            )
+        _tell(built)
+        unscored = [complain_if_unscored(score) for score in built.ranking.scores]
+        if any(unscored) or any(model.status == "failed" for model in built.ranking.models):
+            raise typer.Exit(NOT_SCORED)
+
+
+@app.command()
+def check(
+    site: Annotated[Path, typer.Argument(metavar="SITE", help="The site's folder.")],
+) -> None:
+    """Check a site before it is published: links, data, sizes, missing pages.
+
+    Prints one finding a line. Exit codes: 0 none, 1 some, 2 the folder is no site.
+    """
+    with one_line_errors():
+        from wqscore.leaderboard.checking import check_site
+
+        findings = check_site(site)
+        for finding in findings:
+            typer.echo(printable(finding))
+        if findings:
+            raise typer.Exit(1)
+
+
+def _tell(built: Built) -> None:
+    site = built.site
+    kinds = Counter(event.kind for event in site.tonight)
+    told = ", ".join(f"{count} {kind}" for kind, count in kinds.items()) or "nothing changed"
+    typer.echo(f"{site.night}: {len(site.models)} models, {told}")
+    for event in site.tonight[:_MOST_EVENTS]:
+        typer.echo(f"  {event.kind}: {printable(event.name)}: {printable(event.text)}")
+    if len(site.tonight) > _MOST_EVENTS:
+        typer.echo(f"  and {len(site.tonight) - _MOST_EVENTS} more")
+    typer.echo(f"site: {printable(str(built.index))}")

@@ -1,0 +1,165 @@
+"""Building a site: score what the lists name, put it beside what the site has of before, and write all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from wqscore.api import RankProgress, rank
+from wqscore.leaderboard.candidates import Candidate, read_candidates
+from wqscore.leaderboard.events import events_of
+from wqscore.leaderboard.folder import HISTORY, check_site_folder, listed_files, read_history, write_site
+from wqscore.leaderboard.history import History, Night, Point, Status, history_text
+from wqscore.leaderboard.known import known_figures
+from wqscore.leaderboard.record import ModelRecord, record_of
+from wqscore.leaderboard.record_files import matrices_csv, matrices_path, read_record, record_path, record_text
+from wqscore.leaderboard.site import ListedState, Site, point_of, state_of
+from wqscore.metrics.registry import find_metric
+from wqscore.model_lists import ModelList
+from wqscore.presets import DEFAULT
+from wqscore.ranking import Ranking
+from wqscore.rendering.html.site import site_pages
+from wqscore.rendering.timestamp import created_at
+from wqscore.store.store import Store
+from wqscore.studies.score_table import ScoreTable
+from wqscore.version import __version__
+
+
+@dataclass(frozen=True)
+class Built:
+    """What a build did.
+
+    Attributes:
+        site: what the pages were made of.
+        ranking: tonight's models.
+        index: the first page.
+    """
+
+    site: Site
+    ranking: Ranking
+    index: Path
+
+
+@dataclass(frozen=True)
+class _Tonight:
+    """Tonight's models, and what is kept of others."""
+
+    records: Mapping[str, ModelRecord | None]
+    points: Mapping[str, Point]
+
+
+def build(
+    lists: Sequence[ModelList],
+    out: Path,
+    *,
+    store: Store | None = None,
+    known: ScoreTable | None = None,
+    y: str | None = None,
+    url: str = "",
+    by: str | None = None,
+    stream: bool = False,
+    jobs: int | None = None,
+    progress: RankProgress | None = None,
+) -> Built:
+    """Build a site, or one more night of it.
+
+    Args:
+        lists: the models; one in several lists counts once.
+        out: the site's folder.
+        store: what was computed before.
+        known: what is known of the models from elsewhere.
+        y: its column.
+        url: where the site is published, for the snippets and the feed.
+        by: the metric to rank by; alpha if `None`.
+        stream: as for `rank`.
+        jobs: as for `rank`.
+        progress: told what is done.
+
+    Raises:
+        UsageError: a list, metric or column that means nothing, or a folder that is no site; nothing was scored then.
+        ReportError: the folder can't be written to.
+    """
+    created = created_at()
+    night = created.date().isoformat()
+    candidates = read_candidates(lists)
+    check_site_folder(out)
+    history = read_history(out).before(night)
+    metric = find_metric(by or DEFAULT.by)
+    figures = known_figures(known, y, candidates) if known else None
+    unlisted = [name for name in history.models if name not in {each.name for each in candidates}]
+    old = {name: read_record(out, name) for name in [*unlisted, *(each.name for each in candidates)]}
+    ranking = rank([each.ref for each in candidates], by=by, store=store, stream=stream, jobs=jobs, progress=progress)
+    tonight = _tonight(ranking, candidates, unlisted, old, night)
+    scored = sum(point.status == "scored" for point in tonight.points.values())
+    history = history.after(Night(night, __version__, len(candidates), scored), tonight.points)
+    site = Site(
+        title=" · ".join(dict.fromkeys(each.title for each in lists)),
+        url=url,
+        night=night,
+        created=created,
+        by=metric,
+        metrics=ranking.metrics,
+        models=_listed(ranking, candidates, tonight, history),
+        withdrawn=tuple(
+            state_of(name, tonight.points[name], tonight.records[name], history) for name in sorted(unlisted)
+        ),
+        history=history,
+        events=events_of(history, metric.name),
+        known=figures.with_notes(ranking) if figures else None,
+    )
+    _write(out, site, ranking)
+    return Built(site, ranking, out / "index.html")
+
+
+def _tonight(
+    ranking: Ranking,
+    candidates: Iterable[Candidate],
+    unlisted: Iterable[str],
+    old: Mapping[str, ModelRecord | None],
+    night: str,
+) -> _Tonight:
+    ranked = {model.ref.identity: model for model in ranking.models}
+    records: dict[str, ModelRecord | None] = {}
+    points: dict[str, Point] = {}
+    for each in candidates:
+        model, name = ranked[each.ref.identity], each.name
+        status: Status = "scored"
+        reason = ""
+        if model.score is not None:
+            records[name] = record_of(model, model.score, each, night)
+        else:
+            records[name] = old[name]
+            status = "stale" if old[name] else "failed"
+            # A failure's reason often begins with the name.
+            reason = model.reason.removeprefix(f"{name}: ")
+        points[name] = point_of(records[name], status, reason, night)
+    for name in unlisted:
+        records[name] = old[name]
+        points[name] = point_of(old[name], "withdrawn", "", night)
+    return _Tonight(records, points)
+
+
+def _listed(
+    ranking: Ranking, candidates: Sequence[Candidate], tonight: _Tonight, history: History
+) -> tuple[ListedState, ...]:
+    """The models in the ranking's order: a stale one has its old rank, and stands behind those scored tonight."""
+    by_identity = {each.ref.identity: each for each in candidates}
+    ordered = [by_identity[model.ref.identity] for model in ranking.models]
+    return tuple(
+        state_of(each.name, tonight.points[each.name], tonight.records[each.name], history, each) for each in ordered
+    )
+
+
+def _write(out: Path, site: Site, ranking: Ranking) -> None:
+    files = dict(site_pages(site))
+    for model in (*site.models, *site.withdrawn):
+        if model.record is not None:
+            files[record_path(model.name)] = partial(record_text, model.record)
+    for score in ranking.scores:
+        files[matrices_path(score.ref.label)] = partial(matrices_csv, score)
+    files[HISTORY] = partial(history_text, site.history)
+    kept = [matrices_path(model.name) for model in (*site.models, *site.withdrawn) if model.record is not None]
+    old = set(listed_files(out))
+    write_site(out, files, [path for path in kept if path not in files and path in old])

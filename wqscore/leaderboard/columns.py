@@ -1,0 +1,173 @@
+"""The columns of `data/models.csv` and `data/models.json`: one table that writes them, explains and checks them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from typing import Literal
+
+from wqscore.leaderboard.history import SCHEMA_VERSION
+from wqscore.leaderboard.record import Figure
+from wqscore.leaderboard.site import Known, ListedState, Site
+from wqscore.metrics.metric import MatrixMetric
+from wqscore.metrics.registry import METRICS
+from wqscore.rendering.csv import csv_text
+from wqscore.rendering.json import json_text
+from wqscore.rendering.tables import Cell, number
+
+Kind = Literal["text", "whole number", "number"]
+
+#: What a spreadsheet takes for the beginning of a formula.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column.
+
+    Attributes:
+        name: its header.
+        kind: what its cells are, where they are not empty.
+        meaning: what it is, for people.
+        cell: its cell of a model.
+        empty: whether a cell may be empty.
+    """
+
+    name: str
+    kind: Kind
+    meaning: str
+    cell: Callable[[ListedState], Cell]
+    empty: bool = True
+
+    def takes(self, value: object) -> bool:
+        """Whether a value from JSON is one of this column."""
+        if value is None:
+            return self.empty
+        if self.kind == "text":
+            return isinstance(value, str)
+        if self.kind == "whole number":
+            return type(value) is int
+        return type(value) in (int, float) and isfinite(value)  # type: ignore[arg-type]
+
+
+def columns(metrics: Sequence[str], known: Known | None = None) -> tuple[Column, ...]:
+    """All columns, in their order."""
+    figures = [column for name in metrics for column in _of_metric(name)]
+    extra = [_of_known(known)] if known else []
+    return (*_FIXED, *extra, *figures)
+
+
+def models_csv(site: Site) -> str:
+    """The text of `data/models.csv`; text that a spreadsheet would run is led by an apostrophe."""
+    made = columns(site.metrics, site.known)
+    rows = ([_harmless(column.cell(model)) for column in made] for model in site.models)
+    return csv_text([column.name for column in made], rows)
+
+
+def models_json(site: Site) -> str:
+    """The text of `data/models.json`."""
+    made = columns(site.metrics, site.known)
+    models = [{column.name: column.cell(model) for column in made} for model in site.models]
+    head = {"schema_version": SCHEMA_VERSION, "night": site.night, "by": site.by.name, "better": site.by.better}
+    return json_text({**head, "metrics": list(site.metrics), "models": models})
+
+
+def harmless_row(cells: Sequence[Cell]) -> list[Cell]:
+    """Cells whose text no spreadsheet runs as a formula."""
+    return [_harmless(cell) for cell in cells]
+
+
+def _harmless(cell: Cell) -> Cell:
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
+
+
+def _record(field: str) -> Callable[[ListedState], Cell]:
+    def cell(model: ListedState) -> Cell:
+        found: Cell = getattr(model.record, field) if model.record else None
+        return None if found == "" else found
+
+    return cell
+
+
+def _ties(model: ListedState) -> Cell:
+    return (";".join(model.record.ties) or None) if model.record else None
+
+
+def _why(model: ListedState) -> Cell:
+    return model.reason or (model.record.reason if model.record else "") or None
+
+
+_FIXED = (
+    Column("model", "text", "its name: org/name on the Hub, or that of its list", lambda m: m.name, False),
+    Column("page", "text", "its page, from the site's folder", lambda m: f"models/{m.slug}.html", False),
+    Column(
+        "status",
+        "text",
+        "scored (tonight), stale (could not be scored tonight: the row is that of the night in `scored`) or failed "
+        "(was never scored)",
+        lambda m: m.status,
+        False,
+    ),
+    Column("since", "text", "the night from which on the status holds", lambda m: m.since, False),
+    Column("scored", "text", "the night that the numbers are of", _record("scored")),
+    Column("family", "text", "the models it can be compared with", lambda m: m.family or None),
+    Column("rank", "whole number", "1 is best of the family", _record("rank")),
+    Column("rank_best", "whole number", "the best rank it could have, over resampled layers", _record("rank_best")),
+    Column("rank_worst", "whole number", "the worst", _record("rank_worst")),
+    Column("ties", "text", "letters of the groups of models it can't be told apart from", _ties),
+    Column("revision", "text", "the commit on the Hub", _record("revision")),
+    Column("licence", "text", "of its list", lambda m: m.licence or None),
+    Column("year", "whole number", "of its release, by its list", lambda m: m.year),
+    Column("params", "whole number", "elements of all tensors", _record("parameters")),
+    Column("hidden_size", "whole number", "the width of the model", _record("hidden_size")),
+    Column("depth", "whole number", "numbered layers", _record("depth")),
+    Column(
+        "coverage",
+        "number",
+        "weights in matrices with a fit ÷ weights in all matrices that belong in the averages",
+        _record("coverage"),
+    ),
+    Column("n_matrices", "whole number", "matrices that belong in the averages", _record("n_matrices")),
+    Column("n_fitted", "whole number", "those of them with a fit", _record("n_fitted")),
+    Column("wqscore", "text", "the version that computed the row", _record("version")),
+    Column("reason", "text", "why it has no rank, or could not be scored tonight", _why),
+)
+
+
+def _of_metric(name: str) -> tuple[Column, ...]:
+    metric = METRICS[name]
+    unit = "" if metric.unit == "1" else f", in {metric.unit}"
+    what = f"{_statistic(name)}{metric.formula}{unit}; {metric.better} is claimed better ({metric.source})"
+    value = Column(name, "number", what, _figure(name, "value"))
+    if not (isinstance(metric, MatrixMetric) and not metric.summed):
+        return (value,)
+    interval = f"end of the 95 % interval of the median {name} over the matrices, by order statistics"
+    return (
+        value,
+        Column(f"{name}_from", "number", f"lower {interval}", _figure(name, "lo")),
+        Column(f"{name}_to", "number", f"upper {interval}", _figure(name, "hi")),
+    )
+
+
+def _statistic(name: str) -> str:
+    metric = METRICS[name]
+    if not isinstance(metric, MatrixMetric):
+        return ""
+    return "sum over the matrices of " if metric.summed else "median over the matrices of "
+
+
+def _figure(name: str, field: str) -> Callable[[ListedState], Cell]:
+    def cell(model: ListedState) -> Cell:
+        figure: Figure | None = model.record.figures.get(name) if model.record else None
+        found: float | None = getattr(figure, field) if figure else None
+        return found
+
+    return cell
+
+
+def _of_known(known: Known) -> Column:
+    def cell(model: ListedState) -> Cell:
+        return number(known.values[model.name]) if model.name in known.values else None
+
+    return Column("known", "number", f"{known.y}, as given to the build", cell)

@@ -1,0 +1,181 @@
+"""What a site keeps of a model: enough for its pages, so that the model need not be scored to write them again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from wqscore.layers import LayerScore
+from wqscore.leaderboard.candidates import Candidate
+from wqscore.leaderboard.intervals import median_interval
+from wqscore.metrics.registry import MATRIX_METRICS, METRICS
+from wqscore.ranking import RankedModel
+from wqscore.rendering.tables import number
+from wqscore.scoring import ModelScore
+from wqscore.summary import belonging_rows, rows_with_value
+from wqscore.version import __version__
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A metric's value for a model.
+
+    Attributes:
+        value: the preset's headline statistic, `None` where it is not defined.
+        lo: lower end of the 95 % interval of a median over the matrices, `None` without one.
+        hi: upper end.
+        count: the matrices behind it.
+    """
+
+    value: float | None
+    lo: float | None
+    hi: float | None
+    count: int
+
+
+@dataclass(frozen=True)
+class MatrixRecord:
+    """One scored matrix, as a page shows it; `None` for what is not defined."""
+
+    name: str
+    role: str
+    depth: int | None
+    shape: str
+    alpha: float | None
+    alpha_lo: float | None
+    alpha_hi: float | None
+    D: float | None
+    p_value: float | None
+    stable_rank: float | None
+    log_norm: float | None
+    verdict: str
+    remark: str
+
+
+@dataclass(frozen=True)
+class ModelRecord:
+    """A model as it was scored on a night.
+
+    Attributes:
+        name: its name on the site.
+        scored: the night, as an ISO date.
+        version: of wqscore.
+        repo: `org/name` on the Hub, `None` for a model on disk.
+        revision: the commit, `None` likewise.
+        family: the models it can be compared with, empty where nothing tells.
+        licence: of its list, empty without.
+        year: of its list, or `None`.
+        parameters: elements of all tensors.
+        hidden_size: its width, or `None`.
+        depth: numbered layers.
+        coverage: weights with a fit ÷ weights that belong in the averages, or `None`.
+        n_matrices: matrices that belong in the averages.
+        n_fitted: those of them with a fit.
+        rank: 1 is best of the family, `None` without one.
+        rank_best: the best it could have.
+        rank_worst: the worst.
+        tied: whether another model has the same rank.
+        ties: letters of the groups it can't be told apart from.
+        reason: why it has no rank, empty where it has.
+        figures: by name of a metric.
+        verdicts: how many rows have each, `skipped` among them.
+        matrices: the scored matrices.
+    """
+
+    name: str
+    scored: str
+    version: str
+    repo: str | None
+    revision: str | None
+    family: str
+    licence: str
+    year: int | None
+    parameters: int
+    hidden_size: int | None
+    depth: int
+    coverage: float | None
+    n_matrices: int
+    n_fitted: int
+    rank: int | None
+    rank_best: int | None
+    rank_worst: int | None
+    tied: bool
+    ties: tuple[str, ...]
+    reason: str
+    figures: Mapping[str, Figure]
+    verdicts: Mapping[str, int]
+    matrices: tuple[MatrixRecord, ...]
+
+
+def record_of(model: RankedModel, score: ModelScore, candidate: Candidate, night: str) -> ModelRecord:
+    """What is kept of a model that was scored.
+
+    Args:
+        model: its place in the ranking.
+        score: its score.
+        candidate: what its list says of it.
+        night: an ISO date.
+    """
+    summary = score.summary
+    return ModelRecord(
+        name=candidate.name,
+        scored=night,
+        version=__version__,
+        repo=score.ref.repo,
+        revision=score.revision,
+        family=model.family,
+        licence=candidate.licence,
+        year=candidate.year,
+        parameters=score.parameters,
+        hidden_size=score.architecture.hidden_size,
+        depth=score.architecture.depth,
+        coverage=number(summary.coverage),
+        n_matrices=summary.n_matrices,
+        n_fitted=summary.n_fitted,
+        rank=model.rank,
+        rank_best=model.best,
+        rank_worst=model.worst,
+        tied=model.tied,
+        ties=model.ties,
+        reason=model.reason,
+        figures={name: _figure(score, name) for name in score.metrics},
+        verdicts=dict(sorted(summary.verdicts.items())),
+        matrices=tuple(_matrix(row) for row in score.layers),
+    )
+
+
+def _figure(score: ModelScore, name: str) -> Figure:
+    summary = score.summary
+    value = number(summary.headline(name, score.preset), METRICS[name].count)
+    if name in summary.values:
+        return Figure(value, None, None, summary.values[name].count)
+    count = summary.statistics[name].count
+    if MATRIX_METRICS[name].summed or score.preset.headline != "median":
+        return Figure(value, None, None, count)
+    fitted = [row for row in belonging_rows(score.layers, score.preset) if row.fit is not None]
+    ends = median_interval([row.metrics[name] for row in rows_with_value(fitted, name, score.preset)])
+    lo, hi = ends or (None, None)
+    return Figure(value, lo, hi, count)
+
+
+def _matrix(row: LayerScore) -> MatrixRecord:
+    matrix = row.matrix
+
+    def value(name: str) -> float | None:
+        return number(row.metrics[name]) if name in row.metrics else None
+
+    return MatrixRecord(
+        matrix.name,
+        matrix.role,
+        matrix.depth,
+        f"{matrix.rows}×{matrix.columns}" + (f"×{matrix.slices}" if matrix.slices > 1 else ""),
+        value("alpha"),
+        value("alpha_lo"),
+        value("alpha_hi"),
+        value("D"),
+        value("p_value"),
+        value("stable_rank"),
+        value("log_norm"),
+        row.verdict,
+        "; ".join(filter(None, (row.reason, *row.flags))),
+    )

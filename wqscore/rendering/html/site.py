@@ -1,0 +1,78 @@
+"""All files of a site but its history and the models' own: pages, tables, feed, badges and what they share."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from wqscore.leaderboard.columns import columns, models_csv, models_json
+from wqscore.leaderboard.site import ListedState, Site
+from wqscore.metrics.metric import Metric
+from wqscore.presets import DEFAULT
+from wqscore.rendering.html.page import asset
+from wqscore.rendering.html.site_index import family_pages, index_data, index_pages
+from wqscore.rendering.html.site_model import badge_text, model_page
+from wqscore.rendering.html.site_templates import site_environment
+from wqscore.rendering.overview import headline
+from wqscore.version import __version__
+
+#: The feed tells of the latest.
+_MOST_ENTRIES = 200
+#: Width of a character of the badge's font, on average.
+_CHARACTER = 6.6
+_ICON = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><rect width="16" height="16" rx="3" fill="#0072b2"/>'
+    '<path d="M3 12V6m5 6V3m5 9V8" stroke="#fff" stroke-width="2.5" stroke-linecap="round"/></svg>\n'
+)
+
+
+def site_pages(site: Site) -> dict[str, Callable[[], str]]:
+    """The files by path from the site's folder, each made when it is called for."""
+    return dict(_files(site))
+
+
+def _files(site: Site) -> Iterator[tuple[str, Callable[[], str]]]:
+    yield "assets/style.css", partial(_style)
+    yield "assets/site.js", partial(asset, "site.js")
+    yield "assets/icon.svg", lambda: _ICON
+    frame = {"site": site, "version": __version__, "statistic": headline(site.by, DEFAULT)}
+    yield from index_pages(site, frame)
+    yield "data/index.js", partial(index_data, site)
+    for family in dict.fromkeys(m.family for m in (*site.models, *site.withdrawn) if m.family):
+        yield from family_pages(site, family, frame)
+    for model in (*site.models, *site.withdrawn):
+        yield f"models/{model.slug}.html", partial(model_page, site, model, frame)
+        yield f"badges/{model.slug}.svg", partial(_badge, model, site.by)
+    yield "data/models.csv", partial(models_csv, site)
+    yield "data/models.json", partial(models_json, site)
+    yield "data/schema.html", partial(_schema, site, frame)
+    yield "feed.xml", partial(_feed, site)
+
+
+def _style() -> str:
+    return asset("report.css") + asset("site.css")
+
+
+def _schema(site: Site, frame: dict[str, object]) -> str:
+    made = columns(site.metrics, site.known)
+    return site_environment().get_template("site_schema.html.j2").render(root="../", columns=made, **frame)
+
+
+def _feed(site: Site) -> str:
+    def identity(what: str) -> str:
+        """The same for the same event of the same site, wherever it is built."""
+        return uuid.uuid5(uuid.NAMESPACE_URL, f"{site.url or site.title}#{what}").urn
+
+    template = site_environment().get_template("site_feed.xml.j2")
+    base = f"{site.url.rstrip('/')}/" if site.url else ""
+    events = site.events[:_MOST_ENTRIES]
+    return template.render(site=site, events=events, identity=identity, base=base, version=__version__) + "\n"
+
+
+def _badge(model: ListedState, by: Metric) -> str:
+    value, colour = badge_text(model, by)
+    label = f"wqscore {by.name}"
+    left, right = (round(len(text) * _CHARACTER) + 12 for text in (label, value))
+    template = site_environment().get_template("site_badge.svg.j2")
+    return template.render(label=label, value=value, left=left, right=right, colour=colour) + "\n"

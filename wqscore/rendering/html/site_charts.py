@@ -1,0 +1,167 @@
+"""The site's charts, drawn when it is built: small SVG without ids, scripts or styles of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from markupsafe import Markup
+
+from wqscore.leaderboard.record import Figure, MatrixRecord
+from wqscore.rendering.overview import figure
+
+#: More marks than this are one for each layer and kind: their median.
+_MOST_MARKS = 300
+_KINDS = {"attention": "circle", "mlp": "square"}
+_OTHER = "other"
+
+
+@dataclass(frozen=True)
+class Scale:
+    """From values to places on a line of some length."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+
+    def at(self, value: float) -> float:
+        """The place of a value, with one decimal."""
+        share = (value - self.low) / (self.high - self.low) if self.high > self.low else 0.5
+        return round(self.start + share * (self.end - self.start), 1)
+
+
+def common_scale(figures: Sequence[Figure | None], width: float = 120) -> Scale:
+    """One scale for the values and intervals of several models."""
+    ends = [end for f in figures if f for end in (f.value, f.lo, f.hi) if end is not None] or [0.0]
+    return Scale(min(ends), max(ends), 5, width - 5)
+
+
+def interval(found: Figure | None, scale: Scale) -> Markup:
+    """A value as a dot and its interval as a bar; empty without a value."""
+    if found is None or found.value is None:
+        return Markup()
+    bar = Markup()
+    if found.lo is not None and found.hi is not None:
+        bar = Markup('<line x1="{}" x2="{}" y1="6" y2="6"/>').format(scale.at(found.lo), scale.at(found.hi))
+    dot = Markup('<circle cx="{}" cy="6" r="3.5"/>').format(scale.at(found.value))
+    return Markup('<svg class="interval" width="120" height="12" aria-hidden="true">{}{}</svg>').format(bar, dot)
+
+
+def verdict_bar(verdicts: Mapping[str, int]) -> Markup:
+    """The shares of the verdicts as one bar: `ok` full, the others hatched ever lighter."""
+    total = sum(verdicts.values())
+    parts, start = Markup(), 0.0
+    for place, (_, count) in enumerate(sorted(verdicts.items(), key=lambda each: each[0] != "ok")):
+        width = 100 * count / total
+        parts += Markup('<rect x="{}" y="0" width="{}" height="10" class="share{}"/>').format(
+            round(start, 2), round(width, 2), place if "ok" in verdicts else place + 1
+        )
+        start += width
+    return Markup(
+        '<svg class="shares" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">{}</svg>'
+    ).format(parts)
+
+
+def sparkline(values: Sequence[float | None], name: str) -> Markup:
+    """Values night by night as a line; empty with fewer than two."""
+    known = [value for value in values if value is not None]
+    if len(known) < 2:
+        return Markup()
+    across = Scale(0, len(known) - 1, 6, 234)
+    up = Scale(min(known), max(known), 42, 6)
+    places = [(across.at(i), up.at(value)) for i, value in enumerate(known)]
+    line = " ".join(f"{x},{y}" for x, y in places)
+    x, y = places[-1]
+    label = f"{name} from {figure(known[0])} to {figure(known[-1])} over {len(known)} changes"
+    return Markup(
+        '<svg class="spark" viewBox="0 0 240 48" width="240" height="48" role="img" aria-label="{}">'
+        '<polyline points="{}"/><circle cx="{}" cy="{}" r="4"/></svg>'
+    ).format(label, line, x, y)
+
+
+def alpha_by_depth(matrices: Sequence[MatrixRecord]) -> Markup:
+    """Alpha layer by layer, kinds of matrices told apart by shape and colour; empty without any alpha."""
+    marks = _marks(matrices)
+    if not marks:
+        return Markup()
+    alphas = [alpha for _, alpha, _, _ in marks]
+    depths = [depth for depth, _, _, _ in marks]
+    x = Scale(min(depths), max(depths), 56, 704)
+    y = Scale(min(1.0, *alphas), max(alphas), 226, 14)
+    middle = median(row.alpha for row in matrices if row.alpha is not None)
+    body = Markup().join(_axis_y(y)) + Markup().join(_axis_x(x, sorted({int(d) for d in depths})))
+    body += Markup('<line class="median" x1="48" x2="712" y1="{0}" y2="{0}"/>').format(y.at(middle))
+    body += Markup().join(_mark(x.at(depth), y.at(alpha), kind, title) for depth, alpha, kind, title in marks)
+    label = f"alpha of {len(marks)} {'medians by layer' if len(matrices) > _MOST_MARKS else 'matrices'} by layer"
+    return Markup('<svg class="depth" viewBox="0 0 720 268" role="img" aria-label="{}">{}</svg>').format(label, body)
+
+
+def kinds_of(matrices: Sequence[MatrixRecord]) -> list[str]:
+    """The kinds that the chart by depth shows, in order."""
+    present = {_kind(row) for row in matrices if row.alpha is not None}
+    return [kind for kind in (*_KINDS, _OTHER) if kind in present]
+
+
+def legend_mark(kind: str) -> Markup:
+    """A kind's mark, for the legend."""
+    return Markup('<svg class="depth mark" viewBox="-7 -7 14 14" aria-hidden="true">{}</svg>').format(
+        _mark(0, 0, kind)
+    )
+
+
+def _marks(matrices: Sequence[MatrixRecord]) -> list[tuple[float, float, str, str]]:
+    """Depth, alpha, kind and name of each mark; matrices of no layer stand left of the first."""
+    found = [(float(-1 if r.depth is None else r.depth), r.alpha, _kind(r), r.name) for r in matrices if r.alpha]
+    if len(found) <= _MOST_MARKS:
+        return found
+    groups: dict[tuple[float, str], list[float]] = {}
+    for depth, alpha, kind, _ in found:
+        groups.setdefault((depth, kind), []).append(alpha)
+    return [(depth, median(alphas), kind, "") for (depth, kind), alphas in sorted(groups.items())]
+
+
+def _kind(row: MatrixRecord) -> str:
+    start = row.role.split(".")[0]
+    return start if start in _KINDS else _OTHER
+
+
+def _mark(x: float, y: float, kind: str, title: str = "") -> Markup:
+    shape = {
+        "attention": Markup('<circle class="attention" cx="{}" cy="{}" r="5"').format(x, y),
+        "mlp": Markup('<rect class="mlp" x="{}" y="{}" width="9" height="9"').format(
+            round(x - 4.5, 1), round(y - 4.5, 1)
+        ),
+        _OTHER: Markup('<path class="other" d="M{} {}l5 9h-10z"').format(x, round(y - 6, 1)),
+    }[kind]
+    name = shape.split()[0].removeprefix("<")
+    return shape + (Markup("><title>{}</title></{}>").format(title, name) if title else Markup("/>"))
+
+
+def _axis_y(y: Scale) -> list[Markup]:
+    step = _step(y.high - y.low)
+    ticks = [step * n for n in range(int(y.low / step), int(y.high / step) + 1) if y.low <= step * n <= y.high]
+    line = Markup(
+        '<line class="grid" x1="48" x2="712" y1="{0}" y2="{0}"/><text x="40" y="{1}" class="end">{2}</text>'
+    )
+    texts = [line.format(y.at(tick), y.at(tick) + 4, f"{tick:g}") for tick in ticks]
+    return [*texts, Markup('<text x="8" y="12">alpha</text>')]
+
+
+def _axis_x(x: Scale, depths: Sequence[int]) -> list[Markup]:
+    every = max(1, -(-len(depths) // 16))
+    text = Markup('<text x="{}" y="246" class="middle">{}</text>')
+    ticks = [text.format(x.at(depth), "–" if depth < 0 else depth) for depth in depths[::every]]
+    return [
+        *ticks,
+        Markup('<text x="712" y="264" class="end">layer{}</text>').format(" (–: in none)" if depths[0] < 0 else ""),
+    ]
+
+
+def _step(extent: float) -> float:
+    """A round distance that leaves three to seven ticks."""
+    for step in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100):
+        if extent / step <= 7:
+            return step
+    return 10.0 ** len(str(int(extent)))

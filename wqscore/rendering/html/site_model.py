@@ -1,0 +1,116 @@
+"""The page of one model: what it scored, matrix by matrix, and what became of it night by night."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from markupsafe import Markup
+
+from wqscore.leaderboard.events import event_between, what_changed
+from wqscore.leaderboard.history import Point
+from wqscore.leaderboard.record import Figure, MatrixRecord
+from wqscore.leaderboard.record_files import matrices_path, record_path
+from wqscore.leaderboard.site import ListedState, Site
+from wqscore.metrics.metric import Metric
+from wqscore.metrics.registry import METRICS
+from wqscore.rendering.html.site_charts import alpha_by_depth, kinds_of, sparkline, verdict_bar
+from wqscore.rendering.html.site_templates import packed, site_environment
+from wqscore.rendering.overview import figure
+
+#: For the rows of the matrices: the chart, the metrics and the history have the rest.
+_ROWS = 70_000
+#: Of the table of the history.
+_MOST_POINTS = 60
+#: A mark for each matrix, up to so many.
+_MOST_MARKS = 300
+_BLUE, _GREY = "#0068a5", "#5b6675"
+
+
+def model_page(site: Site, model: ListedState, frame: Mapping[str, Any]) -> str:
+    """Render the page of a model; one that was never scored has little more than the reason."""
+    record = model.record
+    scored: dict[str, Any] = {}
+    if record is not None:
+        rows = _matrix_rows(record.matrices)
+        verdicts = sorted(record.verdicts.items(), key=lambda each: each[0] != "ok")
+        first = 0 if "ok" in record.verdicts else 1
+        scored = {
+            "headline": record.figures.get(site.by.name, Figure(None, None, None, 0)),
+            "verdict_bar": verdict_bar(record.verdicts),
+            "verdicts": verdicts,
+            "shades": {name: first + place for place, (name, _) in enumerate(verdicts)},
+            "chart": alpha_by_depth(record.matrices),
+            "kinds": kinds_of(record.matrices),
+            "grouped": len(record.matrices) > _MOST_MARKS,
+            "better": {name: METRICS[name].better if name in METRICS else "" for name in record.figures},
+            "rows": Markup().join(rows),
+            "shown_matrices": len(rows),
+            "known": site.known.values.get(model.name) if site.known else None,
+            "csv": matrices_path(model.name),
+            "json": record_path(model.name),
+        }
+    told = [(after, _told(model.name, before, after, site.by.name)) for before, after in reversed(model.changes)]
+    value, _ = badge_text(model, site.by)
+    return (
+        site_environment()
+        .get_template("site_model.html.j2")
+        .render(
+            root="../",
+            model=model,
+            r=record,
+            history=told[:_MOST_POINTS],
+            older=len(told[_MOST_POINTS:]),
+            sparkline=sparkline(_values(model.points, site.by.name), site.by.name),
+            badge=f"wqscore {site.by.name}: {value}",
+            snippet=_snippet(site, model),
+            **scored,
+            **frame,
+        )
+    )
+
+
+def badge_text(model: ListedState, by: Metric) -> tuple[str, str]:
+    """The right side of a badge, and its colour."""
+    record = model.record
+    if record is None or by.name not in record.figures:
+        return "not scored", _GREY
+    value = figure(record.figures[by.name].value)
+    rank = f" · #{record.rank}" if record.rank and model.status != "withdrawn" else ""
+    state = "" if model.status == "scored" else f" · {model.status}"
+    return f"{value}{rank}{state}", _BLUE if model.status == "scored" else _GREY
+
+
+def worth_a_look(matrices: Sequence[MatrixRecord]) -> list[MatrixRecord]:
+    """Matrices in the order in which to look at them: without a sound fit, then by alpha, highest first."""
+    return sorted(matrices, key=lambda row: (row.verdict == "ok", -(row.alpha or 0.0)))
+
+
+def _matrix_rows(matrices: Sequence[MatrixRecord]) -> list[str]:
+    """All rows in the model's order, or as many of those worth a look as there is room for."""
+    macro: Any = site_environment().get_template("site_rows.html.j2").module
+    rows = packed([macro.matrix_row(row) for row in matrices], _ROWS)
+    if len(rows) == 1:
+        return rows[0]
+    return packed([macro.matrix_row(row) for row in worth_a_look(matrices)], _ROWS)[0]
+
+
+def _values(points: Sequence[Point], by: str) -> list[float | None]:
+    """The metric at each change of score."""
+    scored = [point for point in points if point.values]
+    kept = [point for i, point in enumerate(scored) if i == 0 or not point.scores_as(scored[i - 1])]
+    return [point.values.get(by) for point in kept]
+
+
+def _told(name: str, before: Point | None, after: Point, by: str) -> str:
+    event = event_between(name, before, after, by)
+    if event is not None:
+        return event.text
+    if before is not None and before.revision != after.revision:
+        return what_changed(before, after, by) or "a commit that changed no score"
+    return "other metrics are computed"
+
+
+def _snippet(site: Site, model: ListedState) -> str:
+    base = site.url.rstrip("/") or "SITE"
+    return f"[![wqscore]({base}/badges/{model.slug}.svg)]({base}/models/{model.slug}.html)"

@@ -1,0 +1,83 @@
+"""The templates of the site, with what they call to turn values into text: names are text, whatever is in them."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from jinja2 import Environment
+
+from wqscore.leaderboard.record import Figure
+from wqscore.leaderboard.site import ListedState
+from wqscore.leaderboard.slugs import slug
+from wqscore.printable import printable
+from wqscore.rendering.html import site_charts
+from wqscore.rendering.html.page import environment
+from wqscore.rendering.overview import figure, size
+
+#: Of a page, in bytes; what is left of it is for the frame around its rows.
+MOST_BYTES = 150_000
+_PLURALS = {"family": "families", "matrix": "matrices"}
+
+
+@cache
+def site_environment() -> Environment:
+    """The templates, compiled once for thousands of pages."""
+    return environment(
+        figure=figure,
+        size=size,
+        shown=printable,
+        slug=slug,
+        percent=percent,
+        counted=counted,
+        ends=ends,
+        changed=last_change,
+        interval=site_charts.interval,
+        legend_mark=site_charts.legend_mark,
+    )
+
+
+def counted(count: int, noun: str) -> str:
+    """A number of things.
+
+    Example:
+        >>> counted(1, "model"), counted(2, "family")
+        ('1 model', '2 families')
+    """
+    return f"{count:,} {noun if count == 1 else _PLURALS.get(noun, f'{noun}s')}"
+
+
+def percent(share: float | None) -> str:
+    """A share, rounded down so that 100 % is all."""
+    return "–" if share is None else f"{int(share * 100)} %"
+
+
+def ends(found: Figure | None) -> str:
+    """An interval in words, a dash where there is none."""
+    if found is None or found.lo is None or found.hi is None:
+        return "–"
+    return f"{figure(found.lo)}–{figure(found.hi)}"
+
+
+def last_change(model: ListedState) -> str:
+    """The night on which the model's score last changed: not that of a commit alone."""
+    changes = [after.night for before, after in model.changes if before is None or not after.scores_as(before)]
+    return changes[-1] if changes else "–"
+
+
+def packed(rows: list[str], most: int) -> list[list[str]]:
+    """Rows in pages of at most so many bytes, in their order; one page at least.
+
+    Example:
+        >>> packed(["aa", "bb", "c"], 3)
+        [['aa'], ['bb', 'c']]
+    """
+    pages: list[list[str]] = [[]]
+    room = most
+    for row in rows:
+        length = len(row.encode("utf-8", "backslashreplace"))
+        if length > room and pages[-1]:
+            pages.append([])
+            room = most
+        pages[-1].append(row)
+        room -= length
+    return pages
