@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
-from itertools import combinations
+from itertools import combinations, islice
 from math import isfinite, nan, sqrt
 
 import numpy as np
@@ -20,6 +21,8 @@ from wqscore.scoring import ModelScore
 from wqscore.summary import belonging_rows, rows_with_value
 
 _DRAWS = 1000
+#: Pairs whose quantiles are taken together, which is quicker than one by one.
+_AT_ONCE = 500
 #: An interval of 95 %, in standard deviations of a normal law.
 _WIDTH_95 = 2 * 1.959964
 #: Differences below this share of a metric's spread over the matrices are none.
@@ -78,7 +81,22 @@ class _Layers:
     deviations: np.ndarray
     rounding: np.ndarray
 
-    def only(self, keys: set[MatrixKey]) -> _Layers:
+    @cached_property
+    def spread(self) -> float:
+        """Standard deviation of the values."""
+        return float(self.values.std())
+
+    @cached_property
+    def usual_rounding(self) -> float:
+        """Median of what rounding can do."""
+        return float(np.median(self.rounding))
+
+    @cached_property
+    def key_set(self) -> frozenset[MatrixKey]:
+        """The keys, to be compared with another's."""
+        return frozenset(self.keys)
+
+    def only(self, keys: frozenset[MatrixKey]) -> _Layers:
         kept = [i for i, key in enumerate(self.keys) if key in keys]
         return _Layers(
             tuple(self.keys[i] for i in kept), self.values[kept], self.deviations[kept], self.rounding[kept]
@@ -102,10 +120,18 @@ def compare_all(scores: Sequence[ModelScore], metric: str, seed: int) -> dict[tu
     """
     layers = [_layers(score, metric) for score in scores]
     draws = [_resampled(each, score.preset.headline, seed) for each, score in zip(layers, scores, strict=True)]
-    return {
-        (i, j): _difference(layers[i], layers[j], draws[i], draws[j], scores[i].preset.headline, seed)
-        for i, j in combinations(range(len(scores)), 2)
-    }
+    # Else roles of equal size would be resampled alike, as if they were pairs.
+    apart = [np.random.default_rng(seed).permutation(each) for each in draws]
+    places = combinations(range(len(scores)), 2)
+    found: dict[tuple[int, int], Difference] = {}
+    while chunk := list(islice(places, _AT_ONCE)):
+        compared = [
+            _compared(layers[i], layers[j], draws[i], draws[j], apart[j], scores[i].preset.headline, seed)
+            for i, j in chunk
+        ]
+        ends = np.quantile(np.array([each.draws for each in compared]), [0.025, 0.975], axis=1).T
+        found |= {pair: _difference(each, lo, hi) for pair, each, (lo, hi) in zip(chunk, compared, ends, strict=True)}
+    return found
 
 
 def resampled_interval(score: ModelScore, metric: str, seed: int) -> tuple[float, float]:
@@ -181,30 +207,47 @@ def _summary(values: np.ndarray, headline: str) -> np.ndarray:
     return summary
 
 
-def _difference(
-    a: _Layers, b: _Layers, draws_a: np.ndarray, draws_b: np.ndarray, headline: str, seed: int
-) -> Difference:
+@dataclass(frozen=True)
+class _Compared:
+    """Two models on the way to their difference: of their pairs, where they are paired."""
+
+    a: _Layers
+    b: _Layers
+    headline: str
+    draws: np.ndarray
+    bounds: tuple[float, float] | None
+    pairs: int
+    lost: int
+
+
+def _compared(
+    a: _Layers,
+    b: _Layers,
+    draws_a: np.ndarray,
+    draws_b: np.ndarray,
+    apart_b: np.ndarray,
+    headline: str,
+    seed: int,
+) -> _Compared:
+    shared = a.key_set & b.key_set
+    if not (shared and len(shared) >= _MOST * max(a.values.size, b.values.size)):
+        return _Compared(a, b, headline, draws_a - apart_b, None, 0, 0)
+    lost = a.values.size + b.values.size - 2 * len(shared)
+    if not lost:
+        return _Compared(a, b, headline, draws_a - draws_b, None, len(shared), 0)
+    bounds = _bounds(a, b, headline)
+    a, b = a.only(shared), b.only(shared)
+    draws = _resampled(a, headline, seed) - _resampled(b, headline, seed)
+    return _Compared(a, b, headline, draws, bounds, len(shared), lost)
+
+
+def _difference(found: _Compared, lo: float, hi: float) -> Difference:
+    a, b = found.a, found.b
     if not (a.values.size and b.values.size):
         return Difference(nan, nan, nan, nan, nan, nan, 0, 0)
-    shared = set(a.keys) & set(b.keys)
-    paired = len(shared) >= _MOST * max(a.values.size, b.values.size)
-    lost = a.values.size + b.values.size - 2 * len(shared) if paired else 0
-    bounds = None
-    if paired and lost:
-        bounds = _bounds(a, b, headline)
-        a, b = a.only(shared), b.only(shared)
-        draws_a, draws_b = _resampled(a, headline, seed), _resampled(b, headline, seed)
-    elif not paired:
-        # Else roles of equal size would be resampled alike, as if they were pairs.
-        draws_b = np.random.default_rng(seed).permutation(draws_b)
-    lo, hi = np.quantile(draws_a - draws_b, [0.025, 0.975])
-    spread = max(float(a.values.std()), float(b.values.std()))
-    rounding = max(float(np.median(a.rounding)), float(np.median(b.rounding)))
-    value = float(_summary(a.values, headline) - _summary(b.values, headline))
-    delta = max(_NEGLIGIBLE * spread, rounding)
-    return Difference(
-        value, float(lo), float(hi), delta, *(bounds or (value, value)), len(shared) if paired else 0, lost
-    )
+    value = float(_summary(a.values, found.headline) - _summary(b.values, found.headline))
+    delta = max(_NEGLIGIBLE * max(a.spread, b.spread), a.usual_rounding, b.usual_rounding)
+    return Difference(value, float(lo), float(hi), delta, *(found.bounds or (value, value)), found.pairs, found.lost)
 
 
 def _bounds(a: _Layers, b: _Layers, headline: str) -> tuple[float, float]:
