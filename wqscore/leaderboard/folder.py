@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -92,8 +93,12 @@ def write_site(folder: Path, files: Files, kept: Sequence[str] = ()) -> None:
     names = {*files, *kept}
     try:
         _write(folder, MANIFEST, _manifest({*names, *old}))
-        for name in sorted(files, key=lambda name: name == HISTORY):
+        for name in (name for name in files if name != HISTORY):
             _write(folder, name, files[name]())
+        # Once for thousands of files, each of which would wait for the disk: the history tells of nothing that a
+        # power cut could still take.
+        os.sync()
+        write_all(folder / "data", {"history.json": files[HISTORY]().encode("utf-8", "backslashreplace")})
         for name in set(old) - names:
             with suppress(FileNotFoundError):
                 (folder / name).unlink()
@@ -107,9 +112,15 @@ def _manifest(names: set[str]) -> str:
 
 
 def _write(folder: Path, name: str, text: str) -> None:
+    """Write a file under a temporary name and rename it, unless it is there as it should be."""
     file, content = folder / name, text.encode("utf-8", "backslashreplace")
     with suppress(FileNotFoundError):
         if file.stat().st_size == len(content) and file.read_bytes() == content:
             return
     file.parent.mkdir(parents=True, exist_ok=True)
-    write_all(file.parent, {file.name: content})
+    temporary = file.with_name(f".{os.getpid()}")
+    try:
+        temporary.write_bytes(content)
+        temporary.replace(file)
+    finally:
+        temporary.unlink(missing_ok=True)

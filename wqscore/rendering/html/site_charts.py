@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from wqscore.leaderboard.record import Figure, MatrixRecord
+from wqscore.printable import printable
 from wqscore.rendering.overview import figure
 
 #: More marks than this are one for each layer and kind: their median.
@@ -51,7 +52,7 @@ def interval(found: Figure | None, scale: Scale) -> Markup:
 
 def verdict_bar(verdicts: Mapping[str, int]) -> Markup:
     """The shares of the verdicts as one bar: `ok` full, the others hatched ever lighter."""
-    total = sum(verdicts.values())
+    total = sum(verdicts.values()) or 1
     parts, start = Markup(), 0.0
     for place, (_, count) in enumerate(sorted(verdicts.items(), key=lambda each: each[0] != "ok")):
         width = 100 * count / total
@@ -89,7 +90,7 @@ def alpha_by_depth(matrices: Sequence[MatrixRecord]) -> Markup:
     alphas = [alpha for _, alpha, _, _ in marks]
     depths = [depth for depth, _, _, _ in marks]
     x = Scale(min(depths), max(depths), 56, 704)
-    y = Scale(min(1.0, *alphas), max(alphas), 226, 14)
+    y = Scale(min(1.0, *alphas), max(alphas), 226, 28)
     middle = median(row.alpha for row in matrices if row.alpha is not None)
     body = Markup().join(_axis_y(y)) + Markup().join(_axis_x(x, sorted({int(d) for d in depths})))
     body += Markup('<line class="median" x1="48" x2="712" y1="{0}" y2="{0}"/>').format(y.at(middle))
@@ -128,15 +129,14 @@ def _kind(row: MatrixRecord) -> str:
 
 
 def _mark(x: float, y: float, kind: str, title: str = "") -> Markup:
-    shape = {
-        "attention": Markup('<circle class="attention" cx="{}" cy="{}" r="5"').format(x, y),
-        "mlp": Markup('<rect class="mlp" x="{}" y="{}" width="9" height="9"').format(
-            round(x - 4.5, 1), round(y - 4.5, 1)
-        ),
-        _OTHER: Markup('<path class="other" d="M{} {}l5 9h-10z"').format(x, round(y - 6, 1)),
+    """A mark as text that holds numbers and one escaped name: formatting markup takes several times as long."""
+    name, place = {
+        "attention": ("circle", f'cx="{x}" cy="{y}" r="5"'),
+        "mlp": ("rect", f'x="{x - 4.5:.1f}" y="{y - 4.5:.1f}" width="9" height="9"'),
+        _OTHER: ("path", f'd="M{x} {y - 6:.1f}l5 9h-10z"'),
     }[kind]
-    name = shape.split()[0].removeprefix("<")
-    return shape + (Markup("><title>{}</title></{}>").format(title, name) if title else Markup("/>"))
+    end = f"><title>{escape(printable(title))}</title></{name}>" if title else "/>"
+    return Markup(f'<{name} class="{kind}" {place}{end}')
 
 
 def _axis_y(y: Scale) -> list[Markup]:

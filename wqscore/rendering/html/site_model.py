@@ -33,12 +33,14 @@ def model_page(site: Site, model: ListedState, frame: Mapping[str, Any]) -> str:
     scored: dict[str, Any] = {}
     if record is not None:
         rows = _matrix_rows(record.matrices)
-        verdicts = sorted(record.verdicts.items(), key=lambda each: each[0] != "ok")
-        first = 0 if "ok" in record.verdicts else 1
+        of_matrices = {name: count for name, count in record.verdicts.items() if name != "skipped"}
+        verdicts = sorted(of_matrices.items(), key=lambda each: each[0] != "ok")
+        first = 0 if "ok" in of_matrices else 1
         scored = {
             "headline": record.figures.get(site.by.name, Figure(None, None, None, 0)),
-            "verdict_bar": verdict_bar(record.verdicts),
+            "verdict_bar": verdict_bar(of_matrices),
             "verdicts": verdicts,
+            "skipped": record.verdicts.get("skipped", 0),
             "shades": {name: first + place for place, (name, _) in enumerate(verdicts)},
             "chart": alpha_by_depth(record.matrices),
             "kinds": kinds_of(record.matrices),
