@@ -53,7 +53,9 @@ class Nights:
         self.builds += 1
         # A runner without last night's cache: with one, the client serves from it what the Hub does not.
         environment = self.hub.environment(
-            self.folder / f"home-{self.builds}", SOURCE_DATE_EPOCH=str(epoch), WQSCORE_STORE=str(self.folder / "store.sqlite")
+            self.folder / f"home-{self.builds}",
+            SOURCE_DATE_EPOCH=str(epoch),
+            WQSCORE_STORE=str(self.folder / "store.sqlite"),
         )
         command = [str(Path(sys.executable).with_name("wqscore")), "leaderboard", "build", "./list.toml"]
         return subprocess.run(

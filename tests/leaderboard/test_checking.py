@@ -57,14 +57,23 @@ BROKEN = {
     "a value's type": (edit("data/models.json", first_model(alpha="low")), "alpha is 'low', not a number"),
     "a missing name": (edit("data/models.json", first_model(model=None)), "model is None"),
     "a column more": (edit("data/models.json", first_model(extra=1)), "other columns than the schema"),
-    "a page that is not there": (edit("data/models.json", first_model(page="models/x.html")), "models/x.html is missing"),
+    "a page that is not there": (
+        edit("data/models.json", first_model(page="models/x.html")),
+        "models/x.html is missing",
+    ),
     "data that are none": (edit("data/models.json", lambda t: t[:50]), "data/models.json: is no table of models"),
     "a row less": (edit("data/models.csv", lambda t: t[: t.rindex("\n", 0, -1) + 1]), "does not have the 4 rows"),
-    "a header": (edit("data/models.csv", lambda t: t.replace("alpha_from", "alpha_low")), "data/models.csv: has other"),
+    "a header": (
+        edit("data/models.csv", lambda t: t.replace("alpha_from", "alpha_low")),
+        "data/models.csv: has other",
+    ),
     "a history": (edit("data/history.json", lambda t: t[:50]), "data/history.json: "),
     "a record": (lambda site: (site / "data/models/toy-1.json").unlink(), "data/models/toy-1.json: is missing"),
     "a feed": (edit("feed.xml", lambda t: t.replace("</feed>", "")), "feed.xml: is not well-formed"),
-    "an entry": (edit("feed.xml", lambda t: t.replace("<id>urn", "<ids>urn").replace("</id>", "</ids>")), "without id"),
+    "an entry": (
+        edit("feed.xml", lambda t: t.replace("<id>urn", "<ids>urn").replace("</id>", "</ids>")),
+        "without id",
+    ),
 }
 
 

@@ -36,7 +36,9 @@ def play(nights: Nights) -> list[subprocess.CompletedProcess[str]]:
 
 
 @pytest.fixture(scope="module")
-def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Nights, list[subprocess.CompletedProcess[str]]]]:
+def played(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[tuple[Nights, list[subprocess.CompletedProcess[str]]]]:
     with HubServer() as hub:
         nights = Nights(hub, tmp_path_factory.mktemp("nights"))
         yield nights, play(nights)
@@ -140,7 +142,9 @@ def test_the_row_of_a_failed_night_is_the_last_one(tmp_path: Path) -> None:
         assert nights.build(THIRD, A, B, C).returncode == 3
         assert nights.rows()[B]["since"] == "2026-11-23"
         feed = (nights.site / "feed.xml").read_text(encoding="utf-8")
-        assert feed.count("<title>org/tuned: stale</title>") == feed.count("<title>org/documented: failed</title>") == 1
+        assert (
+            feed.count("<title>org/tuned: stale</title>") == feed.count("<title>org/documented: failed</title>") == 1
+        )
 
 
 def test_the_same_nights_give_the_same_bytes(

@@ -47,7 +47,11 @@ def listed_files(folder: Path) -> tuple[str, ...]:
     try:
         document = json.loads(file.read_text(encoding="utf-8"))
         names = document["files"]
-        if document["kind"] != _KIND or type(names) is not list or not all(isinstance(n, str) and _OWN_PATH.fullmatch(n) for n in names):
+        if (
+            document["kind"] != _KIND
+            or type(names) is not list
+            or not all(isinstance(n, str) and _OWN_PATH.fullmatch(n) for n in names)
+        ):
             raise ValueError("it lists what is no file of a site")
     except FileNotFoundError:
         return ()

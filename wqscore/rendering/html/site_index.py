@@ -22,8 +22,8 @@ from wqscore.rendering.html.site_templates import MOST_BYTES, counted, last_chan
 _MOST_EVENTS, _MOST_FAMILIES = 25, 150
 #: For the rows, beside the frame and the lists of the first page.
 _ROWS = MOST_BYTES - 60_000
-#: Digits of the numbers that the script sorts and shows four of.
-_DIGITS = 6
+#: Digits of the numbers that the script sorts and shows four of: so many that rounding twice does not show.
+_DIGITS = 9
 
 Frame = Mapping[str, Any]
 Pages = Iterator[tuple[str, Callable[[], str]]]

@@ -86,10 +86,10 @@
     const rank = cell(model.rank === null ? "–" : model.rank + (model.tied ? "=" : ""));
     if (model.best !== model.worst) rank.append(" ", element("small", `${model.best}–${model.worst}`));
     const name = made.appendChild(element("th", "", { scope: "row" }));
-    name.append(element("a", model.name, { href: model.page }));
+    name.append(element("a", model.name, { href: model.page }), " ");
     if (model.status !== "scored") {
       const tag = { class: `tag ${model.status}`, title: model.reason };
-      name.append(" ", element("span", `${model.status} since ${model.since}`, tag));
+      name.append(element("span", `${model.status} since ${model.since}`, tag));
     }
     cell(figure(found[0]));
     cell("", "").append(interval(found, low, high));
@@ -158,6 +158,7 @@
     header.replaceChildren(button);
   }
   form.addEventListener("input", changed);
+  form.addEventListener("change", changed);
   form.addEventListener("submit", (event) => event.preventDefault());
   form.addEventListener("reset", (event) => {
     event.preventDefault();
