@@ -7,7 +7,7 @@ difference of two summaries hangs on which of their matrices are looked at, and 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
 from itertools import combinations, islice
@@ -74,12 +74,19 @@ class _Layers:
         values: shape (n,).
         deviations: standard deviation of each fit, 0 where none is known.
         rounding: what rounding in storage can change each by.
+        headline: the statistic that sums them up.
     """
 
     keys: tuple[MatrixKey, ...]
     values: np.ndarray
     deviations: np.ndarray
     rounding: np.ndarray
+    headline: str
+
+    @cached_property
+    def summary(self) -> float:
+        """The summary that ranks."""
+        return float(_summary(self.values, self.headline))
 
     @cached_property
     def spread(self) -> float:
@@ -98,8 +105,12 @@ class _Layers:
 
     def only(self, keys: frozenset[MatrixKey]) -> _Layers:
         kept = [i for i, key in enumerate(self.keys) if key in keys]
-        return _Layers(
-            tuple(self.keys[i] for i in kept), self.values[kept], self.deviations[kept], self.rounding[kept]
+        return replace(
+            self,
+            keys=tuple(self.keys[i] for i in kept),
+            values=self.values[kept],
+            deviations=self.deviations[kept],
+            rounding=self.rounding[kept],
         )
 
 
@@ -119,16 +130,13 @@ def compare_all(scores: Sequence[ModelScore], metric: str, seed: int) -> dict[tu
         By the places i < j of two models, the first less the second.
     """
     layers = [_layers(score, metric) for score in scores]
-    draws = [_resampled(each, score.preset.headline, seed) for each, score in zip(layers, scores, strict=True)]
+    draws = [_resampled(each, seed) for each in layers]
     # Else roles of equal size would be resampled alike, as if they were pairs.
     apart = [np.random.default_rng(seed).permutation(each) for each in draws]
     places = combinations(range(len(scores)), 2)
     found: dict[tuple[int, int], Difference] = {}
     while chunk := list(islice(places, _AT_ONCE)):
-        compared = [
-            _compared(layers[i], layers[j], draws[i], draws[j], apart[j], scores[i].preset.headline, seed)
-            for i, j in chunk
-        ]
+        compared = [_compared(layers[i], layers[j], draws[i], draws[j], apart[j], seed) for i, j in chunk]
         ends = np.quantile(np.array([each.draws for each in compared]), [0.025, 0.975], axis=1).T
         found |= {pair: _difference(each, lo, hi) for pair, each, (lo, hi) in zip(chunk, compared, ends, strict=True)}
     return found
@@ -159,6 +167,7 @@ def _layers(score: ModelScore, metric: str) -> _Layers:
         np.array([row.metrics[metric] for row in rows]),
         np.array([_deviation(row, metric) for row in rows]),
         np.array([_rounding(row, metric) for row in rows]),
+        score.preset.headline,
     )
 
 
@@ -181,7 +190,7 @@ def _rounding(row: LayerScore, metric: str) -> float:
     return float((row.metrics[metric] - 1) ** 2 * 2 * row.spectrum.unit_roundoff / sqrt(3))
 
 
-def _resampled(layers: _Layers, headline: str, seed: int) -> np.ndarray:
+def _resampled(layers: _Layers, seed: int) -> np.ndarray:
     """The summary of resampled matrices, `_DRAWS` of them.
 
     Which matrices are drawn follows from how many there are of each role: two models of one architecture are
@@ -199,7 +208,7 @@ def _resampled(layers: _Layers, headline: str, seed: int) -> np.ndarray:
         columns.append(members[rng.integers(members.size, size=(_DRAWS, members.size))])
     drawn = np.concatenate(columns, axis=1)
     values = layers.values[drawn] + layers.deviations[drawn] * noise.standard_normal(drawn.shape)
-    return _summary(values, headline)
+    return _summary(values, layers.headline)
 
 
 def _summary(values: np.ndarray, headline: str) -> np.ndarray:
@@ -213,7 +222,6 @@ class _Compared:
 
     a: _Layers
     b: _Layers
-    headline: str
     draws: np.ndarray
     bounds: tuple[float, float] | None
     pairs: int
@@ -221,36 +229,30 @@ class _Compared:
 
 
 def _compared(
-    a: _Layers,
-    b: _Layers,
-    draws_a: np.ndarray,
-    draws_b: np.ndarray,
-    apart_b: np.ndarray,
-    headline: str,
-    seed: int,
+    a: _Layers, b: _Layers, draws_a: np.ndarray, draws_b: np.ndarray, apart_b: np.ndarray, seed: int
 ) -> _Compared:
     shared = a.key_set & b.key_set
     if not (shared and len(shared) >= _MOST * max(a.values.size, b.values.size)):
-        return _Compared(a, b, headline, draws_a - apart_b, None, 0, 0)
+        return _Compared(a, b, draws_a - apart_b, None, 0, 0)
     lost = a.values.size + b.values.size - 2 * len(shared)
     if not lost:
-        return _Compared(a, b, headline, draws_a - draws_b, None, len(shared), 0)
-    bounds = _bounds(a, b, headline)
+        return _Compared(a, b, draws_a - draws_b, None, len(shared), 0)
+    bounds = _bounds(a, b)
     a, b = a.only(shared), b.only(shared)
-    draws = _resampled(a, headline, seed) - _resampled(b, headline, seed)
-    return _Compared(a, b, headline, draws, bounds, len(shared), lost)
+    draws = _resampled(a, seed) - _resampled(b, seed)
+    return _Compared(a, b, draws, bounds, len(shared), lost)
 
 
 def _difference(found: _Compared, lo: float, hi: float) -> Difference:
     a, b = found.a, found.b
     if not (a.values.size and b.values.size):
         return Difference(nan, nan, nan, nan, nan, nan, 0, 0)
-    value = float(_summary(a.values, found.headline) - _summary(b.values, found.headline))
+    value = a.summary - b.summary
     delta = max(_NEGLIGIBLE * max(a.spread, b.spread), a.usual_rounding, b.usual_rounding)
     return Difference(value, float(lo), float(hi), delta, *(found.bounds or (value, value)), found.pairs, found.lost)
 
 
-def _bounds(a: _Layers, b: _Layers, headline: str) -> tuple[float, float]:
+def _bounds(a: _Layers, b: _Layers) -> tuple[float, float]:
     """The difference with the matrices that one of the two has not at the worst and the best value of either."""
     only_a = sum(key not in b.keys for key in a.keys)
     only_b = sum(key not in a.keys for key in b.keys)
@@ -258,7 +260,7 @@ def _bounds(a: _Layers, b: _Layers, headline: str) -> tuple[float, float]:
     high = max(float(a.values.max()), float(b.values.max()))
 
     def filled(layers: _Layers, missing: int, value: float) -> float:
-        return float(_summary(np.append(layers.values, np.full(missing, value)), headline))
+        return float(_summary(np.append(layers.values, np.full(missing, value)), layers.headline))
 
     return (
         filled(a, only_b, low) - filled(b, only_a, high),

@@ -14,7 +14,7 @@ from tests.rendering.conftest import browser  # noqa: F401
 from wqscore.leaderboard.building import Built, build
 from wqscore.model_lists import ListedModel, ModelList
 
-#: Everything that could end an element, an attribute, a comment or a string, turn text around, or run in a spreadsheet.
+#: What could end an element, an attribute, a comment or a string, turn text around, or run in a spreadsheet.
 HOSTILE = "=1+1|<script>alert(1)</script><!--\"'`${x}{{ 7*7 }}]]>&lt;\u202eevil\u200f<img src=x onerror=alert(2)>"
 LONG = "n" * 300
 NIGHT = "1795305600"

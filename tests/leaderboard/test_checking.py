@@ -71,7 +71,7 @@ BROKEN = {
     "a record": (lambda site: (site / "data/models/toy-1.json").unlink(), "data/models/toy-1.json: is missing"),
     "a feed": (edit("feed.xml", lambda t: t.replace("</feed>", "")), "feed.xml: is not well-formed"),
     "an entry": (
-        edit("feed.xml", lambda t: t.replace("<id>urn", "<ids>urn").replace("</id>", "</ids>")),
+        edit("feed.xml", lambda t: t.replace("<id>", "<i>").replace("</id>", "</i>")),
         "without id",
     ),
 }

@@ -15,6 +15,7 @@ from tests.leaderboard.nights import FIRST, SECOND, THIRD, Nights, contents, fil
 
 A, B, C, D, E = "org/steady", "org/tuned", "org/documented", "org/gone", "org/flaky"
 FRESH = "org/fresh"
+Played = tuple[Nights, list[subprocess.CompletedProcess[str]]]
 ATOM = "{http://www.w3.org/2005/Atom}"
 
 
@@ -38,13 +39,13 @@ def play(nights: Nights) -> list[subprocess.CompletedProcess[str]]:
 @pytest.fixture(scope="module")
 def played(
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[tuple[Nights, list[subprocess.CompletedProcess[str]]]]:
+) -> Iterator[Played]:
     with HubServer() as hub:
         nights = Nights(hub, tmp_path_factory.mktemp("nights"))
         yield nights, play(nights)
 
 
-def test_the_command_says_what_changed(played: tuple[Nights, list[subprocess.CompletedProcess[str]]]) -> None:
+def test_the_command_says_what_changed(played: Played) -> None:
     _, (first, second, third) = played
     assert [done.returncode for done in (first, second, third)] == [0, 3, 0], [d.stderr for d in played[1]]
     assert first.stdout.startswith("2026-11-22: 5 models, 5 new\n")
@@ -60,7 +61,7 @@ def test_the_command_says_what_changed(played: tuple[Nights, list[subprocess.Com
 
 
 def test_the_history_has_a_point_for_each_change(
-    played: tuple[Nights, list[subprocess.CompletedProcess[str]]],
+    played: Played,
 ) -> None:
     nights, _ = played
     history = nights.data("history.json")
@@ -88,7 +89,7 @@ def test_the_history_has_a_point_for_each_change(
 
 
 def test_the_feed_tells_of_scores_and_not_of_readmes(
-    played: tuple[Nights, list[subprocess.CompletedProcess[str]]],
+    played: Played,
 ) -> None:
     nights, _ = played
     root = ElementTree.parse(nights.site / "feed.xml").getroot()
@@ -114,7 +115,7 @@ def test_the_feed_tells_of_scores_and_not_of_readmes(
     assert all((nights.site / page).is_file() for page in pages)
 
 
-def test_feed_readers_read_the_feed(played: tuple[Nights, list[subprocess.CompletedProcess[str]]]) -> None:
+def test_feed_readers_read_the_feed(played: Played) -> None:
     feedparser = pytest.importorskip("feedparser")
     read = feedparser.parse((played[0].site / "feed.xml").read_bytes())
     assert not read.bozo
@@ -147,9 +148,7 @@ def test_the_row_of_a_failed_night_is_the_last_one(tmp_path: Path) -> None:
         )
 
 
-def test_the_same_nights_give_the_same_bytes(
-    played: tuple[Nights, list[subprocess.CompletedProcess[str]]], tmp_path: Path
-) -> None:
+def test_the_same_nights_give_the_same_bytes(played: Played, tmp_path: Path) -> None:
     nights, _ = played
     before = contents(nights.site)
     with HubServer() as hub:

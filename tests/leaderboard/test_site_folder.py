@@ -125,6 +125,14 @@ def test_a_build_that_was_cut_off_is_mended_by_the_next(
     assert contents(site) == contents(whole)
 
 
+def test_no_page_tells_of_the_machines_folders(models: list[ListedModel], site: Path, tmp_path: Path) -> None:
+    broken = [models[0], listed(write_model(tmp_path / "broken", 5), "broken")]
+    (tmp_path / "broken" / "model.safetensors").write_bytes(b"cut short")
+    build_at(NEXT, broken, site)
+    assert b"Could not be scored since 2026-11-23" in contents(site)["models/broken.html"]
+    assert not [name for name, text in contents(site).items() if str(tmp_path).encode() in text]
+
+
 def test_two_models_of_one_name_are_refused(models: list[ListedModel], tmp_path: Path) -> None:
     twins = [models[0], listed(Path(models[1].id), "toy-0")]
     with pytest.raises(UsageError, match="two models are called 'toy-0'"):

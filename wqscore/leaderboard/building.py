@@ -132,13 +132,19 @@ def _tonight(
         else:
             records[name] = old[name]
             status = "stale" if old[name] else "failed"
-            # A failure's reason often begins with the name.
-            reason = model.reason.removeprefix(f"{name}: ")
+            reason = _published(model.reason, each)
         points[name] = point_of(records[name], status, reason, night)
     for name in unlisted:
         records[name] = old[name]
         points[name] = point_of(old[name], "withdrawn", "", night)
     return _Tonight(records, points)
+
+
+def _published(reason: str, candidate: Candidate) -> str:
+    """Why a model failed, without its name, and without the folders of the machine."""
+    path = candidate.ref.path
+    shown = reason.replace(str(path), candidate.name) if path is not None else reason
+    return shown.removeprefix(f"{candidate.name}: ")
 
 
 def _listed(

@@ -47,11 +47,7 @@ def listed_files(folder: Path) -> tuple[str, ...]:
     try:
         document = json.loads(file.read_text(encoding="utf-8"))
         names = document["files"]
-        if (
-            document["kind"] != _KIND
-            or type(names) is not list
-            or not all(isinstance(n, str) and _OWN_PATH.fullmatch(n) for n in names)
-        ):
+        if document["kind"] != _KIND or type(names) is not list or not all(map(_is_own, names)):
             raise ValueError("it lists what is no file of a site")
     except FileNotFoundError:
         return ()
@@ -109,6 +105,10 @@ def write_site(folder: Path, files: Files, kept: Sequence[str] = ()) -> None:
         _write(folder, MANIFEST, _manifest(names))
     except OSError as error:
         raise ReportError(f"{folder}: the site can't be written: {error.strerror or error}: run it again") from error
+
+
+def _is_own(name: object) -> bool:
+    return isinstance(name, str) and _OWN_PATH.fullmatch(name) is not None
 
 
 def _manifest(names: set[str]) -> str:

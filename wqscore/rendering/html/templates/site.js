@@ -83,7 +83,8 @@
     const found = model.figures[chosen()];
     const made = element("tr");
     const cell = (text, kind = "n") => made.appendChild(element("td", text, kind ? { class: kind } : {}));
-    const rank = cell(model.rank === null ? "–" : model.rank + (model.tied ? "=" : ""));
+    const placed = model.status === "scored" ? model.rank + (model.tied ? "=" : "") : `(${model.rank})`;
+    const rank = cell(model.rank === null ? "–" : placed);
     if (model.best !== model.worst) rank.append(" ", element("small", `${model.best}–${model.worst}`));
     const name = made.appendChild(element("th", "", { scope: "row" }));
     name.append(element("a", model.name, { href: model.page }), " ");
