@@ -4,11 +4,16 @@ TORCH ?= torch==2.13.0
 BIN := .venv/bin
 DEMO := all-MiniLM-L6-v2 rxnfp-bert_pretrained rxnfp-bert_ft rxnfp-bert_ft_10k_25s rxnmapper-albert
 
-.PHONY: demo test slow fuzz lint bench bench-large bench-truth docs sample clean
+.PHONY: demo nightly test slow fuzz lint bench bench-large bench-truth docs sample clean
 
 demo: .venv/base checkpoints/.done ## Rank five real checkpoints and say where the report is
 	cd checkpoints && ../$(BIN)/wqscore rank $(DEMO) --out ../reports/demo
 	@echo "Open reports/demo/index.html in a browser."
+
+nightly: .venv/base checkpoints/.done ## One more night of a leaderboard of the demo checkpoints
+	$(BIN)/wqscore leaderboard build examples/nightly/demo.toml --out reports/nightly
+	$(BIN)/wqscore leaderboard check reports/nightly
+	@echo "Open reports/nightly/index.html in a browser."
 
 test: .venv/test checkpoints/.done ## The whole suite
 	$(BIN)/python -m pytest --numprocesses auto
@@ -52,7 +57,7 @@ sample: .venv/base checkpoints/.done ## Write the sample report that is committe
 	cd checkpoints && SOURCE_DATE_EPOCH=1795305600 ../$(BIN)/wqscore rank $(DEMO) --out ../reports/sample
 
 clean:
-	rm -rf .venv checkpoints reports/demo
+	rm -rf .venv checkpoints reports/demo reports/nightly
 
 .venv/base: pyproject.toml
 	$(PYTHON) -m venv .venv
