@@ -18,11 +18,9 @@ from wqscore.leaderboard.errors import SiteError
 from wqscore.leaderboard.folder import MANIFEST, listed_files, read_history
 from wqscore.leaderboard.history import SCHEMA_VERSION
 from wqscore.leaderboard.record_files import read_record, record_path
-from wqscore.leaderboard.site import Known
+from wqscore.leaderboard.site import MOST_BYTES, Known
 from wqscore.metrics.registry import METRICS
 
-#: Of a page.
-MOST_BYTES = 150_000
 _ATOM = "{http://www.w3.org/2005/Atom}"
 #: Attributes that load what they name, by element; an `a` is only followed by a person.
 _LOADING = {("link", "href"), ("script", "src"), ("img", "src"), ("image", "href"), ("use", "href")}

@@ -13,6 +13,9 @@ from wqscore.leaderboard.record import ModelRecord
 from wqscore.leaderboard.slugs import slug
 from wqscore.metrics.metric import Metric
 
+#: Of a page.
+MOST_BYTES = 150_000
+
 
 @dataclass(frozen=True)
 class ListedState:

@@ -13,7 +13,9 @@ from wqscore.printable import printable
 from wqscore.rendering.overview import figure
 
 #: More marks than this are one for each layer and kind: their median.
-_MOST_MARKS = 300
+MOST_MARKS = 300
+#: Of a mark's name, in characters.
+_LONGEST = 60
 _KINDS = {"attention": "circle", "mlp": "square"}
 _OTHER = "other"
 
@@ -95,7 +97,7 @@ def alpha_by_depth(matrices: Sequence[MatrixRecord]) -> Markup:
     body = Markup().join(_axis_y(y)) + Markup().join(_axis_x(x, sorted({int(d) for d in depths})))
     body += Markup('<line class="median" x1="48" x2="712" y1="{0}" y2="{0}"/>').format(y.at(middle))
     body += Markup().join(_mark(x.at(depth), y.at(alpha), kind, title) for depth, alpha, kind, title in marks)
-    label = f"alpha of {len(marks)} {'medians by layer' if len(matrices) > _MOST_MARKS else 'matrices'} by layer"
+    label = f"alpha of {len(marks)} {'medians by layer' if len(matrices) > MOST_MARKS else 'matrices'} by layer"
     return Markup('<svg class="depth" viewBox="0 0 720 268" role="img" aria-label="{}">{}</svg>').format(label, body)
 
 
@@ -115,7 +117,7 @@ def legend_mark(kind: str) -> Markup:
 def _marks(matrices: Sequence[MatrixRecord]) -> list[tuple[float, float, str, str]]:
     """Depth, alpha, kind and name of each mark; matrices of no layer stand left of the first."""
     found = [(float(-1 if r.depth is None else r.depth), r.alpha, _kind(r), r.name) for r in matrices if r.alpha]
-    if len(found) <= _MOST_MARKS:
+    if len(found) <= MOST_MARKS:
         return found
     groups: dict[tuple[float, str], list[float]] = {}
     for depth, alpha, kind, _ in found:
@@ -135,7 +137,7 @@ def _mark(x: float, y: float, kind: str, title: str = "") -> Markup:
         "mlp": ("rect", f'x="{x - 4.5:.1f}" y="{y - 4.5:.1f}" width="9" height="9"'),
         _OTHER: ("path", f'd="M{x} {y - 6:.1f}l5 9h-10z"'),
     }[kind]
-    end = f"><title>{escape(printable(title))}</title></{name}>" if title else "/>"
+    end = f"><title>{escape(printable(title)[:_LONGEST])}</title></{name}>" if title else "/>"
     return Markup(f'<{name} class="{kind}" {place}{end}')
 
 

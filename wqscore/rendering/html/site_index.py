@@ -11,12 +11,12 @@ from typing import Any
 from markupsafe import Markup
 
 from wqscore.leaderboard.record import Figure
-from wqscore.leaderboard.site import ListedState, Site
+from wqscore.leaderboard.site import MOST_BYTES, ListedState, Site
 from wqscore.leaderboard.slugs import slug
 from wqscore.metrics.registry import METRICS
 from wqscore.printable import printable
 from wqscore.rendering.html.site_charts import common_scale
-from wqscore.rendering.html.site_templates import MOST_BYTES, counted, last_change, packed, site_environment
+from wqscore.rendering.html.site_templates import counted, last_change, packed, site_environment
 
 #: Events and withdrawn models on the first page, and families.
 _MOST_EVENTS, _MOST_FAMILIES = 25, 150

@@ -14,16 +14,14 @@ from wqscore.leaderboard.record_files import matrices_path, record_path
 from wqscore.leaderboard.site import ListedState, Site
 from wqscore.metrics.metric import Metric
 from wqscore.metrics.registry import METRICS
-from wqscore.rendering.html.site_charts import alpha_by_depth, kinds_of, sparkline, verdict_bar
+from wqscore.rendering.html.site_charts import MOST_MARKS, alpha_by_depth, kinds_of, sparkline, verdict_bar
 from wqscore.rendering.html.site_templates import packed, site_environment
 from wqscore.rendering.overview import figure
 
 #: For the rows of the matrices: the chart, the metrics and the history have the rest.
-_ROWS = 70_000
+_ROWS = 50_000
 #: Of the table of the history.
-_MOST_POINTS = 60
-#: A mark for each matrix, up to so many.
-_MOST_MARKS = 300
+_MOST_POINTS = 40
 _BLUE, _GREY = "#0068a5", "#5b6675"
 
 
@@ -44,7 +42,7 @@ def model_page(site: Site, model: ListedState, frame: Mapping[str, Any]) -> str:
             "shades": {name: first + place for place, (name, _) in enumerate(verdicts)},
             "chart": alpha_by_depth(record.matrices),
             "kinds": kinds_of(record.matrices),
-            "grouped": len(record.matrices) > _MOST_MARKS,
+            "grouped": len(record.matrices) > MOST_MARKS,
             "better": {name: METRICS[name].better if name in METRICS else "" for name in record.figures},
             "rows": Markup().join(rows),
             "shown_matrices": len(rows),

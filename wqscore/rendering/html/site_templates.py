@@ -14,8 +14,6 @@ from wqscore.rendering.html import site_charts
 from wqscore.rendering.html.page import environment
 from wqscore.rendering.overview import figure, size
 
-#: Of a page, in bytes; what is left of it is for the frame around its rows.
-MOST_BYTES = 150_000
 _PLURALS = {"family": "families", "matrix": "matrices"}
 
 
