@@ -44,6 +44,7 @@ BROKEN = {
     "a badge is gone": (lambda site: (site / "badges/toy-1.svg").unlink(), "links to ../badges/toy-1.svg"),
     "a link": (edit("index.html", lambda t: t.replace("data/schema.html", "data/sketch.html")), "data/sketch.html"),
     "a fragment": (edit(MODEL, lambda t: t.replace("#alpha_hill", "#alpha_hell")), "there is no 'alpha_hell'"),
+    "not text": (lambda site: (site / MODEL).write_bytes(b"\xff<a href='x.html'>"), f"{MODEL}: links to x.html"),
     "outside": (edit("index.html", lambda t: t.replace('"feed.xml"', '"../outside.txt"')), "outside the site"),
     "a script": (
         edit("index.html", lambda t: t.replace("assets/site.js", "https://cdn.example/site.js")),

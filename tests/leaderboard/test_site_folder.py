@@ -121,6 +121,7 @@ def test_a_build_that_was_cut_off_is_mended_by_the_next(
     with pytest.raises(KeyboardInterrupt):
         build_at(NEXT, models[:1], site)
     monkeypatch.undo()
+    (site / ".new").write_text("half a page")
     build_at(NEXT, models[:1], site)
     assert contents(site) == contents(whole)
 

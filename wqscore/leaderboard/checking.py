@@ -38,7 +38,7 @@ def check_site(folder: Path) -> list[str]:
         raise SiteError(f"{folder}: is no leaderboard: it has no {MANIFEST}")
     missing = [f"{name}: is missing" for name in files if not (folder / name).is_file()]
     present = [name for name in files if (folder / name).is_file()]
-    pages = {name: _Page((folder / name).read_text(encoding="utf-8")) for name in present if name.endswith(".html")}
+    pages = {name: _Page((folder / name).read_text("utf-8", "replace")) for name in present if name.endswith(".html")}
     return [
         *missing,
         *(finding for name in pages for finding in _page_findings(folder, name, pages)),

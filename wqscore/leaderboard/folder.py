@@ -97,7 +97,8 @@ def write_site(folder: Path, files: Files, kept: Sequence[str] = ()) -> None:
             _write(folder, name, files[name]())
         # Once for thousands of files, each of which would wait for the disk: the history tells of nothing that a
         # power cut could still take.
-        os.sync()
+        if hasattr(os, "sync"):
+            os.sync()
         write_all(folder / "data", {"history.json": files[HISTORY]().encode("utf-8", "backslashreplace")})
         for name in set(old) - names:
             with suppress(FileNotFoundError):
@@ -122,7 +123,8 @@ def _write(folder: Path, name: str, text: str) -> None:
         if file.stat().st_size == len(content) and file.read_bytes() == content:
             return
     file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_name(f".{os.getpid()}")
+    # Of one name: what a build that was killed leaves is gone with the next.
+    temporary = folder / ".new"
     try:
         temporary.write_bytes(content)
         temporary.replace(file)
