@@ -12,6 +12,7 @@ from wqscore.cli import options
 from wqscore.cli.exits import NOT_SCORED, one_line_errors
 from wqscore.cli.output import check_output, complain_if_unscored
 from wqscore.cli.remembered import asked_store
+from wqscore.errors import UsageError
 from wqscore.printable import printable
 
 if TYPE_CHECKING:
@@ -69,6 +70,8 @@ def build(
     """
     with one_line_errors():
         check_output(out)
+        if known is None and y is not None:
+            raise UsageError("--y names a column of --known: give that too")
         from wqscore.cli.progress import ProgressBars
         from wqscore.leaderboard.building import build as build_site
         from wqscore.model_lists import load_list
