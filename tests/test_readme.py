@@ -33,7 +33,8 @@ def test_every_command_line_of_the_readme_parses(line: str) -> None:
 
 def test_every_command_is_in_the_readme() -> None:
     commands = {line.split()[1] for line in COMMANDS}
-    named = "rank score plot card describe plan models metrics crosscheck check correlate known gate store leaderboard"
+    named = "rank score plot card describe plan models metrics crosscheck check correlate known gate store"
+    named += " leaderboard"
     assert commands == set(named.split())
 
 

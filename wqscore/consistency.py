@@ -153,7 +153,7 @@ def resampled_interval(score: ModelScore, metric: str, seed: int) -> tuple[float
     Returns:
         The lower and the upper end; NaN where no matrix has a value.
     """
-    draws = _resampled(_layers(score, metric), score.preset.headline, seed)
+    draws = _resampled(_layers(score, metric), seed)
     lo, hi = np.quantile(draws, [0.025, 0.975])
     return float(lo), float(hi)
 

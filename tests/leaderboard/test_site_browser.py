@@ -186,11 +186,11 @@ def test_axe_finds_nothing_serious(visit: Visit, toys: Path, page: str, scheme: 
 
 def axe() -> str:
     """The script of axe-core that ships in a Python package; the package itself needs more and is not imported."""
-    spec = importlib.util.find_spec("axe_playwright_python")
+    spec = importlib.util.find_spec("axe_core_python")
     if spec is None or not spec.submodule_search_locations:
         if os.environ.get("WQSCORE_REQUIRE_BROWSER"):
-            pytest.fail("no axe-playwright-python")
-        pytest.skip("no axe-playwright-python")
+            pytest.fail("no axe-core-python")
+        pytest.skip("no axe-core-python")
     return (Path(spec.submodule_search_locations[0]) / "axe.min.js").read_text(encoding="utf-8")
 
 

@@ -18,9 +18,6 @@ from wqscore.rendering.tables import Cell, number
 
 Kind = Literal["text", "whole number", "number"]
 
-#: What a spreadsheet takes for the beginning of a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-
 
 @dataclass(frozen=True)
 class Column:
@@ -59,9 +56,9 @@ def columns(metrics: Sequence[str], known: Known | None = None) -> tuple[Column,
 
 
 def models_csv(site: Site) -> str:
-    """The text of `data/models.csv`; text that a spreadsheet would run is led by an apostrophe."""
+    """The text of `data/models.csv`."""
     made = columns(site.metrics, site.known)
-    rows = ([_harmless(column.cell(model)) for column in made] for model in site.models)
+    rows = ([column.cell(model) for column in made] for model in site.models)
     return csv_text([column.name for column in made], rows)
 
 
@@ -71,15 +68,6 @@ def models_json(site: Site) -> str:
     models = [{column.name: column.cell(model) for column in made} for model in site.models]
     head = {"schema_version": SCHEMA_VERSION, "night": site.night, "by": site.by.name, "better": site.by.better}
     return json_text({**head, "metrics": list(site.metrics), "models": models})
-
-
-def harmless_row(cells: Sequence[Cell]) -> list[Cell]:
-    """Cells whose text no spreadsheet runs as a formula."""
-    return [_harmless(cell) for cell in cells]
-
-
-def _harmless(cell: Cell) -> Cell:
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
 
 
 def _record(field: str) -> Callable[[ListedState], Cell]:

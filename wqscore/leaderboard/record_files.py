@@ -6,7 +6,6 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from wqscore.leaderboard.columns import harmless_row
 from wqscore.leaderboard.decoding import decode
 from wqscore.leaderboard.errors import SiteError
 from wqscore.leaderboard.record import ModelRecord
@@ -34,7 +33,7 @@ def record_text(record: ModelRecord) -> str:
 
 def matrices_csv(score: ModelScore) -> str:
     """A row per matrix and per skipped tensor, as in `layers.csv` but for the model's name."""
-    rows = (harmless_row(row[1:]) for row in layer_rows(score))
+    rows = (row[1:] for row in layer_rows(score))
     return csv_text(layer_columns(score.preset, score.metrics)[1:], rows)
 
 
