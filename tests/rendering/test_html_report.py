@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
+import json
 import re
 from dataclasses import fields, replace
 from math import isfinite, log10
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -44,6 +47,11 @@ def shows(cell: str, value: float) -> bool:
     if not isfinite(value):
         return cell == "–"
     return float(cell.replace(",", "")) == pytest.approx(value, rel=5.1e-4, abs=1e-300)
+
+
+def explorer(page: Page) -> list[dict[str, Any]]:
+    """The packed models, as a reader of gzip that is not the browser's sees them."""
+    return json.loads(gzip.decompress(base64.b64decode(page.data("page-data")["explorer"])))
 
 
 def of_model(page: Page, number: int) -> list[Table]:
@@ -96,14 +104,14 @@ def test_the_ranking_and_those_without_a_rank(ranking: Ranking, page: Page) -> N
     table = page.table("ranking-table")
     assert table.caption.startswith("Models by median alpha")
     assert table.header == [
-        *("rank", "model", "family", "median alpha", "mean", "range", "ties", "coverage", "fitted", "parameters"),
-        "layers",
+        *("rank", "model", "family", "median alpha", "95 % interval", "mean", "range", "ties", "coverage", "fitted"),
+        *("parameters", "layers"),
     ]  # fmt: skip
     ranked = [model for model in ranking.models if model.status == "ranked"]
     assert [row[:2] for row in table.body] == [[str(m.rank), m.ref.label] for m in ranked]
     for row, model in zip(table.body, ranked, strict=True):
         assert shows(row[3].strip(), model.score.summary.statistics["alpha"].median)
-        assert row[8] == f"{model.score.summary.n_fitted} of {model.score.summary.n_matrices}"
+        assert row[9] == f"{model.score.summary.n_fitted} of {model.score.summary.n_matrices}"
     assert "0123456789" * 4 in page.text
     reasons = page.table("unranked-table").body
     assert [row[:2] for row in reasons] == [["models/quantised", "unranked"], ["org/missing", "failed"]]
@@ -164,6 +172,7 @@ def test_nothing_scored_is_a_page_without_explorer(failures: int) -> None:
     assert ("org/x: gone" in page.text) == bool(failures)
     assert len(page.raw) == 2
     assert "Layer explorer" not in page.text
+    assert not any(tag == "button" for tag, _ in page.elements)
 
 
 def test_a_model_without_any_matrix(tmp_path: Path) -> None:
@@ -224,30 +233,58 @@ def test_hostile_names_are_text_everywhere(hostile: Page, page: Page) -> None:
         assert name in names
     assert [row[2] for row in hostile.table("unranked-table").body][-2:] == [f"{HOSTILE}: can't be read", LONG]
     assert any(HOSTILE in a.get("aria-label", "") for _, a in hostile.elements)
-    model = next(model for model in hostile.data("explorer-data")["models"] if model["name"] == HOSTILE)
+    data = hostile.data("page-data")
+    model = next(m for m, told in zip(explorer(hostile), data["models"], strict=True) if told["name"] == HOSTILE)
     assert {layer["name"] for layer in model["layers"]} == {name for name in names if name.endswith("fc1.weight")} - {
         f"layers.2.{HOSTILE}.fc1.weight"
     }
 
 
 def test_the_explorer_has_every_spectrum_and_scan(ranking: Ranking, page: Page) -> None:
-    models = page.data("explorer-data")["models"]
-    assert [model["name"] for model in models] == [score.ref.label for score in ranking.scores]
-    for model, score in zip(models, ranking.scores, strict=True):
+    steps = page.data("page-data")["steps"]
+    for model, score in zip(explorer(page), ranking.scores, strict=True):
         for drawn, layer in zip(model["layers"], score.layers, strict=True):
             eigenvalues = layer.spectrum.eigenvalues
+            assert drawn["name"] == layer.matrix.name
             if layer.spectrum.state != "finite":
                 assert drawn["density"] is None
                 continue
-            counts = drawn["density"]["counts"]
+            low, high, *counts = drawn["density"]
             assert len(counts) <= 60
             assert sum(counts) + drawn["below"] == eigenvalues.size
-            assert drawn["density"]["high"] == pytest.approx(log10(eigenvalues[-1]), abs=0.051)
-            assert len(drawn["scan"]["D"]) <= 80
+            assert high == pytest.approx(log10(eigenvalues[-1]), abs=0.051)
+            moves, distances, alphas = drawn["scan"]
+            assert len(moves) == len(distances) == len(alphas) <= 80
             if layer.fit:
-                best = int(np.argmin(drawn["scan"]["D"]))
-                assert drawn["scan"]["xmin"][best] == pytest.approx(layer.fit.xmin, rel=5.1e-4)
-                assert drawn["scan"]["D"][best] == pytest.approx(layer.fit.D, rel=5.1e-4)
+                places = low + (high - low) * np.cumsum(moves) / steps[0]
+                best = int(np.argmin(np.abs(places - log10(layer.fit.xmin))))
+                assert places[best] == pytest.approx(log10(layer.fit.xmin), abs=0.51 * (high - low) / steps[0] + 1e-4)
+                assert distances[best] == min(distances) == pytest.approx(layer.fit.D * steps[1], abs=0.51)
+                assert alphas[best] == pytest.approx(layer.fit.alpha * steps[2], abs=0.51)
+
+
+def test_the_explorer_has_the_singular_values_and_the_bulk(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    weights = rng.standard_normal((300, 100)) * 0.2
+    weights[0] += 12 * weights[1]
+    score = score_tensors(tmp_path / "m", "m", {"fc1.weight": weights.astype(np.float32)})
+    (drawn,) = explorer(Page(score.to_html()))[0]["layers"]
+    singular = np.linalg.svd(weights, compute_uv=False)
+    assert drawn["singular"] == pytest.approx(singular[:10], rel=6e-4)
+    variance, lower, upper, spikes, side = drawn["bulk"]
+    assert variance == pytest.approx(0.04, rel=0.03)
+    edges = [variance * (300**0.5 + side) ** 2 for side in (-10, 10)]
+    assert [lower, upper] == pytest.approx(edges, rel=1e-3)
+    assert (spikes, side) == (np.count_nonzero(singular**2 > 1.2 * upper), 100) == (1, 100)
+
+
+def test_the_same_matrix_has_one_key_in_every_model(page: Page) -> None:
+    named: dict[str, set[int]] = {}
+    for model in explorer(page):
+        for layer in model["layers"]:
+            named.setdefault(layer["name"], set()).add(layer["key"])
+    assert all(len(keys) == 1 for keys in named.values())
+    assert len(set.union(*named.values())) == len(named)
 
 
 def test_roles_differ_in_colour_and_shape_and_every_role_has_a_mark() -> None:

@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from wqscore.ranking import Ranking
-from wqscore.rendering.csv import layers_csv, pairs_csv, ranking_csv
 from wqscore.rendering.folder import write_folder
-from wqscore.rendering.html.report import report_html
-from wqscore.rendering.json import ranking_json
-from wqscore.rendering.tables import layer_columns
-
-_FILES: dict[str, Callable[[Ranking], str]] = {
-    "ranking.csv": ranking_csv,
-    "pairs.csv": pairs_csv,
-    "layers.csv": lambda ranking: layers_csv(ranking.scores, layer_columns(ranking.preset, ranking.metrics)),
-    "ranking.json": ranking_json,
-    "index.html": report_html,
-}
+from wqscore.rendering.html.report import data_files, report_html
 
 
 def write_report(ranking: Ranking, folder: Path) -> Path:
@@ -30,5 +18,6 @@ def write_report(ranking: Ranking, folder: Path) -> Path:
     Raises:
         ReportError: the folder can't be made or written to; files that were there before stay as they were.
     """
-    write_folder(folder, {name: render(ranking) for name, render in _FILES.items()})
+    files = data_files(ranking)
+    write_folder(folder, {**files, "index.html": report_html(ranking, files)})
     return folder / "index.html"

@@ -24,7 +24,9 @@ def trust_notes(ranking: Ranking) -> list[str]:
     return [
         *_ties(ranking),
         *(note for members in _by_family(ranking).values() for note in _sizes(ranking, members)),
+        *_coverage(ranking),
         *_verdicts(ranking),
+        *_caveat(ranking),
     ]
 
 
@@ -92,6 +94,30 @@ def _sizes(ranking: Ranking, members: Sequence[RankedModel]) -> list[str]:
         span = f"{shown(low)} to {shown(high)} {what}"
         notes.append(f"{name}the models have {span}, which alone moves {_label(ranking)}{agreement}")
     return notes
+
+
+def _coverage(ranking: Ranking) -> list[str]:
+    """How much of the models is behind their numbers, and how many models have no rank."""
+    summaries = [model.score.summary for model in ranking.models if model.status == "ranked" and model.score]
+    notes = []
+    if summaries:
+        covered = [summary.coverage for summary in summaries]
+        span = f"{min(covered):.1%}" if min(covered) == max(covered) else f"{min(covered):.1%} to {max(covered):.1%}"
+        missing = sum(summary.n_matrices - summary.n_fitted for summary in summaries)
+        without = f"; {missing} of them have no fit" if missing else ""
+        matrices = sum(summary.n_matrices for summary in summaries)
+        notes.append(f"coverage: {span} of the weights that belong in the averages, in {matrices} matrices{without}")
+    statuses = Counter(model.status for model in ranking.models if model.status != "ranked")
+    if summaries and statuses:
+        told = ", ".join(f"{count} {status}" for status, count in statuses.items())
+        notes.append(f"models without a rank: {told}")
+    return notes
+
+
+def _caveat(ranking: Ranking) -> list[str]:
+    """What is known to go wrong with the metric; nothing where there is no rank to doubt."""
+    ranked = any(model.status == "ranked" for model in ranking.models)
+    return [f"known failures of {_label(ranking)}: {ranking.by.caveat}"] if ranked else []
 
 
 def _verdicts(ranking: Ranking) -> list[str]:

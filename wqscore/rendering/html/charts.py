@@ -32,8 +32,8 @@ ROLE_MARKS = MappingProxyType(
         HEAD: ("currentColor", "square"),
     }
 )
-_BLUE, _VERMILLION = "#0072B2", "#D55E00"
-_DASHES = (5, 4)
+_BLUE, _VERMILLION, _GREEN = "#0072B2", "#D55E00", "#009E73"
+_DASHES, _DOTS = (5, 4), (1, 3)
 #: Labels of a log axis, where Vega leaves those that would be too many empty.
 _LOG_LABEL = "!datum.label ? '' : format(datum.value, datum.value < 1e-3 || datum.value > 9999 ? '~e' : '~g')"
 #: The major and minor version of Vega-Lite that Altair writes and vl-convert is to read.
@@ -43,15 +43,14 @@ _VEGA_LITE = ".".join(alt.SCHEMA_VERSION.split(".")[:2])
 def alpha_by_depth(roles: Sequence[str]) -> Spec:
     """α layer by layer; the roles differ in colour and in shape.
 
-    Datasets: `layers` (name, role, place, alpha, chosen; in the order of the horizontal axis), `average` (alpha).
+    Datasets: `layers` (name, role, place, order, alpha, chosen; `order` is that of the places), `average` (alpha).
 
     Args:
         roles: the roles in the legend.
     """
     colours, shapes = zip(*(ROLE_MARKS[role] for role in roles), strict=True)
     legend = alt.Legend(title=None, symbolSize=70, symbolOpacity=1)
-    axis = alt.Axis(labelAngle=0, labelOverlap="greedy", grid=True)
-    x = alt.X("place:O", title="layer (–: in none)", sort=None, axis=axis)
+    x = layer_axis(grid=True)
     y = alt.Y("alpha:Q", title="alpha", scale=alt.Scale(domainMin=1, nice=True))
     layers, average = alt.NamedData(name="layers"), alt.NamedData(name="average")
     points = (
@@ -68,16 +67,15 @@ def alpha_by_depth(roles: Sequence[str]) -> Spec:
     ring = alt.Chart(layers).transform_filter("datum.chosen").encode(x=x, y=y)
     line = alt.Chart(average).mark_rule(strokeDash=_DASHES, color="currentColor", opacity=0.7).encode(y=y)
     ringed = ring.mark_point(size=300, strokeWidth=2, shape="circle", color="currentColor", fill=None)
-    # The points before the ring: the first to use the axis decides its order. Without a fill, the ring leaves the
-    # pointer to what it surrounds.
+    # Without a fill, the ring leaves the pointer to what it surrounds.
     return finish(line + points + ringed)
 
 
 def spectrum() -> Spec:
-    """The density of a matrix's eigenvalues on log axes, with its fitted tail.
+    """The density of a matrix's eigenvalues on log axes, with its fitted tail and bulk.
 
     Datasets: `density` (eigenvalue, density, count), `tail` (eigenvalue, density: the ends of the fitted line),
-    `xmin` (eigenvalue).
+    `xmin` (eigenvalue), `law` (eigenvalue, density: of the bulk's Marchenko–Pastur law), `edge` (eigenvalue).
     """
     x = alt.X("eigenvalue:Q", title="eigenvalue λ", **log_axis())
     y = alt.Y("density:Q", title="density", **log_axis())
@@ -91,7 +89,13 @@ def spectrum() -> Spec:
         .mark_line(color=_VERMILLION, strokeWidth=2.5)
         .encode(x="eigenvalue:Q", y="density:Q")
     )
-    return finish(_xmin_rule() + bins + tail)
+    law = (
+        alt.Chart(alt.NamedData(name="law"))
+        .mark_line(color=_GREEN, strokeWidth=2)
+        .encode(x="eigenvalue:Q", y="density:Q")
+    )
+    edge = alt.Chart(alt.NamedData(name="edge")).mark_rule(strokeDash=_DOTS, color=_GREEN).encode(x="eigenvalue:Q")
+    return finish(_xmin_rule() + edge + law + bins + tail)
 
 
 def distance() -> Spec:
@@ -99,19 +103,31 @@ def distance() -> Spec:
 
     Datasets: `scan` (eigenvalue, D), `xmin` (eigenvalue, D).
     """
+    return _scan("D", "KS distance D", alt.Scale())
+
+
+def exponent() -> Spec:
+    """The exponent alpha of the tail that begins at every candidate for xmin.
+
+    Datasets: `scan` (eigenvalue, alpha), `xmin` (eigenvalue, alpha).
+    """
+    return _scan("alpha", "alpha", alt.Scale(zero=False, nice=True))
+
+
+def _scan(field: str, title: str, scale: alt.Scale) -> Spec:
     line = (
         alt.Chart(alt.NamedData(name="scan"))
         .mark_line(color=_BLUE, point=alt.OverlayMarkDef(size=18, color=_BLUE))
         .encode(
             x=alt.X("eigenvalue:Q", title="candidate xmin", **log_axis()),
-            y=alt.Y("D:Q", title="KS distance D"),
-            tooltip=_numbers("eigenvalue", "D"),
+            y=alt.Y(f"{field}:Q", title=title, scale=scale),
+            tooltip=_numbers("eigenvalue", field),
         )
     )
     chosen = (
         alt.Chart(alt.NamedData(name="xmin"))
         .mark_point(filled=True, size=90, shape="diamond", color=_VERMILLION, opacity=1)
-        .encode(x="eigenvalue:Q", y="D:Q", tooltip=_numbers("eigenvalue", "D"))
+        .encode(x="eigenvalue:Q", y=f"{field}:Q", tooltip=_numbers("eigenvalue", field))
     )
     return finish(_xmin_rule() + line + chosen)
 
@@ -143,6 +159,13 @@ def log_axis() -> dict[str, Any]:
     """The scale and the axis of logarithmic values."""
     axis = alt.Axis(labelExpr=_LOG_LABEL, labelSeparation=8, labelBound=True, grid=False)
     return {"scale": alt.Scale(type="log", nice=False, padding=8), "axis": axis}
+
+
+def layer_axis(grid: bool) -> alt.X:
+    """The axis of layers, matrices of none last: rows have the label in `place` and its order in `order`."""
+    order = alt.EncodingSortField("order", op="min", order="ascending")
+    axis = alt.Axis(labelAngle=0, labelOverlap="greedy", grid=grid)
+    return alt.X("place:O", title="layer (–: in none)", sort=order, axis=axis)
 
 
 def _numbers(*fields: str) -> list[alt.Tooltip]:

@@ -1,4 +1,4 @@
-"""What the layer explorer draws from: each matrix's spectrum and scan, small enough for a web page."""
+"""What the layer explorer draws from: each matrix's spectrum and scan, a few hundred bytes each."""
 
 from __future__ import annotations
 
@@ -7,43 +7,38 @@ from typing import Any
 
 import numpy as np
 
+from wqscore.consistency import MatrixKey, matrix_key
 from wqscore.layers import LayerScore
 from wqscore.presets import Preset
 from wqscore.rendering.html import charts
 from wqscore.rendering.tables import number
 from wqscore.scoring import ModelScore
+from wqscore.spectra.marchenko_pastur import fit_marchenko_pastur
+from wqscore.summary import belonging_rows
 
 #: Bins of a density, equal in log λ.
 _BINS = 50
 #: Points of the scan for xmin that are kept, besides the smallest D.
-_SCAN_POINTS = 79
+_SCAN_POINTS = 47
+#: What the steps of a scan are: of the density's width in log λ, of D, and of alpha.
+XMIN_STEPS, D_STEPS, ALPHA_STEPS = 1000, 1000, 100
+#: The largest singular values that are listed.
+_SINGULAR_VALUES = 10
 #: The place of a matrix that belongs to no layer.
 _NO_LAYER = "–"
+#: Its order among the layers.
+_LAST = 1_000_000
 
 Row = dict[str, object]
 
 
-def explorer_data(scores: Sequence[ModelScore]) -> dict[str, Any]:
-    """The explorer's models and charts, to be written as JSON.
+def explorer_models(scores: Sequence[ModelScore]) -> list[Row]:
+    """Each model's average and matrices, to be written as JSON, packed and read by `explorer.js`.
 
-    Args:
-        scores: at least one of them with a matrix.
+    A matrix's `key` is a number that the same matrix has in every model.
     """
-    return {
-        "charts": {
-            "depth": charts.alpha_by_depth(present_roles(scores)),
-            "spectrum": charts.spectrum(),
-            "distance": charts.distance(),
-        },
-        "models": [
-            {
-                "name": score.ref.label,
-                "average": average_rows(score),
-                "layers": [_layer(layer, score.preset) for layer in score.layers],
-            }
-            for score in scores
-        ],
-    }
+    keys: dict[MatrixKey, int] = {}
+    return [{"average": average_rows(score), "layers": _layers(score, keys)} for score in scores]
 
 
 def present_roles(scores: Iterable[ModelScore]) -> list[str]:
@@ -53,12 +48,17 @@ def present_roles(scores: Iterable[ModelScore]) -> list[str]:
 
 
 def depth_rows(score: ModelScore) -> list[Row]:
-    """The dataset `layers` of the chart of alpha by depth, matrices of no layer last."""
-    depths = [layer.matrix.depth for layer in score.layers]
-    order = sorted(range(len(depths)), key=lambda i: (depths[i] is None, depths[i] or 0))
-    fields = ("role", "place", "alpha")
-    rows = [_layer_head(score.layers[i]) for i in order]
-    return [{field: row[field] for field in fields} for row in rows if row["alpha"] is not None]
+    """The dataset `layers` of the chart of alpha by depth."""
+    return [
+        {
+            "role": layer.matrix.role,
+            "place": _NO_LAYER if layer.matrix.depth is None else str(layer.matrix.depth),
+            "order": _LAST if layer.matrix.depth is None else layer.matrix.depth,
+            "alpha": _short(layer.fit.alpha),
+        }
+        for layer in score.layers
+        if layer.fit
+    ]
 
 
 def average_rows(score: ModelScore) -> list[Row]:
@@ -68,36 +68,35 @@ def average_rows(score: ModelScore) -> list[Row]:
     return [] if alpha is None else [{"alpha": alpha}]
 
 
-def _layer_head(layer: LayerScore) -> Row:
-    depth = layer.matrix.depth
-    return {
-        "name": layer.matrix.name,
-        "role": layer.matrix.role,
-        "place": _NO_LAYER if depth is None else str(depth),
-        "alpha": _short(layer.fit.alpha) if layer.fit else None,
-    }
+def _layers(score: ModelScore, keys: dict[MatrixKey, int]) -> list[Row]:
+    averaged = {id(row) for row in belonging_rows(score.layers, score.preset) if row.fit}
+    rows = []
+    for layer in score.layers:
+        key = keys.setdefault(matrix_key(layer), len(keys))
+        rows.append({"key": key, "averaged": id(layer) in averaged, **_layer(layer, score.preset)})
+    return rows
 
 
 def _layer(layer: LayerScore, preset: Preset) -> Row:
-    eigenvalues = layer.spectrum.eigenvalues
-    fit = layer.fit
-    floor = preset.floor(layer.spectrum) if eigenvalues.size else 0.0
+    spectrum, fit = layer.spectrum, layer.fit
+    eigenvalues = spectrum.eigenvalues
+    floor = preset.floor(spectrum) if eigenvalues.size else 0.0
+    density = _density(eigenvalues[eigenvalues > floor])
     return {
-        **_layer_head(layer),
+        "name": layer.matrix.name,
+        "role": layer.matrix.role,
         "depth": layer.matrix.depth,
-        "xmin": _short(fit.xmin) if fit else None,
-        "D": _short(fit.D) if fit else None,
-        "sigma": _short(fit.sigma) if fit else None,
-        "tail": fit.n_tail if fit else None,
+        "fit": [*map(_short, (fit.alpha, fit.xmin, fit.D, fit.sigma)), fit.n_tail] if fit else None,
         "below": int(np.count_nonzero(eigenvalues <= floor)),
-        "verdict": "; ".join(filter(None, (layer.verdict, layer.reason, *layer.flags))),
-        "density": _density(eigenvalues[eigenvalues > floor]),
-        "scan": _scan(eigenvalues, floor, preset),
+        "density": density,
+        "scan": _scan(eigenvalues, floor, preset, density) if density else None,
+        "bulk": _bulk(layer) if eigenvalues.size else None,
+        "singular": [_short(value) for value in _singular_values(layer, preset)],
     }
 
 
-def _density(eigenvalues: np.ndarray) -> Row | None:
-    """How many eigenvalues lie in each of equal bins of log₁₀ λ between `low` and `high`."""
+def _density(eigenvalues: np.ndarray) -> list[float] | None:
+    """The least and the largest log₁₀ λ, and how many eigenvalues lie in each of equal bins between them."""
     if eigenvalues.size == 0:
         return None
     logs = np.log10(eigenvalues)
@@ -105,17 +104,46 @@ def _density(eigenvalues: np.ndarray) -> Row | None:
     if high - low < 1e-3:
         low, high = low - 0.05, high + 0.05
     counts, _ = np.histogram(logs, bins=_BINS, range=(low, high))
-    return {"low": round(low, 4), "high": round(high, 4), "counts": counts.tolist()}
+    return [round(low, 4), round(high, 4), *counts.tolist()]
 
 
-def _scan(eigenvalues: np.ndarray, floor: float, preset: Preset) -> Row:
-    """D at evenly spread candidates for xmin, and at the one with the smallest D."""
+def _scan(eigenvalues: np.ndarray, floor: float, preset: Preset, density: Sequence[float]) -> list[list[int]]:
+    """D and alpha at evenly spread candidates for xmin, and at the one with the smallest D, in whole steps.
+
+    Returns:
+        The steps from one xmin to the next along the density's log axis; those of D; those of alpha.
+    """
     scan = preset.fits.scan(eigenvalues, floor)
-    kept: Iterable[int] = ()
-    if scan.D.size:
-        spread = np.linspace(0, scan.D.size - 1, min(_SCAN_POINTS, scan.D.size)).round().astype(int)
-        kept = np.union1d(spread, np.argmin(scan.D)).tolist()
-    return {"xmin": [_short(scan.xmin[i]) for i in kept], "D": [_short(scan.D[i]) for i in kept]}
+    if not scan.D.size:
+        return [[], [], []]
+    spread = np.linspace(0, scan.D.size - 1, min(_SCAN_POINTS, scan.D.size)).round().astype(int)
+    kept = np.union1d(spread, np.argmin(scan.D))
+    kept = kept[np.isfinite(scan.D[kept]) & np.isfinite(scan.alpha[kept])]
+    low, high = density[:2]
+    steps = ((np.log10(scan.xmin[kept]) - low) / (high - low) * XMIN_STEPS).round().astype(int)
+    return [
+        np.diff(steps, prepend=0).tolist(),
+        (scan.D[kept] * D_STEPS).round().astype(int).tolist(),
+        (scan.alpha[kept] * ALPHA_STEPS).round().astype(int).tolist(),
+    ]
+
+
+def _bulk(layer: LayerScore) -> list[Any] | None:
+    """σ², the edges and the spikes of the Marchenko–Pastur law of the bulk; `None` where there is none."""
+    spectrum = layer.spectrum
+    law = fit_marchenko_pastur(spectrum.eigenvalues, spectrum.rows, spectrum.columns, spectrum.slices)
+    if number(law.sigma) is None:
+        return None
+    small, large = sorted((spectrum.rows, spectrum.columns))
+    lower = law.sigma**2 * (large**0.5 - small**0.5) ** 2
+    return [_short(law.sigma**2), _short(lower), _short(law.bulk_max), int(law.num_spikes), small]
+
+
+def _singular_values(layer: LayerScore, preset: Preset) -> np.ndarray:
+    """The largest singular values of the weights, largest first."""
+    largest = layer.spectrum.eigenvalues[: -_SINGULAR_VALUES - 1 : -1]
+    values: np.ndarray = np.sqrt(np.maximum(largest, 0.0) / preset.scale(layer.matrix))
+    return values
 
 
 def _short(value: float) -> float | None:

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import fields
 from math import isfinite
 
 from markupsafe import Markup
 
 from wqscore.fits.methods import FitMethods
-from wqscore.layers import LayerScore
 from wqscore.matrices.rules import MatrixRules
-from wqscore.matrices.weight_matrix import SkippedTensor
 from wqscore.metrics.metric import COSTS
 from wqscore.metrics.registry import METRICS
 from wqscore.presets import Preset
-from wqscore.ranking import MIN_COVERAGE, RankedModel, Ranking
+from wqscore.ranking import MIN_COVERAGE, Pair, Ranking
+from wqscore.rendering.csv import layers_csv, pairs_csv, ranking_csv
 from wqscore.rendering.html import charts
-from wqscore.rendering.html.explorer import average_rows, depth_rows, explorer_data, present_roles
+from wqscore.rendering.html.changes import Changes, changes_between
+from wqscore.rendering.html.correlation_marks import largest_groups
 from wqscore.rendering.html.page import asset, environment, policy
-from wqscore.rendering.overview import figure, headline, rank_range, size, value_overview_columns, value_overview_rows
-from wqscore.rendering.tables import Cell, layer_columns, layer_rows, of_matrices
+from wqscore.rendering.html.page_data import page_data
+from wqscore.rendering.html.ranking_marks import AXIS, ranking_marks
+from wqscore.rendering.html.sections import sections
+from wqscore.rendering.html.verdict_shares import COLOURS, present_verdicts, skips_by_reason, verdict_shares
+from wqscore.rendering.json import ranking_json
+from wqscore.rendering.overview import figure, headline, rank_range, size, value_overview_columns
+from wqscore.rendering.tables import Cell, layer_columns, of_matrices
 from wqscore.rendering.timestamp import created_at
 from wqscore.rendering.trust import trust_notes
-from wqscore.scoring import ModelScore
 from wqscore.version import __version__
 
 #: What a constant of a preset means that is left empty.
@@ -38,51 +42,35 @@ _EMPTY = {
 _MOST_PAIRS = 200
 
 
-@dataclass(frozen=True)
-class _Skips:
-    """Skipped tensors of one reason."""
-
-    reason: str
-    tensors: Sequence[SkippedTensor]
-
-
-@dataclass(frozen=True)
-class _Section:
-    """A scored model's part of the page.
-
-    Attributes:
-        id: the fragment that links lead to.
-        model: its place in the ranking.
-        score: its score.
-        chart: alpha by depth as SVG, empty without any alpha.
-        values: the cells of the table of metrics of the whole model.
-        rows: the cells of `layers.csv` for its matrices, without the model's name.
-        missing: skipped tensors that should have been scored, or are scored elsewhere.
-        skips: the others, which are no matrices, by reason.
-    """
-
-    id: str
-    model: RankedModel
-    score: ModelScore
-    chart: Markup
-    values: Sequence[Sequence[str]]
-    rows: Sequence[Sequence[Cell]]
-    missing: Sequence[SkippedTensor]
-    skips: Sequence[_Skips]
+#: With more matrices and skipped tensors than this, the page has no table of them and no ranking.json: they would
+#: make most of its size. layers.csv is in the page still.
+_MOST_ROWS = 5000
+#: The scripts of the page, in the order in which they need each other.
+_SCRIPTS = ("report.js", "drawing.js", "explorer.js", "models.js", "pairs.js", "downloads.js")
 
 
-def report_html(ranking: Ranking) -> str:
+def report_html(ranking: Ranking, files: Mapping[str, str] | None = None) -> str:
     """Render a ranking as one self-contained HTML page.
 
     The page fetches nothing and runs no code but its own: its content security policy names each script and
     style by its hash. Names and reasons come from checkpoints and are text wherever they stand.
 
+    Args:
+        ranking: the ranking.
+        files: the texts of `data_files` by name, where they have been made.
+
     Raises:
         UsageError: SOURCE_DATE_EPOCH is not a number of seconds.
     """
     drawable = any(score.layers for score in ranking.scores)
-    style, script = asset("report.css"), asset("report.js")
-    scripts = [script, *([charts.scripts()] if drawable else [])]
+    whole = sum(len(score.rows) for score in ranking.scores) <= _MOST_ROWS
+    pairs = ranking.pairs[:_MOST_PAIRS]
+    style = asset("report.css")
+    # Without a matrix there is nothing to unpack or to draw.
+    scripts = ["\n".join(map(asset, _SCRIPTS)), charts.scripts()] if drawable else [asset("report.js")]
+    downloads = data_files(ranking) if files is None else files
+    if not whole:
+        downloads = {name: text for name, text in downloads.items() if name != "ranking.json"}
     return (
         environment(figure=figure, size=size, percent=_percent, cell=_cell, rank_range=rank_range)
         .get_template("report.html.j2")
@@ -91,7 +79,7 @@ def report_html(ranking: Ranking) -> str:
             metric=ranking.by,
             preset=ranking.preset,
             metrics={name: METRICS[name] for name in ranking.metrics},
-            of_matrices=of_matrices(ranking.metrics),
+            matrix_metrics=of_matrices(ranking.metrics),
             costs=COSTS,
             bases=sorted({score.base for score in ranking.scores} - {""}),
             engines=sorted({score.engine for score in ranking.scores} - {"wqscore"}),
@@ -101,22 +89,38 @@ def report_html(ranking: Ranking) -> str:
             constants=preset_constants(ranking.preset),
             min_coverage=MIN_COVERAGE,
             families=ranking.families,
+            groups=largest_groups([model.family for model in ranking.models if model.score]),
             trust=trust_notes(ranking),
-            pairs=ranking.pairs[:_MOST_PAIRS],
+            pairs=[(pair, _changes(pair, ranking)) for pair in pairs],
             leaders=[model for model in ranking.models if model.rank == 1],
             ranked=[model for model in ranking.models if model.status == "ranked"],
             others=[model for model in ranking.models if model.status != "ranked"],
-            sections=[_section(i, model, model.score) for i, model in enumerate(ranking.models, 1) if model.score],
-            bars=_bars([s.summary.headline(ranking.by.name, ranking.preset) for s in ranking.scores]),
-            explorer=explorer_data(ranking.scores) if drawable else None,
+            sections=sections(ranking, whole),
+            whole=whole,
+            marks=ranking_marks(ranking),
+            axis=AXIS,
+            verdicts=present_verdicts(ranking.scores),
+            verdict_colours=COLOURS,
+            verdict_shares=verdict_shares,
+            skips_by_reason=skips_by_reason,
+            data=page_data(ranking, pairs, downloads) if drawable else None,
             created=created_at(),
             version=__version__,
             policy=policy(style, scripts),
             style=Markup(style),
-            script=Markup(script),
-            vega=Markup(scripts[-1]) if drawable else "",
+            scripts=[Markup(script) for script in reversed(scripts)],
         )
     )
+
+
+def data_files(ranking: Ranking) -> dict[str, str]:
+    """The files of a report but for its page, as text by name."""
+    return {
+        "ranking.csv": ranking_csv(ranking),
+        "pairs.csv": pairs_csv(ranking),
+        "layers.csv": layers_csv(ranking.scores, layer_columns(ranking.preset, ranking.metrics)),
+        "ranking.json": ranking_json(ranking),
+    }
 
 
 def preset_constants(preset: Preset) -> list[tuple[str, str]]:
@@ -145,41 +149,9 @@ def _constant(name: str, value: object) -> str:
     return str(value)
 
 
-def _section(number: int, model: RankedModel, score: ModelScore) -> _Section:
-    rows = zip(layer_rows(score), score.rows, strict=True)
-    reasons: dict[str, list[SkippedTensor]] = {}
-    for skip in score.skipped:
-        if skip.kind == "not-a-matrix":
-            reasons.setdefault(skip.reason, []).append(skip)
-    return _Section(
-        f"model-{number}",
-        model,
-        score,
-        _chart(score),
-        value_overview_rows(score),
-        [cells[1:] for cells, row in rows if isinstance(row, LayerScore)],
-        [skip for skip in score.skipped if skip.kind != "not-a-matrix"],
-        [_Skips(reason, tensors) for reason, tensors in reasons.items()],
-    )
-
-
-def _chart(score: ModelScore) -> Markup:
-    rows = depth_rows(score)
-    if not rows:
-        return Markup()
-    spec = charts.alpha_by_depth(present_roles([score]))
-    svg = charts.to_svg(spec, {"layers": rows, "average": average_rows(score)})
-    return Markup(svg)
-
-
-def _bars(values: Sequence[float]) -> list[tuple[float, float]]:
-    """Start and length of a bar from 0 to each value, in percent of a common scale; NaN has none."""
-    known = [0.0, *filter(isfinite, values)]
-    low, extent = min(known), (max(known) - min(known)) or 1.0
-    return [
-        (round((min(v, 0.0) - low) / extent * 100, 1), round(abs(v) / extent * 100, 1)) if isfinite(v) else (0.0, 0.0)
-        for v in values
-    ]
+def _changes(pair: Pair, ranking: Ranking) -> Changes:
+    layers = {id(score.ref): score.layers for score in ranking.scores}
+    return changes_between(layers[id(pair.ahead)], layers[id(pair.behind)], ranking.by.name)
 
 
 def _percent(share: float) -> str:

@@ -1,0 +1,72 @@
+"""What the scripts of a report read: its models in numbers, the charts, and the packed files behind it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from wqscore.ranking import Pair, Ranking
+from wqscore.rendering.html import charts, comparison_charts
+from wqscore.rendering.html.correlation_marks import MARKS, OTHERS, largest_groups
+from wqscore.rendering.html.explorer import ALPHA_STEPS, D_STEPS, XMIN_STEPS, explorer_models, present_roles
+from wqscore.rendering.html.packing import packed
+from wqscore.rendering.tables import number, of_matrices
+from wqscore.rendering.trust import pair_sentence
+
+
+def page_data(ranking: Ranking, pairs: Sequence[Pair], files: Mapping[str, str]) -> dict[str, Any]:
+    """The data block of a report, to be written as JSON.
+
+    Args:
+        ranking: at least one of its models has a matrix.
+        pairs: those that can be chosen.
+        files: texts that can be downloaded by name, `layers.csv` among them.
+    """
+    roles = present_roles(ranking.scores)
+    place_of = {id(score.ref): place for place, score in enumerate(ranking.scores)}
+    label = ranking.preset.columns.get(ranking.by.name, ranking.by.name)
+    return {
+        "charts": {
+            "depth": charts.alpha_by_depth(roles),
+            "spectrum": charts.spectrum(),
+            "distance": charts.distance(),
+            "exponent": charts.exponent(),
+            "size": comparison_charts.by_size(),
+            "role": comparison_charts.by_depth(),
+            "pair": comparison_charts.differences(roles),
+        },
+        "steps": [XMIN_STEPS, D_STEPS, ALPHA_STEPS],
+        "marks": dict(MARKS),
+        "roles": roles,
+        "by": ranking.by.name,
+        # As in the columns of layers.csv between the shape and the verdict.
+        "matrixMetrics": of_matrices(ranking.metrics),
+        "metrics": [[name, ranking.preset.columns.get(name, name)] for name in ranking.metrics],
+        "models": _models(ranking),
+        "pairs": [
+            {
+                "first": place_of[id(pair.ahead)],
+                "second": place_of[id(pair.behind)],
+                "finding": pair_sentence(pair, label),
+            }
+            for pair in pairs
+        ],
+        "explorer": packed(json.dumps(explorer_models(ranking.scores), separators=(",", ":"), allow_nan=False)),
+        "files": {name: packed(text) for name, text in files.items()},
+    }
+
+
+def _models(ranking: Ranking) -> list[dict[str, Any]]:
+    families = {id(model.score): model.family for model in ranking.models if model.score}
+    groups = {group.name: group.mark for group in largest_groups(list(families.values()))}
+    return [
+        {
+            "name": score.ref.label,
+            "family": families[id(score)] or "unknown",
+            "mark": groups.get(families[id(score)], OTHERS),
+            "parameters": score.parameters,
+            "values": {name: number(score.summary.headline(name, ranking.preset)) for name in ranking.metrics},
+        }
+        for score in ranking.scores
+    ]

@@ -1,0 +1,116 @@
+// The page's data unpacked, and Vega's charts under a policy that allows no evaluation and no injected style.
+(function (report) {
+  "use strict";
+
+  report.data = JSON.parse(document.getElementById("page-data").textContent);
+
+  report.unpack = async function (packed) {
+    const bytes = Uint8Array.from(atob(packed), (letter) => letter.charCodeAt(0));
+    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+    return new Uint8Array(await new Response(stream).arrayBuffer());
+  };
+
+  report.text = async (packed) => new TextDecoder().decode(await report.unpack(packed));
+
+  const options = {
+    mode: "vega-lite",
+    ast: true,
+    renderer: "svg",
+    actions: false,
+    defaultStyle: false,
+    tooltip: { disableDefaultStyle: true },
+    // Errors only: that a dataset is empty, as where nothing is fitted, is no reason to warn.
+    logLevel: 1,
+  };
+  const views = new Map();
+
+  // Draws a chart in an element, the next time with other rows; `choose` is told the row of a mark that is clicked.
+  report.draw = async function (target, chart, datasets, choose) {
+    if (!views.has(target)) {
+      const spec = { ...report.data.charts[chart], datasets };
+      const embedded = vegaEmbed(target, spec, options).then(({ view }) => view);
+      views.set(target, embedded);
+      const view = await embedded;
+      if (choose) view.addEventListener("click", (_, item) => item?.datum?.index !== undefined && choose(item.datum));
+      return;
+    }
+    const view = await views.get(target);
+    for (const [name, rows] of Object.entries(datasets)) view.data(name, rows);
+    await view.runAsync();
+  };
+
+  report.fill = function (menu, names) {
+    menu.replaceChildren(...names.map((name, index) => new Option(name, index)));
+  };
+
+  report.figure = function (value) {
+    if (value === null || value === undefined || Number.isNaN(value)) return "–";
+    const size = Math.abs(value);
+    if (size >= 10000 && size < 1e9) return Math.round(value).toLocaleString("en");
+    return String(Number(value.toPrecision(4)));
+  };
+
+  // Text as text, with what its letters' direction could do kept to itself.
+  report.cell = function (text, kind = "td") {
+    const cell = document.createElement(kind);
+    const inner = document.createElement("bdi");
+    inner.className = "name";
+    inner.textContent = text;
+    cell.append(inner);
+    if (kind === "th") cell.scope = "row";
+    return cell;
+  };
+
+  report.numberCell = function (value) {
+    const cell = document.createElement("td");
+    cell.className = "n";
+    cell.textContent = report.figure(value);
+    return cell;
+  };
+
+  report.row = function (...cells) {
+    const row = document.createElement("tr");
+    row.append(...cells);
+    return row;
+  };
+
+  // What draws or lists waits for this: the page's models with their matrices, and every value of layers.csv.
+  report.ready = (async function () {
+    const [explorer, layers] = await Promise.all([
+      report.text(report.data.explorer),
+      report.text(report.data.files["layers.csv"]),
+    ]);
+    const models = JSON.parse(explorer).map((model, index) => ({ ...model, ...report.data.models[index], index }));
+    addValues(models, csvRows(layers));
+    document.querySelectorAll(".needs-scripts").forEach((note) => (note.hidden = true));
+    document.querySelectorAll(".with-scripts").forEach((part) => (part.hidden = false));
+    return models;
+  })();
+
+  function csvRows(text) {
+    const cell = /(?:"((?:[^"]|"")*)"|([^",\n]*))(,|\n|$)/gy;
+    const rows = [[]];
+    while (cell.lastIndex < text.length) {
+      const [, quoted, plain, end] = cell.exec(text);
+      rows.at(-1).push(quoted === undefined ? plain : quoted.replaceAll('""', '"'));
+      if (end === "\n") rows.push([]);
+    }
+    return rows.filter((row) => row.length > 1);
+  }
+
+  // The rows of layers.csv are in the order of the models and their matrices, skipped tensors between them.
+  function addValues(models, [header, ...rows]) {
+    const verdict = header.length - 3;
+    const scored = rows.filter((row) => row[verdict] !== "skipped");
+    const layers = models.flatMap((model) => model.layers);
+    layers.forEach((layer, at) => {
+      const row = scored[at];
+      layer.values = row.slice(5, verdict).map((value) => (value === "" ? null : Number(value)));
+      layer.verdict = row[verdict];
+      layer.remarks = [row[verdict + 2], ...row[verdict + 1].split(";")].filter(Boolean).join("; ");
+      layer.place = layer.depth === null ? "–" : String(layer.depth);
+      layer.order = layer.depth ?? Number.MAX_SAFE_INTEGER;
+    });
+    for (const model of models) model.layers.forEach((layer, index) => (layer.index = index));
+  }
+})(report);
