@@ -4,7 +4,7 @@ TORCH ?= torch==2.13.0
 BIN := .venv/bin
 DEMO := all-MiniLM-L6-v2 rxnfp-bert_pretrained rxnfp-bert_ft rxnfp-bert_ft_10k_25s rxnmapper-albert
 
-.PHONY: demo nightly test slow fuzz lint bench bench-large bench-truth docs sample clean
+.PHONY: demo nightly test slow fuzz lint bench bench-large bench-truth docs sample screenshots clean
 
 demo: .venv/base checkpoints/.done ## Rank five real checkpoints and say where the report is
 	cd checkpoints && ../$(BIN)/wqscore rank $(DEMO) --out ../reports/demo
@@ -55,6 +55,9 @@ docs: .venv/base ## Write the tables that come from the registry
 
 sample: .venv/base checkpoints/.done ## Write the sample report that is committed
 	cd checkpoints && SOURCE_DATE_EPOCH=1795305600 ../$(BIN)/wqscore rank $(DEMO) --out ../reports/sample
+
+screenshots: demo .venv/test ## Take the pictures of the README from the demo's report; needs Chromium
+	$(BIN)/python -m docs.screenshots
 
 clean:
 	rm -rf .venv checkpoints reports/demo reports/nightly

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +23,10 @@ HOSTILE = (
     "<script>alert(1)</script></script><!--\"'`${x}{{ 7*7 }}]]>&lt;\u2028\u202eevil\u200f<img src=x onerror=alert(2)>"
 )
 LONG = "n" * 300
+_RECORD_VIOLATIONS = """
+window.violations = [];
+document.addEventListener("securitypolicyviolation", (event) => window.violations.push(event.violatedDirective));
+"""
 _CHROMIUM_OPTIONS = (
     "--headless",
     "--no-sandbox",
@@ -132,3 +136,24 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chro
     chrome = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
     yield chrome
     chrome.quit()
+
+
+@pytest.fixture
+def visit(browser: webdriver.Chrome, tmp_path: Path) -> Iterator[Callable[..., webdriver.Chrome]]:
+    """Open a page from a file, its policy's violations recorded, with scripts on or off, at a fragment."""
+    script = browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": _RECORD_VIOLATIONS})
+
+    def opened(html: str, scripts: bool = True, fragment: str = "") -> webdriver.Chrome:
+        file = tmp_path / "index.html"
+        file.write_text(html, encoding="utf-8", newline="")
+        browser.get("about:blank")
+        browser.get_log("browser"), browser.get_log("performance")
+        browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": not scripts})
+        browser.get(file.as_uri() + fragment)
+        return browser
+
+    yield opened
+    browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": []})
+    browser.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", script)

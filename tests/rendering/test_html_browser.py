@@ -2,91 +2,26 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
-from pathlib import Path
-
 import pytest
-from selenium.webdriver import ActionChains, Chrome, Keys
+from selenium.webdriver import ActionChains, Keys
 from selenium.webdriver.common.by import By
-from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.select import Select
 from selenium.webdriver.support.wait import WebDriverWait
 
 from tests.rendering.conftest import HOSTILE, LONG
+from tests.rendering.html_browser import (
+    Visit,
+    address,
+    brightness,
+    column,
+    computed,
+    marks,
+    number_of,
+    overflow,
+    requests,
+    wait_for_charts,
+)
 from wqscore.ranking import Ranking
-
-_RECORD_VIOLATIONS = """
-window.violations = [];
-document.addEventListener("securitypolicyviolation", (event) => window.violations.push(event.violatedDirective));
-"""
-_CHARTS = ("chart-depth", "chart-spectrum", "chart-distance")
-
-Visit = Callable[..., Chrome]
-
-
-@pytest.fixture
-def visit(browser: Chrome, tmp_path: Path) -> Visit:
-    """Open a page from a file, its policy's violations recorded, with scripts on or off."""
-    script = browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": _RECORD_VIOLATIONS})
-
-    def opened(html: str, scripts: bool = True) -> Chrome:
-        file = tmp_path / "index.html"
-        file.write_text(html, encoding="utf-8", newline="")
-        browser.get("about:blank")
-        browser.get_log("browser"), browser.get_log("performance")
-        browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": not scripts})
-        browser.get(file.as_uri())
-        return browser
-
-    yield opened
-    browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
-    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
-    browser.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", script)
-
-
-def marks(browser: Chrome, chart: str) -> list[WebElement]:
-    return browser.find_elements(By.CSS_SELECTOR, f"#{chart} svg .mark-symbol.role-mark:not(.layer_2_marks) path")
-
-
-def wait_for_charts(browser: Chrome) -> None:
-    WebDriverWait(browser, 20).until(lambda _: all(marks(browser, chart) for chart in _CHARTS))
-
-
-def requests(browser: Chrome) -> list[str]:
-    """Everything that was asked for since the page was opened, itself included."""
-    messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
-    return [m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"]
-
-
-def address(browser: Chrome) -> str:
-    """The page's own, without what is chosen in it."""
-    return browser.current_url.partition("#")[0]
-
-
-def column(browser: Chrome, table: str, cell: int) -> list[str]:
-    rows = browser.find_elements(By.CSS_SELECTOR, f"#{table} tbody tr")
-    return [row.find_elements(By.XPATH, "*")[cell].text for row in rows if row.is_displayed()]
-
-
-def computed(browser: Chrome, selector: str, style: str) -> str:
-    script = "return getComputedStyle(document.querySelector(arguments[0]))[arguments[1]]"
-    return browser.execute_script(script, selector, style)
-
-
-def brightness(colour: str) -> int:
-    """Of `rgb(r, g, b)`: 0 is black, 765 white."""
-    return sum(int(part) for part in colour.removeprefix("rgb(").removesuffix(")").split(","))
-
-
-def overflow(browser: Chrome) -> int:
-    return browser.execute_script("return document.documentElement.scrollWidth - innerWidth")
-
-
-def number_of(ranking: Ranking, label: str) -> int:
-    """The number that a model's section has in the page."""
-    return [score.ref.label for score in ranking.scores].index(label) + 1
 
 
 def test_the_page_draws_under_its_policy_and_fetches_nothing(visit: Visit, html: str, ranking: Ranking) -> None:
@@ -171,8 +106,9 @@ def test_picking_a_matrix_redraws_the_charts(visit: Visit, html: str, ranking: R
     marks(browser, "chart-depth")[-1].click()
     chosen = Select(browser.find_element(By.ID, "explorer-layer")).first_selected_option.text
     assert chosen != score.layers[picked + 1].matrix.name
-    axis = "#chart-depth svg .role-axis[aria-label^='X-axis'] .role-axis-label text"
-    assert [label.text for label in browser.find_elements(By.CSS_SELECTOR, axis)] == ["0", "1", "–"]
+    axis = "//*[@id='chart-depth']//*[contains(@class, 'role-axis ') and contains(., 'layer')]"
+    labels = browser.find_elements(By.XPATH, f"{axis}//*[contains(@class, 'role-axis-label')]/*[name() = 'text']")
+    assert [label.text for label in labels] == ["0", "1", "–"]
     assert browser.get_log("browser") == []
 
 

@@ -31,6 +31,8 @@
       const embedded = vegaEmbed(target, spec, options).then(({ view }) => view);
       views.set(target, embedded);
       const view = await embedded;
+      // The element is one picture to a screen reader, with a name of its own.
+      for (const part of target.children) part.setAttribute("aria-hidden", "true");
       if (choose) view.addEventListener("click", (_, item) => item?.datum?.index !== undefined && choose(item.datum));
       return;
     }

@@ -26,10 +26,12 @@
   function panelOf(role) {
     if (panels.has(role)) return panels.get(role);
     const panel = document.createElement("div");
-    const title = document.createElement("h4");
+    const title = document.createElement("h3");
     title.textContent = role;
     const chart = document.createElement("div");
     chart.className = "chart";
+    chart.setAttribute("role", "img");
+    chart.setAttribute("aria-label", `${role} matrices by layer; each model’s table of matrices has the numbers`);
     panel.append(title, chart);
     document.getElementById("chart-roles").append(panel);
     panels.set(role, chart);

@@ -1,0 +1,60 @@
+"""What a real browser is asked about a page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+from selenium.webdriver import Chrome
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.wait import WebDriverWait
+
+from wqscore.ranking import Ranking
+
+CHARTS = ("chart-depth", "chart-spectrum", "chart-distance", "chart-exponent")
+
+Visit = Callable[..., Chrome]
+
+
+def marks(browser: Chrome, chart: str) -> list[WebElement]:
+    return browser.find_elements(By.CSS_SELECTOR, f"#{chart} svg .mark-symbol.role-mark:not(.layer_2_marks) path")
+
+
+def wait_for_charts(browser: Chrome) -> None:
+    WebDriverWait(browser, 20).until(lambda _: all(marks(browser, chart) for chart in CHARTS))
+
+
+def requests(browser: Chrome) -> list[str]:
+    """Everything that was asked for since the page was opened, itself included."""
+    messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    return [m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"]
+
+
+def address(browser: Chrome) -> str:
+    """The page's own, without what is chosen in it."""
+    return browser.current_url.partition("#")[0]
+
+
+def column(browser: Chrome, table: str, cell: int) -> list[str]:
+    rows = browser.find_elements(By.CSS_SELECTOR, f"#{table} tbody tr")
+    return [row.find_elements(By.XPATH, "*")[cell].text for row in rows if row.is_displayed()]
+
+
+def computed(browser: Chrome, selector: str, style: str) -> str:
+    script = "return getComputedStyle(document.querySelector(arguments[0]))[arguments[1]]"
+    return browser.execute_script(script, selector, style)
+
+
+def brightness(colour: str) -> int:
+    """Of `rgb(r, g, b)`: 0 is black, 765 white."""
+    return sum(int(part) for part in colour.removeprefix("rgb(").removesuffix(")").split(","))
+
+
+def overflow(browser: Chrome) -> int:
+    return browser.execute_script("return document.documentElement.scrollWidth - innerWidth")
+
+
+def number_of(ranking: Ranking, label: str) -> int:
+    """The number that a model's section has in the page."""
+    return [score.ref.label for score in ranking.scores].index(label) + 1

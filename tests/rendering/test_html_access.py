@@ -1,0 +1,65 @@
+"""The page for everyone, in a real Chromium: what axe-core finds, what it weighs, and when its first row is there."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+import pytest
+from selenium.webdriver.common.by import By
+
+from tests.rendering.html_browser import Visit, overflow, wait_for_charts
+
+_RUN_AXE = "const done = arguments[0]; axe.run().then(done, (error) => done({ error: String(error) }));"
+_OPEN = "document.querySelectorAll('details').forEach((part) => (part.open = true))"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("page", "width"), [("html", 1280), ("html", 400), ("hostile_html", 1280)])
+def test_axe_finds_nothing_serious(
+    visit: Visit, page: str, width: int, scheme: str, request: pytest.FixtureRequest
+) -> None:
+    axe = pytest.importorskip("axe_core_python")
+    browser = visit(request.getfixturevalue(page))
+    media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+    metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    wait_for_charts(browser)
+    browser.execute_script(_OPEN)
+    browser.execute_script(files(axe).joinpath("axe.min.js").read_text(encoding="utf-8"))
+    found = browser.execute_async_script(_RUN_AXE)
+    assert "error" not in found
+    assert len(found["passes"]) > 20
+    serious = [rule for rule in found["violations"] if rule["impact"] in ("serious", "critical")]
+    assert [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in serious] == []
+
+
+def test_the_budget_of_a_small_page(visit: Visit, html: str) -> None:
+    browser = visit(html)
+    wait_for_charts(browser)
+    assert len(html.encode()) < 1_400_000
+    assert browser.execute_script("return document.querySelectorAll('*').length") < 15_000
+    # The browser's own timeline: bounds that only a page that waits for its charts would miss.
+    painted = browser.execute_script("return performance.getEntriesByName('first-contentful-paint')[0].startTime")
+    assert 0 < painted < 10_000
+
+
+def test_on_paper_every_table_is_open_and_no_control_is_left(visit: Visit, html: str) -> None:
+    browser = visit(html)
+    wait_for_charts(browser)
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    controls = browser.find_elements(By.CSS_SELECTOR, "select, input, .downloads button, nav")
+    assert not any(control.is_displayed() for control in controls)
+    assert browser.find_element(By.ID, "ranking-table").is_displayed()
+    assert browser.find_element(By.ID, "chart-spectrum").is_displayed()
+    heights = "return [...document.querySelectorAll('#model-1-layers tbody th')].map((cell) => cell.offsetHeight)"
+    assert min(browser.execute_script(heights)) > 5
+
+
+def test_nothing_sticks_out_at_400_pixels_with_all_open(visit: Visit, html: str) -> None:
+    browser = visit(html)
+    metrics = {"width": 400, "height": 800, "deviceScaleFactor": 1, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    wait_for_charts(browser)
+    browser.execute_script(_OPEN)
+    assert overflow(browser) <= 0

@@ -1,0 +1,202 @@
+"""Models and pairs beside each other in a real Chromium: every mark and number is one that was computed elsewhere."""
+
+from __future__ import annotations
+
+import csv
+from io import StringIO
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import pytest
+from selenium.webdriver import Chrome
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.select import Select
+from selenium.webdriver.support.wait import WebDriverWait
+
+from tests.rendering.html_browser import Visit, column, marks, wait_for_charts
+from tests.rendering.html_page import Page
+from wqscore.ranking import Ranking, rank_models
+from wqscore.rendering.csv import layers_csv, pairs_csv, ranking_csv
+from wqscore.rendering.html.ranking_marks import AXIS, ranking_marks, tie_lanes
+from wqscore.rendering.json import ranking_json
+
+
+def alphas(ranking: Ranking, model: str) -> dict[str, float]:
+    """Alpha by matrix, as a reader of layers.csv has it."""
+    rows = csv.DictReader(StringIO(layers_csv(ranking.scores)))
+    return {row["name"]: float(row["alpha"]) for row in rows if row["model"] == model and row["alpha"]}
+
+
+def differences(ranking: Ranking, first: str, second: str) -> dict[str, float]:
+    one, other = alphas(ranking, first), alphas(ranking, second)
+    return {name: one[name] - other[name] for name in one.keys() & other.keys()}
+
+
+def shown_differences(browser: Chrome) -> dict[str, float]:
+    return dict(
+        zip(column(browser, "changes-table", 0), map(float, column(browser, "changes-table", 5)), strict=True)
+    )
+
+
+def test_a_mark_for_every_model_and_for_every_matrix_of_those_compared(
+    visit: Visit, html: str, ranking: Ranking
+) -> None:
+    browser = visit(html)
+    wait_for_charts(browser)
+    scored = [score for score in ranking.scores if np.isfinite(score.summary.statistics["alpha"].median)]
+    assert len(marks(browser, "chart-size")) == len(scored) + 1  # the chosen one has a ring
+    boxes = browser.find_elements(By.CSS_SELECTOR, "#compared input")
+    assert len(boxes) == len(ranking.scores)
+    for box in boxes:
+        if box.is_selected():
+            box.click()
+    boxes[1].click()
+    name = ranking.scores[1].ref.label
+    points = ".points_marks path"
+    WebDriverWait(browser, 10).until(
+        lambda _: len(browser.find_elements(By.CSS_SELECTOR, f"#chart-roles {points}")) == len(alphas(ranking, name))
+    )
+    assert browser.current_url.endswith("#compare=" + name.replace("/", "%2F"))
+    Select(browser.find_element(By.ID, "metric")).select_by_visible_text("stable_rank")
+    defined = sum(np.isfinite(layer.metrics["stable_rank"]) for layer in ranking.scores[1].layers)
+    WebDriverWait(browser, 10).until(
+        lambda _: len(browser.find_elements(By.CSS_SELECTOR, f"#chart-roles {points}")) == defined
+    )
+    assert browser.get_log("browser") == []
+
+
+def test_a_click_on_a_mark_brings_its_matrix_up_everywhere(visit: Visit, html: str) -> None:
+    browser = visit(html)
+    wait_for_charts(browser)
+    for chart in ("#chart-roles", "#chart-pair"):
+        before = browser.current_url
+        for number in (3, 4, 5):
+            # Every click draws the marks anew.
+            browser.find_elements(By.CSS_SELECTOR, f"{chart} .points_marks path")[number].click()
+        assert browser.current_url != before
+        name = Select(browser.find_element(By.ID, "explorer-layer")).first_selected_option.text
+        row = browser.find_element(By.CSS_SELECTOR, "table.layers tr[aria-current]")
+        assert row.find_element(By.TAG_NAME, "th").get_attribute("textContent") == name
+
+
+def test_the_pairs_matrices_differ_by_what_layers_csv_says(visit: Visit, html: str, ranking: Ranking) -> None:
+    browser = visit(html)
+    wait_for_charts(browser)
+    for number, pair in enumerate(ranking.pairs):
+        button = browser.find_element(By.CSS_SELECTOR, f"#pairs-table tr[data-pair='{number}'] button")
+        button.click()
+        more = browser.find_element(By.ID, "more-changes")
+        if more.is_displayed():
+            more.click()
+        expected = differences(ranking, pair.ahead.label, pair.behind.label)
+        shown = shown_differences(browser)
+        assert shown == pytest.approx(expected, rel=5.1e-4)
+        assert [abs(value) for value in shown.values()] == sorted(map(abs, shown.values()), reverse=True)
+        finding = browser.find_element(By.ID, "pair-finding").text
+        assert f"over {len(expected)} matrices" in finding
+        assert f"typical change of alpha is {median(map(abs, expected.values())):.4g}" in finding
+        assert next(iter(shown)) in finding
+    Select(browser.find_element(By.ID, "pair-metric")).select_by_visible_text("log_norm")
+    by_name = [{layer.matrix.name: layer.metrics["log_norm"] for layer in s.layers} for s in ranking.scores]
+    labels = [score.ref.label for score in ranking.scores]
+    last = ranking.pairs[-1]
+    one, other = (by_name[labels.index(ref.label)] for ref in (last.ahead, last.behind))
+    both = [name for name in one.keys() & other.keys() if np.isfinite(one[name] - other[name])]
+    expected = {name: one[name] - other[name] for name in both}
+    assert shown_differences(browser) == pytest.approx(expected, rel=5.1e-4, abs=1e-12)
+
+
+def test_three_clicks_from_the_ranking_to_a_spectrum(visit: Visit, html: str, ranking: Ranking) -> None:
+    browser = visit(html)
+    wait_for_charts(browser)
+    browser.find_element(By.LINK_TEXT, "Pairs").click()
+    browser.find_element(By.CSS_SELECTOR, "#pairs-table tr[data-pair='1'] button").click()
+    picked = browser.find_element(By.CSS_SELECTOR, "#changes-table tbody button")
+    name = picked.text
+    picked.click()
+    pair = ranking.pairs[1]
+    assert max(differences(ranking, pair.ahead.label, pair.behind.label).items(), key=lambda d: abs(d[1]))[0] == name
+    assert Select(browser.find_element(By.ID, "explorer-layer")).first_selected_option.text == name
+    assert len(marks(browser, "chart-spectrum")) > 15
+
+
+def test_the_pairs_table_says_without_scripts_how_much_and_where(html: str, ranking: Ranking) -> None:
+    table = Page(html).table("pairs-table")
+    cells = [dict(zip(table.header, row, strict=True)) for row in table.body]
+    assert len(cells) == len(ranking.pairs) == 3
+    for row, pair in zip(cells, ranking.pairs, strict=True):
+        found = differences(ranking, pair.ahead.label, pair.behind.label)
+        where, largest = max(found.items(), key=lambda item: abs(item[1]))
+        assert row["in"] == where
+        assert float(row["largest change"]) == pytest.approx(largest, rel=5.1e-4)
+        assert float(row["typical change"]) == pytest.approx(median(map(abs, found.values())), rel=5.1e-4)
+
+
+def test_verdicts_are_counted_and_their_bar_is_as_long(html: str, ranking: Ranking) -> None:
+    table = Page(html).table("verdicts-table")
+    for row, score in zip(table.body, ranking.scores, strict=True):
+        told = dict(zip((head.strip() for head in table.header), row, strict=True))
+        verdicts = [layer.verdict for layer in score.layers]
+        assert {name: int(count) for name, count in list(told.items())[2:-1] if int(count)} == {
+            verdict: verdicts.count(verdict) for verdict in verdicts
+        }
+        assert int(told["matrices"]) == len(verdicts)
+
+
+def test_every_interval_holds_its_number_and_is_drawn_to_scale(ranking: Ranking) -> None:
+    drawn = ranking_marks(ranking)
+    assert drawn.resampled
+    for interval in drawn.intervals:
+        assert drawn.low <= interval.lo <= interval.value <= interval.hi <= drawn.high
+        for number, place in (
+            (interval.lo, interval.start),
+            (interval.value, interval.at),
+            (interval.hi, interval.end),
+        ):
+            assert drawn.low + place / AXIS * (drawn.high - drawn.low) == pytest.approx(number, rel=1e-2)
+
+
+def test_a_metric_without_an_interval_has_bars_from_zero(ranking: Ranking) -> None:
+    scores = [model.score for model in ranking.models if model.status == "ranked"]
+    summed = next(name for name in scores[0].metrics if name in ("rank_loss", "log_norm"))
+    assert ranking_marks(rank_models(scores, by=summed)).resampled
+    with_none = ranking_marks(rank_models([]))
+    assert with_none.intervals == () and with_none.lanes == ()
+
+
+@pytest.mark.parametrize(
+    ("ties", "lanes"),
+    [
+        ([["a"], ["a"], []], (("a",), ("a",), ("",))),
+        ([["a"], ["a", "b"], ["b", "c"], ["c"]], (("a", ""), ("a", "b"), ("c", "b"), ("c", ""))),
+        ([[], []], ((), ())),
+    ],
+)
+def test_groups_of_the_same_models_have_lanes_of_their_own(ties: list[list[str]], lanes: tuple[object, ...]) -> None:
+    assert tie_lanes(ties) == lanes
+
+
+def test_what_is_downloaded_is_what_the_folder_has(
+    visit: Visit, html: str, ranking: Ranking, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1000000000")
+    browser = visit(ranking.to_html())
+    wait_for_charts(browser)
+    target = tmp_path / "downloads"
+    browser.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(target)})
+    expected = {
+        "ranking.csv": ranking_csv(ranking),
+        "pairs.csv": pairs_csv(ranking),
+        "layers.csv": layers_csv(ranking.scores),
+        "ranking.json": ranking_json(ranking),
+    }
+    for name, text in expected.items():
+        browser.find_element(By.CSS_SELECTOR, f"button[data-file='{name}']").click()
+        file = target / name
+        content = text.encode("utf-8", "backslashreplace")
+        WebDriverWait(browser, 10).until(lambda _, file=file: file.is_file())
+        WebDriverWait(browser, 10).until(lambda _, file=file, size=len(content): file.stat().st_size == size)
+        assert file.read_bytes() == content
+    assert browser.execute_script("return window.violations") == []
+    assert browser.get_log("browser") == []
