@@ -106,7 +106,7 @@ def test_picking_a_matrix_redraws_the_charts(visit: Visit, html: str, ranking: R
     marks(browser, "chart-depth")[-1].click()
     chosen = Select(browser.find_element(By.ID, "explorer-layer")).first_selected_option.text
     assert chosen != score.layers[picked + 1].matrix.name
-    axis = "//*[@id='chart-depth']//*[contains(@class, 'role-axis ') and contains(., 'layer')]"
+    axis = "//*[@id='chart-depth']//*[contains(concat(@class, ' '), 'role-axis ') and contains(., 'layer')]"
     labels = browser.find_elements(By.XPATH, f"{axis}//*[contains(@class, 'role-axis-label')]/*[name() = 'text']")
     assert [label.text for label in labels] == ["0", "1", "–"]
     assert browser.get_log("browser") == []

@@ -39,6 +39,11 @@ def shown_differences(browser: Chrome) -> dict[str, float]:
     )
 
 
+def wait_until_written(browser: Chrome, file: Path, size: int) -> None:
+    """Until a download, which is named at once and written some moments later, has its size."""
+    WebDriverWait(browser, 10).until(lambda _: file.is_file() and file.stat().st_size == size)
+
+
 def test_a_mark_for_every_model_and_for_every_matrix_of_those_compared(
     visit: Visit, html: str, ranking: Ranking
 ) -> None:
@@ -195,8 +200,7 @@ def test_what_is_downloaded_is_what_the_folder_has(
         browser.find_element(By.CSS_SELECTOR, f"button[data-file='{name}']").click()
         file = target / name
         content = text.encode("utf-8", "backslashreplace")
-        WebDriverWait(browser, 10).until(lambda _, file=file: file.is_file())
-        WebDriverWait(browser, 10).until(lambda _, file=file, size=len(content): file.stat().st_size == size)
+        wait_until_written(browser, file, len(content))
         assert file.read_bytes() == content
     assert browser.execute_script("return window.violations") == []
     assert browser.get_log("browser") == []

@@ -105,7 +105,7 @@ def test_five_berts_stay_under_two_and_a_half_megabytes() -> None:
 
 
 def mixture_of_experts(name: str, seed: int) -> ModelScore:
-    """A model of 2,000 matrices, with short spectra and metrics of all digits: it is their number that makes a page."""
+    """A model of 2,000 matrices, short spectra and metrics of all digits: their number is what makes a page."""
     rng = np.random.default_rng(seed)
     rows: list[LayerScore | SkippedTensor] = []
     for number in range(2000):
