@@ -182,3 +182,17 @@ def test_400_pixels_are_enough(visit: Visit, page: str, request: pytest.FixtureR
         browser.execute_script("arguments[0].open = true", details)
     wait_for_charts(browser)
     assert overflow(browser) <= 0
+
+
+def test_a_browser_that_cannot_unpack_the_data_is_told_and_has_the_tables(visit: Visit, html: str) -> None:
+    browser = visit(html)
+    source = {"source": "delete window.DecompressionStream"}
+    added = browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", source)
+    try:
+        visit(html)
+        notes = browser.find_elements(By.CLASS_NAME, "needs-scripts")
+        WebDriverWait(browser, 10).until(lambda _: all("DecompressionStream" in note.text for note in notes))
+        assert not browser.find_element(By.ID, "explorer-panel").is_displayed()
+        assert len(column(browser, "ranking-table", 0)) == 3
+    finally:
+        browser.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", added)

@@ -9,17 +9,22 @@ from statistics import median
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.select import Select
 from selenium.webdriver.support.wait import WebDriverWait
 
+from tests.rendering.conftest import bert
 from tests.rendering.html_browser import Visit, column, marks, wait_for_charts
 from tests.rendering.html_page import Page
+from wqscore.checkpoints.opening import open_checkpoint
 from wqscore.ranking import Ranking, rank_models
+from wqscore.refs import ModelRef
 from wqscore.rendering.csv import layers_csv, pairs_csv, ranking_csv
 from wqscore.rendering.html.ranking_marks import AXIS, ranking_marks, tie_lanes
 from wqscore.rendering.json import ranking_json
+from wqscore.scoring import score_checkpoint
 
 
 def alphas(ranking: Ranking, model: str) -> dict[str, float]:
@@ -162,12 +167,26 @@ def test_every_interval_holds_its_number_and_is_drawn_to_scale(ranking: Ranking)
             assert drawn.low + place / AXIS * (drawn.high - drawn.low) == pytest.approx(number, rel=1e-2)
 
 
-def test_a_metric_without_an_interval_has_bars_from_zero(ranking: Ranking) -> None:
-    scores = [model.score for model in ranking.models if model.status == "ranked"]
-    summed = next(name for name in scores[0].metrics if name in ("rank_loss", "log_norm"))
-    assert ranking_marks(rank_models(scores, by=summed)).resampled
-    with_none = ranking_marks(rank_models([]))
-    assert with_none.intervals == () and with_none.lanes == ()
+def test_a_metric_of_whole_models_has_bars_from_zero_and_no_interval(tmp_path: Path) -> None:
+    metrics = ("alpha", "param_norm")
+    scores = []
+    for seed in (0, 1):
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        save_file({name: value * (1 + seed) for name, value in bert(seed).items()}, folder / "model.safetensors")
+        ref = ModelRef(f"m{seed}", "folder", path=folder)
+        scores.append(score_checkpoint(open_checkpoint(ref), "bert", metrics=metrics))
+    ranking = rank_models(scores, by="param_norm", metrics=metrics)
+    drawn = ranking_marks(ranking)
+    assert not drawn.resampled
+    assert drawn.low == 0
+    for interval in drawn.intervals:
+        assert interval.start == 0
+        assert interval.end == pytest.approx(interval.value / drawn.high * AXIS, abs=0.06)
+        assert np.isnan([interval.lo, interval.hi]).all()
+    page = Page(ranking.to_html())
+    assert "from 0" in [head.strip() for head in page.table("ranking-table").header]
+    assert not any(table.attributes.get("id") == "pairs-table" for table in page.tables)
 
 
 @pytest.mark.parametrize(

@@ -24,8 +24,8 @@ class Interval:
         lo: lower end; NaN where the metric has no interval.
         hi: upper end.
         at: place of the number, from 0 to `AXIS`; NaN for what is not drawn.
-        start: place of the lower end.
-        end: place of the upper end.
+        start: place of the lower end; of 0 where there is none.
+        end: place of the upper end; of the number where there is none.
     """
 
     value: float
@@ -66,7 +66,10 @@ def ranking_marks(ranking: Ranking) -> RankingMarks:
     if ends and not resampled:
         ends.append(0.0)
     low, high = (min(ends), max(ends)) if ends else (nan, nan)
-    intervals = tuple(Interval(*numbers, *(_place(number, low, high) for number in numbers)) for numbers in found)
+    intervals = tuple(
+        Interval(*numbers, *(_place(number, low, high) for number in (numbers if resampled else _bar(numbers[0]))))
+        for numbers in found
+    )
     return RankingMarks(intervals, tie_lanes([model.ties for model in models]), low, high, resampled)
 
 
@@ -99,6 +102,11 @@ def _numbers(score: ModelScore, ranking: Ranking, resampled: bool) -> tuple[floa
     value = score.summary.headline(ranking.by.name, ranking.preset)
     lo, hi = resampled_interval(score, ranking.by.name, ranking.seed) if resampled else (nan, nan)
     return value, lo, hi
+
+
+def _bar(value: float) -> tuple[float, float, float]:
+    """What is drawn of a number without an interval: where it is, and a bar from 0."""
+    return value, 0.0, value
 
 
 def _place(number: float, low: float, high: float) -> float:

@@ -89,6 +89,11 @@
     return models;
   })();
 
+  report.ready.catch(() => {
+    const why = "This browser can’t unpack the page’s data: the charts need one with DecompressionStream.";
+    document.querySelectorAll(".needs-scripts").forEach((note) => (note.textContent = why));
+  });
+
   function csvRows(text) {
     const cell = /(?:"((?:[^"]|"")*)"|([^",\n]*))(,|\n|$)/gy;
     const rows = [[]];
