@@ -29,6 +29,9 @@ def unguarded(text: str) -> str:
 
 
 def _is_formula(text: str) -> bool:
-    """Whether it begins a formula, behind apostrophes or not: so that what is guarded twice comes back twice."""
+    """Whether it begins a formula, behind apostrophes or not: so that what is guarded twice comes back twice.
+
+    A sign alone is none: a `-` stands where there is nothing to say.
+    """
     bare = text.lstrip("'")
-    return bare.startswith(_STARTS) and not _NUMBER.fullmatch(bare)
+    return len(bare) > 1 and bare.startswith(_STARTS) and not _NUMBER.fullmatch(bare)

@@ -144,5 +144,5 @@ def test_what_was_scored_is_kept(invoke: Invoke, tmp_path: Path) -> None:
     toy(tmp_path / "model")
     command = ["plot", "model", "--layer", "2.fc1", "--out", "x.svg", "-q", "--store", "s.sqlite"]
     assert invoke(*command).exit_code == 0
-    assert "\nmodel,,sha256:" in invoke("store", "export", "--store", "s.sqlite").stdout
+    assert "\nmodel,,blake3:" in invoke("store", "export", "--store", "s.sqlite").stdout
     assert invoke(*command, "--no-store").exit_code == 2

@@ -9,11 +9,22 @@ import numpy as np
 
 from wqscore.fits.exponential import ExponentialFit, fit_exponential_at_mode
 from wqscore.fits.fingers import ClippedFit, fit_without_fingers
-from wqscore.fits.power_law import PowerLawFit, XminScan, fit_power_law, scan_xmin
+from wqscore.fits.power_law import PowerLawFit, XminScan, fit_power_law, scan_xmin, spread
 from wqscore.fits.power_law_xmax import fit_power_law_xmax, scan_xmin_xmax
 from wqscore.fits.published_e_tpl import fit_e_tpl_bounded, fit_published_exponential
 from wqscore.fits.stability import NEAR_BEST
 from wqscore.fits.truncated_power_law import TruncatedPowerLawFit, fit_e_tpl
+
+
+def _sketch(eigenvalues: np.ndarray, floor: float, most: int) -> XminScan:
+    return scan_xmin(eigenvalues, floor, most=most)
+
+
+def _thinned(scan: XminScan, most: int) -> XminScan:
+    if not scan.D.size:
+        return scan
+    kept = spread(scan.D.size, most, int(np.argmin(scan.D)))
+    return XminScan(scan.xmin[kept], scan.alpha[kept], scan.D[kept])
 
 
 def _near_best(eigenvalues: np.ndarray, floor: float, best: float) -> XminScan:
@@ -25,13 +36,13 @@ def _near_best(eigenvalues: np.ndarray, floor: float, best: float) -> XminScan:
 class FitMethods:
     """Functions that take ascending eigenvalues and the floor below which they take no part.
 
-    `near_best` also takes the smallest D.
+    `scan` also takes how many candidates are enough, `near_best` the smallest D.
 
     Attributes:
         name: for people and for the record of a run.
         power_law: xmin by the smallest KS distance; `None` where there is no tail.
-        scan: alpha and D at every candidate for that xmin.
-        near_best: the same, D being right only where it is not much larger than the smallest.
+        scan: alpha and D at candidates for that xmin, evenly spread, and at the best.
+        near_best: the same at all, D being right only where it is not much larger than the smallest.
         without_fingers: the power law without a few of the largest eigenvalues.
         e_tpl: the truncated power law from the mode on.
         exponential: the exponential from the mode on.
@@ -39,7 +50,7 @@ class FitMethods:
 
     name: str
     power_law: Callable[[np.ndarray, float], PowerLawFit | None] = fit_power_law
-    scan: Callable[[np.ndarray, float], XminScan] = scan_xmin
+    scan: Callable[[np.ndarray, float, int], XminScan] = _sketch
     near_best: Callable[[np.ndarray, float, float], XminScan] = _near_best
     without_fingers: Callable[[np.ndarray, float], ClippedFit | None] = fit_without_fingers
     e_tpl: Callable[[np.ndarray, float], TruncatedPowerLawFit | None] = fit_e_tpl
@@ -51,7 +62,7 @@ TAILS = FitMethods("tails of 10 and more eigenvalues")
 EVERY_POINT = FitMethods(
     "tails of 2 and more eigenvalues",
     power_law=lambda eigenvalues, floor: fit_power_law(eigenvalues, floor, "every-point"),
-    scan=lambda eigenvalues, floor: scan_xmin(eigenvalues, floor, "every-point"),
+    scan=lambda eigenvalues, floor, most: scan_xmin(eigenvalues, floor, "every-point", most=most),
     near_best=lambda eigenvalues, floor, _: scan_xmin(eigenvalues, floor, "every-point"),
     without_fingers=lambda eigenvalues, floor: fit_without_fingers(eigenvalues, floor, "every-point"),
 )
@@ -59,14 +70,14 @@ EVERY_POINT = FitMethods(
 TO_LARGEST_BUT_SMALLEST = FitMethods(
     "D to a law that ends at λ_max, without the smallest eigenvalue",
     power_law=lambda eigenvalues, floor: fit_power_law_xmax(eigenvalues[1:], floor),
-    scan=lambda eigenvalues, floor: scan_xmin_xmax(eigenvalues[1:], floor),
+    scan=lambda eigenvalues, floor, most: _thinned(scan_xmin_xmax(eigenvalues[1:], floor), most),
     near_best=lambda eigenvalues, floor, _: scan_xmin_xmax(eigenvalues[1:], floor),
 )
 
 KDD_2023 = FitMethods(
     "D to laws that end at λ_max, E-TPL's exponent at least 1",
     power_law=fit_power_law_xmax,
-    scan=scan_xmin_xmax,
+    scan=lambda eigenvalues, floor, most: _thinned(scan_xmin_xmax(eigenvalues, floor), most),
     near_best=lambda eigenvalues, floor, _: scan_xmin_xmax(eigenvalues, floor),
     e_tpl=fit_e_tpl_bounded,
     exponential=fit_published_exponential,

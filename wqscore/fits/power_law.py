@@ -113,7 +113,12 @@ def log_likelihood(fit: PowerLawFit, eigenvalues: np.ndarray) -> float:
 
 
 def scan_xmin(
-    eigenvalues: np.ndarray, floor: float = 0.0, candidates: CandidateRule = "tail", bound: float = inf
+    eigenvalues: np.ndarray,
+    floor: float = 0.0,
+    candidates: CandidateRule = "tail",
+    *,
+    bound: float = inf,
+    most: int | None = None,
 ) -> XminScan:
     """Return α and D at every candidate xmin.
 
@@ -122,11 +127,25 @@ def scan_xmin(
         floor: likewise.
         candidates: likewise.
         bound: where D is larger, something that is larger stands for it: far faster.
+        most: as for `spread`; all if `None`.
     """
     points = points_above(eigenvalues, floor)
     logs, tail_sums, chosen = _prepare(points, _starts(points, candidates))
+    if most is not None and chosen.size:
+        best = np.searchsorted(chosen, best_candidate(logs, tail_sums, chosen))
+        chosen = chosen[spread(chosen.size, most, int(best))]
     alphas, distances = all_distances(logs, tail_sums, chosen, bound)
     return XminScan(points[chosen], alphas, distances)
+
+
+def spread(count: int, most: int, best: int) -> np.ndarray:
+    """Places of no more than `most` evenly spread candidates, and of the best.
+
+    Example:
+        >>> spread(100, 5, best=60).tolist()
+        [0, 25, 50, 60, 74, 99]
+    """
+    return np.union1d(np.linspace(0, count - 1, min(most, count)).round().astype(int), best)
 
 
 def _starts(points: np.ndarray, rule: CandidateRule) -> np.ndarray:

@@ -65,7 +65,7 @@ def spectrum_picture(score: ModelScore, layer: LayerScore, floor: float) -> Pict
 
 def distance_picture(score: ModelScore, layer: LayerScore, floor: float) -> Picture:
     """The KS distance at every candidate for xmin; the arguments are those of `spectrum_picture`."""
-    scan = score.preset.fits.scan(layer.spectrum.eigenvalues, floor)
+    scan = score.preset.fits.scan(layer.spectrum.eigenvalues, floor, layer.spectrum.eigenvalues.size)
     rows = [{"eigenvalue": float(x), "D": float(d)} for x, d in zip(scan.xmin, scan.D, strict=True)]
     return _picture(charts.distance(), {"scan": rows, "xmin": _xmin(layer)}, layer.matrix.name, _below(score, layer))
 

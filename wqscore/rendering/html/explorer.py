@@ -113,12 +113,8 @@ def _scan(eigenvalues: np.ndarray, floor: float, preset: Preset, density: Sequen
     Returns:
         The steps from one xmin to the next along the density's log axis; those of D; those of alpha.
     """
-    scan = preset.fits.scan(eigenvalues, floor)
-    if not scan.D.size:
-        return [[], [], []]
-    spread = np.linspace(0, scan.D.size - 1, min(_SCAN_POINTS, scan.D.size)).round().astype(int)
-    kept = np.union1d(spread, np.argmin(scan.D))
-    kept = kept[np.isfinite(scan.D[kept]) & np.isfinite(scan.alpha[kept])]
+    scan = preset.fits.scan(eigenvalues, floor, _SCAN_POINTS)
+    kept = np.isfinite(scan.D) & np.isfinite(scan.alpha)
     low, high = density[:2]
     steps = ((np.log10(scan.xmin[kept]) - low) / (high - low) * XMIN_STEPS).round().astype(int)
     return [
