@@ -97,7 +97,7 @@ class MatrixAnalysis:
     @cached_property
     def interval(self) -> Interval | None:
         """Alpha over resampled eigenvalues; for wqscore's own fit only."""
-        if not self.sampling.bootstrap or self.fits is not TAILS:
+        if not self.sampling.bootstrap or self.fits != TAILS:
             return None
         eigenvalues, sampling = self.spectrum.eigenvalues, self.sampling
         return resampling_interval(eigenvalues, self.floor, sampling.seed, sampling.bootstrap)
@@ -105,7 +105,7 @@ class MatrixAnalysis:
     @cached_property
     def p_value(self) -> float:
         """The power law's goodness of fit; NaN without it, or for another fit than wqscore's own."""
-        if not self.power_law or not self.sampling.gof or self.fits is not TAILS:
+        if not self.power_law or not self.sampling.gof or self.fits != TAILS:
             return nan
         eigenvalues, sampling = self.spectrum.eigenvalues, self.sampling
         return p_value(eigenvalues, self.floor, self.power_law, sampling.seed, sampling.gof)

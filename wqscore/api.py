@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from wqscore.checkpoints.checkpoint import Checkpoint
 from wqscore.checkpoints.either_way import open_either_way
 from wqscore.checkpoints.opening import open_checkpoint
+from wqscore.cluster import connected
 from wqscore.describing import ModelDescription, describe_checkpoint, open_without_weights
 from wqscore.errors import CheckpointError, UsageError
-from wqscore.execution import Resources
+from wqscore.execution import Backend, Resources
 from wqscore.metrics.registry import choose_metrics, find_metric
 from wqscore.model_lists import find_listed
 from wqscore.presets import WW_0_7, Preset, find_preset
@@ -72,6 +73,7 @@ def score(
     store: Store | Path | str | None = None,
     jobs: int | None = None,
     memory: int | None = None,
+    backend: Backend = "threads",
     progress: RankProgress | None = None,
 ) -> ModelScore:
     """Score one model.
@@ -92,13 +94,16 @@ def score(
         jobs: threads; all cores if `None`. The result is the same for any number.
         memory: bytes that the process is to stay under; most of what is free if `None`. A tensor that needs more by
             itself is scored while no other is. The result is the same for any number.
+        backend: `dask` or `ray` for a cluster that is running: DASK_SCHEDULER_ADDRESS or RAY_ADDRESS names it, or the
+            process is connected already. Its workers read the tensors themselves; `jobs` is then how many run at a
+            time, as many as there is room for if `None`, and `memory` is theirs to know. The result is the same.
         progress: told what is done.
 
     Returns:
         A row for each matrix and each skipped tensor, and the model's summary.
 
     Raises:
-        UsageError: a reference, preset or metric that means nothing.
+        UsageError: a reference, preset or metric that means nothing, or no cluster that answers.
         StoreError: the store can't be opened.
         CheckpointError: a model that can't be found, fetched or read.
 
@@ -108,12 +113,11 @@ def score(
     chosen = _preset(preset, engine, stream)
     names = _chosen(metrics, chosen, base, engine)
     model = _parsed(ref)
+    resources = _resources(jobs, memory, backend, engine)
     opened = None if base is None else open_either_way(_parsed(base), stream, progress)
-    with opened_store(store) as kept:
+    with connected(backend), opened_store(store) as kept:
         sampling = Sampling(seed, bootstrap, gof)
-        return _score(
-            model, _Run(chosen, names, opened, engine, sampling, stream, kept, Resources(jobs, memory), progress)
-        )
+        return _score(model, _Run(chosen, names, opened, engine, sampling, stream, kept, resources, progress))
 
 
 def rank(
@@ -132,6 +136,7 @@ def rank(
     store: Store | Path | str | None = None,
     jobs: int | None = None,
     memory: int | None = None,
+    backend: Backend = "threads",
     progress: RankProgress | None = None,
 ) -> Ranking:
     """Score several models and rank them; one that fails is listed with its reason and stops no other.
@@ -151,10 +156,12 @@ def rank(
         store: as for `score`.
         jobs: threads; all cores if `None`.
         memory: as for `score`.
+        backend: as for `score`.
         progress: told what is done.
 
     Raises:
-        UsageError: a reference, metric or preset that means nothing; nothing has been scored then.
+        UsageError: a reference, metric or preset that means nothing, or no cluster that answers; nothing has been
+            scored then.
         CheckpointError: the base can't be found, fetched or read.
         RankingInterrupted: Ctrl-C; a `KeyboardInterrupt` that carries the ranking so far.
 
@@ -167,10 +174,11 @@ def rank(
     models: dict[object, ModelRef] = {}
     for model in map(_parsed, refs):
         models.setdefault(model.identity, model)
+    resources = _resources(jobs, memory, backend, engine)
     opened = None if base is None else open_either_way(_parsed(base), stream, progress)
-    with opened_store(store) as kept:
+    with connected(backend), opened_store(store) as kept:
         sampling = Sampling(seed, bootstrap, gof)
-        run = _Run(chosen, names, opened, engine, sampling, stream, kept, Resources(jobs, memory), progress)
+        run = _Run(chosen, names, opened, engine, sampling, stream, kept, resources, progress)
         scores, failures, interrupt = _score_all(list(models.values()), run)
     ranking = rank_models(scores, by, chosen, names, seed, failures, across_families)
     if interrupt is not None:
@@ -309,6 +317,14 @@ def _preset(name: str, engine: Engine, stream: bool) -> Preset:
     if name not in ("default", WW_0_7.name):
         raise UsageError(f"the engine weightwatcher has the preset {WW_0_7.name} only, not {name}")
     return WW_0_7
+
+
+def _resources(jobs: int | None, memory: int | None, backend: Backend, engine: Engine) -> Resources:
+    if backend != "threads" and memory is not None:
+        raise UsageError(f"--memory is for threads: the workers of {backend} have limits of their own")
+    if backend != "threads" and engine != "wqscore":
+        raise UsageError(f"the engine {engine} runs in this process: leave --backend out (backend= in Python)")
+    return Resources(jobs, memory, backend)
 
 
 def _chosen(

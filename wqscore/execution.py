@@ -9,11 +9,13 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from math import inf
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from threadpoolctl import threadpool_limits
 
 Result = TypeVar("Result")
+#: Threads of this process, or a cluster.
+Backend = Literal["threads", "dask", "ray"]
 
 
 @dataclass(frozen=True)
@@ -24,11 +26,13 @@ class Job(Generic[Result]):
         read: reads it.
         work: works on what was read.
         memory: bytes that both take at their peak.
+        name: what it is, for messages.
     """
 
     read: Callable[[], Any]
     work: Callable[[Any], Result]
     memory: int = 0
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -36,12 +40,14 @@ class Resources:
     """What the work may take; it decides on no result.
 
     Attributes:
-        jobs: threads; all cores if `None`.
+        jobs: threads, or tasks at a time; all cores if `None`.
         memory: bytes that the process is to stay under; most of what is free if `None`.
+        backend: `threads` of this process, or the cluster that it is connected to.
     """
 
     jobs: int | None = None
     memory: int | None = None
+    backend: Backend = "threads"
 
     @property
     def threads(self) -> int:

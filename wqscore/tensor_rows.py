@@ -14,9 +14,10 @@ from wqscore.analysis import Contents
 from wqscore.checkpoints.adapters.low_rank import LowRank
 from wqscore.checkpoints.decoding import read_contents
 from wqscore.checkpoints.tensor import Tensor
+from wqscore.cluster import run_on_cluster
 from wqscore.execution import Job, Resources, run_jobs
 from wqscore.layers import LayerScore, score_known, score_matrix
-from wqscore.matrices.pairing import partner
+from wqscore.matrices.pairing import by_bare_name, partner
 from wqscore.matrices.plan import Outcome, matrices_of
 from wqscore.matrices.weight_matrix import Cut, SkippedTensor, WeightMatrix
 from wqscore.memory import budget_for_jobs, held, job_memory
@@ -95,31 +96,45 @@ def score_groups(
         else:
             to_work.append((place, matrices))
     to_work.sort(key=lambda each: -cost(each[1]))
-    work = [_job(matrices, known, task) for _, matrices in to_work]
-    memory = budget_for_jobs(resources)
-    for (_, matrices), job in zip(to_work, work, strict=True):
-        if note and job.memory > memory:
-            note(
-                f"{matrices[0].tensor.name} takes up to {decimal(job.memory)} of memory, more than there is for it: "
-                "it is scored alone"
-            )
-    for number, scored in run_jobs(work, resources.threads, memory):
+    jobs = [_job(matrices, known, task, resources) for _, matrices in to_work]
+    for number, scored in _run(jobs, resources, note):
         yield to_work[number][0], scored
 
 
-def _job(matrices: Sequence[WeightMatrix], known: Mapping[str, KnownMatrix], task: Task) -> Job[ScoredGroup]:
-    """What is to be done with one tensor: to solve it, or only to complete what is known of it."""
-    needed = _needed(matrices, task)
-    if _are_known(matrices, known):
-        # Where all that is lacking needs eigenvalues alone, nothing is read.
-        return Job(lambda: cache(partial(_read, matrices)), partial(_score_known, matrices, known, task), needed)
-    return Job(partial(_read, matrices), partial(_score_tensor, matrices, task), needed)
+def _job(
+    matrices: Sequence[WeightMatrix], known: Mapping[str, KnownMatrix], task: Task, resources: Resources
+) -> Job[ScoredGroup]:
+    """The job of solving one tensor, or only of completing what is known of it.
 
-
-def _needed(matrices: Sequence[WeightMatrix], task: Task) -> int:
-    """Bytes that a tensor takes at its peak, and those of the base that it is compared with."""
+    It holds no more of the base and the store than it needs where it runs.
+    """
     others = [other for matrix in matrices if task.base and (other := partner(matrix, task.base))]
-    return job_memory(matrices) + max((held(other.tensor) for other in others), default=0)
+    own = replace(task, base=by_bare_name(others) if task.base else None)
+    if resources.backend != "threads":
+        # A worker has no store; what it computes is remembered here.
+        own = replace(own, memory=None)
+    memory = job_memory(matrices) + max((held(other.tensor) for other in others), default=0)
+    name = matrices[0].tensor.name
+    if _are_known(matrices, known):
+        before = {matrix.name: known[matrix.name] for matrix in matrices}
+        # Where all that is lacking needs eigenvalues alone, nothing is read.
+        return Job(lambda: cache(partial(_read, matrices)), partial(_score_known, matrices, before, own), memory, name)
+    return Job(partial(_read, matrices), partial(_score_tensor, matrices, own), memory, name)
+
+
+def _run(
+    jobs: Sequence[Job[ScoredGroup]], resources: Resources, note: Callable[[str], None] | None
+) -> Iterator[tuple[int, ScoredGroup]]:
+    if resources.backend != "threads":
+        return run_on_cluster(jobs, resources.backend, resources.jobs)
+    memory = budget_for_jobs(resources)
+    for job in jobs:
+        if note and job.memory > memory:
+            note(
+                f"{job.name} takes up to {decimal(job.memory)} of memory, more than there is for it: "
+                "it is scored alone"
+            )
+    return run_jobs(jobs, resources.threads, memory)
 
 
 def _are_known(matrices: Sequence[WeightMatrix], known: Mapping[str, KnownMatrix]) -> bool:

@@ -94,7 +94,7 @@ def work_of(matrices: Iterable[WeightMatrix], preset: Preset, sampling: Sampling
         preset: its fits, and whether it has windows, decide on the work.
         sampling: how much random work there is.
     """
-    refits = sampling.bootstrap + sampling.gof if preset.fits is TAILS else 0
+    refits = sampling.bootstrap + sampling.gof if preset.fits == TAILS else 0
     return sum((_work(matrix, refits, "alpha_farms" in preset.core) for matrix in matrices), Work())
 
 

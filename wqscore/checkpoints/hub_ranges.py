@@ -45,6 +45,10 @@ class HubRanges:
     on_file: OnFile | None = field(default=None, compare=False)
     _downloading: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False, compare=False)
 
+    def __reduce__(self) -> tuple[type[HubRanges], tuple[HubFiles]]:
+        """Pickle the files alone: a worker elsewhere has a lock of its own, and nobody to tell of downloads."""
+        return HubRanges, (self.files,)
+
     def read(self, file: Path, offset: int, length: int) -> bytes:
         """Read `length` bytes of a file, from the cache if it has the file.
 

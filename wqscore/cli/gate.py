@@ -59,6 +59,7 @@ def gate(
     no_store: options.NoStoreOption = False,
     jobs: options.JobsOption = None,
     memory: options.MemoryOption = None,
+    backend: options.BackendOption = options.Backend.THREADS,
     quiet: options.QuietOption = False,
 ) -> None:
     """Hold a model to rules, for a pipeline that stops where one fails.
@@ -90,6 +91,7 @@ def gate(
                 store=opened,
                 jobs=jobs,
                 memory=memory,
+                backend=backend.value,
                 progress=progress,
             )
     code = {"passed": 0, "failed": FAILED, "unscored": NOT_SCORED}[judgement.status]

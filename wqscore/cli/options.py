@@ -138,6 +138,24 @@ MemoryOption = Annotated[
         show_default=False,
     ),
 ]
+
+
+class Backend(StrEnum):
+    """Where the work is done."""
+
+    THREADS = "threads"
+    DASK = "dask"
+    RAY = "ray"
+
+
+BackendOption = Annotated[
+    Backend,
+    typer.Option(
+        "--backend",
+        help="Where the work is done: here, or on the cluster of DASK_SCHEDULER_ADDRESS or RAY_ADDRESS, with the "
+        "extra. Changes no result.",
+    ),
+]
 StrictOption = Annotated[
     bool, typer.Option("--strict", help="Exit with 3 if any matrix was skipped (tied copies are not).")
 ]

@@ -81,6 +81,7 @@ def rank(
     no_store: options.NoStoreOption = False,
     jobs: options.JobsOption = None,
     memory: options.MemoryOption = None,
+    backend: options.BackendOption = options.Backend.THREADS,
     strict: options.StrictOption = False,
     quiet: options.QuietOption = False,
 ) -> None:
@@ -128,6 +129,7 @@ def rank(
                     store=opened,
                     jobs=jobs,
                     memory=memory,
+                    backend=backend.value,
                     progress=progress,
                 )
         except RankingInterrupted as interrupt:

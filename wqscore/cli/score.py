@@ -39,6 +39,7 @@ def score(
     no_store: options.NoStoreOption = False,
     jobs: options.JobsOption = None,
     memory: options.MemoryOption = None,
+    backend: options.BackendOption = options.Backend.THREADS,
     strict: options.StrictOption = False,
     quiet: options.QuietOption = False,
 ) -> None:
@@ -69,6 +70,7 @@ def score(
                 store=opened,
                 jobs=jobs,
                 memory=memory,
+                backend=backend.value,
                 progress=progress,
             )
         publish(rank_alone(result), out, lambda: _print(result, output), quiet)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from wqscore.api import RankProgress, score
 from wqscore.errors import CheckpointError, UsageError
+from wqscore.execution import Backend
 from wqscore.gating.baseline import Baseline, load_baseline
 from wqscore.gating.judge import Outcome, Status, all_unscored, judge
 from wqscore.gating.policy import Policy
@@ -61,6 +62,7 @@ def gate(
     store: Store | Path | str | None = None,
     jobs: int | None = None,
     memory: int | None = None,
+    backend: Backend = "threads",
     progress: RankProgress | None = None,
 ) -> Judgement:
     """Score a model and hold it to a policy.
@@ -73,6 +75,7 @@ def gate(
         store: as for `wqscore.score`; without a base.
         jobs: threads; all cores if `None`. The result is the same for any number.
         memory: as for `wqscore.score`.
+        backend: as for `wqscore.score`.
         progress: told what is done.
 
     Returns:
@@ -102,6 +105,7 @@ def gate(
             store=store,
             jobs=jobs,
             memory=memory,
+            backend=backend,
             progress=progress,
         )
     except CheckpointError as error:

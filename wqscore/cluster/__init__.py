@@ -1,0 +1,143 @@
+"""The work on a cluster that is there already: tasks go to its workers through joblib's backends for Dask and Ray.
+
+A task carries references; the worker reads its own tensors, from a file system that all share or from the Hub.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from importlib import import_module
+from typing import Any, Protocol
+
+from rich.filesize import decimal
+
+from wqscore.cluster.work import do_job, versions
+from wqscore.errors import CheckpointError, UsageError
+from wqscore.execution import Backend, Job, Result
+from wqscore.memory import program_memory
+
+#: Bytes of the smallest class of memory; each other is twice the one before.
+SMALLEST_CLASS = 10**9
+
+
+class Engine(Protocol):
+    """What runs tasks on workers; `wqscore.cluster.dask` and `wqscore.cluster.ray` are such modules.
+
+    Attributes:
+        FAILURES: the errors by which it says that a task could not be run.
+        REPEATS: how often a failed call is repeated for what is missing.
+    """
+
+    FAILURES: tuple[type[Exception], ...]
+    REPEATS: int
+
+    def connected(self) -> AbstractContextManager[None]:
+        """Connect to the cluster that the environment names, unless this process is connected.
+
+        Raises:
+            UsageError: none is named, or it does not answer.
+        """
+
+    def room(self, memory: int) -> int:
+        """How many tasks of so many bytes all workers together have room for."""
+
+    def parallel(self, memory: int, tasks: int) -> Any:
+        """Joblib's `Parallel`, whose results come as they are ready.
+
+        Args:
+            memory: bytes that a task takes.
+            tasks: how many run at a time.
+        """
+
+
+def connected(backend: Backend) -> AbstractContextManager[None]:
+    """Be connected to a cluster while the work is done; nothing for threads.
+
+    Raises:
+        UsageError: no such backend, its package is not installed, no cluster is named, or it does not answer.
+    """
+    return nullcontext() if backend == "threads" else _engine(backend).connected()
+
+
+def run_on_cluster(
+    jobs: Sequence[Job[Result]], backend: Backend, most: int | None = None
+) -> Iterator[tuple[int, Result]]:
+    """Run jobs on the workers of a cluster, and yield results as they come.
+
+    Jobs are put into classes by their memory, the largest first, each job in its place. What a lost worker had is
+    done again.
+
+    Args:
+        jobs: what to do; has to be pickled, and its result too.
+        backend: `dask` or `ray`, `connected`.
+        most: how many run at a time; as many as there is room for if `None`.
+
+    Yields:
+        The place of a job and its result.
+
+    Raises:
+        CheckpointError: a job needs more memory than any worker has, nothing runs then; or workers die of it.
+        UsageError: a worker has other versions than this process.
+    """
+    engine = _engine(backend)
+    classes: dict[int, list[int]] = {}
+    for place, job in enumerate(jobs):
+        classes.setdefault(memory_class(job.memory), []).append(place)
+    for memory in sorted(classes, reverse=True):
+        if not engine.room(memory):
+            job = jobs[classes[memory][0]]
+            raise CheckpointError(
+                f"{job.name} takes up to {decimal(job.memory)} of memory, with the program {decimal(memory)}, and no "
+                f"worker of the {backend} cluster has that: start one that has"
+            )
+    for memory in sorted(classes, reverse=True):
+        tasks = min(engine.room(memory), most or len(jobs))
+        yield from _run_class(jobs, classes[memory], engine, memory, tasks)
+
+
+def memory_class(memory: int) -> int:
+    """The bytes that a worker has to have for a task: those of the task and of the program, rounded up to a class.
+
+    Example:
+        >>> memory_class(0), memory_class(2_500_000_000)
+        (1000000000, 4000000000)
+    """
+    needed = memory + program_memory(1)
+    return SMALLEST_CLASS << (-(-needed // SMALLEST_CLASS) - 1).bit_length()
+
+
+def _run_class(
+    jobs: Sequence[Job[Result]], places: Sequence[int], engine: Engine, memory: int, tasks: int
+) -> Iterator[tuple[int, Result]]:
+    """Run jobs of one class, again those that are missing when the whole call fails."""
+    from joblib import delayed
+
+    missing = dict.fromkeys(places)
+    for attempt in range(engine.REPEATS + 1):
+        try:
+            run = engine.parallel(memory, max(1, tasks))
+            for place, result in run(delayed(do_job)(place, jobs[place], versions()) for place in list(missing)):
+                del missing[place]
+                yield place, result
+            return
+        except engine.FAILURES as error:
+            if attempt == engine.REPEATS:
+                first = jobs[next(iter(missing))].name
+                raise CheckpointError(
+                    f"the cluster failed on {first} or what ran beside it: its workers may have too little memory: "
+                    f"{' '.join(str(error).split())[:300]}"
+                ) from error
+
+
+def _engine(backend: str) -> Engine:
+    if backend not in ("dask", "ray"):
+        raise UsageError(f"no such backend: {backend!r}: choose from threads, dask, ray")
+    try:
+        engine: Any = import_module(f"wqscore.cluster.{backend}")
+    except ImportError as error:
+        raise UsageError(
+            f"--backend {backend} needs a package that is not installed ({error.name}): "
+            f"pip install 'wqscore[{backend}]'"
+        ) from error
+    return engine  # type: ignore[no-any-return]

@@ -1,0 +1,109 @@
+"""Dask: a scheduler that is running, and workers that have declared the resource `memory`, or just their limits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from typing import Any
+
+import dask
+from distributed import Client, default_client
+from distributed.client import FutureCancelledError
+from distributed.scheduler import KilledWorker
+from joblib import Parallel
+from joblib._dask import DaskDistributedBackend
+
+from wqscore.cluster.work import check_versions, versions
+from wqscore.errors import UsageError
+
+#: Dask runs a lost worker's tasks again by itself.
+REPEATS = 0
+FAILURES: tuple[type[Exception], ...] = (KilledWorker, FutureCancelledError, OSError, TimeoutError)
+#: What a worker may declare: `dask worker --resources memory=64e9`.
+_RESOURCE = "memory"
+#: How long a scheduler and a first worker may take to answer.
+_CONNECT_SECONDS, _WORKER_SECONDS = 10, 60
+
+
+@contextmanager
+def connected() -> Iterator[None]:
+    """Connect to the scheduler of Dask's configuration, unless this process has a client.
+
+    Raises:
+        UsageError: none is named, or it does not answer, or it has no worker that could work.
+    """
+    try:
+        _check_worker(default_client())
+        yield
+        return
+    except ValueError:
+        address = dask.config.get("scheduler-address", None)
+    if not address:
+        raise UsageError("--backend dask: no scheduler is named: set DASK_SCHEDULER_ADDRESS, as tcp://host:8786")
+    try:
+        client = Client(address, timeout=_CONNECT_SECONDS)
+    except (OSError, TimeoutError, ValueError) as error:
+        raise UsageError(f"--backend dask: no scheduler answers at {address}: {_line(error)}") from error
+    with client:
+        _check_worker(client)
+        yield
+
+
+def room(memory: int) -> int:
+    """How many tasks of so many bytes all workers together have room for."""
+    found = 0
+    for worker in _workers():
+        limit = worker["resources"][_RESOURCE] if _is_declared() else worker["memory_limit"]
+        # No limit is 0.
+        found += min(worker["nthreads"], int(limit // memory)) if limit else worker["nthreads"]
+    return found
+
+
+def parallel(memory: int, tasks: int) -> Any:
+    """Joblib's `Parallel` on the workers, whose results come as they are ready."""
+    # A task that asks for a resource that nobody has declared would wait for ever.
+    resources = {"resources": {_RESOURCE: memory}} if _is_declared() else {}
+    backend = _Backend(client=default_client(), **resources)
+    return Parallel(backend=backend, return_as="generator_unordered", batch_size=1, pre_dispatch=tasks)
+
+
+class _Backend(DaskDistributedBackend):  # type: ignore[misc]
+    """joblib's own, but for what it would wait for without end, or do in this process."""
+
+    def submit(self, func: Callable[[], Any], callback: Callable[[Any], None]) -> Future[Any]:
+        """Submit a task; joblib is told, too, that one has killed its workers."""
+        future: Future[Any] = super().submit(func, callback)
+
+        def tell(done: Future[Any]) -> None:
+            if error := done.exception():
+                callback(error)
+
+        future.add_done_callback(tell)
+        return future
+
+    def effective_n_jobs(self, n_jobs: int) -> int:
+        """The threads of the workers; joblib would do the work of a single one here."""
+        return max(2, int(super().effective_n_jobs(n_jobs)))
+
+
+def _workers() -> list[dict[str, Any]]:
+    return list(default_client().scheduler_info(n_workers=-1)["workers"].values())
+
+
+def _is_declared() -> bool:
+    return any(_RESOURCE in worker["resources"] for worker in _workers())
+
+
+def _check_worker(client: Client) -> None:
+    """Have one worker say its versions; an adaptive cluster starts one for it."""
+    try:
+        found = client.submit(versions, pure=False).result(timeout=_WORKER_SECONDS)
+    except Exception as error:
+        where = client.scheduler.address
+        raise UsageError(f"--backend dask: no worker of {where} can run wqscore: {_line(error)}") from error
+    check_versions(found, versions())
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300] or type(error).__name__
