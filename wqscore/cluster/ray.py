@@ -91,10 +91,15 @@ def _check_address(address: str) -> None:
 def _check_worker() -> None:
     """Have one worker say its versions."""
     try:
-        found = ray.get(ray.remote(versions).remote(), timeout=_WORKER_SECONDS)
+        found = ray.get(ray.remote(_versions).remote(), timeout=_WORKER_SECONDS)
     except Exception as error:
         raise UsageError(f"--backend ray: no worker can run wqscore: {_line(error)}") from error
     check_versions(found, versions())
+
+
+def _versions() -> str:
+    # Ray takes a plain function alone.
+    return versions()
 
 
 def _line(error: Exception) -> str:

@@ -27,6 +27,7 @@ def do_job(place: int, job: Job[Result], expected: str) -> tuple[int, Result]:
     return place, job.work(job.read())
 
 
+@cache
 def versions() -> str:
     """What decides on the bits of a result beside the processor."""
     return ", ".join([f"wqscore {__version__}", *(f"{name} {version(name)}" for name in ("numpy", "scipy", "numba"))])
