@@ -73,6 +73,11 @@ class Memory:
         self._used: set[str] = set()
         self._flushed = monotonic()
 
+    @property
+    def works(self) -> bool:
+        """Whether everything was kept so far."""
+        return self._store is not None
+
     def recall(self, matrices: Sequence[WeightMatrix]) -> dict[str, KnownMatrix]:
         """What is known of matrices, by name; files are looked at, not read."""
         return self._with_store(lambda store: self._recall(store, matrices)) or {}

@@ -153,22 +153,11 @@ def score_checkpoint(
     Raises:
         CheckpointError: a file changed or vanished while it was read.
     """
-    groups = by_tensor(_planned(checkpoint, preset))
-    matrices = [matrix for group in groups for matrix in matrices_of(group)]
+    groups = by_tensor(planned(checkpoint, preset))
     of_matrices = tuple(name for name in metrics if name in MATRIX_METRICS)
-    to_compare = by_bare_name(matrices_of(_planned(base, preset))) if base else None
+    to_compare = by_bare_name(matrices_of(planned(base, preset))) if base else None
     task = Task(preset, of_matrices, sampling, to_compare, memory)
-    known = memory.recall(matrices) if memory else {}
-    if progress:
-        progress.start(len(matrices), *_amounts(matrices))
-    scored: dict[int, ScoredGroup] = {}
-    for place, found in score_groups(groups, task, known, resources, note):
-        scored[place] = found
-        if memory and found.is_news and found.tensor is not None:
-            scored_rows = [row for row in found.rows if isinstance(row, LayerScore)]
-            memory.remember(found.tensor, found.digest, scored_rows, found.known)
-        if progress and found.tensor is not None:
-            progress.advance(len(found.rows), *_amounts(matrices_of(groups[place])))
+    scored = dict(score_and_remember(groups, task, resources, progress, note))
     first_with: dict[bytes, str] = {}
     rows = [row for place in range(len(groups)) for row in _without_tied(scored[place], first_with)]
     if memory:
@@ -188,7 +177,39 @@ def score_checkpoint(
     )
 
 
-def _planned(checkpoint: Checkpoint, preset: Preset) -> list[Outcome]:
+def score_and_remember(
+    groups: Sequence[list[Outcome]],
+    task: Task,
+    resources: Resources,
+    progress: ScoreProgress | None = None,
+    note: Callable[[str], None] | None = None,
+) -> Iterator[tuple[int, ScoredGroup]]:
+    """Score the matrices of tensors, those that are not known; what is new is remembered as it comes.
+
+    Args:
+        groups: the outcomes of each tensor.
+        task: what is to be computed, and what is known of before.
+        resources: what the work may take.
+        progress: told what is done.
+        note: as for `score_checkpoint`.
+
+    Yields:
+        The place of a tensor and what became of it.
+    """
+    matrices = [matrix for group in groups for matrix in matrices_of(group)]
+    known = task.memory.recall(matrices) if task.memory else {}
+    if progress:
+        progress.start(len(matrices), *_amounts(matrices))
+    for place, found in score_groups(groups, task, known, resources, note):
+        if task.memory and found.is_news and found.tensor is not None:
+            scored_rows = [row for row in found.rows if isinstance(row, LayerScore)]
+            task.memory.remember(found.tensor, found.digest, scored_rows, found.known)
+        if progress and found.tensor is not None:
+            progress.advance(len(found.rows), *_amounts(matrices_of(groups[place])))
+        yield place, found
+
+
+def planned(checkpoint: Checkpoint, preset: Preset) -> list[Outcome]:
     """The matrices of a checkpoint, each of the smallest tensor that can be read by itself, and what is skipped."""
     outcomes = plan_matrices(checkpoint.tensors, ModelConfig(checkpoint.config), preset.matrices)
     return [alone(outcome) if isinstance(outcome, WeightMatrix) else outcome for outcome in outcomes]

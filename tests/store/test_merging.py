@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import tempfile
 from dataclasses import replace
@@ -39,6 +40,20 @@ def test_what_is_lacking_is_added(tmp_path: Path) -> None:
         assert a.headers(["0" * 64]) == {"0" * 64: HEADER}
         # Another machine's files are not this one's.
         assert list(a.all_files()) == []
+
+
+def test_of_files_those_that_this_machine_sees_too(tmp_path: Path) -> None:
+    shared, other = tmp_path / "shared", tmp_path / "other"
+    for file in (shared, other):
+        file.write_bytes(b"x")
+        os.utime(file, (10**9, 10**9))
+    stamp, changed = FileStamp.of(shared), FileStamp.of(other)
+    with Store.open(tmp_path / "a") as a, Store.open(tmp_path / "b") as b:
+        a.put_files({stamp: {"v": key(1).content}})
+        b.put_files({stamp: {"w": key(2).content}, changed: {"w": key(3).content}})
+        other.write_bytes(b"y")
+        merge(a, b)
+        assert dict(a.all_files()) == {stamp: {"v": key(1).content, "w": key(2).content}}
 
 
 def test_more_rows_than_a_transaction_takes(tmp_path: Path) -> None:

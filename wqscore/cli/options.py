@@ -156,6 +156,15 @@ BackendOption = Annotated[
         "extra. Changes no result.",
     ),
 ]
+ShardOption = Annotated[
+    str | None,
+    typer.Option(
+        "--shard",
+        metavar="I/N",
+        help="Compute the I-th of N parts alone, 1/N to N/N, into --store, and show nothing: for tasks of an array.",
+        show_default=False,
+    ),
+]
 StrictOption = Annotated[
     bool, typer.Option("--strict", help="Exit with 3 if any matrix was skipped (tied copies are not).")
 ]

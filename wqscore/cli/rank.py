@@ -82,6 +82,7 @@ def rank(
     jobs: options.JobsOption = None,
     memory: options.MemoryOption = None,
     backend: options.BackendOption = options.Backend.THREADS,
+    shard: options.ShardOption = None,
     strict: options.StrictOption = False,
     quiet: options.QuietOption = False,
 ) -> None:
@@ -99,6 +100,34 @@ def rank(
             raise UsageError("--out and --no-report exclude each other")
         listed = load_asked_list(model_list)
         asked = asked_models(refs, listed)
+        if shard is not None:
+            from wqscore.cli.shard import compute_shard
+            from wqscore.presets import find_preset
+
+            compute_shard(
+                asked,
+                shard,
+                store,
+                quiet,
+                {
+                    "--out": out,
+                    "--base": base,
+                    "--engine": engine is not options.Engine.WQSCORE,
+                    "--known": known,
+                    "--no-store": no_store,
+                },
+                by=by or find_preset(preset).by,
+                preset=preset,
+                metrics=options.chosen(metrics, vectors),
+                seed=seed,
+                bootstrap=bootstrap,
+                gof=gof,
+                stream=stream,
+                jobs=jobs,
+                memory=memory,
+                backend=backend.value,
+            )
+            return
         folder = None if no_report else out or _default_folder(listed, asked[0])
         check_output(folder)
         check_format(output)

@@ -40,6 +40,7 @@ def score(
     jobs: options.JobsOption = None,
     memory: options.MemoryOption = None,
     backend: options.BackendOption = options.Backend.THREADS,
+    shard: options.ShardOption = None,
     strict: options.StrictOption = False,
     quiet: options.QuietOption = False,
 ) -> None:
@@ -52,6 +53,31 @@ def score(
     with one_line_errors():
         check_output(out)
         check_format(output)
+        if shard is not None:
+            from wqscore.cli.shard import compute_shard
+
+            compute_shard(
+                [ref],
+                shard,
+                store,
+                quiet,
+                {
+                    "--out": out,
+                    "--base": base,
+                    "--engine": engine is not options.Engine.WQSCORE,
+                    "--no-store": no_store,
+                },
+                preset=preset,
+                metrics=options.chosen(metrics, vectors),
+                seed=seed,
+                bootstrap=bootstrap,
+                gof=gof,
+                stream=stream,
+                jobs=jobs,
+                memory=memory,
+                backend=backend.value,
+            )
+            return
         from wqscore.api import score as score_ref
         from wqscore.cli.progress import ProgressBars
         from wqscore.ranking import rank_alone

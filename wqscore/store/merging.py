@@ -44,7 +44,8 @@ class Merged:
 def merge(store: Store, other: Store) -> Merged:
     """Add what another store has and this one lacks; the other stays as it is.
 
-    What files on disk hold is left out: their stamps are those of the machine that the other was made on.
+    What files on disk hold is taken over of those alone that this machine sees under the same stamp, on a file system
+    that both share: another machine's files are not this one's.
 
     Raises:
         StoreError: one of them can't be read or written; batches before that are added.
@@ -63,6 +64,9 @@ def merge(store: Store, other: Store) -> Merged:
         lacking, same, different = _sorted(tensors, store.headers(list(tensors)), header_fields)
         store.put_headers(lacking)
         headers, present, conflicts = headers + len(lacking), present + same, conflicts + different
+    for some_files in _batches((stamp, held) for stamp, held in other.all_files() if stamp.is_current()):
+        known = store.files(list(some_files))
+        store.put_files({stamp: {**held, **known.get(stamp, {})} for stamp, held in some_files.items()})
     models = _newer(store.models(), other.models())
     store.put_models(models)
     damaged = sum(other.damaged.values()) - before

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
-from wqscore.store.records import FileStamp, SeenModel
+from wqscore.store.records import SeenModel
 from wqscore.store.store import Store
 
 
@@ -57,7 +56,7 @@ def prune(
         for content, created in stored.items()
         if content in loose or (content not in used and (unused or _is_before(created, older_than)))
     ]
-    files = [stamp for stamp, _ in store.all_files() if not _is_current(stamp)] if unused else []
+    files = [stamp for stamp, _ in store.all_files() if not stamp.is_current()] if unused else []
     shards = _shards(used)
     gone = _shards(loose) | _shards(dropped)
     headers = [shard for shard, _ in store.all_headers() if shard not in shards and (unused or shard in gone)]
@@ -73,13 +72,6 @@ def _contents(models: Iterable[SeenModel]) -> frozenset[str]:
 
 def _is_before(created: datetime, moment: datetime | None) -> bool:
     return moment is not None and created < moment
-
-
-def _is_current(stamp: FileStamp) -> bool:
-    try:
-        return FileStamp.of(Path(stamp.path)) == stamp
-    except (OSError, ValueError):
-        return False
 
 
 def _shards(contents: Collection[str]) -> set[str]:

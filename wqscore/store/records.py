@@ -83,6 +83,13 @@ class FileStamp:
         found = file.stat()
         return cls(os.path.abspath(file), found.st_size, found.st_mtime_ns, found.st_ino, found.st_dev)  # noqa: PTH100
 
+    def is_current(self) -> bool:
+        """Whether this machine has the file, unchanged."""
+        try:
+            return FileStamp.of(Path(self.path)) == self
+        except (OSError, ValueError):
+            return False
+
     def is_settled(self, now_ns: int) -> bool:
         """Whether a later change would give it another time of change; clocks of file systems may tick in seconds."""
         return self.mtime_ns < now_ns - _UNSETTLED_NS
