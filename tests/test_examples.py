@@ -60,15 +60,22 @@ FILES = [file for file in sorted(EXAMPLES.iterdir()) if file.suffix in {".yml", 
 
 
 def test_they_are_all_here() -> None:
-    assert {file.name for file in FILES} == {"airflow_dag.py", "github-actions.yml", "gitlab-ci.yml", "nightly.sh"}
+    assert {file.name for file in FILES} == {
+        "airflow_dag.py",
+        "github-actions.yml",
+        "gitlab-ci.yml",
+        "nightly.sh",
+        "slurm.sh",
+    }
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
 def test_the_commands_exist_with_their_options(file: Path) -> None:
     calls = commands_of(file)
-    assert any(call[1] == "gate" for call in calls)
+    assert any(call[1] == ("rank" if file.name == "slurm.sh" else "gate") for call in calls)
     for _, command, *words in calls:
-        done = CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1"}).invoke(app, [command, "--help"])
+        subcommand = words[:1] if command == "store" else []
+        done = CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1"}).invoke(app, [command, *subcommand, "--help"])
         assert done.exit_code == 0, command
         options = {word for word in words if word.startswith("--")}
         assert options <= set(re.findall(r"--[a-z-]+", done.output)), words
@@ -144,3 +151,48 @@ def test_the_nightly_script_runs(tmp_path: Path) -> None:
     assert passed == {"./sound": 1, "./cut": 0}
     assert "delta(alpha) > 0.3" in rules
     assert [file.name for file in (tmp_path / "state").iterdir()] == [".-sound.json"]
+
+
+#: What sbatch does, one job after the other: its numbers, the array's tasks, and a dependency on what succeeded.
+SBATCH = """#!/usr/bin/env bash
+set -e
+job=$(($(cat jobs 2>/dev/null || echo 0) + 1)); echo $job > jobs
+for word; do
+    case $word in
+        --array=*) range=${word#*=1-} ;;
+        --dependency=afterok:*) grep -qx "${word##*:}" done ;;
+        --parsable) parsable=1 ;;
+    esac
+done
+for task in $(seq ${range:-1}); do SLURM_ARRAY_TASK_ID=$task bash "${@: -1}"; done
+echo $job >> done
+echo "${parsable:+$job;cluster}"
+"""
+
+
+def test_the_slurm_script_ranks(tmp_path: Path) -> None:
+    """Against a stand-in of sbatch, for there is no Slurm: the jobs are real, and so is their report."""
+    toy(tmp_path / "one")
+    toy(tmp_path / "an other")
+    sbatch = tmp_path / "bin" / "sbatch"
+    sbatch.parent.mkdir()
+    sbatch.write_text(SBATCH)
+    sbatch.chmod(0o755)
+    path = os.pathsep.join([str(sbatch.parent), str(COMMAND.parent), os.environ["PATH"]])
+    models = [str(tmp_path / "one"), str(tmp_path / "an other")]
+    found = subprocess.run(
+        ["bash", EXAMPLES / "slurm.sh", "2", *models],
+        cwd=tmp_path,
+        env={**os.environ, "PATH": path, "WORK": str(tmp_path / "work"), "SOURCE_DATE_EPOCH": "0"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert found.returncode == 0, found.stderr
+    alone = subprocess.run(
+        [COMMAND, "rank", *models, "--no-store", "--no-report", "--format", "csv", "--quiet"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (tmp_path / "work" / "report" / "ranking.csv").read_text(encoding="utf-8") == alone.stdout

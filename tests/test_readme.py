@@ -17,14 +17,14 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"^\$ (wqscore [^#\n]+)", README, re.MULTILINE)
 
 
-def help_of(command: str) -> str:
-    return CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1"}).invoke(app, [*command.split(), "--help"]).output
+def help_of(*command: str) -> str:
+    return CliRunner(env={"COLUMNS": "200", "NO_COLOR": "1"}).invoke(app, [*command, "--help"]).output
 
 
 @pytest.mark.parametrize("line", COMMANDS)
 def test_every_command_line_of_the_readme_parses(line: str) -> None:
     _, command, *arguments = shlex.split(line)
-    known = help_of(f"{command} {arguments[0]}" if command == "leaderboard" else command)
+    known = help_of(command, *(arguments[:1] if command in {"store", "leaderboard"} else []))
     assert "Usage: wqscore" in known or "Usage: root" in known
     for argument in arguments:
         if argument.startswith("--"):

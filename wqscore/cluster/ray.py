@@ -6,7 +6,9 @@ import logging
 import os
 import re
 import socket
+import threading
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,8 +22,8 @@ from wqscore.errors import UsageError
 #: A dead actor fails the whole call.
 REPEATS = 2
 FAILURES: tuple[type[Exception], ...] = (ray.exceptions.RayError,)
-#: How long a head node and a first worker may take to answer.
-_CONNECT_SECONDS, _WORKER_SECONDS = 10, 60
+#: How long a host may take to answer, a head node to let us in, and a first worker to start.
+_CONNECT_SECONDS, _INIT_SECONDS, _WORKER_SECONDS = 10, 30, 60
 
 
 @contextmanager
@@ -37,12 +39,7 @@ def connected() -> Iterator[None]:
         return
     address = os.environ.get("RAY_ADDRESS") or "auto"
     _check_address(address)
-    try:
-        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
-    except (ConnectionError, ValueError, RuntimeError, TimeoutError) as error:
-        raise UsageError(
-            f"--backend ray: no cluster answers at {address}: set RAY_ADDRESS, as host:6379: {_line(error)}"
-        ) from error
+    _init(address)
     try:
         _check_worker()
         yield
@@ -77,8 +74,28 @@ class _Backend(RayBackend):  # type: ignore[misc]
     supports_return_generator = True
 
 
+def _init(address: str) -> None:
+    """Connect in a thread that is left behind: at an address of something else Ray itself tries for minutes."""
+    done: Future[None] = Future()
+
+    def connect() -> None:
+        try:
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+            done.set_result(None)
+        except Exception as error:
+            done.set_exception(error)
+
+    threading.Thread(target=connect, daemon=True).start()
+    try:
+        done.result(_INIT_SECONDS)
+    except Exception as error:
+        raise UsageError(
+            f"--backend ray: no cluster answers at {address}: set RAY_ADDRESS, as host:6379: {_line(error)}"
+        ) from error
+
+
 def _check_address(address: str) -> None:
-    """Ray itself would try for minutes to reach a host that does not answer."""
+    """Find out at once that nobody is there."""
     found = re.fullmatch(r"(?:ray://)?(.+):(\d+)", address)
     if found is None:
         return
