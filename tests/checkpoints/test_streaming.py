@@ -261,3 +261,30 @@ class TooLarge:
 
     def __getitem__(self, part: slice) -> bytes:
         raise AssertionError("it was asked for")
+
+
+#: The same in another process, as a cluster does it: the tensors are pickled, and read there.
+ELSEWHERE = """
+import hashlib, json
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from wqscore.checkpoints.hub import stream
+from wqscore.refs import ModelRef
+
+headers = stream(ModelRef("org/m", "hub", "org/m"), lambda name, size: None)
+with ProcessPoolExecutor(1, get_context("forkserver")) as pool:
+    arrays = list(pool.map(type(headers.tensors[0]).read, headers.tensors))
+names = [tensor.name for tensor in headers.tensors]
+print(json.dumps(dict(zip(names, [hashlib.sha256(array.tobytes()).hexdigest() for array in arrays]))))
+"""
+
+
+def test_tensors_can_be_sent_to_another_process_and_read_there(hub, tmp_path):
+    files = sharded()
+    hub.add("org/m", files)
+    env = hub.environment(tmp_path, PYTHONPATH=os.pathsep.join(sys.path))
+    done = subprocess.run(
+        [sys.executable, "-c", ELSEWHERE], env=env, capture_output=True, text=True, timeout=200, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout) == digests(files)

@@ -29,7 +29,7 @@ GIGABYTE = 10**9
 def cluster() -> Iterator[Any]:
     with (
         distributed.LocalCluster(
-            n_workers=3, threads_per_worker=1, memory_limit="4GB", dashboard_address=None
+            n_workers=3, threads_per_worker=1, memory_limit="4GB", dashboard_address=":0"
         ) as found,
         distributed.Client(found),
     ):
@@ -125,7 +125,7 @@ def test_a_job_that_kills_every_worker_ends_the_run(cluster: Any) -> None:
 def test_a_declared_resource_is_what_counts() -> None:
     with (
         distributed.LocalCluster(
-            n_workers=1, threads_per_worker=2, processes=False, resources={"memory": 2e9}, dashboard_address=None
+            n_workers=1, threads_per_worker=2, processes=False, resources={"memory": 2e9}, dashboard_address=":0"
         ) as found,
         distributed.Client(found),
     ):

@@ -125,8 +125,8 @@ def _run_class(
             if attempt == engine.REPEATS:
                 first = jobs[next(iter(missing))].name
                 raise CheckpointError(
-                    f"the cluster failed on {first} or what ran beside it: its workers may have too little memory: "
-                    f"{' '.join(str(error).split())[:300]}"
+                    f"the cluster failed on {first} or what ran beside it: {' '.join(str(error).split())[:300]} "
+                    "(workers that die may have too little memory)"
                 ) from error
 
 

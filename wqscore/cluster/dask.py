@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -41,13 +42,14 @@ def connected() -> Iterator[None]:
         address = dask.config.get("scheduler-address", None)
     if not address:
         raise UsageError("--backend dask: no scheduler is named: set DASK_SCHEDULER_ADDRESS, as tcp://host:8786")
-    try:
-        client = Client(address, timeout=_CONNECT_SECONDS)
-    except (OSError, TimeoutError, ValueError) as error:
-        raise UsageError(f"--backend dask: no scheduler answers at {address}: {_line(error)}") from error
-    with client:
-        _check_worker(client)
-        yield
+    with _quiet():
+        try:
+            client = Client(address, timeout=_CONNECT_SECONDS)
+        except (OSError, TimeoutError, ValueError) as error:
+            raise UsageError(f"--backend dask: no scheduler answers at {address}: {_line(error)}") from error
+        with client:
+            _check_worker(client)
+            yield
 
 
 def room(memory: int) -> int:
@@ -103,6 +105,21 @@ def _check_worker(client: Client) -> None:
         where = client.scheduler.address
         raise UsageError(f"--backend dask: no worker of {where} can run wqscore: {_line(error)}") from error
     check_versions(found, versions())
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Dask logs a traceback where a scheduler is lost; what failed is told in a line."""
+    # Dask's configuration gives the second a level of its own.
+    loggers = [logging.getLogger(name) for name in ("distributed", "distributed.client")]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)
 
 
 def _line(error: Exception) -> str:
