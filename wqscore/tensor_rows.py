@@ -118,7 +118,9 @@ def _job(
     if _are_known(matrices, known):
         before = {matrix.name: known[matrix.name] for matrix in matrices}
         # Where all that is lacking needs eigenvalues alone, nothing is read.
-        return Job(lambda: cache(partial(_read, matrices)), partial(_score_known, matrices, before, own), memory, name)
+        return Job(
+            lambda: cache(partial(_read, matrices)), partial(_score_known, matrices, before, own), memory, name
+        )
     return Job(partial(_read, matrices), partial(_score_tensor, matrices, own), memory, name)
 
 

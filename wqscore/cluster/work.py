@@ -30,7 +30,9 @@ def do_job(place: int, job: Job[Result], expected: str) -> tuple[int, Result]:
 @cache
 def versions() -> str:
     """What decides on the bits of a result beside the processor."""
-    return ", ".join([f"wqscore {__version__}", *(f"{name} {version(name)}" for name in ("numpy", "scipy", "numba"))])
+    return ", ".join(
+        [f"wqscore {__version__}", *(f"{name} {version(name)}" for name in ("numpy", "scipy-openblas32", "numba"))]
+    )
 
 
 def check_versions(found: str, expected: str) -> None:
