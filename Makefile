@@ -56,7 +56,7 @@ docs: .venv/base ## Write the tables that come from the registry
 sample: .venv/base checkpoints/.done ## Write the sample report that is committed
 	cd checkpoints && SOURCE_DATE_EPOCH=1795305600 ../$(BIN)/wqscore rank $(DEMO) --out ../reports/sample
 
-screenshots: demo .venv/test ## Take the pictures of the README from the demo's report; needs Chromium
+screenshots: demo nightly .venv/test ## Take the pictures of the README from the demo's report and leaderboard; needs Chromium
 	$(BIN)/python -m docs.screenshots
 
 clean:

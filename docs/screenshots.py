@@ -1,9 +1,8 @@
-"""Take the pictures of the README from the demo's report in a headless Chromium: `make screenshots`."""
+"""Take the pictures of the README, of the demo's report and leaderboard, in headless Chromium: `make screenshots`."""
 
 from __future__ import annotations
 
 import base64
-import sys
 from pathlib import Path
 from shutil import which
 from urllib.parse import urlencode
@@ -16,6 +15,8 @@ ROOT = Path(__file__).parent.parent
 _OPTIONS = ("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run")
 _WIDTH = 1180
 _TUNED, _BASE = "rxnfp-bert_ft", "rxnfp-bert_pretrained"
+#: The report is ready when these are there.
+_DRAWN = "#chart-exponent svg, #chart-pair svg"
 _MATRIX = "encoder.layer.11.attention.self.value.weight"
 
 #: By file: what is chosen in the page, and the elements at the top and the bottom of the picture.
@@ -26,11 +27,16 @@ PICTURES: dict[str, tuple[dict[str, str], str, str]] = {
 }
 
 
-def take(report: Path, folder: Path) -> None:
+#: By file: a page of the leaderboard, and the elements at the top and the bottom of the picture.
+SITE_PICTURES = {"leaderboard.png": ("index.html", "header", "main table")}
+
+
+def take(report: Path, site: Path, folder: Path) -> None:
     """Write every picture.
 
     Args:
         report: the page of the demo.
+        site: the folder of the demo's leaderboard.
         folder: where the pictures go.
     """
     options = ChromeOptions()
@@ -44,14 +50,16 @@ def take(report: Path, folder: Path) -> None:
         for name, (chosen, top, bottom) in PICTURES.items():
             browser.get("about:blank")
             browser.get(report.absolute().as_uri() + (f"#{urlencode(chosen)}" if chosen else ""))
+            WebDriverWait(browser, 30).until(lambda _: len(browser.find_elements(By.CSS_SELECTOR, _DRAWN)) == 2)
+            (folder / name).write_bytes(_picture(browser, top, bottom))
+        for name, (page, top, bottom) in SITE_PICTURES.items():
+            browser.get((site / page).absolute().as_uri())
             (folder / name).write_bytes(_picture(browser, top, bottom))
     finally:
         browser.quit()
 
 
 def _picture(browser: Chrome, top: str, bottom: str) -> bytes:
-    drawn = "#chart-exponent svg, #chart-pair svg"
-    WebDriverWait(browser, 30).until(lambda _: len(browser.find_elements(By.CSS_SELECTOR, drawn)) == 2)
     edges = "return arguments[0].getBoundingClientRect().{0} + scrollY"
     start = browser.execute_script(edges.format("top"), browser.find_element(By.CSS_SELECTOR, top)) - 12
     end = browser.execute_script(edges.format("bottom"), browser.find_element(By.CSS_SELECTOR, bottom)) + 12
@@ -61,4 +69,4 @@ def _picture(browser: Chrome, top: str, bottom: str) -> bytes:
 
 
 if __name__ == "__main__":
-    take(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "reports" / "demo" / "index.html", ROOT / "docs")
+    take(ROOT / "reports" / "demo" / "index.html", ROOT / "reports" / "nightly", ROOT / "docs")
