@@ -21,6 +21,7 @@ from wqscore.refs import ModelRef, parse_ref
 from wqscore.remembering import Memory, opened_store
 from wqscore.sampling import Sampling
 from wqscore.scoring import ModelScore, ScoreProgress, score_checkpoint
+from wqscore.spectra.on_device import CPU, Device, check_device
 from wqscore.stored_headers import StoredHeaders
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ def score(
     jobs: int | None = None,
     memory: int | None = None,
     backend: Backend = "threads",
+    device: Device = CPU,
     progress: RankProgress | None = None,
 ) -> ModelScore:
     """Score one model.
@@ -97,13 +99,15 @@ def score(
         backend: `dask` or `ray` for a cluster that is running: DASK_SCHEDULER_ADDRESS or RAY_ADDRESS names it, or the
             process is connected already. Its workers read the tensors themselves; `jobs` is then how many run at a
             time, as many as there is room for if `None`, and `memory` is theirs to know. The result is the same.
+        device: `cuda` to solve matrices on this machine's GPU, with torch, one at a time; not on a cluster. The last
+            bits differ from those of `cpu`, and a store keeps the two apart.
         progress: told what is done.
 
     Returns:
         A row for each matrix and each skipped tensor, and the model's summary.
 
     Raises:
-        UsageError: a reference, preset or metric that means nothing, or no cluster that answers.
+        UsageError: a reference, preset or metric that means nothing, no cluster that answers, or no GPU.
         StoreError: the store can't be opened.
         CheckpointError: a model that can't be found, fetched or read.
 
@@ -113,11 +117,12 @@ def score(
     chosen = _preset(preset, engine, stream)
     names = _chosen(metrics, chosen, base, engine)
     model = _parsed(ref)
-    resources = _resources(jobs, memory, backend, engine)
+    resources = _resources(jobs, memory, backend, device, engine)
     opened = None if base is None else open_either_way(_parsed(base), stream, progress)
     with connected(backend), opened_store(store) as kept:
         sampling = Sampling(seed, bootstrap, gof)
-        return _score(model, _Run(chosen, names, opened, engine, sampling, stream, kept, resources, progress))
+        run = _Run(chosen, names, opened, engine, sampling, stream, kept, resources, device, progress)
+        return _score(model, run)
 
 
 def rank(
@@ -137,6 +142,7 @@ def rank(
     jobs: int | None = None,
     memory: int | None = None,
     backend: Backend = "threads",
+    device: Device = CPU,
     progress: RankProgress | None = None,
 ) -> Ranking:
     """Score several models and rank them; one that fails is listed with its reason and stops no other.
@@ -157,11 +163,12 @@ def rank(
         jobs: threads; all cores if `None`.
         memory: as for `score`.
         backend: as for `score`.
+        device: as for `score`.
         progress: told what is done.
 
     Raises:
-        UsageError: a reference, metric or preset that means nothing, or no cluster that answers; nothing has been
-            scored then.
+        UsageError: a reference, metric or preset that means nothing, no cluster that answers, or no GPU;
+            nothing has been scored then.
         CheckpointError: the base can't be found, fetched or read.
         RankingInterrupted: Ctrl-C; a `KeyboardInterrupt` that carries the ranking so far.
 
@@ -174,11 +181,11 @@ def rank(
     models: dict[object, ModelRef] = {}
     for model in map(_parsed, refs):
         models.setdefault(model.identity, model)
-    resources = _resources(jobs, memory, backend, engine)
+    resources = _resources(jobs, memory, backend, device, engine)
     opened = None if base is None else open_either_way(_parsed(base), stream, progress)
     with connected(backend), opened_store(store) as kept:
         sampling = Sampling(seed, bootstrap, gof)
-        run = _Run(chosen, names, opened, engine, sampling, stream, kept, resources, progress)
+        run = _Run(chosen, names, opened, engine, sampling, stream, kept, resources, device, progress)
         scores, failures, interrupt = _score_all(list(models.values()), run)
     ranking = rank_models(scores, by, chosen, names, seed, failures, across_families)
     if interrupt is not None:
@@ -247,6 +254,7 @@ class _Run:
     stream: bool
     store: Store | None
     resources: Resources
+    device: Device
     progress: RankProgress | None
 
 
@@ -291,6 +299,7 @@ def _score(model: ModelRef, run: _Run) -> ModelScore:
             progress,
             _memory(run),
             run.progress.note if run.progress else None,
+            run.device,
         )
     except MemoryError as error:
         raise CheckpointError(
@@ -302,7 +311,7 @@ def _memory(run: _Run) -> Memory | None:
     """What is kept of before; distances from a base are not."""
     if run.store is None or run.base is not None:
         return None
-    return Memory(run.store, run.preset, run.sampling, run.progress.note if run.progress else None)
+    return Memory(run.store, run.preset, run.sampling, run.progress.note if run.progress else None, run.device)
 
 
 def _preset(name: str, engine: Engine, stream: bool) -> Preset:
@@ -319,11 +328,14 @@ def _preset(name: str, engine: Engine, stream: bool) -> Preset:
     return WW_0_7
 
 
-def _resources(jobs: int | None, memory: int | None, backend: Backend, engine: Engine) -> Resources:
+def _resources(jobs: int | None, memory: int | None, backend: Backend, device: Device, engine: Engine) -> Resources:
     if backend != "threads" and memory is not None:
         raise UsageError(f"--memory is for threads: the workers of {backend} have limits of their own")
     if backend != "threads" and engine != "wqscore":
         raise UsageError(f"the engine {engine} runs in this process: leave --backend out (backend= in Python)")
+    if device != CPU and engine != "wqscore":
+        raise UsageError(f"the engine {engine} solves by itself: leave --device out (device= in Python)")
+    check_device(device, backend)
     return Resources(jobs, memory, backend)
 
 

@@ -17,6 +17,7 @@ from wqscore.matrices.weight_matrix import WeightMatrix
 from wqscore.metrics.registry import MATRIX_METRICS
 from wqscore.presets import Preset
 from wqscore.sampling import Sampling
+from wqscore.spectra.on_device import CPU
 from wqscore.spectra.spectrum import Spectrum, compute_spectrum, low_rank_spectrum
 
 Verdict = Literal["ok", "unstable", "no-power-law", "trap", "random", "too-small", "degenerate", "zero", "non-finite"]
@@ -83,6 +84,7 @@ def score_matrix(
     metrics: Sequence[str],
     sampling: Sampling,
     base: np.ndarray | None = None,
+    device: str = CPU,
 ) -> LayerScore:
     """Score one matrix.
 
@@ -94,15 +96,16 @@ def score_matrix(
         metrics: names of the metrics to compute.
         sampling: the run's seed, and how much random work it does.
         base: the same matrix of a base checkpoint.
+        device: what solves it: `cpu`, or a device of torch.
     """
     scale = preset.scale(matrix)
     unit_roundoff = matrix.tensor.dtype.unit_roundoff
     weights: Contents
     if isinstance(array, LowRank):
-        weights, spectrum = array, low_rank_spectrum(array, unit_roundoff, scale)
+        weights, spectrum = array, low_rank_spectrum(array, unit_roundoff, scale, device)
     else:
         weights = matrix.values(array)
-        spectrum = compute_spectrum(weights, unit_roundoff, scale, preset.exact_small_end)
+        spectrum = compute_spectrum(weights, unit_roundoff, scale, preset.exact_small_end, device)
     if spectrum.state != "finite":
         return layer_score(matrix, spectrum, {}, _without_eigenvalues(spectrum), metrics)
     analysis = MatrixAnalysis(weights, spectrum, preset.floor(spectrum), preset.fits, scale, sampling, base)

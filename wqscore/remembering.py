@@ -16,6 +16,7 @@ from wqscore.layers import Judgement, LayerScore, judgement_of
 from wqscore.matrices.weight_matrix import WeightMatrix
 from wqscore.presets import Preset
 from wqscore.sampling import Sampling
+from wqscore.spectra.on_device import CPU
 from wqscore.spectra.spectrum import Spectrum
 from wqscore.store.errors import StoreError
 from wqscore.store.records import FileStamp, ResultKey, SeenModel, SpectrumKey, Value
@@ -61,11 +62,17 @@ class Memory:
     """
 
     def __init__(
-        self, store: Store, preset: Preset, sampling: Sampling, note: Callable[[str], None] | None = None
+        self,
+        store: Store,
+        preset: Preset,
+        sampling: Sampling,
+        note: Callable[[str], None] | None = None,
+        device: str = CPU,
     ) -> None:
-        """Wrap an open store; `note` is told where it fails."""
+        """Wrap an open store; `note` is told where it fails. What another device solved is not known."""
         self._store: Store | None = store
         self._preset = preset
+        self._device = device
         self._note = note
         self._method = row_method(preset, sampling)
         self._stamps: dict[Path, FileStamp] = {}
@@ -106,7 +113,7 @@ class Memory:
         spectra: dict[SpectrumKey, Spectrum] = {}
         results: dict[ResultKey, Value] = {}
         for row in rows:
-            key = spectrum_key(row.matrix, content, self._preset)
+            key = spectrum_key(row.matrix, content, self._preset, self._device)
             before = known[row.matrix.name].values if row.matrix.name in known else {}
             spectra[key] = row.spectrum
             results[ResultKey(key, self._method)] = _row(row, before)
@@ -142,7 +149,7 @@ class Memory:
         self, store: Store, matrices: Sequence[WeightMatrix], contents: Mapping[str, str]
     ) -> dict[str, KnownMatrix]:
         known = [matrix for matrix in matrices if matrix.tensor.name in contents]
-        keys = {m.name: spectrum_key(m, contents[m.tensor.name], self._preset) for m in known}
+        keys = {m.name: spectrum_key(m, contents[m.tensor.name], self._preset, self._device) for m in known}
         spectra = store.spectra(set(keys.values()))
         results = store.results(set(spectra), [self._method, DIGEST])
         found = {}

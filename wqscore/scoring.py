@@ -25,6 +25,7 @@ from wqscore.presets import DEFAULT, Preset
 from wqscore.refs import ModelRef
 from wqscore.remembering import Memory
 from wqscore.sampling import USUAL, Sampling
+from wqscore.spectra.on_device import CPU, solver_on
 from wqscore.spectra.spectrum import Spectrum
 from wqscore.summary import ModelSummary, summarise
 from wqscore.tensor_rows import ScoredGroup, Task, score_groups
@@ -51,6 +52,7 @@ class ModelScore:
         summary: statistics over the rows that count.
         engine: what computed the rows.
         base: what distances were measured from, as `label@revision`; empty without.
+        solver: what solved on a device of torch; empty for LAPACK.
     """
 
     ref: ModelRef
@@ -65,6 +67,7 @@ class ModelScore:
     summary: ModelSummary
     engine: str = "wqscore"
     base: str = ""
+    solver: str = ""
 
     @property
     def family(self) -> str:
@@ -132,6 +135,7 @@ def score_checkpoint(
     progress: ScoreProgress | None = None,
     memory: Memory | None = None,
     note: Callable[[str], None] | None = None,
+    device: str = CPU,
 ) -> ModelScore:
     """Score every matrix of a checkpoint, each tensor read once and forgotten.
 
@@ -147,8 +151,9 @@ def score_checkpoint(
         sampling: the seed of every random step, and how much random work to do.
         base: the checkpoint that distances are measured from.
         progress: told what is done.
-        memory: what is known of before, and is told what is new; not with a base.
+        memory: what is known of before, solved on the same device, and is told what is new; not with a base.
         note: told of a tensor that takes more memory than there is, and so is scored while no other is.
+        device: what solves the matrices: `cpu`, or a device of torch. Shuffles and windows are LAPACK's on either.
 
     Raises:
         CheckpointError: a file changed or vanished while it was read.
@@ -156,7 +161,7 @@ def score_checkpoint(
     groups = by_tensor(planned(checkpoint, preset))
     of_matrices = tuple(name for name in metrics if name in MATRIX_METRICS)
     to_compare = by_bare_name(matrices_of(planned(base, preset))) if base else None
-    task = Task(preset, of_matrices, sampling, to_compare, memory)
+    task = Task(preset, of_matrices, sampling, to_compare, memory, device)
     scored = dict(score_and_remember(groups, task, resources, progress, note))
     first_with: dict[bytes, str] = {}
     rows = [row for place in range(len(groups)) for row in _without_tied(scored[place], first_with)]
@@ -174,6 +179,7 @@ def score_checkpoint(
         rows=tuple(rows),
         summary=summarise(rows, checkpoint.parameters, preset, of_matrices, _of_the_whole(checkpoint, rows, metrics)),
         base="@".join(filter(None, (base.ref.label, base.revision))) if base else "",
+        solver="" if device == CPU else solver_on(device),
     )
 
 

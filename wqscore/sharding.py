@@ -23,6 +23,7 @@ from wqscore.refs import ModelRef, parse_ref
 from wqscore.remembering import Memory, opened_store
 from wqscore.sampling import Sampling
 from wqscore.scoring import planned, score_and_remember
+from wqscore.spectra.on_device import CPU, Device, check_device
 from wqscore.store.store import Store
 from wqscore.tensor_rows import Task
 from wqscore.workload import cost
@@ -109,6 +110,7 @@ def score_shard(
     jobs: int | None = None,
     memory: int | None = None,
     backend: Backend = "threads",
+    device: Device = CPU,
     progress: RankProgress | None = None,
 ) -> tuple[list[ModelShard], list[Failure]]:
     """Compute one part of every model and keep it in a store; the others are for other processes.
@@ -129,6 +131,7 @@ def score_shard(
         jobs: likewise.
         memory: likewise.
         backend: likewise.
+        device: likewise; the joined stores serve a run on a GPU of the same name.
         progress: likewise.
 
     Returns:
@@ -147,6 +150,7 @@ def score_shard(
         raise UsageError(f"{lost[0]} is not kept in a store: leave it out of a shard")
     if backend != "threads" and memory is not None:
         raise UsageError(f"--memory is for threads: the workers of {backend} have limits of their own")
+    check_device(device, backend)
     models: dict[object, ModelRef] = {}
     for model in (parse_ref(ref) if isinstance(ref, str) else ref for ref in refs):
         models.setdefault(model.identity, model)
@@ -161,7 +165,8 @@ def score_shard(
                 tuple(name for name in names if name in MATRIX_METRICS),
                 Sampling(seed, bootstrap, gof),
                 None,
-                Memory(kept, chosen, Sampling(seed, bootstrap, gof), note),
+                Memory(kept, chosen, Sampling(seed, bootstrap, gof), note, device),
+                device,
             )
             try:
                 done.append(_score_part(model, part, task, stream, Resources(jobs, memory, backend), progress))

@@ -22,6 +22,7 @@ from wqscore.presets import Preset
 from wqscore.sampling import Sampling
 from wqscore.spectra import lapack
 from wqscore.spectra.eigenvalues import BLOCK_ROWS
+from wqscore.spectra.on_device import CPU, solver_on
 from wqscore.store.records import Method, SpectrumKey, canonical
 from wqscore.version import __version__
 
@@ -50,6 +51,7 @@ SPECTRUM_SOURCES = (
     "matrices/weight_matrix.py",
     "spectra/eigenvalues.py",
     "spectra/lapack.py",
+    "spectra/on_device.py",
     "spectra/spectrum.py",
 )
 #: The digest of a tensor's values, by which copies in a model are told; the version is raised with what is hashed.
@@ -74,13 +76,14 @@ def row_method(preset: Preset, sampling: Sampling) -> Method:
     return Method("row", canonical(constants), 2)
 
 
-def spectrum_key(matrix: WeightMatrix, content: str, preset: Preset) -> SpectrumKey:
+def spectrum_key(matrix: WeightMatrix, content: str, preset: Preset, device: str = CPU) -> SpectrumKey:
     """The key of a matrix's spectrum.
 
     Args:
         matrix: the matrix.
         content: of its tensor.
         preset: the constants, of which some decide eigenvalues.
+        device: what solves it; other devices give other last bits.
     """
     part = canonical(
         {
@@ -93,7 +96,7 @@ def spectrum_key(matrix: WeightMatrix, content: str, preset: Preset) -> Spectrum
         {
             "code": code_digest(SPECTRUM_SOURCES),
             "gram": BLOCK_ROWS,
-            "solver": f"{lapack.driver(min(matrix.rows, matrix.columns))} of OpenBLAS {version('scipy-openblas32')}",
+            "solver": _lapack(min(matrix.rows, matrix.columns)) if device == CPU else solver_on(device),
             "scale": preset.scale(matrix),
             "exact": preset.exact_small_end,
         }
@@ -139,6 +142,10 @@ def place(tensor: Tensor) -> str:
     assert isinstance(tensor, TensorRef)
     strides = "" if tensor.strides is None else f"/{list(tensor.strides)}"
     return f"{tensor.name}@{tensor.offset}:{tensor.dtype.name}{list(tensor.shape)}{strides}"
+
+
+def _lapack(side: int) -> str:
+    return f"{lapack.driver(side)} of OpenBLAS {version('scipy-openblas32')}"
 
 
 @cache

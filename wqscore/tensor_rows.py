@@ -24,6 +24,7 @@ from wqscore.memory import budget_for_jobs, held, job_memory
 from wqscore.presets import Preset
 from wqscore.remembering import KnownMatrix, Memory
 from wqscore.sampling import Sampling
+from wqscore.spectra.on_device import CPU
 from wqscore.workload import cost
 
 
@@ -37,6 +38,7 @@ class Task:
         sampling: the run's seed, and how much random work it does.
         base: the matrices of the base checkpoint by bare name, `None` without one.
         memory: what is known of before.
+        device: what solves: `cpu`, or a device of torch.
     """
 
     preset: Preset
@@ -44,6 +46,7 @@ class Task:
     sampling: Sampling
     base: Mapping[str, WeightMatrix] | None
     memory: Memory | None
+    device: str = CPU
 
 
 @dataclass(frozen=True)
@@ -162,7 +165,7 @@ def _score_tensor(matrices: Sequence[WeightMatrix], task: Task, array: Contents)
     if _are_known(matrices, known):
         return replace(_score_known(matrices, known, task, lambda: array), is_news=True)
     rows = tuple(
-        score_matrix(matrix, array, task.preset, task.metrics, task.sampling, base)
+        score_matrix(matrix, array, task.preset, task.metrics, task.sampling, base, task.device)
         for matrix, base in zip(matrices, _base_weights(matrices, task.base), strict=True)
     )
     return ScoredGroup(rows, tensor, content.digest(), is_news=True)

@@ -156,6 +156,22 @@ BackendOption = Annotated[
         "extra. Changes no result.",
     ),
 ]
+
+
+class Device(StrEnum):
+    """What solves."""
+
+    CPU = "cpu"
+    CUDA = "cuda"
+
+
+DeviceOption = Annotated[
+    Device,
+    typer.Option(
+        "--device",
+        help="What solves the matrices; cuda: this machine's GPU, in float64, with the extra. Changes the last bits.",
+    ),
+]
 ShardOption = Annotated[
     str | None,
     typer.Option(

@@ -82,6 +82,7 @@ def rank(
     jobs: options.JobsOption = None,
     memory: options.MemoryOption = None,
     backend: options.BackendOption = options.Backend.THREADS,
+    device: options.DeviceOption = options.Device.CPU,
     shard: options.ShardOption = None,
     strict: options.StrictOption = False,
     quiet: options.QuietOption = False,
@@ -126,6 +127,7 @@ def rank(
                 jobs=jobs,
                 memory=memory,
                 backend=backend.value,
+                device=device.value,
             )
             return
         folder = None if no_report else out or _default_folder(listed, asked[0])
@@ -135,7 +137,12 @@ def rank(
             raise UsageError("--y names a column of --known: give that too")
         if known is not None and folder is None and output is not options.ScoreFormat.TABLE:
             raise UsageError("--known: its correlations go under the table or into the report: drop --no-report")
-        figures = _known_figures(known, asked, y) if known is not None else None
+        figures = None
+        if known is not None:
+            from wqscore.spectra.on_device import check_device
+
+            check_device(device.value, backend.value)
+            figures = _known_figures(known, asked, y)
         from wqscore.api import RankingInterrupted
         from wqscore.api import rank as rank_refs
         from wqscore.cli.progress import ProgressBars
@@ -159,6 +166,7 @@ def rank(
                     jobs=jobs,
                     memory=memory,
                     backend=backend.value,
+                    device=device.value,
                     progress=progress,
                 )
         except RankingInterrupted as interrupt:

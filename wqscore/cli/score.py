@@ -40,6 +40,7 @@ def score(
     jobs: options.JobsOption = None,
     memory: options.MemoryOption = None,
     backend: options.BackendOption = options.Backend.THREADS,
+    device: options.DeviceOption = options.Device.CPU,
     shard: options.ShardOption = None,
     strict: options.StrictOption = False,
     quiet: options.QuietOption = False,
@@ -76,6 +77,7 @@ def score(
                 jobs=jobs,
                 memory=memory,
                 backend=backend.value,
+                device=device.value,
             )
             return
         from wqscore.api import score as score_ref
@@ -97,6 +99,7 @@ def score(
                 jobs=jobs,
                 memory=memory,
                 backend=backend.value,
+                device=device.value,
                 progress=progress,
             )
         publish(rank_alone(result), out, lambda: _print(result, output), quiet)

@@ -28,9 +28,10 @@ SCHEMA_VERSION = 5
 
 def ranking_json(ranking: Ranking) -> str:
     """The text of `ranking.json`; what is not defined is `null`."""
+    solver = next((score.solver for score in ranking.scores), "")
     return json_text(
         {
-            **_provenance(ranking.preset, ranking.metrics, ranking.seed),
+            **_provenance(ranking.preset, ranking.metrics, ranking.seed, solver),
             "by": ranking.by.name,
             "better": ranking.by.better,
             "across_families": ranking.across_families,
@@ -42,7 +43,8 @@ def ranking_json(ranking: Ranking) -> str:
 
 def score_json(score: ModelScore) -> str:
     """One model's rows and summary, with the fields it has in `ranking.json`."""
-    return json_text({**_provenance(score.preset, score.metrics, score.seed), **_names(score.ref), **_score(score)})
+    provenance = _provenance(score.preset, score.metrics, score.seed, score.solver)
+    return json_text({**provenance, **_names(score.ref), **_score(score)})
 
 
 def json_text(document: Mapping[str, Any]) -> str:
@@ -50,13 +52,14 @@ def json_text(document: Mapping[str, Any]) -> str:
     return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _provenance(preset: Preset, metrics: Sequence[str], seed: int) -> dict[str, Any]:
+def _provenance(preset: Preset, metrics: Sequence[str], seed: int, solver: str) -> dict[str, Any]:
+    drivers = {f"side < {lapack.TWO_STAGES}": lapack.driver(1), "larger": lapack.driver(lapack.TWO_STAGES)}
     return {
         "schema_version": SCHEMA_VERSION,
         "wqscore": __version__,
         "created": created_at().isoformat(),
         "versions": {name: version(name) for name in ("numpy", "numba", "scipy-openblas32")},
-        "eigensolver": {f"side < {lapack.TWO_STAGES}": lapack.driver(1), "larger": lapack.driver(lapack.TWO_STAGES)},
+        "eigensolver": {"any side": solver} if solver else drivers,
         "gram_block_rows": BLOCK_ROWS,
         "preset": _preset(preset),
         "metrics": list(metrics),

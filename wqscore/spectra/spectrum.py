@@ -10,6 +10,7 @@ import numpy as np
 
 from wqscore.checkpoints.adapters.low_rank import LowRank
 from wqscore.spectra.eigenvalues import gram_eigenvalues, squared_singular_values, upper_gram
+from wqscore.spectra.on_device import CPU, eigenvalues_on
 
 #: Below this share of the largest eigenvalue a Gram matrix's eigenvalues are too coarse to count a rank by.
 _GRAM_RESOLUTION = 1e-10
@@ -64,7 +65,11 @@ class Spectrum:
 
 
 def compute_spectrum(
-    slices: Iterable[np.ndarray], unit_roundoff: float, scale: float = 1.0, exact_small_end: bool = False
+    slices: Iterable[np.ndarray],
+    unit_roundoff: float,
+    scale: float = 1.0,
+    exact_small_end: bool = False,
+    device: str = CPU,
 ) -> Spectrum:
     """Compute the ESD of a matrix, or of a convolution's slices pooled.
 
@@ -73,6 +78,10 @@ def compute_spectrum(
         unit_roundoff: u of the data type the weights are stored in.
         scale: factor on every eigenvalue (1 but for presets that copy a published convention).
         exact_small_end: solve by SVD where a Gram matrix can't resolve the smallest eigenvalues.
+        device: what solves: `cpu`, LAPACK; else a device of torch. An SVD is LAPACK's on either.
+
+    Raises:
+        CheckpointError: the device fails.
 
     Example:
         >>> compute_spectrum([np.diag([1.0, 2.0, 3.0])], unit_roundoff=2.0**-24).eigenvalues.round(12).tolist()
@@ -82,11 +91,9 @@ def compute_spectrum(
     rows = columns = 0
     for matrix in slices:
         rows, columns = matrix.shape
-        product = upper_gram(matrix)
-        # No entry is larger than those of the diagonal, which an entry of W that is not finite reaches.
-        if not np.isfinite(product.diagonal()).all():
+        eigenvalues = _solved(matrix) if device == CPU else eigenvalues_on(device, matrix)
+        if eigenvalues is None:
             return _without_eigenvalues(rows, columns, len(pooled) + 1, unit_roundoff, "non-finite")
-        eigenvalues = gram_eigenvalues(product)
         if exact_small_end and eigenvalues[0] < _GRAM_RESOLUTION * eigenvalues[-1]:
             eigenvalues = squared_singular_values(matrix)
         pooled.append(eigenvalues)
@@ -101,20 +108,27 @@ def compute_spectrum(
     return Spectrum(eigenvalues, rows, columns, len(pooled), unit_roundoff, "finite")
 
 
-def low_rank_spectrum(weights: LowRank, unit_roundoff: float, scale: float = 1.0) -> Spectrum:
+def low_rank_spectrum(weights: LowRank, unit_roundoff: float, scale: float = 1.0, device: str = CPU) -> Spectrum:
     """Compute the ESD of a product of two thin matrices from its core: as many eigenvalues as its shape has.
 
     Args:
         weights: the two.
         unit_roundoff: u of the data type they are stored in.
         scale: factor on every eigenvalue.
+        device: as for `compute_spectrum`.
     """
     rows, columns = weights.shape
-    of_core = compute_spectrum([weights.core], unit_roundoff, scale)
+    of_core = compute_spectrum([weights.core], unit_roundoff, scale, device=device)
     if of_core.state != "finite":
         return _without_eigenvalues(rows, columns, 1, unit_roundoff, of_core.state)
     zeros = np.zeros(max(0, min(rows, columns) - of_core.eigenvalues.size))
     return replace(of_core, eigenvalues=np.concatenate([zeros, of_core.eigenvalues]), rows=rows, columns=columns)
+
+
+def _solved(matrix: np.ndarray) -> np.ndarray | None:
+    product = upper_gram(matrix)
+    # No entry is larger than those of the diagonal, which an entry of W that is not finite reaches.
+    return gram_eigenvalues(product) if np.isfinite(product.diagonal()).all() else None
 
 
 def _without_eigenvalues(rows: int, columns: int, slices: int, unit_roundoff: float, state: State) -> Spectrum:

@@ -24,7 +24,7 @@ class SpectrumKey:
         content: `blake3:` and the hex digest of the tensor's bytes, data type and shape; or `lfs:`, the SHA-256 of
             the shard as the Hub gives it, `:` and the tensor's place in it.
         part: which numbers of the tensor make the matrix, such as `[q]`, and its axes.
-        recipe: how it was computed: the code, the Gram's block size, the LAPACK driver, the scale.
+        recipe: how it was computed: the code, the Gram's block size, what solved it, the scale.
     """
 
     content: str

@@ -1,0 +1,150 @@
+"""`--device`: what is refused before anything is fetched; and a whole run through torch, kept apart from LAPACK's.
+
+torch's own CPU stands in for a GPU: only the name of the device differs.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+from typer.testing import CliRunner
+
+import wqscore
+from tests.hub_server import HubServer
+from wqscore.checkpoints.opening import open_checkpoint
+from wqscore.cli import app
+from wqscore.matrices.plan import matrices_of
+from wqscore.presets import DEFAULT
+from wqscore.ranking import rank_alone
+from wqscore.refs import parse_ref
+from wqscore.remembering import Memory
+from wqscore.rendering.json import ranking_json, score_json
+from wqscore.sampling import USUAL
+from wqscore.scoring import ModelScore, planned, score_checkpoint
+from wqscore.store.store import Store
+from wqscore.store_keys import spectrum_key
+
+torch = pytest.importorskip("torch", reason="torch is not installed")
+
+TORCH = "cpu:0"
+needs_no_gpu = pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is here")
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    rng = np.random.default_rng(0)
+    weights = {f"layers.{i}.fc1.weight": rng.standard_t(3, (96, 64)).astype("f4") for i in range(3)}
+    weights["layers.3.fc1.weight"] = np.full((96, 64), np.nan, "f4")
+    folder = tmp_path / "model"
+    folder.mkdir()
+    save_file(weights, folder / "model.safetensors")
+    return folder
+
+
+def refusal(*arguments: str) -> str:
+    """The one line of what is refused as wrong usage."""
+    result = CliRunner().invoke(app, [*arguments])
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.count("\n") == 1
+    return result.stderr
+
+
+@needs_no_gpu
+@pytest.mark.parametrize("arguments", [["score", "--base", "org/base"], ["rank", "--known", "cards"]])
+def test_without_a_gpu_nothing_is_fetched(arguments: list[str], tmp_path: Path) -> None:
+    command = [str(Path(sys.executable).with_name("wqscore")), *arguments, "org/name", "--device", "cuda"]
+    with HubServer() as hub:
+        env = hub.environment(tmp_path)
+        run = subprocess.run(command, env=env, cwd=tmp_path, capture_output=True, text=True, timeout=100, check=False)
+    assert (run.returncode, run.stdout) == (2, "")
+    assert run.stderr == (
+        f"wqscore: --device cuda: torch {torch.__version__} finds no GPU here: leave it out (device= in Python)\n"
+    )
+    assert not hub.requests
+
+
+@needs_no_gpu
+def test_a_shard_without_a_gpu_is_refused(model: Path, tmp_path: Path) -> None:
+    store = tmp_path / "part.sqlite"
+    line = refusal("score", str(model), "--device", "cuda", "--shard", "1/2", "--store", str(store))
+    assert "finds no GPU here" in line
+    assert not store.exists()
+
+
+def test_without_torch_it_says_what_to_install(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    assert "(torch): pip install 'wqscore[cuda]'" in refusal("score", str(model), "--device", "cuda", "--no-store")
+
+
+@pytest.mark.parametrize("backend", ["dask", "ray"])
+def test_a_cluster_is_refused(model: Path, backend: str) -> None:
+    line = refusal("score", str(model), "--device", "cuda", "--backend", backend, "--no-store")
+    assert f"leave --backend {backend} out" in line
+
+
+def test_another_engine_and_another_device_are_refused(model: Path) -> None:
+    with pytest.raises(wqscore.UsageError, match="weightwatcher solves by itself"):
+        wqscore.score(str(model), engine="weightwatcher", device="cuda")
+    with pytest.raises(wqscore.UsageError, match="no such device: 'tpu': choose from cpu, cuda"):
+        wqscore.score(str(model), device="tpu")  # type: ignore[arg-type]
+
+
+def run(model: Path, store: Store, device: str) -> ModelScore:
+    memory = Memory(store, DEFAULT, USUAL, device=device)
+    return score_checkpoint(open_checkpoint(parse_ref(str(model))), memory=memory, device=device)
+
+
+def test_the_store_keeps_devices_apart(model: Path, tmp_path: Path) -> None:
+    matrix = matrices_of(planned(open_checkpoint(parse_ref(str(model))), DEFAULT))[0]
+    keys = {spectrum_key(matrix, "blake3:0", DEFAULT, device) for device in ("cpu", TORCH, "cpu:1")}
+    assert len(keys) == 3
+    assert sum(torch.__version__ in key.recipe for key in keys) == 2
+    with Store.open(tmp_path / "store.sqlite") as store:
+        kept = []
+        for device in ("cpu", TORCH):
+            run(model, store, device)
+            kept.append(sum(1 for _ in store.all_spectra()))
+        assert kept == [4, 8]
+
+
+def test_a_run_on_a_device_gives_the_same_rows_but_for_the_last_bits_and_says_what_solved(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from wqscore.spectra import spectrum
+
+    with Store.open(tmp_path / "store.sqlite") as store:
+        plain = run(model, store, "cpu")
+        # Nothing of the matrices is solved by LAPACK; shuffles are, and so these stay as they are.
+        solved: list[str] = []
+        solve = spectrum.eigenvalues_on
+        monkeypatch.setattr(
+            spectrum, "eigenvalues_on", lambda device, matrix: solved.append(device) or solve(device, matrix)
+        )
+        found = run(model, store, TORCH)
+        assert solved == [TORCH] * 4
+        again = run(model, store, TORCH)
+        assert solved == [TORCH] * 4
+    assert again.to_csv() == found.to_csv()
+    for ours, other in zip(plain.layers, found.layers, strict=True):
+        assert (ours.verdict, ours.flags) == (other.verdict, other.flags)
+        assert list(other.metrics.values()) == pytest.approx(list(ours.metrics.values()), rel=1e-9, nan_ok=True)
+    solver = {"any side": f"torch.linalg.eigvalsh of torch {torch.__version__} on {TORCH}"}
+    assert json.loads(score_json(found))["eigensolver"] == solver
+    assert json.loads(ranking_json(rank_alone(found)))["eigensolver"] == solver
+    assert json.loads(score_json(plain))["eigensolver"] == {"side < 2048": "dsyevd", "larger": "dsyevd_2stage"}
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="torch finds no GPU here")
+def test_a_real_gpu_scores_a_model(model: Path) -> None:
+    result = CliRunner().invoke(app, ["score", str(model), "--device", "cuda", "--no-store", "--format", "json"])
+    assert result.exit_code == 0, result.stderr
+    assert torch.cuda.get_device_name() in json.loads(result.stdout)["eigensolver"]["any side"]
+    rows = [row.metrics["alpha"] for row in wqscore.score(str(model)).layers]
+    found = [row.metrics["alpha"] for row in wqscore.score(str(model), device="cuda", jobs=4).layers]
+    assert found == pytest.approx(rows, rel=1e-9, nan_ok=True)
