@@ -151,11 +151,12 @@ def resampled_interval(score: ModelScore, metric: str, seed: int) -> tuple[float
         seed: the run's seed.
 
     Returns:
-        The lower and the upper end; NaN where no matrix has a value.
+        The lower and the upper end; NaN where no matrix has a value, or none is like another, so that resampling
+        changes nothing and says nothing.
     """
     draws = _resampled(_layers(score, metric), seed)
     lo, hi = np.quantile(draws, [0.025, 0.975])
-    return float(lo), float(hi)
+    return (float(lo), float(hi)) if lo < hi else (nan, nan)
 
 
 def _layers(score: ModelScore, metric: str) -> _Layers:
