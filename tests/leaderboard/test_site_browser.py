@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import functools
-import importlib.util
 import json
-import os
 import threading
 from collections.abc import Callable, Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -16,6 +14,7 @@ from selenium.webdriver import ActionChains, Chrome, Keys
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.select import Select
 
+from tests.axe import serious_violations
 from tests.leaderboard.conftest import NIGHT, build_at, listed, write_model
 
 _RECORD_VIOLATIONS = """
@@ -176,22 +175,7 @@ def test_axe_finds_nothing_serious(visit: Visit, toys: Path, page: str, scheme: 
     browser = visit(f"{toys.as_uri()}/{page}")
     media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
-    # Through the debugger, which no policy stops: the page may not run what is not its own.
-    browser.execute_script(axe())
-    found = browser.execute_async_script("axe.run(document).then(arguments[0])")
-    assert len(found["passes"]) > 15
-    serious = [v for v in found["violations"] if v["impact"] in ("serious", "critical")]
-    assert [(v["id"], [node["html"][:120] for node in v["nodes"]]) for v in serious] == []
-
-
-def axe() -> str:
-    """The script of axe-core that ships in a Python package; the package itself needs more and is not imported."""
-    spec = importlib.util.find_spec("axe_core_python")
-    if spec is None or not spec.submodule_search_locations:
-        if os.environ.get("WQSCORE_REQUIRE_BROWSER"):
-            pytest.fail("no axe-core-python")
-        pytest.skip("no axe-core-python")
-    return (Path(spec.submodule_search_locations[0]) / "axe.min.js").read_text(encoding="utf-8")
+    assert serious_violations(browser) == []
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,9 @@ from scipy.stats import kendalltau, spearmanr
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 
+from tests.axe import serious_violations
 from tests.rendering.conftest import HOSTILE, LONG
+from tests.rendering.html_browser import Visit
 from tests.rendering.html_page import Page, Table
 from tests.studies.published import LEADERBOARD, TAXONOMY, TORCHVISION, published
 from wqscore.errors import UsageError
@@ -417,3 +419,12 @@ def test_a_browser_shows_it_without_a_complaint(
     assert page.execute_script(colour, ".scatter svg text", "fill") == text
     dark = page.execute_script(colour, "body", "backgroundColor") == "rgb(18, 22, 28)"
     assert dark is (scheme == "dark")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("page", ["html", "hostile_html"])
+def test_axe_finds_nothing_serious(visit: Visit, page: str, scheme: str, request: pytest.FixtureRequest) -> None:
+    browser = visit(request.getfixturevalue(page))
+    media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+    assert serious_violations(browser) == []

@@ -223,3 +223,17 @@ def test_what_is_downloaded_is_what_the_folder_has(
         assert file.read_bytes() == content
     assert browser.execute_script("return window.violations") == []
     assert browser.get_log("browser") == []
+
+
+def test_without_an_interval_a_dash_stands_there_and_a_dot_alone_is_drawn(tmp_path: Path) -> None:
+    """Each role has one matrix: there is nothing to resample."""
+    rng = np.random.default_rng(0)
+    names = ("q_proj", "k_proj", "v_proj", "o_proj")
+    factors = {name: rng.standard_normal((2, 64, 20)) * rng.pareto(2, 20) for name in names}
+    tensors = {f"model.layers.0.self_attn.{name}.weight": (a @ b.T).astype("f4") for name, (a, b) in factors.items()}
+    save_file(tensors, tmp_path / "model.safetensors")
+    score = score_checkpoint(open_checkpoint(ModelRef("one-layer", "folder", path=tmp_path)))
+    page = Page(rank_models([score], by="log_norm").to_html())
+    (row,) = page.table("ranking-table").body
+    assert "–" in [cell.strip() for cell in row]
+    assert not [attributes for _, attributes in page.elements if "nan" in (attributes.get("d") or "").lower()]

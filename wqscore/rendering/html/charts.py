@@ -178,6 +178,7 @@ def finish(chart: alt.LayerChart) -> Spec:
         chart.properties(width="container", height=240, background="transparent")
         # The numbers are in tables: to a screen reader a chart is one picture, and says so where it stands.
         .configure(font="sans-serif", aria=False)
+        .configure_mark(aria=False)
         .configure_view(stroke=None)
         .configure_axis(
             labelColor="currentColor",

@@ -35,6 +35,11 @@ class Interval:
     start: float
     end: float
 
+    @property
+    def is_known(self) -> bool:
+        """Whether there is an interval."""
+        return isfinite(self.lo)
+
 
 @dataclass(frozen=True)
 class RankingMarks:

@@ -1,0 +1,33 @@
+"""What axe-core finds in a page that a browser shows."""
+
+from __future__ import annotations
+
+import os
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from selenium.webdriver import Chrome
+
+_RUN = "const done = arguments[0]; axe.run().then(done, (error) => done({ error: String(error) }));"
+
+
+def serious_violations(browser: Chrome) -> list[tuple[str, list[str]]]:
+    """The rules of serious or critical impact that are broken, each with the elements that break it."""
+    # Through the debugger, which no policy stops: the page may not run what is not its own.
+    browser.execute_script(_script())
+    found = browser.execute_async_script(_RUN)
+    assert "error" not in found
+    assert len(found["passes"]) > 15
+    serious = [rule for rule in found["violations"] if rule["impact"] in ("serious", "critical")]
+    return [(rule["id"], [node["html"][:120] for node in rule["nodes"]]) for rule in serious]
+
+
+def _script() -> str:
+    """The script of axe-core, which ships in a Python package."""
+    spec = find_spec("axe_core_python")
+    if spec is None or not spec.submodule_search_locations:
+        if os.environ.get("WQSCORE_REQUIRE_BROWSER"):
+            pytest.fail("axe-core-python is not installed")
+        pytest.skip("axe-core-python is not installed")
+    return (Path(spec.submodule_search_locations[0]) / "axe.min.js").read_text(encoding="utf-8")
