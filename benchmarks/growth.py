@@ -3,9 +3,9 @@
 Processor time: `score_matrix`, without resampling and with it, beside the Gram product and the eigensolve of the same
 weights, which are in memory as float64 already; one thread, runs alternate, ratios are medians of pairs.
 
-Memory: the peak of `wqscore score` on a checkpoint of one matrix, and on one of four with `--jobs 2`, less that on a
-tiny one; over the bytes of the largest matrix in float64, and over the matrices that are worked on at a time. Target:
-at most 2.5. 8,192 comes with `--full` alone. Usage: python -m benchmarks.growth [--full]
+Memory: the peak of `wqscore score` on a checkpoint of one matrix, and on one of four with `--jobs 2`, less that on
+tiny ones with as many jobs; over the bytes of the largest matrix in float64, and over the matrices that are worked on
+at a time. Target: at most 2.5. 8,192 comes with `--full` alone. Usage: python -m benchmarks.growth [--full]
 """
 
 from __future__ import annotations
@@ -82,15 +82,19 @@ def main() -> None:
             time_line(folder, TINY, 1)
             for size, runs in (RUNS | ({LARGEST: 1} if is_full else {})).items():
                 print(time_line(folder, size, runs), flush=True)
-        base_mb = run(score(write_squares(folder, 1, TINY, "F32"))).peak_mb
-        print(f"base: {base_mb:.0f} MB")
+        # With as many threads: each has buffers of its own.
+        bases = {
+            (count, jobs): run(score(write_squares(folder, count, TINY, "F32"), "--jobs", str(jobs))).peak_mb
+            for count, jobs in ((1, 1), (4, 2))
+        }
+        print("base: " + ", ".join(f"{base:.0f} MB with --jobs {jobs}" for (_, jobs), base in bases.items()))
         print(
             f"{'size':>6} {'':>6} {'matrices':>8} {'jobs':>4} {'seconds':>7} {'cpu s':>7} {'peak MB':>8} {'times':>6}"
         )
         for size in (*SIZES_OF_MEMORY, *((LARGEST,) if is_full else ())):
             for dtype in ("F32", "BF16"):
-                for count, jobs in ((1, 1), (4, 2)):
-                    print(memory_line(folder, base_mb, count, jobs, size, dtype), flush=True)
+                for count, jobs in bases:
+                    print(memory_line(folder, bases[count, jobs], count, jobs, size, dtype), flush=True)
 
 
 if __name__ == "__main__":
