@@ -145,7 +145,13 @@ def place(tensor: Tensor) -> str:
 
 
 def _lapack(side: int) -> str:
-    return f"{lapack.driver(side)} of OpenBLAS {version('scipy-openblas32')}"
+    return f"{lapack.driver(side)} of OpenBLAS {_openblas()}"
+
+
+@cache
+def _openblas() -> str:
+    # Some milliseconds, which would be the most of a key.
+    return version("scipy-openblas32")
 
 
 @cache
