@@ -30,7 +30,7 @@ STAGES = {
     "opening": ("wqscore.api:open_either_way",),
     "planning": ("wqscore.scoring:plan_matrices",),
     "reading": ("wqscore.tensor_rows:read_contents",),
-    "Gram products": ("wqscore.spectra.spectrum:gram",),
+    "Gram products": ("wqscore.spectra.spectrum:upper_gram",),
     "eigensolves": ("wqscore.spectra.spectrum:gram_eigenvalues",),
     "power law": ("wqscore.analysis:MatrixAnalysis.power_law",),
     "interval of alpha": ("wqscore.analysis:resampling_interval",),
