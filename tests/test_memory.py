@@ -67,8 +67,9 @@ def test_threads_and_neighbours_count(tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss has other units elsewhere")
 def test_with_less_memory_fewer_are_in_work_and_the_scores_are_the_same(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
-    shared = rng.standard_normal((3000, 1)).astype("f4")
-    tensors = {f"layers.{n}.fc.weight": rng.standard_normal((3000, 1500)).astype("f4") + shared for n in range(6)}
+    # Something that rows and columns share: noise would be shuffled.
+    shared = np.outer(rng.standard_normal(3000), rng.standard_normal(1500)).astype("f4")
+    tensors = {f"layers.{n}.fc.weight": rng.standard_normal((3000, 1500), "f4") + shared for n in range(6)}
     save_file(tensors, tmp_path / "model.safetensors")
     quick = ["score", str(tmp_path), "--metrics", "alpha", "--bootstrap", "0", "--gof", "0", "--no-store"]
     command = [str(COMMAND), *quick, "--jobs", "2", "--format", "csv"]

@@ -6,6 +6,7 @@ Text, axes and grid take the page's own colour (`currentColor`), so one chart se
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from types import MappingProxyType
 from typing import Any
 
@@ -143,8 +144,9 @@ def to_svg(spec: Spec, data: Mapping[str, Sequence[Mapping[str, object]]]) -> st
     return str(vl_convert.vegalite_to_svg(drawn, vl_version=_VEGA_LITE))
 
 
+@cache
 def scripts() -> str:
-    """Vega, Vega-Lite and Vega-Embed as one script that defines `vegaEmbed`."""
+    """Vega, Vega-Lite and Vega-Embed as one script that defines `vegaEmbed`; it takes two seconds to put together."""
     bundle = str(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=_VEGA_LITE))
     # Inside a string or a regular expression, the only places it can stand, this is the same script.
     return bundle.replace("</script", "<\\/script")
