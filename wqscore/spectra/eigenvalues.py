@@ -14,7 +14,7 @@ from wqscore.spectra.lapack import add_gram, symmetric_eigenvalues
 
 #: Rows of W taken into float64 at a time. Fixed, never tuned to the machine: the order of summation decides
 #: the last bits of the result.
-BLOCK_ROWS = 1024
+BLOCK_ROWS = 512
 _MIRROR_ROWS = 256
 
 
