@@ -31,7 +31,7 @@ def unguarded(text: str) -> str:
 def _is_formula(text: str) -> bool:
     """Whether it begins a formula, behind apostrophes or not: so that what is guarded twice comes back twice.
 
-    A sign alone is none: a `-` stands where there is nothing to say.
+    A `-` alone is none: it stands where there is nothing to say.
     """
     bare = text.lstrip("'")
-    return len(bare) > 1 and bare.startswith(_STARTS) and not _NUMBER.fullmatch(bare)
+    return bare != "-" and bare.startswith(_STARTS) and not _NUMBER.fullmatch(bare)
