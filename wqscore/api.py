@@ -329,14 +329,13 @@ def _preset(name: str, engine: Engine, stream: bool) -> Preset:
 
 
 def _resources(jobs: int | None, memory: int | None, backend: Backend, device: Device, engine: Engine) -> Resources:
-    if backend != "threads" and memory is not None:
-        raise UsageError(f"--memory is for threads: the workers of {backend} have limits of their own")
+    resources = Resources(jobs, memory, backend)
     if backend != "threads" and engine != "wqscore":
         raise UsageError(f"the engine {engine} runs in this process: leave --backend out (backend= in Python)")
     if device != CPU and engine != "wqscore":
         raise UsageError(f"the engine {engine} solves by itself: leave --device out (device= in Python)")
     check_device(device, backend)
-    return Resources(jobs, memory, backend)
+    return resources
 
 
 def _chosen(

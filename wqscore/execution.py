@@ -13,6 +13,8 @@ from typing import Any, Generic, Literal, TypeVar
 
 from threadpoolctl import threadpool_limits
 
+from wqscore.errors import UsageError
+
 Result = TypeVar("Result")
 #: Threads of this process, or a cluster.
 Backend = Literal["threads", "dask", "ray"]
@@ -48,6 +50,11 @@ class Resources:
     jobs: int | None = None
     memory: int | None = None
     backend: Backend = "threads"
+
+    def __post_init__(self) -> None:
+        """Refuse a bound that the workers of a cluster would not know of."""
+        if self.backend != "threads" and self.memory is not None:
+            raise UsageError(f"--memory is for threads: the workers of {self.backend} have limits of their own")
 
     @property
     def threads(self) -> int:

@@ -148,8 +148,7 @@ def score_shard(
         names = choose_metrics([*names, find_metric(by).name])
     if lost := [name for name in names if find_metric(name).cost == "base"]:
         raise UsageError(f"{lost[0]} is not kept in a store: leave it out of a shard")
-    if backend != "threads" and memory is not None:
-        raise UsageError(f"--memory is for threads: the workers of {backend} have limits of their own")
+    resources = Resources(jobs, memory, backend)
     check_device(device, backend)
     models: dict[object, ModelRef] = {}
     for model in (parse_ref(ref) if isinstance(ref, str) else ref for ref in refs):
@@ -169,7 +168,7 @@ def score_shard(
                 device,
             )
             try:
-                done.append(_score_part(model, part, task, stream, Resources(jobs, memory, backend), progress))
+                done.append(_score_part(model, part, task, stream, resources, progress))
             except CheckpointError as error:
                 failures.append(Failure(model, str(error)))
                 if progress:

@@ -12,15 +12,13 @@ import vl_convert
 from wqscore.layers import LayerScore
 from wqscore.printable import printable
 from wqscore.rendering.html import charts
-from wqscore.rendering.html.explorer import average_rows, depth_rows, present_roles
+from wqscore.rendering.html.explorer import average_rows, depth_rows, log_histogram, present_roles
 from wqscore.rendering.layout import fold
 from wqscore.rendering.overview import figure
 from wqscore.scoring import ModelScore
 
 Rows = Mapping[str, Sequence[Mapping[str, object]]]
 
-#: Bins of a density, equal in log λ.
-_BINS = 50
 #: Cells in a line of the title, which is as wide as the chart.
 _TITLE_WIDTH = 72
 #: Pixels for each unit of the drawing, enough for print.
@@ -130,10 +128,7 @@ def _density(eigenvalues: np.ndarray) -> list[dict[str, object]]:
     """Count and density of each bin of log λ that is not empty."""
     if not eigenvalues.size:
         return []
-    low, high = np.log10(eigenvalues[[0, -1]])
-    if high - low < 1e-3:
-        low, high = low - 0.05, high + 0.05
-    counts, edges = np.histogram(np.log10(eigenvalues), bins=_BINS, range=(low, high))
+    counts, edges = log_histogram(eigenvalues)
     return [
         {
             "eigenvalue": float(10 ** ((left + right) / 2)),

@@ -49,27 +49,32 @@ def alpha_by_depth(roles: Sequence[str]) -> Spec:
     Args:
         roles: the roles in the legend.
     """
-    colours, shapes = zip(*(ROLE_MARKS[role] for role in roles), strict=True)
-    legend = alt.Legend(title=None, symbolSize=70, symbolOpacity=1)
     x = layer_axis(grid=True)
     y = alt.Y("alpha:Q", title="alpha", scale=alt.Scale(domainMin=1, nice=True))
     layers, average = alt.NamedData(name="layers"), alt.NamedData(name="average")
-    points = (
-        alt.Chart(layers, name="points")
+    points = role_points(layers, roles, x, y, *_numbers("alpha"))
+    ring = alt.Chart(layers).transform_filter("datum.chosen").encode(x=x, y=y)
+    line = alt.Chart(average).mark_rule(strokeDash=_DASHES, color="currentColor", opacity=0.7).encode(y=y)
+    ringed = ring.mark_point(size=300, strokeWidth=2, shape="circle", color="currentColor", fill=None)
+    # Without a fill, the ring leaves the pointer to what it surrounds.
+    return finish(line + points + ringed)
+
+
+def role_points(data: alt.NamedData, roles: Sequence[str], x: alt.X, y: alt.Y, *numbers: alt.Tooltip) -> alt.Chart:
+    """A mark for each matrix of a dataset (name, role, …), coloured and shaped by its role."""
+    colours, shapes = zip(*(ROLE_MARKS[role] for role in roles), strict=True)
+    legend = alt.Legend(title=None, symbolSize=70, symbolOpacity=1)
+    return (
+        alt.Chart(data, name="points")
         .mark_point(filled=True, size=55, opacity=0.9)
         .encode(
             x=x,
             y=y,
             color=alt.Color("role:N", scale=alt.Scale(domain=roles, range=colours), legend=legend),
             shape=alt.Shape("role:N", scale=alt.Scale(domain=roles, range=shapes), legend=legend),
-            tooltip=[alt.Tooltip("name:N"), alt.Tooltip("role:N"), *_numbers("alpha")],
+            tooltip=[alt.Tooltip("name:N"), alt.Tooltip("role:N"), *numbers],
         )
     )
-    ring = alt.Chart(layers).transform_filter("datum.chosen").encode(x=x, y=y)
-    line = alt.Chart(average).mark_rule(strokeDash=_DASHES, color="currentColor", opacity=0.7).encode(y=y)
-    ringed = ring.mark_point(size=300, strokeWidth=2, shape="circle", color="currentColor", fill=None)
-    # Without a fill, the ring leaves the pointer to what it surrounds.
-    return finish(line + points + ringed)
 
 
 def spectrum() -> Spec:

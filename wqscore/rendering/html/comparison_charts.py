@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import altair as alt
 
-from wqscore.rendering.html.charts import ROLE_MARKS, Spec, finish, layer_axis
+from wqscore.rendering.html.charts import Spec, finish, layer_axis, role_points
 from wqscore.rendering.html.correlation_marks import MARKS
 
 _KEYS = list(MARKS)
@@ -58,22 +58,10 @@ def differences(roles: Sequence[str]) -> Spec:
     Args:
         roles: the roles in the legend.
     """
-    colours, shapes = zip(*(ROLE_MARKS[role] for role in roles), strict=True)
-    legend = alt.Legend(title=None, symbolSize=70, symbolOpacity=1)
     x = layer_axis(grid=True)
     y = alt.Y("difference:Q", title="difference")
     changes = alt.NamedData(name="changes")
-    points = (
-        alt.Chart(changes, name="points")
-        .mark_point(filled=True, size=55, opacity=0.9)
-        .encode(
-            x=x,
-            y=y,
-            color=alt.Color("role:N", scale=alt.Scale(domain=roles, range=colours), legend=legend),
-            shape=alt.Shape("role:N", scale=alt.Scale(domain=roles, range=shapes), legend=legend),
-            tooltip=[alt.Tooltip("name:N"), alt.Tooltip("role:N"), _number("difference")],
-        )
-    )
+    points = role_points(changes, roles, x, y, _number("difference"))
     none = alt.Chart(alt.NamedData(name="none")).mark_rule(strokeDash=_DASHES, color="currentColor", opacity=0.7)
     return finish(points + none.encode(y=y) + _rings(changes, x, y))
 

@@ -99,12 +99,17 @@ def _density(eigenvalues: np.ndarray) -> list[float] | None:
     """The least and the largest log₁₀ λ, and how many eigenvalues lie in each of equal bins between them."""
     if eigenvalues.size == 0:
         return None
+    counts, edges = log_histogram(eigenvalues)
+    return [round(float(edges[0]), 4), round(float(edges[-1]), 4), *counts.tolist()]
+
+
+def log_histogram(eigenvalues: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How many eigenvalues, ascending and above 0, lie in each of equal bins of log₁₀ λ, and the bins' edges."""
     logs = np.log10(eigenvalues)
     low, high = float(logs[0]), float(logs[-1])
     if high - low < 1e-3:
         low, high = low - 0.05, high + 0.05
-    counts, _ = np.histogram(logs, bins=_BINS, range=(low, high))
-    return [round(low, 4), round(high, 4), *counts.tolist()]
+    return np.histogram(logs, bins=_BINS, range=(low, high))
 
 
 def _scan(eigenvalues: np.ndarray, floor: float, preset: Preset, density: Sequence[float]) -> list[list[int]]:
