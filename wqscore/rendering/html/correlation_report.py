@@ -78,7 +78,7 @@ def correlations_html(found: Correlations) -> str:
     own = [marks.get(word, OTHERS) for word in words] or [next(iter(MARKS))] * len(found.joined.known.rows)
     style = asset("report.css")
     return (
-        environment(figure=figure, signed=_signed, p=_p, interval=_interval)
+        environment(__package__, figure=figure, signed=_signed, p=_p, interval=_interval)
         .get_template("correlations.html.j2")
         .render(
             found=found,

@@ -10,14 +10,15 @@ from importlib.resources import files
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 
-def environment(**filters: Callable[..., str]) -> Environment:
+def environment(package: str, **filters: Callable[..., str]) -> Environment:
     """The templates, in which every value is text unless it is Markup and every name must be there.
 
     Args:
+        package: the one whose folder `templates` holds them.
         filters: what a template calls to turn a value into text, by name.
     """
     made = Environment(
-        loader=PackageLoader("wqscore.rendering.html"),
+        loader=PackageLoader(package),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -32,9 +33,9 @@ def environment(**filters: Callable[..., str]) -> Environment:
     return made
 
 
-def asset(name: str) -> str:
-    """A style sheet or script that goes into a page whole."""
-    return files(__package__).joinpath("templates", name).read_text(encoding="utf-8")
+def asset(name: str, package: str = "wqscore.rendering.html") -> str:
+    """A style sheet or script that goes into a page whole, from the folder `templates` of a package."""
+    return files(package).joinpath("templates", name).read_text(encoding="utf-8")
 
 
 def policy(style: str, scripts: Sequence[str] = ()) -> str:

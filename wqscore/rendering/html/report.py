@@ -67,12 +67,16 @@ def report_html(ranking: Ranking, files: Mapping[str, str] | None = None) -> str
     pairs = ranking.pairs[:_MOST_PAIRS]
     style = asset("report.css")
     # Without a matrix there is nothing to unpack or to draw.
-    scripts = ["\n".join(map(asset, _SCRIPTS)), charts.scripts()] if drawable else [asset("report.js")]
+    scripts = (
+        ["\n".join(asset(name, __package__) for name in _SCRIPTS), charts.scripts()]
+        if drawable
+        else [asset("report.js", __package__)]
+    )
     downloads = data_files(ranking) if files is None else files
     if not whole:
         downloads = {name: text for name, text in downloads.items() if name != "ranking.json"}
     return (
-        environment(figure=figure, size=size, percent=_percent, cell=_cell, rank_range=rank_range)
+        environment(__package__, figure=figure, size=size, percent=_percent, cell=_cell, rank_range=rank_range)
         .get_template("report.html.j2")
         .render(
             ranking=ranking,

@@ -34,7 +34,7 @@ def site_pages(site: Site) -> dict[str, Callable[[], str]]:
 
 def _files(site: Site) -> Iterator[tuple[str, Callable[[], str]]]:
     yield "assets/style.css", partial(_style)
-    yield "assets/site.js", partial(asset, "site.js")
+    yield "assets/site.js", partial(asset, "site.js", __package__)
     yield "assets/icon.svg", lambda: _ICON
     frame = {"site": site, "version": __version__, "statistic": headline(site.by, DEFAULT)}
     yield from index_pages(site, frame)
@@ -51,7 +51,7 @@ def _files(site: Site) -> Iterator[tuple[str, Callable[[], str]]]:
 
 
 def _style() -> str:
-    return asset("report.css") + asset("site.css")
+    return asset("report.css") + asset("site.css", __package__)
 
 
 def _schema(site: Site, frame: dict[str, object]) -> str:

@@ -21,6 +21,7 @@ _PLURALS = {"family": "families", "matrix": "matrices"}
 def site_environment() -> Environment:
     """The templates, compiled once for thousands of pages."""
     return environment(
+        __package__,
         figure=figure,
         size=size,
         shown=printable,
