@@ -9,7 +9,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from wqscore.checkpoints.torch_file import read_torch_file
+from wqscore.checkpoints.pytorch.file import read_torch_file
 from wqscore.errors import CheckpointError
 
 VALUES = np.arange(1, 7, dtype="<f4")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from wqscore.checkpoints.checkpoint import Checkpoint
-from wqscore.checkpoints.either_way import open_either_way
+from wqscore.checkpoints.fetch_or_stream import open_either_way
 from wqscore.checkpoints.opening import open_checkpoint
 from wqscore.cluster import connected
 from wqscore.describing import ModelDescription, describe_checkpoint, open_without_weights

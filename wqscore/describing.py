@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from wqscore.checkpoints.checkpoint import Checkpoint
 from wqscore.checkpoints.decoding import DecodedTensor
-from wqscore.checkpoints.hub_ranges import HubRanges
+from wqscore.checkpoints.hub.ranges import HubRanges
 from wqscore.checkpoints.opening import open_headers
 from wqscore.checkpoints.tensor import Tensor, TensorRef
 from wqscore.errors import CheckpointError

@@ -184,8 +184,8 @@ def _with_cost(checkpoint: Checkpoint, jobs: int | None, speed: Speed) -> ModelP
 
 def _download_size(ref: ModelRef) -> int | None:
     """Bytes of a model's weights that the Hub's cache does not have; `None` where there are none to be found."""
-    from wqscore.checkpoints.hub_files import cached_file, list_files
-    from wqscore.checkpoints.hub_weights import find_weights
+    from wqscore.checkpoints.hub.files import cached_file, list_files
+    from wqscore.checkpoints.hub.weights import find_weights
 
     try:
         parts = [part for part in (ref.base, ref.adapter) if part is not None and part.source == "hub"]

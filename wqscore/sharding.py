@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wqscore.checkpoints.either_way import open_either_way
+from wqscore.checkpoints.fetch_or_stream import open_either_way
 from wqscore.cluster import connected
 from wqscore.errors import CheckpointError, UsageError
 from wqscore.execution import Backend, Resources

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from wqscore.checkpoints.dcp import check_not_distributed
-from wqscore.checkpoints.torch_file import read_torch_file
+from wqscore.checkpoints.pytorch.dcp import check_not_distributed
+from wqscore.checkpoints.pytorch.file import read_torch_file
 from wqscore.errors import CheckpointError
 
 

@@ -24,7 +24,7 @@ PROGRAM = """
 import hashlib, json, sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from wqscore.checkpoints.hub import fetch, stream
+from wqscore.checkpoints.hub.fetch import fetch, stream
 from wqscore.errors import WqscoreError
 from wqscore.refs import ModelRef
 
@@ -268,7 +268,7 @@ ELSEWHERE = """
 import hashlib, json
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
-from wqscore.checkpoints.hub import stream
+from wqscore.checkpoints.hub.fetch import stream
 from wqscore.refs import ModelRef
 
 headers = stream(ModelRef("org/m", "hub", "org/m"), lambda name, size: None)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wqscore.checkpoints.torch_file import read_torch_file
+from wqscore.checkpoints.pytorch.file import read_torch_file
 from wqscore.errors import CheckpointError
 
 torch = pytest.importorskip("torch")

@@ -8,7 +8,7 @@ import struct
 import pytest
 
 from tests.torch_writer import SYSTEM, legacy, mapping, plain, refusal, tensor
-from wqscore.checkpoints.torch_file import read_torch_file
+from wqscore.checkpoints.pytorch.file import read_torch_file
 
 
 def test_a_legacy_file_as_literal_bytes(tmp_path):

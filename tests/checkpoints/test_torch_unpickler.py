@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wqscore.checkpoints.torch_unpickler import MAX_PICKLE_BYTES, unpickle
+from wqscore.checkpoints.pytorch.unpickler import MAX_PICKLE_BYTES, unpickle
 from wqscore.errors import CheckpointError
 
 FILE = Path("model.bin")

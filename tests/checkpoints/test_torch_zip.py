@@ -8,7 +8,7 @@ import zipfile
 import pytest
 
 from tests.torch_writer import VALUES, mapping, refusal, tensor, zipped
-from wqscore.checkpoints.torch_file import read_torch_file
+from wqscore.checkpoints.pytorch.file import read_torch_file
 
 
 def test_compressed_entries_are_refused(tmp_path):

@@ -24,11 +24,11 @@ from wqscore.checkpoints.local import read_config, read_folder
 from wqscore.checkpoints.model_card import parse_card, parse_eval_results
 from wqscore.checkpoints.npz import read_npy, read_npz
 from wqscore.checkpoints.onnx.file import read_onnx
+from wqscore.checkpoints.pytorch.file import read_torch_file
+from wqscore.checkpoints.pytorch.unpickler import unpickle
 from wqscore.checkpoints.quantised.planning import dequantised
 from wqscore.checkpoints.safetensors import read_safetensors
 from wqscore.checkpoints.tensor import Tensor, TensorRef
-from wqscore.checkpoints.torch_file import read_torch_file
-from wqscore.checkpoints.torch_unpickler import unpickle
 from wqscore.matrices.model_config import ModelConfig
 from wqscore.matrices.plan import plan_matrices
 from wqscore.matrices.rules import MatrixRules

@@ -49,7 +49,7 @@ def read_card_files(ref: ModelRef) -> CardFiles:
 
 
 def _on_hub(ref: ModelRef) -> CardFiles:
-    from wqscore.checkpoints.hub_files import download, list_files
+    from wqscore.checkpoints.hub.files import download, list_files
 
     files = list_files(ref)
     read = _read(files.sizes, lambda name: download(files, name))

@@ -7,9 +7,9 @@ import stat
 from pathlib import Path
 from typing import Any
 
+from wqscore.checkpoints.pytorch.file import read_torch_file
 from wqscore.checkpoints.safetensors import read_safetensors
 from wqscore.checkpoints.tensor import TensorRef
-from wqscore.checkpoints.torch_file import read_torch_file
 from wqscore.checkpoints.weight_files import WeightFiles, choose_weights, shard_names
 from wqscore.errors import CheckpointError
 

@@ -20,8 +20,8 @@ import numpy as np
 
 from wqscore.checkpoints.decoding import Decoding, Refusal
 from wqscore.checkpoints.dtypes import STORED_DTYPES, StoredDtype
+from wqscore.checkpoints.pytorch.names import are_counts
 from wqscore.checkpoints.tensor import TensorRef
-from wqscore.checkpoints.torch_names import are_counts
 from wqscore.errors import CheckpointError
 
 Plan = tuple[list[TensorRef], list[Decoding], list[Refusal]]

@@ -9,11 +9,11 @@ from typing import Any
 from wqscore.checkpoints.adapters.opening import ADAPTER_CONFIG, open_adapter, open_change, with_adapter
 from wqscore.checkpoints.checkpoint import Checkpoint
 from wqscore.checkpoints.components import MODEL_INDEX, MODULES, Component, find_components
-from wqscore.checkpoints.dcp import check_not_distributed
 from wqscore.checkpoints.decoding import prefixed
 from wqscore.checkpoints.formats import Opened, open_file, open_weights
-from wqscore.checkpoints.header_cache import HeaderCache
+from wqscore.checkpoints.hub.header_cache import HeaderCache
 from wqscore.checkpoints.local import folder_names, read_json
+from wqscore.checkpoints.pytorch.dcp import check_not_distributed
 from wqscore.checkpoints.quantised.planning import dequantised
 from wqscore.checkpoints.tensor import Tensor
 from wqscore.checkpoints.weight_files import choose_weights
@@ -44,7 +44,7 @@ def open_checkpoint(
         tensors = with_adapter(base.tensors, open_adapter(folder), ref.adapter.label)
         return Checkpoint(ref, base.revision, base.config, tensors)
     if stream and ref.source == "hub":
-        from wqscore.checkpoints.hub import stream as stream_headers
+        from wqscore.checkpoints.hub.fetch import stream as stream_headers
 
         headers = stream_headers(ref, on_file, known)
         return Checkpoint(ref, headers.revision, headers.config, dequantised(headers.tensors, headers.config))
@@ -61,7 +61,7 @@ def open_headers(ref: ModelRef) -> Checkpoint:
     """Read a checkpoint's headers without its weights: from the Hub, by ranges of bytes."""
     if ref.source != "hub" or ref.adapter is not None:
         return open_checkpoint(ref)
-    from wqscore.checkpoints.hub import read_headers
+    from wqscore.checkpoints.hub.fetch import read_headers
 
     headers = read_headers(ref)
     return Checkpoint(ref, headers.revision, headers.config, dequantised(headers.tensors, headers.config))
@@ -72,7 +72,7 @@ def _on_disk(ref: ModelRef, on_file: Callable[[str, int], None] | None) -> tuple
     if ref.source != "hub":
         assert ref.path is not None, "a reference that is not on the Hub has a path"
         return ref.path, None
-    from wqscore.checkpoints.hub import fetch
+    from wqscore.checkpoints.hub.fetch import fetch
 
     snapshot = fetch(ref, on_file)
     return snapshot.folder if ref.file is None else snapshot.folder / ref.file, snapshot.revision

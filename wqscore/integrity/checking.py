@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from wqscore.checkpoints.checkpoint import Checkpoint
-from wqscore.checkpoints.either_way import open_either_way
+from wqscore.checkpoints.fetch_or_stream import open_either_way
 from wqscore.checkpoints.tensor import Tensor
 from wqscore.errors import CheckpointError
 from wqscore.execution import run_in_order

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from wqscore.checkpoints.items import item_of
+from wqscore.checkpoints.stack_items import item_of
 from wqscore.matrices.weight_matrix import Cut, WeightMatrix
 
 

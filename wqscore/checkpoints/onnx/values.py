@@ -11,8 +11,8 @@ import numpy as np
 
 from wqscore.checkpoints.dtypes import STORED_DTYPES, StoredDtype
 from wqscore.checkpoints.onnx.graph import StoredInitialiser
+from wqscore.checkpoints.pytorch.names import are_counts
 from wqscore.checkpoints.tensor import TensorRef
-from wqscore.checkpoints.torch_names import are_counts
 from wqscore.errors import CheckpointError
 
 #: `TensorProto.DataType`, as far as its numbers take whole bytes.

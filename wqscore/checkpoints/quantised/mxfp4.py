@@ -14,7 +14,7 @@ import ml_dtypes
 import numpy as np
 
 from wqscore.checkpoints.decoding import Decoding, Refusal
-from wqscore.checkpoints.items import run_of
+from wqscore.checkpoints.stack_items import run_of
 from wqscore.checkpoints.tensor import TensorRef
 
 #: Bytes of the 32 elements that share a scale.

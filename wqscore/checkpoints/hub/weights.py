@@ -8,10 +8,10 @@ from pathlib import PurePosixPath
 
 from wqscore.checkpoints.adapters.opening import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 from wqscore.checkpoints.components import MODEL_INDEX, MODULES, find_components
-from wqscore.checkpoints.dcp import check_not_distributed
-from wqscore.checkpoints.hub_errors import NOT_CACHED
-from wqscore.checkpoints.hub_files import HubFiles, OnFile, download
+from wqscore.checkpoints.hub.errors import NOT_CACHED
+from wqscore.checkpoints.hub.files import HubFiles, OnFile, download
 from wqscore.checkpoints.local import read_json
+from wqscore.checkpoints.pytorch.dcp import check_not_distributed
 from wqscore.checkpoints.weight_files import WeightFiles, choose_weights, parts_of, shard_names
 from wqscore.errors import CheckpointError
 

@@ -9,8 +9,8 @@ import io
 from pathlib import Path
 from typing import IO, Any
 
-from wqscore.checkpoints.torch_names import Storage
-from wqscore.checkpoints.torch_unpickler import unpickle
+from wqscore.checkpoints.pytorch.names import Storage
+from wqscore.checkpoints.pytorch.unpickler import unpickle
 from wqscore.errors import CheckpointError
 
 _MAGIC_NUMBER = 0x1950A86A20F9469CFC6C

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from wqscore.checkpoints.header_cache import HeaderCache
-from wqscore.checkpoints.hub_files import cached_file
-from wqscore.checkpoints.hub_ranges import HubRanges, fetch_range
-from wqscore.checkpoints.hub_weights import HubWeights
+from wqscore.checkpoints.hub.files import cached_file
+from wqscore.checkpoints.hub.header_cache import HeaderCache
+from wqscore.checkpoints.hub.ranges import HubRanges, fetch_range
+from wqscore.checkpoints.hub.weights import HubWeights
 from wqscore.checkpoints.local import read_file
 from wqscore.checkpoints.safetensors import header_length, parse_header
 from wqscore.checkpoints.tensor import TensorRef

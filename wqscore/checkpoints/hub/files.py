@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wqscore.checkpoints.hub_errors import cause_of, talking_to_the_hub
+from wqscore.checkpoints.hub.errors import cause_of, talking_to_the_hub
 from wqscore.errors import CheckpointError
 from wqscore.refs import ModelRef
 from wqscore.version import __version__

@@ -18,7 +18,7 @@ from pathlib import Path
 from pickletools import genops
 from typing import IO, Any, cast
 
-from wqscore.checkpoints.torch_names import (
+from wqscore.checkpoints.pytorch.names import (
     GLOBALS,
     Function,
     Storage,

@@ -15,8 +15,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wqscore.checkpoints.hub_errors import talking_to_the_hub
-from wqscore.checkpoints.hub_files import LONGEST_PAUSE, PAUSES, HubFiles, OnFile, asked_pause, cached_file, download
+from wqscore.checkpoints.hub.errors import talking_to_the_hub
+from wqscore.checkpoints.hub.files import LONGEST_PAUSE, PAUSES, HubFiles, OnFile, asked_pause, cached_file, download
 from wqscore.errors import CheckpointError
 from wqscore.version import __version__
 

@@ -7,10 +7,10 @@ from math import prod
 from pathlib import Path
 from typing import IO, Any
 
+from wqscore.checkpoints.pytorch.legacy import read_legacy
+from wqscore.checkpoints.pytorch.names import PickledTensor, are_counts
+from wqscore.checkpoints.pytorch.zip import read_zip
 from wqscore.checkpoints.tensor import TensorRef
-from wqscore.checkpoints.torch_legacy import read_legacy
-from wqscore.checkpoints.torch_names import PickledTensor, are_counts
-from wqscore.checkpoints.torch_zip import read_zip
 from wqscore.errors import CheckpointError
 
 #: NumPy's own limits.

@@ -14,12 +14,12 @@ from pathlib import Path, PurePosixPath
 from shutil import disk_usage
 from typing import Any
 
-from wqscore.checkpoints.header_cache import HeaderCache
-from wqscore.checkpoints.hub_errors import OtherWayError, talking_to_the_hub
-from wqscore.checkpoints.hub_files import HubFiles, OnFile, cached_file, download, list_files
-from wqscore.checkpoints.hub_headers import join_shards, read_header
-from wqscore.checkpoints.hub_ranges import HubRanges, NoRangesError
-from wqscore.checkpoints.hub_weights import HubWeights, find_weights
+from wqscore.checkpoints.hub.errors import OtherWayError, talking_to_the_hub
+from wqscore.checkpoints.hub.files import HubFiles, OnFile, cached_file, download, list_files
+from wqscore.checkpoints.hub.header_cache import HeaderCache
+from wqscore.checkpoints.hub.headers import join_shards, read_header
+from wqscore.checkpoints.hub.ranges import HubRanges, NoRangesError
+from wqscore.checkpoints.hub.weights import HubWeights, find_weights
 from wqscore.checkpoints.local import read_config, read_folder
 from wqscore.checkpoints.tensor import TensorRef
 from wqscore.errors import CheckpointError

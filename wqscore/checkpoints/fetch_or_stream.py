@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Protocol
 
 from wqscore.checkpoints.checkpoint import Checkpoint
-from wqscore.checkpoints.header_cache import HeaderCache
-from wqscore.checkpoints.hub_errors import OtherWayError
+from wqscore.checkpoints.hub.errors import OtherWayError
+from wqscore.checkpoints.hub.header_cache import HeaderCache
 from wqscore.checkpoints.opening import open_checkpoint
 from wqscore.refs import ModelRef
 

@@ -14,8 +14,8 @@ from typing import IO, Any
 from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 from zlib import crc32
 
-from wqscore.checkpoints.torch_names import Storage
-from wqscore.checkpoints.torch_unpickler import MAX_PICKLE_BYTES, unpickle
+from wqscore.checkpoints.pytorch.names import Storage
+from wqscore.checkpoints.pytorch.unpickler import MAX_PICKLE_BYTES, unpickle
 from wqscore.errors import CheckpointError
 
 _LOCAL_HEADER = struct.Struct("<4s22xHH")
