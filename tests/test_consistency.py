@@ -9,12 +9,12 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 import wqscore
-from wqscore.architecture import Architecture
 from wqscore.checkpoints.dtypes import STORED_DTYPES
 from wqscore.checkpoints.tensor import TensorRef
 from wqscore.consistency import compare_all, resampled_interval
 from wqscore.fits.power_law import PowerLawFit
 from wqscore.layers import LayerScore
+from wqscore.matrices.architecture import Architecture
 from wqscore.matrices.weight_matrix import Cut, WeightMatrix
 from wqscore.presets import DEFAULT
 from wqscore.refs import ModelRef

@@ -11,9 +11,9 @@ import pytest
 from safetensors.numpy import save_file
 
 import wqscore
-from wqscore.architecture import Architecture, architecture_of
 from wqscore.checkpoints.opening import open_checkpoint
 from wqscore.families import resolve_families
+from wqscore.matrices.architecture import Architecture, architecture_of
 from wqscore.refs import ModelRef
 from wqscore.scoring import ModelScore
 

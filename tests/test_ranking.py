@@ -7,8 +7,8 @@ from math import nan
 
 import pytest
 
-from wqscore.architecture import Architecture
 from wqscore.errors import UsageError
+from wqscore.matrices.architecture import Architecture
 from wqscore.metrics.metric import ModelValue
 from wqscore.metrics.registry import CORE
 from wqscore.presets import DEFAULT, WW_0_7

@@ -16,7 +16,7 @@ from math import isfinite, nan, sqrt
 import numpy as np
 
 from wqscore.layers import LayerScore
-from wqscore.matrices.pairing import bare_name
+from wqscore.matrices.matching import bare_name
 from wqscore.scoring import ModelScore
 from wqscore.summary import belonging_rows, rows_with_value
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from wqscore.matrices.pairing import bare_name
+from wqscore.matrices.matching import bare_name
 from wqscore.scoring import ModelScore
 
 #: The share of two models' matrices that have the same names and shapes, from which on they are of one structure.

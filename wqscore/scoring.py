@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from wqscore.analysis import ModelAnalysis
-from wqscore.architecture import Architecture, architecture_of
 from wqscore.checkpoints.checkpoint import Checkpoint
 from wqscore.execution import ALL, Resources
 from wqscore.layers import LayerScore
-from wqscore.matrices.alone import alone
+from wqscore.matrices.architecture import Architecture, architecture_of
+from wqscore.matrices.matching import by_bare_name
 from wqscore.matrices.model_config import ModelConfig
-from wqscore.matrices.pairing import by_bare_name
+from wqscore.matrices.one_expert import alone
 from wqscore.matrices.plan import Outcome, by_tensor, matrices_of, plan_matrices, tied_copy
 from wqscore.matrices.weight_matrix import SkippedTensor, WeightMatrix
 from wqscore.metrics.metric import ModelValue

@@ -17,7 +17,7 @@ from wqscore.checkpoints.tensor import Tensor
 from wqscore.cluster import run_on_cluster
 from wqscore.execution import Job, Resources, run_jobs
 from wqscore.layers import LayerScore, score_known, score_matrix
-from wqscore.matrices.pairing import by_bare_name, partner
+from wqscore.matrices.matching import by_bare_name, partner
 from wqscore.matrices.plan import Outcome, matrices_of
 from wqscore.matrices.weight_matrix import Cut, SkippedTensor, WeightMatrix
 from wqscore.memory import budget_for_jobs, held, job_memory

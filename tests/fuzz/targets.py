@@ -29,9 +29,9 @@ from wqscore.checkpoints.pytorch.unpickler import unpickle
 from wqscore.checkpoints.quantised.planning import dequantised
 from wqscore.checkpoints.safetensors import read_safetensors
 from wqscore.checkpoints.tensor import Tensor, TensorRef
+from wqscore.matrices.matrix_rules import MatrixRules
 from wqscore.matrices.model_config import ModelConfig
 from wqscore.matrices.plan import plan_matrices
-from wqscore.matrices.rules import MatrixRules
 from wqscore.matrices.weight_matrix import WeightMatrix
 from wqscore.model_lists import load_list
 

@@ -13,10 +13,10 @@ from safetensors.numpy import save_file
 import wqscore
 from tests.matrices.tiny_models import value
 from wqscore.checkpoints.opening import open_checkpoint
-from wqscore.matrices.alone import alone
+from wqscore.matrices.matrix_rules import MatrixRules
 from wqscore.matrices.model_config import ModelConfig
+from wqscore.matrices.one_expert import alone
 from wqscore.matrices.plan import plan_matrices
-from wqscore.matrices.rules import MatrixRules
 from wqscore.matrices.weight_matrix import WeightMatrix
 from wqscore.refs import parse_ref
 

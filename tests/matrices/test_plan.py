@@ -11,9 +11,9 @@ import pytest
 
 from tests.matrices.tiny_models import build, header, outcome, plan_folder, rewrite_config, skip_of, tensor
 from wqscore.checkpoints.tensor import TensorRef
+from wqscore.matrices.matrix_rules import MatrixRules
 from wqscore.matrices.model_config import ModelConfig
 from wqscore.matrices.plan import plan_matrices
-from wqscore.matrices.rules import MatrixRules
 from wqscore.matrices.weight_matrix import SkippedTensor, WeightMatrix
 
 torch = pytest.importorskip("torch")

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from tests.matrices.tiny_models import header, outcome, tensor
 from wqscore.checkpoints.dtypes import STORED_DTYPES
 from wqscore.checkpoints.tensor import TensorRef
+from wqscore.matrices.matrix_rules import MatrixRules
 from wqscore.matrices.model_config import ModelConfig
 from wqscore.matrices.plan import Outcome, plan_matrices
-from wqscore.matrices.rules import MatrixRules
 from wqscore.matrices.weight_matrix import SkippedTensor, WeightMatrix
 
 PIECES = [

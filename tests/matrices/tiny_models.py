@@ -15,9 +15,9 @@ import pytest
 from wqscore.checkpoints.dtypes import STORED_DTYPES
 from wqscore.checkpoints.local import read_folder
 from wqscore.checkpoints.tensor import TensorRef
+from wqscore.matrices.matrix_rules import MatrixRules
 from wqscore.matrices.model_config import ModelConfig
 from wqscore.matrices.plan import Outcome, plan_matrices
-from wqscore.matrices.rules import MatrixRules
 from wqscore.matrices.weight_matrix import SkippedTensor, WeightMatrix
 
 torch = pytest.importorskip("torch")

@@ -20,7 +20,7 @@ from tests.rendering.conftest import HOSTILE, LONG, bert, score_tensors
 from tests.rendering.html_page import Page, Table
 from wqscore.errors import UsageError
 from wqscore.matrices import roles
-from wqscore.matrices.rules import MatrixRules
+from wqscore.matrices.matrix_rules import MatrixRules
 from wqscore.metrics.registry import CORE
 from wqscore.presets import DEFAULT, WW_0_7, Preset
 from wqscore.ranking import Failure, Ranking, rank_models

@@ -7,11 +7,11 @@ from math import isfinite, isnan, nan
 
 import numpy as np
 
-from wqscore.architecture import architecture_of
 from wqscore.checkpoints.checkpoint import Checkpoint
 from wqscore.engines.weightwatcher import WatchedLayer, WatchedModel, run_weightwatcher
 from wqscore.fits.power_law import PowerLawFit
 from wqscore.layers import FLIPPED_SIGN, LayerScore
+from wqscore.matrices.architecture import architecture_of
 from wqscore.matrices.model_config import ModelConfig
 from wqscore.matrices.plan import by_tensor, plan_matrices, tied_copy
 from wqscore.matrices.weight_matrix import SkippedTensor, WeightMatrix

@@ -17,9 +17,9 @@ from wqscore.execution import run_in_order
 from wqscore.integrity.checksums import FileCheck, check_file
 from wqscore.integrity.contents import digest, examine, fingerprint
 from wqscore.integrity.findings import Finding, matrix_findings, tensor_findings
+from wqscore.matrices.matrix_rules import MatrixRules
 from wqscore.matrices.model_config import ModelConfig
 from wqscore.matrices.plan import Outcome, by_tensor, matrices_of, plan_matrices, tensor_name
-from wqscore.matrices.rules import MatrixRules
 from wqscore.matrices.weight_matrix import SkippedTensor, WeightMatrix
 from wqscore.refs import ModelRef, parse_ref
 

@@ -15,9 +15,9 @@ from wqscore.matrices import roles
 from wqscore.matrices.experts import expert_matrices, stack_shape
 from wqscore.matrices.fused import fused_parts
 from wqscore.matrices.gated import Shape
+from wqscore.matrices.matrix_rules import MatrixRules
 from wqscore.matrices.model_config import ModelConfig
 from wqscore.matrices.quantised import scaled_elsewhere, stored_weights
-from wqscore.matrices.rules import MatrixRules
 from wqscore.matrices.weight_matrix import Cut, SkippedTensor, WeightMatrix
 
 Outcome = WeightMatrix | SkippedTensor

@@ -8,8 +8,8 @@ from types import MappingProxyType
 from typing import Literal
 
 from wqscore.fits.methods import TAILS, FitMethods
+from wqscore.matrices.matrix_rules import MatrixRules
 from wqscore.matrices.roles import CONV
-from wqscore.matrices.rules import MatrixRules
 from wqscore.matrices.weight_matrix import WeightMatrix
 from wqscore.metrics.metric import MatrixFunction
 from wqscore.metrics.registry import CORE, MATRIX_METRICS

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from wqscore.analysis import MatrixAnalysis
 from wqscore.fits.methods import EVERY_POINT, KDD_2023
 from wqscore.fits.peak import published_fit_at_peak
-from wqscore.matrices.rules import MatrixRules
+from wqscore.matrices.matrix_rules import MatrixRules
 from wqscore.presets.preset import Preset
 from wqscore.spectra.windows import published_window_spectrum
 

@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from wqscore.analysis import MatrixAnalysis
 from wqscore.fits.methods import EVERY_POINT, TO_LARGEST_BUT_SMALLEST
-from wqscore.matrices.rules import MatrixRules
+from wqscore.matrices.matrix_rules import MatrixRules
 from wqscore.metrics import weightwatcher, weightwatcher_0_2_7
 from wqscore.presets.preset import Preset
 from wqscore.spectra.trace_log import weightwatcher_detx_num

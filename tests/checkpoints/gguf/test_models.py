@@ -25,10 +25,10 @@ from tests.checkpoints.gguf.writing_models import (
 from tests.matrices.tiny_models import build, matrices, save, value
 from wqscore.checkpoints.gguf.file import read_gguf
 from wqscore.checkpoints.local import read_folder
+from wqscore.matrices.matrix_rules import MatrixRules
 from wqscore.matrices.model_config import ModelConfig
 from wqscore.matrices.plan import plan_matrices
 from wqscore.matrices.roles import role_of
-from wqscore.matrices.rules import MatrixRules
 from wqscore.matrices.weight_matrix import WeightMatrix
 
 

@@ -16,9 +16,9 @@ from wqscore.checkpoints.dtypes import STORED_DTYPES
 from wqscore.checkpoints.quantised.mxfp4 import decode, plan
 from wqscore.checkpoints.safetensors import read_safetensors
 from wqscore.checkpoints.tensor import TensorRef
+from wqscore.matrices.matrix_rules import MatrixRules
 from wqscore.matrices.model_config import ModelConfig
 from wqscore.matrices.plan import plan_matrices
-from wqscore.matrices.rules import MatrixRules
 from wqscore.matrices.weight_matrix import WeightMatrix
 
 

@@ -9,7 +9,7 @@ from math import isfinite
 from markupsafe import Markup
 
 from wqscore.fits.methods import FitMethods
-from wqscore.matrices.rules import MatrixRules
+from wqscore.matrices.matrix_rules import MatrixRules
 from wqscore.metrics.metric import COSTS
 from wqscore.metrics.registry import METRICS
 from wqscore.presets import Preset
