@@ -33,6 +33,7 @@ from wqscore.analysis import MatrixAnalysis
 from wqscore.checkpoints.checkpoint import Checkpoint
 from wqscore.checkpoints.opening import open_checkpoint
 from wqscore.execution import Resources, cores, one_blas_thread
+from wqscore.fits.sampling import USUAL, Sampling
 from wqscore.integrity.contents import examine
 from wqscore.layers import judge, layer_score
 from wqscore.matrices.model_config import ModelConfig
@@ -41,7 +42,6 @@ from wqscore.matrices.weight_matrix import WeightMatrix
 from wqscore.metrics.registry import CORE, MATRIX_METRICS
 from wqscore.presets import DEFAULT
 from wqscore.refs import parse_ref
-from wqscore.sampling import USUAL, Sampling
 from wqscore.scoring import score_checkpoint
 from wqscore.spectra.eigenvalues import gram, gram_eigenvalues, upper_gram
 from wqscore.spectra.spectrum import Spectrum

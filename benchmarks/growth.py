@@ -25,10 +25,10 @@ from benchmarks.processes import run, score
 from benchmarks.timing import in_turn, processor_seconds, ratio
 from wqscore.checkpoints.opening import open_checkpoint
 from wqscore.execution import one_blas_thread
+from wqscore.fits.sampling import USUAL
 from wqscore.layers import score_matrix
 from wqscore.presets import DEFAULT
 from wqscore.refs import parse_ref
-from wqscore.sampling import USUAL
 
 #: Sizes, and how many runs each has.
 RUNS = {256: 15, 512: 9, 1024: 5, 2048: 3, 4096: 1}

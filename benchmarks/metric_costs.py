@@ -25,6 +25,7 @@ from benchmarks.timing import processor_seconds
 from benchmarks.whole_process import FOLDER
 from wqscore.checkpoints.opening import open_checkpoint
 from wqscore.execution import one_blas_thread
+from wqscore.fits.sampling import USUAL
 from wqscore.layers import score_matrix
 from wqscore.matrices.model_config import ModelConfig
 from wqscore.matrices.plan import plan_matrices
@@ -33,7 +34,6 @@ from wqscore.metrics.metric import MatrixMetric
 from wqscore.metrics.registry import CORE, MATRIX_METRICS, METRICS, choose_metrics
 from wqscore.presets import DEFAULT
 from wqscore.refs import parse_ref
-from wqscore.sampling import USUAL
 from wqscore.spectra import eigenvalues
 
 TARGET = 1.3

@@ -15,8 +15,8 @@ import numpy as np
 from benchmarks.machine import machine_line
 from wqscore.analysis import MatrixAnalysis
 from wqscore.execution import one_blas_thread
+from wqscore.fits.sampling import Sampling
 from wqscore.metrics.registry import MATRIX_METRICS
-from wqscore.sampling import Sampling
 from wqscore.spectra.spectrum import Spectrum, compute_spectrum
 
 DRAWS = 200

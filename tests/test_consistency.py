@@ -13,12 +13,12 @@ from wqscore.checkpoints.dtypes import STORED_DTYPES
 from wqscore.checkpoints.tensor import TensorRef
 from wqscore.consistency import compare_all, resampled_interval
 from wqscore.fits.power_law import PowerLawFit
+from wqscore.fits.sampling import USUAL
 from wqscore.layers import LayerScore
 from wqscore.matrices.architecture import Architecture
 from wqscore.matrices.weight_matrix import Cut, WeightMatrix
 from wqscore.presets import DEFAULT
 from wqscore.refs import ModelRef
-from wqscore.sampling import USUAL
 from wqscore.scoring import ModelScore
 from wqscore.spectra.spectrum import Spectrum
 from wqscore.summary import summarise

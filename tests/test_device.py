@@ -19,13 +19,13 @@ import wqscore
 from tests.hub_server import HubServer
 from wqscore.checkpoints.opening import open_checkpoint
 from wqscore.cli import app
+from wqscore.fits.sampling import USUAL
 from wqscore.matrices.plan import matrices_of
 from wqscore.presets import DEFAULT
 from wqscore.ranking import rank_alone
 from wqscore.refs import parse_ref
 from wqscore.remembering import Memory
 from wqscore.rendering.json import ranking_json, score_json
-from wqscore.sampling import USUAL
 from wqscore.scoring import ModelScore, planned, score_checkpoint
 from wqscore.store.store import Store
 from wqscore.store_keys import spectrum_key

@@ -8,6 +8,7 @@ from math import nan
 import pytest
 
 from wqscore.errors import UsageError
+from wqscore.fits.sampling import USUAL
 from wqscore.matrices.architecture import Architecture
 from wqscore.metrics.metric import ModelValue
 from wqscore.metrics.registry import CORE
@@ -15,7 +16,6 @@ from wqscore.presets import DEFAULT, WW_0_7
 from wqscore.ranking import Failure, rank_models
 from wqscore.refs import ModelRef
 from wqscore.rendering.overview import family_notes
-from wqscore.sampling import USUAL
 from wqscore.scoring import ModelScore
 from wqscore.summary import ModelSummary, Statistic
 

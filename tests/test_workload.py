@@ -13,9 +13,9 @@ from safetensors.numpy import save_file
 import wqscore
 from wqscore.checkpoints.dtypes import StoredDtype
 from wqscore.checkpoints.tensor import TensorRef
+from wqscore.fits.sampling import Sampling
 from wqscore.matrices.weight_matrix import Cut, WeightMatrix
 from wqscore.presets import DEFAULT, find_preset
-from wqscore.sampling import Sampling
 from wqscore.spectra import spectrum
 from wqscore.spectra.windows import window_spectrum
 from wqscore.workload import Speed, Work, measure_speed, work_of

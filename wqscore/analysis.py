@@ -26,10 +26,10 @@ from wqscore.fits.methods import TAILS, FitMethods
 from wqscore.fits.peak import fit_at_peak
 from wqscore.fits.power_law import PowerLawFit
 from wqscore.fits.resampling import Interval, resampling_interval
+from wqscore.fits.sampling import USUAL, Sampling
 from wqscore.fits.stability import alpha_range
 from wqscore.fits.truncated_power_law import TruncatedPowerLawFit, fit_truncated_power_law
 from wqscore.matrices.feed_forward import FeedForwardChain, Undefined, feed_forward_chain
-from wqscore.sampling import USUAL, Sampling
 from wqscore.spectra.distance import squared_distances
 from wqscore.spectra.localisation import VectorLocalisation, localise
 from wqscore.spectra.marchenko_pastur import MarchenkoPasturFit, fit_marchenko_pastur

@@ -13,13 +13,13 @@ from wqscore.cluster import connected
 from wqscore.describing import ModelDescription, describe_checkpoint, open_without_weights
 from wqscore.errors import CheckpointError, UsageError
 from wqscore.execution import Backend, Resources
+from wqscore.fits.sampling import Sampling
 from wqscore.metrics.registry import choose_metrics, find_metric
 from wqscore.model_lists import find_listed
 from wqscore.presets import WW_0_7, Preset, find_preset
 from wqscore.ranking import Failure, Ranking, rank_models
 from wqscore.refs import ModelRef, parse_ref
 from wqscore.remembering import Memory, opened_store
-from wqscore.sampling import Sampling
 from wqscore.scoring import ModelScore, ScoreProgress, score_checkpoint
 from wqscore.spectra.on_device import CPU, Device, check_device
 from wqscore.stored_headers import StoredHeaders

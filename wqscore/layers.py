@@ -12,11 +12,11 @@ import numpy as np
 from wqscore.analysis import Contents, MatrixAnalysis
 from wqscore.checkpoints.adapters.low_rank import LowRank
 from wqscore.fits.power_law import PowerLawFit
+from wqscore.fits.sampling import Sampling
 from wqscore.integrity.contents import examine
 from wqscore.matrices.weight_matrix import WeightMatrix
 from wqscore.metrics.registry import MATRIX_METRICS
 from wqscore.presets import Preset
-from wqscore.sampling import Sampling
 from wqscore.spectra.on_device import CPU
 from wqscore.spectra.spectrum import Spectrum, compute_spectrum, low_rank_spectrum
 

@@ -12,6 +12,7 @@ import numpy as np
 from wqscore.analysis import ModelAnalysis
 from wqscore.checkpoints.checkpoint import Checkpoint
 from wqscore.execution import ALL, Resources
+from wqscore.fits.sampling import USUAL, Sampling
 from wqscore.layers import LayerScore
 from wqscore.matrices.architecture import Architecture, architecture_of
 from wqscore.matrices.matching import by_bare_name
@@ -24,7 +25,6 @@ from wqscore.metrics.registry import CORE, MATRIX_METRICS, WHOLE_METRICS
 from wqscore.presets import DEFAULT, Preset
 from wqscore.refs import ModelRef
 from wqscore.remembering import Memory
-from wqscore.sampling import USUAL, Sampling
 from wqscore.spectra.on_device import CPU, solver_on
 from wqscore.spectra.spectrum import Spectrum
 from wqscore.summary import ModelSummary, summarise

@@ -15,13 +15,13 @@ from wqscore.checkpoints.fetch_or_stream import open_either_way
 from wqscore.cluster import connected
 from wqscore.errors import CheckpointError, UsageError
 from wqscore.execution import Backend, Resources
+from wqscore.fits.sampling import Sampling
 from wqscore.matrices.plan import Outcome, by_tensor, matrices_of
 from wqscore.metrics.registry import MATRIX_METRICS, choose_metrics, find_metric
 from wqscore.presets import find_preset
 from wqscore.ranking import Failure
 from wqscore.refs import ModelRef, parse_ref
 from wqscore.remembering import Memory, opened_store
-from wqscore.sampling import Sampling
 from wqscore.scoring import planned, score_and_remember
 from wqscore.spectra.on_device import CPU, Device, check_device
 from wqscore.store.store import Store

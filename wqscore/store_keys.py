@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from wqscore.checkpoints.tensor import Tensor, TensorRef
+from wqscore.fits.sampling import Sampling
 from wqscore.matrices.weight_matrix import WeightMatrix
 from wqscore.presets import Preset
-from wqscore.sampling import Sampling
 from wqscore.spectra import lapack
 from wqscore.spectra.eigenvalues import BLOCK_ROWS
 from wqscore.spectra.on_device import CPU, solver_on
@@ -30,14 +30,12 @@ from wqscore.version import __version__
 ROW_SOURCES = (
     "analysis.py",
     "checkpoints",
-    "compiled.py",
     "fits",
     "integrity",
     "layers.py",
     "matrices",
     "metrics",
     "presets",
-    "sampling.py",
     "spectra",
 )
 #: What decides a spectrum's bits beside what its key spells out: bytes to numbers, numbers to a matrix, a matrix to

@@ -16,6 +16,7 @@ from wqscore.checkpoints.decoding import read_contents
 from wqscore.checkpoints.tensor import Tensor
 from wqscore.cluster import run_on_cluster
 from wqscore.execution import Job, Resources, run_jobs
+from wqscore.fits.sampling import Sampling
 from wqscore.layers import LayerScore, score_known, score_matrix
 from wqscore.matrices.matching import by_bare_name, partner
 from wqscore.matrices.plan import Outcome, matrices_of
@@ -23,7 +24,6 @@ from wqscore.matrices.weight_matrix import Cut, SkippedTensor, WeightMatrix
 from wqscore.memory import budget_for_jobs, held, job_memory
 from wqscore.presets import Preset
 from wqscore.remembering import KnownMatrix, Memory
-from wqscore.sampling import Sampling
 from wqscore.spectra.on_device import CPU
 from wqscore.workload import cost
 

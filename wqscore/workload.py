@@ -13,10 +13,10 @@ from blake3 import blake3
 from wqscore.checkpoints.decoding import DecodedTensor
 from wqscore.execution import one_blas_thread
 from wqscore.fits.methods import TAILS
+from wqscore.fits.sampling import USUAL, Sampling
 from wqscore.integrity.contents import examine
 from wqscore.matrices.weight_matrix import WeightMatrix
 from wqscore.presets import Preset
-from wqscore.sampling import USUAL, Sampling
 from wqscore.spectra.eigenvalues import gram, gram_eigenvalues
 
 #: Operations of a values-only symmetric eigensolve of size N, over N³: the reduction to tridiagonal form. The

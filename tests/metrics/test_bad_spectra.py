@@ -21,6 +21,7 @@ from tests.metrics.bad_matrices import bad_matrices
 from wqscore.checkpoints.dtypes import STORED_DTYPES
 from wqscore.checkpoints.opening import open_checkpoint
 from wqscore.checkpoints.tensor import TensorRef
+from wqscore.fits.sampling import Sampling
 from wqscore.layers import LayerScore, score_matrix
 from wqscore.matrices.model_config import ModelConfig
 from wqscore.matrices.plan import plan_matrices
@@ -28,7 +29,6 @@ from wqscore.matrices.weight_matrix import WeightMatrix
 from wqscore.metrics.registry import MATRIX_METRICS, WHOLE_METRICS
 from wqscore.presets import PRESETS
 from wqscore.refs import parse_ref
-from wqscore.sampling import Sampling
 
 pytestmark = pytest.mark.filterwarnings("error")
 

@@ -21,6 +21,7 @@ from wqscore.analysis import MatrixAnalysis
 from wqscore.checkpoints.dtypes import STORED_DTYPES
 from wqscore.checkpoints.tensor import TensorRef
 from wqscore.fits.power_law import fit_power_law
+from wqscore.fits.sampling import USUAL
 from wqscore.layers import LayerScore
 from wqscore.matrices import roles
 from wqscore.matrices.architecture import Architecture
@@ -30,7 +31,6 @@ from wqscore.presets import DEFAULT
 from wqscore.ranking import rank_models
 from wqscore.refs import ModelRef
 from wqscore.rendering.csv import layers_csv
-from wqscore.sampling import USUAL
 from wqscore.scoring import ModelScore
 from wqscore.spectra.spectrum import Spectrum
 from wqscore.summary import summarise

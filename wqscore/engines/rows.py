@@ -10,13 +10,13 @@ import numpy as np
 from wqscore.checkpoints.checkpoint import Checkpoint
 from wqscore.engines.weightwatcher import WatchedLayer, WatchedModel, run_weightwatcher
 from wqscore.fits.power_law import PowerLawFit
+from wqscore.fits.sampling import Sampling
 from wqscore.layers import FLIPPED_SIGN, LayerScore
 from wqscore.matrices.architecture import architecture_of
 from wqscore.matrices.model_config import ModelConfig
 from wqscore.matrices.plan import by_tensor, plan_matrices, tied_copy
 from wqscore.matrices.weight_matrix import SkippedTensor, WeightMatrix
 from wqscore.presets import WW_0_7
-from wqscore.sampling import Sampling
 from wqscore.scoring import ModelScore
 from wqscore.spectra.spectrum import Spectrum
 from wqscore.summary import summarise

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from wqscore.compiled import compiled
+from wqscore.spectra.jit import compiled
 
 #: The coarse pass looks at every N/32th candidate: enough for a tight first bound, too few to cost anything.
 _COARSE_STEPS = 32

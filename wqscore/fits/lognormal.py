@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wqscore.compiled import compiled
 from wqscore.fits.tail import tail_from
+from wqscore.spectra.jit import compiled
 
 _LARGEST_Z = 1e4
 #: From here on the normal's tail is taken by its continued fraction: 40 levels reach the last digit.

@@ -11,10 +11,10 @@ import math
 
 import numpy as np
 
-from wqscore.compiled import compiled
 from wqscore.fits.ks_kernel import tail_exponent
 from wqscore.fits.power_law import PowerLawFit, XminScan
 from wqscore.fits.tail import points_above
+from wqscore.spectra.jit import compiled
 
 
 def fit_power_law_xmax(eigenvalues: np.ndarray, floor: float = 0.0) -> PowerLawFit | None:

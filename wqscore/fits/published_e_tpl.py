@@ -14,13 +14,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from wqscore.compiled import compiled
 from wqscore.fits.exponential import ExponentialFit, fit_exponential
 from wqscore.fits.mode import esd_mode
 from wqscore.fits.tail import tail_from
 from wqscore.fits.tempered_kernel import WIDEST, fit, moments, right_end
 from wqscore.fits.tempered_scan import share
 from wqscore.fits.truncated_power_law import TruncatedPowerLawFit
+from wqscore.spectra.jit import compiled
 
 _WINDOW = (0.95, 1.05)
 _TOLERANCE = 1e-12

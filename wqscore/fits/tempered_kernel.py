@@ -16,7 +16,7 @@ import math
 
 import numpy as np
 
-from wqscore.compiled import compiled
+from wqscore.spectra.jit import compiled
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(10)
 #: The integrand is followed until it has dropped by e^−40 from its peak.

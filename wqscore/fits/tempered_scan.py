@@ -9,8 +9,8 @@ import math
 
 import numpy as np
 
-from wqscore.compiled import compiled
 from wqscore.fits.tempered_kernel import excess, fit, left_end, moments, peak_at, right_end
+from wqscore.spectra.jit import compiled
 
 #: Between two data points the exponent changes by at most 1 a panel: 5 nodes reach 1e−12.
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(5)

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from wqscore.errors import UsageError
+from wqscore.fits.sampling import USUAL
 from wqscore.gating.rules import Change, Quantity, Rule
 from wqscore.metrics.registry import MATRIX_METRICS, find_metric
 from wqscore.presets import Preset
 from wqscore.ranking import MAX_RANDOM, MIN_COVERAGE
 from wqscore.refs import ModelRef
-from wqscore.sampling import USUAL
 
 #: The versions of which all that is read here means the same.
 _READ = (4, 5)

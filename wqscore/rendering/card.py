@@ -7,6 +7,7 @@ import shlex
 from math import isfinite
 
 from wqscore.consistency import resampled_interval
+from wqscore.fits.sampling import USUAL
 from wqscore.metrics.registry import MATRIX_METRICS, find_metric
 from wqscore.printable import printable
 from wqscore.ranking import rank_alone, why_unranked
@@ -15,7 +16,6 @@ from wqscore.rendering.markdown import escape, markdown_list, markdown_table
 from wqscore.rendering.overview import figure, score_notes, size
 from wqscore.rendering.timestamp import created_at
 from wqscore.rendering.trust import trust_notes
-from wqscore.sampling import USUAL
 from wqscore.scoring import ModelScore
 from wqscore.version import __version__
 

@@ -7,7 +7,7 @@ from math import sqrt
 
 import numpy as np
 
-from wqscore.compiled import compiled_sums
+from wqscore.spectra.jit import compiled_sums
 from wqscore.spectra.marchenko_pastur import TRACY_WIDOM_999, bulk_edge
 from wqscore.spectra.spectrum import Spectrum
 

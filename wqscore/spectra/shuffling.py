@@ -7,8 +7,8 @@ from functools import cached_property
 
 import numpy as np
 
-from wqscore.compiled import compiled
 from wqscore.spectra.eigenvalues import gram
+from wqscore.spectra.jit import compiled
 from wqscore.spectra.lanczos import largest_eigenvalue
 from wqscore.spectra.spectrum import Spectrum, compute_spectrum
 
