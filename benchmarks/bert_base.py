@@ -40,7 +40,7 @@ from wqscore.matrices.model_config import ModelConfig
 from wqscore.matrices.plan import plan_matrices
 from wqscore.matrices.weight_matrix import WeightMatrix
 from wqscore.metrics.registry import CORE, MATRIX_METRICS
-from wqscore.presets import DEFAULT
+from wqscore.presets.registry import DEFAULT
 from wqscore.refs import parse_ref
 from wqscore.scoring import score_checkpoint
 from wqscore.spectra.eigenvalues import gram, gram_eigenvalues, upper_gram

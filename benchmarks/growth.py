@@ -27,7 +27,7 @@ from wqscore.checkpoints.opening import open_checkpoint
 from wqscore.execution import one_blas_thread
 from wqscore.fits.sampling import USUAL
 from wqscore.layers import score_matrix
-from wqscore.presets import DEFAULT
+from wqscore.presets.registry import DEFAULT
 from wqscore.refs import parse_ref
 
 #: Sizes, and how many runs each has.

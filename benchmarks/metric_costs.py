@@ -32,7 +32,7 @@ from wqscore.matrices.plan import plan_matrices
 from wqscore.matrices.weight_matrix import Cut, WeightMatrix
 from wqscore.metrics.metric import MatrixMetric
 from wqscore.metrics.registry import CORE, MATRIX_METRICS, METRICS, choose_metrics
-from wqscore.presets import DEFAULT
+from wqscore.presets.registry import DEFAULT
 from wqscore.refs import parse_ref
 from wqscore.spectra import eigenvalues
 

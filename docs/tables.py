@@ -7,7 +7,7 @@ from pathlib import Path
 
 from wqscore.metrics.metric import COSTS
 from wqscore.metrics.registry import METRICS
-from wqscore.presets import PRESETS
+from wqscore.presets.registry import PRESETS
 from wqscore.rendering.markdown import markdown_table
 from wqscore.rendering.metrics import metrics_markdown
 

@@ -17,7 +17,7 @@ from wqscore.fits.sampling import USUAL
 from wqscore.layers import LayerScore
 from wqscore.matrices.architecture import Architecture
 from wqscore.matrices.weight_matrix import Cut, WeightMatrix
-from wqscore.presets import DEFAULT
+from wqscore.presets.registry import DEFAULT
 from wqscore.refs import ModelRef
 from wqscore.scoring import ModelScore
 from wqscore.spectra.spectrum import Spectrum

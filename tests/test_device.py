@@ -21,7 +21,7 @@ from wqscore.checkpoints.opening import open_checkpoint
 from wqscore.cli import app
 from wqscore.fits.sampling import USUAL
 from wqscore.matrices.plan import matrices_of
-from wqscore.presets import DEFAULT
+from wqscore.presets.registry import DEFAULT
 from wqscore.ranking import rank_alone
 from wqscore.refs import parse_ref
 from wqscore.remembering import Memory

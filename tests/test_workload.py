@@ -15,7 +15,7 @@ from wqscore.checkpoints.dtypes import StoredDtype
 from wqscore.checkpoints.tensor import TensorRef
 from wqscore.fits.sampling import Sampling
 from wqscore.matrices.weight_matrix import Cut, WeightMatrix
-from wqscore.presets import DEFAULT, find_preset
+from wqscore.presets.registry import DEFAULT, find_preset
 from wqscore.spectra import spectrum
 from wqscore.spectra.windows import window_spectrum
 from wqscore.workload import Speed, Work, measure_speed, work_of

@@ -16,7 +16,7 @@ from wqscore.execution import Backend, Resources
 from wqscore.fits.sampling import Sampling
 from wqscore.metrics.registry import choose_metrics, find_metric
 from wqscore.model_lists import find_listed
-from wqscore.presets import WW_0_7, Preset, find_preset
+from wqscore.presets.registry import WW_0_7, Preset, find_preset
 from wqscore.ranking import Failure, Ranking, rank_models
 from wqscore.refs import ModelRef, parse_ref
 from wqscore.remembering import Memory, opened_store

@@ -10,7 +10,7 @@ from typing import Literal
 from wqscore.engines.weightwatcher import COMPARED, WatchedLayer, WatchedModel
 from wqscore.layers import LayerScore
 from wqscore.matrices.weight_matrix import SkippedTensor
-from wqscore.presets import WW_0_7
+from wqscore.presets.registry import WW_0_7
 from wqscore.refs import ModelRef
 from wqscore.scoring import ModelScore
 

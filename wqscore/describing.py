@@ -15,7 +15,7 @@ from wqscore.matrices.model_config import ModelConfig
 from wqscore.matrices.plan import Outcome, by_tensor, plan_matrices
 from wqscore.matrices.weight_matrix import SkippedTensor, WeightMatrix
 from wqscore.memory import peak_memory
-from wqscore.presets import DEFAULT, Preset
+from wqscore.presets.registry import DEFAULT, Preset
 from wqscore.refs import ModelRef
 from wqscore.workload import Speed, measure_speed, work_of
 

@@ -16,7 +16,7 @@ from wqscore.fits.sampling import Sampling
 from wqscore.integrity.contents import examine
 from wqscore.matrices.weight_matrix import WeightMatrix
 from wqscore.metrics.registry import MATRIX_METRICS
-from wqscore.presets import Preset
+from wqscore.presets.registry import Preset
 from wqscore.spectra.on_device import CPU
 from wqscore.spectra.spectrum import Spectrum, compute_spectrum, low_rank_spectrum
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from wqscore.checkpoints.checkpoint import Checkpoint
 from wqscore.describing import describe_checkpoint, open_without_weights
 from wqscore.errors import CheckpointError
-from wqscore.presets import DEFAULT
+from wqscore.presets.registry import DEFAULT
 from wqscore.refs import ModelRef, parse_ref
 from wqscore.workload import Speed, measure_speed
 

@@ -13,7 +13,7 @@ from wqscore.families import resolve_families
 from wqscore.metrics.metric import Metric
 from wqscore.metrics.registry import CORE, find_metric
 from wqscore.placing import Place, letters, place_models
-from wqscore.presets import DEFAULT, Preset
+from wqscore.presets.registry import DEFAULT, Preset
 from wqscore.refs import ModelRef
 from wqscore.scoring import ModelScore
 

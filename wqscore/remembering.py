@@ -15,7 +15,7 @@ from wqscore.fits.power_law import PowerLawFit
 from wqscore.fits.sampling import Sampling
 from wqscore.layers import Judgement, LayerScore, judgement_of
 from wqscore.matrices.weight_matrix import WeightMatrix
-from wqscore.presets import Preset
+from wqscore.presets.registry import Preset
 from wqscore.spectra.on_device import CPU
 from wqscore.spectra.spectrum import Spectrum
 from wqscore.store.errors import StoreError

@@ -22,7 +22,7 @@ from wqscore.matrices.plan import Outcome, by_tensor, matrices_of, plan_matrices
 from wqscore.matrices.weight_matrix import SkippedTensor, WeightMatrix
 from wqscore.metrics.metric import ModelValue
 from wqscore.metrics.registry import CORE, MATRIX_METRICS, WHOLE_METRICS
-from wqscore.presets import DEFAULT, Preset
+from wqscore.presets.registry import DEFAULT, Preset
 from wqscore.refs import ModelRef
 from wqscore.remembering import Memory
 from wqscore.spectra.on_device import CPU, solver_on

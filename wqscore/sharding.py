@@ -18,7 +18,7 @@ from wqscore.execution import Backend, Resources
 from wqscore.fits.sampling import Sampling
 from wqscore.matrices.plan import Outcome, by_tensor, matrices_of
 from wqscore.metrics.registry import MATRIX_METRICS, choose_metrics, find_metric
-from wqscore.presets import find_preset
+from wqscore.presets.registry import find_preset
 from wqscore.ranking import Failure
 from wqscore.refs import ModelRef, parse_ref
 from wqscore.remembering import Memory, opened_store

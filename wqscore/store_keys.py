@@ -19,7 +19,7 @@ from typing import Any
 from wqscore.checkpoints.tensor import Tensor, TensorRef
 from wqscore.fits.sampling import Sampling
 from wqscore.matrices.weight_matrix import WeightMatrix
-from wqscore.presets import Preset
+from wqscore.presets.registry import Preset
 from wqscore.spectra import lapack
 from wqscore.spectra.eigenvalues import BLOCK_ROWS
 from wqscore.spectra.on_device import CPU, solver_on

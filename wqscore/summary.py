@@ -14,7 +14,7 @@ from wqscore.layers import FLIPPED_SIGN, LayerScore
 from wqscore.matrices.weight_matrix import SkippedTensor
 from wqscore.metrics.metric import ModelValue
 from wqscore.metrics.registry import MATRIX_METRICS
-from wqscore.presets import Preset
+from wqscore.presets.registry import Preset
 
 #: Left out of the averages where λ_max < 1, because there they fall as alpha rises.
 _SIGN_DEPENDS_ON_SCALE = frozenset({"alpha_weighted", "log_alpha_norm"})

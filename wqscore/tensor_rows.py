@@ -22,7 +22,7 @@ from wqscore.matrices.matching import by_bare_name, partner
 from wqscore.matrices.plan import Outcome, matrices_of
 from wqscore.matrices.weight_matrix import Cut, SkippedTensor, WeightMatrix
 from wqscore.memory import budget_for_jobs, held, job_memory
-from wqscore.presets import Preset
+from wqscore.presets.registry import Preset
 from wqscore.remembering import KnownMatrix, Memory
 from wqscore.spectra.on_device import CPU
 from wqscore.workload import cost

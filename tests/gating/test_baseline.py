@@ -19,7 +19,7 @@ from wqscore.errors import UsageError
 from wqscore.gating.baseline import Baseline, load_baseline
 from wqscore.gating.grammar import parse_rule
 from wqscore.gating.rules import Quantity
-from wqscore.presets import DEFAULT
+from wqscore.presets.registry import DEFAULT
 from wqscore.ranking import rank_models
 from wqscore.refs import ModelRef
 from wqscore.rendering.json import ranking_json, score_json

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from wqscore.errors import UsageError
 from wqscore.gating.policy import Policy, load_policy, read_rules
 from wqscore.gating.rules import Change, Quantity, Rule, Share
-from wqscore.presets import PRESETS
+from wqscore.presets.registry import PRESETS
 
 KEYS = ["rules", "preset", "metrics", "baseline", "base"]
 

@@ -27,7 +27,7 @@ from wqscore.matrices.model_config import ModelConfig
 from wqscore.matrices.plan import plan_matrices
 from wqscore.matrices.weight_matrix import WeightMatrix
 from wqscore.metrics.registry import MATRIX_METRICS, WHOLE_METRICS
-from wqscore.presets import PRESETS
+from wqscore.presets.registry import PRESETS
 from wqscore.refs import parse_ref
 
 pytestmark = pytest.mark.filterwarnings("error")

@@ -13,7 +13,7 @@ import wqscore
 from tests.metrics.bad_matrices import with_spectrum
 from wqscore.fits.mode import esd_mode
 from wqscore.metrics.registry import METRICS
-from wqscore.presets import PRESETS
+from wqscore.presets.registry import PRESETS
 from wqscore.scoring import ModelScore
 
 #: Presets under which no metric without a unit may move. The others copy published code that has a scale of its own.

@@ -21,7 +21,7 @@ from tests.spectra.test_windows import published as published_windows
 from wqscore.analysis import MatrixAnalysis
 from wqscore.errors import UsageError
 from wqscore.layers import LayerScore
-from wqscore.presets import PRESETS
+from wqscore.presets.registry import PRESETS
 from wqscore.ranking import rank_models
 from wqscore.scoring import ModelScore
 from wqscore.spectra.spectrum import Spectrum, compute_spectrum

@@ -22,7 +22,7 @@ from wqscore.errors import UsageError
 from wqscore.matrices import roles
 from wqscore.matrices.matrix_rules import MatrixRules
 from wqscore.metrics.registry import CORE
-from wqscore.presets import DEFAULT, WW_0_7, Preset
+from wqscore.presets.registry import DEFAULT, WW_0_7, Preset
 from wqscore.ranking import Failure, Ranking, rank_models
 from wqscore.refs import ModelRef
 from wqscore.rendering.html.charts import ROLE_MARKS

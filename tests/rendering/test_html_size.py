@@ -27,7 +27,7 @@ from wqscore.matrices import roles
 from wqscore.matrices.architecture import Architecture
 from wqscore.matrices.weight_matrix import Cut, SkippedTensor, WeightMatrix
 from wqscore.metrics.registry import CORE
-from wqscore.presets import DEFAULT
+from wqscore.presets.registry import DEFAULT
 from wqscore.ranking import rank_models
 from wqscore.refs import ModelRef
 from wqscore.rendering.csv import layers_csv

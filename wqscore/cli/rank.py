@@ -103,7 +103,7 @@ def rank(
         asked = asked_models(refs, listed)
         if shard is not None:
             from wqscore.cli.shard import compute_shard
-            from wqscore.presets import find_preset
+            from wqscore.presets.registry import find_preset
 
             compute_shard(
                 asked,

@@ -16,7 +16,7 @@ from wqscore.matrices.architecture import architecture_of
 from wqscore.matrices.model_config import ModelConfig
 from wqscore.matrices.plan import by_tensor, plan_matrices, tied_copy
 from wqscore.matrices.weight_matrix import SkippedTensor, WeightMatrix
-from wqscore.presets import WW_0_7
+from wqscore.presets.registry import WW_0_7
 from wqscore.scoring import ModelScore
 from wqscore.spectra.spectrum import Spectrum
 from wqscore.summary import summarise

@@ -12,7 +12,7 @@ from wqscore.gating.baseline import Baseline, load_baseline
 from wqscore.gating.judge import Outcome, Status, all_unscored, judge
 from wqscore.gating.policy import Policy
 from wqscore.gating.rules import Change
-from wqscore.presets import find_preset
+from wqscore.presets.registry import find_preset
 from wqscore.refs import ModelRef, parse_ref
 from wqscore.scoring import ModelScore
 

@@ -22,7 +22,7 @@ from wqscore.errors import UsageError
 from wqscore.gating.grammar import parse_rule
 from wqscore.gating.rules import Rule
 from wqscore.metrics.registry import choose_metrics
-from wqscore.presets import find_preset
+from wqscore.presets.registry import find_preset
 
 #: A policy is a page of text; what is larger is another file, named by mistake.
 _LARGEST = 1_000_000

@@ -18,7 +18,7 @@ from wqscore.leaderboard.record_files import matrices_csv, matrices_path, read_r
 from wqscore.leaderboard.site import ListedState, Site, point_of, state_of
 from wqscore.metrics.registry import find_metric
 from wqscore.model_lists import ModelList
-from wqscore.presets import DEFAULT
+from wqscore.presets.registry import DEFAULT
 from wqscore.ranking import Ranking
 from wqscore.rendering.html.site import site_pages
 from wqscore.rendering.timestamp import created_at

@@ -12,7 +12,7 @@ from wqscore.expert_spread import ExpertSpread
 from wqscore.layers import LayerScore
 from wqscore.matrices.weight_matrix import SkippedTensor
 from wqscore.metrics.registry import MATRIX_METRICS
-from wqscore.presets import Preset
+from wqscore.presets.registry import Preset
 from wqscore.ranking import RankedModel, Ranking
 from wqscore.refs import ModelRef
 from wqscore.rendering.tables import number, pair_columns, pair_rows

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from wqscore.errors import UsageError
-from wqscore.presets import Preset
+from wqscore.presets.registry import Preset
 from wqscore.ranking import Ranking
 from wqscore.rendering.tables import Cell, layer_columns, layer_rows, ranking_columns, ranking_rows
 from wqscore.scoring import ModelScore

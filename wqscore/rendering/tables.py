@@ -8,7 +8,7 @@ from math import isfinite
 from wqscore.layers import LayerScore
 from wqscore.matrices.weight_matrix import SkippedTensor
 from wqscore.metrics.registry import MATRIX_METRICS, METRICS
-from wqscore.presets import Preset
+from wqscore.presets.registry import Preset
 from wqscore.ranking import Pair, RankedModel, Ranking
 from wqscore.scoring import ModelScore
 

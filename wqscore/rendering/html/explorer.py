@@ -9,7 +9,7 @@ import numpy as np
 
 from wqscore.consistency import MatrixKey, matrix_key
 from wqscore.layers import LayerScore
-from wqscore.presets import Preset
+from wqscore.presets.registry import Preset
 from wqscore.rendering.html import charts
 from wqscore.rendering.tables import number
 from wqscore.scoring import ModelScore

@@ -9,7 +9,7 @@ from functools import partial
 from wqscore.leaderboard.columns import columns, models_csv, models_json
 from wqscore.leaderboard.site import ListedState, Site
 from wqscore.metrics.metric import Metric
-from wqscore.presets import DEFAULT
+from wqscore.presets.registry import DEFAULT
 from wqscore.rendering.html.page import asset
 from wqscore.rendering.html.site_index import family_pages, index_data, index_pages
 from wqscore.rendering.html.site_model import badge_text, model_page
