@@ -29,7 +29,6 @@ from blake3 import blake3
 from benchmarks.machine import machine_line
 from benchmarks.models import write_model
 from benchmarks.timing import in_turn, processor_seconds, ratio
-from wqscore.analysis import MatrixAnalysis
 from wqscore.checkpoints.checkpoint import Checkpoint
 from wqscore.checkpoints.opening import open_checkpoint
 from wqscore.execution import Resources, cores, one_blas_thread
@@ -39,6 +38,7 @@ from wqscore.layers import judge, layer_score
 from wqscore.matrices.model_config import ModelConfig
 from wqscore.matrices.plan import plan_matrices
 from wqscore.matrices.weight_matrix import WeightMatrix
+from wqscore.metrics.analysis import MatrixAnalysis
 from wqscore.metrics.registry import CORE, MATRIX_METRICS
 from wqscore.presets.registry import DEFAULT
 from wqscore.refs import parse_ref

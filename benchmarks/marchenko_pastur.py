@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from benchmarks.machine import machine_line
-from wqscore.analysis import MatrixAnalysis
+from wqscore.metrics.analysis import MatrixAnalysis
 from wqscore.spectra.marchenko_pastur import TRACY_WIDOM_999, bulk_edge, fit_marchenko_pastur
 from wqscore.spectra.spectrum import compute_spectrum
 

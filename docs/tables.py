@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from wqscore.metrics.listing import metrics_markdown
 from wqscore.metrics.metric import COSTS
 from wqscore.metrics.registry import METRICS
 from wqscore.presets.registry import PRESETS
 from wqscore.rendering.markdown import markdown_table
-from wqscore.rendering.metrics import metrics_markdown
 
 ROOT = Path(__file__).parent.parent
 

@@ -9,12 +9,12 @@ from typing import Literal
 
 import numpy as np
 
-from wqscore.analysis import Contents, MatrixAnalysis
 from wqscore.checkpoints.adapters.low_rank import LowRank
 from wqscore.fits.power_law import PowerLawFit
 from wqscore.fits.sampling import Sampling
 from wqscore.integrity.contents import examine
 from wqscore.matrices.weight_matrix import WeightMatrix
+from wqscore.metrics.analysis import Contents, MatrixAnalysis
 from wqscore.metrics.registry import MATRIX_METRICS
 from wqscore.presets.registry import Preset
 from wqscore.spectra.on_device import CPU

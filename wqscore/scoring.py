@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from wqscore.analysis import ModelAnalysis
 from wqscore.checkpoints.checkpoint import Checkpoint
 from wqscore.execution import ALL, Resources
 from wqscore.fits.sampling import USUAL, Sampling
@@ -20,6 +19,7 @@ from wqscore.matrices.model_config import ModelConfig
 from wqscore.matrices.one_expert import alone
 from wqscore.matrices.plan import Outcome, by_tensor, matrices_of, plan_matrices, tied_copy
 from wqscore.matrices.weight_matrix import SkippedTensor, WeightMatrix
+from wqscore.metrics.analysis import ModelAnalysis
 from wqscore.metrics.metric import ModelValue
 from wqscore.metrics.registry import CORE, MATRIX_METRICS, WHOLE_METRICS
 from wqscore.presets.registry import DEFAULT, Preset

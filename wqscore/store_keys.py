@@ -28,7 +28,6 @@ from wqscore.version import __version__
 
 #: What decides a row's numbers: where any of it has changed, rows of before are not these.
 ROW_SOURCES = (
-    "analysis.py",
     "checkpoints",
     "fits",
     "integrity",

@@ -10,7 +10,6 @@ import numpy as np
 from blake3 import blake3
 from rich.filesize import decimal
 
-from wqscore.analysis import Contents
 from wqscore.checkpoints.adapters.low_rank import LowRank
 from wqscore.checkpoints.decoding import read_contents
 from wqscore.checkpoints.tensor import Tensor
@@ -22,6 +21,7 @@ from wqscore.matrices.matching import by_bare_name, partner
 from wqscore.matrices.plan import Outcome, matrices_of
 from wqscore.matrices.weight_matrix import Cut, SkippedTensor, WeightMatrix
 from wqscore.memory import budget_for_jobs, held, job_memory
+from wqscore.metrics.analysis import Contents
 from wqscore.presets.registry import Preset
 from wqscore.remembering import KnownMatrix, Memory
 from wqscore.spectra.on_device import CPU

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wqscore.analysis import ModelAnalysis
+from wqscore.metrics.analysis import ModelAnalysis
 from wqscore.metrics.norms import fro_over_spectral, log_product, log_sum, param_norm
 from wqscore.metrics.registry import WHOLE_METRICS
 from wqscore.spectra.spectrum import compute_spectrum

@@ -18,9 +18,9 @@ import wqscore
 from tests.fits.test_hill import published as published_hill
 from tests.fits.test_peak import published as published_peak
 from tests.spectra.test_windows import published as published_windows
-from wqscore.analysis import MatrixAnalysis
 from wqscore.errors import UsageError
 from wqscore.layers import LayerScore
+from wqscore.metrics.analysis import MatrixAnalysis
 from wqscore.presets.registry import PRESETS
 from wqscore.ranking import rank_models
 from wqscore.scoring import ModelScore

@@ -17,7 +17,6 @@ from selenium.webdriver.common.by import By
 from tests.rendering.conftest import bert, score_tensors
 from tests.rendering.html_browser import Visit, wait_for_charts
 from tests.rendering.html_page import Page
-from wqscore.analysis import MatrixAnalysis
 from wqscore.checkpoints.dtypes import STORED_DTYPES
 from wqscore.checkpoints.tensor import TensorRef
 from wqscore.fits.power_law import fit_power_law
@@ -26,6 +25,7 @@ from wqscore.layers import LayerScore
 from wqscore.matrices import roles
 from wqscore.matrices.architecture import Architecture
 from wqscore.matrices.weight_matrix import Cut, SkippedTensor, WeightMatrix
+from wqscore.metrics.analysis import MatrixAnalysis
 from wqscore.metrics.registry import CORE
 from wqscore.presets.registry import DEFAULT
 from wqscore.ranking import rank_models

@@ -14,8 +14,8 @@ def metrics(
 ) -> None:
     """List the metrics, or explain one: formula, unit, source, cost, and where its claim is known to fail."""
     with one_line_errors():
+        from wqscore.metrics.listing import print_metric, print_metrics
         from wqscore.metrics.registry import find_metric
-        from wqscore.rendering.metrics import print_metric, print_metrics
 
         if name is None:
             print_metrics()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import nan
 
-from wqscore.analysis import MatrixAnalysis
+from wqscore.metrics.analysis import MatrixAnalysis
 from wqscore.metrics.metric import NO_TAIL, MatrixMetric
 from wqscore.spectra import randomness
 from wqscore.spectra.trace_log import detx_num

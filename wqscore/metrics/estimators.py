@@ -5,8 +5,8 @@ from __future__ import annotations
 from math import nan
 from statistics import fmean
 
-from wqscore.analysis import MatrixAnalysis
 from wqscore.fits.hill import hill_alpha
+from wqscore.metrics.analysis import MatrixAnalysis
 from wqscore.metrics.metric import MatrixMetric
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import ClassVar, Literal
 
-from wqscore.analysis import MatrixAnalysis, ModelAnalysis
+from wqscore.metrics.analysis import MatrixAnalysis, ModelAnalysis
 
 Cost = Literal["free", "fit", "resampling", "weights", "shuffles", "windows", "vectors", "base"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wqscore.analysis import MatrixAnalysis
+from wqscore.metrics.analysis import MatrixAnalysis
 from wqscore.metrics.metric import MatrixFunction, MatrixMetric
 
 _QUANTITIES = {

@@ -7,8 +7,8 @@ from math import isfinite, nan
 
 import numpy as np
 
-from wqscore.analysis import ModelAnalysis
 from wqscore.matrices.feed_forward import FeedForwardChain, Undefined
+from wqscore.metrics.analysis import ModelAnalysis
 from wqscore.metrics.metric import ModelMetric, ModelValue
 from wqscore.metrics.norms import fro_over_spectral, log_product, log_sum, param_norm
 from wqscore.metrics.path_norm import log_path_norm

@@ -5,10 +5,10 @@ from __future__ import annotations
 from math import nan
 from types import MappingProxyType
 
-from wqscore.analysis import MatrixAnalysis
 from wqscore.fits.methods import EVERY_POINT, KDD_2023
 from wqscore.fits.peak import published_fit_at_peak
 from wqscore.matrices.matrix_rules import MatrixRules
+from wqscore.metrics.analysis import MatrixAnalysis
 from wqscore.presets.preset import Preset
 from wqscore.spectra.windows import published_window_spectrum
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from math import nan
 from types import MappingProxyType
 
-from wqscore.analysis import MatrixAnalysis
 from wqscore.fits.methods import EVERY_POINT, TO_LARGEST_BUT_SMALLEST
 from wqscore.matrices.matrix_rules import MatrixRules
 from wqscore.metrics import weightwatcher, weightwatcher_0_2_7
+from wqscore.metrics.analysis import MatrixAnalysis
 from wqscore.presets.preset import Preset
 from wqscore.spectra.trace_log import weightwatcher_detx_num
 
