@@ -31,7 +31,7 @@ from benchmarks.models import write_model
 from benchmarks.timing import in_turn, processor_seconds, ratio
 from wqscore.checkpoints.checkpoint import Checkpoint
 from wqscore.checkpoints.opening import open_checkpoint
-from wqscore.execution import Resources, cores, one_blas_thread
+from wqscore.execution.threads import Resources, cores, one_blas_thread
 from wqscore.fits.sampling import USUAL, Sampling
 from wqscore.integrity.contents import examine
 from wqscore.layers import judge, layer_score

@@ -23,7 +23,7 @@ from benchmarks.synthetic_truth import (
     print_table,
     truncated,
 )
-from wqscore.execution import one_blas_thread
+from wqscore.execution.threads import one_blas_thread
 from wqscore.fits.comparison import against_truncated
 from wqscore.fits.goodness import p_value, p_value_at
 from wqscore.fits.power_law import fit_power_law, fit_power_law_at

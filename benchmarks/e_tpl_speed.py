@@ -22,7 +22,7 @@ from time import perf_counter
 import numpy as np
 
 from benchmarks.machine import machine_line
-from wqscore.execution import one_blas_thread
+from wqscore.execution.threads import one_blas_thread
 from wqscore.fits.mode import esd_mode, starts_at_mode
 from wqscore.fits.tempered_scan import best_start
 from wqscore.fits.truncated_power_law import fit_e_tpl, fit_truncated_power_law

@@ -20,7 +20,7 @@ import torch
 from benchmarks.machine import machine_line
 from benchmarks.models import trained_looking
 from benchmarks.timing import in_turn, processor_seconds, ratio
-from wqscore.execution import one_blas_thread
+from wqscore.execution.threads import one_blas_thread
 from wqscore.spectra import lapack
 
 #: Sizes, and how many runs each has.

@@ -24,7 +24,7 @@ from benchmarks.models import write_model
 from benchmarks.processes import run, score
 from benchmarks.timing import in_turn, processor_seconds, ratio
 from wqscore.checkpoints.opening import open_checkpoint
-from wqscore.execution import one_blas_thread
+from wqscore.execution.threads import one_blas_thread
 from wqscore.fits.sampling import USUAL
 from wqscore.layers import score_matrix
 from wqscore.presets.registry import DEFAULT

@@ -24,7 +24,7 @@ from benchmarks.machine import machine_line
 from benchmarks.timing import processor_seconds
 from benchmarks.whole_process import FOLDER
 from wqscore.checkpoints.opening import open_checkpoint
-from wqscore.execution import one_blas_thread
+from wqscore.execution.threads import one_blas_thread
 from wqscore.fits.sampling import USUAL
 from wqscore.layers import score_matrix
 from wqscore.matrices.model_config import ModelConfig

@@ -13,7 +13,7 @@ from time import perf_counter
 import numpy as np
 
 from benchmarks.machine import machine_line
-from wqscore.execution import one_blas_thread
+from wqscore.execution.threads import one_blas_thread
 from wqscore.fits.sampling import Sampling
 from wqscore.metrics.analysis import MatrixAnalysis
 from wqscore.metrics.registry import MATRIX_METRICS

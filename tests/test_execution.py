@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from threadpoolctl import threadpool_info
 
-from wqscore.execution import Job, run_in_order, run_jobs
+from wqscore.execution.threads import Job, run_in_order, run_jobs
 from wqscore.spectra import lapack
 
 
@@ -181,7 +181,7 @@ def test_leaving_early_drops_the_jobs_not_yet_begun() -> None:
 
 
 def test_without_jobs_no_library_is_loaded() -> None:
-    code = "import sys; from wqscore.execution import run_jobs; list(run_jobs([], 2))\n"
+    code = "import sys; from wqscore.execution.threads import run_jobs; list(run_jobs([], 2))\n"
     code += "print('scipy_openblas32' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout == "False\n"

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from wqscore.checkpoints.checkpoint import Checkpoint
 from wqscore.checkpoints.fetch_or_stream import open_either_way
 from wqscore.checkpoints.opening import open_checkpoint
-from wqscore.cluster import connected
 from wqscore.describing import ModelDescription, describe_checkpoint, open_without_weights
 from wqscore.errors import CheckpointError, UsageError
-from wqscore.execution import Backend, Resources
+from wqscore.execution.cluster.run import connected
+from wqscore.execution.threads import Backend, Resources
 from wqscore.fits.sampling import Sampling
 from wqscore.metrics.registry import choose_metrics, find_metric
 from wqscore.model_lists import find_listed

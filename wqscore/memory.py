@@ -7,7 +7,7 @@ from pathlib import Path
 
 from wqscore.checkpoints.decoding import DecodedTensor
 from wqscore.checkpoints.tensor import Tensor
-from wqscore.execution import Resources, cores
+from wqscore.execution.threads import Resources, cores
 from wqscore.matrices.weight_matrix import WeightMatrix
 from wqscore.spectra.eigenvalues import BLOCK_ROWS
 from wqscore.workload import cost, solved_sides

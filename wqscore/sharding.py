@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wqscore.checkpoints.fetch_or_stream import open_either_way
-from wqscore.cluster import connected
 from wqscore.errors import CheckpointError, UsageError
-from wqscore.execution import Backend, Resources
+from wqscore.execution.cluster.run import connected
+from wqscore.execution.threads import Backend, Resources
 from wqscore.fits.sampling import Sampling
 from wqscore.matrices.plan import Outcome, by_tensor, matrices_of
 from wqscore.metrics.registry import MATRIX_METRICS, choose_metrics, find_metric

@@ -13,8 +13,8 @@ from rich.filesize import decimal
 from wqscore.checkpoints.adapters.low_rank import LowRank
 from wqscore.checkpoints.decoding import read_contents
 from wqscore.checkpoints.tensor import Tensor
-from wqscore.cluster import run_on_cluster
-from wqscore.execution import Job, Resources, run_jobs
+from wqscore.execution.cluster.run import run_on_cluster
+from wqscore.execution.threads import Job, Resources, run_jobs
 from wqscore.fits.sampling import Sampling
 from wqscore.layers import LayerScore, score_known, score_matrix
 from wqscore.matrices.matching import by_bare_name, partner

@@ -11,7 +11,7 @@ import numpy as np
 from blake3 import blake3
 
 from wqscore.checkpoints.decoding import DecodedTensor
-from wqscore.execution import one_blas_thread
+from wqscore.execution.threads import one_blas_thread
 from wqscore.fits.methods import TAILS
 from wqscore.fits.sampling import USUAL, Sampling
 from wqscore.integrity.contents import examine

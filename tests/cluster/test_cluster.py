@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import wqscore
-from wqscore.cluster import connected, memory_class
-from wqscore.cluster.work import check_versions, do_job, versions
 from wqscore.errors import UsageError
-from wqscore.execution import Job
+from wqscore.execution.cluster.run import connected, memory_class
+from wqscore.execution.cluster.worker import check_versions, do_job, versions
+from wqscore.execution.threads import Job
 from wqscore.memory import program_memory
 
 
@@ -47,7 +47,7 @@ def test_no_such_backend() -> None:
 def test_a_package_that_is_not_installed_is_named(
     backend: str, package: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delitem(sys.modules, f"wqscore.cluster.{backend}", raising=False)
+    monkeypatch.delitem(sys.modules, f"wqscore.execution.cluster.run.{backend}", raising=False)
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(UsageError, match=rf"wqscore\[{backend}\]"), connected(backend):  # type: ignore[arg-type]
         pass

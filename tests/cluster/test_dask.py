@@ -16,9 +16,9 @@ import pytest
 import wqscore
 from tests.cluster.conftest import KillsAWorker
 from wqscore.checkpoints.tensor import TensorRef
-from wqscore.cluster import run_on_cluster
 from wqscore.errors import CheckpointError
-from wqscore.execution import Job
+from wqscore.execution.cluster.run import run_on_cluster
+from wqscore.execution.threads import Job
 
 distributed = pytest.importorskip("distributed", reason="needs wqscore[dask]")
 

@@ -17,9 +17,9 @@ import pytest
 
 import wqscore
 from tests.cluster.conftest import KillsAWorker
-from wqscore.cluster import run_on_cluster
 from wqscore.errors import CheckpointError
-from wqscore.execution import Job
+from wqscore.execution.cluster.run import run_on_cluster
+from wqscore.execution.threads import Job
 
 ray = pytest.importorskip("ray", reason="needs wqscore[ray]")
 pytestmark = pytest.mark.slow

@@ -13,7 +13,7 @@ from wqscore.checkpoints.checkpoint import Checkpoint
 from wqscore.checkpoints.fetch_or_stream import open_either_way
 from wqscore.checkpoints.tensor import Tensor
 from wqscore.errors import CheckpointError
-from wqscore.execution import run_in_order
+from wqscore.execution.threads import run_in_order
 from wqscore.integrity.checksums import FileCheck, check_file
 from wqscore.integrity.contents import digest, examine, fingerprint
 from wqscore.integrity.findings import Finding, matrix_findings, tensor_findings

@@ -12,9 +12,9 @@ from typing import Any, Protocol
 
 from rich.filesize import decimal
 
-from wqscore.cluster.work import do_job, versions
 from wqscore.errors import CheckpointError, UsageError
-from wqscore.execution import Backend, Job, Result
+from wqscore.execution.cluster.worker import do_job, versions
+from wqscore.execution.threads import Backend, Job, Result
 from wqscore.memory import program_memory
 
 #: Bytes of the smallest class of memory; each other is twice the one before.
@@ -22,7 +22,7 @@ SMALLEST_CLASS = 10**9
 
 
 class Engine(Protocol):
-    """What runs tasks on workers; `wqscore.cluster.dask` and `wqscore.cluster.ray` are such modules.
+    """What runs tasks on workers, as the modules `dask` and `ray` beside this one do.
 
     Attributes:
         FAILURES: the errors by which it says that a task could not be run.
@@ -134,7 +134,7 @@ def _engine(backend: str) -> Engine:
     if backend not in ("dask", "ray"):
         raise UsageError(f"no such backend: {backend!r}: choose from threads, dask, ray")
     try:
-        engine: Any = import_module(f"wqscore.cluster.{backend}")
+        engine: Any = import_module(f"wqscore.execution.cluster.run.{backend}")
     except ImportError as error:
         raise UsageError(
             f"--backend {backend} needs a package that is not installed ({error.name}): "

@@ -7,7 +7,7 @@ from functools import cache
 from importlib.metadata import version
 
 from wqscore.errors import UsageError
-from wqscore.execution import Job, Result, one_blas_thread
+from wqscore.execution.threads import Job, Result, one_blas_thread
 from wqscore.version import __version__
 
 

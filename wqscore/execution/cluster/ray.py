@@ -16,8 +16,8 @@ import ray
 from joblib import Parallel
 from ray.util.joblib.ray_backend import RayBackend
 
-from wqscore.cluster.work import check_versions, versions
 from wqscore.errors import UsageError
+from wqscore.execution.cluster.worker import check_versions, versions
 
 #: A dead actor fails the whole call.
 REPEATS = 2

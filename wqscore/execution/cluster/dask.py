@@ -15,8 +15,8 @@ from distributed.scheduler import KilledWorker
 from joblib import Parallel
 from joblib._dask import DaskDistributedBackend
 
-from wqscore.cluster.work import check_versions, versions
 from wqscore.errors import UsageError
+from wqscore.execution.cluster.worker import check_versions, versions
 
 #: Dask runs a lost worker's tasks again by itself.
 REPEATS = 0

@@ -1,0 +1,1 @@
+"""How the work is run: threads, progress, and clusters."""

@@ -1,0 +1,1 @@
+"""Run the work on a Dask or Ray cluster that is already there."""
