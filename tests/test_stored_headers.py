@@ -15,9 +15,9 @@ import safetensors.numpy
 from tests.hub_server import HubServer, Request
 from wqscore.checkpoints.dtypes import STORED_DTYPES
 from wqscore.checkpoints.safetensors import read_safetensors
+from wqscore.store.headers import StoredHeaders
 from wqscore.store.records import HeaderTensor
 from wqscore.store.store import Store
-from wqscore.stored_headers import StoredHeaders
 
 COMMAND = str(Path(sys.executable).with_name("wqscore"))
 FIRST, SECOND = "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"

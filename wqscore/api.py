@@ -22,7 +22,7 @@ from wqscore.refs import ModelRef, parse_ref
 from wqscore.remembering import Memory, opened_store
 from wqscore.scoring import ModelScore, ScoreProgress, score_checkpoint
 from wqscore.spectra.on_device import CPU, Device, check_device
-from wqscore.stored_headers import StoredHeaders
+from wqscore.store.headers import StoredHeaders
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,14 +12,14 @@ from markdown_it import MarkdownIt
 from wqscore.integrity.checking import Integrity
 from wqscore.integrity.checksums import FileCheck
 from wqscore.integrity.findings import Finding
-from wqscore.refs import ModelRef
-from wqscore.rendering.integrity import (
+from wqscore.integrity.report import (
     integrity_csv,
     integrity_json,
     integrity_markdown,
     integrity_notes,
     print_integrity,
 )
+from wqscore.refs import ModelRef
 
 FINDINGS = (
     Finding("a.safetensors", "sha256", 1, "its SHA-256 is 012…, the Hub's abc…: delete it and fetch it again"),

@@ -45,7 +45,7 @@ def check(
 
 
 def _print(result: Integrity, output: options.Format) -> None:
-    from wqscore.rendering import integrity
+    from wqscore.integrity import report as integrity
 
     show(
         output,

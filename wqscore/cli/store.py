@@ -61,8 +61,8 @@ def info(
     Exit codes: 0 done, 2 wrong usage, 3 there is no store, it is damaged, or rows of it are.
     """
     with one_line_errors():
-        from wqscore.rendering.store import overview_json, print_overview
         from wqscore.store.overview import overview
+        from wqscore.store.report import overview_json, print_overview
 
         with _opened(path, writable=False) as store:
             found = overview(store)
@@ -105,8 +105,8 @@ def prune(
     with one_line_errors():
         if older_than is None and keep_last is None and not unused:
             raise UsageError("what should go? give --older-than, --keep-last or --unused")
-        from wqscore.rendering.store import print_pruned
         from wqscore.store.pruning import prune as prune_store
+        from wqscore.store.report import print_pruned
 
         before = None if older_than is None else _ago(older_than)
         with _opened(path, must_exist=True) as store:
@@ -125,9 +125,9 @@ def merge(
     Exit codes: 0 done, 2 wrong usage, 3 a store could not be read (the others are added).
     """
     with one_line_errors():
-        from wqscore.rendering.store import print_merged
         from wqscore.store.errors import StoreError
         from wqscore.store.merging import merge as merge_stores
+        from wqscore.store.report import print_merged
         from wqscore.store.store import Store
 
         failed = False
@@ -158,7 +158,7 @@ def export(
     Exit codes: 0 done, 2 wrong usage, 3 there is no store, it is damaged, or rows of it are.
     """
     with one_line_errors():
-        from wqscore.rendering.store import results_csv, results_json
+        from wqscore.store.report import results_csv, results_json
 
         with _opened(path, writable=False) as store:
             _print(results_json(store) if output is ExportFormat.JSON else results_csv(store))
@@ -190,7 +190,7 @@ def _ago(text: str) -> datetime:
 
 
 def _complain_of_damage(store: Store) -> None:
-    from wqscore.rendering.store import damage
+    from wqscore.store.report import damage
 
     if store.damaged:
         complain(f"{store.path}: {damage(store.damaged)}: they are computed again when they are needed")
