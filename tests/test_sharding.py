@@ -20,9 +20,9 @@ from wqscore.checkpoints.tensor import TensorRef
 from wqscore.errors import UsageError
 from wqscore.matrices.plan import Outcome
 from wqscore.matrices.weight_matrix import Cut, SkippedTensor, WeightMatrix
+from wqscore.planning.work import cost
 from wqscore.sharding import Shard, deal, parse_shard, score_shard
 from wqscore.spectra import spectrum
-from wqscore.workload import cost
 
 F32 = StoredDtype("F32", 32, np.dtype("<f4"), "float")
 QUICK = ["--bootstrap", "5", "--gof", "3", "--quiet"]

@@ -15,10 +15,10 @@ from wqscore.checkpoints.dtypes import StoredDtype
 from wqscore.checkpoints.tensor import TensorRef
 from wqscore.fits.sampling import Sampling
 from wqscore.matrices.weight_matrix import Cut, WeightMatrix
+from wqscore.planning.work import Speed, Work, measure_speed, work_of
 from wqscore.presets.registry import DEFAULT, find_preset
 from wqscore.spectra import spectrum
 from wqscore.spectra.windows import window_spectrum
-from wqscore.workload import Speed, Work, measure_speed, work_of
 
 NONE = Sampling(bootstrap=0, gof=0)
 SIDES = st.integers(1, 5000)

@@ -15,11 +15,11 @@ from wqscore.version import __version__
 if TYPE_CHECKING:
     from wqscore.api import RankingInterrupted, crosscheck, describe, rank, score
     from wqscore.crosschecking import Crosscheck
-    from wqscore.describing import ModelDescription
     from wqscore.integrity.checking import Integrity, check
     from wqscore.layers import LayerScore
     from wqscore.matrices.weight_matrix import SkippedTensor, WeightMatrix
-    from wqscore.planning import ModelPlan, Plan, PlanInterrupted, plan
+    from wqscore.planning.describe import ModelDescription
+    from wqscore.planning.plan import ModelPlan, Plan, PlanInterrupted, plan
     from wqscore.ranking import RankedModel, Ranking
     from wqscore.refs import ModelRef, parse_ref
     from wqscore.scoring import ModelScore
@@ -32,12 +32,12 @@ _HOMES = {
     "Crosscheck": "wqscore.crosschecking",
     "rank": "wqscore.api",
     "describe": "wqscore.api",
-    "plan": "wqscore.planning",
-    "Plan": "wqscore.planning",
-    "ModelPlan": "wqscore.planning",
-    "PlanInterrupted": "wqscore.planning",
+    "plan": "wqscore.planning.plan",
+    "Plan": "wqscore.planning.plan",
+    "ModelPlan": "wqscore.planning.plan",
+    "PlanInterrupted": "wqscore.planning.plan",
     "RankingInterrupted": "wqscore.api",
-    "ModelDescription": "wqscore.describing",
+    "ModelDescription": "wqscore.planning.describe",
     "LayerScore": "wqscore.layers",
     "SkippedTensor": "wqscore.matrices.weight_matrix",
     "WeightMatrix": "wqscore.matrices.weight_matrix",

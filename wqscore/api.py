@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from wqscore.checkpoints.checkpoint import Checkpoint
 from wqscore.checkpoints.fetch_or_stream import open_either_way
 from wqscore.checkpoints.opening import open_checkpoint
-from wqscore.describing import ModelDescription, describe_checkpoint, open_without_weights
 from wqscore.errors import CheckpointError, UsageError
 from wqscore.execution.cluster.run import connected
 from wqscore.execution.threads import Backend, Resources
 from wqscore.fits.sampling import Sampling
 from wqscore.metrics.registry import choose_metrics, find_metric
 from wqscore.model_lists import find_listed
+from wqscore.planning.describe import ModelDescription, describe_checkpoint, open_without_weights
 from wqscore.presets.registry import WW_0_7, Preset, find_preset
 from wqscore.ranking import Failure, Ranking, rank_models
 from wqscore.refs import ModelRef, parse_ref

@@ -22,6 +22,7 @@ from wqscore.matrices.weight_matrix import SkippedTensor, WeightMatrix
 from wqscore.metrics.analysis import ModelAnalysis
 from wqscore.metrics.metric import ModelValue
 from wqscore.metrics.registry import CORE, MATRIX_METRICS, WHOLE_METRICS
+from wqscore.planning.work import cost
 from wqscore.presets.registry import DEFAULT, Preset
 from wqscore.refs import ModelRef
 from wqscore.remembering import Memory
@@ -29,7 +30,6 @@ from wqscore.spectra.on_device import CPU, solver_on
 from wqscore.spectra.spectrum import Spectrum
 from wqscore.summary import ModelSummary, summarise
 from wqscore.tensor_rows import ScoredGroup, Task, score_groups
-from wqscore.workload import cost
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -18,6 +18,7 @@ from wqscore.execution.threads import Backend, Resources
 from wqscore.fits.sampling import Sampling
 from wqscore.matrices.plan import Outcome, by_tensor, matrices_of
 from wqscore.metrics.registry import MATRIX_METRICS, choose_metrics, find_metric
+from wqscore.planning.work import cost
 from wqscore.presets.registry import find_preset
 from wqscore.ranking import Failure
 from wqscore.refs import ModelRef, parse_ref
@@ -26,7 +27,6 @@ from wqscore.scoring import planned, score_and_remember
 from wqscore.spectra.on_device import CPU, Device, check_device
 from wqscore.store.store import Store
 from wqscore.tensor_rows import Task
-from wqscore.workload import cost
 
 if TYPE_CHECKING:
     from wqscore.api import RankProgress

@@ -20,12 +20,12 @@ from wqscore.layers import LayerScore, score_known, score_matrix
 from wqscore.matrices.matching import by_bare_name, partner
 from wqscore.matrices.plan import Outcome, matrices_of
 from wqscore.matrices.weight_matrix import Cut, SkippedTensor, WeightMatrix
-from wqscore.memory import budget_for_jobs, held, job_memory
 from wqscore.metrics.analysis import Contents
+from wqscore.planning.peak_memory import budget_for_jobs, held, job_memory
+from wqscore.planning.work import cost
 from wqscore.presets.registry import Preset
 from wqscore.remembering import KnownMatrix, Memory
 from wqscore.spectra.on_device import CPU
-from wqscore.workload import cost
 
 
 @dataclass(frozen=True)

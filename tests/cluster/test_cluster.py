@@ -17,7 +17,7 @@ from wqscore.errors import UsageError
 from wqscore.execution.cluster.run import connected, memory_class
 from wqscore.execution.cluster.worker import check_versions, do_job, versions
 from wqscore.execution.threads import Job
-from wqscore.memory import program_memory
+from wqscore.planning.peak_memory import program_memory
 
 
 @given(st.integers(0, 10**15))

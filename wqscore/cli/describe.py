@@ -20,7 +20,7 @@ def describe(
     """
     with one_line_errors():
         from wqscore.api import describe as describe_ref
-        from wqscore.rendering import description
+        from wqscore.planning import describe_report as description
 
         result = describe_ref(ref, preset=preset, jobs=jobs)
         show(

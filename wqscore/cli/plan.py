@@ -13,7 +13,7 @@ from wqscore.cli.exits import NOT_SCORED, complain, leave_interrupted, one_line_
 from wqscore.cli.output import show
 
 if TYPE_CHECKING:
-    from wqscore.planning import Plan
+    from wqscore.planning.plan import Plan
 
 
 def plan(
@@ -35,8 +35,8 @@ def plan(
         from rich.console import Console
         from rich.progress import Progress
 
-        from wqscore.planning import PlanInterrupted
-        from wqscore.planning import plan as plan_refs
+        from wqscore.planning.plan import PlanInterrupted
+        from wqscore.planning.plan import plan as plan_refs
 
         terminal = sys.stderr.isatty()
         console = Console(stderr=True, force_terminal=terminal, highlight=False)
@@ -61,7 +61,7 @@ def plan(
 
 
 def _show(found: Plan, output: options.Format) -> None:
-    from wqscore.rendering import plan as rendering
+    from wqscore.planning import plan_report as rendering
 
     show(
         output,

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from wqscore.describing import ModelDescription
+from wqscore.planning.describe import ModelDescription
 from wqscore.ranking import Ranking
 from wqscore.rendering.first_looks import first_look_columns, first_look_rows, first_looks
 from wqscore.rendering.overview import (
@@ -54,7 +54,7 @@ def score_notebook(score: ModelScore) -> str:
 
 def description_notebook(description: ModelDescription) -> str:
     """The first tensors and what would be done with them, and the totals."""
-    from wqscore.rendering.description import COLUMNS, description_notes, description_rows
+    from wqscore.planning.describe_report import COLUMNS, description_notes, description_rows
 
     rows = [[str(cell) for cell in row] for row in description_rows(description)]
     more = [f"and {len(rows) - _MOST_TENSORS} more tensors"] if len(rows) > _MOST_TENSORS else []

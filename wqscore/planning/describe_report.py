@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from rich.filesize import decimal
 
-from wqscore.describing import ModelDescription
 from wqscore.matrices.plan import Outcome, by_tensor, tensor_name
 from wqscore.matrices.weight_matrix import SkippedTensor, WeightMatrix
+from wqscore.planning.describe import ModelDescription
 from wqscore.rendering.csv import csv_text
 from wqscore.rendering.json import json_text
 from wqscore.rendering.markdown import markdown_list, markdown_table

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from rich.filesize import decimal
 
-from wqscore.planning import Cost, ModelPlan, Plan
+from wqscore.planning.describe_report import duration
+from wqscore.planning.plan import Cost, ModelPlan, Plan
 from wqscore.rendering.csv import csv_text
-from wqscore.rendering.description import duration
 from wqscore.rendering.json import json_text
 from wqscore.rendering.markdown import markdown_list, markdown_table
 from wqscore.rendering.tables import Cell

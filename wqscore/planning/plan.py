@@ -7,11 +7,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from wqscore.checkpoints.checkpoint import Checkpoint
-from wqscore.describing import describe_checkpoint, open_without_weights
 from wqscore.errors import CheckpointError
+from wqscore.planning.describe import describe_checkpoint, open_without_weights
+from wqscore.planning.work import Speed, measure_speed
 from wqscore.presets.registry import DEFAULT
 from wqscore.refs import ModelRef, parse_ref
-from wqscore.workload import Speed, measure_speed
 
 #: Models whose headers are read at the same time: each takes a few round trips and hardly any bytes.
 _CONCURRENT_MODELS = 8

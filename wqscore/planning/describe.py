@@ -14,10 +14,10 @@ from wqscore.errors import CheckpointError
 from wqscore.matrices.model_config import ModelConfig
 from wqscore.matrices.plan import Outcome, by_tensor, plan_matrices
 from wqscore.matrices.weight_matrix import SkippedTensor, WeightMatrix
-from wqscore.memory import peak_memory
+from wqscore.planning.peak_memory import peak_memory
+from wqscore.planning.work import Speed, measure_speed, work_of
 from wqscore.presets.registry import DEFAULT, Preset
 from wqscore.refs import ModelRef
-from wqscore.workload import Speed, measure_speed, work_of
 
 
 @dataclass(frozen=True)

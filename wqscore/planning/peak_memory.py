@@ -9,8 +9,8 @@ from wqscore.checkpoints.decoding import DecodedTensor
 from wqscore.checkpoints.tensor import Tensor
 from wqscore.execution.threads import Resources, cores
 from wqscore.matrices.weight_matrix import WeightMatrix
+from wqscore.planning.work import cost, solved_sides
 from wqscore.spectra.eigenvalues import BLOCK_ROWS
-from wqscore.workload import cost, solved_sides
 
 #: Python, the libraries and the compiled kernels; and what each thread has of its own, BLAS's buffers above all.
 _PROGRAM, _THREAD = 190_000_000, 15_000_000

@@ -1,0 +1,1 @@
+"""What scoring would take: tensors, work and peak memory, from headers alone."""
