@@ -34,7 +34,6 @@ from wqscore.checkpoints.opening import open_checkpoint
 from wqscore.execution.threads import Resources, cores, one_blas_thread
 from wqscore.fits.sampling import USUAL, Sampling
 from wqscore.integrity.contents import examine
-from wqscore.layers import judge, layer_score
 from wqscore.matrices.model_config import ModelConfig
 from wqscore.matrices.plan import plan_matrices
 from wqscore.matrices.weight_matrix import WeightMatrix
@@ -42,7 +41,8 @@ from wqscore.metrics.analysis import MatrixAnalysis
 from wqscore.metrics.registry import CORE, MATRIX_METRICS
 from wqscore.presets.registry import DEFAULT
 from wqscore.refs import parse_ref
-from wqscore.scoring import score_checkpoint
+from wqscore.scoring.score_checkpoint import score_checkpoint
+from wqscore.scoring.score_matrix import judge, layer_score
 from wqscore.spectra.eigenvalues import gram, gram_eigenvalues, upper_gram
 from wqscore.spectra.spectrum import Spectrum
 

@@ -26,9 +26,9 @@ from benchmarks.timing import in_turn, processor_seconds, ratio
 from wqscore.checkpoints.opening import open_checkpoint
 from wqscore.execution.threads import one_blas_thread
 from wqscore.fits.sampling import USUAL
-from wqscore.layers import score_matrix
 from wqscore.presets.registry import DEFAULT
 from wqscore.refs import parse_ref
+from wqscore.scoring.score_matrix import score_matrix
 
 #: Sizes, and how many runs each has.
 RUNS = {256: 15, 512: 9, 1024: 5, 2048: 3, 4096: 1}

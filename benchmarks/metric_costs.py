@@ -26,7 +26,6 @@ from benchmarks.whole_process import FOLDER
 from wqscore.checkpoints.opening import open_checkpoint
 from wqscore.execution.threads import one_blas_thread
 from wqscore.fits.sampling import USUAL
-from wqscore.layers import score_matrix
 from wqscore.matrices.model_config import ModelConfig
 from wqscore.matrices.plan import plan_matrices
 from wqscore.matrices.weight_matrix import Cut, WeightMatrix
@@ -34,6 +33,7 @@ from wqscore.metrics.metric import MatrixMetric
 from wqscore.metrics.registry import CORE, MATRIX_METRICS, METRICS, choose_metrics
 from wqscore.presets.registry import DEFAULT
 from wqscore.refs import parse_ref
+from wqscore.scoring.score_matrix import score_matrix
 from wqscore.spectra import eigenvalues
 
 TARGET = 1.3

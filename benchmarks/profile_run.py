@@ -28,8 +28,8 @@ IMPORTS = ("numpy", "numba", "wqscore.cli", "wqscore.api", "wqscore.rendering.re
 #: Stages, and the functions that are theirs, by the names that their callers have for them.
 STAGES = {
     "opening": ("wqscore.api:open_either_way",),
-    "planning": ("wqscore.scoring:plan_matrices",),
-    "reading": ("wqscore.tensor_rows:read_contents",),
+    "planning": ("wqscore.scoring.score_checkpoint:plan_matrices",),
+    "reading": ("wqscore.scoring.score_tensor:read_contents",),
     "Gram products": ("wqscore.spectra.spectrum:upper_gram",),
     "eigensolves": ("wqscore.spectra.spectrum:gram_eigenvalues",),
     "power law": ("wqscore.metrics.analysis:MatrixAnalysis.power_law",),
@@ -37,19 +37,19 @@ STAGES = {
     "goodness of fit": ("wqscore.metrics.analysis:p_value",),
     "range of alpha": ("wqscore.metrics.analysis:MatrixAnalysis.alpha_range",),
     "sums over the entries": ("wqscore.metrics.analysis:measure",),
-    "damaged lines": ("wqscore.layers:examine",),
+    "damaged lines": ("wqscore.scoring.score_matrix:examine",),
     "shuffles": (
         "wqscore.metrics.analysis:is_random",
         "wqscore.metrics.analysis:is_random_scaled",
         "wqscore.metrics.analysis:has_traps",
     ),
     "store": (
-        "wqscore.scoring:Memory.recall",
-        "wqscore.scoring:Memory.recall_read",
-        "wqscore.scoring:Memory.remember",
-        "wqscore.scoring:Memory.close",
+        "wqscore.scoring.score_checkpoint:Memory.recall",
+        "wqscore.scoring.score_checkpoint:Memory.recall_read",
+        "wqscore.scoring.score_checkpoint:Memory.remember",
+        "wqscore.scoring.score_checkpoint:Memory.close",
     ),
-    "summary, ranking": ("wqscore.scoring:summarise", "wqscore.api:rank_models"),
+    "summary, ranking": ("wqscore.scoring.score_checkpoint:summarise", "wqscore.api:rank_models"),
     "report": ("wqscore.rendering.report:write_report",),
 }
 

@@ -134,7 +134,7 @@ def step(name: str) -> None:
     else:
         from wqscore.checkpoints.opening import open_checkpoint
         from wqscore.refs import parse_ref
-        from wqscore.scoring import score_checkpoint
+        from wqscore.scoring.score_checkpoint import score_checkpoint
 
         checkpoint = open_checkpoint(parse_ref(MODEL), stream=True)
         sample = tuple(tensor for tensor in checkpoint.tensors if tensor.name.startswith(SAMPLE))

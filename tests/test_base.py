@@ -14,9 +14,9 @@ from safetensors.numpy import save_file
 
 import wqscore
 from wqscore.errors import CheckpointError, UsageError
-from wqscore.layers import LayerScore
 from wqscore.rendering.json import ranking_json, score_json
-from wqscore.scoring import ModelScore
+from wqscore.scoring.score_checkpoint import ModelScore
+from wqscore.scoring.score_matrix import LayerScore
 
 BASE = ("fro_dist", "spectral_dist")
 #: Of the squared spectral norm, by Lanczos steps.

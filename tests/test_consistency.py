@@ -14,14 +14,14 @@ from wqscore.checkpoints.tensor import TensorRef
 from wqscore.consistency import compare_all, resampled_interval
 from wqscore.fits.power_law import PowerLawFit
 from wqscore.fits.sampling import USUAL
-from wqscore.layers import LayerScore
 from wqscore.matrices.architecture import Architecture
 from wqscore.matrices.weight_matrix import Cut, WeightMatrix
 from wqscore.presets.registry import DEFAULT
 from wqscore.refs import ModelRef
-from wqscore.scoring import ModelScore
+from wqscore.scoring.score_checkpoint import ModelScore
+from wqscore.scoring.score_matrix import LayerScore
+from wqscore.scoring.summary import summarise
 from wqscore.spectra.spectrum import Spectrum
-from wqscore.summary import summarise
 
 FIT = PowerLawFit(alpha=3.0, xmin=2.0, D=0.05, sigma=0.2, n_tail=100)
 

@@ -24,11 +24,11 @@ from wqscore.matrices.plan import matrices_of
 from wqscore.presets.registry import DEFAULT
 from wqscore.ranking import rank_alone
 from wqscore.refs import parse_ref
-from wqscore.remembering import Memory
 from wqscore.rendering.json import ranking_json, score_json
-from wqscore.scoring import ModelScore, planned, score_checkpoint
+from wqscore.scoring.cache import Memory
+from wqscore.scoring.cache_keys import spectrum_key
+from wqscore.scoring.score_checkpoint import ModelScore, planned, score_checkpoint
 from wqscore.store.store import Store
-from wqscore.store_keys import spectrum_key
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 

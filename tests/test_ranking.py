@@ -16,8 +16,8 @@ from wqscore.presets.registry import DEFAULT, WW_0_7
 from wqscore.ranking import Failure, rank_models
 from wqscore.refs import ModelRef
 from wqscore.rendering.overview import family_notes
-from wqscore.scoring import ModelScore
-from wqscore.summary import ModelSummary, Statistic
+from wqscore.scoring.score_checkpoint import ModelScore
+from wqscore.scoring.summary import ModelSummary, Statistic
 
 
 def scored(name: str, median: float, mean: float = 0.0, coverage: float = 1.0, matrices: int = 10) -> ModelScore:

@@ -19,9 +19,10 @@ from typer.testing import CliRunner
 
 import wqscore
 from tests.hub_server import HubServer
-from wqscore import layers, store_keys
 from wqscore.checkpoints.tensor import TensorRef
 from wqscore.cli import app
+from wqscore.scoring import cache_keys as store_keys
+from wqscore.scoring import score_matrix as layers
 from wqscore.spectra import eigenvalues, spectrum
 from wqscore.store.store import Store
 

@@ -10,8 +10,8 @@ import pytest
 from safetensors.numpy import save_file
 
 import wqscore
-from wqscore.layers import LayerScore
-from wqscore.scoring import ModelScore
+from wqscore.scoring.score_checkpoint import ModelScore
+from wqscore.scoring.score_matrix import LayerScore
 
 
 def write(folder: Path, **tensors: np.ndarray) -> str:

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from wqscore.api import RankingInterrupted, crosscheck, describe, rank, score
     from wqscore.crosschecking import Crosscheck
     from wqscore.integrity.checking import Integrity, check
-    from wqscore.layers import LayerScore
     from wqscore.matrices.weight_matrix import SkippedTensor, WeightMatrix
     from wqscore.planning.describe import ModelDescription
     from wqscore.planning.plan import ModelPlan, Plan, PlanInterrupted, plan
     from wqscore.ranking import RankedModel, Ranking
     from wqscore.refs import ModelRef, parse_ref
-    from wqscore.scoring import ModelScore
+    from wqscore.scoring.score_checkpoint import ModelScore
+    from wqscore.scoring.score_matrix import LayerScore
 
 _HOMES = {
     "score": "wqscore.api",
@@ -38,14 +38,14 @@ _HOMES = {
     "PlanInterrupted": "wqscore.planning.plan",
     "RankingInterrupted": "wqscore.api",
     "ModelDescription": "wqscore.planning.describe",
-    "LayerScore": "wqscore.layers",
+    "LayerScore": "wqscore.scoring.score_matrix",
     "SkippedTensor": "wqscore.matrices.weight_matrix",
     "WeightMatrix": "wqscore.matrices.weight_matrix",
     "RankedModel": "wqscore.ranking",
     "Ranking": "wqscore.ranking",
     "ModelRef": "wqscore.refs",
     "parse_ref": "wqscore.refs",
-    "ModelScore": "wqscore.scoring",
+    "ModelScore": "wqscore.scoring.score_checkpoint",
 }
 
 __all__ = [

@@ -19,8 +19,8 @@ from wqscore.planning.describe import ModelDescription, describe_checkpoint, ope
 from wqscore.presets.registry import WW_0_7, Preset, find_preset
 from wqscore.ranking import Failure, Ranking, rank_models
 from wqscore.refs import ModelRef, parse_ref
-from wqscore.remembering import Memory, opened_store
-from wqscore.scoring import ModelScore, ScoreProgress, score_checkpoint
+from wqscore.scoring.cache import Memory, opened_store
+from wqscore.scoring.score_checkpoint import ModelScore, ScoreProgress, score_checkpoint
 from wqscore.spectra.on_device import CPU, Device, check_device
 from wqscore.store.headers import StoredHeaders
 

@@ -15,10 +15,10 @@ from math import isfinite, nan, sqrt
 
 import numpy as np
 
-from wqscore.layers import LayerScore
 from wqscore.matrices.matching import bare_name
-from wqscore.scoring import ModelScore
-from wqscore.summary import belonging_rows, rows_with_value
+from wqscore.scoring.score_checkpoint import ModelScore
+from wqscore.scoring.score_matrix import LayerScore
+from wqscore.scoring.summary import belonging_rows, rows_with_value
 
 _DRAWS = 1000
 #: Pairs whose quantiles are taken together, which is quicker than one by one.

@@ -15,7 +15,7 @@ from wqscore.metrics.registry import CORE, find_metric
 from wqscore.placing import Place, letters, place_models
 from wqscore.presets.registry import DEFAULT, Preset
 from wqscore.refs import ModelRef
-from wqscore.scoring import ModelScore
+from wqscore.scoring.score_checkpoint import ModelScore
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -22,11 +22,11 @@ from wqscore.planning.work import cost
 from wqscore.presets.registry import find_preset
 from wqscore.ranking import Failure
 from wqscore.refs import ModelRef, parse_ref
-from wqscore.remembering import Memory, opened_store
-from wqscore.scoring import planned, score_and_remember
+from wqscore.scoring.cache import Memory, opened_store
+from wqscore.scoring.score_checkpoint import planned, score_and_remember
+from wqscore.scoring.score_tensor import Task
 from wqscore.spectra.on_device import CPU, Device, check_device
 from wqscore.store.store import Store
-from wqscore.tensor_rows import Task
 
 if TYPE_CHECKING:
     from wqscore.api import RankProgress

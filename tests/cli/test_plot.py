@@ -15,8 +15,8 @@ from typer.testing import Result
 
 import wqscore
 from tests.cli.conftest import toy
-from wqscore.choosing import choose_layer
 from wqscore.rendering.plot import distance_picture, spectrum_picture
+from wqscore.scoring.find_layer import choose_layer
 
 Invoke = Callable[..., Result]
 SVG = "{http://www.w3.org/2000/svg}"

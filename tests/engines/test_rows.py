@@ -15,9 +15,9 @@ from wqscore.checkpoints.opening import open_checkpoint
 from wqscore.crosschecking import COMPARED
 from wqscore.engines.rows import watched_rows
 from wqscore.engines.weightwatcher import run_weightwatcher
-from wqscore.layers import LayerScore
 from wqscore.matrices.weight_matrix import SkippedTensor
 from wqscore.refs import parse_ref
+from wqscore.scoring.score_matrix import LayerScore
 
 pytestmark = pytest.mark.skipif(find_spec("weightwatcher") is None, reason="needs the extra weightwatcher")
 

@@ -13,7 +13,7 @@ from tests.fits.tails import EXTREME, kdd_esd, tails
 from wqscore.fits.goodness import p_value, p_value_at
 from wqscore.fits.power_law import PowerLawFit, fit_power_law, fit_power_law_at
 from wqscore.fits.refit_kernel import power_law_points
-from wqscore.layers import FAR_FROM_FIT, UNLIKELY
+from wqscore.scoring.score_matrix import FAR_FROM_FIT, UNLIKELY
 
 
 def plain_p_value(values: np.ndarray, fit: PowerLawFit, rng: np.random.Generator, count: int) -> float:

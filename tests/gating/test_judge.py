@@ -18,12 +18,12 @@ from wqscore.gating.baseline import Baseline
 from wqscore.gating.grammar import parse_rule
 from wqscore.gating.judge import Outcome, judge
 from wqscore.gating.rules import Quantity
-from wqscore.layers import Verdict
 from wqscore.matrices.weight_matrix import SkippedTensor
 from wqscore.metrics.metric import ModelValue
 from wqscore.refs import ModelRef
-from wqscore.scoring import ModelScore, score_checkpoint
-from wqscore.summary import Statistic
+from wqscore.scoring.score_checkpoint import ModelScore, score_checkpoint
+from wqscore.scoring.score_matrix import Verdict
+from wqscore.scoring.summary import Statistic
 
 
 @pytest.fixture(scope="module")

@@ -22,13 +22,13 @@ from wqscore.checkpoints.dtypes import STORED_DTYPES
 from wqscore.checkpoints.opening import open_checkpoint
 from wqscore.checkpoints.tensor import TensorRef
 from wqscore.fits.sampling import Sampling
-from wqscore.layers import LayerScore, score_matrix
 from wqscore.matrices.model_config import ModelConfig
 from wqscore.matrices.plan import plan_matrices
 from wqscore.matrices.weight_matrix import WeightMatrix
 from wqscore.metrics.registry import MATRIX_METRICS, WHOLE_METRICS
 from wqscore.presets.registry import PRESETS
 from wqscore.refs import parse_ref
+from wqscore.scoring.score_matrix import LayerScore, score_matrix
 
 pytestmark = pytest.mark.filterwarnings("error")
 

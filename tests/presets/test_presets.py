@@ -19,11 +19,11 @@ from tests.fits.test_hill import published as published_hill
 from tests.fits.test_peak import published as published_peak
 from tests.spectra.test_windows import published as published_windows
 from wqscore.errors import UsageError
-from wqscore.layers import LayerScore
 from wqscore.metrics.analysis import MatrixAnalysis
 from wqscore.presets.registry import PRESETS
 from wqscore.ranking import rank_models
-from wqscore.scoring import ModelScore
+from wqscore.scoring.score_checkpoint import ModelScore
+from wqscore.scoring.score_matrix import LayerScore
 from wqscore.spectra.spectrum import Spectrum, compute_spectrum
 
 CONV = "layers.2.conv.weight"

@@ -16,7 +16,7 @@ from selenium import webdriver
 from wqscore.checkpoints.opening import open_checkpoint
 from wqscore.ranking import Failure, Ranking, rank_models
 from wqscore.refs import ModelRef
-from wqscore.scoring import ModelScore, score_checkpoint
+from wqscore.scoring.score_checkpoint import ModelScore, score_checkpoint
 
 #: Everything that could end an element, an attribute, a comment, a script or a line, or turn text around.
 HOSTILE = (

@@ -24,7 +24,7 @@ from wqscore.refs import ModelRef
 from wqscore.rendering.csv import layers_csv, pairs_csv, ranking_csv
 from wqscore.rendering.html.ranking_marks import AXIS, ranking_marks, tie_lanes
 from wqscore.rendering.json import ranking_json
-from wqscore.scoring import score_checkpoint
+from wqscore.scoring.score_checkpoint import score_checkpoint
 
 
 def alphas(ranking: Ranking, model: str) -> dict[str, float]:

@@ -21,7 +21,6 @@ from wqscore.checkpoints.dtypes import STORED_DTYPES
 from wqscore.checkpoints.tensor import TensorRef
 from wqscore.fits.power_law import fit_power_law
 from wqscore.fits.sampling import USUAL
-from wqscore.layers import LayerScore
 from wqscore.matrices import roles
 from wqscore.matrices.architecture import Architecture
 from wqscore.matrices.weight_matrix import Cut, SkippedTensor, WeightMatrix
@@ -31,9 +30,10 @@ from wqscore.presets.registry import DEFAULT
 from wqscore.ranking import rank_models
 from wqscore.refs import ModelRef
 from wqscore.rendering.csv import layers_csv
-from wqscore.scoring import ModelScore
+from wqscore.scoring.score_checkpoint import ModelScore
+from wqscore.scoring.score_matrix import LayerScore
+from wqscore.scoring.summary import summarise
 from wqscore.spectra.spectrum import Spectrum
-from wqscore.summary import summarise
 
 
 def test_the_same_models_give_the_same_bytes_in_every_process(tmp_path: Path) -> None:
@@ -44,7 +44,7 @@ def test_the_same_models_give_the_same_bytes_in_every_process(tmp_path: Path) ->
         "from wqscore.checkpoints.opening import open_checkpoint\n"
         "from wqscore.ranking import rank_models\n"
         "from wqscore.refs import ModelRef\n"
-        "from wqscore.scoring import score_checkpoint\n"
+        "from wqscore.scoring.score_checkpoint import score_checkpoint\n"
         "refs = [ModelRef(str(n), 'folder', path=pathlib.Path(sys.argv[1]) / str(n)) for n in range(2)]\n"
         "html = rank_models([score_checkpoint(open_checkpoint(ref)) for ref in refs]).to_html()\n"
         "print(len(html), hashlib.sha256(html.encode()).hexdigest())"

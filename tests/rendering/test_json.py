@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from wqscore.layers import LayerScore
 from wqscore.metrics.registry import CORE
 from wqscore.ranking import Ranking
 from wqscore.rendering.json import ranking_json, score_json
+from wqscore.scoring.score_matrix import LayerScore
 
 
 def strict(text: str) -> Any:

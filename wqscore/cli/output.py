@@ -17,7 +17,7 @@ from wqscore.rendering.timestamp import created_at
 
 if TYPE_CHECKING:
     from wqscore.ranking import Ranking
-    from wqscore.scoring import ModelScore
+    from wqscore.scoring.score_checkpoint import ModelScore
 
 
 def check_output(folder: Path | None) -> None:

@@ -15,7 +15,7 @@ from wqscore.errors import CheckpointError, UsageError
 
 if TYPE_CHECKING:
     from wqscore.rendering.plot import Picture
-    from wqscore.scoring import ModelScore
+    from wqscore.scoring.score_checkpoint import ModelScore
 
 _ENDINGS = (".svg", ".png")
 
@@ -90,8 +90,8 @@ def _check(out: Path, layer: str | None, chart: Chart) -> None:
 
 
 def _picture(score: ModelScore, layer: str | None, chart: Chart) -> Picture:
-    from wqscore.choosing import choose_layer
     from wqscore.rendering.plot import LAYER_PICTURES, depth_picture
+    from wqscore.scoring.find_layer import choose_layer
 
     if layer is None:
         if not any(row.fit for row in score.layers):

@@ -19,7 +19,7 @@ from wqscore.cli.output import (
 from wqscore.cli.remembered import asked_store
 
 if TYPE_CHECKING:
-    from wqscore.scoring import ModelScore
+    from wqscore.scoring.score_checkpoint import ModelScore
 
 
 def score(

@@ -11,15 +11,15 @@ from wqscore.checkpoints.checkpoint import Checkpoint
 from wqscore.engines.weightwatcher import WatchedLayer, WatchedModel, run_weightwatcher
 from wqscore.fits.power_law import PowerLawFit
 from wqscore.fits.sampling import Sampling
-from wqscore.layers import FLIPPED_SIGN, LayerScore
 from wqscore.matrices.architecture import architecture_of
 from wqscore.matrices.model_config import ModelConfig
 from wqscore.matrices.plan import by_tensor, plan_matrices, tied_copy
 from wqscore.matrices.weight_matrix import SkippedTensor, WeightMatrix
 from wqscore.presets.registry import WW_0_7
-from wqscore.scoring import ModelScore
+from wqscore.scoring.score_checkpoint import ModelScore
+from wqscore.scoring.score_matrix import FLIPPED_SIGN, LayerScore
+from wqscore.scoring.summary import summarise
 from wqscore.spectra.spectrum import Spectrum
-from wqscore.summary import summarise
 
 Row = LayerScore | SkippedTensor
 

@@ -14,7 +14,7 @@ from wqscore.gating.policy import Policy
 from wqscore.gating.rules import Change
 from wqscore.presets.registry import find_preset
 from wqscore.refs import ModelRef, parse_ref
-from wqscore.scoring import ModelScore
+from wqscore.scoring.score_checkpoint import ModelScore
 
 if TYPE_CHECKING:
     from pathlib import Path

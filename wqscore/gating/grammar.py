@@ -34,8 +34,8 @@ from wqscore.gating.rules import (
     Share,
     Value,
 )
-from wqscore.layers import Verdict
 from wqscore.metrics.registry import MATRIX_METRICS, METRICS
+from wqscore.scoring.score_matrix import Verdict
 
 #: No rule that means something is longer.
 LONGEST = 200

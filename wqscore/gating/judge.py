@@ -11,11 +11,11 @@ from typing import Literal
 
 from wqscore.gating.baseline import Baseline
 from wqscore.gating.rules import STATISTICS, Change, Comparison, Integrity, Quantity, Rule, Share
-from wqscore.layers import Verdict
 from wqscore.metrics.registry import MATRIX_METRICS, find_metric
 from wqscore.printable import listed
 from wqscore.ranking import why_unranked
-from wqscore.scoring import ModelScore
+from wqscore.scoring.score_checkpoint import ModelScore
+from wqscore.scoring.score_matrix import Verdict
 
 Status = Literal["passed", "failed", "unscored"]
 

@@ -26,7 +26,7 @@ from wqscore.refs import ModelRef, parse_ref
 if TYPE_CHECKING:
     # Importing it compiles the fits, which are not needed here.
     from wqscore.api import RankProgress
-    from wqscore.scoring import ScoreProgress
+    from wqscore.scoring.score_checkpoint import ScoreProgress
 
 
 @dataclass(frozen=True)

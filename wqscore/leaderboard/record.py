@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from wqscore.layers import LayerScore
 from wqscore.leaderboard.candidates import Candidate
 from wqscore.leaderboard.intervals import median_interval
 from wqscore.metrics.registry import MATRIX_METRICS, METRICS
 from wqscore.ranking import RankedModel
 from wqscore.rendering.tables import number
-from wqscore.scoring import ModelScore
-from wqscore.summary import belonging_rows, rows_with_value
+from wqscore.scoring.score_checkpoint import ModelScore
+from wqscore.scoring.score_matrix import LayerScore
+from wqscore.scoring.summary import belonging_rows, rows_with_value
 from wqscore.version import __version__
 
 

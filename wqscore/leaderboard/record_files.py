@@ -12,7 +12,7 @@ from wqscore.leaderboard.record import ModelRecord
 from wqscore.leaderboard.slugs import slug
 from wqscore.rendering.csv import csv_text
 from wqscore.rendering.tables import layer_columns, layer_rows
-from wqscore.scoring import ModelScore
+from wqscore.scoring.score_checkpoint import ModelScore
 
 
 def record_path(name: str) -> str:

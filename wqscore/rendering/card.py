@@ -16,7 +16,7 @@ from wqscore.rendering.markdown import escape, markdown_list, markdown_table
 from wqscore.rendering.overview import figure, score_notes, size
 from wqscore.rendering.timestamp import created_at
 from wqscore.rendering.trust import trust_notes
-from wqscore.scoring import ModelScore
+from wqscore.scoring.score_checkpoint import ModelScore
 from wqscore.version import __version__
 
 #: The metrics that a card has room for, those of them that were computed.

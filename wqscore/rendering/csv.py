@@ -16,7 +16,7 @@ from wqscore.rendering.tables import (
     ranking_columns,
     ranking_rows,
 )
-from wqscore.scoring import ModelScore
+from wqscore.scoring.score_checkpoint import ModelScore
 from wqscore.spreadsheets import guarded
 
 

@@ -8,9 +8,9 @@ from math import isfinite
 
 import numpy as np
 
-from wqscore.layers import RANDOM_SCALED, LayerScore
 from wqscore.rendering.overview import figure
-from wqscore.scoring import ModelScore
+from wqscore.scoring.score_checkpoint import ModelScore
+from wqscore.scoring.score_matrix import RANDOM_SCALED, LayerScore
 
 #: The usual range of trained layers' alpha.
 _USUAL = (2.0, 6.0)

@@ -9,7 +9,7 @@ from math import isfinite
 from wqscore.consistency import resampled_interval
 from wqscore.metrics.metric import MatrixMetric
 from wqscore.ranking import Ranking
-from wqscore.scoring import ModelScore
+from wqscore.scoring.score_checkpoint import ModelScore
 
 #: The ends of a bar, what is between them, and the number itself.
 LINES, ASCII = ("├", "─", "┤", "●"), ("|", "-", "|", "o")

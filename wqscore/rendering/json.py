@@ -8,8 +8,6 @@ from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
-from wqscore.expert_spread import ExpertSpread
-from wqscore.layers import LayerScore
 from wqscore.matrices.weight_matrix import SkippedTensor
 from wqscore.metrics.registry import MATRIX_METRICS
 from wqscore.presets.registry import Preset
@@ -17,7 +15,9 @@ from wqscore.ranking import RankedModel, Ranking
 from wqscore.refs import ModelRef
 from wqscore.rendering.tables import number, pair_columns, pair_rows
 from wqscore.rendering.timestamp import created_at
-from wqscore.scoring import ModelScore
+from wqscore.scoring.expert_spread import ExpertSpread
+from wqscore.scoring.score_checkpoint import ModelScore
+from wqscore.scoring.score_matrix import LayerScore
 from wqscore.spectra import lapack
 from wqscore.spectra.eigenvalues import BLOCK_ROWS
 from wqscore.version import __version__

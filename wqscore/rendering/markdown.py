@@ -22,7 +22,7 @@ from wqscore.rendering.overview import (
     value_overview_rows,
 )
 from wqscore.rendering.trust import trust_notes
-from wqscore.scoring import ModelScore
+from wqscore.scoring.score_checkpoint import ModelScore
 
 
 def ranking_markdown(ranking: Ranking) -> str:

@@ -25,7 +25,7 @@ from wqscore.rendering.overview import (
     value_overview_columns,
     value_overview_rows,
 )
-from wqscore.scoring import ModelScore
+from wqscore.scoring.score_checkpoint import ModelScore
 
 #: Rows that a notebook has room for.
 _MOST_LOOKS, _MOST_TENSORS = 8, 20

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from wqscore.expert_spread import ExpertSpread
-from wqscore.layers import LayerScore
 from wqscore.matrices.weight_matrix import SkippedTensor
 from wqscore.metrics.metric import MatrixMetric, Metric
 from wqscore.metrics.registry import MATRIX_METRICS
@@ -13,7 +11,9 @@ from wqscore.presets.registry import Preset
 from wqscore.ranking import RankedModel, Ranking
 from wqscore.rendering.intervals import has_intervals, interval_of
 from wqscore.rendering.tables import number
-from wqscore.scoring import ModelScore
+from wqscore.scoring.expert_spread import ExpertSpread
+from wqscore.scoring.score_checkpoint import ModelScore
+from wqscore.scoring.score_matrix import LayerScore
 
 _MISSING = "–"
 #: How many reasons for skipping are told, and how many names with each.

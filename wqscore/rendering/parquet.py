@@ -12,7 +12,7 @@ from wqscore.errors import UsageError
 from wqscore.presets.registry import Preset
 from wqscore.ranking import Ranking
 from wqscore.rendering.tables import Cell, layer_columns, layer_rows, ranking_columns, ranking_rows
-from wqscore.scoring import ModelScore
+from wqscore.scoring.score_checkpoint import ModelScore
 
 if TYPE_CHECKING:
     import pyarrow

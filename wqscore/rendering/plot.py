@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import vl_convert
 
-from wqscore.layers import LayerScore
 from wqscore.printable import printable
 from wqscore.rendering.html import charts
 from wqscore.rendering.html.explorer import average_rows, depth_rows, log_histogram, present_roles
 from wqscore.rendering.layout import fold
 from wqscore.rendering.overview import figure
-from wqscore.scoring import ModelScore
+from wqscore.scoring.score_checkpoint import ModelScore
+from wqscore.scoring.score_matrix import LayerScore
 
 Rows = Mapping[str, Sequence[Mapping[str, object]]]
 

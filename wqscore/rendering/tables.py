@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import isfinite
 
-from wqscore.layers import LayerScore
 from wqscore.matrices.weight_matrix import SkippedTensor
 from wqscore.metrics.registry import MATRIX_METRICS, METRICS
 from wqscore.presets.registry import Preset
 from wqscore.ranking import Pair, RankedModel, Ranking
-from wqscore.scoring import ModelScore
+from wqscore.scoring.score_checkpoint import ModelScore
+from wqscore.scoring.score_matrix import LayerScore
 
 #: What follows a metric's name: the statistic that ranks, the means, and the matrices behind them.
 _SUFFIXES = ("", "_mean", "_param_mean", "_count")

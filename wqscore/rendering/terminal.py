@@ -33,7 +33,7 @@ from wqscore.rendering.overview import (
     value_overview_rows,
 )
 from wqscore.rendering.trust import pair_notes
-from wqscore.scoring import ModelScore
+from wqscore.scoring.score_checkpoint import ModelScore
 
 #: Wide enough that nothing is folded or left out when the table goes to a file or another program.
 _UNLIMITED = 10_000

@@ -8,7 +8,7 @@ from math import isfinite, nan
 from statistics import median
 
 from wqscore.consistency import MatrixKey, matrix_key
-from wqscore.layers import LayerScore
+from wqscore.scoring.score_matrix import LayerScore
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from wqscore.consistency import MatrixKey, matrix_key
-from wqscore.layers import LayerScore
 from wqscore.presets.registry import Preset
 from wqscore.rendering.html import charts
 from wqscore.rendering.tables import number
-from wqscore.scoring import ModelScore
+from wqscore.scoring.score_checkpoint import ModelScore
+from wqscore.scoring.score_matrix import LayerScore
+from wqscore.scoring.summary import belonging_rows
 from wqscore.spectra.marchenko_pastur import fit_marchenko_pastur
-from wqscore.summary import belonging_rows
 
 #: Bins of a density, equal in log λ.
 _BINS = 50

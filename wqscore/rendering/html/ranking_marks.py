@@ -9,7 +9,7 @@ from math import isfinite, nan
 from wqscore.consistency import resampled_interval
 from wqscore.ranking import Ranking
 from wqscore.rendering.overview import headline
-from wqscore.scoring import ModelScore
+from wqscore.scoring.score_checkpoint import ModelScore
 
 #: The width of the axis; every interval is drawn between 0 and it.
 AXIS = 120.0

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from wqscore.layers import LayerScore
 from wqscore.matrices.weight_matrix import SkippedTensor
 from wqscore.ranking import RankedModel, Ranking
 from wqscore.rendering.html import charts
 from wqscore.rendering.html.explorer import average_rows, depth_rows, present_roles
 from wqscore.rendering.overview import value_overview_rows
 from wqscore.rendering.tables import Cell, layer_rows
-from wqscore.scoring import ModelScore
+from wqscore.scoring.score_checkpoint import ModelScore
+from wqscore.scoring.score_matrix import LayerScore
 
 
 @dataclass(frozen=True)

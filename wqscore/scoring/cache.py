@@ -13,15 +13,9 @@ from typing import Any, TypeVar
 from wqscore.checkpoints.tensor import Tensor
 from wqscore.fits.power_law import PowerLawFit
 from wqscore.fits.sampling import Sampling
-from wqscore.layers import Judgement, LayerScore, judgement_of
 from wqscore.matrices.weight_matrix import WeightMatrix
 from wqscore.presets.registry import Preset
-from wqscore.spectra.on_device import CPU
-from wqscore.spectra.spectrum import Spectrum
-from wqscore.store.errors import StoreError
-from wqscore.store.records import FileStamp, ResultKey, SeenModel, SpectrumKey, Value
-from wqscore.store.store import Store
-from wqscore.store_keys import (
+from wqscore.scoring.cache_keys import (
     DIGEST,
     lone_file,
     place,
@@ -31,6 +25,12 @@ from wqscore.store_keys import (
     values_content,
     values_digest,
 )
+from wqscore.scoring.score_matrix import Judgement, LayerScore, judgement_of
+from wqscore.spectra.on_device import CPU
+from wqscore.spectra.spectrum import Spectrum
+from wqscore.store.errors import StoreError
+from wqscore.store.records import FileStamp, ResultKey, SeenModel, SpectrumKey, Value
+from wqscore.store.store import Store
 
 #: What is lost at most by a kill, beside the tensors being solved.
 _FLUSH_SECONDS = 2.0

@@ -16,7 +16,6 @@ from wqscore.checkpoints.tensor import Tensor
 from wqscore.execution.cluster.run import run_on_cluster
 from wqscore.execution.threads import Job, Resources, run_jobs
 from wqscore.fits.sampling import Sampling
-from wqscore.layers import LayerScore, score_known, score_matrix
 from wqscore.matrices.matching import by_bare_name, partner
 from wqscore.matrices.plan import Outcome, matrices_of
 from wqscore.matrices.weight_matrix import Cut, SkippedTensor, WeightMatrix
@@ -24,7 +23,8 @@ from wqscore.metrics.analysis import Contents
 from wqscore.planning.peak_memory import budget_for_jobs, held, job_memory
 from wqscore.planning.work import cost
 from wqscore.presets.registry import Preset
-from wqscore.remembering import KnownMatrix, Memory
+from wqscore.scoring.cache import KnownMatrix, Memory
+from wqscore.scoring.score_matrix import LayerScore, score_known, score_matrix
 from wqscore.spectra.on_device import CPU
 
 

@@ -31,10 +31,10 @@ ROW_SOURCES = (
     "checkpoints",
     "fits",
     "integrity",
-    "layers.py",
     "matrices",
     "metrics",
     "presets",
+    "scoring/score_matrix.py",
     "spectra",
 )
 #: What decides a spectrum's bits beside what its key spells out: bytes to numbers, numbers to a matrix, a matrix to
@@ -154,7 +154,7 @@ def _openblas() -> str:
 @cache
 def code_digest(sources: Sequence[str]) -> str:
     """Digest of some of the package's sources, files or folders."""
-    package = Path(__file__).parent
+    package = Path(__file__).parent.parent
     found = hashlib.sha256()
     for path in (package / source for source in sources):
         for file in sorted(path.rglob("*.py")) or [path]:

@@ -12,7 +12,6 @@ import numpy as np
 from wqscore.checkpoints.checkpoint import Checkpoint
 from wqscore.execution.threads import ALL, Resources
 from wqscore.fits.sampling import USUAL, Sampling
-from wqscore.layers import LayerScore
 from wqscore.matrices.architecture import Architecture, architecture_of
 from wqscore.matrices.matching import by_bare_name
 from wqscore.matrices.model_config import ModelConfig
@@ -25,11 +24,12 @@ from wqscore.metrics.registry import CORE, MATRIX_METRICS, WHOLE_METRICS
 from wqscore.planning.work import cost
 from wqscore.presets.registry import DEFAULT, Preset
 from wqscore.refs import ModelRef
-from wqscore.remembering import Memory
+from wqscore.scoring.cache import Memory
+from wqscore.scoring.score_matrix import LayerScore
+from wqscore.scoring.score_tensor import ScoredGroup, Task, score_groups
+from wqscore.scoring.summary import ModelSummary, summarise
 from wqscore.spectra.on_device import CPU, solver_on
 from wqscore.spectra.spectrum import Spectrum
-from wqscore.summary import ModelSummary, summarise
-from wqscore.tensor_rows import ScoredGroup, Task, score_groups
 
 if TYPE_CHECKING:
     import pandas as pd

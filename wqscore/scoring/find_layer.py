@@ -6,9 +6,9 @@ from difflib import SequenceMatcher
 from heapq import nlargest
 
 from wqscore.errors import UsageError
-from wqscore.layers import LayerScore
 from wqscore.printable import listed
-from wqscore.scoring import ModelScore
+from wqscore.scoring.score_checkpoint import ModelScore
+from wqscore.scoring.score_matrix import LayerScore
 
 #: How many names a message has room for.
 _LISTED = 5

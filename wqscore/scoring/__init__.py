@@ -1,0 +1,1 @@
+"""A checkpoint to rows and a summary, with the cache of what was computed before."""
