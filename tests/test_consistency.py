@@ -11,12 +11,12 @@ from safetensors.numpy import load_file, save_file
 import wqscore
 from wqscore.checkpoints.dtypes import STORED_DTYPES
 from wqscore.checkpoints.tensor import TensorRef
-from wqscore.consistency import compare_all, resampled_interval
 from wqscore.fits.power_law import PowerLawFit
 from wqscore.fits.sampling import USUAL
 from wqscore.matrices.architecture import Architecture
 from wqscore.matrices.weight_matrix import Cut, WeightMatrix
 from wqscore.presets.registry import DEFAULT
+from wqscore.ranking.differences import compare_all, resampled_interval
 from wqscore.refs import ModelRef
 from wqscore.scoring.score_checkpoint import ModelScore
 from wqscore.scoring.score_matrix import LayerScore

@@ -22,7 +22,7 @@ from wqscore.cli import app
 from wqscore.fits.sampling import USUAL
 from wqscore.matrices.plan import matrices_of
 from wqscore.presets.registry import DEFAULT
-from wqscore.ranking import rank_alone
+from wqscore.ranking.ranking import rank_alone
 from wqscore.refs import parse_ref
 from wqscore.rendering.json import ranking_json, score_json
 from wqscore.scoring.cache import Memory

@@ -12,8 +12,8 @@ from safetensors.numpy import save_file
 
 import wqscore
 from wqscore.checkpoints.opening import open_checkpoint
-from wqscore.families import resolve_families
 from wqscore.matrices.architecture import Architecture, architecture_of
+from wqscore.ranking.families import resolve_families
 from wqscore.refs import ModelRef
 from wqscore.scoring.score_checkpoint import ModelScore
 

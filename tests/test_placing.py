@@ -7,7 +7,7 @@ from itertools import combinations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wqscore.placing import _groups, letters
+from wqscore.ranking.ranks import _groups, letters
 
 
 def test_groups_follow_from_who_can_be_told_apart() -> None:

@@ -13,7 +13,7 @@ from wqscore.matrices.architecture import Architecture
 from wqscore.metrics.metric import ModelValue
 from wqscore.metrics.registry import CORE
 from wqscore.presets.registry import DEFAULT, WW_0_7
-from wqscore.ranking import Failure, rank_models
+from wqscore.ranking.ranking import Failure, rank_models
 from wqscore.refs import ModelRef
 from wqscore.rendering.overview import family_notes
 from wqscore.scoring.score_checkpoint import ModelScore

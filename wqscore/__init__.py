@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from wqscore.matrices.weight_matrix import SkippedTensor, WeightMatrix
     from wqscore.planning.describe import ModelDescription
     from wqscore.planning.plan import ModelPlan, Plan, PlanInterrupted, plan
-    from wqscore.ranking import RankedModel, Ranking
+    from wqscore.ranking.ranking import RankedModel, Ranking
     from wqscore.refs import ModelRef, parse_ref
     from wqscore.scoring.score_checkpoint import ModelScore
     from wqscore.scoring.score_matrix import LayerScore
@@ -41,8 +41,8 @@ _HOMES = {
     "LayerScore": "wqscore.scoring.score_matrix",
     "SkippedTensor": "wqscore.matrices.weight_matrix",
     "WeightMatrix": "wqscore.matrices.weight_matrix",
-    "RankedModel": "wqscore.ranking",
-    "Ranking": "wqscore.ranking",
+    "RankedModel": "wqscore.ranking.ranking",
+    "Ranking": "wqscore.ranking.ranking",
     "ModelRef": "wqscore.refs",
     "parse_ref": "wqscore.refs",
     "ModelScore": "wqscore.scoring.score_checkpoint",

@@ -17,7 +17,7 @@ from wqscore.metrics.registry import choose_metrics, find_metric
 from wqscore.model_lists import find_listed
 from wqscore.planning.describe import ModelDescription, describe_checkpoint, open_without_weights
 from wqscore.presets.registry import WW_0_7, Preset, find_preset
-from wqscore.ranking import Failure, Ranking, rank_models
+from wqscore.ranking.ranking import Failure, Ranking, rank_models
 from wqscore.refs import ModelRef, parse_ref
 from wqscore.scoring.cache import Memory, opened_store
 from wqscore.scoring.score_checkpoint import ModelScore, ScoreProgress, score_checkpoint

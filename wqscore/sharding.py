@@ -20,7 +20,7 @@ from wqscore.matrices.plan import Outcome, by_tensor, matrices_of
 from wqscore.metrics.registry import MATRIX_METRICS, choose_metrics, find_metric
 from wqscore.planning.work import cost
 from wqscore.presets.registry import find_preset
-from wqscore.ranking import Failure
+from wqscore.ranking.ranking import Failure
 from wqscore.refs import ModelRef, parse_ref
 from wqscore.scoring.cache import Memory, opened_store
 from wqscore.scoring.score_checkpoint import planned, score_and_remember

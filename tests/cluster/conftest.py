@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from wqscore.ranking import Failure
+from wqscore.ranking.ranking import Failure
 from wqscore.refs import ModelRef
 
 

@@ -20,7 +20,7 @@ from wqscore.gating.baseline import Baseline, load_baseline
 from wqscore.gating.grammar import parse_rule
 from wqscore.gating.rules import Quantity
 from wqscore.presets.registry import DEFAULT
-from wqscore.ranking import rank_models
+from wqscore.ranking.ranking import rank_models
 from wqscore.refs import ModelRef
 from wqscore.rendering.json import ranking_json, score_json
 from wqscore.scoring.score_checkpoint import ModelScore, score_checkpoint

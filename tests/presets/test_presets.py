@@ -21,7 +21,7 @@ from tests.spectra.test_windows import published as published_windows
 from wqscore.errors import UsageError
 from wqscore.metrics.analysis import MatrixAnalysis
 from wqscore.presets.registry import PRESETS
-from wqscore.ranking import rank_models
+from wqscore.ranking.ranking import rank_models
 from wqscore.scoring.score_checkpoint import ModelScore
 from wqscore.scoring.score_matrix import LayerScore
 from wqscore.spectra.spectrum import Spectrum, compute_spectrum

@@ -14,7 +14,7 @@ from safetensors.numpy import save_file
 from selenium import webdriver
 
 from wqscore.checkpoints.opening import open_checkpoint
-from wqscore.ranking import Failure, Ranking, rank_models
+from wqscore.ranking.ranking import Failure, Ranking, rank_models
 from wqscore.refs import ModelRef
 from wqscore.scoring.score_checkpoint import ModelScore, score_checkpoint
 

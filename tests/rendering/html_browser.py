@@ -10,7 +10,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
 
-from wqscore.ranking import Ranking
+from wqscore.ranking.ranking import Ranking
 
 CHARTS = ("chart-depth", "chart-spectrum", "chart-distance", "chart-exponent")
 

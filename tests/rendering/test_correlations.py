@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 
+from wqscore.ranking.rank_correlation import Coefficient, RankCorrelation
 from wqscore.rendering.correlation_notes import correlation_notes
 from wqscore.rendering.correlations import (
     correlations_csv,
@@ -19,7 +20,6 @@ from wqscore.rendering.correlations import (
 from wqscore.studies.correlate import Correlations, SignFlip
 from wqscore.studies.correlation_row import CorrelationRow, Partial
 from wqscore.studies.granulated import AxisTau, Granulated
-from wqscore.studies.rank_correlation import Coefficient, RankCorrelation
 from wqscore.studies.score_table import Joined, ScoreTable
 
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from wqscore.matrices.weight_matrix import SkippedTensor
 from wqscore.metrics.registry import CORE, METRICS
-from wqscore.ranking import Ranking, rank_models
+from wqscore.ranking.ranking import Ranking, rank_models
 from wqscore.rendering.csv import csv_text, layers_csv, ranking_csv
 from wqscore.spreadsheets import unguarded
 

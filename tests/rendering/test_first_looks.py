@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.rendering.conftest import bert, score_tensors
-from wqscore.ranking import Ranking
+from wqscore.ranking.ranking import Ranking
 from wqscore.rendering.first_looks import first_look_rows, first_looks
 from wqscore.rendering.terminal import print_score
 

@@ -11,7 +11,7 @@ from selenium.webdriver.support.wait import WebDriverWait
 
 from tests.rendering.conftest import HOSTILE
 from tests.rendering.html_browser import Visit, column, wait_for_charts
-from wqscore.ranking import Ranking
+from wqscore.ranking.ranking import Ranking
 
 
 def chosen(browser: Chrome, menu: str) -> str:

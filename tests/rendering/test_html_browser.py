@@ -21,7 +21,7 @@ from tests.rendering.html_browser import (
     requests,
     wait_for_charts,
 )
-from wqscore.ranking import Ranking
+from wqscore.ranking.ranking import Ranking
 
 
 def test_the_page_draws_under_its_policy_and_fetches_nothing(visit: Visit, html: str, ranking: Ranking) -> None:

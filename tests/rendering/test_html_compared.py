@@ -19,7 +19,7 @@ from tests.rendering.conftest import bert
 from tests.rendering.html_browser import Visit, column, marks, wait_for_charts
 from tests.rendering.html_page import Page
 from wqscore.checkpoints.opening import open_checkpoint
-from wqscore.ranking import Ranking, rank_models
+from wqscore.ranking.ranking import Ranking, rank_models
 from wqscore.refs import ModelRef
 from wqscore.rendering.csv import layers_csv, pairs_csv, ranking_csv
 from wqscore.rendering.html.ranking_marks import AXIS, ranking_marks, tie_lanes

@@ -23,7 +23,7 @@ from wqscore.matrices import roles
 from wqscore.matrices.matrix_rules import MatrixRules
 from wqscore.metrics.registry import CORE
 from wqscore.presets.registry import DEFAULT, WW_0_7, Preset
-from wqscore.ranking import Failure, Ranking, rank_models
+from wqscore.ranking.ranking import Failure, Ranking, rank_models
 from wqscore.refs import ModelRef
 from wqscore.rendering.html.charts import ROLE_MARKS
 from wqscore.rendering.html.report import preset_constants

@@ -27,7 +27,7 @@ from wqscore.matrices.weight_matrix import Cut, SkippedTensor, WeightMatrix
 from wqscore.metrics.analysis import MatrixAnalysis
 from wqscore.metrics.registry import CORE
 from wqscore.presets.registry import DEFAULT
-from wqscore.ranking import rank_models
+from wqscore.ranking.ranking import rank_models
 from wqscore.refs import ModelRef
 from wqscore.rendering.csv import layers_csv
 from wqscore.scoring.score_checkpoint import ModelScore
@@ -42,7 +42,7 @@ def test_the_same_models_give_the_same_bytes_in_every_process(tmp_path: Path) ->
     code = (
         "import sys, pathlib, hashlib\n"
         "from wqscore.checkpoints.opening import open_checkpoint\n"
-        "from wqscore.ranking import rank_models\n"
+        "from wqscore.ranking.ranking import rank_models\n"
         "from wqscore.refs import ModelRef\n"
         "from wqscore.scoring.score_checkpoint import score_checkpoint\n"
         "refs = [ModelRef(str(n), 'folder', path=pathlib.Path(sys.argv[1]) / str(n)) for n in range(2)]\n"

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wqscore.ranking import Ranking
+from wqscore.ranking.ranking import Ranking
 from wqscore.rendering.intervals import ASCII, LINES, Interval, bar, extent, interval_of
 from wqscore.rendering.narrow import narrow_ranking
 from wqscore.rendering.terminal import print_ranking

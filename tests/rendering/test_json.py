@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from wqscore.metrics.registry import CORE
-from wqscore.ranking import Ranking
+from wqscore.ranking.ranking import Ranking
 from wqscore.rendering.json import ranking_json, score_json
 from wqscore.scoring.score_matrix import LayerScore
 

@@ -17,7 +17,7 @@ from wqscore.gating.grammar import parse_rule
 from wqscore.gating.judge import Outcome, all_unscored
 from wqscore.gating.policy import Policy
 from wqscore.printable import printable
-from wqscore.ranking import Ranking
+from wqscore.ranking.ranking import Ranking
 from wqscore.refs import ModelRef
 from wqscore.rendering.junit import gate_junit
 

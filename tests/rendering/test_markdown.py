@@ -10,7 +10,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from wqscore.printable import printable
-from wqscore.ranking import Ranking
+from wqscore.ranking.ranking import Ranking
 from wqscore.rendering.markdown import markdown_list, markdown_table, ranking_markdown, score_markdown
 from wqscore.rendering.overview import ranking_overview_columns, remarks
 from wqscore.rendering.trust import trust_notes

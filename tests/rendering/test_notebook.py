@@ -13,7 +13,7 @@ from selenium.webdriver.common.by import By
 
 import wqscore
 from tests.rendering.conftest import HOSTILE, LONG, bert
-from wqscore.ranking import Ranking
+from wqscore.ranking.ranking import Ranking
 from wqscore.refs import ModelRef
 from wqscore.rendering.overview import remarks
 

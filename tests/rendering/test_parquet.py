@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import parquet
 
-from wqscore.ranking import Failure, Ranking, rank_models
+from wqscore.ranking.ranking import Failure, Ranking, rank_models
 from wqscore.refs import ModelRef
 from wqscore.rendering.csv import layers_csv, ranking_csv
 from wqscore.rendering.parquet import layers_parquet, ranking_parquet

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from wqscore.errors import UsageError
-from wqscore.ranking import Failure, Ranking, rank_models
+from wqscore.ranking.ranking import Failure, Ranking, rank_models
 from wqscore.refs import ModelRef
 from wqscore.rendering.folder import ReportError, check_folder
 from wqscore.rendering.report import write_report

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from wqscore.printable import printable
-from wqscore.ranking import Ranking
+from wqscore.ranking.ranking import Ranking
 from wqscore.rendering.layout import fit, fold
 from wqscore.rendering.overview import figure, size
 from wqscore.rendering.terminal import print_lines, print_ranking, print_score, print_table

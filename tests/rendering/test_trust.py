@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import kendalltau
 
 from tests.rendering.conftest import bert, score_tensors
-from wqscore.ranking import Ranking, rank_models
+from wqscore.ranking.ranking import Ranking, rank_models
 from wqscore.rendering.trust import pair_notes, trust_notes
 
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from wqscore.studies.rank_correlation import (
+from wqscore.ranking.rank_correlation import (
     PERMUTATIONS,
     kendall_tau_b,
     least_telling_tau,

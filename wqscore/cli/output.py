@@ -16,7 +16,7 @@ from wqscore.rendering.folder import check_folder
 from wqscore.rendering.timestamp import created_at
 
 if TYPE_CHECKING:
-    from wqscore.ranking import Ranking
+    from wqscore.ranking.ranking import Ranking
     from wqscore.scoring.score_checkpoint import ModelScore
 
 

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from rich.text import Text
 
 from wqscore.cli.exits import complaint
-from wqscore.ranking import Failure
+from wqscore.ranking.ranking import Failure
 from wqscore.refs import ModelRef
 
 #: Where a line has no room for names, bytes and a long bar.

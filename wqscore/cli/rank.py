@@ -27,7 +27,7 @@ from wqscore.rendering.timestamp import created_at
 
 if TYPE_CHECKING:
     from wqscore.model_lists import ModelList
-    from wqscore.ranking import Ranking
+    from wqscore.ranking.ranking import Ranking
     from wqscore.studies.correlate import Correlations
     from wqscore.studies.known import KnownFigures
 

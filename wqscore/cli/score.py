@@ -82,7 +82,7 @@ def score(
             return
         from wqscore.api import score as score_ref
         from wqscore.cli.progress import ProgressBars
-        from wqscore.ranking import rank_alone
+        from wqscore.ranking.ranking import rank_alone
 
         with asked_store(store, no_store) as opened, ProgressBars(quiet) as progress:
             result = score_ref(

@@ -14,7 +14,7 @@ from wqscore.fits.sampling import USUAL
 from wqscore.gating.rules import Change, Quantity, Rule
 from wqscore.metrics.registry import MATRIX_METRICS, find_metric
 from wqscore.presets.registry import Preset
-from wqscore.ranking import MAX_RANDOM, MIN_COVERAGE
+from wqscore.ranking.ranking import MAX_RANDOM, MIN_COVERAGE
 from wqscore.refs import ModelRef
 
 #: The versions of which all that is read here means the same.

@@ -13,7 +13,7 @@ from wqscore.gating.baseline import Baseline
 from wqscore.gating.rules import STATISTICS, Change, Comparison, Integrity, Quantity, Rule, Share
 from wqscore.metrics.registry import MATRIX_METRICS, find_metric
 from wqscore.printable import listed
-from wqscore.ranking import why_unranked
+from wqscore.ranking.ranking import why_unranked
 from wqscore.scoring.score_checkpoint import ModelScore
 from wqscore.scoring.score_matrix import Verdict
 

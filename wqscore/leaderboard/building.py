@@ -19,7 +19,7 @@ from wqscore.leaderboard.site import ListedState, Site, point_of, state_of
 from wqscore.metrics.registry import find_metric
 from wqscore.model_lists import ModelList
 from wqscore.presets.registry import DEFAULT
-from wqscore.ranking import Ranking
+from wqscore.ranking.ranking import Ranking
 from wqscore.rendering.html.site import site_pages
 from wqscore.rendering.timestamp import created_at
 from wqscore.store.store import Store

@@ -9,7 +9,7 @@ from math import isfinite
 from wqscore.errors import WqscoreError
 from wqscore.leaderboard.candidates import Candidate
 from wqscore.leaderboard.site import Known
-from wqscore.ranking import Ranking
+from wqscore.ranking.ranking import Ranking
 from wqscore.studies.known import KnownFigures, choose_known, parse_ranking
 from wqscore.studies.score_table import ScoreTable, join
 

@@ -6,11 +6,11 @@ import re
 import shlex
 from math import isfinite
 
-from wqscore.consistency import resampled_interval
 from wqscore.fits.sampling import USUAL
 from wqscore.metrics.registry import MATRIX_METRICS, find_metric
 from wqscore.printable import printable
-from wqscore.ranking import rank_alone, why_unranked
+from wqscore.ranking.differences import resampled_interval
+from wqscore.ranking.ranking import rank_alone, why_unranked
 from wqscore.rendering.first_looks import first_look_columns, first_look_rows, first_looks
 from wqscore.rendering.markdown import escape, markdown_list, markdown_table
 from wqscore.rendering.overview import figure, score_notes, size

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from wqscore.printable import listed
+from wqscore.ranking.rank_correlation import EXACT_UP_TO, PERMUTATIONS, least_telling_tau
 from wqscore.rendering.overview import figure
 from wqscore.studies.correlate import Correlations, SignFlip
 from wqscore.studies.correlation_row import LEVEL, CorrelationRow
-from wqscore.studies.rank_correlation import EXACT_UP_TO, PERMUTATIONS, least_telling_tau
 
 #: How many names are listed.
 _NAMED = 5

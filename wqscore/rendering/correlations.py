@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from wqscore.ranking.rank_correlation import Coefficient
 from wqscore.rendering.correlation_notes import correlation_notes
 from wqscore.rendering.csv import csv_text
 from wqscore.rendering.json import json_text
@@ -12,7 +13,6 @@ from wqscore.rendering.terminal import print_lines, print_table
 from wqscore.studies.correlate import Correlations
 from wqscore.studies.correlation_row import CorrelationRow
 from wqscore.studies.granulated import AxisTau, Granulated
-from wqscore.studies.rank_correlation import Coefficient
 from wqscore.version import __version__
 
 _MISSING = "–"

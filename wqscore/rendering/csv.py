@@ -6,7 +6,7 @@ import csv
 from collections.abc import Iterable, Sequence
 from io import StringIO
 
-from wqscore.ranking import Ranking
+from wqscore.ranking.ranking import Ranking
 from wqscore.rendering.tables import (
     Cell,
     layer_columns,

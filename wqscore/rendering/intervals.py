@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite
 
-from wqscore.consistency import resampled_interval
 from wqscore.metrics.metric import MatrixMetric
-from wqscore.ranking import Ranking
+from wqscore.ranking.differences import resampled_interval
+from wqscore.ranking.ranking import Ranking
 from wqscore.scoring.score_checkpoint import ModelScore
 
 #: The ends of a bar, what is between them, and the number itself.

@@ -11,7 +11,7 @@ from typing import Any
 from wqscore.matrices.weight_matrix import SkippedTensor
 from wqscore.metrics.registry import MATRIX_METRICS
 from wqscore.presets.registry import Preset
-from wqscore.ranking import RankedModel, Ranking
+from wqscore.ranking.ranking import RankedModel, Ranking
 from wqscore.refs import ModelRef
 from wqscore.rendering.tables import number, pair_columns, pair_rows
 from wqscore.rendering.timestamp import created_at

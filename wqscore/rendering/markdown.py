@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from wqscore.printable import printable
-from wqscore.ranking import Ranking
+from wqscore.ranking.ranking import Ranking
 from wqscore.rendering.overview import (
     family_notes,
     layer_overview_columns,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from wqscore.printable import printable
-from wqscore.ranking import RankedModel, Ranking
+from wqscore.ranking.ranking import RankedModel, Ranking
 from wqscore.rendering.intervals import Interval, bar, extent, has_intervals, interval_of
 from wqscore.rendering.layout import fold
 from wqscore.rendering.overview import figure, rank_range, ranking_title, size

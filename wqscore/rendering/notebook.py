@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from wqscore.planning.describe import ModelDescription
-from wqscore.ranking import Ranking
+from wqscore.ranking.ranking import Ranking
 from wqscore.rendering.first_looks import first_look_columns, first_look_rows, first_looks
 from wqscore.rendering.overview import (
     family_notes,

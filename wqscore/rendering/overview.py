@@ -8,7 +8,7 @@ from wqscore.matrices.weight_matrix import SkippedTensor
 from wqscore.metrics.metric import MatrixMetric, Metric
 from wqscore.metrics.registry import MATRIX_METRICS
 from wqscore.presets.registry import Preset
-from wqscore.ranking import RankedModel, Ranking
+from wqscore.ranking.ranking import RankedModel, Ranking
 from wqscore.rendering.intervals import has_intervals, interval_of
 from wqscore.rendering.tables import number
 from wqscore.scoring.expert_spread import ExpertSpread

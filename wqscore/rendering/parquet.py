@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from wqscore.errors import UsageError
 from wqscore.presets.registry import Preset
-from wqscore.ranking import Ranking
+from wqscore.ranking.ranking import Ranking
 from wqscore.rendering.tables import Cell, layer_columns, layer_rows, ranking_columns, ranking_rows
 from wqscore.scoring.score_checkpoint import ModelScore
 

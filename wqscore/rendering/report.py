@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from wqscore.ranking import Ranking
+from wqscore.ranking.ranking import Ranking
 from wqscore.rendering.folder import write_folder
 from wqscore.rendering.html.report import data_files, report_html
 

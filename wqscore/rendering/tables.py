@@ -8,7 +8,7 @@ from math import isfinite
 from wqscore.matrices.weight_matrix import SkippedTensor
 from wqscore.metrics.registry import MATRIX_METRICS, METRICS
 from wqscore.presets.registry import Preset
-from wqscore.ranking import Pair, RankedModel, Ranking
+from wqscore.ranking.ranking import Pair, RankedModel, Ranking
 from wqscore.scoring.score_checkpoint import ModelScore
 from wqscore.scoring.score_matrix import LayerScore
 

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from wqscore.printable import printable
-from wqscore.ranking import Ranking
+from wqscore.ranking.ranking import Ranking
 from wqscore.rendering.first_looks import first_look_columns, first_look_rows, first_looks
 from wqscore.rendering.intervals import ASCII, LINES, has_intervals
 from wqscore.rendering.layout import fit

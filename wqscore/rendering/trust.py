@@ -8,10 +8,10 @@ from itertools import pairwise
 
 import numpy as np
 
-from wqscore.ranking import Pair, RankedModel, Ranking
+from wqscore.ranking.rank_correlation import kendall_tau_b
+from wqscore.ranking.ranking import Pair, RankedModel, Ranking
 from wqscore.rendering.overview import figure, size
 from wqscore.scoring.summary import belonging_rows
-from wqscore.studies.rank_correlation import kendall_tau_b
 
 #: Up to so many neighbours in rank are compared in words.
 _MOST_PAIRS = 6

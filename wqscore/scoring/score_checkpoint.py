@@ -103,7 +103,7 @@ class ModelScore:
 
     def to_html(self) -> str:
         """One self-contained HTML page of this model."""
-        from wqscore.ranking import rank_alone
+        from wqscore.ranking.ranking import rank_alone
 
         return rank_alone(self).to_html()
 

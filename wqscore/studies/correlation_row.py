@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from wqscore.studies.rank_correlation import (
+from wqscore.ranking.rank_correlation import (
     RankCorrelation,
     kendall_tau_b,
     partial_correlation,

@@ -13,7 +13,7 @@ from statistics import fmean
 
 import numpy as np
 
-from wqscore.studies.rank_correlation import kendall_tau_b
+from wqscore.ranking.rank_correlation import kendall_tau_b
 
 
 @dataclass(frozen=True)

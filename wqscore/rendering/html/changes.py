@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import isfinite, nan
 from statistics import median
 
-from wqscore.consistency import MatrixKey, matrix_key
+from wqscore.ranking.differences import MatrixKey, matrix_key
 from wqscore.scoring.score_matrix import LayerScore
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from markupsafe import Markup
 
 from wqscore.printable import printable
+from wqscore.ranking.rank_correlation import Interval, least_telling_tau
 from wqscore.rendering.correlation_notes import correlation_notes
 from wqscore.rendering.html import charts
 from wqscore.rendering.html.correlation_charts import scatter, taus_over_groups
@@ -18,7 +19,6 @@ from wqscore.rendering.overview import figure
 from wqscore.rendering.timestamp import created_at
 from wqscore.studies.correlate import Correlations
 from wqscore.studies.correlation_row import LEVEL, CorrelationRow
-from wqscore.studies.rank_correlation import Interval, least_telling_tau
 from wqscore.version import __version__
 
 #: More boxes are drawn in another figure.

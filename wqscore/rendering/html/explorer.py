@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from wqscore.consistency import MatrixKey, matrix_key
 from wqscore.presets.registry import Preset
+from wqscore.ranking.differences import MatrixKey, matrix_key
 from wqscore.rendering.html import charts
 from wqscore.rendering.tables import number
 from wqscore.scoring.score_checkpoint import ModelScore

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from wqscore.ranking import Pair, Ranking
+from wqscore.ranking.ranking import Pair, Ranking
 from wqscore.rendering.html import charts, comparison_charts
 from wqscore.rendering.html.correlation_marks import MARKS, OTHERS, largest_groups
 from wqscore.rendering.html.explorer import ALPHA_STEPS, D_STEPS, XMIN_STEPS, explorer_models, present_roles

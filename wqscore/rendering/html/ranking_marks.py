@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite, nan
 
-from wqscore.consistency import resampled_interval
-from wqscore.ranking import Ranking
+from wqscore.ranking.differences import resampled_interval
+from wqscore.ranking.ranking import Ranking
 from wqscore.rendering.overview import headline
 from wqscore.scoring.score_checkpoint import ModelScore
 

@@ -13,7 +13,7 @@ from wqscore.matrices.matrix_rules import MatrixRules
 from wqscore.metrics.metric import COSTS
 from wqscore.metrics.registry import METRICS
 from wqscore.presets.registry import Preset
-from wqscore.ranking import MIN_COVERAGE, Pair, Ranking
+from wqscore.ranking.ranking import MIN_COVERAGE, Pair, Ranking
 from wqscore.rendering.csv import layers_csv, pairs_csv, ranking_csv
 from wqscore.rendering.html import charts
 from wqscore.rendering.html.changes import Changes, changes_between

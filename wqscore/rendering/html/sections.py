@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from wqscore.matrices.weight_matrix import SkippedTensor
-from wqscore.ranking import RankedModel, Ranking
+from wqscore.ranking.ranking import RankedModel, Ranking
 from wqscore.rendering.html import charts
 from wqscore.rendering.html.explorer import average_rows, depth_rows, present_roles
 from wqscore.rendering.overview import value_overview_rows

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import TYPE_CHECKING, Literal
 
-from wqscore.consistency import Difference
 from wqscore.errors import UsageError
-from wqscore.families import resolve_families
 from wqscore.metrics.metric import Metric
 from wqscore.metrics.registry import CORE, find_metric
-from wqscore.placing import Place, letters, place_models
 from wqscore.presets.registry import DEFAULT, Preset
+from wqscore.ranking.differences import Difference
+from wqscore.ranking.families import resolve_families
+from wqscore.ranking.ranks import Place, letters, place_models
 from wqscore.refs import ModelRef
 from wqscore.scoring.score_checkpoint import ModelScore
 

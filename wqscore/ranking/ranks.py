@@ -8,9 +8,9 @@ from itertools import combinations
 from math import isclose
 from string import ascii_lowercase
 
-from wqscore.consistency import Difference, compare_all
 from wqscore.metrics.metric import MatrixMetric, Metric
 from wqscore.presets.registry import Preset
+from wqscore.ranking.differences import Difference, compare_all
 from wqscore.scoring.score_checkpoint import ModelScore
 
 #: Scores closer than this, relatively, are one: the same weights stored transposed differ by about 1e-12.

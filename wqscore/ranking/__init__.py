@@ -1,0 +1,1 @@
+"""Summaries to ranks, ties, families, and differences between models."""
