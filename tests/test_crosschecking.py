@@ -13,7 +13,7 @@ from safetensors.numpy import save_file
 
 import wqscore
 from wqscore.checkpoints.opening import open_checkpoint
-from wqscore.crosschecking import COMPARED, Crosscheck, crosscheck
+from wqscore.engines.crosscheck import COMPARED, Crosscheck, crosscheck
 from wqscore.engines.weightwatcher import WatchedLayer, WatchedModel, run_weightwatcher
 from wqscore.refs import parse_ref
 

@@ -14,7 +14,7 @@ from wqscore.version import __version__
 
 if TYPE_CHECKING:
     from wqscore.api import RankingInterrupted, crosscheck, describe, rank, score
-    from wqscore.crosschecking import Crosscheck
+    from wqscore.engines.crosscheck import Crosscheck
     from wqscore.integrity.checking import Integrity, check
     from wqscore.matrices.weight_matrix import SkippedTensor, WeightMatrix
     from wqscore.planning.describe import ModelDescription
@@ -29,7 +29,7 @@ _HOMES = {
     "check": "wqscore.integrity.checking",
     "Integrity": "wqscore.integrity.checking",
     "crosscheck": "wqscore.api",
-    "Crosscheck": "wqscore.crosschecking",
+    "Crosscheck": "wqscore.engines.crosscheck",
     "rank": "wqscore.api",
     "describe": "wqscore.api",
     "plan": "wqscore.planning.plan",

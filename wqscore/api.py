@@ -27,7 +27,7 @@ from wqscore.store.headers import StoredHeaders
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from wqscore.crosschecking import Crosscheck
+    from wqscore.engines.crosscheck import Crosscheck
     from wqscore.store.store import Store
 
 Engine = Literal["wqscore", "weightwatcher"]
@@ -205,7 +205,7 @@ def crosscheck(ref: str | ModelRef, *, jobs: int | None = None, progress: RankPr
         UsageError: a reference that means nothing, or WeightWatcher is not installed.
         CheckpointError: a model that can't be found, fetched or read by one of the two.
     """
-    from wqscore import crosschecking
+    from wqscore.engines import crosscheck as crosschecking
     from wqscore.engines.weightwatcher import COMPARED, check_installed, run_weightwatcher
 
     check_installed()

@@ -12,7 +12,7 @@ from safetensors.numpy import save_file
 
 import wqscore
 from wqscore.checkpoints.opening import open_checkpoint
-from wqscore.crosschecking import COMPARED
+from wqscore.engines.crosscheck import COMPARED
 from wqscore.engines.rows import watched_rows
 from wqscore.engines.weightwatcher import run_weightwatcher
 from wqscore.matrices.weight_matrix import SkippedTensor

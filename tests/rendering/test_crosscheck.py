@@ -8,15 +8,15 @@ from math import nan
 
 import pytest
 
-from wqscore.crosschecking import Comparison, Crosscheck, MatrixComparison, Unpaired
-from wqscore.refs import ModelRef
-from wqscore.rendering.crosscheck import (
+from wqscore.engines.crosscheck import Comparison, Crosscheck, MatrixComparison, Unpaired
+from wqscore.engines.crosscheck_report import (
     crosscheck_csv,
     crosscheck_json,
     crosscheck_markdown,
     crosscheck_notes,
     print_crosscheck,
 )
+from wqscore.refs import ModelRef
 
 SAME = Comparison("stable_rank", 38.0625, 38.0625, 0.0)
 CHECK = Crosscheck(

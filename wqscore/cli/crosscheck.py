@@ -11,7 +11,7 @@ from wqscore.cli.exits import NOT_SCORED, complain, one_line_errors
 from wqscore.cli.output import show
 
 if TYPE_CHECKING:
-    from wqscore.crosschecking import Crosscheck
+    from wqscore.engines.crosscheck import Crosscheck
 
 
 def crosscheck(
@@ -41,7 +41,7 @@ def crosscheck(
 
 
 def _print(check: Crosscheck, output: options.Format) -> None:
-    from wqscore.rendering import crosscheck as rendering
+    from wqscore.engines import crosscheck_report as rendering
 
     show(
         output,

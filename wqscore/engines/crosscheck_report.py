@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from wqscore.crosschecking import TOLERANCE, Comparison, Crosscheck, MatrixComparison, Unpaired
+from wqscore.engines.crosscheck import TOLERANCE, Comparison, Crosscheck, MatrixComparison, Unpaired
 from wqscore.presets.registry import WW_0_7
 from wqscore.printable import listed
 from wqscore.rendering.csv import csv_text
