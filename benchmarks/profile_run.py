@@ -24,7 +24,7 @@ from benchmarks.processes import run, wqscore
 
 RUNS = 3
 FOLDER = Path(__file__).parent.parent / "checkpoints" / "all-MiniLM-L6-v2"
-IMPORTS = ("numpy", "numba", "wqscore.cli", "wqscore.api", "wqscore.rendering.report")
+IMPORTS = ("numpy", "numba", "wqscore.cli", "wqscore.api", "wqscore.reports.folder")
 #: Stages, and the functions that are theirs, by the names that their callers have for them.
 STAGES = {
     "opening": ("wqscore.api:open_either_way",),
@@ -50,7 +50,7 @@ STAGES = {
         "wqscore.scoring.score_checkpoint:Memory.close",
     ),
     "summary, ranking": ("wqscore.scoring.score_checkpoint:summarise", "wqscore.api:rank_models"),
-    "report": ("wqscore.rendering.report:write_report",),
+    "report": ("wqscore.reports.folder:write_report",),
 }
 
 
@@ -112,7 +112,7 @@ def imports() -> dict[str, float]:
 def rank_once(folder: Path) -> float:
     """Processor seconds of the run as the command line has it, on one thread and with a new store."""
     from wqscore import rank
-    from wqscore.rendering import report
+    from wqscore.reports import folder as report
 
     start = process_time()
     report.write_report(rank([str(FOLDER)], jobs=1, store=folder / "store.sqlite"), folder / "report")

@@ -15,7 +15,7 @@ from wqscore.metrics.registry import CORE
 from wqscore.presets.registry import DEFAULT, WW_0_7
 from wqscore.ranking.ranking import Failure, rank_models
 from wqscore.refs import ModelRef
-from wqscore.rendering.overview import family_notes
+from wqscore.reports.overview import family_notes
 from wqscore.scoring.score_checkpoint import ModelScore
 from wqscore.scoring.summary import ModelSummary, Statistic
 

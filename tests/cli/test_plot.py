@@ -15,7 +15,7 @@ from typer.testing import Result
 
 import wqscore
 from tests.cli.conftest import toy
-from wqscore.rendering.plot import distance_picture, spectrum_picture
+from wqscore.reports.plot import distance_picture, spectrum_picture
 from wqscore.scoring.find_layer import choose_layer
 
 Invoke = Callable[..., Result]

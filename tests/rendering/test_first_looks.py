@@ -9,8 +9,8 @@ import pytest
 
 from tests.rendering.conftest import bert, score_tensors
 from wqscore.ranking.ranking import Ranking
-from wqscore.rendering.first_looks import first_look_rows, first_looks
 from wqscore.rendering.terminal import print_score
+from wqscore.reports.worth_checking import first_look_rows, first_looks
 
 LAYER = "bert.encoder.layer"
 

@@ -22,8 +22,8 @@ from wqscore.checkpoints.opening import open_checkpoint
 from wqscore.ranking.ranking import Ranking, rank_models
 from wqscore.refs import ModelRef
 from wqscore.rendering.csv import layers_csv, pairs_csv, ranking_csv
-from wqscore.rendering.html.ranking_marks import AXIS, ranking_marks, tie_lanes
 from wqscore.rendering.json import ranking_json
+from wqscore.reports.html.ranking_marks import AXIS, ranking_marks, tie_lanes
 from wqscore.scoring.score_checkpoint import score_checkpoint
 
 

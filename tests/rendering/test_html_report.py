@@ -26,7 +26,7 @@ from wqscore.presets.registry import DEFAULT, WW_0_7, Preset
 from wqscore.ranking.ranking import Failure, Ranking, rank_models
 from wqscore.refs import ModelRef
 from wqscore.rendering.html.charts import ROLE_MARKS
-from wqscore.rendering.html.report import preset_constants
+from wqscore.reports.html.report import preset_constants
 from wqscore.version import __version__
 
 _OKABE_ITO = {"#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7", "currentColor"}

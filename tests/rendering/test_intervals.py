@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wqscore.ranking.ranking import Ranking
-from wqscore.rendering.intervals import ASCII, LINES, Interval, bar, extent, interval_of
-from wqscore.rendering.narrow import narrow_ranking
 from wqscore.rendering.terminal import print_ranking
+from wqscore.reports.intervals import ASCII, LINES, Interval, bar, extent, interval_of
+from wqscore.reports.narrow import narrow_ranking
 
 VALUES = st.floats(-100, 100)
 

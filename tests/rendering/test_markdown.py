@@ -12,8 +12,8 @@ from markdown_it.token import Token
 from wqscore.printable import printable
 from wqscore.ranking.ranking import Ranking
 from wqscore.rendering.markdown import markdown_list, markdown_table, ranking_markdown, score_markdown
-from wqscore.rendering.overview import ranking_overview_columns, remarks
-from wqscore.rendering.trust import trust_notes
+from wqscore.reports.overview import ranking_overview_columns, remarks
+from wqscore.reports.trust import trust_notes
 
 #: CommonMark with GitHub's tables and strikethrough.
 PARSER = MarkdownIt("commonmark").enable(["table", "strikethrough"])

@@ -15,7 +15,7 @@ import wqscore
 from tests.rendering.conftest import HOSTILE, LONG, bert
 from wqscore.ranking.ranking import Ranking
 from wqscore.refs import ModelRef
-from wqscore.rendering.overview import remarks
+from wqscore.reports.overview import remarks
 
 ALLOWED = {"table", "caption", "thead", "tbody", "tr", "th", "td", "ul", "li", "bdi"}
 

@@ -13,7 +13,7 @@ from pyarrow import parquet
 from wqscore.ranking.ranking import Failure, Ranking, rank_models
 from wqscore.refs import ModelRef
 from wqscore.rendering.csv import layers_csv, ranking_csv
-from wqscore.rendering.parquet import layers_parquet, ranking_parquet
+from wqscore.reports.parquet import layers_parquet, ranking_parquet
 
 
 def same(content: bytes, text: str) -> pa.Table:

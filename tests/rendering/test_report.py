@@ -19,7 +19,7 @@ from wqscore.errors import UsageError
 from wqscore.ranking.ranking import Failure, Ranking, rank_models
 from wqscore.refs import ModelRef
 from wqscore.rendering.folder import ReportError, check_folder
-from wqscore.rendering.report import write_report
+from wqscore.reports.folder import write_report
 
 FILES = ["index.html", "layers.csv", "pairs.csv", "ranking.csv", "ranking.json"]
 
@@ -83,7 +83,7 @@ import numpy as np
 from safetensors.numpy import save_file
 import wqscore
 from wqscore.rendering.folder import ReportError
-from wqscore.rendering.report import write_report
+from wqscore.reports.folder import write_report
 
 model, folder = Path(sys.argv[1]), Path(sys.argv[2])
 save_file({"fc.weight": np.random.default_rng(0).standard_normal((64, 64)).astype("f4")}, model)

@@ -10,7 +10,7 @@ from scipy.stats import kendalltau
 
 from tests.rendering.conftest import bert, score_tensors
 from wqscore.ranking.ranking import Ranking, rank_models
-from wqscore.rendering.trust import pair_notes, trust_notes
+from wqscore.reports.trust import pair_notes, trust_notes
 
 
 @pytest.fixture(scope="module")

@@ -38,7 +38,7 @@ def card(
         from wqscore.api import RankingInterrupted
         from wqscore.api import rank as rank_refs
         from wqscore.cli.progress import ProgressBars
-        from wqscore.rendering.card import card_section
+        from wqscore.reports.card import card_section
 
         interrupted = False
         try:

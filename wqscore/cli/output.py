@@ -55,7 +55,7 @@ def check_format(output: ScoreFormat) -> None:
     """
     if output is not ScoreFormat.PARQUET:
         return
-    from wqscore.rendering.parquet import check_installed
+    from wqscore.reports.parquet import check_installed
 
     if sys.stdout.isatty():
         raise UsageError("--format parquet is no text: send it to a file or another program: ... > scores.parquet")
@@ -86,7 +86,7 @@ def publish(ranking: Ranking, folder: Path | None, print_result: Callable[[], No
     page = None
     try:
         if folder is not None:
-            from wqscore.rendering.report import write_report
+            from wqscore.reports.folder import write_report
 
             page = write_report(ranking, folder)
     finally:

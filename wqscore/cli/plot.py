@@ -14,7 +14,7 @@ from wqscore.cli.remembered import asked_store
 from wqscore.errors import CheckpointError, UsageError
 
 if TYPE_CHECKING:
-    from wqscore.rendering.plot import Picture
+    from wqscore.reports.plot import Picture
     from wqscore.scoring.score_checkpoint import ModelScore
 
 _ENDINGS = (".svg", ".png")
@@ -90,7 +90,7 @@ def _check(out: Path, layer: str | None, chart: Chart) -> None:
 
 
 def _picture(score: ModelScore, layer: str | None, chart: Chart) -> Picture:
-    from wqscore.rendering.plot import LAYER_PICTURES, depth_picture
+    from wqscore.reports.plot import LAYER_PICTURES, depth_picture
     from wqscore.scoring.find_layer import choose_layer
 
     if layer is None:

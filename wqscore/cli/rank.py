@@ -240,8 +240,8 @@ def _publish_correlations(found: Correlations, folder: Path | None, output: opti
 def _print(ranking: Ranking, output: options.ScoreFormat) -> None:
     from wqscore.rendering.json import ranking_json
     from wqscore.rendering.markdown import ranking_markdown
-    from wqscore.rendering.parquet import ranking_parquet
     from wqscore.rendering.terminal import print_ranking
+    from wqscore.reports.parquet import ranking_parquet
 
     show_scores(
         output,

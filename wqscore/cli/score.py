@@ -110,8 +110,8 @@ def score(
 def _print(result: ModelScore, output: options.ScoreFormat) -> None:
     from wqscore.rendering.json import score_json
     from wqscore.rendering.markdown import score_markdown
-    from wqscore.rendering.parquet import layers_parquet
     from wqscore.rendering.terminal import print_score
+    from wqscore.reports.parquet import layers_parquet
 
     show_scores(
         output,

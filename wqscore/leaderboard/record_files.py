@@ -11,7 +11,7 @@ from wqscore.leaderboard.errors import SiteError
 from wqscore.leaderboard.record import ModelRecord
 from wqscore.leaderboard.slugs import slug
 from wqscore.rendering.csv import csv_text
-from wqscore.rendering.tables import layer_columns, layer_rows
+from wqscore.reports.tables import layer_columns, layer_rows
 from wqscore.scoring.score_checkpoint import ModelScore
 
 

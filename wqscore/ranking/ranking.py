@@ -118,7 +118,7 @@ class Ranking:
 
     def to_frame(self) -> pd.DataFrame:
         """The rows of `ranking.csv` as a pandas table."""
-        from wqscore.rendering.frame import ranking_frame
+        from wqscore.reports.frame import ranking_frame
 
         return ranking_frame(self)
 
@@ -130,7 +130,7 @@ class Ranking:
 
     def to_html(self) -> str:
         """The report: one self-contained HTML page."""
-        from wqscore.rendering.html.report import report_html
+        from wqscore.reports.html.report import report_html
 
         return report_html(self)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from wqscore.printable import listed
 from wqscore.ranking.rank_correlation import EXACT_UP_TO, PERMUTATIONS, least_telling_tau
-from wqscore.rendering.overview import figure
+from wqscore.reports.overview import figure
 from wqscore.studies.correlate import Correlations, SignFlip
 from wqscore.studies.correlation_row import LEVEL, CorrelationRow
 

@@ -7,9 +7,9 @@ from wqscore.rendering.correlation_notes import correlation_notes
 from wqscore.rendering.csv import csv_text
 from wqscore.rendering.json import json_text
 from wqscore.rendering.markdown import markdown_list, markdown_table
-from wqscore.rendering.overview import figure
-from wqscore.rendering.tables import Cell
 from wqscore.rendering.terminal import print_lines, print_table
+from wqscore.reports.overview import figure
+from wqscore.reports.tables import Cell
 from wqscore.studies.correlate import Correlations
 from wqscore.studies.correlation_row import CorrelationRow
 from wqscore.studies.granulated import AxisTau, Granulated

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from io import StringIO
 
 from wqscore.ranking.ranking import Ranking
-from wqscore.rendering.tables import (
+from wqscore.reports.tables import (
     Cell,
     layer_columns,
     layer_rows,

@@ -13,8 +13,8 @@ from wqscore.metrics.registry import MATRIX_METRICS
 from wqscore.presets.registry import Preset
 from wqscore.ranking.ranking import RankedModel, Ranking
 from wqscore.refs import ModelRef
-from wqscore.rendering.tables import number, pair_columns, pair_rows
 from wqscore.rendering.timestamp import created_at
+from wqscore.reports.tables import number, pair_columns, pair_rows
 from wqscore.scoring.expert_spread import ExpertSpread
 from wqscore.scoring.score_checkpoint import ModelScore
 from wqscore.scoring.score_matrix import LayerScore

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from wqscore.printable import printable
 from wqscore.ranking.ranking import Ranking
-from wqscore.rendering.overview import (
+from wqscore.reports.overview import (
     family_notes,
     layer_overview_columns,
     layer_overview_rows,
@@ -21,7 +21,7 @@ from wqscore.rendering.overview import (
     value_overview_columns,
     value_overview_rows,
 )
-from wqscore.rendering.trust import trust_notes
+from wqscore.reports.trust import trust_notes
 from wqscore.scoring.score_checkpoint import ModelScore
 
 

@@ -11,8 +11,7 @@ from markupsafe import Markup
 
 from wqscore.planning.describe import ModelDescription
 from wqscore.ranking.ranking import Ranking
-from wqscore.rendering.first_looks import first_look_columns, first_look_rows, first_looks
-from wqscore.rendering.overview import (
+from wqscore.reports.overview import (
     family_notes,
     made_by,
     ranking_overview_columns,
@@ -25,6 +24,7 @@ from wqscore.rendering.overview import (
     value_overview_columns,
     value_overview_rows,
 )
+from wqscore.reports.worth_checking import first_look_columns, first_look_rows, first_looks
 from wqscore.scoring.score_checkpoint import ModelScore
 
 #: Rows that a notebook has room for.

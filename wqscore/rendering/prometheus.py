@@ -13,8 +13,8 @@ from math import isfinite
 from wqscore.gating import Judgement
 from wqscore.printable import printable
 from wqscore.rendering.gate import headline_values
-from wqscore.rendering.tables import number
 from wqscore.rendering.timestamp import created_at
+from wqscore.reports.tables import number
 
 
 @dataclass(frozen=True)

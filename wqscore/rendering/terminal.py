@@ -13,11 +13,10 @@ from rich.text import Text
 
 from wqscore.printable import printable
 from wqscore.ranking.ranking import Ranking
-from wqscore.rendering.first_looks import first_look_columns, first_look_rows, first_looks
-from wqscore.rendering.intervals import ASCII, LINES, has_intervals
 from wqscore.rendering.layout import fit
-from wqscore.rendering.narrow import BARS, narrow_ranking, ranking_bars, scale_note
-from wqscore.rendering.overview import (
+from wqscore.reports.intervals import ASCII, LINES, has_intervals
+from wqscore.reports.narrow import BARS, narrow_ranking, ranking_bars, scale_note
+from wqscore.reports.overview import (
     family_notes,
     layer_overview_columns,
     layer_overview_rows,
@@ -32,7 +31,8 @@ from wqscore.rendering.overview import (
     value_overview_columns,
     value_overview_rows,
 )
-from wqscore.rendering.trust import pair_notes
+from wqscore.reports.trust import pair_notes
+from wqscore.reports.worth_checking import first_look_columns, first_look_rows, first_looks
 from wqscore.scoring.score_checkpoint import ModelScore
 
 #: Wide enough that nothing is folded or left out when the table goes to a file or another program.

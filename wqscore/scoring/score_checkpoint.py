@@ -91,7 +91,7 @@ class ModelScore:
 
     def to_frame(self) -> pd.DataFrame:
         """The rows of `layers.csv` as a pandas table."""
-        from wqscore.rendering.frame import layers_frame
+        from wqscore.reports.frame import layers_frame
 
         return layers_frame([self])
 

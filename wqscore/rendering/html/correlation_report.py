@@ -15,8 +15,8 @@ from wqscore.rendering.html import charts
 from wqscore.rendering.html.correlation_charts import scatter, taus_over_groups
 from wqscore.rendering.html.correlation_marks import MARKS, OTHERS, Group, largest_groups
 from wqscore.rendering.html.page import asset, environment, policy
-from wqscore.rendering.overview import figure
 from wqscore.rendering.timestamp import created_at
+from wqscore.reports.overview import figure
 from wqscore.studies.correlate import Correlations
 from wqscore.studies.correlation_row import LEVEL, CorrelationRow
 from wqscore.version import __version__

@@ -14,7 +14,7 @@ from wqscore.rendering.html.page import asset
 from wqscore.rendering.html.site_index import family_pages, index_data, index_pages
 from wqscore.rendering.html.site_model import badge_text, model_page
 from wqscore.rendering.html.site_templates import site_environment
-from wqscore.rendering.overview import headline
+from wqscore.reports.overview import headline
 from wqscore.version import __version__
 
 #: The feed tells of the latest.

@@ -10,7 +10,7 @@ from markupsafe import Markup, escape
 
 from wqscore.leaderboard.record import Figure, MatrixRecord
 from wqscore.printable import printable
-from wqscore.rendering.overview import figure
+from wqscore.reports.overview import figure
 
 #: More marks than this are one for each layer and kind: their median.
 MOST_MARKS = 300

@@ -16,7 +16,7 @@ from wqscore.metrics.metric import Metric
 from wqscore.metrics.registry import METRICS
 from wqscore.rendering.html.site_charts import MOST_MARKS, alpha_by_depth, kinds_of, sparkline, verdict_bar
 from wqscore.rendering.html.site_templates import packed, site_environment
-from wqscore.rendering.overview import figure
+from wqscore.reports.overview import figure
 
 #: For the rows of the matrices: the chart, the metrics and the history have the rest.
 _ROWS = 50_000

@@ -12,7 +12,7 @@ from wqscore.leaderboard.slugs import slug
 from wqscore.printable import printable
 from wqscore.rendering.html import site_charts
 from wqscore.rendering.html.page import environment
-from wqscore.rendering.overview import figure, size
+from wqscore.reports.overview import figure, size
 
 _PLURALS = {"family": "families", "matrix": "matrices"}
 

@@ -10,9 +10,9 @@ from markupsafe import Markup
 from wqscore.matrices.weight_matrix import SkippedTensor
 from wqscore.ranking.ranking import RankedModel, Ranking
 from wqscore.rendering.html import charts
-from wqscore.rendering.html.explorer import average_rows, depth_rows, present_roles
-from wqscore.rendering.overview import value_overview_rows
-from wqscore.rendering.tables import Cell, layer_rows
+from wqscore.reports.html.explorer import average_rows, depth_rows, present_roles
+from wqscore.reports.overview import value_overview_rows
+from wqscore.reports.tables import Cell, layer_rows
 from wqscore.scoring.score_checkpoint import ModelScore
 from wqscore.scoring.score_matrix import LayerScore
 

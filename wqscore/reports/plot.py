@@ -11,9 +11,9 @@ import vl_convert
 
 from wqscore.printable import printable
 from wqscore.rendering.html import charts
-from wqscore.rendering.html.explorer import average_rows, depth_rows, log_histogram, present_roles
 from wqscore.rendering.layout import fold
-from wqscore.rendering.overview import figure
+from wqscore.reports.html.explorer import average_rows, depth_rows, log_histogram, present_roles
+from wqscore.reports.overview import figure
 from wqscore.scoring.score_checkpoint import ModelScore
 from wqscore.scoring.score_matrix import LayerScore
 

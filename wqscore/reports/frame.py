@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from wqscore.ranking.ranking import Ranking
-from wqscore.rendering.tables import layer_columns, layer_rows, ranking_columns, ranking_rows
+from wqscore.reports.tables import layer_columns, layer_rows, ranking_columns, ranking_rows
 from wqscore.scoring.score_checkpoint import ModelScore
 
 

@@ -9,8 +9,8 @@ from wqscore.metrics.metric import MatrixMetric, Metric
 from wqscore.metrics.registry import MATRIX_METRICS
 from wqscore.presets.registry import Preset
 from wqscore.ranking.ranking import RankedModel, Ranking
-from wqscore.rendering.intervals import has_intervals, interval_of
-from wqscore.rendering.tables import number
+from wqscore.reports.intervals import has_intervals, interval_of
+from wqscore.reports.tables import number
 from wqscore.scoring.expert_spread import ExpertSpread
 from wqscore.scoring.score_checkpoint import ModelScore
 from wqscore.scoring.score_matrix import LayerScore

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from wqscore.ranking.ranking import Ranking
 from wqscore.rendering.folder import write_folder
-from wqscore.rendering.html.report import data_files, report_html
+from wqscore.reports.html.report import data_files, report_html
 
 
 def write_report(ranking: Ranking, folder: Path) -> Path:

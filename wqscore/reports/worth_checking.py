@@ -8,7 +8,7 @@ from math import isfinite
 
 import numpy as np
 
-from wqscore.rendering.overview import figure
+from wqscore.reports.overview import figure
 from wqscore.scoring.score_checkpoint import ModelScore
 from wqscore.scoring.score_matrix import RANDOM_SCALED, LayerScore
 

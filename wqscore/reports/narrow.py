@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from wqscore.printable import printable
 from wqscore.ranking.ranking import RankedModel, Ranking
-from wqscore.rendering.intervals import Interval, bar, extent, has_intervals, interval_of
 from wqscore.rendering.layout import fold
-from wqscore.rendering.overview import figure, rank_range, ranking_title, size
+from wqscore.reports.intervals import Interval, bar, extent, has_intervals, interval_of
+from wqscore.reports.overview import figure, rank_range, ranking_title, size
 
 #: The column of bars.
 BARS = "95 %"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from wqscore.errors import UsageError
 from wqscore.presets.registry import Preset
 from wqscore.ranking.ranking import Ranking
-from wqscore.rendering.tables import Cell, layer_columns, layer_rows, ranking_columns, ranking_rows
+from wqscore.reports.tables import Cell, layer_columns, layer_rows, ranking_columns, ranking_rows
 from wqscore.scoring.score_checkpoint import ModelScore
 
 if TYPE_CHECKING:

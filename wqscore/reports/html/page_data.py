@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from wqscore.ranking.ranking import Pair, Ranking
-from wqscore.rendering.html import charts, comparison_charts
+from wqscore.rendering.html import charts
 from wqscore.rendering.html.correlation_marks import MARKS, OTHERS, largest_groups
-from wqscore.rendering.html.explorer import ALPHA_STEPS, D_STEPS, XMIN_STEPS, explorer_models, present_roles
 from wqscore.rendering.html.packing import packed
-from wqscore.rendering.tables import number, of_matrices
-from wqscore.rendering.trust import pair_sentence
+from wqscore.reports.html import comparison_charts
+from wqscore.reports.html.explorer import ALPHA_STEPS, D_STEPS, XMIN_STEPS, explorer_models, present_roles
+from wqscore.reports.tables import number, of_matrices
+from wqscore.reports.trust import pair_sentence
 
 
 def page_data(ranking: Ranking, pairs: Sequence[Pair], files: Mapping[str, str]) -> dict[str, Any]:

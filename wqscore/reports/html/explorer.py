@@ -10,7 +10,7 @@ import numpy as np
 from wqscore.presets.registry import Preset
 from wqscore.ranking.differences import MatrixKey, matrix_key
 from wqscore.rendering.html import charts
-from wqscore.rendering.tables import number
+from wqscore.reports.tables import number
 from wqscore.scoring.score_checkpoint import ModelScore
 from wqscore.scoring.score_matrix import LayerScore
 from wqscore.scoring.summary import belonging_rows

@@ -16,18 +16,18 @@ from wqscore.presets.registry import Preset
 from wqscore.ranking.ranking import MIN_COVERAGE, Pair, Ranking
 from wqscore.rendering.csv import layers_csv, pairs_csv, ranking_csv
 from wqscore.rendering.html import charts
-from wqscore.rendering.html.changes import Changes, changes_between
 from wqscore.rendering.html.correlation_marks import largest_groups
 from wqscore.rendering.html.page import asset, environment, policy
-from wqscore.rendering.html.page_data import page_data
-from wqscore.rendering.html.ranking_marks import AXIS, ranking_marks
-from wqscore.rendering.html.sections import sections
-from wqscore.rendering.html.verdict_shares import COLOURS, present_verdicts, skips_by_reason, verdict_shares
 from wqscore.rendering.json import ranking_json
-from wqscore.rendering.overview import figure, headline, rank_range, size, value_overview_columns
-from wqscore.rendering.tables import Cell, layer_columns, of_matrices
 from wqscore.rendering.timestamp import created_at
-from wqscore.rendering.trust import trust_notes
+from wqscore.reports.html.changes import Changes, changes_between
+from wqscore.reports.html.page_data import page_data
+from wqscore.reports.html.ranking_marks import AXIS, ranking_marks
+from wqscore.reports.html.sections import sections
+from wqscore.reports.html.verdict_shares import COLOURS, present_verdicts, skips_by_reason, verdict_shares
+from wqscore.reports.overview import figure, headline, rank_range, size, value_overview_columns
+from wqscore.reports.tables import Cell, layer_columns, of_matrices
+from wqscore.reports.trust import trust_notes
 from wqscore.version import __version__
 
 #: What a constant of a preset means that is left empty.

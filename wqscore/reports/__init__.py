@@ -1,0 +1,1 @@
+"""A score or a ranking in each format, and the report folder."""

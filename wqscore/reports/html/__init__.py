@@ -1,0 +1,1 @@
+"""The HTML report of a ranking: one file that works offline."""
