@@ -24,10 +24,10 @@ from benchmarks.processes import run, wqscore
 
 RUNS = 3
 FOLDER = Path(__file__).parent.parent / "checkpoints" / "all-MiniLM-L6-v2"
-IMPORTS = ("numpy", "numba", "wqscore.cli", "wqscore.api", "wqscore.reports.folder")
+IMPORTS = ("numpy", "numba", "wqscore.cli", "wqscore.api.score", "wqscore.reports.folder")
 #: Stages, and the functions that are theirs, by the names that their callers have for them.
 STAGES = {
-    "opening": ("wqscore.api:open_either_way",),
+    "opening": ("wqscore.api.score:open_either_way",),
     "planning": ("wqscore.scoring.score_checkpoint:plan_matrices",),
     "reading": ("wqscore.scoring.score_tensor:read_contents",),
     "Gram products": ("wqscore.spectra.spectrum:upper_gram",),
@@ -49,7 +49,7 @@ STAGES = {
         "wqscore.scoring.score_checkpoint:Memory.remember",
         "wqscore.scoring.score_checkpoint:Memory.close",
     ),
-    "summary, ranking": ("wqscore.scoring.score_checkpoint:summarise", "wqscore.api:rank_models"),
+    "summary, ranking": ("wqscore.scoring.score_checkpoint:summarise", "wqscore.api.score:rank_models"),
     "report": ("wqscore.reports.folder:write_report",),
 }
 

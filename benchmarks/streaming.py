@@ -128,7 +128,7 @@ def step(name: str) -> None:
     """Do one step and print what it took, as JSON."""
     start = perf_counter()
     if name == "describe":
-        from wqscore.api import describe
+        from wqscore.api.score import describe
 
         done = f"{len(describe(MODEL).outcomes)} rows"
     else:

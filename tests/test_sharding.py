@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
 import wqscore
+from wqscore.api.shards import Shard, deal, parse_shard, score_shard
 from wqscore.checkpoints.dtypes import StoredDtype
 from wqscore.checkpoints.tensor import TensorRef
 from wqscore.errors import UsageError
 from wqscore.matrices.plan import Outcome
 from wqscore.matrices.weight_matrix import Cut, SkippedTensor, WeightMatrix
 from wqscore.planning.work import cost
-from wqscore.sharding import Shard, deal, parse_shard, score_shard
 from wqscore.spectra import spectrum
 
 F32 = StoredDtype("F32", 32, np.dtype("<f4"), "float")

@@ -13,7 +13,7 @@ from wqscore.errors import CheckpointError, UsageError, WqscoreError
 from wqscore.version import __version__
 
 if TYPE_CHECKING:
-    from wqscore.api import RankingInterrupted, crosscheck, describe, rank, score
+    from wqscore.api.score import RankingInterrupted, crosscheck, describe, rank, score
     from wqscore.engines.crosscheck import Crosscheck
     from wqscore.integrity.checking import Integrity, check
     from wqscore.matrices.weight_matrix import SkippedTensor, WeightMatrix
@@ -25,18 +25,18 @@ if TYPE_CHECKING:
     from wqscore.scoring.score_matrix import LayerScore
 
 _HOMES = {
-    "score": "wqscore.api",
+    "score": "wqscore.api.score",
     "check": "wqscore.integrity.checking",
     "Integrity": "wqscore.integrity.checking",
-    "crosscheck": "wqscore.api",
+    "crosscheck": "wqscore.api.score",
     "Crosscheck": "wqscore.engines.crosscheck",
-    "rank": "wqscore.api",
-    "describe": "wqscore.api",
+    "rank": "wqscore.api.score",
+    "describe": "wqscore.api.score",
     "plan": "wqscore.planning.plan",
     "Plan": "wqscore.planning.plan",
     "ModelPlan": "wqscore.planning.plan",
     "PlanInterrupted": "wqscore.planning.plan",
-    "RankingInterrupted": "wqscore.api",
+    "RankingInterrupted": "wqscore.api.score",
     "ModelDescription": "wqscore.planning.describe",
     "LayerScore": "wqscore.scoring.score_matrix",
     "SkippedTensor": "wqscore.matrices.weight_matrix",

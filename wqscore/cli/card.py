@@ -35,8 +35,8 @@ def card(
     with one_line_errors():
         asked = asked_models(refs, None)
         check_output(None)
-        from wqscore.api import RankingInterrupted
-        from wqscore.api import rank as rank_refs
+        from wqscore.api.score import RankingInterrupted
+        from wqscore.api.score import rank as rank_refs
         from wqscore.cli.progress import ProgressBars
         from wqscore.reports.card import card_section
 

@@ -29,7 +29,7 @@ def crosscheck(
     could not score it; 130 interrupted.
     """
     with one_line_errors():
-        from wqscore.api import crosscheck as check_ref
+        from wqscore.api.score import crosscheck as check_ref
         from wqscore.cli.progress import ProgressBars
 
         with ProgressBars(quiet) as progress:

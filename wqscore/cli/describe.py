@@ -19,7 +19,7 @@ def describe(
     bytes of every tensor, about how long scoring would take on one core, and how much memory with --jobs threads.
     """
     with one_line_errors():
-        from wqscore.api import describe as describe_ref
+        from wqscore.api.score import describe as describe_ref
         from wqscore.planning import describe_report as description
 
         result = describe_ref(ref, preset=preset, jobs=jobs)

@@ -65,7 +65,7 @@ def plot(
     """
     with one_line_errors():
         _check(out, layer, chart)
-        from wqscore.api import score as score_ref
+        from wqscore.api.score import score as score_ref
         from wqscore.cli.progress import ProgressBars
         from wqscore.rendering.result_file import write_bytes
 

@@ -143,8 +143,8 @@ def rank(
 
             check_device(device.value, backend.value)
             figures = _known_figures(known, asked, y)
-        from wqscore.api import RankingInterrupted
-        from wqscore.api import rank as rank_refs
+        from wqscore.api.score import RankingInterrupted
+        from wqscore.api.score import rank as rank_refs
         from wqscore.cli.progress import ProgressBars
 
         interrupted = False

@@ -80,7 +80,7 @@ def score(
                 device=device.value,
             )
             return
-        from wqscore.api import score as score_ref
+        from wqscore.api.score import score as score_ref
         from wqscore.cli.progress import ProgressBars
         from wqscore.ranking.ranking import rank_alone
 

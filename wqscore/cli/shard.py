@@ -30,13 +30,13 @@ def compute_shard(
         store: of --store.
         quiet: of --quiet.
         without: what options hold that say nothing to a shard, by name; each has to be false.
-        **asked: as for `wqscore.sharding.score_shard`.
+        **asked: as for `wqscore.api.shards.score_shard`.
 
     Raises:
         UsageError: no such part, no store, or options that say nothing to a shard.
     """
+    from wqscore.api.shards import parse_shard, score_shard
     from wqscore.cli.progress import ProgressBars
-    from wqscore.sharding import parse_shard, score_shard
 
     part = parse_shard(shard)
     if store is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from wqscore.api import RankProgress, score
+from wqscore.api.score import RankProgress, score
 from wqscore.errors import CheckpointError, UsageError
 from wqscore.execution.threads import Backend
 from wqscore.gating.baseline import Baseline, load_baseline

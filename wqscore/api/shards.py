@@ -29,7 +29,7 @@ from wqscore.spectra.on_device import CPU, Device, check_device
 from wqscore.store.store import Store
 
 if TYPE_CHECKING:
-    from wqscore.api import RankProgress
+    from wqscore.api.score import RankProgress
 
 
 @dataclass(frozen=True)
