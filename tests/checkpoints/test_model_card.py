@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.hub_server import HubServer
-from wqscore.checkpoints.card_files import MOST_BYTES, MOST_FILES
-from wqscore.checkpoints.card_yaml import MOST_DEEP, load_yaml
-from wqscore.checkpoints.model_card import BenchmarkResult, CardResults, parse_card, parse_eval_results, read_card
 from wqscore.errors import CheckpointError
 from wqscore.refs import parse_ref
+from wqscore.studies.known.card_files import MOST_BYTES, MOST_FILES
+from wqscore.studies.known.card_yaml import MOST_DEEP, load_yaml
+from wqscore.studies.known.model_card import BenchmarkResult, CardResults, parse_card, parse_eval_results, read_card
 
 ARC = BenchmarkResult(
     "text-generation", "ai2_arc", "acc_norm", 64.16, ("ARC-Challenge", "test", "num_few_shot=25"),
@@ -243,7 +243,7 @@ def test_any_part_of_a_result_may_be_anything(name: object, value: object, setti
     assert len(found.results) + len(found.left_out) == 2
 
 
-READ = "import sys; from wqscore.checkpoints.model_card import read_card; from wqscore.refs import parse_ref; "
+READ = "import sys; from wqscore.studies.known.model_card import read_card; from wqscore.refs import parse_ref; "
 SHOW = "card = read_card(parse_ref(sys.argv[1])); print([r.value for r in card.results], *card.left_out, sep='|')"
 
 

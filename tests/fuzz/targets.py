@@ -21,7 +21,6 @@ from wqscore.checkpoints.decoding import with_decoded
 from wqscore.checkpoints.gguf.file import read_gguf
 from wqscore.checkpoints.gguf.package import gguf_package
 from wqscore.checkpoints.local import read_config, read_folder
-from wqscore.checkpoints.model_card import parse_card, parse_eval_results
 from wqscore.checkpoints.npz import read_npy, read_npz
 from wqscore.checkpoints.onnx.file import read_onnx
 from wqscore.checkpoints.pytorch.file import read_torch_file
@@ -34,6 +33,7 @@ from wqscore.matrices.model_config import ModelConfig
 from wqscore.matrices.plan import plan_matrices
 from wqscore.matrices.weight_matrix import WeightMatrix
 from wqscore.model_lists import load_list
+from wqscore.studies.known.model_card import parse_card, parse_eval_results
 
 #: Between the JSON and the safetensors file of an input that is both.
 SEPARATOR = b"\n=====\n"

@@ -11,7 +11,7 @@ from scipy.stats import kendalltau
 from tests.leaderboard.conftest import NIGHT, build_at, listed, write_model
 from wqscore.errors import UsageError
 from wqscore.leaderboard.checking import check_site
-from wqscore.studies.score_table import read_table
+from wqscore.studies.known.score_table import read_table
 
 
 def test_they_stand_beside_the_metrics(tmp_path: Path) -> None:

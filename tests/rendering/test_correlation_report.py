@@ -22,12 +22,12 @@ from tests.rendering.html_browser import Visit
 from tests.rendering.html_page import Page, Table
 from tests.studies.published import LEADERBOARD, TAXONOMY, TORCHVISION, published
 from wqscore.errors import UsageError
-from wqscore.rendering.correlation_files import write_correlations
 from wqscore.rendering.folder import ReportError
 from wqscore.rendering.html.correlation_marks import MARKS, OTHERS, largest_groups
-from wqscore.rendering.html.correlation_report import correlations_html
-from wqscore.studies.correlate import Correlations, correlate
-from wqscore.studies.score_table import Joined, ScoreTable, alone
+from wqscore.studies.correlation.correlate import Correlations, correlate
+from wqscore.studies.correlation.files import write_correlations
+from wqscore.studies.correlation.page import correlations_html
+from wqscore.studies.known.score_table import Joined, ScoreTable, alone
 
 #: Pixels of a chart's plot, and the extent of tau in it.
 _WIDTH, _HEIGHT = 480, 300

@@ -10,17 +10,17 @@ from dataclasses import replace
 import pytest
 
 from wqscore.ranking.rank_correlation import Coefficient, RankCorrelation
-from wqscore.rendering.correlation_notes import correlation_notes
-from wqscore.rendering.correlations import (
+from wqscore.studies.correlation.correlate import Correlations, SignFlip
+from wqscore.studies.correlation.granulated import AxisTau, Granulated
+from wqscore.studies.correlation.notes import correlation_notes
+from wqscore.studies.correlation.report import (
     correlations_csv,
     correlations_json,
     correlations_markdown,
     print_correlations,
 )
-from wqscore.studies.correlate import Correlations, SignFlip
-from wqscore.studies.correlation_row import CorrelationRow, Partial
-from wqscore.studies.granulated import AxisTau, Granulated
-from wqscore.studies.score_table import Joined, ScoreTable
+from wqscore.studies.correlation.row import CorrelationRow, Partial
+from wqscore.studies.known.score_table import Joined, ScoreTable
 
 
 def found_row(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from wqscore.studies.score_table import Joined, alone, read_table
+from wqscore.studies.known.score_table import Joined, alone, read_table
 
 FOLDER = Path(__file__).parents[1] / "data" / "published"
 TORCHVISION = FOLDER / "torchvision_imagenet_2020.csv"

@@ -7,10 +7,10 @@ import pytest
 
 from tests.studies.published import LEADERBOARD, TAXONOMY, TORCHVISION, published
 from wqscore.errors import UsageError
-from wqscore.rendering.correlation_notes import correlation_notes
-from wqscore.studies.correlate import Correlations, correlate
-from wqscore.studies.correlation_row import CorrelationRow
-from wqscore.studies.score_table import Joined, ScoreTable, alone
+from wqscore.studies.correlation.correlate import Correlations, correlate
+from wqscore.studies.correlation.notes import correlation_notes
+from wqscore.studies.correlation.row import CorrelationRow
+from wqscore.studies.known.score_table import Joined, ScoreTable, alone
 
 NORMS = ("log_norm", "log_spectral_norm", "alpha_weighted", "log_alpha_norm")
 

@@ -7,7 +7,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from wqscore.studies.granulated import granulate
+from wqscore.studies.correlation.granulated import granulate
 
 GRID = list(product(range(3), range(4)))
 AXES = {"depth": [str(depth) for depth, _ in GRID], "width": [str(width) for _, width in GRID]}

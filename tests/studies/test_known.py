@@ -6,8 +6,8 @@ import pytest
 
 from wqscore.errors import UsageError
 from wqscore.refs import parse_ref
-from wqscore.studies.known import choose_known, parse_ranking
-from wqscore.studies.score_table import ScoreTable
+from wqscore.studies.known.known import choose_known, parse_ranking
+from wqscore.studies.known.score_table import ScoreTable
 
 BERT = "google-bert/bert-base-uncased"
 REFS = [parse_ref(text) for text in ("bert-base", "hf://org/a@v1", "org/b", "org/b@v2")]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from wqscore.errors import UsageError
-from wqscore.studies.score_table import ScoreTable, alone, join, read_table
+from wqscore.studies.known.score_table import ScoreTable, alone, join, read_table
 
 Write = Callable[[str, bytes], Path]
 

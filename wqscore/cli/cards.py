@@ -10,7 +10,7 @@ from wqscore.errors import CheckpointError
 from wqscore.refs import ModelRef
 
 if TYPE_CHECKING:
-    from wqscore.studies.benchmarks import BenchmarkTable
+    from wqscore.studies.known.benchmarks import BenchmarkTable
 
 
 def read_cards(refs: Sequence[ModelRef]) -> tuple[BenchmarkTable, bool]:
@@ -19,8 +19,8 @@ def read_cards(refs: Sequence[ModelRef]) -> tuple[BenchmarkTable, bool]:
     Returns:
         What they give, and whether every model could be found; one that couldn't has no figures.
     """
-    from wqscore.checkpoints.model_card import CardResults, read_card
-    from wqscore.studies.benchmarks import tabulate
+    from wqscore.studies.known.benchmarks import tabulate
+    from wqscore.studies.known.model_card import CardResults, read_card
 
     cards: dict[str, CardResults] = {}
     unread = 0

@@ -12,7 +12,7 @@ from wqscore.cli.exits import one_line_errors
 from wqscore.cli.output import check_output, show
 
 if TYPE_CHECKING:
-    from wqscore.studies.correlate import Correlations
+    from wqscore.studies.correlation.correlate import Correlations
 
 
 def correlate(
@@ -82,8 +82,8 @@ def correlate(
     """
     with one_line_errors():
         check_output(out)
-        from wqscore.studies.correlate import correlate as correlate_tables
-        from wqscore.studies.score_table import alone, join, read_table
+        from wqscore.studies.correlation.correlate import correlate as correlate_tables
+        from wqscore.studies.known.score_table import alone, join, read_table
 
         names = key or ["model"]
         table = read_table(scores)
@@ -97,7 +97,7 @@ def _publish(found: Correlations, folder: Path | None, output: options.Format) -
     page = None
     try:
         if folder is not None:
-            from wqscore.rendering.correlation_files import write_correlations
+            from wqscore.studies.correlation.files import write_correlations
 
             page = write_correlations(found, folder)
     finally:
@@ -109,7 +109,7 @@ def _publish(found: Correlations, folder: Path | None, output: options.Format) -
 
 
 def _print(found: Correlations, output: options.Format) -> None:
-    from wqscore.rendering import correlations as rendering
+    from wqscore.studies.correlation import report as rendering
 
     show(
         output,

@@ -25,7 +25,7 @@ def known(
         asked = asked_models(refs, load_asked_list(model_list))
         from wqscore.cli.cards import read_cards
         from wqscore.cli.output import show
-        from wqscore.rendering import benchmarks
+        from wqscore.studies.known import report as benchmarks
 
         table, all_read = read_cards(asked)
         show(

@@ -75,7 +75,7 @@ def build(
         from wqscore.cli.progress import ProgressBars
         from wqscore.leaderboard.building import build as build_site
         from wqscore.model_lists import load_list
-        from wqscore.studies.score_table import read_table
+        from wqscore.studies.known.score_table import read_table
 
         loaded = [load_list(each) for each in lists]
         table = read_table(known) if known else None

@@ -28,8 +28,8 @@ from wqscore.rendering.timestamp import created_at
 if TYPE_CHECKING:
     from wqscore.model_lists import ModelList
     from wqscore.ranking.ranking import Ranking
-    from wqscore.studies.correlate import Correlations
-    from wqscore.studies.known import KnownFigures
+    from wqscore.studies.correlation.correlate import Correlations
+    from wqscore.studies.known.known import KnownFigures
 
 #: So that a folder's name stays under the 255 bytes a file system allows.
 _LONGEST_NAME = 50
@@ -191,8 +191,8 @@ def rank(
 
 def _known_figures(known: str, asked: Sequence[ModelRef], y: str | None) -> KnownFigures:
     """What is known, from a file or the model cards; what is wrong with it is found out before the scoring."""
-    from wqscore.studies.known import choose_known
-    from wqscore.studies.score_table import read_table
+    from wqscore.studies.known.known import choose_known
+    from wqscore.studies.known.score_table import read_table
 
     if known != "cards":
         return choose_known(read_table(Path(known)), asked, y)
@@ -207,9 +207,9 @@ def _known_figures(known: str, asked: Sequence[ModelRef], y: str | None) -> Know
 
 def _correlate(ranking: Ranking, known: KnownFigures, better: options.Better, seed: int) -> Correlations | None:
     """Compare a ranking with what is known; where too little was scored for that, say so."""
-    from wqscore.studies.correlate import correlate
-    from wqscore.studies.known import parse_ranking
-    from wqscore.studies.score_table import join
+    from wqscore.studies.correlation.correlate import correlate
+    from wqscore.studies.known.known import parse_ranking
+    from wqscore.studies.known.score_table import join
 
     try:
         joined = join(parse_ranking(ranking.to_csv()), known.table, ["model"])
@@ -221,8 +221,8 @@ def _correlate(ranking: Ranking, known: KnownFigures, better: options.Better, se
 
 def _publish_correlations(found: Correlations, folder: Path | None, output: options.ScoreFormat, quiet: bool) -> None:
     """Write the files and print the table under the ranking's; neither is lost when the other can't be written."""
-    from wqscore.rendering.correlation_files import write_correlations
-    from wqscore.rendering.correlations import print_correlations
+    from wqscore.studies.correlation.files import write_correlations
+    from wqscore.studies.correlation.report import print_correlations
 
     page = None
     try:

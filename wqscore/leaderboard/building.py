@@ -23,7 +23,7 @@ from wqscore.ranking.ranking import Ranking
 from wqscore.rendering.html.site import site_pages
 from wqscore.rendering.timestamp import created_at
 from wqscore.store.store import Store
-from wqscore.studies.score_table import ScoreTable
+from wqscore.studies.known.score_table import ScoreTable
 from wqscore.version import __version__
 
 

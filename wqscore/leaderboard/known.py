@@ -10,8 +10,8 @@ from wqscore.errors import WqscoreError
 from wqscore.leaderboard.candidates import Candidate
 from wqscore.leaderboard.site import Known
 from wqscore.ranking.ranking import Ranking
-from wqscore.studies.known import KnownFigures, choose_known, parse_ranking
-from wqscore.studies.score_table import ScoreTable, join
+from wqscore.studies.known.known import KnownFigures, choose_known, parse_ranking
+from wqscore.studies.known.score_table import ScoreTable, join
 
 #: How many metrics are told of, the strongest first.
 _TOLD = 5
@@ -41,7 +41,7 @@ def known_figures(table: ScoreTable, y: str | None, candidates: Sequence[Candida
 
 
 def _notes(figures: KnownFigures, ranking: Ranking) -> tuple[str, ...]:
-    from wqscore.studies.correlate import correlate
+    from wqscore.studies.correlation.correlate import correlate
 
     try:
         joined = join(parse_ranking(ranking.to_csv()), figures.table, ["model"])

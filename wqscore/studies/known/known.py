@@ -14,9 +14,9 @@ from wqscore.errors import UsageError
 from wqscore.printable import listed
 from wqscore.refs import ModelRef
 from wqscore.spreadsheets import unguarded
-from wqscore.studies.columns import known_columns
-from wqscore.studies.correlation_row import LEAST_MODELS
-from wqscore.studies.score_table import LISTED, ScoreTable
+from wqscore.studies.correlation.columns import known_columns
+from wqscore.studies.correlation.row import LEAST_MODELS
+from wqscore.studies.known.score_table import LISTED, ScoreTable
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from wqscore.rendering.json import json_text
 from wqscore.rendering.markdown import markdown_list, markdown_table
 from wqscore.rendering.terminal import print_lines, print_table
 from wqscore.reports.overview import figure
-from wqscore.studies.benchmarks import BenchmarkTable
+from wqscore.studies.known.benchmarks import BenchmarkTable
 from wqscore.version import __version__
 
 #: Benchmarks that people are shown; a card may give hundreds.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from wqscore.rendering.correlations import correlations_csv, correlations_json
 from wqscore.rendering.folder import write_folder
-from wqscore.rendering.html.correlation_report import correlations_html
-from wqscore.studies.correlate import Correlations
+from wqscore.studies.correlation.correlate import Correlations
+from wqscore.studies.correlation.page import correlations_html
+from wqscore.studies.correlation.report import correlations_csv, correlations_json
 
 
 def write_correlations(found: Correlations, folder: Path, page_name: str = "index.html") -> Path:

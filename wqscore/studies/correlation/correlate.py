@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from wqscore.errors import UsageError
-from wqscore.studies.columns import (
+from wqscore.studies.correlation.columns import (
     DEFAULT_GROUP,
     DEFAULT_PARAMS,
     column_if_there,
@@ -19,9 +19,9 @@ from wqscore.studies.columns import (
     only_known,
     parameter_counts,
 )
-from wqscore.studies.correlation_row import LEAST_MODELS, CorrelationRow, correlate_row
-from wqscore.studies.granulated import Granulated, granulate
-from wqscore.studies.score_table import Joined
+from wqscore.studies.correlation.granulated import Granulated, granulate
+from wqscore.studies.correlation.row import LEAST_MODELS, CorrelationRow, correlate_row
+from wqscore.studies.known.score_table import Joined
 
 #: Beyond, every pair of models in every random order takes minutes.
 MOST_MODELS = 2_000

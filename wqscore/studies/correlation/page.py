@@ -10,15 +10,15 @@ from markupsafe import Markup
 
 from wqscore.printable import printable
 from wqscore.ranking.rank_correlation import Interval, least_telling_tau
-from wqscore.rendering.correlation_notes import correlation_notes
 from wqscore.rendering.html import charts
-from wqscore.rendering.html.correlation_charts import scatter, taus_over_groups
 from wqscore.rendering.html.correlation_marks import MARKS, OTHERS, Group, largest_groups
 from wqscore.rendering.html.page import asset, environment, policy
 from wqscore.rendering.timestamp import created_at
 from wqscore.reports.overview import figure
-from wqscore.studies.correlate import Correlations
-from wqscore.studies.correlation_row import LEVEL, CorrelationRow
+from wqscore.studies.correlation.charts import scatter, taus_over_groups
+from wqscore.studies.correlation.correlate import Correlations
+from wqscore.studies.correlation.notes import correlation_notes
+from wqscore.studies.correlation.row import LEVEL, CorrelationRow
 from wqscore.version import __version__
 
 #: More boxes are drawn in another figure.

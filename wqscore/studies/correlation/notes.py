@@ -5,8 +5,8 @@ from __future__ import annotations
 from wqscore.printable import listed
 from wqscore.ranking.rank_correlation import EXACT_UP_TO, PERMUTATIONS, least_telling_tau
 from wqscore.reports.overview import figure
-from wqscore.studies.correlate import Correlations, SignFlip
-from wqscore.studies.correlation_row import LEVEL, CorrelationRow
+from wqscore.studies.correlation.correlate import Correlations, SignFlip
+from wqscore.studies.correlation.row import LEVEL, CorrelationRow
 
 #: How many names are listed.
 _NAMED = 5

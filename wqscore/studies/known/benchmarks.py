@@ -6,8 +6,8 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from wqscore.checkpoints.model_card import BenchmarkResult, CardResults
-from wqscore.studies.score_table import ScoreTable
+from wqscore.studies.known.model_card import BenchmarkResult, CardResults
+from wqscore.studies.known.score_table import ScoreTable
 
 
 @dataclass(frozen=True)

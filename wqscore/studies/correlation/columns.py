@@ -10,7 +10,7 @@ from wqscore.errors import UsageError
 from wqscore.metrics.metric import Metric
 from wqscore.metrics.registry import METRICS
 from wqscore.printable import listed
-from wqscore.studies.score_table import LISTED, Joined, ScoreTable
+from wqscore.studies.known.score_table import LISTED, Joined, ScoreTable
 
 #: As in a ranking.csv.
 DEFAULT_GROUP, DEFAULT_PARAMS, DEFAULT_DEPTH = "family", "params", "depth"

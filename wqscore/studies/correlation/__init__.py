@@ -1,0 +1,1 @@
+"""How metrics go with results that are known from elsewhere."""

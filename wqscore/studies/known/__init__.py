@@ -1,0 +1,1 @@
+"""Results that are known of models: benchmark tables and model cards."""
