@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from junitparser import Error, Failure, JUnitXml
 
 from tests.rendering.conftest import HOSTILE
-from wqscore.gating import Judgement
+from wqscore.gating.gate import Judgement
 from wqscore.gating.grammar import parse_rule
 from wqscore.gating.judge import Outcome, all_unscored
+from wqscore.gating.junit import gate_junit
 from wqscore.gating.policy import Policy
 from wqscore.printable import printable
 from wqscore.ranking.ranking import Ranking
 from wqscore.refs import ModelRef
-from wqscore.rendering.junit import gate_junit
 
 
 def judged(ranking: Ranking, model: str = "org/model", reason: str = "why") -> Judgement:

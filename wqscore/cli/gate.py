@@ -13,7 +13,7 @@ from wqscore.cli.exits import NOT_SCORED, complain, one_line_errors
 from wqscore.cli.remembered import asked_store
 
 if TYPE_CHECKING:
-    from wqscore.gating import Judgement
+    from wqscore.gating.gate import Judgement
     from wqscore.gating.policy import Policy
 
 FAILED = 1
@@ -79,7 +79,7 @@ def gate(
     with one_line_errors():
         _check(files)
         from wqscore.cli.progress import ProgressBars
-        from wqscore.gating import gate as gate_ref
+        from wqscore.gating.gate import gate as gate_ref
 
         asked = _policy(policy, rules or [], preset, baseline, base)
         with asked_store(store, no_store) as opened, ProgressBars(quiet) as progress:
@@ -143,7 +143,7 @@ def _publish(judgement: Judgement, output: GateFormat, files: dict[str, Path | N
                 write_file(file, _text(judgement, GateFormat(name)))
     finally:
         if output is GateFormat.TABLE:
-            from wqscore.rendering.gate import print_gate
+            from wqscore.gating.report import print_gate
 
             print_gate(judgement)
         else:
@@ -152,9 +152,9 @@ def _publish(judgement: Judgement, output: GateFormat, files: dict[str, Path | N
 
 
 def _text(judgement: Judgement, output: GateFormat) -> str:
-    from wqscore.rendering.gate import gate_json, gate_markdown
-    from wqscore.rendering.junit import gate_junit
-    from wqscore.rendering.prometheus import gate_prometheus
+    from wqscore.gating.junit import gate_junit
+    from wqscore.gating.prometheus import gate_prometheus
+    from wqscore.gating.report import gate_json, gate_markdown
 
     renderings = {
         GateFormat.JSON: gate_json,

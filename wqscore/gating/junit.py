@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections import Counter
 from xml.etree import ElementTree
 
-from wqscore.gating import Judgement
+from wqscore.gating.gate import Judgement
 from wqscore.gating.judge import Outcome
+from wqscore.gating.report import explanation, headline
 from wqscore.printable import printable
-from wqscore.rendering.gate import explanation, headline
 from wqscore.rendering.timestamp import created_at
 
 _ELEMENTS = {"failed": "failure", "unscored": "error"}

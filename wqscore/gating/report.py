@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from math import isfinite
 
-from wqscore.gating import Judgement
+from wqscore.gating.gate import Judgement
 from wqscore.gating.judge import COMPARISONS, Outcome
 from wqscore.metrics.registry import METRICS
 from wqscore.rendering.json import json_text

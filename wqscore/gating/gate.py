@@ -1,0 +1,116 @@
+"""Gates: a model held to rules, for a pipeline that stops where one fails."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from wqscore.api.score import RankProgress, score
+from wqscore.errors import CheckpointError, UsageError
+from wqscore.execution.threads import Backend
+from wqscore.gating.baseline import Baseline, load_baseline
+from wqscore.gating.judge import Outcome, Status, all_unscored, judge
+from wqscore.gating.policy import Policy
+from wqscore.gating.rules import Change
+from wqscore.presets.registry import find_preset
+from wqscore.refs import ModelRef, parse_ref
+from wqscore.scoring.score_checkpoint import ModelScore
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from wqscore.store.store import Store
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A model and what became of each rule.
+
+    Attributes:
+        ref: the model.
+        policy: what it was held to.
+        outcomes: one for each rule, in the policy's order.
+        score: its numbers, `None` where it could not be scored.
+        baseline: what changes were measured from, `None` without.
+        error: why it could not be scored; empty if it could.
+    """
+
+    ref: ModelRef
+    policy: Policy
+    outcomes: tuple[Outcome, ...]
+    score: ModelScore | None
+    baseline: Baseline | None
+    error: str = ""
+
+    @property
+    def status(self) -> Status:
+        """`failed` where a rule failed; else `unscored` where no matrix has a fit; else whether every rule passed."""
+        statuses = {outcome.status for outcome in self.outcomes}
+        if "failed" in statuses:
+            return "failed"
+        if self.score is None or not self.score.summary.n_fitted:
+            return "unscored"
+        return "failed" if "unscored" in statuses else "passed"
+
+
+def gate(
+    ref: str | ModelRef,
+    policy: Policy,
+    *,
+    seed: int = 0,
+    stream: bool = False,
+    store: Store | Path | str | None = None,
+    jobs: int | None = None,
+    memory: int | None = None,
+    backend: Backend = "threads",
+    progress: RankProgress | None = None,
+) -> Judgement:
+    """Score a model and hold it to a policy.
+
+    Args:
+        ref: the model, as for `wqscore.score`.
+        policy: the rules, and how to score for them.
+        seed: the seed of every random step; a baseline has to have the same.
+        stream: as for `wqscore.score`.
+        store: as for `wqscore.score`; without a base.
+        jobs: threads; all cores if `None`. The result is the same for any number.
+        memory: as for `wqscore.score`.
+        backend: as for `wqscore.score`.
+        progress: told what is done.
+
+    Returns:
+        What became of each rule; all of them `unscored` for a model that can't be found, fetched or read.
+
+    Raises:
+        UsageError: no rule; a reference, preset or metric that means nothing; a rule that needs a baseline or a base
+            that is not there; a baseline that can't be compared with.
+        StoreError: the store can't be opened.
+    """
+    if not policy.rules:
+        raise UsageError('no rule given: write one with --rule "alpha > 6", or rules = [...] in a policy')
+    model = parse_ref(ref) if isinstance(ref, str) else ref
+    preset = find_preset(policy.preset)
+    changes = [rule for rule in policy.rules if isinstance(rule.value, Change)]
+    if changes and policy.baseline is None:
+        raise UsageError(f"{changes[0].value} needs numbers to compare with: name a file of them with --baseline")
+    baseline = load_baseline(policy.baseline, model, preset, seed, policy.rules) if policy.baseline else None
+    try:
+        scored = score(
+            model,
+            preset=policy.preset,
+            metrics=policy.asked,
+            base=policy.base,
+            seed=seed,
+            stream=stream,
+            store=store,
+            jobs=jobs,
+            memory=memory,
+            backend=backend,
+            progress=progress,
+        )
+    except CheckpointError as error:
+        return Judgement(model, policy, all_unscored(policy.rules, str(error)), None, baseline, str(error))
+    return Judgement(model, policy, judge(policy.rules, scored, baseline), scored, baseline)
+
+
+__all__ = ["Judgement", "gate"]
