@@ -10,9 +10,9 @@ import pytest
 from tests.leaderboard.conftest import LONG, NIGHT, build_at, listed, write_model
 from wqscore.leaderboard.building import Built
 from wqscore.leaderboard.history import Point
+from wqscore.leaderboard.pages.site import site_pages
 from wqscore.leaderboard.record import ModelRecord
 from wqscore.leaderboard.site import Site
-from wqscore.rendering.html.site import site_pages
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ from wqscore.leaderboard.events import events_of
 from wqscore.leaderboard.folder import HISTORY, check_site_folder, listed_files, read_history, write_site
 from wqscore.leaderboard.history import History, Night, Point, Status, history_text
 from wqscore.leaderboard.known import known_figures
+from wqscore.leaderboard.pages.site import site_pages
 from wqscore.leaderboard.record import ModelRecord, record_of
 from wqscore.leaderboard.record_files import matrices_csv, matrices_path, read_record, record_path, record_text
 from wqscore.leaderboard.site import ListedState, Site, point_of, state_of
@@ -20,7 +21,6 @@ from wqscore.metrics.registry import find_metric
 from wqscore.model_lists import ModelList
 from wqscore.presets.registry import DEFAULT
 from wqscore.ranking.ranking import Ranking
-from wqscore.rendering.html.site import site_pages
 from wqscore.rendering.timestamp import created_at
 from wqscore.store.store import Store
 from wqscore.studies.known.score_table import ScoreTable

@@ -9,13 +9,13 @@ from markupsafe import Markup
 
 from wqscore.leaderboard.events import event_between, what_changed
 from wqscore.leaderboard.history import Point
+from wqscore.leaderboard.pages.cells import packed, site_environment
+from wqscore.leaderboard.pages.charts import MOST_MARKS, alpha_by_depth, kinds_of, sparkline, verdict_bar
 from wqscore.leaderboard.record import Figure, MatrixRecord
 from wqscore.leaderboard.record_files import matrices_path, record_path
 from wqscore.leaderboard.site import ListedState, Site
 from wqscore.metrics.metric import Metric
 from wqscore.metrics.registry import METRICS
-from wqscore.rendering.html.site_charts import MOST_MARKS, alpha_by_depth, kinds_of, sparkline, verdict_bar
-from wqscore.rendering.html.site_templates import packed, site_environment
 from wqscore.reports.overview import figure
 
 #: For the rows of the matrices: the chart, the metrics and the history have the rest.

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from wqscore.leaderboard.columns import columns, models_csv, models_json
+from wqscore.leaderboard.pages.cells import site_environment
+from wqscore.leaderboard.pages.index import family_pages, index_data, index_pages
+from wqscore.leaderboard.pages.model import badge_text, model_page
 from wqscore.leaderboard.site import ListedState, Site
 from wqscore.metrics.metric import Metric
 from wqscore.presets.registry import DEFAULT
 from wqscore.rendering.html.page import asset
-from wqscore.rendering.html.site_index import family_pages, index_data, index_pages
-from wqscore.rendering.html.site_model import badge_text, model_page
-from wqscore.rendering.html.site_templates import site_environment
 from wqscore.reports.overview import headline
 from wqscore.version import __version__
 

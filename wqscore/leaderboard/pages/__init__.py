@@ -1,0 +1,1 @@
+"""The pages of a leaderboard: index, families, models, feed and badges."""
