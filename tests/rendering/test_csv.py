@@ -19,7 +19,7 @@ from wqscore.matrices.weight_matrix import SkippedTensor
 from wqscore.metrics.registry import CORE, METRICS
 from wqscore.ranking.ranking import Ranking, rank_models
 from wqscore.rendering.csv import csv_text, layers_csv, ranking_csv
-from wqscore.spreadsheets import unguarded
+from wqscore.rendering.csv_escaping import unguarded
 
 #: All that UTF-8 can hold but NUL, at which other readers stop.
 NAMES = st.text(st.characters(codec="utf-8", exclude_characters="\0"))

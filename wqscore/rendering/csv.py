@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from io import StringIO
 
 from wqscore.ranking.ranking import Ranking
+from wqscore.rendering.csv_escaping import guarded
 from wqscore.reports.tables import (
     Cell,
     layer_columns,
@@ -17,7 +18,6 @@ from wqscore.reports.tables import (
     ranking_rows,
 )
 from wqscore.scoring.score_checkpoint import ModelScore
-from wqscore.spreadsheets import guarded
 
 
 def ranking_csv(ranking: Ranking) -> str:

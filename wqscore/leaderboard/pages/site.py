@@ -51,7 +51,7 @@ def _files(site: Site) -> Iterator[tuple[str, Callable[[], str]]]:
 
 
 def _style() -> str:
-    return asset("report.css") + asset("site.css", __package__)
+    return asset("page.css") + asset("site.css", __package__)
 
 
 def _schema(site: Site, frame: dict[str, object]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import altair as alt
 
 from wqscore.rendering.html.charts import Spec, finish, layer_axis, role_points
-from wqscore.rendering.html.correlation_marks import MARKS
+from wqscore.rendering.html.scatter_marks import MARKS
 
 _KEYS = list(MARKS)
 _DASHES = (5, 4)

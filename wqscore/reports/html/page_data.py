@@ -8,8 +8,8 @@ from typing import Any
 
 from wqscore.ranking.ranking import Pair, Ranking
 from wqscore.rendering.html import charts
-from wqscore.rendering.html.correlation_marks import MARKS, OTHERS, largest_groups
 from wqscore.rendering.html.packing import packed
+from wqscore.rendering.html.scatter_marks import MARKS, OTHERS, largest_groups
 from wqscore.reports.html import comparison_charts
 from wqscore.reports.html.explorer import ALPHA_STEPS, D_STEPS, XMIN_STEPS, explorer_models, present_roles
 from wqscore.reports.tables import number, of_matrices

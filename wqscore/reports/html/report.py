@@ -16,8 +16,8 @@ from wqscore.presets.registry import Preset
 from wqscore.ranking.ranking import MIN_COVERAGE, Pair, Ranking
 from wqscore.rendering.csv import layers_csv, pairs_csv, ranking_csv
 from wqscore.rendering.html import charts
-from wqscore.rendering.html.correlation_marks import largest_groups
 from wqscore.rendering.html.page import asset, environment, policy
+from wqscore.rendering.html.scatter_marks import largest_groups
 from wqscore.rendering.json import ranking_json
 from wqscore.rendering.timestamp import created_at
 from wqscore.reports.html.changes import Changes, changes_between
@@ -65,7 +65,7 @@ def report_html(ranking: Ranking, files: Mapping[str, str] | None = None) -> str
     drawable = any(score.layers for score in ranking.scores)
     whole = sum(len(score.rows) for score in ranking.scores) <= _MOST_ROWS
     pairs = ranking.pairs[:_MOST_PAIRS]
-    style = asset("report.css")
+    style = asset("page.css")
     # Without a matrix there is nothing to unpack or to draw.
     scripts = (
         ["\n".join(asset(name, __package__) for name in _SCRIPTS), charts.scripts()]

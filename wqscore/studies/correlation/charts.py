@@ -13,7 +13,7 @@ import altair as alt
 
 from wqscore.printable import printable
 from wqscore.rendering.html.charts import Spec, finish, log_axis
-from wqscore.rendering.html.correlation_marks import MARKS
+from wqscore.rendering.html.scatter_marks import MARKS
 
 #: In pixels before the page makes a chart as wide as its column: a telephone's is half as wide as the boxes.
 _LABEL, _TITLE, _BOX_LABEL = 13, 14, 15

@@ -11,8 +11,8 @@ from markupsafe import Markup
 from wqscore.printable import printable
 from wqscore.ranking.rank_correlation import Interval, least_telling_tau
 from wqscore.rendering.html import charts
-from wqscore.rendering.html.correlation_marks import MARKS, OTHERS, Group, largest_groups
 from wqscore.rendering.html.page import asset, environment, policy
+from wqscore.rendering.html.scatter_marks import MARKS, OTHERS, Group, largest_groups
 from wqscore.rendering.timestamp import created_at
 from wqscore.reports.overview import figure
 from wqscore.studies.correlation.charts import scatter, taus_over_groups
@@ -76,7 +76,7 @@ def correlations_html(found: Correlations) -> str:
     groups = largest_groups(words)
     marks = {group.name: group.mark for group in groups}
     own = [marks.get(word, OTHERS) for word in words] or [next(iter(MARKS))] * len(found.joined.known.rows)
-    style = asset("report.css")
+    style = asset("page.css")
     return (
         environment(__package__, figure=figure, signed=_signed, p=_p, interval=_interval)
         .get_template("correlations.html.j2")

@@ -13,7 +13,7 @@ import numpy as np
 from wqscore.errors import UsageError
 from wqscore.printable import listed
 from wqscore.refs import ModelRef
-from wqscore.spreadsheets import unguarded
+from wqscore.rendering.csv_escaping import unguarded
 from wqscore.studies.correlation.columns import known_columns
 from wqscore.studies.correlation.row import LEAST_MODELS
 from wqscore.studies.known.score_table import LISTED, ScoreTable

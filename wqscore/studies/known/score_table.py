@@ -13,7 +13,7 @@ import numpy as np
 
 from wqscore.errors import UsageError
 from wqscore.printable import listed
-from wqscore.spreadsheets import unguarded
+from wqscore.rendering.csv_escaping import unguarded
 
 #: What a ranking.csv says of a model it gives no rank.
 _WITHOUT_RANK = frozenset({"unranked", "failed"})
