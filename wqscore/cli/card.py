@@ -7,10 +7,10 @@ from typing import Annotated
 import typer
 
 from wqscore.cli import options
-from wqscore.cli.asked import asked_models
 from wqscore.cli.exits import NOT_SCORED, complain, leave_interrupted, one_line_errors
+from wqscore.cli.open_store import asked_store
 from wqscore.cli.output import check_output, complain_if_unscored
-from wqscore.cli.remembered import asked_store
+from wqscore.cli.refs import asked_models
 
 
 def card(

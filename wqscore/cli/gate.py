@@ -10,7 +10,7 @@ import typer
 
 from wqscore.cli import options
 from wqscore.cli.exits import NOT_SCORED, complain, one_line_errors
-from wqscore.cli.remembered import asked_store
+from wqscore.cli.open_store import asked_store
 
 if TYPE_CHECKING:
     from wqscore.gating.gate import Judgement

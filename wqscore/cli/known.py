@@ -5,8 +5,8 @@ from __future__ import annotations
 import typer
 
 from wqscore.cli import options
-from wqscore.cli.asked import asked_models, load_asked_list
 from wqscore.cli.exits import NOT_SCORED, one_line_errors
+from wqscore.cli.refs import asked_models, load_asked_list
 
 
 def known(

@@ -10,8 +10,8 @@ import typer
 
 from wqscore.cli import options
 from wqscore.cli.exits import NOT_SCORED, one_line_errors
+from wqscore.cli.open_store import asked_store
 from wqscore.cli.output import check_output, complain_if_unscored
-from wqscore.cli.remembered import asked_store
 from wqscore.errors import UsageError
 from wqscore.printable import printable
 

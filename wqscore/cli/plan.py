@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import typer
 
 from wqscore.cli import options
-from wqscore.cli.asked import asked_models, load_asked_list
 from wqscore.cli.exits import NOT_SCORED, complain, leave_interrupted, one_line_errors
 from wqscore.cli.output import show
+from wqscore.cli.refs import asked_models, load_asked_list
 
 if TYPE_CHECKING:
     from wqscore.planning.plan import Plan

@@ -10,7 +10,7 @@ import typer
 
 from wqscore.cli import options
 from wqscore.cli.exits import one_line_errors
-from wqscore.cli.remembered import asked_store
+from wqscore.cli.open_store import asked_store
 from wqscore.errors import CheckpointError, UsageError
 
 if TYPE_CHECKING:

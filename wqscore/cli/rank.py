@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wqscore.cli import options
-from wqscore.cli.asked import asked_models, load_asked_list
 from wqscore.cli.exits import NOT_SCORED, complain, leave_interrupted, one_line_errors
+from wqscore.cli.open_store import asked_store
 from wqscore.cli.output import (
     check_format,
     check_output,
@@ -20,7 +20,7 @@ from wqscore.cli.output import (
     publish,
     show_scores,
 )
-from wqscore.cli.remembered import asked_store
+from wqscore.cli.refs import asked_models, load_asked_list
 from wqscore.errors import UsageError, WqscoreError
 from wqscore.refs import ModelRef
 from wqscore.rendering.timestamp import created_at

@@ -8,6 +8,7 @@ import typer
 
 from wqscore.cli import options
 from wqscore.cli.exits import NOT_SCORED, one_line_errors
+from wqscore.cli.open_store import asked_store
 from wqscore.cli.output import (
     check_format,
     check_output,
@@ -16,7 +17,6 @@ from wqscore.cli.output import (
     publish,
     show_scores,
 )
-from wqscore.cli.remembered import asked_store
 
 if TYPE_CHECKING:
     from wqscore.scoring.score_checkpoint import ModelScore
