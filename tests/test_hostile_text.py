@@ -25,7 +25,7 @@ from typer.testing import CliRunner, Result
 import wqscore
 from tests.rendering.test_notebook import Page
 from wqscore.cli import app
-from wqscore.printable import printable
+from wqscore.escaping import printable
 
 HTML = "<script>alert(1)<\u2215script><img src=x onerror=alert(2)>&lt;\"'--!>]]>{{7*7}}${x}"
 BIDI = "a\u202etxt.exe\u2066b\u200f\u061cc\ufeff"

@@ -1,6 +1,6 @@
 """The one exception root: every message says what is wrong, where, and what to do next."""
 
-from wqscore.printable import printable
+from wqscore.escaping import printable
 
 
 class WqscoreError(Exception):

@@ -12,8 +12,8 @@ from xml.etree import ElementTree
 import pytest
 
 from tests.leaderboard.conftest import HOSTILE, LONG
+from wqscore.escaping import printable
 from wqscore.leaderboard.checking import check_site
-from wqscore.printable import printable
 
 #: All that the templates make; a name that became markup would add to it.
 WORDS = (

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from junitparser import Error, Failure, JUnitXml
 
 from tests.rendering.conftest import HOSTILE
+from wqscore.escaping import printable
 from wqscore.gating.gate import Judgement
 from wqscore.gating.grammar import parse_rule
 from wqscore.gating.judge import Outcome, all_unscored
 from wqscore.gating.junit import gate_junit
 from wqscore.gating.policy import Policy
-from wqscore.printable import printable
 from wqscore.ranking.ranking import Ranking
 from wqscore.refs import ModelRef
 

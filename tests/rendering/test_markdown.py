@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from wqscore.printable import printable
+from wqscore.escaping import printable
 from wqscore.ranking.ranking import Ranking
 from wqscore.rendering.markdown import markdown_list, markdown_table, ranking_markdown, score_markdown
 from wqscore.reports.overview import ranking_overview_columns, remarks

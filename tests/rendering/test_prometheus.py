@@ -12,12 +12,12 @@ from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.rendering.conftest import HOSTILE
+from wqscore.escaping import printable
 from wqscore.gating.gate import Judgement
 from wqscore.gating.grammar import parse_rule
 from wqscore.gating.judge import Outcome, all_unscored
 from wqscore.gating.policy import Policy
 from wqscore.gating.prometheus import gate_prometheus
-from wqscore.printable import printable
 from wqscore.ranking.ranking import Ranking
 from wqscore.refs import ModelRef
 

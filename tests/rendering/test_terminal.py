@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from wqscore.printable import printable
+from wqscore.escaping import printable
 from wqscore.ranking.ranking import Ranking
 from wqscore.rendering.layout import fit, fold
 from wqscore.rendering.terminal import print_lines, print_ranking, print_score, print_table

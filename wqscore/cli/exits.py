@@ -11,7 +11,7 @@ from typing import NoReturn
 import typer
 
 from wqscore.errors import UsageError, WqscoreError
-from wqscore.printable import printable
+from wqscore.escaping import printable
 
 USAGE = 2
 NOT_SCORED = 3

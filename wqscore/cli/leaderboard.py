@@ -13,7 +13,7 @@ from wqscore.cli.exits import NOT_SCORED, one_line_errors
 from wqscore.cli.open_store import asked_store
 from wqscore.cli.output import check_output, complain_if_unscored
 from wqscore.errors import UsageError
-from wqscore.printable import printable
+from wqscore.escaping import printable
 
 if TYPE_CHECKING:
     from wqscore.leaderboard.building import Built

@@ -10,7 +10,7 @@ import typer
 
 from wqscore.cli.exits import NOT_SCORED
 from wqscore.errors import UsageError
-from wqscore.printable import printable
+from wqscore.escaping import printable
 from wqscore.refs import ModelRef
 
 

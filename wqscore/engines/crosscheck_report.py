@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from wqscore.engines.crosscheck import TOLERANCE, Comparison, Crosscheck, MatrixComparison, Unpaired
+from wqscore.escaping import listed
 from wqscore.presets.registry import WW_0_7
-from wqscore.printable import listed
 from wqscore.rendering.csv import csv_text
 from wqscore.rendering.json import json_text
 from wqscore.rendering.markdown import markdown_list, markdown_table

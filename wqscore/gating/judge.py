@@ -9,10 +9,10 @@ from math import isfinite, nan
 from types import MappingProxyType
 from typing import Literal
 
+from wqscore.escaping import listed
 from wqscore.gating.baseline import Baseline
 from wqscore.gating.rules import STATISTICS, Change, Comparison, Integrity, Quantity, Rule, Share
 from wqscore.metrics.registry import MATRIX_METRICS, find_metric
-from wqscore.printable import listed
 from wqscore.ranking.ranking import why_unranked
 from wqscore.scoring.score_checkpoint import ModelScore
 from wqscore.scoring.score_matrix import Verdict

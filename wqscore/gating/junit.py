@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections import Counter
 from xml.etree import ElementTree
 
+from wqscore.escaping import printable
 from wqscore.gating.gate import Judgement
 from wqscore.gating.judge import Outcome
 from wqscore.gating.report import explanation, headline
-from wqscore.printable import printable
 from wqscore.rendering.timestamp import created_at
 
 _ELEMENTS = {"failed": "failure", "unscored": "error"}

@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from math import isfinite
 
+from wqscore.escaping import printable
 from wqscore.gating.gate import Judgement
 from wqscore.gating.report import headline_values
-from wqscore.printable import printable
 from wqscore.rendering.timestamp import created_at
 from wqscore.reports.tables import number
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from wqscore.printable import printable
+from wqscore.escaping import printable
 from wqscore.ranking.ranking import Ranking
 from wqscore.reports.overview import (
     family_notes,

@@ -6,9 +6,9 @@ import re
 import shlex
 from math import isfinite
 
+from wqscore.escaping import printable
 from wqscore.fits.sampling import USUAL
 from wqscore.metrics.registry import MATRIX_METRICS, find_metric
-from wqscore.printable import printable
 from wqscore.ranking.differences import resampled_interval
 from wqscore.ranking.ranking import rank_alone, why_unranked
 from wqscore.rendering.markdown import escape, markdown_list, markdown_table

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from wqscore.printable import printable
+from wqscore.escaping import printable
 from wqscore.ranking.ranking import RankedModel, Ranking
 from wqscore.rendering.layout import fold
 from wqscore.reports.intervals import Interval, bar, extent, has_intervals, interval_of

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import vl_convert
 
-from wqscore.printable import printable
+from wqscore.escaping import printable
 from wqscore.rendering.html import charts
 from wqscore.rendering.layout import fold
 from wqscore.reports.html.explorer import average_rows, depth_rows, log_histogram, present_roles

@@ -6,7 +6,7 @@ from difflib import SequenceMatcher
 from heapq import nlargest
 
 from wqscore.errors import UsageError
-from wqscore.printable import listed
+from wqscore.escaping import listed
 from wqscore.scoring.score_checkpoint import ModelScore
 from wqscore.scoring.score_matrix import LayerScore
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from wqscore.checkpoints.adapters.patterns import PatternError, compile_pattern
 from wqscore.errors import CheckpointError
-from wqscore.printable import printable
+from wqscore.escaping import printable
 
 #: peft's defaults for the rank and for alpha.
 _DEFAULT = 8

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from wqscore.printable import printable
+from wqscore.escaping import printable
 
 _DEEPEST = 5
 #: Each layer is compared with each of them.

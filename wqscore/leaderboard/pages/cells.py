@@ -6,11 +6,11 @@ from functools import cache
 
 from jinja2 import Environment
 
+from wqscore.escaping import printable
 from wqscore.leaderboard.pages import charts as site_charts
 from wqscore.leaderboard.record import Figure
 from wqscore.leaderboard.site import ListedState
 from wqscore.leaderboard.slugs import slug
-from wqscore.printable import printable
 from wqscore.rendering.html.page import environment
 from wqscore.reports.overview import figure, size
 

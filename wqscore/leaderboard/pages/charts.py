@@ -8,8 +8,8 @@ from statistics import median
 
 from markupsafe import Markup, escape
 
+from wqscore.escaping import printable
 from wqscore.leaderboard.record import Figure, MatrixRecord
-from wqscore.printable import printable
 from wqscore.reports.overview import figure
 
 #: More marks than this are one for each layer and kind: their median.

@@ -10,13 +10,13 @@ from typing import Any
 
 from markupsafe import Markup
 
+from wqscore.escaping import printable
 from wqscore.leaderboard.pages.cells import counted, last_change, packed, site_environment
 from wqscore.leaderboard.pages.charts import common_scale
 from wqscore.leaderboard.record import Figure
 from wqscore.leaderboard.site import MOST_BYTES, ListedState, Site
 from wqscore.leaderboard.slugs import slug
 from wqscore.metrics.registry import METRICS
-from wqscore.printable import printable
 
 #: Events and withdrawn models on the first page, and families.
 _MOST_EVENTS, _MOST_FAMILIES = 25, 150

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import altair as alt
 
-from wqscore.printable import printable
+from wqscore.escaping import printable
 from wqscore.rendering.html.charts import Spec, finish, log_axis
 from wqscore.rendering.html.scatter_marks import MARKS
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 import numpy as np
 
 from wqscore.errors import UsageError
+from wqscore.escaping import listed
 from wqscore.metrics.metric import Metric
 from wqscore.metrics.registry import METRICS
-from wqscore.printable import listed
 from wqscore.studies.known.score_table import LISTED, Joined, ScoreTable
 
 #: As in a ranking.csv.

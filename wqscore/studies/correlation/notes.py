@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wqscore.printable import listed
+from wqscore.escaping import listed
 from wqscore.ranking.rank_correlation import EXACT_UP_TO, PERMUTATIONS, least_telling_tau
 from wqscore.reports.overview import figure
 from wqscore.studies.correlation.correlate import Correlations, SignFlip

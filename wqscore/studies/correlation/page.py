@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from markupsafe import Markup
 
-from wqscore.printable import printable
+from wqscore.escaping import printable
 from wqscore.ranking.rank_correlation import Interval, least_telling_tau
 from wqscore.rendering.html import charts
 from wqscore.rendering.html.page import asset, environment, policy

@@ -11,7 +11,7 @@ from io import StringIO
 import numpy as np
 
 from wqscore.errors import UsageError
-from wqscore.printable import listed
+from wqscore.escaping import listed
 from wqscore.refs import ModelRef
 from wqscore.rendering.csv_escaping import unguarded
 from wqscore.studies.correlation.columns import known_columns

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from wqscore.errors import UsageError
-from wqscore.printable import listed
+from wqscore.escaping import listed
 from wqscore.rendering.csv_escaping import unguarded
 
 #: What a ranking.csv says of a model it gives no rank.
