@@ -22,7 +22,7 @@ from safetensors.numpy import save_file
 from benchmarks.machine import machine_line
 from wqscore.leaderboard.building import build
 from wqscore.leaderboard.checking import check_site
-from wqscore.model_lists import load_list
+from wqscore.model_list import load_list
 from wqscore.store.store import Store
 
 LAYERS, SIDE = 3, 64

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import wqscore
 from wqscore.errors import UsageError
-from wqscore.model_lists import ListedModel, ModelList, aliases, find_listed, list_names, load_list
+from wqscore.model_list import ListedModel, ModelList, aliases, find_listed, list_names, load_list
 from wqscore.refs import parse_ref
 
 SHIPPED = [load_list(name) for name in list_names()]
@@ -116,16 +116,18 @@ def test_finding_a_listed_model():
 
 
 def test_the_lists_are_read_from_inside_an_archive(tmp_path):
-    """As package data, through importlib.resources, and not as files beside the source."""
+    """As package data, where the wheel has them, and not as files beside the source."""
     root = Path(wqscore.__path__[0])
+    lists = root.parent / "model_lists"
     archive = tmp_path / "wqscore.zip"
     with zipfile.ZipFile(archive, "w") as stream:
-        data = [f"model_lists/{file.name}" for file in (root / "model_lists").iterdir() if file.is_file()]
-        for file in ["errors.py", "printable.py", "refs.py", *data]:
+        for file in ["errors.py", "escaping.py", "model_list.py", "refs.py"]:
             stream.write(root / file, f"wqscore/{file}")
+        for file in lists.iterdir():
+            stream.write(file, f"wqscore/data/model_lists/{file.name}")
         stream.writestr("wqscore/__init__.py", "")
     code = (
-        "from wqscore.model_lists import list_names, load_list, __file__ as file\n"
+        "from wqscore.model_list import list_names, load_list, __file__ as file\n"
         "from wqscore.refs import parse_ref\n"
         "print('wqscore.zip' in file, len(list_names()), load_list('gpt2').title, parse_ref('gpt2').repo)\n"
     )

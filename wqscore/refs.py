@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Literal
 
 from wqscore.errors import UsageError
-from wqscore.model_lists import aliases
+from wqscore.model_list import aliases
 
 _WEIGHT_SUFFIXES = (".safetensors", ".bin", ".gguf", ".onnx", ".npz", ".npy")
 _INDEX_SUFFIX = ".index.json"

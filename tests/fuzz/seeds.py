@@ -24,7 +24,7 @@ import onnx
 import torch
 from safetensors.torch import save
 
-import wqscore.model_lists
+import wqscore.model_list
 from tests.fuzz.inputs import CORPUS
 from tests.fuzz.pair_seeds import adapters, quantised
 
@@ -183,10 +183,10 @@ def cards() -> Seeds:
 
 
 def model_lists() -> Seeds:
-    shipped = Path(wqscore.model_lists.__file__).parent
+    shipped = Path(__file__).parents[2] / "model_lists"
     yield (
         "shipped",
-        (shipped / f"{wqscore.model_lists.list_names()[0]}.toml").read_bytes()[:1500].rpartition(b"\n\n")[0],
+        (shipped / f"{wqscore.model_list.list_names()[0]}.toml").read_bytes()[:1500].rpartition(b"\n\n")[0],
     )
     header = b'[list]\nname = "nightly"\ntitle = "Nightly"\nfamily = "bert"\nsource = "https://example.org"\n'
     yield "mine", header + b'[[models]]\nid = "a/b"\nrevision = "main"\n[[models]]\nid = "./here"\n'

@@ -32,7 +32,7 @@ from wqscore.matrices.matrix_rules import MatrixRules
 from wqscore.matrices.model_config import ModelConfig
 from wqscore.matrices.plan import plan_matrices
 from wqscore.matrices.weight_matrix import WeightMatrix
-from wqscore.model_lists import load_list
+from wqscore.model_list import load_list
 from wqscore.studies.known.model_card import parse_card, parse_eval_results
 
 #: Between the JSON and the safetensors file of an input that is both.

@@ -12,7 +12,7 @@ from safetensors.numpy import save_file
 
 from tests.rendering.conftest import browser  # noqa: F401
 from wqscore.leaderboard.building import Built, build
-from wqscore.model_lists import ListedModel, ModelList
+from wqscore.model_list import ListedModel, ModelList
 
 #: What could end an element, an attribute, a comment or a string, turn text around, or run in a spreadsheet.
 HOSTILE = "=1+1|<script>alert(1)</script><!--\"'`${x}{{ 7*7 }}]]>&lt;\u202eevil\u200f<img src=x onerror=alert(2)>"

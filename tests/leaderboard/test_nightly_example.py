@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from tests.cli.conftest import COMMAND
 from tests.leaderboard.conftest import write_model
 from wqscore.cli import app
-from wqscore.model_lists import load_list
+from wqscore.model_list import load_list
 
 ROOT = Path(__file__).parent.parent.parent
 NIGHTLY = ROOT / "examples" / "nightly"

@@ -12,7 +12,7 @@ from tests.leaderboard.conftest import NIGHT, build_at, listed, write_model
 from tests.leaderboard.nights import contents
 from wqscore.errors import UsageError
 from wqscore.leaderboard import folder as site_folder
-from wqscore.model_lists import ListedModel
+from wqscore.model_list import ListedModel
 
 NEXT = str(int(NIGHT) + 86_400)
 

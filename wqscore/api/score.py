@@ -14,7 +14,7 @@ from wqscore.execution.cluster.run import connected
 from wqscore.execution.threads import Backend, Resources
 from wqscore.fits.sampling import Sampling
 from wqscore.metrics.registry import choose_metrics, find_metric
-from wqscore.model_lists import find_listed
+from wqscore.model_list import find_listed
 from wqscore.planning.describe import ModelDescription, describe_checkpoint, open_without_weights
 from wqscore.presets.registry import WW_0_7, Preset, find_preset
 from wqscore.ranking.ranking import Failure, Ranking, rank_models

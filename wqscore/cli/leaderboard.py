@@ -74,7 +74,7 @@ def build(
             raise UsageError("--y names a column of --known: give that too")
         from wqscore.cli.progress import ProgressBars
         from wqscore.leaderboard.building import build as build_site
-        from wqscore.model_lists import load_list
+        from wqscore.model_list import load_list
         from wqscore.studies.known.score_table import read_table
 
         loaded = [load_list(each) for each in lists]

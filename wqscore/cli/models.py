@@ -8,7 +8,7 @@ from wqscore.cli.exits import one_line_errors
 def models() -> None:
     """Show the aliases and the model lists that ship."""
     with one_line_errors():
-        from wqscore.model_lists import list_names, load_list
+        from wqscore.model_list import list_names, load_list
         from wqscore.rendering.terminal import print_table
         from wqscore.reports.overview import size
 

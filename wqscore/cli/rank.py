@@ -26,7 +26,7 @@ from wqscore.refs import ModelRef
 from wqscore.rendering.timestamp import created_at
 
 if TYPE_CHECKING:
-    from wqscore.model_lists import ModelList
+    from wqscore.model_list import ModelList
     from wqscore.ranking.ranking import Ranking
     from wqscore.studies.correlation.correlate import Correlations
     from wqscore.studies.known.known import KnownFigures

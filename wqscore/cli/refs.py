@@ -10,14 +10,14 @@ from wqscore.errors import UsageError
 from wqscore.refs import ModelRef, parse_ref
 
 if TYPE_CHECKING:
-    from wqscore.model_lists import ModelList
+    from wqscore.model_list import ModelList
 
 
 def load_asked_list(model_list: str | None) -> ModelList | None:
     """The list of --list, if there is one."""
     if model_list is None:
         return None
-    from wqscore.model_lists import load_list
+    from wqscore.model_list import load_list
 
     return load_list(model_list)
 

@@ -18,7 +18,7 @@ from wqscore.leaderboard.record import ModelRecord, record_of
 from wqscore.leaderboard.record_files import matrices_csv, matrices_path, read_record, record_path, record_text
 from wqscore.leaderboard.site import ListedState, Site, point_of, state_of
 from wqscore.metrics.registry import find_metric
-from wqscore.model_lists import ModelList
+from wqscore.model_list import ModelList
 from wqscore.presets.registry import DEFAULT
 from wqscore.ranking.ranking import Ranking
 from wqscore.rendering.timestamp import created_at

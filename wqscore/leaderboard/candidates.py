@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from wqscore.errors import UsageError
-from wqscore.model_lists import ListedModel, ModelList
+from wqscore.model_list import ListedModel, ModelList
 from wqscore.refs import ModelRef, parse_ref
 
 

@@ -1,6 +1,7 @@
 """Model lists: sets of models by name, with what is published about each.
 
-A list is a TOML file. The shipped ones lie beside this module, one file a family; anyone can write one:
+A list is a TOML file. The shipped ones lie in the folder `model_lists/` of the repository, which the wheel carries as
+`wqscore/data/model_lists/`, one file a family; anyone can write one:
 
     [list]                      # the whole table may be left out
     name = "nightly"            # default: the file's name without .toml
@@ -31,10 +32,11 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
-from wqscore.errors import UsageError
+from wqscore.errors import UsageError, WqscoreError
 
 _SUFFIX = ".toml"
 _FILE_KEYS: dict[str, type] = {"list": dict, "models": list}
@@ -111,8 +113,8 @@ class ModelList:
 
 def list_names() -> tuple[str, ...]:
     """Names of the shipped lists, sorted."""
-    files = (entry.name for entry in resources.files(__name__).iterdir())
-    return tuple(sorted(name.removesuffix(_SUFFIX) for name in files if name.endswith(_SUFFIX)))
+    names = (entry.name for entry in _shipped_folder().iterdir())
+    return tuple(sorted(name.removesuffix(_SUFFIX) for name in names if name.endswith(_SUFFIX)))
 
 
 def load_list(name_or_path: str) -> ModelList:
@@ -146,6 +148,21 @@ def find_listed(repo: str) -> ListedModel | None:
 
 
 @functools.cache
+def _shipped_folder() -> Traversable:
+    """The folder of shipped lists: inside the package as the wheel has it, in a checkout beside the package.
+
+    Raises:
+        WqscoreError: neither is there.
+    """
+    installed = resources.files("wqscore") / "data" / "model_lists"
+    beside = Path(__file__).parents[1] / "model_lists"
+    for folder in (installed, beside):
+        if folder.is_dir():
+            return folder
+    raise WqscoreError(f"no model lists in {installed} or {beside}: install wqscore again")
+
+
+@functools.cache
 def _shipped() -> tuple[ModelList, ...]:
     return tuple(_load_shipped(name) for name in list_names())
 
@@ -156,7 +173,7 @@ def _by_id() -> dict[str, ListedModel]:
 
 
 def _load_shipped(name: str) -> ModelList:
-    file = resources.files(__name__) / f"{name}{_SUFFIX}"
+    file = _shipped_folder() / f"{name}{_SUFFIX}"
     return _parse(file.read_bytes(), file.name, name, Path())
 
 
