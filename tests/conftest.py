@@ -10,6 +10,10 @@ import pytest
 from hypothesis import settings
 
 from demo.fetch import fetch
+from tests.chromium import browser, visit
+from tests.small_models import hostile_html, hostile_ranking, html, ranking
+
+__all__ = ["browser", "hostile_html", "hostile_ranking", "html", "ranking", "visit"]
 
 ROOT = Path(__file__).parent.parent
 

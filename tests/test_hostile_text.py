@@ -23,7 +23,7 @@ from safetensors.numpy import save_file
 from typer.testing import CliRunner, Result
 
 import wqscore
-from tests.rendering.test_notebook import Page
+from tests.reports.test_notebook import Page
 from wqscore.cli import app
 from wqscore.escaping import printable
 

@@ -13,7 +13,7 @@ from markdown_it.token import Token
 from typer.testing import Result
 
 from tests.cli.conftest import toy
-from tests.rendering.test_markdown import cells
+from tests.reports.test_markdown import cells
 
 Invoke = Callable[..., Result]
 PARSER = MarkdownIt("commonmark").enable(["table", "strikethrough"])

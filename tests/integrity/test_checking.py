@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save, save_file
 
-from tests.torch_writer import mapping, tensor, zipped
+from tests.checkpoints.pytorch.writer import mapping, tensor, zipped
 from wqscore.errors import CheckpointError
 from wqscore.integrity.checking import Integrity, check
 from wqscore.integrity.checksums import FileCheck

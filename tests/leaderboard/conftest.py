@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from tests.rendering.conftest import browser  # noqa: F401
 from wqscore.leaderboard.building import Built, build
 from wqscore.model_list import ListedModel, ModelList
 

@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 from scipy.stats import trim_mean
 
-from tests.rendering.conftest import HOSTILE, LONG, bert, score_tensors
-from tests.rendering.html_page import Page, Table
+from tests.reports.html.parsed import Page, Table
+from tests.small_models import HOSTILE, LONG, bert, score_tensors
 from wqscore.errors import UsageError
 from wqscore.matrices import roles
 from wqscore.matrices.matrix_rules import MatrixRules

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from scipy.stats import kendalltau
 
-from tests.rendering.conftest import bert, score_tensors
+from tests.small_models import bert, score_tensors
 from wqscore.ranking.ranking import Ranking, rank_models
 from wqscore.reports.trust import pair_notes, trust_notes
 

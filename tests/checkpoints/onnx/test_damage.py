@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.checkpoints.onnx_models import CODES, WEIGHT, Types, helper, node, numpy_helper, refusal
+from tests.checkpoints.onnx.models import CODES, WEIGHT, Types, helper, node, numpy_helper, refusal
 from wqscore.checkpoints.onnx.file import read_onnx
 from wqscore.checkpoints.onnx.graph import MAX_ENTRIES
 from wqscore.checkpoints.onnx.wire import MAX_FIELDS

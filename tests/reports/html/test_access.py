@@ -6,7 +6,7 @@ import pytest
 from selenium.webdriver.common.by import By
 
 from tests.axe import serious_violations
-from tests.rendering.html_browser import Visit, overflow, wait_for_charts
+from tests.reports.html.asking import Visit, overflow, wait_for_charts
 
 _OPEN = "document.querySelectorAll('details').forEach((part) => (part.open = true))"
 

@@ -7,7 +7,7 @@ import zipfile
 
 import pytest
 
-from tests.torch_writer import VALUES, mapping, refusal, tensor, zipped
+from tests.checkpoints.pytorch.writer import VALUES, mapping, refusal, tensor, zipped
 from wqscore.checkpoints.pytorch.file import read_torch_file
 
 

@@ -7,7 +7,7 @@ import struct
 
 import pytest
 
-from tests.torch_writer import SYSTEM, legacy, mapping, plain, refusal, tensor
+from tests.checkpoints.pytorch.writer import SYSTEM, legacy, mapping, plain, refusal, tensor
 from wqscore.checkpoints.pytorch.file import read_torch_file
 
 

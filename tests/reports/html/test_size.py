@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from selenium.webdriver.common.by import By
 
-from tests.rendering.conftest import bert, score_tensors
-from tests.rendering.html_browser import Visit, wait_for_charts
-from tests.rendering.html_page import Page
+from tests.reports.html.asking import Visit, wait_for_charts
+from tests.reports.html.parsed import Page
+from tests.small_models import bert, score_tensors
 from wqscore.checkpoints.dtypes import STORED_DTYPES
 from wqscore.checkpoints.tensor import TensorRef
 from wqscore.fits.power_law import fit_power_law

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.checkpoints.onnx_models import CODES, RNG, WEIGHT, Types, helper, node, numpy_helper, saved, weights
+from tests.checkpoints.onnx.models import CODES, RNG, WEIGHT, Types, helper, node, numpy_helper, saved, weights
 from wqscore.checkpoints.onnx.file import read_onnx
 
 

@@ -8,8 +8,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.select import Select
 from selenium.webdriver.support.wait import WebDriverWait
 
-from tests.rendering.conftest import HOSTILE, LONG
-from tests.rendering.html_browser import (
+from tests.reports.html.asking import (
     Visit,
     address,
     brightness,
@@ -21,6 +20,7 @@ from tests.rendering.html_browser import (
     requests,
     wait_for_charts,
 )
+from tests.small_models import HOSTILE, LONG
 from wqscore.ranking.ranking import Ranking
 
 

@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 import wqscore
-from tests.cluster.conftest import KillsAWorker
+from tests.execution.cluster.conftest import KillsAWorker
 from wqscore.errors import CheckpointError
 from wqscore.execution.cluster.run import run_on_cluster
 from wqscore.execution.threads import Job

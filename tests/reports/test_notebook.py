@@ -12,7 +12,7 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 
 import wqscore
-from tests.rendering.conftest import HOSTILE, LONG, bert
+from tests.small_models import HOSTILE, LONG, bert
 from wqscore.ranking.ranking import Ranking
 from wqscore.refs import ModelRef
 from wqscore.reports.overview import remarks

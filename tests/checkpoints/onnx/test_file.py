@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.checkpoints.onnx_models import CODES, WEIGHT, Types, helper, numpy_helper, refusal, saved, weights
+from tests.checkpoints.onnx.models import CODES, WEIGHT, Types, helper, numpy_helper, refusal, saved, weights
 from wqscore.checkpoints.onnx.file import read_onnx
 
 

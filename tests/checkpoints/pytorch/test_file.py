@@ -9,7 +9,7 @@ import tarfile
 
 import pytest
 
-from tests.torch_writer import legacy, mapping, plain, refusal, tensor, zipped
+from tests.checkpoints.pytorch.writer import legacy, mapping, plain, refusal, tensor, zipped
 from wqscore.checkpoints.pytorch.file import read_torch_file
 
 both = pytest.mark.parametrize("write", [zipped, legacy])

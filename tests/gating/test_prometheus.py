@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.rendering.conftest import HOSTILE
+from tests.small_models import HOSTILE
 from wqscore.escaping import printable
 from wqscore.gating.gate import Judgement
 from wqscore.gating.grammar import parse_rule

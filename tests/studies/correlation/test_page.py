@@ -17,9 +17,9 @@ from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 
 from tests.axe import serious_violations
-from tests.rendering.conftest import HOSTILE, LONG
-from tests.rendering.html_browser import Visit
-from tests.rendering.html_page import Page, Table
+from tests.reports.html.asking import Visit
+from tests.reports.html.parsed import Page, Table
+from tests.small_models import HOSTILE, LONG
 from tests.studies.published import LEADERBOARD, TAXONOMY, TORCHVISION, published
 from wqscore.errors import UsageError
 from wqscore.rendering.folder import ReportError

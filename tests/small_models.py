@@ -1,17 +1,13 @@
-"""Small scored models, the pages made of them, and a real browser to look at those."""
+"""Small scored models, and the pages made of them."""
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
-from selenium import webdriver
 
 from wqscore.checkpoints.opening import open_checkpoint
 from wqscore.ranking.ranking import Failure, Ranking, rank_models
@@ -23,21 +19,6 @@ HOSTILE = (
     "<script>alert(1)</script></script><!--\"'`${x}{{ 7*7 }}]]>&lt;\u2028\u202eevil\u200f<img src=x onerror=alert(2)>"
 )
 LONG = "n" * 300
-_RECORD_VIOLATIONS = """
-window.violations = [];
-document.addEventListener("securitypolicyviolation", (event) => window.violations.push(event.violatedDirective));
-"""
-_CHROMIUM_OPTIONS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--window-size=1280,900",
-)
 
 
 def bert(seed: int, layers: int = 2) -> dict[str, np.ndarray]:
@@ -116,44 +97,3 @@ def html(ranking: Ranking) -> str:
 @pytest.fixture(scope="session")
 def hostile_html(hostile_ranking: Ranking) -> str:
     return hostile_ranking.to_html()
-
-
-@pytest.fixture(scope="session")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    """A headless Chromium, which every test gets with a blank page and nothing in its logs."""
-    binary = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    driver = shutil.which("chromedriver")
-    if binary is None or driver is None:
-        reason = "no Chromium with its chromedriver on the PATH: install the packages chromium and chromium-driver"
-        if os.environ.get("WQSCORE_REQUIRE_BROWSER"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    options = webdriver.ChromeOptions()
-    options.binary_location = binary
-    for option in (*_CHROMIUM_OPTIONS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
-        options.add_argument(option)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    chrome = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
-    yield chrome
-    chrome.quit()
-
-
-@pytest.fixture
-def visit(browser: webdriver.Chrome, tmp_path: Path) -> Iterator[Callable[..., webdriver.Chrome]]:
-    """Open a page from a file, its policy's violations recorded, with scripts on or off, at a fragment."""
-    script = browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": _RECORD_VIOLATIONS})
-
-    def opened(html: str, scripts: bool = True, fragment: str = "") -> webdriver.Chrome:
-        file = tmp_path / "index.html"
-        file.write_text(html, encoding="utf-8", newline="")
-        browser.get("about:blank")
-        browser.get_log("browser"), browser.get_log("performance")
-        browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": not scripts})
-        browser.get(file.as_uri() + fragment)
-        return browser
-
-    yield opened
-    browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
-    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": []})
-    browser.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", script)

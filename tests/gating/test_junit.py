@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from junitparser import Error, Failure, JUnitXml
 
-from tests.rendering.conftest import HOSTILE
+from tests.small_models import HOSTILE
 from wqscore.escaping import printable
 from wqscore.gating.gate import Judgement
 from wqscore.gating.grammar import parse_rule

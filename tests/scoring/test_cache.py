@@ -238,7 +238,7 @@ def test_a_file_changed_under_its_name_is_read_again(model: Path, store: Path) -
 def test_a_killed_run_goes_on_where_it_was(model: Path, store: Path) -> None:
     code = (
         "import os, sys, wqscore\n"
-        "from wqscore import remembering\n"
+        "from wqscore.scoring import cache as remembering\n"
         "remembering._FLUSH_SECONDS = 0\n"
         "put, done = remembering.Memory.remember, []\n"
         "def remember(self, *args):\n"

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import wqscore
-from tests.cluster.conftest import KillsAWorker
+from tests.execution.cluster.conftest import KillsAWorker
 from wqscore.checkpoints.tensor import TensorRef
 from wqscore.errors import CheckpointError
 from wqscore.execution.cluster.run import run_on_cluster

@@ -15,9 +15,9 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.select import Select
 from selenium.webdriver.support.wait import WebDriverWait
 
-from tests.rendering.conftest import bert
-from tests.rendering.html_browser import Visit, column, marks, wait_for_charts
-from tests.rendering.html_page import Page
+from tests.reports.html.asking import Visit, column, marks, wait_for_charts
+from tests.reports.html.parsed import Page
+from tests.small_models import bert
 from wqscore.checkpoints.opening import open_checkpoint
 from wqscore.ranking.ranking import Ranking, rank_models
 from wqscore.refs import ModelRef

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.rendering.conftest import bert, score_tensors
+from tests.small_models import bert, score_tensors
 from wqscore.ranking.ranking import Ranking
 from wqscore.rendering.terminal import print_score
 from wqscore.reports.worth_checking import first_look_rows, first_looks

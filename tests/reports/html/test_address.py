@@ -9,8 +9,8 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.select import Select
 from selenium.webdriver.support.wait import WebDriverWait
 
-from tests.rendering.conftest import HOSTILE
-from tests.rendering.html_browser import Visit, column, wait_for_charts
+from tests.reports.html.asking import Visit, column, wait_for_charts
+from tests.small_models import HOSTILE
 from wqscore.ranking.ranking import Ranking
 
 
