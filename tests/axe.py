@@ -5,9 +5,13 @@ from __future__ import annotations
 import os
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from selenium.webdriver import Chrome
+
+if TYPE_CHECKING:
+    from selenium.webdriver import Chrome
+
 
 _RUN = "const done = arguments[0]; axe.run().then(done, (error) => done({ error: String(error) }));"
 

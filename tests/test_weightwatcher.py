@@ -14,7 +14,10 @@ import pytest
 from safetensors.numpy import save_file
 
 import wqscore
+from tests.oracles import Oracle
 from wqscore.scoring.score_matrix import LayerScore
+
+powerlaw = Oracle("powerlaw")
 
 RECORDED = Path(__file__).parent / "data" / "weightwatcher-0.7.7"
 COLUMNS = (
@@ -98,12 +101,11 @@ def random_matrices() -> dict[str, np.ndarray]:
 @pytest.fixture(scope="module")
 def side_by_side(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, LayerScore], Any]:
     """The same folder scored by both: our rows by name, and WeightWatcher's table."""
-    pytest.importorskip("torch")
     folder = tmp_path_factory.mktemp("random")
     save_file(random_matrices(), folder / "model.safetensors")
     (folder / "config.json").write_text("{}")
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        weightwatcher = pytest.importorskip("weightwatcher")
+        weightwatcher = Oracle("weightwatcher").load()
         logging.getLogger().setLevel(logging.ERROR)
         table = weightwatcher.WeightWatcher(model=str(folder)).analyze(plot=False)
     return by_longname(wqscore.score(str(folder), preset="ww-0.7")), table.set_index("longname")
@@ -119,7 +121,6 @@ def test_side_by_side_on_random_and_heavy_tailed_matrices(side_by_side: tuple[di
 
 
 def test_side_by_side_with_powerlaw(side_by_side: tuple[dict[str, LayerScore], Any]) -> None:
-    powerlaw = pytest.importorskip("powerlaw")
     ours, _ = side_by_side
     compared = 0
     for name, layer in ours.items():

@@ -13,10 +13,13 @@ import pytest
 from safetensors.numpy import save_file
 
 import wqscore
+from tests.oracles import Oracle
 from wqscore.errors import CheckpointError, UsageError
 from wqscore.rendering.json import ranking_json, score_json
 from wqscore.scoring.score_checkpoint import ModelScore
 from wqscore.scoring.score_matrix import LayerScore
+
+torch = Oracle("torch")
 
 BASE = ("fro_dist", "spectral_dist")
 #: Of the squared spectral norm, by Lanczos steps.
@@ -192,7 +195,6 @@ def test_a_real_model_and_what_it_was_tuned_from(checkpoints: Path) -> None:
     score = wqscore.score(str(checkpoints / names[0]), base=str(checkpoints / names[1]), metrics="base")
     rows = rows_of(score)
     assert score.summary.statistics["fro_dist"].count >= 70
-    torch = pytest.importorskip("torch")
     stored = [torch.load(checkpoints / name / "pytorch_model.bin", weights_only=True) for name in names]
     # One has its names behind `bert.`, and a head; the other has neither.
     plain = [{name.removeprefix("bert."): value.double().numpy() for name, value in each.items()} for each in stored]

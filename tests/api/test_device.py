@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 
 import wqscore
 from tests.hub_server import HubServer
+from tests.oracles import Oracle
 from wqscore.checkpoints.opening import open_checkpoint
 from wqscore.cli import app
 from wqscore.fits.sampling import USUAL
@@ -30,10 +31,15 @@ from wqscore.scoring.cache_keys import spectrum_key
 from wqscore.scoring.score_checkpoint import ModelScore, planned, score_checkpoint
 from wqscore.store.store import Store
 
-torch = pytest.importorskip("torch", reason="torch is not installed")
+torch = Oracle("torch")
 
 TORCH = "cpu:0"
-needs_no_gpu = pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is here")
+
+
+@pytest.fixture
+def no_gpu() -> None:
+    if torch.cuda.is_available():
+        pytest.skip("a GPU is here")
 
 
 @pytest.fixture
@@ -55,7 +61,7 @@ def refusal(*arguments: str) -> str:
     return result.stderr
 
 
-@needs_no_gpu
+@pytest.mark.usefixtures("no_gpu")
 @pytest.mark.parametrize("arguments", [["score", "--base", "org/base"], ["rank", "--known", "cards"]])
 def test_without_a_gpu_nothing_is_fetched(arguments: list[str], tmp_path: Path) -> None:
     command = [str(Path(sys.executable).with_name("wqscore")), *arguments, "org/name", "--device", "cuda"]
@@ -69,7 +75,7 @@ def test_without_a_gpu_nothing_is_fetched(arguments: list[str], tmp_path: Path) 
     assert not hub.requests
 
 
-@needs_no_gpu
+@pytest.mark.usefixtures("no_gpu")
 def test_a_shard_without_a_gpu_is_refused(model: Path, tmp_path: Path) -> None:
     store = tmp_path / "part.sqlite"
     line = refusal("score", str(model), "--device", "cuda", "--shard", "1/2", "--store", str(store))
@@ -140,8 +146,9 @@ def test_a_run_on_a_device_gives_the_same_rows_but_for_the_last_bits_and_says_wh
     assert json.loads(score_json(plain))["eigensolver"] == {"side < 2048": "dsyevd", "larger": "dsyevd_2stage"}
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="torch finds no GPU here")
 def test_a_real_gpu_scores_a_model(model: Path) -> None:
+    if not torch.cuda.is_available():
+        pytest.skip("torch finds no GPU here")
     result = CliRunner().invoke(app, ["score", str(model), "--device", "cuda", "--no-store", "--format", "json"])
     assert result.exit_code == 0, result.stderr
     assert torch.cuda.get_device_name() in json.loads(result.stdout)["eigensolver"]["any side"]

@@ -18,6 +18,9 @@ import pytest
 import safetensors.numpy
 
 from tests.hub_server import FOREVER, HubServer
+from tests.oracles import Oracle
+
+torch = Oracle("torch")
 
 COMMAND = str(Path(sys.executable).with_name("wqscore"))
 FIRST, SECOND = "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"
@@ -160,7 +163,6 @@ def test_what_the_disk_has_no_room_for_is_streamed_and_that_is_said(hub: HubServ
 
 
 def test_bin_files_are_downloaded_all_the_same_and_that_is_said(hub: HubServer, tmp_path: Path) -> None:
-    torch = pytest.importorskip("torch")
     stream = io.BytesIO()
     torch.save({name: torch.from_numpy(matrix) for name, matrix in tensors(1).items()}, stream)
     hub.add("org/m", {"config.json": b"{}", "pytorch_model.bin": stream.getvalue()})

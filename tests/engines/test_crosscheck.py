@@ -12,10 +12,13 @@ import pytest
 from safetensors.numpy import save_file
 
 import wqscore
+from tests.oracles import Oracle
 from wqscore.checkpoints.opening import open_checkpoint
 from wqscore.engines.crosscheck import COMPARED, Crosscheck, crosscheck
 from wqscore.engines.weightwatcher import WatchedLayer, WatchedModel, run_weightwatcher
 from wqscore.refs import parse_ref
+
+torch = Oracle("torch")
 
 needs_weightwatcher = pytest.mark.skipif(find_spec("weightwatcher") is None, reason="needs the extra weightwatcher")
 
@@ -109,7 +112,6 @@ def test_what_only_one_scores_says_why(tmp_path: Path) -> None:
 
 @needs_weightwatcher
 def test_a_tied_copy_in_a_bin_file_counts_once_here_and_twice_there(tmp_path: Path) -> None:
-    torch = pytest.importorskip("torch")
     embedding = torch.from_numpy(heavy(0, 90, 48))
     torch.save(
         {

@@ -14,10 +14,13 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from tests.oracles import Oracle
 from wqscore.checkpoints.opening import open_checkpoint
 from wqscore.engines.weightwatcher import WatchedModel, run_weightwatcher
 from wqscore.errors import CheckpointError
 from wqscore.refs import parse_ref
+
+torch = Oracle("torch")
 
 pytestmark = pytest.mark.skipif(find_spec("weightwatcher") is None, reason="needs the extra weightwatcher")
 
@@ -101,7 +104,6 @@ def test_shards_are_one_model_though_one_holds_no_matrix(tmp_path: Path) -> None
 
 
 def test_a_single_bin_file_of_any_name(tmp_path: Path) -> None:
-    torch = pytest.importorskip("torch")
     torch.save({"fc.weight": torch.from_numpy(heavy(0, 64, 48))}, tmp_path / "weights.bin")
     save_file({"fc.weight": heavy(0, 64, 48)}, tmp_path / "weights.safetensors")
     assert run(tmp_path / "weights.bin").layers == run(tmp_path / "weights.safetensors").layers
@@ -113,7 +115,6 @@ def test_no_layers_are_an_empty_table(tmp_path: Path) -> None:
 
 
 def test_its_failure_is_one_line(tmp_path: Path) -> None:
-    torch = pytest.importorskip("torch")
     # WeightWatcher looks in vain for a matrix called bias.weight.
     torch.save({"bias": torch.ones(48)}, tmp_path / "pytorch_model.bin")
     with pytest.raises(CheckpointError, match=r"^[^\n]*: WeightWatcher failed: KeyError: 'bias.weight'$"):

@@ -12,7 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.fits.tails import EXTREME, NO_TAIL, tails
+from tests.oracles import Oracle
 from wqscore.fits.fingers import fit_without_fingers
 from wqscore.fits.power_law import fit_power_law
 
@@ -54,9 +56,8 @@ def test_clean_tails_keep_all_their_eigenvalues(alpha: float) -> None:
 
 
 def test_agrees_with_weightwatcher_but_for_its_count() -> None:
-    pytest.importorskip("torch")
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        clip = pytest.importorskip("weightwatcher.RMT_Util").fit_clipped_powerlaw
+        clip = Oracle("weightwatcher.RMT_Util", "fit_clipped_powerlaw").load()
         silent = logging.getLogger("silent")
         silent.setLevel(logging.CRITICAL)
     counts = []
@@ -71,7 +72,7 @@ def test_agrees_with_weightwatcher_but_for_its_count() -> None:
     assert sorted(set(counts)) == [0, 2, 3, 4, 5, 6, 7, 8, 9]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200))
 @given(st.one_of(tails(), st.integers(0, 2000).map(with_fingers)))
 def test_the_rule(values: np.ndarray) -> None:
     clipped = fit_without_fingers(values)
@@ -111,7 +112,7 @@ def test_extremes_give_a_fit_or_none(values: np.ndarray, rule: str) -> None:
     assert clipped is None or all(map(math.isfinite, (clipped.fit.alpha, clipped.fit.D, clipped.fit.sigma)))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50))
 @given(values=st.integers(0, 2000).map(with_fingers), power=st.integers(-60, 60))
 def test_scaling_the_weights_changes_no_count(values: np.ndarray, power: int) -> None:
     clipped, scaled = fit_without_fingers(values), fit_without_fingers(values * 4.0**power)

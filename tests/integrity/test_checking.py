@@ -16,9 +16,12 @@ import pytest
 from safetensors.numpy import save, save_file
 
 from tests.checkpoints.pytorch.writer import mapping, tensor, zipped
+from tests.oracles import Oracle
 from wqscore.errors import CheckpointError
 from wqscore.integrity.checking import Integrity, check
 from wqscore.integrity.checksums import FileCheck
+
+torch = Oracle("torch")
 
 
 def model(seed: int = 0, dtype: object = np.float32) -> dict[str, np.ndarray]:
@@ -160,7 +163,6 @@ def test_shards_are_one_checkpoint(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("container", ["zip", "legacy"])
 def test_a_bin_file_of_torch(tmp_path: Path, container: str) -> None:
-    torch = pytest.importorskip("torch")
     tensors = {name: torch.from_numpy(value) for name, value in model().items()}
     tensors["wte.weight"] = tensors["wte.weight"].to(torch.bfloat16)
     tensors["lm_head.weight"] = tensors["wte.weight"]
@@ -180,7 +182,6 @@ def test_a_bin_file_of_torch(tmp_path: Path, container: str) -> None:
 
 
 def test_a_flipped_bit_of_a_zip_file_shows_in_its_checksum(tmp_path: Path) -> None:
-    torch = pytest.importorskip("torch")
     tensors = {name: torch.from_numpy(value) for name, value in model().items()}
     file = tmp_path / "pytorch_model.bin"
     torch.save(tensors, file)
@@ -191,7 +192,6 @@ def test_a_flipped_bit_of_a_zip_file_shows_in_its_checksum(tmp_path: Path) -> No
 
 
 def test_a_zip_file_saved_without_checksums_has_none(tmp_path: Path) -> None:
-    torch = pytest.importorskip("torch")
     before = torch.serialization.get_crc32_options()
     torch.serialization.set_crc32_options(False)
     try:

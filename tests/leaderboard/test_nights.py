@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
+import feedparser
 import pytest
 
 from tests.hub_server import HubServer
@@ -116,7 +117,6 @@ def test_the_feed_tells_of_scores_and_not_of_readmes(
 
 
 def test_feed_readers_read_the_feed(played: Played) -> None:
-    feedparser = pytest.importorskip("feedparser")
     read = feedparser.parse((played[0].site / "feed.xml").read_bytes())
     assert not read.bozo
     assert read.version == "atom10"

@@ -13,13 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.matrices.tiny_models import Model, build, matrices, outcome, rewrite_config, save, tensor, value
+from tests.oracles import Oracle
 from wqscore.matrices.matrix_rules import MatrixRules
 from wqscore.matrices.model_config import ModelConfig
 from wqscore.matrices.plan import plan_matrices
 from wqscore.matrices.weight_matrix import SkippedTensor, WeightMatrix
 
-torch = pytest.importorskip("torch")
-safetensors_torch = pytest.importorskip("safetensors.torch")
+torch = Oracle("torch")
+safetensors_torch = Oracle("safetensors.torch")
 
 SIDE = 64
 EXPERTS = 4

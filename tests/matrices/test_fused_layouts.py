@@ -12,14 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.matrices.tiny_models import outcome, plan_folder, tensor
+from tests.oracles import Oracle
 from wqscore.checkpoints.tensor import TensorRef
 from wqscore.matrices.matrix_rules import MatrixRules
 from wqscore.matrices.model_config import ModelConfig
 from wqscore.matrices.plan import plan_matrices
 from wqscore.matrices.weight_matrix import WeightMatrix
 
-torch = pytest.importorskip("torch")
-safetensors_torch = pytest.importorskip("safetensors.torch")
+torch = Oracle("torch")
+safetensors_torch = Oracle("safetensors.torch")
 
 SIDE = 64
 HEAD = 16

@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 
 from tests.matrices.tiny_models import build, fed_with_identity, matrices, outcome, save, tensor, value
+from tests.oracles import Oracle
 from wqscore.matrices.weight_matrix import WeightMatrix
 
-torch = pytest.importorskip("torch")
-transformers = pytest.importorskip("transformers")
+torch = Oracle("torch")
+transformers = Oracle("transformers")
 
 SIDE = 64
 SIZES = {"hidden_size": SIDE, "num_hidden_layers": 2, "num_attention_heads": 4, "vocab_size": 50}

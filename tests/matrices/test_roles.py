@@ -12,12 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.matrices.tiny_models import Model, build, plan_folder, save
+from tests.oracles import Oracle
 from wqscore.matrices import roles
 from wqscore.matrices.plan import Outcome
 from wqscore.matrices.weight_matrix import WeightMatrix
 
-torch = pytest.importorskip("torch")
-transformers = pytest.importorskip("transformers")
+torch = Oracle("torch")
+transformers = Oracle("transformers")
 
 SIDE = 32
 DEFAULTS = {"vocab_size": 61, "hidden_size": SIDE, "num_hidden_layers": 2, "num_attention_heads": 4}

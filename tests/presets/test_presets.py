@@ -17,6 +17,7 @@ from safetensors.numpy import load_file, save_file
 import wqscore
 from tests.fits.test_hill import published as published_hill
 from tests.fits.test_peak import published as published_peak
+from tests.oracles import Oracle
 from tests.spectra.test_windows import published as published_windows
 from wqscore.errors import UsageError
 from wqscore.metrics.analysis import MatrixAnalysis
@@ -25,6 +26,8 @@ from wqscore.ranking.ranking import rank_models
 from wqscore.scoring.score_checkpoint import ModelScore
 from wqscore.scoring.score_matrix import LayerScore
 from wqscore.spectra.spectrum import Spectrum, compute_spectrum
+
+powerlaw = Oracle("powerlaw")
 
 CONV = "layers.2.conv.weight"
 EMBEDDING = "embed_tokens.weight"
@@ -72,7 +75,6 @@ def rows_of(score: ModelScore) -> dict[str, LayerScore]:
 
 
 def powerlaw_fit(values: np.ndarray, **options: Any) -> Any:
-    powerlaw = pytest.importorskip("powerlaw")
     with contextlib.redirect_stdout(io.StringIO()), np.errstate(all="ignore"):
         return powerlaw.Fit(values, verbose=False, **options)
 
@@ -179,7 +181,7 @@ def test_ww_0_7(folder: Path, scores: dict[str, ModelScore]) -> None:
 
 def test_the_detx_num_of_ww_0_7_is_the_real_ones(scores: dict[str, ModelScore]) -> None:
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        module = pytest.importorskip("weightwatcher.RMT_Util")
+        module = Oracle("weightwatcher.RMT_Util").load()
     for name, row in rows_of(scores["ww-0.7"]).items():
         with contextlib.redirect_stdout(io.StringIO()), np.errstate(all="ignore"):
             theirs = module.detX_constraint(row.spectrum.eigenvalues)

@@ -8,14 +8,17 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 from safetensors.numpy import save_file
-from selenium import webdriver
-from selenium.webdriver.common.by import By
 
 import wqscore
+from tests.oracles import Oracle
 from tests.small_models import HOSTILE, LONG, bert
 from wqscore.ranking.ranking import Ranking
 from wqscore.refs import ModelRef
 from wqscore.reports.overview import remarks
+
+webdriver = Oracle("selenium", "webdriver")
+By = Oracle("selenium.webdriver.common.by", "By")
+
 
 ALLOWED = {"table", "caption", "thead", "tbody", "tr", "th", "td", "ul", "li", "bdi"}
 

@@ -20,8 +20,11 @@ import safetensors
 import safetensors.numpy
 
 from tests.hub_server import FOREVER, HubServer
+from tests.oracles import Oracle
 from wqscore.checkpoints.hub.errors import talking_to_the_hub
 from wqscore.errors import CheckpointError
+
+torch = Oracle("torch")
 
 PROGRAM = """
 import json, sys
@@ -346,7 +349,6 @@ def test_headers_are_read_without_the_weights(hub, tmp_path):
 
 
 def test_headers_of_what_the_cache_has_are_read_there(hub, tmp_path):
-    torch = pytest.importorskip("torch")
     torch.save({"a": torch.ones(3, 4)}, tmp_path / "pytorch_model.bin")
     hub.add("org/bin", {"pytorch_model.bin": (tmp_path / "pytorch_model.bin").read_bytes()})
     hub.add("org/m", {"config.json": CONFIG, "model.safetensors": weights(10)})

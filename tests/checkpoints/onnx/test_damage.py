@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.checkpoints.onnx.models import CODES, WEIGHT, Types, helper, node, numpy_helper, refusal
+from tests.examples import examples
 from wqscore.checkpoints.onnx.file import read_onnx
 from wqscore.checkpoints.onnx.graph import MAX_ENTRIES
 from wqscore.checkpoints.onnx.wire import MAX_FIELDS
@@ -120,7 +121,7 @@ def test_a_small_file_of_very_many_fields(tmp_path):
     assert f"more than {MAX_FIELDS} fields" in refusal(path)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(200))
 @given(st.data())
 def test_changed_bytes_give_one_clear_line_or_tensors_in_the_file(tmp_path, data):
     initialisers = [

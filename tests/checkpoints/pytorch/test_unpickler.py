@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from wqscore.checkpoints.pytorch.unpickler import MAX_PICKLE_BYTES, unpickle
 from wqscore.errors import CheckpointError
 
@@ -265,7 +266,7 @@ fragments = st.sampled_from(
 )
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=examples(1500))
 @given(st.lists(fragments, max_size=40).map(b"".join) | st.binary(max_size=60))
 def test_any_bytes_give_a_value_or_one_clear_line(data):
     try:

@@ -16,10 +16,11 @@ import pytest
 
 from tests.checkpoints.quantised.decoded import weights, write
 from tests.matrices.tiny_models import tensor
+from tests.oracles import Oracle
 from wqscore.checkpoints.quantised.awq import decode, plan
 from wqscore.checkpoints.tensor import TensorRef
 
-torch = pytest.importorskip("torch")
+torch = Oracle("torch")
 
 LAYER = "model.layers.0.mlp.up_proj"
 IN, OUT, GROUP = 192, 96, 64

@@ -9,10 +9,11 @@ import pytest
 
 from tests.checkpoints.quantised.decoded import planned, write
 from tests.matrices.tiny_models import tensor
+from tests.oracles import Oracle
 from wqscore.checkpoints.quantised.compressed_tensors import plan
 from wqscore.checkpoints.tensor import TensorRef
 
-torch = pytest.importorskip("torch")
+torch = Oracle("torch")
 
 LAYER = "model.layers.0.mlp.up_proj"
 OUT, IN, GROUP = 96, 192, 64

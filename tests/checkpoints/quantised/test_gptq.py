@@ -13,11 +13,12 @@ import pytest
 
 from tests.checkpoints.quantised.decoded import planned, weights, write
 from tests.matrices.tiny_models import tensor
+from tests.oracles import Oracle
 from wqscore.checkpoints.quantised.gptq import decode, plan
 from wqscore.checkpoints.tensor import TensorRef
 from wqscore.errors import CheckpointError
 
-torch = pytest.importorskip("torch")
+torch = Oracle("torch")
 
 LAYER = "model.layers.0.mlp.up_proj"
 IN, OUT, GROUP = 192, 96, 64

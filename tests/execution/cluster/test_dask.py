@@ -15,12 +15,13 @@ import pytest
 
 import wqscore
 from tests.execution.cluster.conftest import KillsAWorker
+from tests.oracles import Oracle
 from wqscore.checkpoints.tensor import TensorRef
 from wqscore.errors import CheckpointError
 from wqscore.execution.cluster.run import run_on_cluster
 from wqscore.execution.threads import Job
 
-distributed = pytest.importorskip("distributed", reason="needs wqscore[dask]")
+distributed = Oracle("distributed")
 
 GIGABYTE = 10**9
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from selenium.webdriver.common.by import By
 
 from tests.axe import serious_violations
+from tests.oracles import Oracle
 from tests.reports.html.asking import Visit, overflow, wait_for_charts
+
+By = Oracle("selenium.webdriver.common.by", "By")
+
 
 _OPEN = "document.querySelectorAll('details').forEach((part) => (part.open = true))"
 

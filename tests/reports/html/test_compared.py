@@ -6,15 +6,13 @@ import csv
 from io import StringIO
 from pathlib import Path
 from statistics import median
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
-from selenium.webdriver import Chrome
-from selenium.webdriver.common.by import By
-from selenium.webdriver.support.select import Select
-from selenium.webdriver.support.wait import WebDriverWait
 
+from tests.oracles import Oracle
 from tests.reports.html.asking import Visit, column, marks, wait_for_charts
 from tests.reports.html.parsed import Page
 from tests.small_models import bert
@@ -25,6 +23,13 @@ from wqscore.rendering.csv import layers_csv, pairs_csv, ranking_csv
 from wqscore.rendering.json import ranking_json
 from wqscore.reports.html.ranking_marks import AXIS, ranking_marks, tie_lanes
 from wqscore.scoring.score_checkpoint import score_checkpoint
+
+if TYPE_CHECKING:
+    from selenium.webdriver import Chrome
+
+By = Oracle("selenium.webdriver.common.by", "By")
+Select = Oracle("selenium.webdriver.support.select", "Select")
+WebDriverWait = Oracle("selenium.webdriver.support.wait", "WebDriverWait")
 
 
 def alphas(ranking: Ranking, model: str) -> dict[str, float]:

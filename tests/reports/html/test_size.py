@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from selenium.webdriver.common.by import By
 
+from tests.oracles import Oracle
 from tests.reports.html.asking import Visit, wait_for_charts
 from tests.reports.html.parsed import Page
 from tests.small_models import bert, score_tensors
@@ -34,6 +34,8 @@ from wqscore.scoring.score_checkpoint import ModelScore
 from wqscore.scoring.score_matrix import LayerScore
 from wqscore.scoring.summary import summarise
 from wqscore.spectra.spectrum import Spectrum
+
+By = Oracle("selenium.webdriver.common.by", "By")
 
 
 def test_the_same_models_give_the_same_bytes_in_every_process(tmp_path: Path) -> None:

@@ -8,15 +8,15 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 from scipy.stats import kendalltau, spearmanr
-from selenium.webdriver import Chrome
-from selenium.webdriver.common.by import By
 
 from tests.axe import serious_violations
+from tests.oracles import Oracle
 from tests.reports.html.asking import Visit
 from tests.reports.html.parsed import Page, Table
 from tests.small_models import HOSTILE, LONG
@@ -29,11 +29,17 @@ from wqscore.studies.correlation.files import write_correlations
 from wqscore.studies.correlation.page import correlations_html
 from wqscore.studies.known.score_table import Joined, ScoreTable, alone
 
+if TYPE_CHECKING:
+    from selenium.webdriver import Chrome
+
+By = Oracle("selenium.webdriver.common.by", "By")
+
+
 #: Pixels of a chart's plot, and the extent of tau in it.
 _WIDTH, _HEIGHT = 480, 300
 _SVG = "{http://www.w3.org/2000/svg}"
 Point = tuple[float, float, str]
-Open = Callable[..., Chrome]
+Open = Callable[..., "Chrome"]
 
 
 def table(columns: dict[str, list[object]]) -> Joined:
