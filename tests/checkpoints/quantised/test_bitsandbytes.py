@@ -187,7 +187,7 @@ def said(**changes: Any) -> Any:
         (STATE, lambda: said(nested_blocksize=None), "no size of blocks"),
         (STATE, lambda: said(nested_blocksize=16), "w.weight.nested_absmax is F32"),
         (STATE, lambda: said(nested_offset=None), "no offset"),
-        ("w.weight.quant_state.bitsandbytes__fp4", lambda: said(), "two quant_state texts"),
+        ("w.weight.quant_state.bitsandbytes__fp4", said, "two quant_state texts"),
         ("w.weight.absmax", lambda: torch.zeros(96), "w.weight.absmax is F32"),
         ("w.weight.absmax", lambda: torch.zeros(95, dtype=torch.uint8), "w.weight.absmax is U8 of shape [95]"),
         ("w.weight.quant_map", None, "without w.weight.quant_map"),
