@@ -1,4 +1,4 @@
-"""The two tiers of the suite: `make test` and `make oracles` are all there is, and the first needs no foreign tool."""
+"""The two tiers of the suite: `make test` and `make oracles` are all there is; the first needs no foreign tool."""
 
 from __future__ import annotations
 

@@ -25,6 +25,14 @@ torch = Oracle("torch")
 COMMAND = str(Path(sys.executable).with_name("wqscore"))
 FIRST, SECOND = "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"
 NO_WAIT = {"Retry-After": "0"}
+#: The command with as many attempts as ever, and shorter pauses between them.
+IMPATIENT = (
+    sys.executable,
+    "-c",
+    "from wqscore.checkpoints.hub import ranges\n"
+    "ranges.PAUSES = tuple(pause / 100 for pause in ranges.PAUSES)\n"
+    "from wqscore.cli import app\napp()",
+)
 
 
 def tensors(seed: int) -> dict[str, np.ndarray]:
@@ -118,7 +126,8 @@ def test_a_model_whose_tensors_dont_come_stops_no_other(hub: HubServer, tmp_path
     # After the header and the first tensor.
     hub.fault(f"/lfs/{digest}", times=3)
     hub.fault(f"/lfs/{digest}", times=FOREVER, **fault)
-    done = wqscore(hub, tmp_path, "rank", "org/bad", "org/good", "--stream", "--format", "csv", "--no-report", "-q")
+    arguments = ("rank", "org/bad", "org/good", "--stream", "--format", "csv", "--no-report", "-q")
+    done = wqscore(hub, tmp_path, *arguments, command=IMPATIENT)
     assert done.returncode == 3
     rows = [(row["model"], row["status"]) for row in csv.DictReader(io.StringIO(done.stdout))]
     assert rows == [("org/good", "ranked"), ("org/bad", "failed")]

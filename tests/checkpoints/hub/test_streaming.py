@@ -24,9 +24,13 @@ PROGRAM = """
 import hashlib, json, sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from wqscore.checkpoints.hub import files, ranges
 from wqscore.checkpoints.hub.fetch import fetch, stream
 from wqscore.errors import WqscoreError
 from wqscore.refs import ModelRef
+
+# As many attempts as ever, with shorter pauses between them.
+files.PAUSES = ranges.PAUSES = tuple(pause / 100 for pause in ranges.PAUSES)
 
 def digest(tensor):
     return [tensor.name, hashlib.sha256(tensor.read().tobytes()).hexdigest()]
