@@ -16,11 +16,12 @@ import pytest
 
 from demo.fetch import fetch
 from tests import oracles
+from tests.answers import answers
 from tests.chromium import browser, visit
 from tests.examples import register_profiles
 from tests.small_models import hostile_html, hostile_ranking, html, ranking
 
-__all__ = ["browser", "hostile_html", "hostile_ranking", "html", "ranking", "visit"]
+__all__ = ["answers", "browser", "hostile_html", "hostile_ranking", "html", "ranking", "visit"]
 
 ROOT = Path(__file__).parent.parent
 

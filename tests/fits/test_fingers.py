@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.answers import Answers
 from tests.examples import examples
 from tests.fits.tails import EXTREME, NO_TAIL, tails
 from tests.oracles import Oracle
@@ -55,18 +56,24 @@ def test_clean_tails_keep_all_their_eigenvalues(alpha: float) -> None:
         assert clipped.fit == fit_power_law(values)
 
 
-def test_agrees_with_weightwatcher_but_for_its_count() -> None:
+def of_weightwatcher(values: np.ndarray) -> list[float]:
+    """The exponent and the count of fingers by WeightWatcher."""
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         clip = Oracle("weightwatcher.RMT_Util", "fit_clipped_powerlaw").load()
-        silent = logging.getLogger("silent")
-        silent.setLevel(logging.CRITICAL)
+    silent = logging.getLogger("silent")
+    silent.setLevel(logging.CRITICAL)
+    fit, count, _ = clip(values, logger=silent)
+    return [float(fit.alpha), int(count)]
+
+
+def test_agrees_with_weightwatcher_but_for_its_count(answers: Answers) -> None:
     counts = []
     for seed in (187, 214, 113, 880, 962, 582, 702, 1436, 805, 2274, 0, 1, 2, 3):
         values = with_fingers(seed)
-        theirs, their_count, _ = clip(values, logger=silent)
+        alpha, their_count = answers(f"seed {seed}", lambda values=values: of_weightwatcher(values))
         ours = fit_without_fingers(values, candidates="every-point")
         assert ours is not None
-        assert ours.fit.alpha == pytest.approx(theirs.alpha, rel=1e-10)
+        assert ours.fit.alpha == pytest.approx(alpha, rel=1e-10)
         assert max(ours.num_fingers - 1, 0) == their_count
         counts.append(ours.num_fingers)
     assert sorted(set(counts)) == [0, 2, 3, 4, 5, 6, 7, 8, 9]
