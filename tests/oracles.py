@@ -46,8 +46,7 @@ class Oracle:
     def __init__(self, module: str, member: str = "") -> None:
         self._module, self._member = module, member
 
-    def load(self) -> Any:
-        """The module or its member itself."""
+    def _load(self) -> Any:
         if not Oracle.may_import:
             pytest.fail(f"{self._module} is asked for outside a test that is marked `oracle`")
         module = importlib.import_module(self._module)
@@ -56,10 +55,15 @@ class Oracle:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") and name != "__version__":  # asked for by whoever looks at what a module holds
             raise AttributeError(name)
-        return getattr(self.load(), name)
+        return getattr(self._load(), name)
 
     def __call__(self, *args: Any, **options: Any) -> Any:
-        return self.load()(*args, **options)
+        return self._load()(*args, **options)
+
+
+def imported(oracle: Oracle) -> Any:
+    """The module or its member itself, imported here and now."""
+    return oracle._load()
 
 
 def prepare(item: pytest.Item) -> None:

@@ -18,6 +18,8 @@ from wqscore.scoring.score_matrix import LayerScore
 torch = Oracle("torch")
 safetensors_torch = Oracle("safetensors.torch")
 
+pytestmark = pytest.mark.oracle("torch")
+
 HIDDEN, HEADS, LAYERS, VOCABULARY = 128, 4, 2, 300
 State = dict[str, "torch.Tensor"]
 

@@ -14,7 +14,7 @@ from safetensors.numpy import save_file
 
 import wqscore
 from tests.answers import Answers
-from tests.oracles import Oracle
+from tests.oracles import Oracle, imported
 from wqscore.scoring.score_matrix import LayerScore
 
 powerlaw = Oracle("powerlaw")
@@ -114,7 +114,7 @@ def ours(folder: Path) -> dict[str, LayerScore]:
 def of_weightwatcher(folder: Path) -> dict[str, dict[str, float]]:
     """WeightWatcher's figures by its long names."""
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        weightwatcher = Oracle("weightwatcher").load()
+        weightwatcher = imported(Oracle("weightwatcher"))
         logging.getLogger().setLevel(logging.ERROR)
         table = weightwatcher.WeightWatcher(model=str(folder)).analyze(plot=False)
     return {row["longname"]: {name: float(row[name]) for name in COLUMNS} for _, row in table.iterrows()}

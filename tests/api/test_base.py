@@ -190,6 +190,7 @@ def test_a_base_of_itself_is_0(tmp_path: Path, checkpoints: Path) -> None:
             assert score.summary.statistics[metric].total == 0
 
 
+@pytest.mark.oracle("torch")
 def test_a_real_model_and_what_it_was_tuned_from(checkpoints: Path) -> None:
     names = ("rxnfp-bert_ft", "rxnfp-bert_pretrained")
     score = wqscore.score(str(checkpoints / names[0]), base=str(checkpoints / names[1]), metrics="base")

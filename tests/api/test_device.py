@@ -61,6 +61,7 @@ def refusal(*arguments: str) -> str:
     return result.stderr
 
 
+@pytest.mark.oracle("torch")
 @pytest.mark.usefixtures("no_gpu")
 @pytest.mark.parametrize("arguments", [["score", "--base", "org/base"], ["rank", "--known", "cards"]])
 def test_without_a_gpu_nothing_is_fetched(arguments: list[str], tmp_path: Path) -> None:
@@ -75,6 +76,7 @@ def test_without_a_gpu_nothing_is_fetched(arguments: list[str], tmp_path: Path) 
     assert not hub.requests
 
 
+@pytest.mark.oracle("torch")
 @pytest.mark.usefixtures("no_gpu")
 def test_a_shard_without_a_gpu_is_refused(model: Path, tmp_path: Path) -> None:
     store = tmp_path / "part.sqlite"
@@ -94,6 +96,7 @@ def test_a_cluster_is_refused(model: Path, backend: str) -> None:
     assert f"leave --backend {backend} out" in line
 
 
+@pytest.mark.oracle("torch")
 def test_another_engine_and_another_device_are_refused(model: Path) -> None:
     with pytest.raises(wqscore.UsageError, match="weightwatcher solves by itself"):
         wqscore.score(str(model), engine="weightwatcher", device="cuda")
@@ -106,6 +109,7 @@ def run(model: Path, store: Store, device: str) -> ModelScore:
     return score_checkpoint(open_checkpoint(parse_ref(str(model))), memory=memory, device=device)
 
 
+@pytest.mark.oracle("torch")
 def test_the_store_keeps_devices_apart(model: Path, tmp_path: Path) -> None:
     matrix = matrices_of(planned(open_checkpoint(parse_ref(str(model))), DEFAULT))[0]
     keys = {spectrum_key(matrix, "blake3:0", DEFAULT, device) for device in ("cpu", TORCH, "cpu:1")}
@@ -119,6 +123,7 @@ def test_the_store_keeps_devices_apart(model: Path, tmp_path: Path) -> None:
         assert kept == [4, 8]
 
 
+@pytest.mark.oracle("torch")
 def test_a_run_on_a_device_gives_the_same_rows_but_for_the_last_bits_and_says_what_solved(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -146,6 +151,7 @@ def test_a_run_on_a_device_gives_the_same_rows_but_for_the_last_bits_and_says_wh
     assert json.loads(score_json(plain))["eigensolver"] == {"side < 2048": "dsyevd", "larger": "dsyevd_2stage"}
 
 
+@pytest.mark.oracle("torch")
 def test_a_real_gpu_scores_a_model(model: Path) -> None:
     if not torch.cuda.is_available():
         pytest.skip("torch finds no GPU here")

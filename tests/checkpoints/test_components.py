@@ -45,6 +45,7 @@ def pipeline():
     return diffusers.LDMPipeline(vqvae=vae, unet=unet, scheduler=diffusers.DDIMScheduler())
 
 
+@pytest.mark.oracle("diffusers", "sentence_transformers", "transformers")
 @pytest.mark.parametrize(
     ("arguments", "weights"),
     [
@@ -65,6 +66,7 @@ def test_a_pipeline_that_diffusers_saved(pipeline, arguments, weights, tmp_path)
         assert set(found_in(tmp_path)) == expected
 
 
+@pytest.mark.oracle("diffusers", "sentence_transformers", "transformers")
 @pytest.mark.parametrize("safe", [True, False])
 def test_a_model_that_sentence_transformers_saved(safe, tmp_path):
     bert = tmp_path / "bert"

@@ -59,6 +59,7 @@ def test_sharded_or_not_it_is_the_same_checkpoint(tmp_path: Path) -> None:
     assert open_headers(single.ref) == single
 
 
+@pytest.mark.oracle("torch")
 def test_torch_shards(tmp_path: Path) -> None:
     torch.save({"a": torch.tensor(A)}, tmp_path / "pytorch_model-00001-of-00002.bin")
     torch.save({"b": torch.tensor(B)}, tmp_path / "pytorch_model-00002-of-00002.bin")

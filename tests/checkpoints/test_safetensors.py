@@ -92,6 +92,7 @@ def test_padding_metadata_scalars_and_empty_tensors(tmp_path: Path) -> None:
     assert read_safetensors(file) == []
 
 
+@pytest.mark.oracle("torch")
 @pytest.mark.parametrize("name", ["float64", "float32", "float16", "bfloat16"])
 def test_what_the_library_writes_reads_equal(tmp_path: Path, name: str) -> None:
     from safetensors.torch import save_file

@@ -11,7 +11,6 @@ import sys
 import time
 from collections.abc import Callable
 from importlib.metadata import distributions
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +22,7 @@ from tests.hub_server import HubServer
 ROOT = Path(__file__).parent.parent.parent
 Process = Callable[..., subprocess.CompletedProcess[str]]
 
-needs_weightwatcher = pytest.mark.skipif(find_spec("weightwatcher") is None, reason="needs the extra weightwatcher")
+needs_weightwatcher = pytest.mark.oracle("weightwatcher", "torch")
 
 
 @needs_weightwatcher

@@ -31,6 +31,7 @@ print(sorted(heavy & set(sys.modules)))
     assert done.stdout == "[]\n"
 
 
+@pytest.mark.oracle("distributed", "ray", "torch")
 def test_no_module_imports_torch() -> None:
     program = """
 import importlib, pkgutil, sys

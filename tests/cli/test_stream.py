@@ -171,6 +171,7 @@ def test_what_the_disk_has_no_room_for_is_streamed_and_that_is_said(hub: HubServ
     assert scored == small.stdout.replace("org/small", "org/m").splitlines()
 
 
+@pytest.mark.oracle("torch")
 def test_bin_files_are_downloaded_all_the_same_and_that_is_said(hub: HubServer, tmp_path: Path) -> None:
     stream = io.BytesIO()
     torch.save({name: torch.from_numpy(matrix) for name, matrix in tensors(1).items()}, stream)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from importlib.util import find_spec
 from math import isnan, nan
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from wqscore.refs import parse_ref
 
 torch = Oracle("torch")
 
-needs_weightwatcher = pytest.mark.skipif(find_spec("weightwatcher") is None, reason="needs the extra weightwatcher")
+needs_weightwatcher = pytest.mark.oracle("weightwatcher", "torch")
 
 
 def heavy(seed: int, *shape: int) -> np.ndarray:

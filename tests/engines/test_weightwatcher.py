@@ -6,7 +6,6 @@ import csv
 import json
 import logging
 import warnings
-from importlib.util import find_spec
 from math import isnan
 from pathlib import Path
 
@@ -22,7 +21,7 @@ from wqscore.refs import parse_ref
 
 torch = Oracle("torch")
 
-pytestmark = pytest.mark.skipif(find_spec("weightwatcher") is None, reason="needs the extra weightwatcher")
+pytestmark = pytest.mark.oracle("weightwatcher", "torch")
 
 RECORDED = Path(__file__).parent.parent / "data" / "weightwatcher-0.7.7" / "all-MiniLM-L6-v2.default.csv"
 

@@ -57,6 +57,7 @@ SPECTRA = [
 ]
 
 
+@pytest.mark.oracle("powerlaw")
 @pytest.mark.parametrize("values", SPECTRA)
 def test_agrees_with_powerlaw(values: np.ndarray) -> None:
     best = fit_power_law(values)

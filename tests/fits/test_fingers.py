@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests.answers import Answers
 from tests.examples import examples
 from tests.fits.tails import EXTREME, NO_TAIL, tails
-from tests.oracles import Oracle
+from tests.oracles import Oracle, imported
 from wqscore.fits.fingers import fit_without_fingers
 from wqscore.fits.power_law import fit_power_law
 
@@ -59,7 +59,7 @@ def test_clean_tails_keep_all_their_eigenvalues(alpha: float) -> None:
 def of_weightwatcher(values: np.ndarray) -> list[float]:
     """The exponent and the count of fingers by WeightWatcher."""
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        clip = Oracle("weightwatcher.RMT_Util", "fit_clipped_powerlaw").load()
+        clip = imported(Oracle("weightwatcher.RMT_Util", "fit_clipped_powerlaw"))
     silent = logging.getLogger("silent")
     silent.setLevel(logging.CRITICAL)
     fit, count, _ = clip(values, logger=silent)

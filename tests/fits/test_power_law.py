@@ -96,6 +96,7 @@ def test_the_scan_gives_every_candidate(values: np.ndarray) -> None:
     np.testing.assert_allclose(scan.D, distances, rtol=1e-9, atol=1e-11)
 
 
+@pytest.mark.oracle("powerlaw")
 @pytest.mark.parametrize("seed", range(10))
 def test_equals_powerlaw(seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -52,6 +52,7 @@ def assert_equals_powerlaw(values: np.ndarray) -> None:
     assert fit.n_tail == np.count_nonzero(values >= xmin)
 
 
+@pytest.mark.oracle("powerlaw")
 @pytest.mark.parametrize("name", ["good", "mediocre", "bad"])
 def test_equals_powerlaw_on_the_published_esds(name: str) -> None:
     values = kdd_esd(name)
@@ -67,6 +68,7 @@ def test_equals_powerlaws_recorded_fit(name: str) -> None:
     assert [fit.alpha, fit.D] == pytest.approx([float(row["power_law_alpha"]), float(row["D"])], rel=0, abs=1e-12)
 
 
+@pytest.mark.oracle("powerlaw")
 @pytest.mark.parametrize("kind", ["pareto", "student", "lognormal", "noise"])
 @pytest.mark.parametrize("seed", range(4))
 def test_equals_powerlaw_on_random_spectra(kind: str, seed: int) -> None:
@@ -80,6 +82,7 @@ def test_equals_powerlaw_on_random_spectra(kind: str, seed: int) -> None:
     assert_equals_powerlaw(np.sort(values))
 
 
+@pytest.mark.oracle("powerlaw")
 def test_equals_powerlaw_where_eigenvalues_repeat() -> None:
     assert_equals_powerlaw(np.sort(np.ceil(3 * (np.random.default_rng(1).pareto(1.3, 200) + 1))))
 

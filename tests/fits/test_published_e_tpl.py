@@ -96,6 +96,7 @@ def test_the_edge_and_the_inside_are_those_of_mpmath(name: str) -> None:
     assert pytest.approx(exact_cut_off_distance(tail, fit.xmin, fit.alpha, fit.Lambda), abs=1e-11) == fit.D
 
 
+@pytest.mark.oracle("powerlaw")
 @pytest.mark.parametrize("name", ["mediocre", "bad"])
 def test_every_xmin_of_powerlaws_window(name: str) -> None:
     values = kdd_esd(name)

@@ -161,6 +161,7 @@ def test_shards_are_one_checkpoint(tmp_path: Path) -> None:
     assert [each.file for each in integrity.files] == names
 
 
+@pytest.mark.oracle("torch")
 @pytest.mark.parametrize("container", ["zip", "legacy"])
 def test_a_bin_file_of_torch(tmp_path: Path, container: str) -> None:
     tensors = {name: torch.from_numpy(value) for name, value in model().items()}
@@ -181,6 +182,7 @@ def test_a_bin_file_of_torch(tmp_path: Path, container: str) -> None:
     assert integrity.files == (FileCheck(file.name, "crc32" if container == "zip" else ""),)
 
 
+@pytest.mark.oracle("torch")
 def test_a_flipped_bit_of_a_zip_file_shows_in_its_checksum(tmp_path: Path) -> None:
     tensors = {name: torch.from_numpy(value) for name, value in model().items()}
     file = tmp_path / "pytorch_model.bin"
@@ -191,6 +193,7 @@ def test_a_flipped_bit_of_a_zip_file_shows_in_its_checksum(tmp_path: Path) -> No
     assert integrity.errors[0].detail.endswith("does not match its CRC-32: damaged, fetch the file again")
 
 
+@pytest.mark.oracle("torch")
 def test_a_zip_file_saved_without_checksums_has_none(tmp_path: Path) -> None:
     before = torch.serialization.get_crc32_options()
     torch.serialization.set_crc32_options(False)

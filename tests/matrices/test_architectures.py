@@ -27,6 +27,8 @@ from wqscore.matrices.weight_matrix import SkippedTensor, WeightMatrix
 torch = Oracle("torch")
 safetensors_torch = Oracle("safetensors.torch")
 
+pytestmark = pytest.mark.oracle("torch", "transformers")
+
 ARCHITECTURES = DECODERS | RECURRENT | ENCODERS
 
 

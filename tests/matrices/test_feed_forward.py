@@ -106,6 +106,7 @@ def test_what_is_no_chain_has_a_reason(tensors: list[TensorRef], words: str) -> 
     assert words in reason_for(*tensors)
 
 
+@pytest.mark.oracle("torch")
 @pytest.mark.parametrize("prefix", ["", "model.", "net.layers."])
 def test_a_saved_torch_network_and_its_path_norm(tmp_path: Path, prefix: str) -> None:
     save_file = Oracle("safetensors.torch", "save_file")
@@ -128,6 +129,7 @@ def test_a_saved_torch_network_and_its_path_norm(tmp_path: Path, prefix: str) ->
     assert ours == pytest.approx(math.log(theirs), rel=1e-12)
 
 
+@pytest.mark.oracle("torch")
 def test_torch_modules_that_are_no_chain() -> None:
     nn = torch.nn
     modules = {

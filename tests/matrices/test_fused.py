@@ -16,6 +16,8 @@ from tests.oracles import Oracle
 
 torch = Oracle("torch")
 
+pytestmark = pytest.mark.oracle("torch", "transformers")
+
 
 @dataclass(frozen=True)
 class Saved:

@@ -76,6 +76,7 @@ CASES = [
 ]
 
 
+@pytest.mark.oracle("torch", "transformers")
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.model_type)
 def test_the_half_that_the_model_activates_is_the_gate(case: Case, tmp_path: Path) -> None:
     model = build(case.model_class, case.model_type, **case.sizes)
@@ -94,6 +95,7 @@ def test_the_half_that_the_model_activates_is_the_gate(case: Case, tmp_path: Pat
     assert [half.role for half in halves.values()] == ["mlp.gate", "mlp.in"]
 
 
+@pytest.mark.oracle("torch", "transformers")
 @pytest.mark.parametrize(
     ("model_class", "model_type", "attention", "fused"),
     [
@@ -134,6 +136,7 @@ def of_tensor(name: str, *beside: Any) -> list[WeightMatrix]:
     return [o for o in outcome(beside) if isinstance(o, WeightMatrix) and o.tensor.name == name]
 
 
+@pytest.mark.oracle("torch", "transformers")
 @pytest.mark.parametrize(
     ("fused", "down", "published", "activation"),
     [

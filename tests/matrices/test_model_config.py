@@ -136,7 +136,9 @@ def test_transformers_logging_is_left_as_it_was() -> None:
         # Without torch it gives advice when it is imported.
         "import sys; sys.modules['torch'] = None",
         # In a program that wants to hear what it has to say, it still says nothing about these files.
-        "import transformers; transformers.logging.set_verbosity_info()",
+        pytest.param(
+            "import transformers; transformers.logging.set_verbosity_info()", marks=pytest.mark.oracle("torch")
+        ),
     ],
 )
 def test_transformers_says_nothing(before: str) -> None:

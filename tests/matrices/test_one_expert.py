@@ -95,6 +95,7 @@ def test_blocks_of_llama_cpp(tmp_path: Path, kind: str) -> None:
     check(planned(write(tmp_path / "a.gguf", {"blk.0.ffn_up_exps.weight": weights}, expert_count=EXPERTS)))
 
 
+@pytest.mark.oracle("torch", "transformers")
 def test_what_does_not_lie_together_is_cut_from_the_whole(tmp_path: Path) -> None:
     turned = torch.from_numpy(stack()).permute(1, 0, 2).contiguous().permute(1, 0, 2)
     torch.save({"model.layers.0.mlp.experts.down_proj": turned}, tmp_path / "pytorch_model.bin")

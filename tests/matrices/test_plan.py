@@ -21,6 +21,7 @@ torch = Oracle("torch")
 safetensors_torch = Oracle("safetensors.torch")
 
 
+@pytest.mark.oracle("torch", "transformers")
 @pytest.mark.parametrize(
     ("module", "shape"),
     [
@@ -57,6 +58,7 @@ def test_learned_positions_with_a_leading_one() -> None:
     assert (matrix.role, matrix.rows, matrix.columns) == ("embedding", 17, 32)
 
 
+@pytest.mark.oracle("torch", "transformers")
 @pytest.mark.parametrize("letter", ["q", "k", "v", "o", "r"])
 def test_xlnet_weights_head_by_head(letter: str) -> None:
     """(d_model, heads, head size) multiplies as the matrix of d_model × all heads: `ibh,hnd->ibnd` in its code."""
@@ -101,6 +103,7 @@ def test_what_is_not_a_matrix(ref: TensorRef, reason: str) -> None:
     assert (skip.kind, skip.reason, skip.weights, skip.role) == ("not-a-matrix", reason, 0, "-")
 
 
+@pytest.mark.oracle("torch", "transformers")
 def test_weight_normalised_layers_are_left(tmp_path: Path) -> None:
     """What torch stores: a gain and a direction; the weight is their product."""
     old, new = torch.nn.Linear(24, 32), torch.nn.Conv1d(8, 16, 3)
@@ -146,6 +149,7 @@ SIZES = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 4, "v
 SIZES |= {"intermediate_size": 48, "pad_token_id": 0}
 
 
+@pytest.mark.oracle("torch", "transformers")
 @pytest.mark.parametrize(("model_class", "model_type", "sizes", "head"), TIED, ids=lambda value: str(value)[:20])
 @pytest.mark.parametrize("said", [None, True, False])
 def test_heads_tied_by_the_configuration(

@@ -108,6 +108,7 @@ def scored(model: Model, outcomes: tuple[Outcome, ...]) -> Iterator[tuple[Weight
                 yield matrix, parameter, model.get_submodule(parameter.rpartition(".")[0])
 
 
+@pytest.mark.oracle("torch", "transformers")
 def test_embeddings_heads_and_convolutions(planned: Any) -> None:
     model, outcomes = planned
     head = model.get_output_embeddings()
@@ -120,6 +121,7 @@ def test_embeddings_heads_and_convolutions(planned: Any) -> None:
             assert matrix.role == "conv", matrix.name
 
 
+@pytest.mark.oracle("torch", "transformers")
 def test_every_matrix_of_a_layer_has_its_role(planned: Any) -> None:
     model, outcomes = planned
     linear = (torch.nn.Linear, transformers.pytorch_utils.Conv1D)
@@ -132,6 +134,7 @@ def test_every_matrix_of_a_layer_has_its_role(planned: Any) -> None:
     assert inside or model.config.model_type == "convnext"
 
 
+@pytest.mark.oracle("torch", "transformers")
 def test_attention_and_mlp_come_apart(planned: Any) -> None:
     """What an attention module owns is attention's, what an MLP owns is the MLP's, by the class of the owner."""
     model, outcomes = planned
@@ -143,6 +146,7 @@ def test_attention_and_mlp_come_apart(planned: Any) -> None:
             assert matrix.role.startswith("attention." if "Attention" in kind else "mlp."), matrix.name
 
 
+@pytest.mark.oracle("torch", "transformers")
 def test_depth_is_the_index_of_the_layer(planned: Any) -> None:
     model, outcomes = planned
     for matrix, parameter, _ in scored(model, outcomes):

@@ -51,6 +51,7 @@ def random_layers(sizes: list[int], seed: int, spread: float = 1.0) -> Layers:
     ]
 
 
+@pytest.mark.oracle("torch")
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("sizes", [(7, 3), (20, 30, 10), (12, 40, 40, 40, 5), (8,) + (16,) * 12 + (1,)])
 def test_torch_gives_the_same(sizes: tuple[int, ...], bias: bool) -> None:

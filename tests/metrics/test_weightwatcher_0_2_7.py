@@ -98,6 +98,7 @@ def test_equals_its_description(rows: int, columns: int, slices: int, seed: int)
     assert log_alpha_norm(spectrum, tail) == pytest.approx(expected, rel=1e-11, abs=1e-12)
 
 
+@pytest.mark.oracle("powerlaw")
 @pytest.mark.parametrize("seed", range(3))
 def test_the_fit_is_powerlaws(seed: int) -> None:
     matrix = np.random.default_rng(seed).standard_t(2.5, (200, 120)) * 0.1

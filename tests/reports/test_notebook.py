@@ -7,6 +7,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pytest
 from safetensors.numpy import save_file
 
 import wqscore
@@ -84,6 +85,7 @@ def test_hostile_names_are_text(hostile_ranking: Ranking) -> None:
         Page(score._repr_html_())
 
 
+@pytest.mark.oracle("axe_core_python", "selenium")
 def test_a_browser_runs_and_fetches_nothing(
     browser: webdriver.Chrome, hostile_ranking: Ranking, tmp_path: Path
 ) -> None:

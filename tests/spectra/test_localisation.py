@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from tests.answers import Answers
 from tests.examples import examples
-from tests.oracles import Oracle
+from tests.oracles import Oracle, imported
 from wqscore.spectra.localisation import (
     VectorLocalisation,
     localisation_ratio,
@@ -176,7 +176,7 @@ def of_weightwatcher(matrices: list[np.ndarray]) -> list[dict[str, float]]:
     for layer, matrix in zip(model, matrices, strict=True):
         layer.weight.data = torch.from_numpy(matrix)
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        weightwatcher = Oracle("weightwatcher").load()
+        weightwatcher = imported(Oracle("weightwatcher"))
         logging.getLogger().setLevel(logging.ERROR)
         table = weightwatcher.WeightWatcher(model=model).analyze(vectors=True, plot=False)
     names = ["num_pl_spikes", *columns_of(localise(matrices[:1], 9))]

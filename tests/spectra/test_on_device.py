@@ -18,6 +18,8 @@ from wqscore.spectra.spectrum import compute_spectrum, low_rank_spectrum
 
 torch = Oracle("torch")
 
+pytestmark = pytest.mark.oracle("torch")
+
 #: As torch's name of it: `cpu` alone means LAPACK to all but `eigenvalues_on`.
 DEVICE = "cpu:0"
 SHAPES = [

@@ -18,7 +18,10 @@ from wqscore.checkpoints.adapters.merging import plan_merged
 peft = Oracle("peft")
 torch = Oracle("torch")
 
-pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")
+pytestmark = [
+    pytest.mark.oracle("peft", "torch", "transformers"),
+    pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning"),
+]
 
 ATTENTION = ["q_proj", "v_proj"]
 

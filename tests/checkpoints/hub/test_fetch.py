@@ -348,6 +348,7 @@ def test_headers_are_read_without_the_weights(hub, tmp_path):
     assert done.stderr == ""
 
 
+@pytest.mark.oracle("torch")
 def test_headers_of_what_the_cache_has_are_read_there(hub, tmp_path):
     torch.save({"a": torch.ones(3, 4)}, tmp_path / "pytorch_model.bin")
     hub.add("org/bin", {"pytorch_model.bin": (tmp_path / "pytorch_model.bin").read_bytes()})

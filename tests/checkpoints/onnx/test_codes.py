@@ -9,6 +9,8 @@ from tests.checkpoints.onnx.models import CODES, RNG, WEIGHT, Types, helper, nod
 from tests.oracles import Oracle
 from wqscore.checkpoints.onnx.file import read_onnx
 
+pytestmark = pytest.mark.oracle("onnx")
+
 
 def dequantised_by_onnx(codes, scale, zero, **attributes):
     """What onnx's reference evaluator makes of a DequantizeLinear."""

@@ -20,6 +20,7 @@ def varint(number):
     return low + (varint(number >> 7) if number > 0x7F else b"")
 
 
+@pytest.mark.oracle("onnx")
 @pytest.mark.parametrize(
     ("entries", "message"),
     [
@@ -51,6 +52,7 @@ def test_external_data_that_is_not_to_be_trusted(entries, message, tmp_path):
         read_onnx(path)
 
 
+@pytest.mark.oracle("onnx")
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -75,6 +77,7 @@ def test_initialisers_that_contradict_themselves(changes, message, tmp_path):
     assert message in refusal(path)
 
 
+@pytest.mark.oracle("onnx")
 def test_varints_of_another_count_than_the_shape(tmp_path):
     tensor = helper.make_tensor("w", Types.FLOAT16, (2, 2), [1.0, 2.0, 3.0, 4.0])
     tensor.int32_data[0] = 1
@@ -121,6 +124,7 @@ def test_a_small_file_of_very_many_fields(tmp_path):
     assert f"more than {MAX_FIELDS} fields" in refusal(path)
 
 
+@pytest.mark.oracle("onnx")
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(200))
 @given(st.data())
 def test_changed_bytes_give_one_clear_line_or_tensors_in_the_file(tmp_path, data):

@@ -11,6 +11,8 @@ from wqscore.checkpoints.onnx.file import read_onnx
 
 torch = Oracle("torch")
 
+pytestmark = pytest.mark.oracle("onnx", "onnxscript", "torch")
+
 
 @pytest.mark.parametrize("exporter", ["torchscript", "dynamo"])
 def test_a_torch_model_keeps_its_names_and_singular_values(exporter, tmp_path):

@@ -21,7 +21,10 @@ torch = Oracle("torch")
 
 containers = pytest.mark.parametrize("container", ["zip", "legacy"])
 # pickletools warns about odd escapes while it reads an opcode that is then refused.
-pytestmark = pytest.mark.filterwarnings("ignore:invalid escape sequence:DeprecationWarning")
+pytestmark = [
+    pytest.mark.oracle("torch"),
+    pytest.mark.filterwarnings("ignore:invalid escape sequence:DeprecationWarning"),
+]
 
 
 def save(value, path, container):

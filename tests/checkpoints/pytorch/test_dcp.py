@@ -13,6 +13,7 @@ from wqscore.errors import CheckpointError
 torch = Oracle("torch")
 
 
+@pytest.mark.oracle("torch")
 @pytest.mark.filterwarnings("ignore:torch.distributed is disabled")
 def test_a_checkpoint_that_torch_saved(tmp_path):
     distributed = Oracle("torch.distributed.checkpoint")

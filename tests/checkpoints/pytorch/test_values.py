@@ -18,6 +18,8 @@ from wqscore.errors import CheckpointError
 
 torch = Oracle("torch")
 
+pytestmark = pytest.mark.oracle("torch")
+
 FLOATS = ["float64", "float32", "float16", "bfloat16"]
 TYPED = [*FLOATS, "int64", "int32", "int16", "int8", "uint8", "bool", "complex64"]
 READABLE = [*TYPED, "uint64", "uint32", "uint16"]

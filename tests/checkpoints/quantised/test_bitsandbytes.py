@@ -27,6 +27,8 @@ torch = Oracle("torch")
 bitsandbytes = Oracle("bitsandbytes")
 save_file = Oracle("safetensors.torch", "save_file")
 
+pytestmark = pytest.mark.oracle("accelerate", "bitsandbytes", "torch", "transformers")
+
 STATE = "w.weight.quant_state.bitsandbytes__nf4"
 
 

@@ -70,6 +70,7 @@ def only(folder: Path) -> np.ndarray:
     return weight
 
 
+@pytest.mark.oracle("compressed_tensors", "torch", "transformers")
 @pytest.mark.parametrize("strategy", GRIDS)
 @pytest.mark.parametrize("symmetric", [True, False])
 @pytest.mark.parametrize(
@@ -82,6 +83,7 @@ def test_integers(tmp_path: Path, kind: str, bits: int, strategy: str, symmetric
     np.testing.assert_array_equal(only(folder), theirs.numpy())
 
 
+@pytest.mark.oracle("compressed_tensors", "torch", "transformers")
 @pytest.mark.parametrize("strategy", GRIDS)
 def test_eight_bit_floats(tmp_path: Path, strategy: str) -> None:
     args = arguments(strategy, num_bits=8, type="float")
@@ -89,6 +91,7 @@ def test_eight_bit_floats(tmp_path: Path, strategy: str) -> None:
     np.testing.assert_array_equal(only(folder), theirs.numpy())
 
 
+@pytest.mark.oracle("compressed_tensors", "torch", "transformers")
 @pytest.mark.parametrize("kind", ["pack-quantized", "float-quantized"])
 @pytest.mark.parametrize("name", ["bfloat16", "float16"])
 def test_half_precision_scales_up_to_the_rounding_of_the_product(tmp_path: Path, kind: str, name: str) -> None:
@@ -100,6 +103,7 @@ def test_half_precision_scales_up_to_the_rounding_of_the_product(tmp_path: Path,
     assert torch.equal(rounded, theirs)
 
 
+@pytest.mark.oracle("compressed_tensors", "torch", "transformers")
 def test_nvfp4_up_to_the_rounding_to_bfloat16(tmp_path: Path) -> None:
     args = QuantizationArgs(num_bits=4, type="float", strategy="tensor_group", group_size=16)
     state = random_state(args, torch.float32, (OUT, IN // 16))
@@ -111,6 +115,7 @@ def test_nvfp4_up_to_the_rounding_to_bfloat16(tmp_path: Path) -> None:
     assert torch.equal(torch.from_numpy(only(folder)).bfloat16(), theirs)
 
 
+@pytest.mark.oracle("compressed_tensors", "torch", "transformers")
 @pytest.mark.parametrize(("kind", "bits"), [("mxfp4-pack-quantized", 4), ("mxfp8-quantized", 8)])
 def test_mx_floats(tmp_path: Path, kind: str, bits: int) -> None:
     args = arguments("group", num_bits=bits, type="float", group_size=32, scale_dtype=torch.uint8)
@@ -121,6 +126,7 @@ def test_mx_floats(tmp_path: Path, kind: str, bits: int) -> None:
     np.testing.assert_array_equal(only(folder), theirs.float().numpy())
 
 
+@pytest.mark.oracle("compressed_tensors", "torch", "transformers")
 def test_columns_in_the_order_of_activations(tmp_path: Path) -> None:
     """Newer versions of the package neither write nor read `weight_g_idx`; its meaning is w_oi = q_oi·s_{o, g_i}."""
     generator = torch.Generator().manual_seed(5)
@@ -139,6 +145,7 @@ def test_columns_in_the_order_of_activations(tmp_path: Path) -> None:
     np.testing.assert_array_equal(only(folder), (codes * scales[:, order.long()]).numpy())
 
 
+@pytest.mark.oracle("compressed_tensors", "torch", "transformers")
 @pytest.mark.parametrize("columns", [1, 7, 33, 190])
 def test_rows_that_do_not_fill_their_words(tmp_path: Path, columns: int) -> None:
     args = arguments("channel", num_bits=3, type="int", symmetric=False)
@@ -155,6 +162,7 @@ SCHEMES: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.oracle("compressed_tensors", "torch", "transformers")
 @pytest.mark.parametrize("name", SCHEMES)
 def test_a_model_that_model_compressor_saved(tmp_path: Path, name: str) -> None:
     model = build(

@@ -58,6 +58,7 @@ def random_fp8(*shape: int) -> Any:
     return torch.randn(shape, generator=torch.Generator().manual_seed(0)).mul(50).to(torch.float8_e4m3fn)
 
 
+@pytest.mark.oracle("torch", "transformers")
 @pytest.mark.parametrize(
     ("name", "dtype"),
     [
@@ -74,6 +75,7 @@ def test_every_code_is_the_number_that_torch_takes_it_for(name: str, dtype: str)
     )
 
 
+@pytest.mark.oracle("torch", "transformers")
 @pytest.mark.parametrize("shape", [(96, 64), (4, 64, 96), (32, 32)])
 @pytest.mark.parametrize("block", [(32, 32), (16, 32), None])
 @pytest.mark.parametrize("scale_format", ["float", "ue8m0"])
@@ -92,6 +94,7 @@ def test_blocks_as_transformers_writes_and_dequantises_them(
     np.testing.assert_allclose(found, weight.numpy(), atol=0.3)
 
 
+@pytest.mark.oracle("torch", "transformers")
 @pytest.mark.parametrize("shape", [(576, 200), (2, 130, 128), (100, 300)])
 def test_shorter_blocks_at_the_edges_as_transformers_dequantises_them(tmp_path: Path, shape: tuple[int, ...]) -> None:
     module = Oracle("transformers.integrations.finegrained_fp8")
@@ -102,6 +105,7 @@ def test_shorter_blocks_at_the_edges_as_transformers_dequantises_them(tmp_path: 
     np.testing.assert_array_equal(found, expected.numpy())
 
 
+@pytest.mark.oracle("torch", "transformers")
 def test_a_model_as_transformers_loads_it(tmp_path: Path) -> None:
     module = Oracle("transformers.integrations.finegrained_fp8")
     load_file = Oracle("safetensors.torch", "load_file")
@@ -134,6 +138,7 @@ def test_a_model_as_transformers_loads_it(tmp_path: Path) -> None:
         np.testing.assert_array_equal(decoded(decoding), loaded[decoding.name].numpy())
 
 
+@pytest.mark.oracle("torch", "transformers")
 @pytest.mark.parametrize(
     ("weight", "scale", "shape", "scale_shape"),
     [
@@ -170,6 +175,7 @@ def test_each_weight_is_its_code_times_the_scale_of_its_block(data: st.DataObjec
             assert found[i, j] == expected or np.isnan(expected)
 
 
+@pytest.mark.oracle("torch", "transformers")
 def test_float8_numbers_without_a_scale_are_the_weights(tmp_path: Path) -> None:
     codes = random_fp8(5, 7)
     tensors = {"text.weight": codes, "logit_scale": torch.ones(())}

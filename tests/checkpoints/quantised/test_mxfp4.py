@@ -32,6 +32,7 @@ def random_stack(experts: int, rows: int, groups: int, exponents: tuple[int, int
     return blocks, random.integers(*exponents, (experts, rows, groups), dtype=np.uint8)
 
 
+@pytest.mark.oracle("torch", "transformers")
 @pytest.mark.parametrize("rows", [5, 4096])
 def test_as_transformers_converts_the_experts(rows: int) -> None:
     module = Oracle("transformers.integrations.mxfp4")
@@ -68,6 +69,7 @@ def test_memory_is_that_of_the_result_and_a_few_rows() -> None:
     assert peak < found.nbytes + 8_000_000
 
 
+@pytest.mark.oracle("torch", "transformers")
 def test_a_tiny_gpt_oss_as_transformers_loads_it_and_as_its_experts_are_cut(tmp_path: Path) -> None:
     files = Oracle("safetensors.torch")
     config = transformers.GptOssConfig(

@@ -23,7 +23,7 @@ from wqscore.execution.cluster.run import run_on_cluster
 from wqscore.execution.threads import Job
 
 ray = Oracle("ray")
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.oracle("ray"), pytest.mark.slow]
 
 GIGABYTE = 10**9
 

@@ -53,6 +53,7 @@ def test_a_package_that_is_not_installed_is_named(
         pass
 
 
+@pytest.mark.oracle("distributed", "ray")
 @pytest.mark.parametrize(
     ("backend", "variable", "address", "complaint"),
     [

@@ -24,6 +24,8 @@ Keys = Oracle("selenium.webdriver", "Keys")
 By = Oracle("selenium.webdriver.common.by", "By")
 Select = Oracle("selenium.webdriver.support.select", "Select")
 
+pytestmark = pytest.mark.oracle("axe_core_python", "selenium")
+
 
 _RECORD_VIOLATIONS = """
 window.violations = [];

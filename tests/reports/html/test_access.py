@@ -10,6 +10,8 @@ from tests.reports.html.asking import Visit, overflow, wait_for_charts
 
 By = Oracle("selenium.webdriver.common.by", "By")
 
+pytestmark = pytest.mark.oracle("axe_core_python", "selenium")
+
 
 _OPEN = "document.querySelectorAll('details').forEach((part) => (part.open = true))"
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlencode
 
+import pytest
+
 from tests.oracles import Oracle
 from tests.reports.html.asking import Visit, column, wait_for_charts
 from tests.small_models import HOSTILE
@@ -17,6 +19,8 @@ Keys = Oracle("selenium.webdriver", "Keys")
 By = Oracle("selenium.webdriver.common.by", "By")
 Select = Oracle("selenium.webdriver.support.select", "Select")
 WebDriverWait = Oracle("selenium.webdriver.support.wait", "WebDriverWait")
+
+pytestmark = pytest.mark.oracle("axe_core_python", "selenium")
 
 
 def chosen(browser: Chrome, menu: str) -> str:

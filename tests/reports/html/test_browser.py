@@ -26,6 +26,8 @@ By = Oracle("selenium.webdriver.common.by", "By")
 Select = Oracle("selenium.webdriver.support.select", "Select")
 WebDriverWait = Oracle("selenium.webdriver.support.wait", "WebDriverWait")
 
+pytestmark = pytest.mark.oracle("axe_core_python", "selenium")
+
 
 def test_the_page_draws_under_its_policy_and_fetches_nothing(visit: Visit, html: str, ranking: Ranking) -> None:
     browser = visit(html)

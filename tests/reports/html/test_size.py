@@ -123,6 +123,7 @@ def mixture_of_experts(name: str, seed: int) -> ModelScore:
     )
 
 
+@pytest.mark.oracle("axe_core_python", "selenium")
 def test_five_mixtures_of_experts_stay_under_ten_megabytes(visit: Visit) -> None:
     scores = [mixture_of_experts(f"org/moe-{seed}", seed) for seed in range(5)]
     ranking = rank_models(scores)

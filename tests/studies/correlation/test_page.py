@@ -402,6 +402,7 @@ def opened(browser: Chrome, tmp_path: Path) -> Iterator[Open]:
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
 
 
+@pytest.mark.oracle("axe_core_python", "selenium")
 @pytest.mark.parametrize("name", ["html", "hostile_html"])
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 1280), ("light", 400)])
 def test_a_browser_shows_it_without_a_complaint(
@@ -427,6 +428,7 @@ def test_a_browser_shows_it_without_a_complaint(
     assert dark is (scheme == "dark")
 
 
+@pytest.mark.oracle("axe_core_python", "selenium")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("page", ["html", "hostile_html"])
 def test_axe_finds_nothing_serious(visit: Visit, page: str, scheme: str, request: pytest.FixtureRequest) -> None:
