@@ -29,3 +29,8 @@ def register_profiles() -> None:
 def examples(number: int) -> int:
     """The share of a number of examples that the chosen profile takes, for `max_examples`."""
     return max(1, number * settings.default.max_examples // _USUAL)
+
+
+def sized(full: int, small: int) -> int:
+    """The first where every example is tried, and the second in `make test`."""
+    return full if settings.default.max_examples >= _USUAL else small

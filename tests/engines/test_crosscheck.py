@@ -50,9 +50,8 @@ def save(folder: Path, **tensors: np.ndarray) -> Path:
 
 
 @needs_weightwatcher
-def test_a_real_model_is_the_same_in_every_column(checkpoints: Path) -> None:
-    folder = checkpoints / "all-MiniLM-L6-v2"
-    check = crosscheck(score(folder), watch(folder))
+def test_a_real_model_is_the_same_in_every_column(checkpoints: Path, watched_minilm: WatchedModel) -> None:
+    check = crosscheck(score(checkpoints / "all-MiniLM-L6-v2"), watched_minilm)
     assert len(check.matrices) == 39
     assert {matrix.verdict for matrix in check.matrices} == {"same"}
     assert {len(matrix.comparisons) for matrix in check.matrices} == {14}

@@ -34,12 +34,11 @@ def heavy(seed: int, *shape: int) -> np.ndarray:
     return (np.random.default_rng(seed).standard_t(3, shape) * 0.3).astype(np.float32)
 
 
-def test_a_real_model_gives_the_recorded_table(checkpoints: Path) -> None:
-    watched = run(checkpoints / "all-MiniLM-L6-v2")
-    layers = {layer.tensor: layer for layer in watched.layers}
+def test_a_real_model_gives_the_recorded_table(watched_minilm: WatchedModel) -> None:
+    layers = {layer.tensor: layer for layer in watched_minilm.layers}
     with RECORDED.open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert watched.version == "0.7.7"
+    assert watched_minilm.version == "0.7.7"
     assert layers.keys() == {f"{row['longname']}.weight" for row in rows}
     for row in rows:
         layer = layers[f"{row['longname']}.weight"]
@@ -49,7 +48,7 @@ def test_a_real_model_gives_the_recorded_table(checkpoints: Path) -> None:
         }  # fmt: skip
         for column, value in layer.columns.items():
             assert value == pytest.approx(float(row[column]), rel=1e-6), (row["longname"], column)
-    means = {name: round(value, 4) for name, value in watched.summary.items()}
+    means = {name: round(value, 4) for name, value in watched_minilm.summary.items()}
     assert (means["alpha"], means["log_norm"], means["alpha_weighted"]) == (4.1171, 2.9307, 5.0648)
 
 

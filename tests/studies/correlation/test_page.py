@@ -16,6 +16,7 @@ import pytest
 from scipy.stats import kendalltau, spearmanr
 
 from tests.axe import serious_violations
+from tests.examples import sized
 from tests.oracles import Oracle
 from tests.reports.html.asking import Visit
 from tests.reports.html.parsed import Page, Table
@@ -346,13 +347,17 @@ def test_no_script_and_nothing_fetched(html: str, hostile_html: str) -> None:
 
 def test_twenty_metrics_of_a_hundred_models_stay_under_a_megabyte(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")
-    names = [f"metric_{i}" for i in range(20)]
-    found = correlate(grid(100, 20, 5), names, "accuracy")
+    metrics, models = sized(20, 10), sized(100, 30)
+    names = [f"metric_{i}" for i in range(metrics)]
+    found = correlate(grid(models, metrics, 5), names, "accuracy")
     html = correlations_html(found)
     assert len(html.encode()) < 1_000_000
     drawn = charts(html)
-    assert [len(points) for _, points in drawn[:3]] == [50, 50, 5]  # 21 metrics, ten a figure, and 5 families
-    assert [len(points) for _, points in drawn[3:]] == [100] * 21
+    summaries = -(-(metrics + 1) // 10)
+    # With the parameters as one more metric: ten metrics a figure, each with 5 families.
+    assert sum(len(points) for _, points in drawn[:summaries]) == 5 * (metrics + 1)
+    assert max(len(points) for _, points in drawn[:summaries]) == 50
+    assert [len(points) for _, points in drawn[summaries:]] == [models] * (metrics + 1)
     assert correlations_html(found) == html
 
 
