@@ -68,7 +68,7 @@ def test_without_a_gpu_nothing_is_fetched(arguments: list[str], tmp_path: Path) 
     command = [str(Path(sys.executable).with_name("wqscore")), *arguments, "org/name", "--device", "cuda"]
     with HubServer() as hub:
         env = hub.environment(tmp_path)
-        run = subprocess.run(command, env=env, cwd=tmp_path, capture_output=True, text=True, timeout=100, check=False)
+        run = subprocess.run(command, env=env, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
     assert (run.returncode, run.stdout) == (2, "")
     assert run.stderr == (
         f"wqscore: --device cuda: torch {torch.__version__} finds no GPU here: leave it out (device= in Python)\n"

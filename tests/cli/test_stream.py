@@ -76,7 +76,7 @@ def wqscore(
     hub: HubServer, home: Path, *arguments: str, command: Sequence[str] = (COMMAND,), **variables: str
 ) -> subprocess.CompletedProcess[str]:
     process = start(hub, home, *arguments, command=command, **variables)
-    stdout, stderr = process.communicate(timeout=200)
+    stdout, stderr = process.communicate(timeout=300)
     return subprocess.CompletedProcess(arguments, process.returncode, stdout, stderr)
 
 

@@ -111,7 +111,7 @@ def test_the_command_says_no_more_than_its_progress(folder: Path) -> None:
         env=environment(PYTHONWARNINGS="always"),
         capture_output=True,
         encoding="utf-8",
-        timeout=200,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 0, done.stderr

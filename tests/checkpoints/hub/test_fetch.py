@@ -75,7 +75,7 @@ def run(hub: HubServer, home: Path, *typed: str, command: str = "fetch", **varia
     """Call wqscore in a process of its own; TQDM_POSITION asks for bars though there is no terminal."""
     env = hub.environment(home, PYTHONPATH=os.pathsep.join(sys.path), TQDM_POSITION="-1") | variables
     arguments = [sys.executable, "-c", PROGRAM, command, *typed]
-    done = subprocess.run(arguments, env=env, capture_output=True, text=True, timeout=100, check=False)
+    done = subprocess.run(arguments, env=env, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     return Run([json.loads(line) for line in done.stdout.splitlines()], done.stderr)
 
@@ -446,7 +446,7 @@ def test_the_clients_noise_stays_off_stderr_only_while_wqscore_calls_it(hub, tmp
     hub.fault("/README.md", **noisy)
     env = hub.environment(tmp_path / "theirs", PYTHONPATH=os.pathsep.join(sys.path), TQDM_POSITION="-1")
     arguments = [sys.executable, "-c", program]
-    stderr = subprocess.run(arguments, env=env, capture_output=True, text=True, timeout=100, check=True).stderr
+    stderr = subprocess.run(arguments, env=env, capture_output=True, text=True, timeout=300, check=True).stderr
     assert "HTTP Error 429" in stderr
     assert "README.md: 100%" in stderr
     assert "config.json" not in stderr

@@ -55,7 +55,7 @@ FIRST, SECOND = "model-00001-of-00002.safetensors", "model-00002-of-00002.safete
 def run(hub: HubServer, home: Path, mode: str = "stream", threads: int = 2, **variables: str) -> dict:
     env = hub.environment(home, PYTHONPATH=os.pathsep.join(sys.path)) | variables
     arguments = [sys.executable, "-c", PROGRAM, mode, str(threads)]
-    done = subprocess.run(arguments, env=env, capture_output=True, text=True, timeout=200, check=False)
+    done = subprocess.run(arguments, env=env, capture_output=True, text=True, timeout=300, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     return json.loads(done.stdout)
 
@@ -288,7 +288,7 @@ def test_tensors_can_be_sent_to_another_process_and_read_there(hub, tmp_path):
     hub.add("org/m", files)
     env = hub.environment(tmp_path, PYTHONPATH=os.pathsep.join(sys.path))
     done = subprocess.run(
-        [sys.executable, "-c", ELSEWHERE], env=env, capture_output=True, text=True, timeout=200, check=False
+        [sys.executable, "-c", ELSEWHERE], env=env, capture_output=True, text=True, timeout=300, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert json.loads(done.stdout) == digests(files)

@@ -84,7 +84,7 @@ def test_on_the_command_line_by_the_address_of_the_environment(cluster: Any, mod
         env=os.environ | {"DASK_SCHEDULER_ADDRESS": cluster.scheduler_address},
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=300,
     )
     assert (there.returncode, there.stderr) == (0, "")
     assert there.stdout == wqscore.score(str(model), bootstrap=0, gof=0).to_csv()

@@ -73,7 +73,7 @@ def test_without_a_cluster_it_is_wrong_usage(
         env=os.environ | {variable: address},
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=300,
     )
     assert found.returncode == 2
     assert found.stderr.startswith("wqscore: ")

@@ -285,7 +285,7 @@ def hub() -> Iterator[HubServer]:
 def read(hub: HubServer, home: Path, ref: str, **variables: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", READ + SHOW, ref]
     env = hub.environment(home, **variables)
-    return subprocess.run(command, env=env, cwd=home, capture_output=True, text=True, timeout=100, check=False)
+    return subprocess.run(command, env=env, cwd=home, capture_output=True, text=True, timeout=300, check=False)
 
 
 def test_on_the_hub_the_card_of_the_revision_alone_is_fetched(hub: HubServer, tmp_path: Path) -> None:
