@@ -41,7 +41,7 @@ from wqscore.metrics.analysis import MatrixAnalysis
 from wqscore.metrics.registry import CORE, MATRIX_METRICS
 from wqscore.presets.registry import DEFAULT
 from wqscore.refs import parse_ref
-from wqscore.scoring.score_checkpoint import score_checkpoint
+from wqscore.scoring.score_checkpoint import Work, score_checkpoint
 from wqscore.scoring.score_matrix import judge, layer_score
 from wqscore.spectra.eigenvalues import gram, gram_eigenvalues, upper_gram
 from wqscore.spectra.spectrum import Spectrum
@@ -162,7 +162,7 @@ def print_stages(checkpoint: Checkpoint) -> None:
             of_matrices = [stages(matrix) for matrix in matrices]
             runs.append({stage: sum(each[stage] for each in of_matrices) for stage in of_matrices[0]})
             runs[-1]["whole run"] = processor_seconds(
-                lambda: score_checkpoint(checkpoint, resources=Resources(1), sampling=PLAIN)
+                lambda: score_checkpoint(checkpoint, sampling=PLAIN, work=Work(Resources(1)))
             )
     taken = {stage: median(run[stage] for run in runs) for stage in runs[0]}
     least = taken.pop("floor: Gram") + taken.pop("floor: eigensolve")

@@ -19,6 +19,7 @@ import errno
 import re
 import stat
 import unicodedata
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -120,6 +121,27 @@ def parse_ref(text: str) -> ModelRef:
     if repo is None and "/" not in name:
         raise UsageError(_no_such_alias(text, name))
     return _on_hub(text, repo or name, revision if at else None)
+
+
+def as_ref(ref: str | ModelRef) -> ModelRef:
+    """The reference that a text means; a reference is itself.
+
+    Raises:
+        UsageError: as for `parse_ref`.
+    """
+    return parse_ref(ref) if isinstance(ref, str) else ref
+
+
+def unique_refs(refs: Iterable[str | ModelRef]) -> list[ModelRef]:
+    """The references, in their order; a model that is named twice is there once.
+
+    Raises:
+        UsageError: as for `parse_ref`.
+    """
+    models: dict[object, ModelRef] = {}
+    for model in map(as_ref, refs):
+        models.setdefault(model.identity, model)
+    return list(models.values())
 
 
 def is_repo_id(text: str) -> bool:

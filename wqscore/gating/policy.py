@@ -23,6 +23,7 @@ from wqscore.gating.grammar import parse_rule
 from wqscore.gating.rules import Rule
 from wqscore.metrics.registry import choose_metrics
 from wqscore.presets.registry import find_preset
+from wqscore.refs import ModelRef
 
 #: A policy is a page of text; what is larger is another file, named by mistake.
 _LARGEST = 1_000_000
@@ -46,7 +47,7 @@ class Policy:
     preset: str = "default"
     metrics: tuple[str, ...] = ("core",)
     baseline: Path | None = None
-    base: str | None = None
+    base: str | ModelRef | None = None
 
     @property
     def asked(self) -> tuple[str, ...]:

@@ -21,12 +21,11 @@ from wqscore.matrices.matrix_rules import MatrixRules
 from wqscore.matrices.model_config import ModelConfig
 from wqscore.matrices.plan import Outcome, by_tensor, matrices_of, plan_matrices, tensor_name
 from wqscore.matrices.weight_matrix import SkippedTensor, WeightMatrix
-from wqscore.refs import ModelRef, parse_ref
+from wqscore.refs import ModelRef, as_ref
 
 if TYPE_CHECKING:
     # Importing it compiles the fits, which are not needed here.
-    from wqscore.api.score import RankProgress
-    from wqscore.scoring.score_checkpoint import ScoreProgress
+    from wqscore.execution.progress import RankProgress, ScoreProgress
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,7 @@ def check(
     Example:
         `wqscore.check("./my-model").errors`
     """
-    model = parse_ref(ref) if isinstance(ref, str) else ref
+    model = as_ref(ref)
     model_progress = progress.model(model) if progress else None
     try:
         checkpoint = open_either_way(model, stream, progress)

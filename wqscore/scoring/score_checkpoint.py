@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import nan
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from wqscore.checkpoints.checkpoint import Checkpoint
+from wqscore.execution.progress import ScoreProgress
 from wqscore.execution.threads import ALL, Resources
 from wqscore.fits.sampling import USUAL, Sampling
 from wqscore.matrices.architecture import Architecture, architecture_of
@@ -114,14 +115,23 @@ class ModelScore:
         return score_notebook(self)
 
 
-class ScoreProgress(Protocol):
-    """Told how far the scoring of one model is."""
+@dataclass(frozen=True)
+class Work:
+    """How the work is done. None of it changes a result, but for the last bits of another device.
 
-    def start(self, matrices: int, size: int, cost: int) -> None:
-        """Called once, with the matrices to score, the bytes to read, and what that costs, in no unit."""
+    Attributes:
+        resources: what it may take.
+        device: what solves the matrices: `cpu`, or a device of torch. Shuffles and windows are LAPACK's on either.
+        memory: cache of earlier runs on the same device; none with a base.
+        progress: told what is done.
+        note: told of a tensor that takes more memory than there is, and so is scored while no other is.
+    """
 
-    def advance(self, matrices: int, size: int, cost: int) -> None:
-        """Called after each tensor, with the matrices scored, the bytes read, and what of the cost is spent."""
+    resources: Resources = ALL
+    device: str = CPU
+    memory: Memory | None = None
+    progress: ScoreProgress | None = None
+    note: Callable[[str], None] | None = None
 
 
 def score_checkpoint(
@@ -129,13 +139,9 @@ def score_checkpoint(
     family: str = "",
     preset: Preset = DEFAULT,
     metrics: Sequence[str] = CORE,
-    resources: Resources = ALL,
     sampling: Sampling = USUAL,
     base: Checkpoint | None = None,
-    progress: ScoreProgress | None = None,
-    memory: Memory | None = None,
-    note: Callable[[str], None] | None = None,
-    device: str = CPU,
+    work: Work = Work(),
 ) -> ModelScore:
     """Score every matrix of a checkpoint, each tensor read once and forgotten.
 
@@ -147,13 +153,9 @@ def score_checkpoint(
         family: the family that a model list gives it.
         preset: the constants to use.
         metrics: names of the metrics to compute; nothing else is.
-        resources: what the work may take; the result is the same for any.
         sampling: the seed of every random step, and how much random work to do.
         base: the checkpoint that distances are measured from.
-        progress: told what is done.
-        memory: what is known of before, solved on the same device, and is told what is new; not with a base.
-        note: told of a tensor that takes more memory than there is, and so is scored while no other is.
-        device: what solves the matrices: `cpu`, or a device of torch. Shuffles and windows are LAPACK's on either.
+        work: how the work is done.
 
     Raises:
         CheckpointError: a file changed or vanished while it was read.
@@ -161,12 +163,12 @@ def score_checkpoint(
     groups = by_tensor(planned(checkpoint, preset))
     of_matrices = tuple(name for name in metrics if name in MATRIX_METRICS)
     to_compare = by_bare_name(matrices_of(planned(base, preset))) if base else None
-    task = Task(preset, of_matrices, sampling, to_compare, memory, device)
-    scored = dict(score_and_remember(groups, task, resources, progress, note))
+    task = Task(preset, of_matrices, sampling, to_compare, work.memory, work.device)
+    scored = dict(score_and_remember(groups, task, work.resources, work.progress, work.note))
     first_with: dict[bytes, str] = {}
     rows = [row for place in range(len(groups)) for row in _without_tied(scored[place], first_with)]
-    if memory:
-        memory.close(checkpoint.ref.label, checkpoint.revision or "")
+    if work.memory:
+        work.memory.close(checkpoint.ref.label, checkpoint.revision or "")
     return ModelScore(
         ref=checkpoint.ref,
         revision=checkpoint.revision,
@@ -179,7 +181,7 @@ def score_checkpoint(
         rows=tuple(rows),
         summary=summarise(rows, checkpoint.parameters, preset, of_matrices, _of_the_whole(checkpoint, rows, metrics)),
         base="@".join(filter(None, (base.ref.label, base.revision))) if base else "",
-        solver="" if device == CPU else solver_on(device),
+        solver="" if work.device == CPU else solver_on(work.device),
     )
 
 
