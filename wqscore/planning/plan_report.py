@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.filesize import decimal
 
-from wqscore.planning.describe_report import duration
+from wqscore.planning.describe_report import duration, hundredths
 from wqscore.planning.plan import Cost, ModelPlan, Plan
 from wqscore.rendering.csv import csv_text
 from wqscore.rendering.json import json_text
@@ -58,7 +58,7 @@ def _figures(to_fetch: int | None, cost: Cost | None) -> list[Cell]:
     if cost is None:
         return [to_fetch, *[None] * (len(_COLUMNS) - 4)]
     counts = [cost.to_read, cost.parameters, cost.tensors, cost.matrices, cost.eigensolves]
-    return [to_fetch, *counts, round(cost.seconds, 2), cost.peak_memory]
+    return [to_fetch, *counts, hundredths(cost.seconds), cost.peak_memory]
 
 
 def _shown_rows(plan: Plan) -> list[list[str]]:
