@@ -1,7 +1,8 @@
 """The one exception root: every message says what is wrong, where, and what to do next."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from wqscore.escaping import printable
 
@@ -31,3 +32,12 @@ def nearest(text: str, known: Iterable[str], otherwise: str = "") -> str:
     known = tuple(known)
     near = difflib.get_close_matches(text[:100], known, n=3)
     return f"did you mean {', '.join(near)}?" if near else otherwise or f"known are {', '.join(known)}"
+
+
+@contextmanager
+def reading(file: object) -> Iterator[None]:
+    """Turn what the disk refuses, while a file of a checkpoint is read, into a `CheckpointError` that names it."""
+    try:
+        yield
+    except OSError as error:
+        raise CheckpointError(f"{file}: can't be read: {error.strerror or error}") from error

@@ -18,6 +18,7 @@ from pathlib import Path
 from pickletools import genops
 from typing import IO, Any, cast
 
+from wqscore.checkpoints.counts import are_counts
 from wqscore.checkpoints.pytorch.names import (
     GLOBALS,
     Function,
@@ -25,7 +26,6 @@ from wqscore.checkpoints.pytorch.names import (
     StorageType,
     StorageView,
     add_items,
-    are_counts,
 )
 from wqscore.errors import CheckpointError
 
