@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from math import isfinite, nan
 
 import numpy as np
 
-from wqscore.matrices.feed_forward import FeedForwardChain, Undefined
+from wqscore.matrices.feed_forward import Undefined
 from wqscore.metrics.analysis import ModelAnalysis
 from wqscore.metrics.metric import ModelMetric, ModelValue
 from wqscore.metrics.norms import fro_over_spectral, log_product, log_sum, param_norm
@@ -19,14 +19,11 @@ def path_norm(analysis: ModelAnalysis) -> ModelValue:
     chain = analysis.chain
     if isinstance(chain, Undefined):
         return ModelValue(nan, 0, chain.reason)
-    value = log_path_norm(_weights(chain))
+    value = log_path_norm(
+        (layer.weight.read(), None if layer.bias is None else layer.bias.read()) for layer in chain.layers
+    )
     reason = "" if isfinite(value) else "a weight is not finite, or every path has a weight of 0"
     return ModelValue(value, len(chain.layers), reason)
-
-
-def _weights(chain: FeedForwardChain) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
-    for layer in chain.layers:
-        yield layer.weight.read(), None if layer.bias is None else layer.bias.read()
 
 
 def _why_no_norm(analysis: ModelAnalysis) -> str:
