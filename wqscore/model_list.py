@@ -55,12 +55,7 @@ _NAME = re.compile(r"\w[\w .+-]*")
 #: goes over a line's end.
 _MOST_BYTES = 2**20
 _MOST_DOTS = 200
-_KINDS = {
-    dict: "a table",
-    list: "an array",
-    str: "a string with something in it",
-    int: "a whole number above 0",
-}
+_KINDS = {dict: "a table", list: "an array", str: "a string with something in it", int: "a whole number above 0"}
 
 
 @dataclass(frozen=True)

@@ -203,13 +203,10 @@ _LAYOUTS: dict[str, _Layout] = {
         ("chatglm", _chatglm),
     ),
     "qkv_proj": _by_type(
-        ("phi3 phi3_v phi4mm phi4_multimodal gte new", _in_three),
-        ("minimax", _head_by_head),
-        ("codegen", _codegen),
+        ("phi3 phi3_v phi4mm phi4_multimodal gte new", _in_three), ("minimax", _head_by_head), ("codegen", _codegen)
     ),
     "wqkv": _by_type(
-        ("internlm2 internlmxcomposer2", _group_by_group),
-        ("moonvit kimi_vl kimi_k25 kimi_k25_vision", _in_three),
+        ("internlm2 internlmxcomposer2", _group_by_group), ("moonvit kimi_vl kimi_k25 kimi_k25_vision", _in_three)
     ),
     "Wqkv": _in_three,
     "qkv": _in_three,

@@ -33,12 +33,7 @@ def stack_shape(tensor: Tensor, config: ModelConfig) -> Shape | None:
 
 
 def expert_matrices(
-    tensor: Tensor,
-    stack: Shape,
-    role: str,
-    config: ModelConfig,
-    shapes: Mapping[str, Shape],
-    split_fused: bool,
+    tensor: Tensor, stack: Shape, role: str, config: ModelConfig, shapes: Mapping[str, Shape], split_fused: bool
 ) -> list[WeightMatrix]:
     """Cut a stack into one matrix for each expert, and each of those into gate and up where both are in it.
 

@@ -98,13 +98,7 @@ def matrices_of(group: Sequence[Outcome]) -> list[WeightMatrix]:
 def tied_copy(tensor: Tensor, first: str, outcome: Outcome) -> SkippedTensor:
     """The skip of a tensor whose content is scored under another name."""
     return SkippedTensor(
-        tensor.name,
-        tensor.shape,
-        tensor.dtype.name,
-        outcome.role,
-        f"tied to {first}",
-        "tied",
-        depth=outcome.depth,
+        tensor.name, tensor.shape, tensor.dtype.name, outcome.role, f"tied to {first}", "tied", depth=outcome.depth
     )
 
 
@@ -163,13 +157,7 @@ def _not_a_matrix(tensor: Tensor, model: _Model) -> SkippedTensor | None:
     else:
         return None
     return SkippedTensor(
-        tensor.name,
-        tensor.shape,
-        tensor.dtype.name,
-        "-",
-        reason,
-        "not-a-matrix",
-        depth=roles.depth_of(tensor.name),
+        tensor.name, tensor.shape, tensor.dtype.name, "-", reason, "not-a-matrix", depth=roles.depth_of(tensor.name)
     )
 
 
@@ -192,14 +180,7 @@ def _skip_matrix(tensor: Tensor, model: _Model, reason: str) -> SkippedTensor:
     role = model.roles[tensor.name]
     weights = stored_weights(tensor, model.config, model.shapes) if model.rules.averages(role) else 0
     return SkippedTensor(
-        tensor.name,
-        tensor.shape,
-        tensor.dtype.name,
-        role,
-        reason,
-        "unread",
-        weights,
-        roles.depth_of(tensor.name),
+        tensor.name, tensor.shape, tensor.dtype.name, role, reason, "unread", weights, roles.depth_of(tensor.name)
     )
 
 

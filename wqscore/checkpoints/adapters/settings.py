@@ -26,10 +26,7 @@ _VARIANTS = {
     "monteclora_config": "MonteCLoRA",
 }
 #: Starts that take something out of the base's weights, which training then leaves as they are.
-_BASE_CHANGED = {
-    **{"pissa": "PiSSA", "olora": "OLoRA", "corda": "CorDA", "loftq": "LoftQ"},
-    **{"lora_ga": "LoRA-GA"},
-}
+_BASE_CHANGED = {"pissa": "PiSSA", "olora": "OLoRA", "corda": "CorDA", "loftq": "LoftQ", "lora_ga": "LoRA-GA"}
 _WORD = re.compile(r"[\w.-]{1,200}")
 #: Sizes of the patterns' programs × characters of the layers' names, a second at the worst. A name has the size 1.
 _MOST_WORK = 50_000_000

@@ -116,10 +116,7 @@ def _runs(length: int, block: int) -> Iterator[tuple[slice, int, slice]]:
 
 
 def _planned(
-    weight: TensorRef,
-    tensors: Mapping[str, TensorRef],
-    strays: Mapping[str, str],
-    settings: Mapping[str, Any],
+    weight: TensorRef, tensors: Mapping[str, TensorRef], strays: Mapping[str, str], settings: Mapping[str, Any]
 ) -> Decoding | Refusal:
     found = [name for name in _scale_names(weight.name) if name in tensors]
     if len(found) > 1:
