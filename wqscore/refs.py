@@ -14,7 +14,6 @@ Text that is none of the first four and has a `+` is a base and an adapter, `bas
 
 from __future__ import annotations
 
-import difflib
 import errno
 import re
 import stat
@@ -25,7 +24,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from wqscore.errors import UsageError
+from wqscore.errors import UsageError, nearest
 from wqscore.model_list import aliases
 
 _WEIGHT_SUFFIXES = (".safetensors", ".bin", ".gguf", ".onnx", ".npz", ".npy")
@@ -228,8 +227,7 @@ def _on_hub(text: str, repo: str, revision: str | None, file: str | None = None)
 
 
 def _no_such_alias(text: str, name: str) -> str:
-    near = difflib.get_close_matches(name.lower()[:100], aliases(), n=3)
-    hint = f"did you mean {', '.join(near)}?" if near else "`wqscore models` lists the short names."
+    hint = nearest(name.lower(), aliases(), "`wqscore models` lists the short names.")
     return f"no model called '{_shown(text)}': {hint} Hub models are written org/name"
 
 
