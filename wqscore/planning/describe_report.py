@@ -111,5 +111,5 @@ def duration(seconds: float) -> str:
 
 
 def hundredths(seconds: float) -> float:
-    """A time for tables, in hundredths of a second, and no less than one: nothing takes no time."""
-    return max(round(seconds, 2), 0.01)
+    """A time for tables, in hundredths of a second: at least one where there is work at all."""
+    return max(round(seconds, 2), 0.01) if seconds else 0.0
