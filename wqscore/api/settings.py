@@ -27,14 +27,15 @@ Device = Literal["cpu", "cuda"]
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
-def _option(help: str, **words: Any) -> dict[str, Any]:
-    """What the command line says of a field, in plain words and numbers.
+def _setting(default: Any, help: str, **words: Any) -> Any:
+    """A field with its default, and what the command line says of it, in plain words and numbers.
 
     Args:
+        default: the default.
         help: one sentence.
         words: `metavar`; `least` and `most` of a number; the `choices` of a word.
     """
-    return {"help": help, **words}
+    return field(default=default, metadata={"help": help, **words})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,63 +67,48 @@ class Settings:
         UsageError: a number out of its range, or a word that is no choice.
     """
 
-    preset: str = field(
-        default="default",
-        metadata=_option(
-            "Constants: default, or those of published code, ww-0.7, ww-0.2.7, tempbalance, alphapruning, farms, "
-            "kdd2023.",
-            metavar="NAME",
-        ),
+    preset: str = _setting(
+        "default",
+        "Constants: default, or those of published code, ww-0.7, ww-0.2.7, tempbalance, alphapruning, farms, "
+        "kdd2023.",
+        metavar="NAME",
     )
-    metrics: str | Sequence[str] = field(
-        default="core",
-        metadata=_option("What to compute, and nothing else (wqscore metrics).", metavar="core|all|NAME,..."),
+    metrics: str | Sequence[str] = _setting(
+        "core", "What to compute, and nothing else (wqscore metrics).", metavar="core|all|NAME,..."
     )
-    base: str | ModelRef | None = field(
-        default=None, metadata=_option("Measure each matrix's distance from this checkpoint too.", metavar="REF")
+    base: str | ModelRef | None = _setting(
+        None, "Measure each matrix's distance from this checkpoint too.", metavar="REF"
     )
-    engine: Engine = field(
-        default="wqscore",
-        metadata=_option(
-            "weightwatcher: the real one's numbers, in the preset ww-0.7; needs the extra.", choices=get_args(Engine)
-        ),
+    engine: Engine = _setting(
+        "wqscore",
+        "weightwatcher: the real one's numbers, in the preset ww-0.7; needs the extra.",
+        choices=get_args(Engine),
     )
-    seed: int = field(default=0, metadata=_option("Seed of every random step; recorded.", metavar="N", least=0))
-    bootstrap: int = field(
-        default=200, metadata=_option("Resamples behind alpha's interval.", metavar="N", least=0, most=10_000)
+    seed: int = _setting(0, "Seed of every random step; recorded.", metavar="N", least=0)
+    bootstrap: int = _setting(200, "Resamples behind alpha's interval.", metavar="N", least=0, most=10_000)
+    gof: int = _setting(100, "Synthetic draws behind the goodness of fit.", metavar="N", least=0, most=10_000)
+    stream: bool = _setting(False, "Read tensors from the Hub by ranges; nothing is stored.")
+    store: Store | Path | str | None = _setting(
+        None, "Result cache to use (default: your user cache).", metavar="PATH"
     )
-    gof: int = field(
-        default=100,
-        metadata=_option("Synthetic draws behind the goodness of fit.", metavar="N", least=0, most=10_000),
+    jobs: int | None = _setting(
+        None, "Threads; all cores by default. Changes no result.", metavar="N", least=1, most=256
     )
-    stream: bool = field(default=False, metadata=_option("Read tensors from the Hub by ranges; nothing is stored."))
-    store: Store | Path | str | None = field(
-        default=None, metadata=_option("Result cache to use (default: your user cache).", metavar="PATH")
+    memory: int | None = _setting(
+        None,
+        "Memory to stay under, such as 4GB; most of what is free by default. Changes no result.",
+        metavar="SIZE",
     )
-    jobs: int | None = field(
-        default=None,
-        metadata=_option("Threads; all cores by default. Changes no result.", metavar="N", least=1, most=256),
+    backend: Backend = _setting(
+        "threads",
+        "Where the work is done: here, or on the cluster of DASK_SCHEDULER_ADDRESS or RAY_ADDRESS, with the extra. "
+        "Changes no result.",
+        choices=get_args(Backend),
     )
-    memory: int | None = field(
-        default=None,
-        metadata=_option(
-            "Memory to stay under, such as 4GB; most of what is free by default. Changes no result.", metavar="SIZE"
-        ),
-    )
-    backend: Backend = field(
-        default="threads",
-        metadata=_option(
-            "Where the work is done: here, or on the cluster of DASK_SCHEDULER_ADDRESS or RAY_ADDRESS, with the "
-            "extra. Changes no result.",
-            choices=get_args(Backend),
-        ),
-    )
-    device: Device = field(
-        default="cpu",
-        metadata=_option(
-            "What solves the matrices; cuda: this machine's GPU, in float64, with the extra. Changes the last bits.",
-            choices=get_args(Device),
-        ),
+    device: Device = _setting(
+        "cpu",
+        "What solves the matrices; cuda: this machine's GPU, in float64, with the extra. Changes the last bits.",
+        choices=get_args(Device),
     )
 
     def __post_init__(self) -> None:
