@@ -134,7 +134,7 @@ def _engine(backend: str) -> Engine:
     if backend not in ("dask", "ray"):
         raise UsageError(f"no such backend: {backend!r}: choose from threads, dask, ray")
     try:
-        engine: Any = import_module(f"wqscore.execution.cluster.run.{backend}")
+        engine: Any = import_module(f"wqscore.execution.cluster.{backend}")
     except ImportError as error:
         raise UsageError(
             f"--backend {backend} needs a package that is not installed ({error.name}): "
