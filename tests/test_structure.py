@@ -22,7 +22,6 @@ UPWARD: dict[tuple[str, str], str] = {
     ("checkpoints.gguf.names", "matrices.roles"): "names are chosen by the roles that they will have",
     ("engines.crosscheck_report", "reports.overview"): "until it is taken apart",
     ("engines.crosscheck_report", "reports.tables"): "until it is taken apart",
-    ("execution.cluster.run", "planning.peak_memory"): "until it is taken apart",
     ("integrity.checking", "api.score"): "until it is taken apart",
     ("integrity.checking", "scoring.score_checkpoint"): "until it is taken apart",
     ("integrity.report", "reports.tables"): "until it is taken apart",

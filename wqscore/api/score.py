@@ -11,7 +11,7 @@ from wqscore.checkpoints.fetch_or_stream import open_either_way
 from wqscore.checkpoints.opening import open_checkpoint
 from wqscore.errors import CheckpointError, UsageError
 from wqscore.execution.cluster.run import connected
-from wqscore.execution.threads import Backend, Resources
+from wqscore.execution.resources import Backend, Resources
 from wqscore.fits.sampling import Sampling
 from wqscore.metrics.registry import choose_metrics, find_metric
 from wqscore.model_list import find_listed

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from wqscore.checkpoints.fetch_or_stream import open_either_way
 from wqscore.errors import CheckpointError, UsageError
 from wqscore.execution.cluster.run import connected
-from wqscore.execution.threads import Backend, Resources
+from wqscore.execution.resources import Backend, Resources
 from wqscore.fits.sampling import Sampling
 from wqscore.matrices.plan import Outcome, by_tensor, matrices_of
 from wqscore.metrics.registry import MATRIX_METRICS, choose_metrics, find_metric

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from wqscore.api.score import RankProgress, score
 from wqscore.errors import CheckpointError, UsageError
-from wqscore.execution.threads import Backend
+from wqscore.execution.resources import Backend
 from wqscore.gating.baseline import Baseline, load_baseline
 from wqscore.gating.judge import Outcome, Status, all_unscored, judge
 from wqscore.gating.policy import Policy

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from wqscore.checkpoints.checkpoint import Checkpoint
-from wqscore.execution.threads import ALL, Resources
+from wqscore.execution.resources import ALL, Resources
 from wqscore.fits.sampling import USUAL, Sampling
 from wqscore.matrices.architecture import Architecture, architecture_of
 from wqscore.matrices.matching import by_bare_name

@@ -16,8 +16,8 @@ import wqscore
 from wqscore.errors import UsageError
 from wqscore.execution.cluster.run import connected, memory_class
 from wqscore.execution.cluster.worker import check_versions, do_job, versions
+from wqscore.execution.resources import program_memory
 from wqscore.execution.threads import Job
-from wqscore.planning.peak_memory import program_memory
 
 
 @given(st.integers(0, 10**15))
