@@ -20,50 +20,42 @@ MODULES = structure.modules()
 #: Imports that go back up, each with its reason.
 UPWARD: dict[tuple[str, str], str] = {
     ("checkpoints.gguf.names", "matrices.roles"): "names are chosen by the roles that they will have",
-    ("engines.crosscheck_report", "reports.overview"): "until it is taken apart",
-    ("engines.crosscheck_report", "reports.tables"): "until it is taken apart",
-    ("integrity.checking", "api.score"): "until it is taken apart",
-    ("integrity.checking", "scoring.score_checkpoint"): "until it is taken apart",
-    ("integrity.report", "reports.tables"): "until it is taken apart",
-    ("planning.describe_report", "reports.overview"): "until it is taken apart",
-    ("planning.describe_report", "reports.tables"): "until it is taken apart",
-    ("planning.plan_report", "reports.tables"): "until it is taken apart",
     ("ranking.ranking", "reports.frame"): "until it is taken apart",
     ("ranking.ranking", "reports.html.report"): "until it is taken apart",
     ("rendering.csv", "ranking.ranking"): "until it is taken apart",
     ("rendering.csv", "reports.tables"): "until it is taken apart",
-    ("rendering.csv", "scoring.score_checkpoint"): "until it is taken apart",
     ("rendering.json", "metrics.registry"): "until it is taken apart",
     ("rendering.json", "presets.registry"): "until it is taken apart",
     ("rendering.json", "ranking.ranking"): "until it is taken apart",
     ("rendering.json", "reports.tables"): "until it is taken apart",
     ("rendering.json", "scoring.expert_spread"): "until it is taken apart",
-    ("rendering.json", "scoring.score_checkpoint"): "until it is taken apart",
-    ("rendering.json", "scoring.score_matrix"): "until it is taken apart",
     ("rendering.markdown", "ranking.ranking"): "until it is taken apart",
     ("rendering.markdown", "reports.overview"): "until it is taken apart",
     ("rendering.markdown", "reports.trust"): "until it is taken apart",
-    ("rendering.markdown", "scoring.score_checkpoint"): "until it is taken apart",
     ("rendering.notebook", "planning.describe"): "until it is taken apart",
     ("rendering.notebook", "planning.describe_report"): "until it is taken apart",
     ("rendering.notebook", "ranking.ranking"): "until it is taken apart",
     ("rendering.notebook", "reports.overview"): "until it is taken apart",
     ("rendering.notebook", "reports.worth_checking"): "until it is taken apart",
-    ("rendering.notebook", "scoring.score_checkpoint"): "until it is taken apart",
     ("rendering.terminal", "ranking.ranking"): "until it is taken apart",
     ("rendering.terminal", "reports.intervals"): "until it is taken apart",
     ("rendering.terminal", "reports.narrow"): "until it is taken apart",
     ("rendering.terminal", "reports.overview"): "until it is taken apart",
     ("rendering.terminal", "reports.trust"): "until it is taken apart",
     ("rendering.terminal", "reports.worth_checking"): "until it is taken apart",
-    ("rendering.terminal", "scoring.score_checkpoint"): "until it is taken apart",
-    ("scoring.score_checkpoint", "ranking.ranking"): "until it is taken apart",
-    ("scoring.score_checkpoint", "reports.frame"): "until it is taken apart",
-    ("store.report", "reports.tables"): "until it is taken apart",
+    ("rendering.csv", "scoring.model_score"): "until it is taken apart",
+    ("rendering.json", "scoring.layer_score"): "until it is taken apart",
+    ("rendering.json", "scoring.model_score"): "until it is taken apart",
+    ("rendering.markdown", "scoring.model_score"): "until it is taken apart",
+    ("rendering.notebook", "scoring.model_score"): "until it is taken apart",
+    ("rendering.terminal", "scoring.model_score"): "until it is taken apart",
+    ("scoring.model_score", "ranking.ranking"): "until it is taken apart",
+    ("scoring.model_score", "reports.frame"): "until it is taken apart",
 }
 #: Files that import each other, until they are taken apart.
 CIRCLE: frozenset[str] = frozenset(
     {
+        "scoring.model_score",
         "planning.describe",
         "planning.describe_report",
         "ranking.differences",
@@ -89,11 +81,10 @@ CIRCLE: frozenset[str] = frozenset(
         "reports.tables",
         "reports.trust",
         "reports.worth_checking",
-        "scoring.score_checkpoint",
     }
 )
 #: Files of more than 350 lines, each with its reason.
-LONG = {"api.score": "the settings record takes its keywords out"}
+LONG: dict[str, str] = {}
 #: `__init__` files that do something: `cli` puts the commands together.
 ACTIVE = {"cli"}
 

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal
 
 from wqscore.checkpoints.checkpoint import Checkpoint
 from wqscore.checkpoints.fetch_or_stream import open_either_way
 from wqscore.checkpoints.opening import open_checkpoint
 from wqscore.errors import CheckpointError, UsageError
 from wqscore.execution.cluster.run import connected
+from wqscore.execution.progress import RankProgress
 from wqscore.execution.resources import Backend, Resources
 from wqscore.fits.sampling import Sampling
 from wqscore.metrics.registry import choose_metrics, find_metric
 from wqscore.model_list import find_listed
 from wqscore.planning.describe import ModelDescription, describe_checkpoint, open_without_weights
 from wqscore.presets.registry import WW_0_7, Preset, find_preset
-from wqscore.ranking.ranking import Failure, Ranking, rank_models
+from wqscore.ranking.ranking import Ranking, rank_models
 from wqscore.refs import ModelRef, parse_ref
 from wqscore.scoring.cache import Memory, opened_store
-from wqscore.scoring.score_checkpoint import ModelScore, ScoreProgress, score_checkpoint
+from wqscore.scoring.model_score import Failure, ModelScore
+from wqscore.scoring.score_checkpoint import score_checkpoint
 from wqscore.spectra.on_device import CPU, Device, check_device
 from wqscore.store.headers import StoredHeaders
 
@@ -39,25 +41,6 @@ class RankingInterrupted(KeyboardInterrupt):
     def __init__(self, ranking: Ranking) -> None:
         super().__init__("interrupted")
         self.ranking = ranking
-
-
-class RankProgress(Protocol):
-    """Told how far a ranking is."""
-
-    def model(self, ref: ModelRef) -> ScoreProgress | None:
-        """Called before each model; what it returns is told how far that model is."""
-
-    def fetching(self, file: str, size: int) -> None:
-        """Called before each download, with the file's name and bytes."""
-
-    def note(self, text: str) -> None:
-        """Called with a line on what is done otherwise than asked."""
-
-    def crosschecking(self, ref: ModelRef) -> None:
-        """Called by `crosscheck` before WeightWatcher runs."""
-
-    def failed(self, failure: Failure) -> None:
-        """Called when a model could not be scored."""
 
 
 def score(
@@ -270,7 +253,7 @@ def _score_all(
         except CheckpointError as error:
             failures.append(Failure(model, str(error)))
             if run.progress:
-                run.progress.failed(failures[-1])
+                run.progress.failed(model, str(error))
         except KeyboardInterrupt as interrupt:
             failures += [Failure(left, "interrupted before it was scored") for left in models[place:]]
             return scores, failures, interrupt

@@ -20,16 +20,16 @@ from wqscore.matrices.plan import Outcome, by_tensor, matrices_of
 from wqscore.metrics.registry import MATRIX_METRICS, choose_metrics, find_metric
 from wqscore.planning.work import cost
 from wqscore.presets.registry import find_preset
-from wqscore.ranking.ranking import Failure
 from wqscore.refs import ModelRef, parse_ref
 from wqscore.scoring.cache import Memory, opened_store
+from wqscore.scoring.model_score import Failure
 from wqscore.scoring.score_checkpoint import planned, score_and_remember
 from wqscore.scoring.score_tensor import Task
 from wqscore.spectra.on_device import CPU, Device, check_device
 from wqscore.store.store import Store
 
 if TYPE_CHECKING:
-    from wqscore.api.score import RankProgress
+    from wqscore.execution.progress import RankProgress
 
 
 @dataclass(frozen=True)
@@ -172,7 +172,7 @@ def score_shard(
             except CheckpointError as error:
                 failures.append(Failure(model, str(error)))
                 if progress:
-                    progress.failed(failures[-1])
+                    progress.failed(failures[-1].ref, failures[-1].reason)
     return done, failures
 
 

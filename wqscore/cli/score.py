@@ -19,7 +19,7 @@ from wqscore.cli.output import (
 )
 
 if TYPE_CHECKING:
-    from wqscore.scoring.score_checkpoint import ModelScore
+    from wqscore.scoring.model_score import ModelScore
 
 
 def score(

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from wqscore.api.score import RankProgress, score
+from wqscore.api.score import score
 from wqscore.errors import CheckpointError, UsageError
+from wqscore.execution.progress import RankProgress
 from wqscore.execution.resources import Backend
 from wqscore.gating.baseline import Baseline, load_baseline
 from wqscore.gating.judge import Outcome, Status, all_unscored, judge
@@ -14,7 +15,7 @@ from wqscore.gating.policy import Policy
 from wqscore.gating.rules import Change
 from wqscore.presets.registry import find_preset
 from wqscore.refs import ModelRef, parse_ref
-from wqscore.scoring.score_checkpoint import ModelScore
+from wqscore.scoring.model_score import ModelScore
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,8 +13,8 @@ from math import isfinite
 from wqscore.escaping import printable
 from wqscore.gating.gate import Judgement
 from wqscore.gating.report import headline_values
+from wqscore.rendering.numbers import number
 from wqscore.rendering.timestamp import created_at
-from wqscore.reports.tables import number
 
 
 @dataclass(frozen=True)

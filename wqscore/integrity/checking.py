@@ -25,8 +25,7 @@ from wqscore.refs import ModelRef, parse_ref
 
 if TYPE_CHECKING:
     # Importing it compiles the fits, which are not needed here.
-    from wqscore.api.score import RankProgress
-    from wqscore.scoring.score_checkpoint import ScoreProgress
+    from wqscore.execution.progress import RankProgress, ScoreProgress
 
 
 @dataclass(frozen=True)

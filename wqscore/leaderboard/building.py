@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from wqscore.api.score import RankProgress, rank
+from wqscore.api.score import rank
+from wqscore.execution.progress import RankProgress
 from wqscore.leaderboard.candidates import Candidate, read_candidates
 from wqscore.leaderboard.events import events_of
 from wqscore.leaderboard.folder import HISTORY, check_site_folder, listed_files, read_history, write_site

@@ -34,6 +34,7 @@ ROW_SOURCES = (
     "matrices",
     "metrics",
     "presets",
+    "scoring/layer_score.py",
     "scoring/score_matrix.py",
     "spectra",
 )

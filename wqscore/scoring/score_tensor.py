@@ -25,7 +25,8 @@ from wqscore.planning.peak_memory import held, job_memory
 from wqscore.planning.work import cost
 from wqscore.presets.registry import Preset
 from wqscore.scoring.cache import KnownMatrix, Memory
-from wqscore.scoring.score_matrix import LayerScore, score_known, score_matrix
+from wqscore.scoring.layer_score import LayerScore
+from wqscore.scoring.score_matrix import score_known, score_matrix
 from wqscore.spectra.on_device import CPU
 
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from wqscore.ranking.ranking import Failure
 from wqscore.refs import ModelRef
+from wqscore.scoring.model_score import Failure
 
 
 @pytest.fixture
