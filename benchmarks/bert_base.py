@@ -31,7 +31,8 @@ from benchmarks.models import write_model
 from benchmarks.timing import in_turn, processor_seconds, ratio
 from wqscore.checkpoints.checkpoint import Checkpoint
 from wqscore.checkpoints.opening import open_checkpoint
-from wqscore.execution.threads import Resources, cores, one_blas_thread
+from wqscore.execution.resources import Resources, cores
+from wqscore.execution.threads import one_blas_thread
 from wqscore.fits.sampling import USUAL, Sampling
 from wqscore.integrity.contents import examine
 from wqscore.matrices.model_config import ModelConfig

@@ -14,7 +14,7 @@ import pytest
 from safetensors.numpy import save_file
 
 import wqscore
-from wqscore.scoring.score_matrix import LayerScore
+from wqscore.scoring.layer_score import LayerScore
 
 RECORDED = Path(__file__).parent / "data" / "weightwatcher-0.7.7"
 COLUMNS = (

@@ -15,8 +15,8 @@ from safetensors.numpy import save_file
 import wqscore
 from wqscore.errors import CheckpointError, UsageError
 from wqscore.rendering.json import ranking_json, score_json
-from wqscore.scoring.score_checkpoint import ModelScore
-from wqscore.scoring.score_matrix import LayerScore
+from wqscore.scoring.layer_score import LayerScore
+from wqscore.scoring.model_score import ModelScore
 
 BASE = ("fro_dist", "spectral_dist")
 #: Of the squared spectral norm, by Lanczos steps.

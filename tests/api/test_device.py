@@ -27,7 +27,8 @@ from wqscore.refs import parse_ref
 from wqscore.rendering.json import ranking_json, score_json
 from wqscore.scoring.cache import Memory
 from wqscore.scoring.cache_keys import spectrum_key
-from wqscore.scoring.score_checkpoint import ModelScore, Work, planned, score_checkpoint
+from wqscore.scoring.model_score import ModelScore
+from wqscore.scoring.score_checkpoint import Work, planned, score_checkpoint
 from wqscore.store.store import Store
 
 torch = pytest.importorskip("torch", reason="torch is not installed")

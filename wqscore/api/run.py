@@ -13,13 +13,15 @@ from wqscore.checkpoints.fetch_or_stream import open_either_way
 from wqscore.errors import CheckpointError, UsageError
 from wqscore.execution.cluster.run import connected
 from wqscore.execution.progress import RankProgress
-from wqscore.execution.threads import Resources
+from wqscore.execution.resources import Resources
 from wqscore.fits.sampling import Sampling
 from wqscore.metrics.registry import choose_metrics, find_metric
-from wqscore.presets.registry import WW_0_7, Preset, find_preset
-from wqscore.ranking.ranking import Failure
+from wqscore.presets.preset import Preset
+from wqscore.presets.registry import find_preset
+from wqscore.presets.weightwatcher import WW_0_7
 from wqscore.refs import ModelRef, as_ref, unique_refs
 from wqscore.scoring.cache import Memory, opened_store
+from wqscore.scoring.model_score import Failure
 from wqscore.spectra.on_device import CPU, check_device
 
 if TYPE_CHECKING:

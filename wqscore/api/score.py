@@ -12,14 +12,16 @@ from wqscore.checkpoints.fetch_or_stream import open_either_way
 from wqscore.checkpoints.opening import open_checkpoint
 from wqscore.errors import CheckpointError
 from wqscore.execution.progress import RankProgress
-from wqscore.execution.threads import Resources
+from wqscore.execution.resources import Resources
 from wqscore.metrics.registry import find_metric
 from wqscore.model_list import find_listed
 from wqscore.planning.describe import ModelDescription, describe_checkpoint, open_without_weights
-from wqscore.presets.registry import WW_0_7, find_preset
-from wqscore.ranking.ranking import Failure, Ranking, rank_models
+from wqscore.presets.registry import find_preset
+from wqscore.presets.weightwatcher import WW_0_7
+from wqscore.ranking.ranking import Ranking, rank_models
 from wqscore.refs import ModelRef, as_ref
-from wqscore.scoring.score_checkpoint import ModelScore, Work, score_checkpoint
+from wqscore.scoring.model_score import Failure, ModelScore
+from wqscore.scoring.score_checkpoint import Work, score_checkpoint
 from wqscore.store.headers import StoredHeaders
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar, get_args
 
 from wqscore.errors import UsageError
-from wqscore.execution.threads import Backend
+from wqscore.execution.resources import Backend
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,8 +17,8 @@ from wqscore.errors import CheckpointError, UsageError
 from wqscore.matrices.plan import Outcome, by_tensor, matrices_of
 from wqscore.metrics.registry import MATRIX_METRICS
 from wqscore.planning.work import cost
-from wqscore.ranking.ranking import Failure
 from wqscore.refs import ModelRef
+from wqscore.scoring.model_score import Failure
 from wqscore.scoring.score_checkpoint import planned, score_and_remember
 from wqscore.scoring.score_tensor import Task
 

@@ -17,7 +17,7 @@ from wqscore.rendering.timestamp import created_at
 
 if TYPE_CHECKING:
     from wqscore.ranking.ranking import Ranking
-    from wqscore.scoring.score_checkpoint import ModelScore
+    from wqscore.scoring.model_score import ModelScore
 
 
 def check_output(folder: Path | None) -> None:

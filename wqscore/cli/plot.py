@@ -16,7 +16,7 @@ from wqscore.errors import CheckpointError, UsageError
 
 if TYPE_CHECKING:
     from wqscore.reports.plot import Picture
-    from wqscore.scoring.score_checkpoint import ModelScore
+    from wqscore.scoring.model_score import ModelScore
 
 _ENDINGS = (".svg", ".png")
 

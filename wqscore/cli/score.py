@@ -21,7 +21,7 @@ from wqscore.cli.output import (
 from wqscore.cli.records import with_options
 
 if TYPE_CHECKING:
-    from wqscore.scoring.score_checkpoint import ModelScore
+    from wqscore.scoring.model_score import ModelScore
 
 
 @with_options

@@ -14,7 +14,7 @@ from wqscore.gating.policy import Policy
 from wqscore.gating.rules import Change
 from wqscore.presets.registry import find_preset
 from wqscore.refs import ModelRef, as_ref
-from wqscore.scoring.score_checkpoint import ModelScore
+from wqscore.scoring.model_score import ModelScore
 
 
 @dataclass(frozen=True)

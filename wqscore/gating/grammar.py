@@ -34,7 +34,7 @@ from wqscore.gating.rules import (
     Value,
 )
 from wqscore.metrics.registry import MATRIX_METRICS, METRICS
-from wqscore.scoring.score_matrix import Verdict
+from wqscore.scoring.layer_score import Verdict
 
 #: No rule that means something is longer.
 LONGEST = 200

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-from wqscore.scoring.score_matrix import Verdict
+from wqscore.scoring.layer_score import Verdict
 
 Comparison = Literal[">", ">=", "<", "<="]
 Check = Literal["non_finite", "zero", "unread", "coverage", "coverage_all"]

@@ -12,9 +12,8 @@ from wqscore.planning.describe import ModelDescription
 from wqscore.rendering.csv import csv_text
 from wqscore.rendering.json import json_text
 from wqscore.rendering.markdown import markdown_list, markdown_table
+from wqscore.rendering.numbers import Cell, size
 from wqscore.rendering.terminal import print_lines, print_table
-from wqscore.reports.overview import size
-from wqscore.reports.tables import Cell
 
 #: The columns of the table.
 COLUMNS = ["name", "shape", "dtype", "role", "bytes", "what happens"]

@@ -18,7 +18,7 @@ from typing import Any
 from wqscore.checkpoints.tensor import Tensor, TensorRef
 from wqscore.fits.sampling import Sampling
 from wqscore.matrices.weight_matrix import WeightMatrix
-from wqscore.presets.registry import Preset
+from wqscore.presets.preset import Preset
 from wqscore.scoring.code_digest import digest_bytes, digest_code
 from wqscore.spectra import lapack
 from wqscore.spectra.eigenvalues import BLOCK_ROWS
@@ -34,6 +34,7 @@ ROW_SOURCES = (
     "matrices",
     "metrics",
     "presets",
+    "scoring/layer_score.py",
     "scoring/score_matrix.py",
     "spectra",
 )

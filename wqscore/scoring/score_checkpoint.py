@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import nan
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from wqscore.checkpoints.checkpoint import Checkpoint
 from wqscore.execution.progress import ScoreProgress
-from wqscore.execution.threads import ALL, Resources
+from wqscore.execution.resources import ALL, Resources
 from wqscore.fits.sampling import USUAL, Sampling
-from wqscore.matrices.architecture import Architecture, architecture_of
+from wqscore.matrices.architecture import architecture_of
 from wqscore.matrices.matching import by_bare_name
 from wqscore.matrices.model_config import ModelConfig
 from wqscore.matrices.one_expert import alone
@@ -23,96 +22,15 @@ from wqscore.metrics.analysis import ModelAnalysis
 from wqscore.metrics.metric import ModelValue
 from wqscore.metrics.registry import CORE, MATRIX_METRICS, WHOLE_METRICS
 from wqscore.planning.work import cost
-from wqscore.presets.registry import DEFAULT, Preset
-from wqscore.refs import ModelRef
+from wqscore.presets.preset import Preset
+from wqscore.presets.registry import DEFAULT
 from wqscore.scoring.cache import Memory
-from wqscore.scoring.score_matrix import LayerScore
+from wqscore.scoring.layer_score import LayerScore
+from wqscore.scoring.model_score import ModelScore
 from wqscore.scoring.score_tensor import ScoredGroup, Task, score_groups
-from wqscore.scoring.summary import ModelSummary, summarise
+from wqscore.scoring.summary import summarise
 from wqscore.spectra.on_device import CPU, solver_on
 from wqscore.spectra.spectrum import Spectrum
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-
-@dataclass(frozen=True)
-class ModelScore:
-    """A scored model: a row for each matrix and each skipped tensor, and the summary.
-
-    Attributes:
-        ref: what was asked for.
-        revision: the 40-hex commit on the Hub, `None` for files on disk.
-        declared_family: the family that a model list gives it; empty if none does.
-        architecture: its architecture and size.
-        parameters: elements of all tensors, shared bytes once.
-        preset: the constants used.
-        sampling: the seed of every random step, and how much random work was done.
-        metrics: names of the metrics that were asked for, in the order of their columns.
-        rows: the rows, embeddings first, then by layer, heads last.
-        summary: statistics over the rows that count.
-        engine: what computed the rows.
-        base: what distances were measured from, as `label@revision`; empty without.
-        solver: what solved on a device of torch; empty for LAPACK.
-    """
-
-    ref: ModelRef
-    revision: str | None
-    declared_family: str
-    architecture: Architecture
-    parameters: int
-    preset: Preset
-    sampling: Sampling
-    metrics: tuple[str, ...]
-    rows: tuple[LayerScore | SkippedTensor, ...]
-    summary: ModelSummary
-    engine: str = "wqscore"
-    base: str = ""
-    solver: str = ""
-
-    @property
-    def family(self) -> str:
-        """The model's family, from a list or else its configuration; empty if neither tells."""
-        return self.declared_family or self.architecture.family
-
-    @property
-    def seed(self) -> int:
-        """The seed of every random step."""
-        return self.sampling.seed
-
-    @property
-    def layers(self) -> tuple[LayerScore, ...]:
-        """The scored matrices."""
-        return tuple(row for row in self.rows if isinstance(row, LayerScore))
-
-    @property
-    def skipped(self) -> tuple[SkippedTensor, ...]:
-        """The skipped tensors."""
-        return tuple(row for row in self.rows if isinstance(row, SkippedTensor))
-
-    def to_frame(self) -> pd.DataFrame:
-        """The rows of `layers.csv` as a pandas table."""
-        from wqscore.reports.frame import layers_frame
-
-        return layers_frame([self])
-
-    def to_csv(self) -> str:
-        """The text of `layers.csv`."""
-        from wqscore.rendering.csv import layers_csv
-
-        return layers_csv([self])
-
-    def to_html(self) -> str:
-        """One self-contained HTML page of this model."""
-        from wqscore.ranking.ranking import rank_alone
-
-        return rank_alone(self).to_html()
-
-    def _repr_html_(self) -> str:
-        """What a notebook shows."""
-        from wqscore.rendering.notebook import score_notebook
-
-        return score_notebook(self)
 
 
 @dataclass(frozen=True)
