@@ -4,7 +4,9 @@ TORCH ?= torch==2.13.0
 BIN := .venv/bin
 DEMO := all-MiniLM-L6-v2 rxnfp-bert_pretrained rxnfp-bert_ft rxnfp-bert_ft_10k_25s rxnmapper-albert
 
-.PHONY: demo nightly test slow fuzz lint bench bench-large bench-truth docs sample screenshots clean
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist worksteal
+
+.PHONY: demo nightly test oracles test-all slow explore fuzz lint bench bench-large bench-truth docs sample screenshots clean
 
 demo: .venv/base checkpoints/.done ## Rank five real checkpoints and say where the report is
 	cd checkpoints && ../$(BIN)/wqscore rank $(DEMO) --out ../reports/demo
@@ -15,22 +17,31 @@ nightly: .venv/base checkpoints/.done ## One more night of a leaderboard of the 
 	$(BIN)/wqscore leaderboard check reports/nightly
 	@echo "Open reports/nightly/index.html in a browser."
 
-test: .venv/test checkpoints/.done ## The whole suite
-	$(BIN)/python -m pytest --numprocesses auto
+test: .venv/test checkpoints/.done ## Everything of ours, without torch and other foreign tools; a few minutes
+	$(PYTEST) -m "not oracle and not slow"
 
-slow: .venv/test ## The tests that take minutes
-	$(BIN)/python -m pytest -m slow
+oracles: .venv/oracles checkpoints/.done ## What compares with foreign tools, a missing one of which fails
+	WQSCORE_REQUIRE_ORACLES=1 $(PYTEST) -m "oracle and not slow"
+
+test-all: .venv/oracles checkpoints/.done ## Both, property tests and pages at full size: what CI runs
+	WQSCORE_REQUIRE_ORACLES=1 $(PYTEST) -m "not slow" --hypothesis-profile all
+
+slow: .venv/oracles ## The tests that take minutes
+	WQSCORE_REQUIRE_ORACLES=1 $(BIN)/python -m pytest -m slow --hypothesis-profile all
+
+explore: .venv/oracles checkpoints/.done ## Property tests on new examples for an hour; what breaks becomes an example
+	$(BIN)/python -m tests.explore --minutes 60
 
 fuzz: .venv/test ## Every parser of files from strangers for an hour in all; with atheris where it installs
 	-$(BIN)/python -m pip install --quiet --disable-pip-version-check atheris
 	$(BIN)/python -m tests.fuzz --minutes 60
 
-lint: .venv/test ## Style and types
+lint: .venv/lint ## Style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: .venv/test checkpoints/.done ## Speed and memory beside WeightWatcher
+bench: .venv/oracles checkpoints/.done ## Speed and memory beside WeightWatcher
 	$(BIN)/python -m benchmarks.fit_speed
 	$(BIN)/python -m benchmarks.whole_process
 	$(BIN)/python -m benchmarks.e_tpl_speed
@@ -40,13 +51,13 @@ bench: .venv/test checkpoints/.done ## Speed and memory beside WeightWatcher
 	$(BIN)/python -m benchmarks.profile_run
 	$(BIN)/python -m benchmarks.bert_base
 
-bench-large: .venv/test ## Large matrices, a 7B model, cost and memory as matrices grow; a quarter of an hour
+bench-large: .venv/oracles ## Large matrices, a 7B model, cost and memory as matrices grow; a quarter of an hour
 	$(BIN)/python -m benchmarks.eigensolvers
 	$(BIN)/python -m benchmarks.growth
 	$(BIN)/python -m benchmarks.large_matrices
 	$(BIN)/python -m benchmarks.seven_b
 
-bench-truth: .venv/test ## Every estimator on draws whose law is known, some minutes
+bench-truth: .venv/oracles ## Every estimator on draws whose law is known, some minutes
 	$(BIN)/python -m benchmarks.synthetic_truth
 	$(BIN)/python -m benchmarks.calibration
 
@@ -56,7 +67,7 @@ docs: .venv/base ## Write the tables that come from the registry
 sample: .venv/base checkpoints/.done ## Write the sample report that is committed
 	cd checkpoints && SOURCE_DATE_EPOCH=1795305600 ../$(BIN)/wqscore rank $(DEMO) --out ../reports/sample
 
-screenshots: demo nightly .venv/test ## Take the pictures of the README from the demo's report and leaderboard; needs Chromium
+screenshots: demo nightly .venv/oracles ## Take the pictures of the README from the demo's report and leaderboard; needs Chromium
 	$(BIN)/python -m docs.screenshots
 
 clean:
@@ -67,8 +78,16 @@ clean:
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
 	touch $@
 
-.venv/test: .venv/base pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$(TORCH)" --editable ".[weightwatcher,test,oracles,dev]"
+.venv/test: .venv/base
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[test]"
+	touch $@
+
+.venv/lint: .venv/base
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
+	touch $@
+
+.venv/oracles: .venv/test .venv/lint
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$(TORCH)" --editable ".[test,oracles,dev]"
 	touch $@
 
 checkpoints/.done: demo/fetch.py | .venv/base

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from tests.oracles import missing
 
 if TYPE_CHECKING:
     from selenium import webdriver
@@ -36,10 +37,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chro
     binary = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     driver = shutil.which("chromedriver")
     if binary is None or driver is None:
-        reason = "no Chromium with its chromedriver on the PATH: install the packages chromium and chromium-driver"
-        if os.environ.get("WQSCORE_REQUIRE_BROWSER"):
-            pytest.fail(reason)
-        pytest.skip(reason)
+        missing("no Chromium with its chromedriver on the PATH: install the packages chromium and chromium-driver")
     from selenium import webdriver
 
     options = webdriver.ChromeOptions()

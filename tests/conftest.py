@@ -1,26 +1,57 @@
-"""Fixtures that several test folders share."""
+"""Fixtures that several test folders share, and how the suite runs."""
 
 from __future__ import annotations
 
 import os
+
+# Before NumPy loads OpenBLAS: workers whose threads spin against each other take several times as long.
+os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+
+import sys
+from collections.abc import Generator
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from hypothesis import settings
 
 from demo.fetch import fetch
+from tests import oracles
+from tests.answers import answers
 from tests.chromium import browser, visit
+from tests.examples import register_profiles
 from tests.small_models import hostile_html, hostile_ranking, html, ranking
 
-__all__ = ["browser", "hostile_html", "hostile_ranking", "html", "ranking", "visit"]
+__all__ = ["answers", "browser", "hostile_html", "hostile_ranking", "html", "ranking", "visit"]
 
 ROOT = Path(__file__).parent.parent
 
-# A change is judged by the same examples each time; at a desk every run tries new ones.
-settings.register_profile("ci", derandomize=True)
-if os.environ.get("CI"):
-    settings.load_profile("ci")
+#: Every test that was found, before any is left out by its markers; and the foreign tools that finding them imported.
+COLLECTED = pytest.StashKey[list[pytest.Item]]()
+IMPORTED = pytest.StashKey[set[str]]()
+
+register_profiles()
+
+
+def pytest_configure() -> None:
+    oracles.Oracle.may_import = False
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file() -> Generator[None, list[pytest.Collector], list[pytest.Collector]]:
+    """Doctests are the package's: no test file is imported once more to look for some."""
+    found = yield
+    return [collector for collector in found if type(collector) is pytest.Module]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    config.stash[COLLECTED] = list(items)
+    config.stash[IMPORTED] = oracles.FOREIGN & sys.modules.keys()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    oracles.prepare(item)
 
 
 @pytest.fixture(autouse=True)

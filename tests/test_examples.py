@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from prometheus_client.parser import text_string_to_metric_families
 from typer.testing import CliRunner
 
@@ -25,7 +26,7 @@ WORKFLOWS = sorted(EXAMPLES.glob("*.yml"))
 
 
 def parsed(file: Path) -> Any:
-    return pytest.importorskip("yaml").safe_load(file.read_text(encoding="utf-8"))
+    return yaml.safe_load(file.read_text(encoding="utf-8"))
 
 
 def shell_of(file: Path) -> list[str]:

@@ -50,6 +50,7 @@ def test_the_table_and_the_tests_are_of_the_same_formats() -> None:
     assert {row[1] for row in TABLE.values()} == {"exactly", "decoded", "refused"}
 
 
+@pytest.mark.oracle("accelerate", "bitsandbytes", "compressed_tensors", "onnx", "peft", "torch", "transformers")
 @pytest.mark.parametrize("name", MAKERS)
 def test_a_row_of_the_table(name: str, tmp_path: Path) -> None:
     claim = TABLE[name][1]
@@ -134,6 +135,7 @@ def check_equal(score: ModelScore, plain: ModelScore, exactly: bool) -> None:
             assert own.metrics["log_norm"] == pytest.approx(other.metrics["log_norm"], rel=1e-6)
 
 
+@pytest.mark.oracle("accelerate", "bitsandbytes", "compressed_tensors", "onnx", "peft", "torch", "transformers")
 def test_a_lora_adapter_of_low_rank_has_norms_and_no_alpha(tmp_path: Path) -> None:
     score = scored(next(MAKERS["LoRA adapter"](tmp_path)).ref)
     assert {row.verdict for row in score.layers} == {"too-small"}

@@ -73,7 +73,7 @@ def killed(process: subprocess.Popen[str], store: Path, enough: int, pause: floa
     return before
 
 
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("moments", [3, pytest.param(20, marks=pytest.mark.slow)])
 def test_a_run_killed_at_any_moment_costs_only_time(models: Path, tmp_path: Path, moments: int) -> None:
     chance = random.Random(moments)

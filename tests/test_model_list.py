@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import wqscore
+from tests.examples import examples
 from wqscore.errors import UsageError
 from wqscore.model_list import ListedModel, ModelList, aliases, find_listed, list_names, load_list
 from wqscore.refs import parse_ref
@@ -302,7 +303,7 @@ def test_an_unknown_list_name():
         load_list("zzzz")
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(200), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.binary(max_size=60) | st.text('[]modelsidlist="./@\n,{}1', max_size=60).map(str.encode))
 def test_any_file_is_a_list_or_one_line_of_refusal(tmp_path, data):
     file = tmp_path / "mine.toml"

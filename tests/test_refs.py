@@ -10,6 +10,7 @@ from huggingface_hub.utils import validate_repo_id
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from wqscore.errors import UsageError
 from wqscore.refs import is_repo_id, parse_ref
 
@@ -286,7 +287,7 @@ PIECES += ["%2F", "[", "]", ":", "é", "文", " ", "\n", "\x00", "\ud800", "\u20
 TEXTS = st.text(max_size=40) | st.lists(st.sampled_from(PIECES), max_size=9).map("".join)
 
 
-@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(500), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=TEXTS)
 def test_any_text_is_a_model_or_one_line_of_refusal(desk, text):
     try:
@@ -304,7 +305,7 @@ def test_any_text_is_a_model_or_one_line_of_refusal(desk, text):
         assert (ref.path.is_dir(), ref.path.is_file()) == (ref.source == "folder", ref.source == "file")
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(200), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     repo=st.from_regex(r"[A-Za-z0-9]{1,8}/[A-Za-z0-9]{1,8}", fullmatch=True),
     revision=st.none() | st.from_regex(r"[A-Za-z0-9]{1,8}(/[A-Za-z0-9@#é]{1,8}){0,2}", fullmatch=True),
@@ -319,7 +320,7 @@ PARTS = st.text("ab9-_.", max_size=6) | st.integers(94, 98).map("x".__mul__) | s
 REPO_IDS = st.tuples(PARTS, PARTS, st.sampled_from(["", "", ".git"])).map(lambda t: f"{t[0]}/{t[1]}{t[2]}")
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=examples(1000))
 @given(text=REPO_IDS)
 def test_repo_ids_are_those_of_huggingface_hub(text):
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable
 from math import isclose
@@ -11,10 +12,13 @@ import numpy as np
 import pytest
 
 import wqscore
+from tests.oracles import Oracle
 from wqscore.scoring.layer_score import LayerScore
 
-torch = pytest.importorskip("torch")
-safetensors_torch = pytest.importorskip("safetensors.torch")
+torch = Oracle("torch")
+safetensors_torch = Oracle("safetensors.torch")
+
+pytestmark = pytest.mark.oracle("torch")
 
 HIDDEN, HEADS, LAYERS, VOCABULARY = 128, 4, 2, 300
 State = dict[str, "torch.Tensor"]
@@ -36,7 +40,9 @@ def model(names: dict[str, tuple[str, ...]]) -> State:
     return state
 
 
-SEPARATE = model({part: (f"{part}_proj",) for part in "qkvo"})
+@functools.cache
+def separate() -> State:
+    return model({part: (f"{part}_proj",) for part in "qkvo"})
 
 
 def as_safetensors(state: State, folder: Path) -> None:
@@ -104,13 +110,13 @@ def same_bits(ours: LayerScore, theirs: LayerScore) -> bool:
 @pytest.fixture(scope="module")
 def reference(tmp_path_factory: pytest.TempPathFactory) -> dict[str, LayerScore]:
     folder = tmp_path_factory.mktemp("reference")
-    as_safetensors(SEPARATE, folder)
+    as_safetensors(separate(), folder)
     return scored(folder)
 
 
 @pytest.mark.parametrize("container", CONTAINERS)
 def test_containers_give_the_same_bits(tmp_path: Path, reference: dict[str, LayerScore], container: str) -> None:
-    CONTAINERS[container](SEPARATE, tmp_path)
+    CONTAINERS[container](separate(), tmp_path)
     rows = scored(tmp_path)
     assert rows.keys() == reference.keys()
     assert len(rows) == 1 + LAYERS * 6
@@ -119,9 +125,9 @@ def test_containers_give_the_same_bits(tmp_path: Path, reference: dict[str, Laye
 
 
 def fused_state(fuse: Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor], name: str) -> State:
-    state = {key: value for key, value in SEPARATE.items() if not any(f".{p}_proj." in key for p in "qkv")}
+    state = {key: value for key, value in separate().items() if not any(f".{p}_proj." in key for p in "qkv")}
     for layer in range(LAYERS):
-        parts = [SEPARATE[f"layers.{layer}.self_attn.{p}_proj.weight"] for p in "qkv"]
+        parts = [separate()[f"layers.{layer}.self_attn.{p}_proj.weight"] for p in "qkv"]
         state[f"layers.{layer}.self_attn.{name}.weight"] = fuse(*parts).contiguous()
     return state
 

@@ -7,14 +7,17 @@ import csv
 import io
 import logging
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
 import wqscore
+from tests.answers import Answers
+from tests.oracles import Oracle, imported
 from wqscore.scoring.layer_score import LayerScore
+
+powerlaw = Oracle("powerlaw")
 
 RECORDED = Path(__file__).parent / "data" / "weightwatcher-0.7.7"
 COLUMNS = (
@@ -96,31 +99,40 @@ def random_matrices() -> dict[str, np.ndarray]:
 
 
 @pytest.fixture(scope="module")
-def side_by_side(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, LayerScore], Any]:
-    """The same folder scored by both: our rows by name, and WeightWatcher's table."""
-    pytest.importorskip("torch")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("random")
     save_file(random_matrices(), folder / "model.safetensors")
     (folder / "config.json").write_text("{}")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def ours(folder: Path) -> dict[str, LayerScore]:
+    return by_longname(wqscore.score(str(folder), preset="ww-0.7"))
+
+
+def of_weightwatcher(folder: Path) -> dict[str, dict[str, float]]:
+    """WeightWatcher's figures by its long names."""
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        weightwatcher = pytest.importorskip("weightwatcher")
+        weightwatcher = imported(Oracle("weightwatcher"))
         logging.getLogger().setLevel(logging.ERROR)
         table = weightwatcher.WeightWatcher(model=str(folder)).analyze(plot=False)
-    return by_longname(wqscore.score(str(folder), preset="ww-0.7")), table.set_index("longname")
+    return {row["longname"]: {name: float(row[name]) for name in COLUMNS} for _, row in table.iterrows()}
 
 
-def test_side_by_side_on_random_and_heavy_tailed_matrices(side_by_side: tuple[dict[str, LayerScore], Any]) -> None:
-    ours, theirs = side_by_side
+def test_side_by_side_on_random_and_heavy_tailed_matrices(
+    folder: Path, ours: dict[str, LayerScore], answers: Answers
+) -> None:
+    theirs = answers("table", lambda: of_weightwatcher(folder))
     assert len(theirs) == len(ours) == 38
-    for longname, row in theirs.iterrows():
+    for longname, row in theirs.items():
         layer = ours[longname.removesuffix(".weight")]
         for column in COLUMNS:
             assert layer.metrics[column] == pytest.approx(row[column], rel=1e-6), (longname, column)
 
 
-def test_side_by_side_with_powerlaw(side_by_side: tuple[dict[str, LayerScore], Any]) -> None:
-    powerlaw = pytest.importorskip("powerlaw")
-    ours, _ = side_by_side
+@pytest.mark.oracle("powerlaw")
+def test_side_by_side_with_powerlaw(ours: dict[str, LayerScore]) -> None:
     compared = 0
     for name, layer in ours.items():
         if name.startswith("conv"):  # powerlaw takes half a minute for their 2,400 eigenvalues

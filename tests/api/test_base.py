@@ -13,10 +13,13 @@ import pytest
 from safetensors.numpy import save_file
 
 import wqscore
+from tests.oracles import Oracle
 from wqscore.errors import CheckpointError, UsageError
 from wqscore.rendering.json import ranking_json, score_json
 from wqscore.scoring.layer_score import LayerScore
 from wqscore.scoring.model_score import ModelScore
+
+torch = Oracle("torch")
 
 BASE = ("fro_dist", "spectral_dist")
 #: Of the squared spectral norm, by Lanczos steps.
@@ -187,12 +190,12 @@ def test_a_base_of_itself_is_0(tmp_path: Path, checkpoints: Path) -> None:
             assert score.summary.statistics[metric].total == 0
 
 
+@pytest.mark.oracle("torch")
 def test_a_real_model_and_what_it_was_tuned_from(checkpoints: Path) -> None:
     names = ("rxnfp-bert_ft", "rxnfp-bert_pretrained")
     score = wqscore.score(str(checkpoints / names[0]), base=str(checkpoints / names[1]), metrics="base")
     rows = rows_of(score)
     assert score.summary.statistics["fro_dist"].count >= 70
-    torch = pytest.importorskip("torch")
     stored = [torch.load(checkpoints / name / "pytorch_model.bin", weights_only=True) for name in names]
     # One has its names behind `bert.`, and a head; the other has neither.
     plain = [{name.removeprefix("bert."): value.double().numpy() for name, value in each.items()} for each in stored]

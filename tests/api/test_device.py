@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 
 import wqscore
 from tests.hub_server import HubServer
+from tests.oracles import Oracle
 from wqscore.checkpoints.opening import open_checkpoint
 from wqscore.cli import app
 from wqscore.fits.sampling import USUAL
@@ -31,10 +32,15 @@ from wqscore.scoring.model_score import ModelScore
 from wqscore.scoring.score_checkpoint import Work, planned, score_checkpoint
 from wqscore.store.store import Store
 
-torch = pytest.importorskip("torch", reason="torch is not installed")
+torch = Oracle("torch")
 
 TORCH = "cpu:0"
-needs_no_gpu = pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is here")
+
+
+@pytest.fixture
+def no_gpu() -> None:
+    if torch.cuda.is_available():
+        pytest.skip("a GPU is here")
 
 
 @pytest.fixture
@@ -56,13 +62,14 @@ def refusal(*arguments: str) -> str:
     return result.stderr
 
 
-@needs_no_gpu
+@pytest.mark.oracle("torch")
+@pytest.mark.usefixtures("no_gpu")
 @pytest.mark.parametrize("arguments", [["score", "--base", "org/base"], ["rank", "--known", "cards"]])
 def test_without_a_gpu_nothing_is_fetched(arguments: list[str], tmp_path: Path) -> None:
     command = [str(Path(sys.executable).with_name("wqscore")), *arguments, "org/name", "--device", "cuda"]
     with HubServer() as hub:
         env = hub.environment(tmp_path)
-        run = subprocess.run(command, env=env, cwd=tmp_path, capture_output=True, text=True, timeout=100, check=False)
+        run = subprocess.run(command, env=env, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
     assert (run.returncode, run.stdout) == (2, "")
     assert run.stderr == (
         f"wqscore: --device cuda: torch {torch.__version__} finds no GPU here: leave it out (device= in Python)\n"
@@ -70,7 +77,8 @@ def test_without_a_gpu_nothing_is_fetched(arguments: list[str], tmp_path: Path) 
     assert not hub.requests
 
 
-@needs_no_gpu
+@pytest.mark.oracle("torch")
+@pytest.mark.usefixtures("no_gpu")
 def test_a_shard_without_a_gpu_is_refused(model: Path, tmp_path: Path) -> None:
     store = tmp_path / "part.sqlite"
     line = refusal("score", str(model), "--device", "cuda", "--shard", "1/2", "--store", str(store))
@@ -89,6 +97,7 @@ def test_a_cluster_is_refused(model: Path, backend: str) -> None:
     assert f"leave --backend {backend} out" in line
 
 
+@pytest.mark.oracle("torch")
 def test_another_engine_and_another_device_are_refused(model: Path) -> None:
     with pytest.raises(wqscore.UsageError, match="weightwatcher solves by itself"):
         wqscore.score(str(model), engine="weightwatcher", device="cuda")
@@ -101,6 +110,7 @@ def run(model: Path, store: Store, device: str) -> ModelScore:
     return score_checkpoint(open_checkpoint(parse_ref(str(model))), work=Work(memory=memory, device=device))
 
 
+@pytest.mark.oracle("torch")
 def test_the_store_keeps_devices_apart(model: Path, tmp_path: Path) -> None:
     matrix = matrices_of(planned(open_checkpoint(parse_ref(str(model))), DEFAULT))[0]
     keys = {spectrum_key(matrix, "blake3:0", DEFAULT, device) for device in ("cpu", TORCH, "cpu:1")}
@@ -114,6 +124,7 @@ def test_the_store_keeps_devices_apart(model: Path, tmp_path: Path) -> None:
         assert kept == [4, 8]
 
 
+@pytest.mark.oracle("torch")
 def test_a_run_on_a_device_gives_the_same_rows_but_for_the_last_bits_and_says_what_solved(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -141,8 +152,10 @@ def test_a_run_on_a_device_gives_the_same_rows_but_for_the_last_bits_and_says_wh
     assert json.loads(score_json(plain))["eigensolver"] == {"side < 2048": "dsyevd", "larger": "dsyevd_2stage"}
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="torch finds no GPU here")
+@pytest.mark.oracle("torch")
 def test_a_real_gpu_scores_a_model(model: Path) -> None:
+    if not torch.cuda.is_available():
+        pytest.skip("torch finds no GPU here")
     result = CliRunner().invoke(app, ["score", str(model), "--device", "cuda", "--no-store", "--format", "json"])
     assert result.exit_code == 0, result.stderr
     assert torch.cuda.get_device_name() in json.loads(result.stdout)["eigensolver"]["any side"]

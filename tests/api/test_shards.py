@@ -53,7 +53,7 @@ def start(*arguments: str | Path) -> subprocess.Popen[str]:
 
 def wqscore_cli(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     process = start(*arguments)
-    stdout, stderr = process.communicate(timeout=200)
+    stdout, stderr = process.communicate(timeout=300)
     return subprocess.CompletedProcess(arguments, process.returncode, stdout, stderr)
 
 
@@ -67,7 +67,7 @@ def test_three_processes_and_three_stores_are_one_run(
     ]
     told = []
     for process in running:
-        stdout, stderr = process.communicate(timeout=200)
+        stdout, stderr = process.communicate(timeout=300)
         assert (process.returncode, stderr) == (0, "")
         told.append(stdout)
     # 10 tensors of 12 matrices: 4, 3 and 3 tensors, one of them with three matrices.

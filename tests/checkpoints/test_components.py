@@ -8,9 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.oracles import Oracle
 from wqscore.checkpoints.components import MODEL_INDEX, MODULES, Component, find_components
 from wqscore.checkpoints.weight_files import WeightFiles
 from wqscore.errors import CheckpointError
+
+diffusers = Oracle("diffusers")
+sentence_transformers = Oracle("sentence_transformers")
+transformers = Oracle("transformers")
 
 PIPELINE = {"_class_name": "P", "unet": ["diffusers", "UNet2DModel"], "scheduler": ["diffusers", "DDPMScheduler"]}
 MODEL = "diffusion_pytorch_model"
@@ -29,7 +34,6 @@ def unet_with(*files, manifest=PIPELINE):
 
 @pytest.fixture(scope="module")
 def pipeline():
-    diffusers = pytest.importorskip("diffusers", reason="diffusers makes the folders")
     unet = diffusers.UNet2DModel(
         sample_size=8,
         layers_per_block=1,
@@ -41,6 +45,7 @@ def pipeline():
     return diffusers.LDMPipeline(vqvae=vae, unet=unet, scheduler=diffusers.DDIMScheduler())
 
 
+@pytest.mark.oracle("diffusers", "sentence_transformers", "transformers")
 @pytest.mark.parametrize(
     ("arguments", "weights"),
     [
@@ -61,11 +66,9 @@ def test_a_pipeline_that_diffusers_saved(pipeline, arguments, weights, tmp_path)
         assert set(found_in(tmp_path)) == expected
 
 
+@pytest.mark.oracle("diffusers", "sentence_transformers", "transformers")
 @pytest.mark.parametrize("safe", [True, False])
 def test_a_model_that_sentence_transformers_saved(safe, tmp_path):
-    reason = "sentence_transformers makes the folders"
-    sentence_transformers = pytest.importorskip("sentence_transformers", reason=reason)
-    transformers = pytest.importorskip("transformers")
     bert = tmp_path / "bert"
     bert.mkdir()
     (bert / "vocab.txt").write_text("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a"]))
@@ -74,7 +77,7 @@ def test_a_model_that_sentence_transformers_saved(safe, tmp_path):
     )
     transformers.BertModel(config).save_pretrained(bert)
     transformers.BertTokenizerFast(str(bert / "vocab.txt")).save_pretrained(bert)
-    modules = pytest.importorskip("sentence_transformers.sentence_transformer.modules", reason=reason)
+    modules = Oracle("sentence_transformers.sentence_transformer.modules")
     model = sentence_transformers.SentenceTransformer(
         modules=[modules.Transformer(str(bert)), modules.Pooling(8), modules.Dense(8, 4)], device="cpu"
     )

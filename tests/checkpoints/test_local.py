@@ -12,10 +12,13 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from tests.oracles import Oracle
 from wqscore.checkpoints.local import read_config, read_file, read_folder
 from wqscore.checkpoints.opening import open_checkpoint, open_headers
 from wqscore.errors import CheckpointError
 from wqscore.refs import parse_ref
+
+torch = Oracle("torch")
 
 INDEX = "model.safetensors.index.json"
 A, B, C = (np.full((2, 3), value, dtype="f4") for value in (1, 2, 3))
@@ -56,8 +59,8 @@ def test_sharded_or_not_it_is_the_same_checkpoint(tmp_path: Path) -> None:
     assert open_headers(single.ref) == single
 
 
+@pytest.mark.oracle("torch")
 def test_torch_shards(tmp_path: Path) -> None:
-    torch = pytest.importorskip("torch")
     torch.save({"a": torch.tensor(A)}, tmp_path / "pytorch_model-00001-of-00002.bin")
     torch.save({"b": torch.tensor(B)}, tmp_path / "pytorch_model-00002-of-00002.bin")
     weight_map = {name: f"pytorch_model-0000{i}-of-00002.bin" for i, name in enumerate("ab", 1)}

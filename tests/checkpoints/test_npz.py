@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from tests.examples import examples
 from wqscore.checkpoints.npz import read_npy, read_npz
 
 RNG = np.random.default_rng(5)
@@ -69,7 +70,7 @@ def test_an_archive_behind_4_gib_of_nothing(tmp_path):
     np.testing.assert_array_equal(tensors[0].read(), WEIGHTS["params/dense/kernel"], strict=True)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(50))
 @given(
     arrays.arrays(
         st.sampled_from(["<f2", "<f4", "<f8", "<i4", "u1", "?"]),

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from wqscore.checkpoints.npz import read_npy, read_npz
 from wqscore.errors import CheckpointError
 
@@ -150,7 +151,7 @@ def test_files_that_are_something_else(tmp_path, content):
     assert "can't be read" in refusal(tmp_path / "none.npy", read_npy)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(150))
 @given(st.data())
 def test_a_changed_byte_gives_one_clear_line_or_arrays_in_the_file(tmp_path, data):
     path = tmp_path / "w.npz"

@@ -15,10 +15,14 @@ import safetensors.numpy
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
+from tests.oracles import Oracle
 from wqscore.checkpoints.dtypes import STORED_DTYPES
 from wqscore.checkpoints.safetensors import MAX_HEADER_BYTES, header_length, parse_header, read_safetensors
 from wqscore.checkpoints.tensor import TensorRef
 from wqscore.errors import CheckpointError
+
+torch = Oracle("torch")
 
 #: The example of the format's own tests: one float32 matrix of zeros.
 ZEROS = (
@@ -88,9 +92,9 @@ def test_padding_metadata_scalars_and_empty_tensors(tmp_path: Path) -> None:
     assert read_safetensors(file) == []
 
 
+@pytest.mark.oracle("torch")
 @pytest.mark.parametrize("name", ["float64", "float32", "float16", "bfloat16"])
 def test_what_the_library_writes_reads_equal(tmp_path: Path, name: str) -> None:
-    torch = pytest.importorskip("torch")
     from safetensors.torch import save_file
 
     generator = torch.Generator().manual_seed(0)
@@ -255,7 +259,7 @@ def test_a_right_header_is_read_as_the_library_reads_it(made: tuple[dict[str, An
         agree(content)
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(headers(), st.data())
 def test_a_header_with_a_value_changed(made: tuple[dict[str, Any], int], data: st.DataObject) -> None:
     entries, size = made
@@ -275,7 +279,7 @@ def test_a_header_with_a_value_changed(made: tuple[dict[str, Any], int], data: s
     agree(container(json.dumps(entries), bytes(max(size + data.draw(st.integers(-2, 2)), 0))))
 
 
-@settings(max_examples=500)
+@settings(max_examples=examples(500))
 @given(
     st.integers(0, len(ZEROS)),
     st.integers(0, 4),
@@ -296,7 +300,7 @@ def test_a_file_with_bytes_changed(position: int, removed: int, inserted: bytes)
     agree(ZEROS[:position] + inserted + ZEROS[position + removed :])
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(st.binary(max_size=200))
 def test_bytes_of_any_kind(content: bytes) -> None:
     agree(content)

@@ -94,7 +94,7 @@ def wqscore(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
             env=environment(**(env or {})),
             stderr=subprocess.PIPE,
             encoding="utf-8",
-            timeout=100,
+            timeout=300,
             check=False,
             **streams,
             **options,
@@ -128,7 +128,7 @@ def in_terminal(tmp_path: Path) -> Callable[..., InTerminal]:
         except OSError:
             pass
         os.close(ours)
-        stdout = process.communicate(timeout=100)[0] or b""
+        stdout = process.communicate(timeout=300)[0] or b""
         return InTerminal(process.returncode, screen.decode(), stdout.decode())
 
     return run

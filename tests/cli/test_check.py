@@ -113,7 +113,7 @@ def test_a_model_fetched_from_the_hub_is_compared_with_the_hubs_sha256(tmp_path:
             command = [str(Path(sys.executable).with_name("wqscore")), "check", "org/m", "--format", "json", "-q"]
             env = hub.environment(tmp_path)
             return subprocess.run(
-                command, env=env, cwd=tmp_path, capture_output=True, text=True, timeout=100, check=False
+                command, env=env, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False
             )
 
         done = check()

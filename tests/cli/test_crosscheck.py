@@ -11,7 +11,6 @@ import sys
 import time
 from collections.abc import Callable
 from importlib.metadata import distributions
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +22,7 @@ from tests.hub_server import HubServer
 ROOT = Path(__file__).parent.parent.parent
 Process = Callable[..., subprocess.CompletedProcess[str]]
 
-needs_weightwatcher = pytest.mark.skipif(find_spec("weightwatcher") is None, reason="needs the extra weightwatcher")
+needs_weightwatcher = pytest.mark.oracle("weightwatcher", "torch")
 
 
 @needs_weightwatcher
@@ -83,7 +82,7 @@ def test_a_model_of_the_hub(tmp_path: Path) -> None:
             env=hub.environment(tmp_path / "home"),
             capture_output=True,
             text=True,
-            timeout=100,
+            timeout=300,
             check=False,
         )
     assert (done.returncode, done.stderr) == (0, "")
@@ -107,7 +106,7 @@ def test_an_interrupt_ends_weightwatcher_too(tmp_path: Path) -> None:
         assert process.poll() is None
     # To the command alone, as a scheduler does it; a terminal tells both.
     process.send_signal(signal.SIGINT)
-    _, stderr = process.communicate(timeout=30)
+    _, stderr = process.communicate(timeout=300)
     assert (process.returncode, stderr) == (130, "wqscore: interrupted\n")
     assert not runs(child[0])
     assert not list(tmp_path.glob("wqscore-*"))
@@ -141,7 +140,7 @@ def test_without_the_extra_one_line_says_what_to_install(
         env=environment(PYTHONPATH=f"{packages}{os.pathsep}{ROOT}"),
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=300,
         check=False,
     )
     assert (done.returncode, done.stdout) == (2, "")

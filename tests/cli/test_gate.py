@@ -294,7 +294,7 @@ def test_a_reader_that_leaves_early_doesnt_open_the_gate(here: Path) -> None:
             env=environment(),
             stdout=writing,
             stderr=subprocess.PIPE,
-            timeout=100,
+            timeout=300,
             check=False,
         )
         os.close(writing)

@@ -49,7 +49,7 @@ def hub() -> Iterator[HubServer]:
 def wqscore(hub: HubServer, home: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     command = [str(Path(sys.executable).with_name("wqscore")), *arguments]
     env = hub.environment(home, **variables)
-    return subprocess.run(command, env=env, cwd=home, capture_output=True, text=True, timeout=100, check=False)
+    return subprocess.run(command, env=env, cwd=home, capture_output=True, text=True, timeout=300, check=False)
 
 
 def test_rank_two_aliases_then_again_offline(hub: HubServer, tmp_path: Path) -> None:

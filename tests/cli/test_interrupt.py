@@ -64,7 +64,7 @@ def test_what_was_scored_before_is_kept(models: tuple[str, str], tmp_path: Path)
     assert next(lines(process)).startswith(f"{models[0]}: 4 matrices")
     wait_until_busy(process)
     process.send_signal(signal.SIGINT)
-    stdout, stderr = process.communicate(timeout=60)
+    stdout, stderr = process.communicate(timeout=300)
     assert process.returncode == 130
     assert stderr.splitlines() == [
         "wqscore: interrupted: keeping what was scored before",
@@ -90,6 +90,6 @@ def test_with_nothing_scored_nothing_is_written(
     for _ in range(4):
         wait_until_busy(process)
     process.send_signal(signal.SIGINT)
-    stdout, stderr = process.communicate(timeout=60)
+    stdout, stderr = process.communicate(timeout=300)
     assert (process.returncode, stdout, stderr) == (130, "", "wqscore: interrupted\n")
     assert not (tmp_path / "report").exists()

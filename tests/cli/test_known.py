@@ -150,7 +150,7 @@ def wqscore_on(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]
         command = [str(Path(sys.executable).with_name("wqscore")), *arguments]
         env = hub.environment(tmp_path, **variables)
         return subprocess.run(
-            command, env=env, cwd=tmp_path, capture_output=True, text=True, timeout=100, check=False
+            command, env=env, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False
         )
 
     return run

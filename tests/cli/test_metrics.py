@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
 import io
 import json
 from collections.abc import Callable
@@ -18,9 +17,7 @@ from wqscore.metrics.registry import CORE, METRICS
 
 Invoke = Callable[..., Result]
 
-needs_weightwatcher = pytest.mark.skipif(
-    importlib.util.find_spec("weightwatcher") is None, reason="needs the extra weightwatcher"
-)
+needs_weightwatcher = pytest.mark.oracle("weightwatcher", "torch")
 
 
 def rows(text: str) -> list[dict[str, str]]:

@@ -126,7 +126,7 @@ def test_ctrl_c_shows_what_was_planned(tmp_path: Path) -> None:
         # What is on disk was begun before that, and takes a hundredth of this.
         time.sleep(2)
         process.send_signal(signal.SIGINT)
-        stdout, stderr = process.communicate(timeout=50)
+        stdout, stderr = process.communicate(timeout=300)
     assert (process.returncode, stderr) == (130, "wqscore: interrupted: keeping what was planned before\n")
     *planned, stalled, total = rows(stdout)
     assert [row["matrices"] for row in planned] == ["4", "4"]

@@ -18,10 +18,21 @@ import pytest
 import safetensors.numpy
 
 from tests.hub_server import FOREVER, HubServer
+from tests.oracles import Oracle
+
+torch = Oracle("torch")
 
 COMMAND = str(Path(sys.executable).with_name("wqscore"))
 FIRST, SECOND = "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"
 NO_WAIT = {"Retry-After": "0"}
+#: The command with as many attempts as ever, and shorter pauses between them.
+IMPATIENT = (
+    sys.executable,
+    "-c",
+    "from wqscore.checkpoints.hub import ranges\n"
+    "ranges.PAUSES = tuple(pause / 100 for pause in ranges.PAUSES)\n"
+    "from wqscore.cli import app\napp()",
+)
 
 
 def tensors(seed: int) -> dict[str, np.ndarray]:
@@ -65,7 +76,7 @@ def wqscore(
     hub: HubServer, home: Path, *arguments: str, command: Sequence[str] = (COMMAND,), **variables: str
 ) -> subprocess.CompletedProcess[str]:
     process = start(hub, home, *arguments, command=command, **variables)
-    stdout, stderr = process.communicate(timeout=200)
+    stdout, stderr = process.communicate(timeout=300)
     return subprocess.CompletedProcess(arguments, process.returncode, stdout, stderr)
 
 
@@ -115,7 +126,8 @@ def test_a_model_whose_tensors_dont_come_stops_no_other(hub: HubServer, tmp_path
     # After the header and the first tensor.
     hub.fault(f"/lfs/{digest}", times=3)
     hub.fault(f"/lfs/{digest}", times=FOREVER, **fault)
-    done = wqscore(hub, tmp_path, "rank", "org/bad", "org/good", "--stream", "--format", "csv", "--no-report", "-q")
+    arguments = ("rank", "org/bad", "org/good", "--stream", "--format", "csv", "--no-report", "-q")
+    done = wqscore(hub, tmp_path, *arguments, command=IMPATIENT)
     assert done.returncode == 3
     rows = [(row["model"], row["status"]) for row in csv.DictReader(io.StringIO(done.stdout))]
     assert rows == [("org/good", "ranked"), ("org/bad", "failed")]
@@ -159,8 +171,8 @@ def test_what_the_disk_has_no_room_for_is_streamed_and_that_is_said(hub: HubServ
     assert scored == small.stdout.replace("org/small", "org/m").splitlines()
 
 
+@pytest.mark.oracle("torch")
 def test_bin_files_are_downloaded_all_the_same_and_that_is_said(hub: HubServer, tmp_path: Path) -> None:
-    torch = pytest.importorskip("torch")
     stream = io.BytesIO()
     torch.save({name: torch.from_numpy(matrix) for name, matrix in tensors(1).items()}, stream)
     hub.add("org/m", {"config.json": b"{}", "pytorch_model.bin": stream.getvalue()})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from importlib.util import find_spec
 from math import isnan, nan
 from pathlib import Path
 
@@ -12,12 +11,15 @@ import pytest
 from safetensors.numpy import save_file
 
 import wqscore
+from tests.oracles import Oracle
 from wqscore.checkpoints.opening import open_checkpoint
 from wqscore.engines.crosscheck import Crosscheck, crosscheck
 from wqscore.engines.weightwatcher import COMPARED, WatchedLayer, WatchedModel, run_weightwatcher
 from wqscore.refs import parse_ref
 
-needs_weightwatcher = pytest.mark.skipif(find_spec("weightwatcher") is None, reason="needs the extra weightwatcher")
+torch = Oracle("torch")
+
+needs_weightwatcher = pytest.mark.oracle("weightwatcher", "torch")
 
 
 def heavy(seed: int, *shape: int) -> np.ndarray:
@@ -48,9 +50,8 @@ def save(folder: Path, **tensors: np.ndarray) -> Path:
 
 
 @needs_weightwatcher
-def test_a_real_model_is_the_same_in_every_column(checkpoints: Path) -> None:
-    folder = checkpoints / "all-MiniLM-L6-v2"
-    check = crosscheck(score(folder), watch(folder))
+def test_a_real_model_is_the_same_in_every_column(checkpoints: Path, watched_minilm: WatchedModel) -> None:
+    check = crosscheck(score(checkpoints / "all-MiniLM-L6-v2"), watched_minilm)
     assert len(check.matrices) == 39
     assert {matrix.verdict for matrix in check.matrices} == {"same"}
     assert {len(matrix.comparisons) for matrix in check.matrices} == {14}
@@ -109,7 +110,6 @@ def test_what_only_one_scores_says_why(tmp_path: Path) -> None:
 
 @needs_weightwatcher
 def test_a_tied_copy_in_a_bin_file_counts_once_here_and_twice_there(tmp_path: Path) -> None:
-    torch = pytest.importorskip("torch")
     embedding = torch.from_numpy(heavy(0, 90, 48))
     torch.save(
         {

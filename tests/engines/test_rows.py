@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from math import isnan
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from wqscore.matrices.weight_matrix import SkippedTensor
 from wqscore.refs import parse_ref
 from wqscore.scoring.layer_score import LayerScore
 
-pytestmark = pytest.mark.skipif(find_spec("weightwatcher") is None, reason="needs the extra weightwatcher")
+pytestmark = pytest.mark.oracle("weightwatcher", "torch")
 
 
 def heavy(seed: int, *shape: int) -> np.ndarray:

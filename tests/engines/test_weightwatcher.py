@@ -6,7 +6,6 @@ import csv
 import json
 import logging
 import warnings
-from importlib.util import find_spec
 from math import isnan
 from pathlib import Path
 
@@ -14,12 +13,15 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from tests.oracles import Oracle
 from wqscore.checkpoints.opening import open_checkpoint
 from wqscore.engines.weightwatcher import WatchedModel, run_weightwatcher
 from wqscore.errors import CheckpointError
 from wqscore.refs import parse_ref
 
-pytestmark = pytest.mark.skipif(find_spec("weightwatcher") is None, reason="needs the extra weightwatcher")
+torch = Oracle("torch")
+
+pytestmark = pytest.mark.oracle("weightwatcher", "torch")
 
 RECORDED = Path(__file__).parent.parent / "data" / "weightwatcher-0.7.7" / "all-MiniLM-L6-v2.default.csv"
 
@@ -32,12 +34,11 @@ def heavy(seed: int, *shape: int) -> np.ndarray:
     return (np.random.default_rng(seed).standard_t(3, shape) * 0.3).astype(np.float32)
 
 
-def test_a_real_model_gives_the_recorded_table(checkpoints: Path) -> None:
-    watched = run(checkpoints / "all-MiniLM-L6-v2")
-    layers = {layer.tensor: layer for layer in watched.layers}
+def test_a_real_model_gives_the_recorded_table(watched_minilm: WatchedModel) -> None:
+    layers = {layer.tensor: layer for layer in watched_minilm.layers}
     with RECORDED.open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert watched.version == "0.7.7"
+    assert watched_minilm.version == "0.7.7"
     assert layers.keys() == {f"{row['longname']}.weight" for row in rows}
     for row in rows:
         layer = layers[f"{row['longname']}.weight"]
@@ -47,7 +48,7 @@ def test_a_real_model_gives_the_recorded_table(checkpoints: Path) -> None:
         }  # fmt: skip
         for column, value in layer.columns.items():
             assert value == pytest.approx(float(row[column]), rel=1e-6), (row["longname"], column)
-    means = {name: round(value, 4) for name, value in watched.summary.items()}
+    means = {name: round(value, 4) for name, value in watched_minilm.summary.items()}
     assert (means["alpha"], means["log_norm"], means["alpha_weighted"]) == (4.1171, 2.9307, 5.0648)
 
 
@@ -101,7 +102,6 @@ def test_shards_are_one_model_though_one_holds_no_matrix(tmp_path: Path) -> None
 
 
 def test_a_single_bin_file_of_any_name(tmp_path: Path) -> None:
-    torch = pytest.importorskip("torch")
     torch.save({"fc.weight": torch.from_numpy(heavy(0, 64, 48))}, tmp_path / "weights.bin")
     save_file({"fc.weight": heavy(0, 64, 48)}, tmp_path / "weights.safetensors")
     assert run(tmp_path / "weights.bin").layers == run(tmp_path / "weights.safetensors").layers
@@ -113,7 +113,6 @@ def test_no_layers_are_an_empty_table(tmp_path: Path) -> None:
 
 
 def test_its_failure_is_one_line(tmp_path: Path) -> None:
-    torch = pytest.importorskip("torch")
     # WeightWatcher looks in vain for a matrix called bias.weight.
     torch.save({"bias": torch.ones(48)}, tmp_path / "pytorch_model.bin")
     with pytest.raises(CheckpointError, match=r"^[^\n]*: WeightWatcher failed: KeyError: 'bias.weight'$"):

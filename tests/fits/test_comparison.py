@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given, settings
 from scipy import stats
 
+from tests.examples import examples
 from tests.fits.tails import EXTREME, kdd_esd, tails
+from tests.oracles import Oracle
 from wqscore.fits.comparison import (
     NestedRatio,
     VuongRatio,
@@ -23,7 +25,7 @@ from wqscore.fits.lognormal import LognormalFit, fit_lognormal
 from wqscore.fits.power_law import PowerLawFit, fit_power_law, fit_power_law_at
 from wqscore.fits.truncated_power_law import TruncatedPowerLawFit, fit_truncated_power_law
 
-powerlaw = pytest.importorskip("powerlaw")
+powerlaw = Oracle("powerlaw")
 
 
 def fits(
@@ -55,6 +57,7 @@ SPECTRA = [
 ]
 
 
+@pytest.mark.oracle("powerlaw")
 @pytest.mark.parametrize("values", SPECTRA)
 def test_agrees_with_powerlaw(values: np.ndarray) -> None:
     best = fit_power_law(values)
@@ -90,7 +93,7 @@ def vuong(of_power_law: np.ndarray, of_other: np.ndarray) -> VuongRatio:
     return VuongRatio(float(R), float(2 * stats.norm.sf(abs(R))))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200))
 @given(values=tails())
 def test_is_that_of_the_densities_point_by_point(values: np.ndarray) -> None:
     xmin = float(values[0])

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.fits.tails import EXTREME, KDD_FLOOR, NO_TAIL, kdd_esd, kdd_fits, row_name, tails
 from wqscore.fits.exponential import fit_exponential
 from wqscore.fits.truncated_power_law import fit_e_tpl
@@ -41,7 +42,7 @@ def test_orders_the_published_esds_by_quality() -> None:
     assert rates[1] / rates[0] > 1.2 and rates[2] / rates[1] > 1.2
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200))
 @given(values=tails(), factor=st.floats(0.5, 2))
 def test_is_the_most_likely_and_measures_its_own_distance(values: np.ndarray, factor: float) -> None:
     xmin = float(values[len(values) // 4])
@@ -58,7 +59,7 @@ def test_is_the_most_likely_and_measures_its_own_distance(values: np.ndarray, fa
     assert pytest.approx(max(gaps), abs=1e-9) == fit.D
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100))
 @given(values=tails(), power=st.integers(-60, 60))
 def test_scaling_the_weights_scales_the_rate(values: np.ndarray, power: int) -> None:
     fit = fit_exponential(values, 0.0, values[0])

@@ -12,7 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.answers import Answers
+from tests.examples import examples
 from tests.fits.tails import EXTREME, NO_TAIL, tails
+from tests.oracles import Oracle, imported
 from wqscore.fits.fingers import fit_without_fingers
 from wqscore.fits.power_law import fit_power_law
 
@@ -53,25 +56,30 @@ def test_clean_tails_keep_all_their_eigenvalues(alpha: float) -> None:
         assert clipped.fit == fit_power_law(values)
 
 
-def test_agrees_with_weightwatcher_but_for_its_count() -> None:
-    pytest.importorskip("torch")
+def of_weightwatcher(values: np.ndarray) -> list[float]:
+    """The exponent and the count of fingers by WeightWatcher."""
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        clip = pytest.importorskip("weightwatcher.RMT_Util").fit_clipped_powerlaw
-        silent = logging.getLogger("silent")
-        silent.setLevel(logging.CRITICAL)
+        clip = imported(Oracle("weightwatcher.RMT_Util", "fit_clipped_powerlaw"))
+    silent = logging.getLogger("silent")
+    silent.setLevel(logging.CRITICAL)
+    fit, count, _ = clip(values, logger=silent)
+    return [float(fit.alpha), int(count)]
+
+
+def test_agrees_with_weightwatcher_but_for_its_count(answers: Answers) -> None:
     counts = []
     for seed in (187, 214, 113, 880, 962, 582, 702, 1436, 805, 2274, 0, 1, 2, 3):
         values = with_fingers(seed)
-        theirs, their_count, _ = clip(values, logger=silent)
+        alpha, their_count = answers(f"seed {seed}", lambda values=values: of_weightwatcher(values))
         ours = fit_without_fingers(values, candidates="every-point")
         assert ours is not None
-        assert ours.fit.alpha == pytest.approx(theirs.alpha, rel=1e-10)
+        assert ours.fit.alpha == pytest.approx(alpha, rel=1e-10)
         assert max(ours.num_fingers - 1, 0) == their_count
         counts.append(ours.num_fingers)
     assert sorted(set(counts)) == [0, 2, 3, 4, 5, 6, 7, 8, 9]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200))
 @given(st.one_of(tails(), st.integers(0, 2000).map(with_fingers)))
 def test_the_rule(values: np.ndarray) -> None:
     clipped = fit_without_fingers(values)
@@ -111,7 +119,7 @@ def test_extremes_give_a_fit_or_none(values: np.ndarray, rule: str) -> None:
     assert clipped is None or all(map(math.isfinite, (clipped.fit.alpha, clipped.fit.D, clipped.fit.sigma)))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50))
 @given(values=st.integers(0, 2000).map(with_fingers), power=st.integers(-60, 60))
 def test_scaling_the_weights_changes_no_count(values: np.ndarray, power: int) -> None:
     clipped, scaled = fit_without_fingers(values), fit_without_fingers(values * 4.0**power)

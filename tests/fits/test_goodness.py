@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from scipy import stats
 
+from tests.examples import examples
 from tests.fits.tails import EXTREME, kdd_esd, tails
 from wqscore.fits.goodness import p_value, p_value_at
 from wqscore.fits.power_law import PowerLawFit, fit_power_law, fit_power_law_at
@@ -109,7 +110,7 @@ def test_same_seed_same_p_value() -> None:
     assert len(set(by_seed)) > 1
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50))
 @given(values=tails())
 def test_counts_the_spectrum_itself(values: np.ndarray) -> None:
     fit = fit_power_law(values)

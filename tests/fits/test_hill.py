@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file
 
+from tests.examples import examples
 from tests.fits.tails import EXTREME, NO_TAIL, tails
 from wqscore.fits.hill import hill_alpha
 from wqscore.spectra.spectrum import compute_spectrum
@@ -34,7 +35,7 @@ def marchenko_pastur_hill(q: float) -> float:
     return float(1 + share[upper].sum() / (share[upper] @ np.log(values[upper] / values[upper][0])))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300))
 @given(st.integers(0, 2**32 - 1), st.integers(20, 400), st.floats(0.3, 5), st.floats(-20, 20))
 def test_equals_the_published_formula(seed: int, size: int, shape: float, scale: float) -> None:
     values = np.sort(np.random.default_rng(seed).pareto(shape, size) + 1) * math.exp(scale)
@@ -109,7 +110,7 @@ def test_extremes_give_an_exponent_or_nothing(values: np.ndarray) -> None:
     assert math.isnan(alpha) or 1 < alpha < math.inf
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100))
 @given(values=tails(), power=st.integers(-60, 60))
 def test_scaling_the_weights_changes_nothing(values: np.ndarray, power: int) -> None:
     assert hill_alpha(values * 4.0**power) == pytest.approx(hill_alpha(values), rel=0, nan_ok=True)

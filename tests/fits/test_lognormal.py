@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import warnings
 
+import mpmath
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.fits.tails import EXTREME, KDD_FLOOR, NO_TAIL, kdd_esd, kdd_fits, row_name, tails
 from wqscore.fits.lognormal import LognormalFit, fit_lognormal
 from wqscore.fits.power_law import fit_power_law_at, log_likelihood
 
-mp = pytest.importorskip("mpmath").mp.clone()
+mp = mpmath.mp.clone()
 mp.dps = 40
 
 
@@ -54,7 +56,7 @@ def fitted(values: np.ndarray, xmin: float) -> tuple[LognormalFit, np.ndarray] |
     return fit, tail
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(values=tails(60), below=st.sampled_from([1.0, 0.9, 1e-3]))
 def test_likelihood_and_distance_are_those_of_the_density(values: np.ndarray, below: float) -> None:
     xmin = float(values[len(values) // 8]) * below
@@ -72,7 +74,7 @@ def test_likelihood_and_distance_are_those_of_the_density(values: np.ndarray, be
     assert pytest.approx(max(gaps), abs=precision) == fit.D
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100))
 @given(values=tails(60), shift=st.floats(-1, 1), factor=st.floats(0.5, 2))
 def test_nothing_near_is_likelier(values: np.ndarray, shift: float, factor: float) -> None:
     xmin = float(values[0]) * 0.9
@@ -83,7 +85,7 @@ def test_nothing_near_is_likelier(values: np.ndarray, shift: float, factor: floa
     assert fit.loglik >= other - 1e-6 * fit.n_tail
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100))
 @given(values=tails())
 def test_holds_the_power_law_as_its_limit(values: np.ndarray) -> None:
     if (found := fitted(values, float(values[0]))) is None:
@@ -126,7 +128,7 @@ def test_recovers_the_parameters_of_draws(mu: float, sigma: float, xmin: float) 
     assert 2 / np.sqrt(len(tail)) > fit.D
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100))
 @given(values=tails(), power=st.integers(-60, 60))
 def test_scaling_the_weights_shifts_mu(values: np.ndarray, power: int) -> None:
     fit = fit_lognormal(values, 0.0, values[0])

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
+from tests.examples import examples
 from tests.fits.tails import EXTREME, KDD_FLOOR, NO_TAIL, kdd_esd, kdd_fits, tails
 from wqscore.fits.mode import esd_mode, starts_at_mode
 from wqscore.fits.tail import points_above
@@ -40,7 +41,7 @@ def test_the_published_xmin_is_one_of_the_starts(name: str) -> None:
     assert starts.tolist() == [point for point in points if 0.95 * mode <= point <= 1.05 * mode]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100))
 @given(values=tails())
 def test_no_bin_is_fuller(values: np.ndarray) -> None:
     mode = esd_mode(values)

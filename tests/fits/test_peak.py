@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file
 
+from tests.examples import examples
 from tests.fits.tails import EXTREME, NO_TAIL, tails
 from wqscore.fits.mode import esd_mode
 from wqscore.fits.peak import fit_at_peak, published_fit_at_peak
@@ -81,7 +82,7 @@ def test_the_published_window_depends_on_the_scale_and_ours_does_not() -> None:
     assert all(fit is not None and fit.n_tail == 42 for fit in ours)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300))
 @given(values=tails())
 def test_is_the_best_candidate_within_the_window(values: np.ndarray) -> None:
     mode, scan, fit = esd_mode(values), scan_xmin(values), fit_at_peak(values)
@@ -125,7 +126,7 @@ def test_extremes_give_a_fit_or_none(values: np.ndarray) -> None:
         assert fit is None or all(map(math.isfinite, (fit.alpha, fit.xmin, fit.D, fit.sigma)))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100))
 @given(values=tails(), power=st.integers(-60, 60))
 def test_scaling_the_weights_changes_nothing_but_xmin(values: np.ndarray, power: int) -> None:
     fit, scaled = fit_at_peak(values), fit_at_peak(values * 4.0**power)

@@ -10,7 +10,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
+from tests.oracles import Oracle
 from wqscore.fits.power_law import fit_power_law, scan_xmin
+
+powerlaw = Oracle("powerlaw")
 
 
 def plain_loop(values: np.ndarray, every_point: bool = False) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -59,7 +63,7 @@ def spectra() -> st.SearchStrategy[np.ndarray]:
 
 
 @pytest.mark.parametrize("rule", ["tail", "every-point"])
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=examples(1000))
 @given(values=spectra())
 @example(values=np.ones(50))
 @example(values=np.repeat([1.0, 2.0, 3.0], 20))
@@ -82,7 +86,7 @@ def test_equals_a_plain_loop(rule: str, values: np.ndarray) -> None:
     assert fit.sigma == pytest.approx((fit.alpha - 1) / np.sqrt(fit.n_tail), rel=1e-14)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100))
 @given(values=spectra())
 def test_the_scan_gives_every_candidate(values: np.ndarray) -> None:
     indices, alphas, distances = plain_loop(values)
@@ -92,9 +96,9 @@ def test_the_scan_gives_every_candidate(values: np.ndarray) -> None:
     np.testing.assert_allclose(scan.D, distances, rtol=1e-9, atol=1e-11)
 
 
+@pytest.mark.oracle("powerlaw")
 @pytest.mark.parametrize("seed", range(10))
 def test_equals_powerlaw(seed: int) -> None:
-    powerlaw = pytest.importorskip("powerlaw")
     rng = np.random.default_rng(seed)
     values = np.sort(rng.pareto(1 + seed / 3, 300) + 1)
     with contextlib.redirect_stdout(io.StringIO()), np.errstate(all="ignore"):
@@ -115,7 +119,7 @@ def test_recovers_the_exponent_of_exact_quantiles(alpha: float) -> None:
     assert fit.D < 0.01
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200))
 @given(values=spectra(), power=st.integers(-60, 60))
 def test_scaling_the_weights_changes_nothing_but_xmin(values: np.ndarray, power: int) -> None:
     fit, scaled = fit_power_law(values), fit_power_law(values * 2.0**power)

@@ -11,9 +11,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.fits.tails import EXTREME, KDD_FLOOR, kdd_esd, kdd_fits, tails
+from tests.oracles import Oracle
 from wqscore.fits.power_law import fit_power_law
 from wqscore.fits.power_law_xmax import fit_power_law_xmax
+
+powerlaw = Oracle("powerlaw")
 
 
 def plain_loop(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -32,7 +36,6 @@ def plain_loop(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def powerlaw_fit(values: np.ndarray) -> tuple[float, float, float, float]:
-    powerlaw = pytest.importorskip("powerlaw")
     with contextlib.redirect_stdout(io.StringIO()), np.errstate(all="ignore"):
         fit = powerlaw.Fit(values, xmax=np.max(values), verbose=False)
     return fit.alpha, fit.xmin, fit.D, fit.sigma
@@ -49,6 +52,7 @@ def assert_equals_powerlaw(values: np.ndarray) -> None:
     assert fit.n_tail == np.count_nonzero(values >= xmin)
 
 
+@pytest.mark.oracle("powerlaw")
 @pytest.mark.parametrize("name", ["good", "mediocre", "bad"])
 def test_equals_powerlaw_on_the_published_esds(name: str) -> None:
     values = kdd_esd(name)
@@ -64,6 +68,7 @@ def test_equals_powerlaws_recorded_fit(name: str) -> None:
     assert [fit.alpha, fit.D] == pytest.approx([float(row["power_law_alpha"]), float(row["D"])], rel=0, abs=1e-12)
 
 
+@pytest.mark.oracle("powerlaw")
 @pytest.mark.parametrize("kind", ["pareto", "student", "lognormal", "noise"])
 @pytest.mark.parametrize("seed", range(4))
 def test_equals_powerlaw_on_random_spectra(kind: str, seed: int) -> None:
@@ -77,6 +82,7 @@ def test_equals_powerlaw_on_random_spectra(kind: str, seed: int) -> None:
     assert_equals_powerlaw(np.sort(values))
 
 
+@pytest.mark.oracle("powerlaw")
 def test_equals_powerlaw_where_eigenvalues_repeat() -> None:
     assert_equals_powerlaw(np.sort(np.ceil(3 * (np.random.default_rng(1).pareto(1.3, 200) + 1))))
 
@@ -87,7 +93,7 @@ def test_the_cut_off_moves_xmin() -> None:
     assert plain.alpha - cut_off.alpha > 0.01
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200))
 @given(values=tails(120))
 @example(values=np.array([1.0, 2.0]))
 @example(values=np.repeat([1.0, 2.0, 3.0], 20))
@@ -108,7 +114,7 @@ def test_equals_a_plain_loop(values: np.ndarray) -> None:
     assert fit.n_tail == np.count_nonzero(values >= fit.xmin)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100))
 @given(values=tails(), power=st.integers(-60, 60))
 def test_scaling_the_weights_changes_nothing_but_xmin(values: np.ndarray, power: int) -> None:
     fit, scaled = fit_power_law_xmax(values), fit_power_law_xmax(values * 2.0**power)

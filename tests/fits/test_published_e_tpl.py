@@ -6,12 +6,15 @@ import contextlib
 import io
 import warnings
 
+import mpmath
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.fits.tails import EXTREME, KDD_FLOOR, NO_TAIL, kdd_esd, kdd_fits, row_name, tails
+from tests.oracles import Oracle
 from wqscore.fits.mode import esd_mode
 from wqscore.fits.published_e_tpl import (
     cut_off_distance,
@@ -24,7 +27,9 @@ from wqscore.fits.published_e_tpl import (
 )
 from wqscore.fits.truncated_power_law import fit_truncated_power_law
 
-mp = pytest.importorskip("mpmath").mp.clone()
+powerlaw = Oracle("powerlaw")
+
+mp = mpmath.mp.clone()
 mp.dps = 30
 
 ESDS = ["good", "mediocre", "bad"]
@@ -91,9 +96,9 @@ def test_the_edge_and_the_inside_are_those_of_mpmath(name: str) -> None:
     assert pytest.approx(exact_cut_off_distance(tail, fit.xmin, fit.alpha, fit.Lambda), abs=1e-11) == fit.D
 
 
+@pytest.mark.oracle("powerlaw")
 @pytest.mark.parametrize("name", ["mediocre", "bad"])
 def test_every_xmin_of_powerlaws_window(name: str) -> None:
-    powerlaw = pytest.importorskip("powerlaw")
     values = kdd_esd(name)
     mode = esd_mode(values, KDD_FLOOR)
     assert mode is not None
@@ -139,7 +144,7 @@ def test_orders_the_published_esds_by_quality() -> None:
         assert good * 1.2 < mediocre < bad / 1.2
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200))
 @given(values=tails(60), below=st.sampled_from([1.0, 0.9, 1e-3]))
 def test_is_the_unrestricted_fit_or_on_the_edge(values: np.ndarray, below: float) -> None:
     xmin = float(values[0]) * below
@@ -156,7 +161,7 @@ def test_is_the_unrestricted_fit_or_on_the_edge(values: np.ndarray, below: float
         assert bounded.loglik <= free.loglik + 1e-9 * abs(free.loglik)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100))
 @given(values=tails(40), below=st.sampled_from([1.0, 0.9, 1e-3]))
 def test_the_edge_has_the_tails_own_mean(values: np.ndarray, below: float) -> None:
     xmin = float(values[0]) * below
@@ -179,7 +184,7 @@ def test_equal_eigenvalues_count_from_the_first() -> None:
     assert pytest.approx(exact_cut_off_distance(values, 1.0, 0.0, rate.Lambda), abs=1e-10) == rate.D
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(values=tails(100), power=st.integers(-60, 60))
 def test_scaling_the_weights_scales_the_cut_off(values: np.ndarray, power: int) -> None:
     factor = 2.0**power

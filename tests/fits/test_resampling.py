@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.fits.tails import EXTREME, NO_TAIL, kdd_esd, tails
 from wqscore.fits.power_law import fit_power_law
 from wqscore.fits.refit_kernel import refit, resample
@@ -30,7 +31,7 @@ def plain_fits(points: np.ndarray) -> list[tuple[float, float]]:
     return found
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300))
 @given(values=tails(), seed=st.integers(0, 2**32 - 1))
 def test_a_resample_is_refitted_as_its_points_are_fitted(values: np.ndarray, seed: int) -> None:
     drawn = np.random.default_rng(seed).integers(values.size, size=values.size)
@@ -62,7 +63,7 @@ def test_long_resamples_too(kind: str, size: int) -> None:
         assert refit(resample(np.log(values), drawn)) == pytest.approx((fit.alpha, fit.D), rel=1e-11)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200))
 @given(values=tails(), seed=st.integers(0, 2**32 - 1))
 def test_a_resample_is_what_was_drawn_in_order(values: np.ndarray, seed: int) -> None:
     drawn = np.random.default_rng(seed).integers(values.size, size=values.size)
@@ -113,7 +114,7 @@ def test_resamples_of_one_value_are_left_out() -> None:
     assert interval.count == pytest.approx(1000 * (1 - (50 / 51) ** 51), abs=5 * math.sqrt(1000 * 0.64 * 0.36))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50))
 @given(values=tails(), power=st.integers(-60, 60))
 def test_scaling_the_weights_changes_nothing(values: np.ndarray, power: int) -> None:
     interval = resampling_interval(values, 0.0, seed=0, count=10)

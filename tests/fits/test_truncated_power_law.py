@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import warnings
 
+import mpmath
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.fits.tails import EXTREME, KDD_FLOOR, NO_TAIL, kdd_esd, kdd_fits, row_name, tails
 from wqscore.fits.mode import starts_at_mode
 from wqscore.fits.power_law import fit_power_law, fit_power_law_at, log_likelihood, scan_xmin
@@ -16,7 +18,7 @@ from wqscore.fits.tail import points_above
 from wqscore.fits.tempered_kernel import moments
 from wqscore.fits.truncated_power_law import TruncatedPowerLawFit, fit_e_tpl, fit_truncated_power_law
 
-mp = pytest.importorskip("mpmath").mp.clone()
+mp = mpmath.mp.clone()
 mp.dps = 40
 
 
@@ -172,7 +174,7 @@ def fitted(values: np.ndarray, xmin: float) -> tuple[TruncatedPowerLawFit, np.nd
     return fit, tail
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80))
 @given(values=tails(40), below=st.sampled_from([1.0, 0.9, 1e-3]))
 def test_the_optimum_has_the_tails_own_means(values: np.ndarray, below: float) -> None:
     xmin = float(values[0]) * below
@@ -200,7 +202,7 @@ def test_the_optimum_has_the_tails_own_means(values: np.ndarray, below: float) -
         assert found == pytest.approx(expected, rel=1e-11 + digits, abs=1e-8 * spread)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(values=tails(40), below=st.sampled_from([1.0, 0.9, 1e-3]))
 def test_likelihood_and_distance_are_those_of_the_density(values: np.ndarray, below: float) -> None:
     xmin = float(values[0]) * below
@@ -219,7 +221,7 @@ def test_likelihood_and_distance_are_those_of_the_density(values: np.ndarray, be
     assert pytest.approx(plain_distance(tail, xmin, fit.alpha, fit.Lambda), abs=1e-9 + digits) == fit.D
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100))
 @given(values=tails(60), shift=st.floats(-1, 1), factor=st.floats(0.5, 2))
 def test_nothing_near_is_likelier(values: np.ndarray, shift: float, factor: float) -> None:
     xmin = float(values[0]) * 0.9
@@ -246,7 +248,7 @@ def test_the_distance_equals_mpmath(name: str) -> None:
     assert pytest.approx(max(gaps), abs=1e-10) == fit.D
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40))
 @given(values=tails(80))
 def test_the_scan_takes_the_candidate_with_the_smallest_distance(values: np.ndarray) -> None:
     candidates = scan_xmin(values).xmin
@@ -280,7 +282,7 @@ def test_e_tpl_is_the_best_start_at_the_mode(name: str) -> None:
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(values=tails(100), power=st.integers(-60, 60))
 def test_scaling_the_weights_scales_the_cut_off(values: np.ndarray, power: int) -> None:
     factor = 2.0**power

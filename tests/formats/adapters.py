@@ -6,16 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.formats.made import Made, Make, llama, state_of, stored_in, torch
+from tests.oracles import Oracle
+
+peft = Oracle("peft")
 
 TARGETS = ["q_proj", "v_proj", "up_proj", "down_proj"]
 
 
 def adapted(folder: Path, **settings: Any) -> Any:
     """A Llama with a LoRA adapter of random A and B, both saved."""
-    peft = pytest.importorskip("peft", reason="peft saves the adapters")
     torch.manual_seed(0)
     base = llama()
     base.save_pretrained(folder / "base")
@@ -59,7 +59,6 @@ def dora(folder: Path) -> Iterator[Made]:
 
 
 def other_kinds(folder: Path) -> Iterator[Made]:
-    peft = pytest.importorskip("peft", reason="peft saves the adapters")
     layers = {"target_modules": TARGETS}
     kinds = {
         "IA3": peft.IA3Config(target_modules=TARGETS, feedforward_modules=["down_proj"]),

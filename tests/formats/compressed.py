@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.formats.made import Made, Make, files, llama, state_of, stored_in, torch
 
 FP4_BLOCK, MX_BLOCK, GROUP, TILE = 16, 32, 32, 64
@@ -17,7 +15,6 @@ def packed(kind: str, *schemes: dict[str, Any]) -> Make:
     """One checkpoint for each setting of a format."""
 
     def make(folder: Path) -> Iterator[Made]:
-        pytest.importorskip("compressed_tensors", reason="compressed-tensors packs the weights")
         for number, settings in enumerate(schemes):
             yield packed_model(folder / str(number), kind, settings)
 
@@ -35,6 +32,7 @@ def packed_model(folder: Path, kind: str, settings: dict[str, Any]) -> Made:
     )
 
     model = llama()
+    settings = {key: getattr(torch, said) if key.endswith("_dtype") else said for key, said in settings.items()}
     scheme = QuantizationScheme(targets=["Linear"], weights=QuantizationArgs(**settings))
     config = QuantizationConfig(config_groups={"group_0": scheme}, format=kind, ignore=["lm_head"])
     apply_quantization_config(model, config)
@@ -123,11 +121,11 @@ ROWS: dict[str, Make] = {
     "compressed-tensors nvfp4-pack-quantized": packed(
         "nvfp4-pack-quantized",
         {"num_bits": 4, "type": "float", "strategy": "tensor_group", "group_size": FP4_BLOCK}
-        | {"scale_dtype": torch.float8_e4m3fn, "zp_dtype": torch.float8_e4m3fn},
+        | {"scale_dtype": "float8_e4m3fn", "zp_dtype": "float8_e4m3fn"},
     ),
     "compressed-tensors mxfp4-pack-quantized": packed(
         "mxfp4-pack-quantized",
         {"num_bits": 4, "type": "float", "strategy": "group", "group_size": MX_BLOCK}
-        | {"scale_dtype": torch.uint8, "zp_dtype": torch.uint8},
+        | {"scale_dtype": "uint8", "zp_dtype": "uint8"},
     ),
 }

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from tests.formats.made import Made, Make, files, filled, heavy_tailed, llama, state_of, torch
+from tests.oracles import Oracle
 
 
 def safetensors(dtype: str) -> Make:
@@ -100,7 +101,7 @@ def depthwise(folder: Path) -> Iterator[Made]:
 
 @pytest.mark.filterwarnings("ignore:torch.distributed is disabled")
 def distributed(folder: Path) -> Iterator[Made]:
-    checkpoint = pytest.importorskip("torch.distributed.checkpoint")
+    checkpoint = Oracle("torch.distributed.checkpoint")
     checkpoint.save({"model": state_of(llama())}, checkpoint_id=folder / "dcp")
     yield Made(
         folder / "dcp",

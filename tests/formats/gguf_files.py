@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import gguf
 import numpy as np
-import pytest
 
 from tests.formats.made import Made, Make, llama, state_of, torch
 
@@ -43,7 +43,6 @@ def in_its_type(weight: Any, type_name: str) -> Any:
 
 
 def tools() -> tuple[Any, Any, Any]:
-    gguf = pytest.importorskip("gguf", reason="the gguf package writes the files")
     from tests.checkpoints.gguf.writing import write
 
     return gguf, write, gguf.get_tensor_name_map(gguf.MODEL_ARCH.LLAMA, 1)

@@ -9,11 +9,11 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-import pytest
+from tests.oracles import Oracle
 
-torch = pytest.importorskip("torch", reason="torch makes the weights")
-files = pytest.importorskip("safetensors.torch")
-transformers = pytest.importorskip("transformers", reason="transformers saves the checkpoints")
+torch = Oracle("torch")
+files = Oracle("safetensors.torch")
+transformers = Oracle("transformers")
 
 Weights = Mapping[str, Any]
 DATA = Path(__file__).parent.parent / "data" / "formats"

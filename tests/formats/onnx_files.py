@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 
 from tests.formats.made import Made, Make, filled, heavy_tailed, state_of, torch
+from tests.oracles import Oracle
+
+onnx = Oracle("onnx")
 
 
 def exported(folder: Path) -> Iterator[Made]:
     """Linear layers, whose weights the exporter transposes and renames, and a convolution."""
-    pytest.importorskip("onnx", reason="torch exports through the onnx package")
     nn = torch.nn
     model = filled(
         nn.Sequential(nn.Linear(64, 96), nn.ReLU(), nn.Linear(96, 64, bias=False), nn.Conv1d(50, 60, 3))
@@ -26,14 +27,12 @@ def exported(folder: Path) -> Iterator[Made]:
 
 
 def of_other_floats(folder: Path) -> Iterator[Made]:
-    onnx = pytest.importorskip("onnx", reason="the onnx package writes the files")
     for dtype in (torch.float64, torch.float16):
         weights = {f"layer{n}.weight": heavy_tailed(64, 96, seed=n).to(dtype) for n in range(3)}
         yield Made(save(onnx, folder / f"{dtype}.onnx", weights), weights, weights)
 
 
 def external(folder: Path) -> Iterator[Made]:
-    onnx = pytest.importorskip("onnx", reason="the onnx package writes the files")
     weights = {f"layer{n}.weight": heavy_tailed(64, 96, seed=n) for n in range(3)}
     file = save(
         onnx, folder / "model.onnx", weights, save_as_external_data=True, location="model.data", size_threshold=0
@@ -51,8 +50,7 @@ def save(onnx: Any, file: Path, weights: dict[str, Any], nodes: Any = (), output
 
 def dequantised(folder: Path) -> Iterator[Made]:
     """Codes and scales as `DequantizeLinear` takes them; what onnx's evaluator answers."""
-    onnx = pytest.importorskip("onnx", reason="the onnx package writes and evaluates the model")
-    evaluator = pytest.importorskip("onnx.reference").ReferenceEvaluator
+    evaluator = Oracle("onnx.reference", "ReferenceEvaluator")
     stored: dict[str, Any] = {}
     nodes, outputs, names = [], [], []
     for n, (kind, shape, axis) in enumerate(

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 
 from tests.formats.made import (
     Made,
@@ -22,13 +21,14 @@ from tests.formats.made import (
     transformers,
     write,
 )
+from tests.oracles import Oracle
 
 
 def fp8_in_blocks(*block: int) -> Make:
     """Transformers quantises and saves; what it loads again is the answer."""
 
     def make(folder: Path) -> Iterator[Made]:
-        module = pytest.importorskip("transformers.integrations.finegrained_fp8")
+        module = Oracle("transformers.integrations.finegrained_fp8")
         settings = transformers.FineGrainedFP8Config(weight_block_size=block or None)
         quantize = module.Fp8Quantize(type("Quantizer", (), {"quantization_config": settings})())
         model = llama(hidden_size=128, intermediate_size=256)
@@ -118,8 +118,7 @@ def gpt_oss_matrices(state: dict[str, Any]) -> dict[str, Any]:
 
 def bitsandbytes(**options: Any) -> Make:
     def make(folder: Path) -> Iterator[Made]:
-        library = pytest.importorskip("bitsandbytes", reason="bitsandbytes quantises")
-        pytest.importorskip("accelerate", reason="transformers loads with bitsandbytes through it")
+        library = Oracle("bitsandbytes")
         llama().save_pretrained(folder / "plain")
         model = transformers.AutoModelForCausalLM.from_pretrained(
             folder / "plain",

@@ -25,7 +25,6 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 @pytest.fixture(scope="module", autouse=True)
 def traced() -> Iterator[None]:
-    pytest.importorskip("gguf", reason="one of the parsers is for GGUF")
     warm_up()
     tracemalloc.start()
     yield

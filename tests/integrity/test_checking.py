@@ -16,9 +16,12 @@ import pytest
 from safetensors.numpy import save, save_file
 
 from tests.checkpoints.pytorch.writer import mapping, tensor, zipped
+from tests.oracles import Oracle
 from wqscore.errors import CheckpointError
 from wqscore.integrity.checking import Integrity, check
 from wqscore.integrity.checksums import FileCheck
+
+torch = Oracle("torch")
 
 
 def model(seed: int = 0, dtype: object = np.float32) -> dict[str, np.ndarray]:
@@ -158,9 +161,9 @@ def test_shards_are_one_checkpoint(tmp_path: Path) -> None:
     assert [each.file for each in integrity.files] == names
 
 
+@pytest.mark.oracle("torch")
 @pytest.mark.parametrize("container", ["zip", "legacy"])
 def test_a_bin_file_of_torch(tmp_path: Path, container: str) -> None:
-    torch = pytest.importorskip("torch")
     tensors = {name: torch.from_numpy(value) for name, value in model().items()}
     tensors["wte.weight"] = tensors["wte.weight"].to(torch.bfloat16)
     tensors["lm_head.weight"] = tensors["wte.weight"]
@@ -179,8 +182,8 @@ def test_a_bin_file_of_torch(tmp_path: Path, container: str) -> None:
     assert integrity.files == (FileCheck(file.name, "crc32" if container == "zip" else ""),)
 
 
+@pytest.mark.oracle("torch")
 def test_a_flipped_bit_of_a_zip_file_shows_in_its_checksum(tmp_path: Path) -> None:
-    torch = pytest.importorskip("torch")
     tensors = {name: torch.from_numpy(value) for name, value in model().items()}
     file = tmp_path / "pytorch_model.bin"
     torch.save(tensors, file)
@@ -190,8 +193,8 @@ def test_a_flipped_bit_of_a_zip_file_shows_in_its_checksum(tmp_path: Path) -> No
     assert integrity.errors[0].detail.endswith("does not match its CRC-32: damaged, fetch the file again")
 
 
+@pytest.mark.oracle("torch")
 def test_a_zip_file_saved_without_checksums_has_none(tmp_path: Path) -> None:
-    torch = pytest.importorskip("torch")
     before = torch.serialization.get_crc32_options()
     torch.serialization.set_crc32_options(False)
     try:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from wqscore.integrity.contents import SHORTEST, Contents, Lines, digest, examine, fingerprint
 
 DTYPES = [np.dtype("f8"), np.dtype("f4"), np.dtype("f2"), np.dtype(ml_dtypes.bfloat16)]
@@ -50,7 +51,7 @@ def plain_lines(matrix: np.ndarray) -> Lines:
     return Lines(**{name: tuple(indices) for name, indices in found.items()})
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300))
 @given(planted())
 def test_it_finds_what_plain_numpy_finds(matrix: np.ndarray) -> None:
     numbers = matrix.astype(np.float64)
@@ -117,7 +118,7 @@ def test_a_read_only_view_with_strides_is_examined_as_it_is() -> None:
     assert examine(same_row).rows.repeated == tuple(range(1, 30))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(planted(), planted())
 def test_equal_matrices_have_equal_digests_and_others_do_not(one: np.ndarray, two: np.ndarray) -> None:
     same = one.shape == two.shape and one.dtype == two.dtype and one.tobytes() == two.tobytes()

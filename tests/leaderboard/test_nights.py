@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
+import feedparser
 import pytest
 
-from tests.hub_server import HubServer
+from tests.hub_server import FOREVER, HubServer
 from tests.leaderboard.nights import FIRST, SECOND, THIRD, Nights, contents, files
 
 A, B, C, D, E = "org/steady", "org/tuned", "org/documented", "org/gone", "org/flaky"
@@ -29,7 +30,7 @@ def play(nights: Nights) -> list[subprocess.CompletedProcess[str]]:
     hub.add(C, files(2, "# a better text"))
     hub.add(FRESH, files(12))
     del hub.repos[D]
-    hub.fault(f"/api/models/{E}", times=1_000_000, status=500)
+    hub.fault(f"/api/models/{E}", times=FOREVER, status=500, headers={"Retry-After": "0"})
     second = nights.build(SECOND, A, B, C, D, E, FRESH)
     hub.faults.clear()
     third = nights.build(THIRD, A, B, C, E, FRESH)
@@ -116,7 +117,6 @@ def test_the_feed_tells_of_scores_and_not_of_readmes(
 
 
 def test_feed_readers_read_the_feed(played: Played) -> None:
-    feedparser = pytest.importorskip("feedparser")
     read = feedparser.parse((played[0].site / "feed.xml").read_bytes())
     assert not read.bozo
     assert read.version == "atom10"
@@ -131,7 +131,7 @@ def test_the_row_of_a_failed_night_is_the_last_one(tmp_path: Path) -> None:
         hub.add(B, files(1))
         assert nights.build(FIRST, A, B).returncode == 0
         before = nights.rows()[B]
-        hub.fault(f"/api/models/{B}", times=1_000_000, status=500)
+        hub.fault(f"/api/models/{B}", times=FOREVER, status=500, headers={"Retry-After": "0"})
         assert nights.build(SECOND, A, B, C).returncode == 3
         row = nights.rows()[B]
         assert (row["status"], row["since"], row["scored"]) == ("stale", "2026-11-23", "2026-11-22")

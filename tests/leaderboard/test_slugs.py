@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from wqscore.leaderboard.slugs import slug
 
 
 @given(st.lists(st.text() | st.from_regex(r"[a-z.~/_-]{1,12}", fullmatch=True), unique=True, max_size=30))
+@example(["0..0", "0...0", "0./.0", "a/../b"])
 def test_no_two_names_share_a_file(names: list[str]) -> None:
     made = {slug(name).lower() for name in names}
     assert len(made) == len(names)

@@ -7,11 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import pytest
-
 from tests.matrices.tiny_models import Model
+from tests.oracles import Oracle
 
-torch = pytest.importorskip("torch")
+torch = Oracle("torch")
 
 SIDE = 64
 SIZES = {"hidden_size": SIDE, "num_hidden_layers": 2, "num_attention_heads": 4, "vocab_size": 50}

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pytest
 
 from tests.matrices.architecture import (
     ATTENTION,
@@ -25,8 +24,9 @@ from tests.matrices.architecture import (
 from tests.matrices.attention_cases import CASES, DBRX_ATTENTION, OLD_SIZES, SIZES
 from tests.matrices.tiny_models import Model
 from tests.matrices.unfused import SIDE, attention, experts, gated, split, within
+from tests.oracles import Oracle
 
-torch = pytest.importorskip("torch")
+torch = Oracle("torch")
 
 CONV1D = {"attn.c_proj": "attention.o", "mlp.c_fc": "mlp.in", "mlp.c_proj": "mlp.out"}
 FOUR_H = named(mlp_in="dense_h_to_4h", mlp_out="dense_4h_to_h")

@@ -21,10 +21,13 @@ from tests.matrices.encoder_architectures import ENCODERS
 from tests.matrices.recurrent_architectures import RECURRENT
 from tests.matrices.tiny_models import Model, build, plan_folder, save
 from tests.matrices.unfused import Parts
+from tests.oracles import Oracle
 from wqscore.matrices.weight_matrix import SkippedTensor, WeightMatrix
 
-torch = pytest.importorskip("torch")
-safetensors_torch = pytest.importorskip("safetensors.torch")
+torch = Oracle("torch")
+safetensors_torch = Oracle("safetensors.torch")
+
+pytestmark = pytest.mark.oracle("torch", "transformers")
 
 ARCHITECTURES = DECODERS | RECURRENT | ENCODERS
 

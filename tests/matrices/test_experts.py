@@ -13,13 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.matrices.tiny_models import Model, build, matrices, outcome, rewrite_config, save, tensor, value
+from tests.oracles import Oracle
 from wqscore.matrices.matrix_rules import MatrixRules
 from wqscore.matrices.model_config import ModelConfig
 from wqscore.matrices.plan import plan_matrices
 from wqscore.matrices.weight_matrix import SkippedTensor, WeightMatrix
 
-torch = pytest.importorskip("torch")
-safetensors_torch = pytest.importorskip("safetensors.torch")
+torch = Oracle("torch")
+safetensors_torch = Oracle("safetensors.torch")
 
 SIDE = 64
 EXPERTS = 4
@@ -139,12 +140,14 @@ def run_experts(model: Model, module: str) -> list[Any]:
         return [experts(torch.eye(SIDE), index, weight).reshape(SIDE, SIDE) for index in chosen]
 
 
+@pytest.mark.oracle("torch", "transformers")
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.model_type)
 def test_experts_compute_what_the_models_do(case: Case, tmp_path: Path) -> None:
     model = build(case.model_class, case.model_type, **case.sizes)
     assert_experts(case, save(model, tmp_path), run_experts(model, case.module))
 
 
+@pytest.mark.oracle("torch", "transformers")
 @pytest.mark.parametrize("case", CASES[:5], ids=lambda case: case.model_type)
 def test_experts_as_transformers_holds_them_in_memory(case: Case, tmp_path: Path) -> None:
     """A state dict written as it is, without the names that transformers gives it on disk."""
@@ -157,6 +160,7 @@ def test_experts_as_transformers_holds_them_in_memory(case: Case, tmp_path: Path
     assert_experts(in_memory, tmp_path, run_experts(model, case.module))
 
 
+@pytest.mark.oracle("torch", "transformers")
 def test_llama4_sorts_tokens_by_expert(tmp_path: Path) -> None:
     sizes = {**LOCAL, "intermediate_size_mlp": 40, "head_dim": 16, "interleave_moe_layer_step": 1}
     model = build("Llama4ForCausalLM", "llama4_text", **sizes)
@@ -166,6 +170,7 @@ def test_llama4_sorts_tokens_by_expert(tmp_path: Path) -> None:
     assert_experts(case, save(model, tmp_path), list(computed))
 
 
+@pytest.mark.oracle("torch", "transformers")
 def test_jetmoe_has_experts_in_its_attention_too(tmp_path: Path) -> None:
     model = build("JetMoeForCausalLM", "jetmoe", **JETMOE)
     found = matrices(save(model, tmp_path))

@@ -12,11 +12,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
+from tests.oracles import Oracle
 from wqscore.checkpoints.dtypes import STORED_DTYPES
 from wqscore.checkpoints.local import read_file, read_folder
 from wqscore.checkpoints.tensor import TensorRef
 from wqscore.matrices.feed_forward import FeedForwardChain, Undefined, feed_forward_chain
 from wqscore.metrics.path_norm import log_path_norm
+
+torch = Oracle("torch")
 
 
 def tensor(name: str, *shape: int, dtype: str = "F32") -> TensorRef:
@@ -102,10 +106,10 @@ def test_what_is_no_chain_has_a_reason(tensors: list[TensorRef], words: str) -> 
     assert words in reason_for(*tensors)
 
 
+@pytest.mark.oracle("torch")
 @pytest.mark.parametrize("prefix", ["", "model.", "net.layers."])
 def test_a_saved_torch_network_and_its_path_norm(tmp_path: Path, prefix: str) -> None:
-    torch = pytest.importorskip("torch")
-    save_file = pytest.importorskip("safetensors.torch").save_file
+    save_file = Oracle("safetensors.torch", "save_file")
     torch.manual_seed(1)
     sizes = [12, *[32] * 7, 5]
     modules: list[object] = []
@@ -125,8 +129,8 @@ def test_a_saved_torch_network_and_its_path_norm(tmp_path: Path, prefix: str) ->
     assert ours == pytest.approx(math.log(theirs), rel=1e-12)
 
 
+@pytest.mark.oracle("torch")
 def test_torch_modules_that_are_no_chain() -> None:
-    torch = pytest.importorskip("torch")
     nn = torch.nn
     modules = {
         "attention": [nn.MultiheadAttention(8, 2), nn.TransformerEncoderLayer(8, 2, 16)],
@@ -138,8 +142,8 @@ def test_torch_modules_that_are_no_chain() -> None:
         ],
         "no linear layer": [nn.utils.parametrizations.weight_norm(nn.Linear(4, 8)), nn.Identity()],
     }
-    for word, examples in modules.items():
-        for module in examples:
+    for word, of_that in modules.items():
+        for module in of_that:
             tensors = [tensor(name, *value.shape) for name, value in module.state_dict().items()]
             if word == "neither":
                 assert reason_for(*tensors)
@@ -157,7 +161,7 @@ def test_no_real_transformer_is_a_chain(checkpoints: Path) -> None:
     assert seen
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200))
 @given(
     st.dictionaries(
         st.one_of(

@@ -12,8 +12,11 @@ import pytest
 
 from tests.matrices.attention_cases import CASES, OLD_SIZES, SIDE, SIZES, Case, text
 from tests.matrices.tiny_models import attention_weights, build, matrices, rewrite_config, save, value
+from tests.oracles import Oracle
 
-torch = pytest.importorskip("torch")
+torch = Oracle("torch")
+
+pytestmark = pytest.mark.oracle("torch", "transformers")
 
 
 @dataclass(frozen=True)

@@ -12,14 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.matrices.tiny_models import outcome, plan_folder, tensor
+from tests.oracles import Oracle
 from wqscore.checkpoints.tensor import TensorRef
 from wqscore.matrices.matrix_rules import MatrixRules
 from wqscore.matrices.model_config import ModelConfig
 from wqscore.matrices.plan import plan_matrices
 from wqscore.matrices.weight_matrix import WeightMatrix
 
-torch = pytest.importorskip("torch")
-safetensors_torch = pytest.importorskip("safetensors.torch")
+torch = Oracle("torch")
+safetensors_torch = Oracle("safetensors.torch")
 
 SIDE = 64
 HEAD = 16
@@ -85,6 +86,7 @@ MPT = {"model_type": "mpt", "d_model": SIDE, "n_heads": 4, "attn_config": {"kv_n
 OLMO = {"model_type": "hf_olmo", "d_model": SIDE, "n_heads": 4, "n_kv_heads": 2}
 
 
+@pytest.mark.oracle("torch", "transformers")
 @pytest.mark.parametrize(
     ("name", "rows", "split", "config"),
     [
@@ -117,6 +119,7 @@ def test_published_splits(name: str, rows: int, split: Callable[[Any], Any], con
         np.testing.assert_array_equal(parts[label], expected.reshape(SIDE, -1).T)
 
 
+@pytest.mark.oracle("torch", "transformers")
 def test_pyramid_vision_transformers_fuse_keys_and_values() -> None:
     weight = torch.randn(128, SIDE)
     # PVT and SegFormer: kv(x).reshape(B, N, 2, heads, head size)
@@ -162,6 +165,7 @@ def test_names_that_several_layouts_share(name: str, rows: int, beside: tuple[Te
     assert (whole.name, whole.rows, whole.columns, whole.flags) == (name, rows, SIDE, ("fused",))
 
 
+@pytest.mark.oracle("torch", "transformers")
 def test_multihead_attention() -> None:
     module = torch.nn.MultiheadAttention(SIDE, 4, bias=False)
     weight = module.in_proj_weight.detach()
@@ -179,6 +183,7 @@ def recurrent_parts(module: Any, folder: Path) -> dict[str, Any]:
     return {o.name.removeprefix("rnn."): torch.from_numpy(o.values(o.tensor.read())[0].copy()) for o in found}
 
 
+@pytest.mark.oracle("torch", "transformers")
 @pytest.mark.parametrize("projection", [0, 12])
 def test_lstm_gates(projection: int, tmp_path: Path) -> None:
     module = torch.nn.LSTM(20, 24, bias=False, proj_size=projection)
@@ -194,6 +199,7 @@ def test_lstm_gates(projection: int, tmp_path: Path) -> None:
     torch.testing.assert_close(new_c, expected_c[0])
 
 
+@pytest.mark.oracle("torch", "transformers")
 def test_gru_gates(tmp_path: Path) -> None:
     module = torch.nn.GRU(20, 24, num_layers=2, bias=False, bidirectional=True)
     parts = recurrent_parts(module, tmp_path)
@@ -207,6 +213,7 @@ def test_gru_gates(tmp_path: Path) -> None:
     torch.testing.assert_close((1 - update) * new + update * h, cell(x, h))
 
 
+@pytest.mark.oracle("torch", "transformers")
 def test_a_plain_recurrent_cell_has_no_gates(tmp_path: Path) -> None:
     module = torch.nn.RNN(20, 24, bias=False)
     parts = recurrent_parts(module, tmp_path)

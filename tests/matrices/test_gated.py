@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 
 from tests.matrices.tiny_models import build, fed_with_identity, matrices, outcome, save, tensor, value
+from tests.oracles import Oracle
 from wqscore.matrices.weight_matrix import WeightMatrix
 
-torch = pytest.importorskip("torch")
-transformers = pytest.importorskip("transformers")
+torch = Oracle("torch")
+transformers = Oracle("transformers")
 
 SIDE = 64
 SIZES = {"hidden_size": SIDE, "num_hidden_layers": 2, "num_attention_heads": 4, "vocab_size": 50}
@@ -75,6 +76,7 @@ CASES = [
 ]
 
 
+@pytest.mark.oracle("torch", "transformers")
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.model_type)
 def test_the_half_that_the_model_activates_is_the_gate(case: Case, tmp_path: Path) -> None:
     model = build(case.model_class, case.model_type, **case.sizes)
@@ -93,6 +95,7 @@ def test_the_half_that_the_model_activates_is_the_gate(case: Case, tmp_path: Pat
     assert [half.role for half in halves.values()] == ["mlp.gate", "mlp.in"]
 
 
+@pytest.mark.oracle("torch", "transformers")
 @pytest.mark.parametrize(
     ("model_class", "model_type", "attention", "fused"),
     [
@@ -133,6 +136,7 @@ def of_tensor(name: str, *beside: Any) -> list[WeightMatrix]:
     return [o for o in outcome(beside) if isinstance(o, WeightMatrix) and o.tensor.name == name]
 
 
+@pytest.mark.oracle("torch", "transformers")
 @pytest.mark.parametrize(
     ("fused", "down", "published", "activation"),
     [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import gguf
 import ml_dtypes
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from safetensors.numpy import save_file
 
 import wqscore
 from tests.matrices.tiny_models import value
+from tests.oracles import Oracle
 from wqscore.checkpoints.opening import open_checkpoint
 from wqscore.matrices.matrix_rules import MatrixRules
 from wqscore.matrices.model_config import ModelConfig
@@ -19,6 +21,8 @@ from wqscore.matrices.one_expert import alone
 from wqscore.matrices.plan import plan_matrices
 from wqscore.matrices.weight_matrix import WeightMatrix
 from wqscore.refs import parse_ref
+
+torch = Oracle("torch")
 
 EXPERTS, ROWS, COLUMNS = 4, 64, 96
 
@@ -84,7 +88,6 @@ def test_four_bit_codes_with_scales(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["Q8_0", "Q4_0", "F16"])
 def test_blocks_of_llama_cpp(tmp_path: Path, kind: str) -> None:
-    gguf = pytest.importorskip("gguf")
     from tests.checkpoints.gguf.writing import write
 
     stored = gguf.GGMLQuantizationType[kind]
@@ -92,8 +95,8 @@ def test_blocks_of_llama_cpp(tmp_path: Path, kind: str) -> None:
     check(planned(write(tmp_path / "a.gguf", {"blk.0.ffn_up_exps.weight": weights}, expert_count=EXPERTS)))
 
 
+@pytest.mark.oracle("torch", "transformers")
 def test_what_does_not_lie_together_is_cut_from_the_whole(tmp_path: Path) -> None:
-    torch = pytest.importorskip("torch")
     turned = torch.from_numpy(stack()).permute(1, 0, 2).contiguous().permute(1, 0, 2)
     torch.save({"model.layers.0.mlp.experts.down_proj": turned}, tmp_path / "pytorch_model.bin")
     matrices = planned(tmp_path)

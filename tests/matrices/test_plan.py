@@ -10,28 +10,30 @@ import numpy as np
 import pytest
 
 from tests.matrices.tiny_models import build, header, outcome, plan_folder, rewrite_config, skip_of, tensor
+from tests.oracles import Oracle
 from wqscore.checkpoints.tensor import TensorRef
 from wqscore.matrices.matrix_rules import MatrixRules
 from wqscore.matrices.model_config import ModelConfig
 from wqscore.matrices.plan import plan_matrices
 from wqscore.matrices.weight_matrix import SkippedTensor, WeightMatrix
 
-torch = pytest.importorskip("torch")
-safetensors_torch = pytest.importorskip("safetensors.torch")
+torch = Oracle("torch")
+safetensors_torch = Oracle("safetensors.torch")
 
 
+@pytest.mark.oracle("torch", "transformers")
 @pytest.mark.parametrize(
     ("module", "shape"),
     [
-        (torch.nn.Conv1d, (12, 8, 3)),
-        (torch.nn.Conv2d, (12, 8, 3, 5)),
-        (torch.nn.Conv3d, (12, 8, 2, 3, 5)),
-        (torch.nn.ConvTranspose2d, (8, 12, 3, 5)),
+        ("Conv1d", (12, 8, 3)),
+        ("Conv2d", (12, 8, 3, 5)),
+        ("Conv3d", (12, 8, 2, 3, 5)),
+        ("ConvTranspose2d", (8, 12, 3, 5)),
     ],
 )
-def test_a_convolution_is_a_matrix_for_each_position_of_its_kernel(module: Any, shape: tuple[int, ...]) -> None:
-    transposed = module is torch.nn.ConvTranspose2d
-    layer = module(8, 12, shape[2:], bias=False)
+def test_a_convolution_is_a_matrix_for_each_position_of_its_kernel(module: str, shape: tuple[int, ...]) -> None:
+    transposed = module == "ConvTranspose2d"
+    layer = getattr(torch.nn, module)(8, 12, shape[2:], bias=False)
     assert tuple(layer.weight.shape) == shape
     (matrix,) = outcome((tensor("features.0.weight", *shape),))
     assert isinstance(matrix, WeightMatrix)
@@ -56,6 +58,7 @@ def test_learned_positions_with_a_leading_one() -> None:
     assert (matrix.role, matrix.rows, matrix.columns) == ("embedding", 17, 32)
 
 
+@pytest.mark.oracle("torch", "transformers")
 @pytest.mark.parametrize("letter", ["q", "k", "v", "o", "r"])
 def test_xlnet_weights_head_by_head(letter: str) -> None:
     """(d_model, heads, head size) multiplies as the matrix of d_model × all heads: `ibh,hnd->ibnd` in its code."""
@@ -100,12 +103,13 @@ def test_what_is_not_a_matrix(ref: TensorRef, reason: str) -> None:
     assert (skip.kind, skip.reason, skip.weights, skip.role) == ("not-a-matrix", reason, 0, "-")
 
 
+@pytest.mark.oracle("torch", "transformers")
 def test_weight_normalised_layers_are_left(tmp_path: Path) -> None:
     """What torch stores: a gain and a direction; the weight is their product."""
     old, new = torch.nn.Linear(24, 32), torch.nn.Conv1d(8, 16, 3)
     torch.nn.utils.weight_norm(old)
     torch.nn.utils.parametrizations.weight_norm(new)
-    pruned = pytest.importorskip("torch.nn.utils.prune").random_unstructured(torch.nn.Linear(24, 32), "weight", 0.5)
+    pruned = Oracle("torch.nn.utils.prune").random_unstructured(torch.nn.Linear(24, 32), "weight", 0.5)
     spectral = torch.nn.utils.parametrizations.spectral_norm(torch.nn.Linear(24, 32))
     model = torch.nn.ModuleDict({"old": old, "new": new, "pruned": pruned, "spectral": spectral})
     safetensors_torch.save_file(model.state_dict(), tmp_path / "model.safetensors")
@@ -145,6 +149,7 @@ SIZES = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 4, "v
 SIZES |= {"intermediate_size": 48, "pad_token_id": 0}
 
 
+@pytest.mark.oracle("torch", "transformers")
 @pytest.mark.parametrize(("model_class", "model_type", "sizes", "head"), TIED, ids=lambda value: str(value)[:20])
 @pytest.mark.parametrize("said", [None, True, False])
 def test_heads_tied_by_the_configuration(

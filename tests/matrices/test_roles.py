@@ -12,12 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.matrices.tiny_models import Model, build, plan_folder, save
+from tests.oracles import Oracle
 from wqscore.matrices import roles
 from wqscore.matrices.plan import Outcome
 from wqscore.matrices.weight_matrix import WeightMatrix
 
-torch = pytest.importorskip("torch")
-transformers = pytest.importorskip("transformers")
+torch = Oracle("torch")
+transformers = Oracle("transformers")
 
 SIDE = 32
 DEFAULTS = {"vocab_size": 61, "hidden_size": SIDE, "num_hidden_layers": 2, "num_attention_heads": 4}
@@ -107,6 +108,7 @@ def scored(model: Model, outcomes: tuple[Outcome, ...]) -> Iterator[tuple[Weight
                 yield matrix, parameter, model.get_submodule(parameter.rpartition(".")[0])
 
 
+@pytest.mark.oracle("torch", "transformers")
 def test_embeddings_heads_and_convolutions(planned: Any) -> None:
     model, outcomes = planned
     head = model.get_output_embeddings()
@@ -119,6 +121,7 @@ def test_embeddings_heads_and_convolutions(planned: Any) -> None:
             assert matrix.role == "conv", matrix.name
 
 
+@pytest.mark.oracle("torch", "transformers")
 def test_every_matrix_of_a_layer_has_its_role(planned: Any) -> None:
     model, outcomes = planned
     linear = (torch.nn.Linear, transformers.pytorch_utils.Conv1D)
@@ -131,6 +134,7 @@ def test_every_matrix_of_a_layer_has_its_role(planned: Any) -> None:
     assert inside or model.config.model_type == "convnext"
 
 
+@pytest.mark.oracle("torch", "transformers")
 def test_attention_and_mlp_come_apart(planned: Any) -> None:
     """What an attention module owns is attention's, what an MLP owns is the MLP's, by the class of the owner."""
     model, outcomes = planned
@@ -142,6 +146,7 @@ def test_attention_and_mlp_come_apart(planned: Any) -> None:
             assert matrix.role.startswith("attention." if "Attention" in kind else "mlp."), matrix.name
 
 
+@pytest.mark.oracle("torch", "transformers")
 def test_depth_is_the_index_of_the_layer(planned: Any) -> None:
     model, outcomes = planned
     for matrix, parameter, _ in scored(model, outcomes):

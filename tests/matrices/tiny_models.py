@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 
+from tests.oracles import Oracle
 from wqscore.checkpoints.dtypes import STORED_DTYPES
 from wqscore.checkpoints.local import read_folder
 from wqscore.checkpoints.tensor import TensorRef
@@ -20,8 +20,8 @@ from wqscore.matrices.model_config import ModelConfig
 from wqscore.matrices.plan import Outcome, plan_matrices
 from wqscore.matrices.weight_matrix import SkippedTensor, WeightMatrix
 
-torch = pytest.importorskip("torch")
-transformers = pytest.importorskip("transformers")
+torch = Oracle("torch")
+transformers = Oracle("transformers")
 
 Model = Any
 
@@ -94,7 +94,12 @@ def skip_of(outcomes: list[Outcome], name: str) -> SkippedTensor:
     return found
 
 
-class Products(torch.overrides.TorchFunctionMode):
+def mode(recorder: type) -> Any:
+    """A recorder that torch hands every function it calls within a `with` block."""
+    return type(recorder.__name__, (recorder, torch.overrides.TorchFunctionMode), {})()
+
+
+class Products:
     """Records what is multiplied with what: attention computes q·kᵀ, then its weights times v."""
 
     NAMES = frozenset({"matmul", "bmm", "baddbmm", "scaled_dot_product_attention"})
@@ -153,7 +158,7 @@ def attention_weights(module: Model, run: Any, fed: Model | None = None) -> dict
         run: runs the model, or the module.
         fed: the layer in it that gets the identity, when it is not the module itself.
     """
-    recorded = Products()
+    recorded = mode(Products)
 
     def start(*_: Any) -> None:
         recorded.operands.clear()

@@ -14,12 +14,12 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-import pytest
 
 from tests.matrices.attention_cases import text
-from tests.matrices.tiny_models import Model, attention_weights, fed_with_identity
+from tests.matrices.tiny_models import Model, attention_weights, fed_with_identity, mode
+from tests.oracles import Oracle
 
-torch = pytest.importorskip("torch")
+torch = Oracle("torch")
 
 #: Roles and their matrices, in either orientation, which no spectrum depends on; and up to a factor, by which some
 #: code multiplies q before the product.
@@ -41,7 +41,7 @@ def transposed(hidden: Any) -> np.ndarray:
     return rows[rows.any(axis=1)].T
 
 
-class Gating(torch.overrides.TorchFunctionMode):
+class Gating:
     """Records what is activated, and what the activated is multiplied with."""
 
     ACTIVATIONS = frozenset({"silu", "gelu", "sigmoid", "relu"})
@@ -65,7 +65,7 @@ class Gating(torch.overrides.TorchFunctionMode):
         return result
 
 
-class Splits(torch.overrides.TorchFunctionMode):
+class Splits:
     """Records what the code splits tensors into."""
 
     def __init__(self) -> None:
@@ -116,7 +116,7 @@ def gated(pattern: str, fused: str) -> Unfuse:
         for name, module in named(model, pattern):
             layer = module.get_submodule(fused.removesuffix(".weight"))
             side = layer.weight.shape[1]
-            with recording(module, Gating()) as seen, fed_with_identity(layer), torch.no_grad():
+            with recording(module, mode(Gating)) as seen, fed_with_identity(layer), torch.no_grad():
                 module(torch.zeros(1, side, side))
             found[f"{name}.{fused}"] = gate_and_up(seen)
         return found
@@ -164,7 +164,7 @@ def experts(
             exact = copy.deepcopy(module).double()
             parts: Parts = []
             for expert in range(number):
-                with torch.no_grad(), recording(exact, Gating()) as seen:
+                with torch.no_grad(), recording(exact, mode(Gating)) as seen:
                     output = run(exact, expert)
                 (_, gate), (_, factor) = gate_and_up(seen)
                 down = np.linalg.lstsq(transposed(seen.gated[-1]).T, transposed(output).T, rcond=None)[0]
@@ -208,7 +208,7 @@ def split(
         for name, module in named(model, pattern):
             layer = module.get_submodule(fused.removesuffix(".weight"))
             side = layer.weight.shape[1]
-            with recording(module, Splits()) as seen, fed_with_identity(layer), torch.no_grad():
+            with recording(module, mode(Splits)) as seen, fed_with_identity(layer), torch.no_grad():
                 run(model, module, side)
             whole = layer.weight.detach().double().numpy()
             pieces = [whole] if nth is None else [tokens_last(piece, side) for piece in seen.made[nth]]

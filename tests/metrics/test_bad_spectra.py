@@ -17,6 +17,7 @@ from safetensors.numpy import save_file
 
 import wqscore
 from tests.cli.conftest import COMMAND, environment
+from tests.examples import examples
 from tests.metrics.bad_matrices import bad_matrices
 from wqscore.checkpoints.dtypes import STORED_DTYPES
 from wqscore.checkpoints.opening import open_checkpoint
@@ -111,7 +112,7 @@ def test_the_command_says_no_more_than_its_progress(folder: Path) -> None:
         env=environment(PYTHONWARNINGS="always"),
         capture_output=True,
         encoding="utf-8",
-        timeout=200,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -144,7 +145,7 @@ def test_verdicts(folder: Path) -> None:
 _ENDS = [0.0, 5e-324, 1e-310, 2.0**-537, 1e-160, 1e-60, 1e-8, 1.0, 3.0, 1e8, 1e60, 1e150, 1e154, 1e300, math.inf]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(
     st.integers(0, 2**32 - 1),
     st.tuples(st.integers(1, 70), st.integers(1, 70)),

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from wqscore.metrics.analysis import ModelAnalysis
 from wqscore.metrics.norms import fro_over_spectral, log_product, log_sum, param_norm
 from wqscore.metrics.registry import WHOLE_METRICS
@@ -39,7 +40,7 @@ def published(weights: list[np.ndarray]) -> dict[str, float]:
     }
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40))
 @given(st.lists(st.tuples(st.integers(1, 12), st.integers(1, 12)), min_size=1, max_size=9), st.integers(0, 2**32))
 def test_the_published_formulas(shapes: list[tuple[int, int]], seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -12,7 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
+from tests.oracles import Oracle
 from wqscore.metrics.path_norm import log_path_norm
+
+torch = Oracle("torch")
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -47,10 +51,10 @@ def random_layers(sizes: list[int], seed: int, spread: float = 1.0) -> Layers:
     ]
 
 
+@pytest.mark.oracle("torch")
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("sizes", [(7, 3), (20, 30, 10), (12, 40, 40, 40, 5), (8,) + (16,) * 12 + (1,)])
 def test_torch_gives_the_same(sizes: tuple[int, ...], bias: bool) -> None:
-    torch = pytest.importorskip("torch")
     torch.manual_seed(0)
     modules = []
     for inputs, outputs in pairwise(sizes):
@@ -67,7 +71,7 @@ def test_torch_gives_the_same(sizes: tuple[int, ...], bias: bool) -> None:
     assert ours == pytest.approx(math.log(theirs), rel=1e-12)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(
     st.lists(st.integers(1, 6), min_size=2, max_size=7), st.integers(0, 2**32), st.sampled_from([0.5, 20.0, 120.0])
 )

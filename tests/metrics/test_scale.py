@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from wqscore.fits.power_law import PowerLawFit
 from wqscore.metrics import scale
 from wqscore.spectra.spectrum import Spectrum, compute_spectrum
@@ -50,7 +51,7 @@ def test_alpha_and_scale_are_nan_without_a_fit() -> None:
     assert isnan(scale.log_alpha_norm(spectrum_of([1, 2]), None))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(st.integers(5, 40), st.integers(5, 40), st.integers(0, 1000))
 def test_norms_are_those_of_numpy(rows: int, columns: int, seed: int) -> None:
     matrix = np.random.default_rng(seed).standard_normal((rows, columns))

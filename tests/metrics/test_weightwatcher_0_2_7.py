@@ -14,10 +14,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
+from tests.oracles import Oracle
 from wqscore.fits.methods import TO_LARGEST_BUT_SMALLEST
 from wqscore.fits.power_law import PowerLawFit
 from wqscore.metrics.weightwatcher_0_2_7 import log_alpha_norm, log_norm
 from wqscore.spectra.spectrum import Spectrum, compute_spectrum
+
+powerlaw = Oracle("powerlaw")
 
 PUBLISHED = Path(__file__).parent.parent / "data" / "weightwatcher-0.2.7" / "gpt2.csv"
 #: The table has 7 significant digits.
@@ -78,7 +82,7 @@ def test_the_means_without_the_token_embedding_are_the_papers() -> None:
         assert np.mean([row[name] for row in rows]) == pytest.approx(mean, abs=0.0051)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50))
 @given(st.integers(20, 60), st.integers(20, 60), st.sampled_from([1, 4, 9]), st.integers(0, 1000))
 def test_equals_its_description(rows: int, columns: int, slices: int, seed: int) -> None:
     matrix = np.random.default_rng(seed).standard_t(3, (rows, columns)) * 0.1
@@ -94,9 +98,9 @@ def test_equals_its_description(rows: int, columns: int, slices: int, seed: int)
     assert log_alpha_norm(spectrum, tail) == pytest.approx(expected, rel=1e-11, abs=1e-12)
 
 
+@pytest.mark.oracle("powerlaw")
 @pytest.mark.parametrize("seed", range(3))
 def test_the_fit_is_powerlaws(seed: int) -> None:
-    powerlaw = pytest.importorskip("powerlaw")
     matrix = np.random.default_rng(seed).standard_t(2.5, (200, 120)) * 0.1
     spectrum = compute_spectrum([matrix], 2.0**-53, scale=1 / 2)
     evals = spectrum.eigenvalues[1:]

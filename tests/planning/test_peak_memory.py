@@ -24,7 +24,7 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024)
 def peak(model: Path, jobs: int) -> int:
     command = [str(COMMAND), "score", str(model), "--metrics", "alpha", "--bootstrap", "0", "--gof", "0"]
     run = [sys.executable, "-c", PEAK, *command, "--jobs", str(jobs)]
-    return int(subprocess.run(run, check=True, capture_output=True, text=True, timeout=100).stdout)
+    return int(subprocess.run(run, check=True, capture_output=True, text=True, timeout=300).stdout)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss has other units elsewhere")
@@ -78,7 +78,7 @@ def test_with_less_memory_fewer_are_in_work_and_the_scores_are_the_same(tmp_path
         code = PEAK.replace("capture_output=True", "stdout=open(sys.argv[-1], 'wb')").replace("[1:]", "[1:-1]")
         table = tmp_path / f"{memory}.csv"
         run = [sys.executable, "-c", code, *command, "--memory", memory, str(table)]
-        done = subprocess.run(run, check=True, capture_output=True, text=True, timeout=100)
+        done = subprocess.run(run, check=True, capture_output=True, text=True, timeout=300)
         peaks.append(int(done.stdout))
         notes.append(done.stderr)
         tables.append(table.read_bytes())

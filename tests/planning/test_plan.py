@@ -86,7 +86,7 @@ def start(hub: HubServer, home: Path, *refs: str) -> subprocess.Popen[str]:
 
 
 def planned(hub: HubServer, home: Path, *refs: str) -> tuple[list[list[Any]], int, dict[str, Any]]:
-    stdout, stderr = start(hub, home, *refs).communicate(timeout=100)
+    stdout, stderr = start(hub, home, *refs).communicate(timeout=300)
     assert stdout, stderr
     interrupted, told, rows, to_fetch, total = json.loads(stdout)
     assert not interrupted
@@ -185,7 +185,7 @@ def test_ctrl_c_keeps_what_was_planned(hub: HubServer, tmp_path: Path) -> None:
     assert process.stderr is not None
     assert [process.stderr.readline().strip() for _ in range(2)] == refs[:2]
     process.send_signal(signal.SIGINT)
-    stdout, stderr = process.communicate(timeout=50)
+    stdout, stderr = process.communicate(timeout=300)
     assert stdout, stderr
     interrupted, _, rows, _, total = json.loads(stdout)
     assert interrupted

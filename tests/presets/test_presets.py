@@ -15,8 +15,10 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 import wqscore
+from tests.answers import Answers
 from tests.fits.test_hill import published as published_hill
 from tests.fits.test_peak import published as published_peak
+from tests.oracles import Oracle, imported
 from tests.spectra.test_windows import published as published_windows
 from wqscore.errors import UsageError
 from wqscore.metrics.analysis import MatrixAnalysis
@@ -25,6 +27,8 @@ from wqscore.ranking.ranking import rank_models
 from wqscore.scoring.layer_score import LayerScore
 from wqscore.scoring.model_score import ModelScore
 from wqscore.spectra.spectrum import Spectrum, compute_spectrum
+
+powerlaw = Oracle("powerlaw")
 
 CONV = "layers.2.conv.weight"
 EMBEDDING = "embed_tokens.weight"
@@ -72,7 +76,6 @@ def rows_of(score: ModelScore) -> dict[str, LayerScore]:
 
 
 def powerlaw_fit(values: np.ndarray, **options: Any) -> Any:
-    powerlaw = pytest.importorskip("powerlaw")
     with contextlib.redirect_stdout(io.StringIO()), np.errstate(all="ignore"):
         return powerlaw.Fit(values, verbose=False, **options)
 
@@ -101,6 +104,7 @@ def test_functions_of_given_eigenvalues(seed: int) -> None:
         )
 
 
+@pytest.mark.oracle("powerlaw")
 @pytest.mark.parametrize("seed", range(6))
 def test_ww_0_2_7_of_given_eigenvalues(seed: int) -> None:
     values = np.sort(np.random.default_rng(seed).pareto(0.8 + seed / 3, 60 + 20 * seed) + 1) * 10.0 ** (seed - 3)
@@ -146,6 +150,7 @@ def test_farms(folder: Path, scores: dict[str, ModelScore]) -> None:
             assert alpha == near(published_peak(published_windows(matrix.astype(np.float64)))[0]), name
 
 
+@pytest.mark.oracle("powerlaw")
 def test_ww_0_2_7(folder: Path, scores: dict[str, ModelScore]) -> None:
     rows, stored = rows_of(scores["ww-0.2.7"]), load_file(folder / "model.safetensors")
     assert len(rows) == len(stored) - 1 + 9
@@ -165,6 +170,7 @@ def test_ww_0_2_7(folder: Path, scores: dict[str, ModelScore]) -> None:
         assert metrics["stable_rank"] == near(values.sum() / values[-1])
 
 
+@pytest.mark.oracle("powerlaw")
 def test_ww_0_7(folder: Path, scores: dict[str, ModelScore]) -> None:
     rows, stored = rows_of(scores["ww-0.7"]), load_file(folder / "model.safetensors")
     assert rows.keys() == stored.keys()
@@ -177,17 +183,22 @@ def test_ww_0_7(folder: Path, scores: dict[str, ModelScore]) -> None:
     assert rows[CONV].metrics["lambda_max"] == near(svd(stored[CONV])[-1] / 2)
 
 
-def test_the_detx_num_of_ww_0_7_is_the_real_ones(scores: dict[str, ModelScore]) -> None:
+def detx_count(eigenvalues: np.ndarray) -> int:
+    """WeightWatcher's own."""
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        module = pytest.importorskip("weightwatcher.RMT_Util")
+        detx_constraint = imported(Oracle("weightwatcher.RMT_Util", "detX_constraint"))
+        with np.errstate(all="ignore"):
+            return int(detx_constraint(eigenvalues)[0])
+
+
+def test_the_detx_num_of_ww_0_7_is_the_real_ones(scores: dict[str, ModelScore], answers: Answers) -> None:
     for name, row in rows_of(scores["ww-0.7"]).items():
-        with contextlib.redirect_stdout(io.StringIO()), np.errstate(all="ignore"):
-            theirs = module.detX_constraint(row.spectrum.eigenvalues)
-        count = theirs[0] if isinstance(theirs, tuple) else theirs
+        count = answers(name, lambda row=row: detx_count(row.spectrum.eigenvalues))
         assert row.metrics["detX_num"] == count, name
         assert row.metrics["erg_gap"] == count - row.metrics["n_tail"], name
 
 
+@pytest.mark.oracle("powerlaw")
 def test_kdd2023(folder: Path, scores: dict[str, ModelScore]) -> None:
     rows, stored = rows_of(scores["kdd2023"]), load_file(folder / "model.safetensors")
     assert rows.keys() == stored.keys()

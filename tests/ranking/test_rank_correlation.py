@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from tests.examples import examples
 from wqscore.ranking.rank_correlation import (
     PERMUTATIONS,
     kendall_tau_b,
@@ -52,7 +53,7 @@ def test_both_are_scipys_whatever_the_ties(of: Pairs) -> None:
     assert spearman(x, y) == pytest.approx(stats.spearmanr(x, y).statistic, abs=1e-12)
 
 
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 @given(st.permutations(range(8)))
 def test_exact_p_of_tau_is_scipys_without_ties(order: list[int]) -> None:
     x, y = np.arange(8.0), np.array(order, dtype=float)

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from wqscore.matrices.weight_matrix import SkippedTensor
 from wqscore.metrics.registry import CORE, METRICS
 from wqscore.ranking.ranking import Ranking, rank_models
@@ -46,7 +47,7 @@ def test_every_cell_comes_back(rows: list[list[str | int | float | None]]) -> No
                 assert not re.match(r"[=+@\t\r\n]|-\D", shown)
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(st.lists(st.tuples(NAMES.filter(bool), st.floats(allow_nan=False, allow_infinity=False)), min_size=1))
 def test_pandas_reads_the_same(rows: list[tuple[str, float]]) -> None:
     text = csv_text(["name", "number"], rows)

@@ -7,15 +7,19 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pytest
 from safetensors.numpy import save_file
-from selenium import webdriver
-from selenium.webdriver.common.by import By
 
 import wqscore
+from tests.oracles import Oracle
 from tests.small_models import HOSTILE, LONG, bert
 from wqscore.ranking.ranking import Ranking
 from wqscore.refs import ModelRef
 from wqscore.reports.overview import remarks
+
+webdriver = Oracle("selenium", "webdriver")
+By = Oracle("selenium.webdriver.common.by", "By")
+
 
 ALLOWED = {"table", "caption", "thead", "tbody", "tr", "th", "td", "ul", "li", "bdi"}
 
@@ -81,6 +85,7 @@ def test_hostile_names_are_text(hostile_ranking: Ranking) -> None:
         Page(score._repr_html_())
 
 
+@pytest.mark.oracle("axe_core_python", "selenium")
 def test_a_browser_runs_and_fetches_nothing(
     browser: webdriver.Chrome, hostile_ranking: Ranking, tmp_path: Path
 ) -> None:

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from tests.examples import examples
 from wqscore.escaping import printable
 from wqscore.ranking.ranking import Ranking
 from wqscore.rendering.layout import fit, fold
@@ -36,7 +37,7 @@ def test_names_are_folded_at_their_seams() -> None:
     assert fold("x" * 10, 4).split("\n") == ["xxxx", "xxxx", "xx"]
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(
     st.lists(st.tuples(NAMES, NUMBERS, NUMBERS, NUMBERS), min_size=1, max_size=5),
     st.integers(30, 120),

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from wqscore.spectra.distance import squared_distances
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -21,7 +22,7 @@ def by_svd(weights: np.ndarray, base: np.ndarray) -> tuple[float, float]:
     return sum(float((each**2).sum()) for each in values), max(float(each[0] ** 2) for each in values)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(st.integers(1, 4), st.integers(1, 40), st.integers(1, 40), st.integers(-12, 12), st.integers(0, 2**32))
 def test_they_are_those_of_an_svd(slices: int, rows: int, columns: int, power: int, seed: int) -> None:
     rng = np.random.default_rng(seed)

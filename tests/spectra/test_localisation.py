@@ -13,6 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.answers import Answers
+from tests.examples import examples
+from tests.oracles import Oracle, imported
 from wqscore.spectra.localisation import (
     VectorLocalisation,
     localisation_ratio,
@@ -20,6 +23,8 @@ from wqscore.spectra.localisation import (
     participation_ratio,
     vector_entropy,
 )
+
+torch = Oracle("torch")
 
 
 def columns_of(found: VectorLocalisation) -> dict[str, float]:
@@ -68,7 +73,7 @@ def test_entries_alike_but_for_rounding_fill_one_bin() -> None:
     assert vector_entropy(exact + noise)[0] == vector_entropy(exact)[0] == pytest.approx(0, abs=1e-8)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(st.integers(2, 200), st.integers(1, 150), st.sampled_from([1.2, 3.0, 50.0]), st.integers(0, 2**32))
 def test_each_column_is_measured_by_its_plain_definition(n: int, k: int, freedom: float, seed: int) -> None:
     vectors = np.random.default_rng(seed).standard_t(freedom, (n, k))
@@ -165,22 +170,28 @@ def test_neither_scale_nor_transposition_change_them() -> None:
     assert columns_of(localise([matrix * 1024], n_tail=15)) == pytest.approx(expected, rel=1e-9)
 
 
-@pytest.mark.filterwarnings("ignore")
-def test_weightwatcher_finds_the_same() -> None:
-    torch = pytest.importorskip("torch")
-    rng = np.random.default_rng(0)
-    shapes = [(60, 90), (90, 60), (64, 64), (80, 80), (50, 300), (60, 90), (90, 60), (64, 64)]
-    matrices = [rng.standard_t(2.5, shape).astype(np.float32) * np.float32(0.2) for shape in shapes]
-    model = torch.nn.ModuleList(torch.nn.Linear(*shape[::-1], bias=False) for shape in shapes)
+def of_weightwatcher(matrices: list[np.ndarray]) -> list[dict[str, float]]:
+    """WeightWatcher's row of each matrix: the size of its tail, and its figures of the vectors."""
+    model = torch.nn.ModuleList(torch.nn.Linear(*matrix.shape[::-1], bias=False) for matrix in matrices)
     for layer, matrix in zip(model, matrices, strict=True):
         layer.weight.data = torch.from_numpy(matrix)
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        weightwatcher = pytest.importorskip("weightwatcher")
+        weightwatcher = imported(Oracle("weightwatcher"))
         logging.getLogger().setLevel(logging.ERROR)
         table = weightwatcher.WeightWatcher(model=model).analyze(vectors=True, plot=False)
+    names = ["num_pl_spikes", *columns_of(localise(matrices[:1], 9))]
+    return [{name: float(row[name]) for name in names} for _, row in table.iterrows()]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_weightwatcher_finds_the_same(answers: Answers) -> None:
+    rng = np.random.default_rng(0)
+    shapes = [(60, 90), (90, 60), (64, 64), (80, 80), (50, 300), (60, 90), (90, 60), (64, 64)]
+    matrices = [rng.standard_t(2.5, shape).astype(np.float32) * np.float32(0.2) for shape in shapes]
+    table = answers("table", lambda: of_weightwatcher(matrices))
     assert len(table) == len(matrices)
     whole_tails = 0
-    for (_, row), matrix in zip(table.iterrows(), matrices, strict=True):
+    for row, matrix in zip(table, matrices, strict=True):
         n_tail = int(row["num_pl_spikes"])
         # It compares another solver's eigenvalues with xmin, and so loses the vector of xmin itself half the time.
         same = [

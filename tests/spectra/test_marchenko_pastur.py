@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from threadpoolctl import threadpool_limits
 
+from tests.examples import examples
 from wqscore.spectra.marchenko_pastur import (
     TRACY_WIDOM_999,
     MarchenkoPasturFit,
@@ -146,7 +147,7 @@ def test_slices_are_one_bulk() -> None:
     assert spiked.sigma == pytest.approx(1, rel=0.02)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30))
 @given(st.integers(3, 60), st.integers(3, 60), st.integers(0, 99), st.integers(-140, 140))
 def test_the_fit_scales_with_the_weights(rows: int, columns: int, seed: int, power: int) -> None:
     matrix = np.random.default_rng(seed).standard_t(3, (rows, columns))

@@ -9,13 +9,16 @@ import ml_dtypes
 import numpy as np
 import pytest
 
+from tests.oracles import Oracle
 from wqscore.checkpoints.adapters.low_rank import LowRank
 from wqscore.errors import CheckpointError
 from wqscore.spectra.eigenvalues import BLOCK_ROWS
 from wqscore.spectra.on_device import eigenvalues_on, solver_on
 from wqscore.spectra.spectrum import compute_spectrum, low_rank_spectrum
 
-torch = pytest.importorskip("torch", reason="torch is not installed")
+torch = Oracle("torch")
+
+pytestmark = pytest.mark.oracle("torch")
 
 #: As torch's name of it: `cpu` alone means LAPACK to all but `eigenvalues_on`.
 DEVICE = "cpu:0"
@@ -106,8 +109,9 @@ def test_what_solves_is_told_with_its_version() -> None:
     assert solver_on(DEVICE) == f"torch.linalg.eigvalsh of torch {torch.__version__} on {DEVICE}"
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="torch finds no GPU here")
 def test_a_real_gpu_gives_the_same_and_the_same_bits_again() -> None:
+    if not torch.cuda.is_available():
+        pytest.skip("torch finds no GPU here")
     for shape, dtype in product(SHAPES, DTYPES):
         matrix = (3 * np.random.default_rng(0).standard_normal(shape)).astype(dtype)
         found, again = eigenvalues_on("cuda", matrix), eigenvalues_on("cuda", matrix)

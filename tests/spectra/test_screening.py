@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from threadpoolctl import threadpool_limits
 
+from tests.examples import examples
 from wqscore.spectra.marchenko_pastur import fit_marchenko_pastur
 from wqscore.spectra.screening import Entries, correlated, correlation, measure, traps_foretold
 from wqscore.spectra.spectrum import compute_spectrum
@@ -48,7 +49,7 @@ def corners(weights: np.ndarray) -> float:
 
 
 @given(st.integers(0, 10**6), st.integers(1, 3), st.integers(1, 6), st.integers(1, 6))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25))
 def test_the_correlation_is_the_sum_over_corners(seed: int, slices: int, rows: int, columns: int) -> None:
     weights = np.random.default_rng(seed).standard_normal((slices, rows, columns))
     energies = (weights**2).sum(axis=(1, 2))

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from wqscore.spectra.eigenvalues import BLOCK_ROWS, gram
 from wqscore.spectra.spectrum import compute_spectrum
 
@@ -31,7 +32,7 @@ def test_orthogonal_times_diagonal_has_the_known_spectrum() -> None:
     np.testing.assert_allclose(compute_spectrum([(q * sigma) @ p], 0.0).eigenvalues, sigma**2, rtol=1e-11)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50))
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 99))
 def test_memory_layout_and_transposition_keep_the_bits(rows: int, columns: int, seed: int) -> None:
     matrix = np.random.default_rng(seed).standard_normal((rows, columns)).astype(np.float32)

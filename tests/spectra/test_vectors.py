@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from wqscore.spectra.vectors import singular_vectors
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -26,7 +27,7 @@ def test_they_are_those_of_an_svd(shape: tuple[int, int]) -> None:
     np.testing.assert_allclose(overlaps, 1, rtol=1e-9)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40))
 @given(st.integers(1, 30), st.integers(1, 30), st.integers(-60, 60), st.integers(0, 2**32))
 def test_they_are_orthonormal_and_diagonalise_the_gram_matrix(rows: int, columns: int, power: int, seed: int) -> None:
     matrix = np.random.default_rng(seed).standard_normal((rows, columns)) * 2.0**power

@@ -12,6 +12,7 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.store.samples import ALPHA, FACTS, key, results, same, spectrum
 from wqscore.store.merging import Merged, merge
 from wqscore.store.records import FileStamp, HeaderTensor, ResultKey, SeenModel
@@ -93,7 +94,7 @@ def test_a_model_that_two_have_is_one(tmp_path: Path) -> None:
 PARTS = st.lists(st.frozensets(st.integers(0, 12)), min_size=1, max_size=4)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15))
 @given(PARTS, st.randoms(use_true_random=False))
 def test_the_order_of_the_parts_does_not_matter(parts: list[frozenset[int]], order: random.Random) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -73,7 +73,6 @@ def identical(a: Value, b: Value) -> bool:
     return a == b
 
 
-@settings(deadline=None)
 @given(st.dictionaries(KEYS, FINITE | EMPTY, min_size=1, max_size=5))
 def test_spectra_keep_every_bit(store: Store, spectra: dict[SpectrumKey, Spectrum]) -> None:
     store.put(spectra=spectra)
@@ -94,7 +93,6 @@ def test_arrays_of_any_type_and_order_keep_their_values(store: Store, dtype: str
     assert back.tolist() == values.tolist()
 
 
-@settings(deadline=None)
 @given(KEYS, st.dictionaries(st.builds(Method, TEXT, TEXT, st.integers(-(2**63), 2**63 - 1)), VALUES, max_size=4))
 def test_results_keep_every_value(store: Store, of: SpectrumKey, values: dict[Method, Value]) -> None:
     put = {ResultKey(of, method): value for method, value in values.items()}
@@ -115,7 +113,6 @@ NUMBERS = st.integers(0, 2**64 - 1)
 STAMPS = st.builds(FileStamp, TEXT, NUMBERS, st.integers(-(2**63), 10**18), NUMBERS, NUMBERS)
 
 
-@settings(deadline=None)
 @given(st.lists(STAMPS, unique_by=lambda stamp: stamp.path, max_size=4), st.dictionaries(TEXT, TEXT, max_size=3))
 def test_files(store: Store, stamps: list[FileStamp], contents: dict[str, str]) -> None:
     store.put_files(dict.fromkeys(stamps, contents))
@@ -127,14 +124,12 @@ TENSORS = st.builds(
 )
 
 
-@settings(deadline=None)
 @given(st.dictionaries(TEXT, st.lists(TENSORS, max_size=3).map(tuple), max_size=3))
 def test_headers(store: Store, headers: dict[str, tuple[HeaderTensor, ...]]) -> None:
     store.put_headers(headers)
     assert store.headers(headers) == headers
 
 
-@settings(deadline=None)
 @given(TEXT, TEXT, st.datetimes(datetime(1970, 1, 2), datetime(9999, 1, 1)), st.frozensets(TEXT, max_size=4))
 def test_models(store: Store, label: str, revision: str, seen: datetime, contents: frozenset[str]) -> None:
     model = SeenModel(label, revision, seen.replace(tzinfo=UTC), contents)

@@ -38,7 +38,7 @@ def told(process: subprocess.Popen[str]) -> list[str]:
     # Not by communicate(), which knows nothing of what readline() has buffered.
     assert process.stdout is not None
     lines = process.stdout.readlines()
-    process.wait(timeout=100)
+    process.wait(timeout=300)
     return [line.strip() for line in lines if line.endswith("\n")]
 
 
@@ -122,7 +122,7 @@ def test_killed_while_it_is_made(tmp_path: Path) -> None:
         process.stdout.readline()
         time.sleep(0.2 + chance.random() * 0.3)
         process.kill()
-        process.communicate(timeout=60)
+        process.communicate(timeout=300)
         for path in folder.glob("[0-9]*"):
             made += 1
             with Store.open(path) as store:

@@ -7,7 +7,8 @@ import re
 
 _PART = r"[a-z0-9]+([._-][a-z0-9]+)*"
 _PLAIN = re.compile(rf"{_PART}(/{_PART})?")
-_OTHER = re.compile(r"[^a-z0-9._]+")
+#: What no file name here has; nor two dots in a row, which elsewhere stand for the folder above.
+_OTHER = re.compile(r"[^a-z0-9._]+|\.{2,}")
 #: So that a name with its digest and ending stays far below the 255 bytes a file system allows.
 _LONGEST = 60
 

@@ -11,13 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 
+from tests.oracles import Oracle
 from wqscore.checkpoints.adapters.lora import Adapter, plan_adapter
 from wqscore.checkpoints.adapters.merging import plan_merged
 from wqscore.checkpoints.decoding import Decoding
 from wqscore.checkpoints.safetensors import read_safetensors
 from wqscore.checkpoints.tensor import TensorRef
+
+peft = Oracle("peft")
+torch = Oracle("torch")
 
 
 @dataclass(frozen=True)
@@ -53,9 +56,7 @@ def tensors_of(file: Path) -> dict[str, TensorRef]:
 def save(folder: Path, build: Callable[[], Any], dtype: str = "float32", **settings: Any) -> Saved:
     """Build a model, give it a LoRA adapter of random A and B, save both, load both again and merge
     them, all by peft."""
-    peft = pytest.importorskip("peft")
-    torch = pytest.importorskip("torch")
-    files = pytest.importorskip("safetensors.torch")
+    files = Oracle("safetensors.torch")
     logging.getLogger("transformers").setLevel(logging.CRITICAL)
     torch.manual_seed(1)
     base = build().to(getattr(torch, dtype))

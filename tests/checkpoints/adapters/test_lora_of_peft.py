@@ -11,12 +11,17 @@ import pytest
 
 from tests.checkpoints.adapters import saved as oracle
 from tests.checkpoints.adapters.saved import Saved, save
+from tests.oracles import Oracle
 from wqscore.checkpoints.adapters.lora import plan_adapter
 from wqscore.checkpoints.adapters.merging import plan_merged
 
-pytest.importorskip("peft")
-pytest.importorskip("transformers")
-pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")
+peft = Oracle("peft")
+torch = Oracle("torch")
+
+pytestmark = [
+    pytest.mark.oracle("peft", "torch", "transformers"),
+    pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning"),
+]
 
 ATTENTION = ["q_proj", "v_proj"]
 
@@ -107,9 +112,7 @@ def test_convolutions(tmp_path: Path) -> None:
 
 
 def test_grouped_convolutions_are_refused(tmp_path: Path) -> None:
-    torch = pytest.importorskip("torch")
-    peft = pytest.importorskip("peft")
-    files = pytest.importorskip("safetensors.torch")
+    files = Oracle("safetensors.torch")
     torch.manual_seed(0)
     model = peft.get_peft_model(oracle.convolutions(), peft.LoraConfig(r=4, target_modules=["grouped"]))
     state = {name: value.contiguous() for name, value in peft.get_peft_model_state_dict(model).items()}
@@ -215,7 +218,6 @@ def test_tokens_trained_by_themselves(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["IA3", "LoHa", "LoKr", "Vera", "OFT", "AdaLora"])
 def test_other_kinds_are_named(tmp_path: Path, kind: str) -> None:
-    peft = pytest.importorskip("peft")
     settings = {"IA3": {"feedforward_modules": []}, "AdaLora": {"total_step": 10}}.get(kind, {})
     config = getattr(peft, f"{kind}Config")(target_modules=["q_proj"], **settings)
     peft.get_peft_model(oracle.llama(), config).save_pretrained(tmp_path)
@@ -230,7 +232,6 @@ def test_other_kinds_are_named(tmp_path: Path, kind: str) -> None:
 def test_stacks_of_experts_are_refused(tmp_path: Path) -> None:
     """Whatever else the adapter changes is read."""
     settings: dict[str, Any] = {"target_modules": ["q_proj"], "target_parameters": ["mlp.experts.gate_up_proj"]}
-    peft = pytest.importorskip("peft")
     model = peft.get_peft_model(oracle.mixture(), peft.LoraConfig(r=4, **settings))
     model.save_pretrained(tmp_path)
     saved = json.loads((tmp_path / "adapter_config.json").read_text())

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from wqscore.checkpoints.adapters.lora import plan_adapter
 from wqscore.checkpoints.adapters.merging import base_names, plan_merged
 from wqscore.checkpoints.dtypes import STORED_DTYPES
@@ -246,7 +247,7 @@ NAMES = st.builds(
 SHAPES = st.lists(st.sampled_from([0, 1, 2, 5, 2**50]), max_size=5).map(tuple)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300))
 @given(
     shapes=st.dictionaries(NAMES, SHAPES, max_size=6),
     config=st.dictionaries(st.sampled_from(KEYS), JSON, max_size=4),

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.checkpoints.gguf.writing import Type, gguf, random_blocks, write
+from tests.examples import examples
 from wqscore.checkpoints.gguf.config import needed
 from wqscore.checkpoints.gguf.fields import MAX_HEADER_BYTES
 from wqscore.checkpoints.gguf.file import read_gguf
@@ -254,7 +255,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("gguf")
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400))
 @given(mutations=st.lists(MUTATION, min_size=1, max_size=4))
 def test_damage_is_refused_or_harmless(mutations: list[tuple[str, int, bytes | int]], folder: Path) -> None:
     content = bytearray(valid(folder))

@@ -31,6 +31,8 @@ from wqscore.matrices.plan import plan_matrices
 from wqscore.matrices.roles import role_of
 from wqscore.matrices.weight_matrix import WeightMatrix
 
+pytestmark = pytest.mark.oracle("torch", "transformers")
+
 
 def spectra(found: list[WeightMatrix]) -> list[tuple[str, tuple[int, ...], list[float]]]:
     """What is scored, without names: each matrix's role, sizes in either order, and singular values."""

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import gguf
 import numpy as np
-import pytest
 
-gguf = pytest.importorskip("gguf", reason="the gguf package writes the files")
 Type = gguf.GGMLQuantizationType
 
 

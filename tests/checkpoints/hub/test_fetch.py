@@ -20,8 +20,11 @@ import safetensors
 import safetensors.numpy
 
 from tests.hub_server import FOREVER, HubServer
+from tests.oracles import Oracle
 from wqscore.checkpoints.hub.errors import talking_to_the_hub
 from wqscore.errors import CheckpointError
+
+torch = Oracle("torch")
 
 PROGRAM = """
 import json, sys
@@ -72,7 +75,7 @@ def run(hub: HubServer, home: Path, *typed: str, command: str = "fetch", **varia
     """Call wqscore in a process of its own; TQDM_POSITION asks for bars though there is no terminal."""
     env = hub.environment(home, PYTHONPATH=os.pathsep.join(sys.path), TQDM_POSITION="-1") | variables
     arguments = [sys.executable, "-c", PROGRAM, command, *typed]
-    done = subprocess.run(arguments, env=env, capture_output=True, text=True, timeout=100, check=False)
+    done = subprocess.run(arguments, env=env, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     return Run([json.loads(line) for line in done.stdout.splitlines()], done.stderr)
 
@@ -345,8 +348,8 @@ def test_headers_are_read_without_the_weights(hub, tmp_path):
     assert done.stderr == ""
 
 
+@pytest.mark.oracle("torch")
 def test_headers_of_what_the_cache_has_are_read_there(hub, tmp_path):
-    torch = pytest.importorskip("torch")
     torch.save({"a": torch.ones(3, 4)}, tmp_path / "pytorch_model.bin")
     hub.add("org/bin", {"pytorch_model.bin": (tmp_path / "pytorch_model.bin").read_bytes()})
     hub.add("org/m", {"config.json": CONFIG, "model.safetensors": weights(10)})
@@ -443,7 +446,7 @@ def test_the_clients_noise_stays_off_stderr_only_while_wqscore_calls_it(hub, tmp
     hub.fault("/README.md", **noisy)
     env = hub.environment(tmp_path / "theirs", PYTHONPATH=os.pathsep.join(sys.path), TQDM_POSITION="-1")
     arguments = [sys.executable, "-c", program]
-    stderr = subprocess.run(arguments, env=env, capture_output=True, text=True, timeout=100, check=True).stderr
+    stderr = subprocess.run(arguments, env=env, capture_output=True, text=True, timeout=300, check=True).stderr
     assert "HTTP Error 429" in stderr
     assert "README.md: 100%" in stderr
     assert "config.json" not in stderr

@@ -24,9 +24,13 @@ PROGRAM = """
 import hashlib, json, sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from wqscore.checkpoints.hub import files, ranges
 from wqscore.checkpoints.hub.fetch import fetch, stream
 from wqscore.errors import WqscoreError
 from wqscore.refs import ModelRef
+
+# As many attempts as ever, with shorter pauses between them.
+files.PAUSES = ranges.PAUSES = tuple(pause / 100 for pause in ranges.PAUSES)
 
 def digest(tensor):
     return [tensor.name, hashlib.sha256(tensor.read().tobytes()).hexdigest()]
@@ -51,7 +55,7 @@ FIRST, SECOND = "model-00001-of-00002.safetensors", "model-00002-of-00002.safete
 def run(hub: HubServer, home: Path, mode: str = "stream", threads: int = 2, **variables: str) -> dict:
     env = hub.environment(home, PYTHONPATH=os.pathsep.join(sys.path)) | variables
     arguments = [sys.executable, "-c", PROGRAM, mode, str(threads)]
-    done = subprocess.run(arguments, env=env, capture_output=True, text=True, timeout=200, check=False)
+    done = subprocess.run(arguments, env=env, capture_output=True, text=True, timeout=300, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     return json.loads(done.stdout)
 
@@ -284,7 +288,7 @@ def test_tensors_can_be_sent_to_another_process_and_read_there(hub, tmp_path):
     hub.add("org/m", files)
     env = hub.environment(tmp_path, PYTHONPATH=os.pathsep.join(sys.path))
     done = subprocess.run(
-        [sys.executable, "-c", ELSEWHERE], env=env, capture_output=True, text=True, timeout=200, check=False
+        [sys.executable, "-c", ELSEWHERE], env=env, capture_output=True, text=True, timeout=300, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert json.loads(done.stdout) == digests(files)

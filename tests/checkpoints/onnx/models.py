@@ -1,15 +1,16 @@
-"""Small ONNX models written by the onnx package, and what is read of them; tests are skipped where it is missing."""
+"""Small ONNX models written by the onnx package, and what is read of them."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
+from tests.oracles import Oracle
 from wqscore.checkpoints.onnx.file import read_onnx
 from wqscore.errors import CheckpointError
 
-onnx = pytest.importorskip("onnx", reason="onnx makes the models")
-helper, numpy_helper, Types = onnx.helper, onnx.numpy_helper, onnx.TensorProto
+onnx, helper, numpy_helper = Oracle("onnx"), Oracle("onnx.helper"), Oracle("onnx.numpy_helper")
+Types = Oracle("onnx", "TensorProto")
 
 RNG = np.random.default_rng(8)
 WEIGHT = RNG.standard_normal((6, 4), np.float32)

@@ -6,12 +6,15 @@ import numpy as np
 import pytest
 
 from tests.checkpoints.onnx.models import CODES, RNG, WEIGHT, Types, helper, node, numpy_helper, saved, weights
+from tests.oracles import Oracle
 from wqscore.checkpoints.onnx.file import read_onnx
+
+pytestmark = pytest.mark.oracle("onnx")
 
 
 def dequantised_by_onnx(codes, scale, zero, **attributes):
     """What onnx's reference evaluator makes of a DequantizeLinear."""
-    reference = pytest.importorskip("onnx.reference", reason="onnx's evaluator is the reference")
+    reference = Oracle("onnx.reference")
     arrays = [array for array in (codes, scale, zero) if array is not None]
     names = ["x", "scale", "zero"][: len(arrays)]
     inputs = [
@@ -89,40 +92,49 @@ def test_a_name_that_is_taken_is_not_given_again(tmp_path):
     assert [tensor.name for tensor in tensors] == ["fc.weight", "onnx::MatMul_1", "val_2", "val_3"]
 
 
-SCALE = numpy_helper.from_array(np.ones(4, np.float32), "s")
+def codes():
+    return numpy_helper.from_array(CODES, "w")
+
+
+def scale():
+    return numpy_helper.from_array(np.ones(4, np.float32), "s")
 
 
 @pytest.mark.parametrize(
     ("initialisers", "nodes", "reason"),
     [
-        ([numpy_helper.from_array(CODES, "w")], [node("MatMulInteger", "x", "w")], "I8 codes without a Dequant"),
-        ([numpy_helper.from_array(CODES, "w")], [node("DequantizeLinear", "w", "s")], "is computed"),
-        ([numpy_helper.from_array(CODES, "w"), SCALE], [node("DequantizeLinear", "w", "s", axis=0)], "do not fit"),
-        ([numpy_helper.from_array(CODES, "w"), SCALE], [node("DequantizeLinear", "w", "s", axis=9)], "do not fit"),
+        (lambda: [codes()], lambda: [node("MatMulInteger", "x", "w")], "I8 codes without a Dequant"),
+        (lambda: [codes()], lambda: [node("DequantizeLinear", "w", "s")], "is computed"),
+        (lambda: [codes(), scale()], lambda: [node("DequantizeLinear", "w", "s", axis=0)], "do not fit"),
+        (lambda: [codes(), scale()], lambda: [node("DequantizeLinear", "w", "s", axis=9)], "do not fit"),
         (
-            [numpy_helper.from_array(CODES, "w"), SCALE],
-            [node("DequantizeLinear", "w", "s", block_size=-2)],
+            lambda: [codes(), scale()],
+            lambda: [node("DequantizeLinear", "w", "s", block_size=-2)],
             "do not fit",
         ),
         (
-            [numpy_helper.from_array(CODES, "w"), SCALE, numpy_helper.from_array(np.zeros(4, np.uint8), "z")],
-            [node("DequantizeLinear", "w", "s", "z")],
+            lambda: [codes(), scale(), numpy_helper.from_array(np.zeros(4, np.uint8), "z")],
+            lambda: [node("DequantizeLinear", "w", "s", "z")],
             "zero points are not of",
         ),
-        ([numpy_helper.from_array(CODES, "w"), SCALE], [node("DequantizeLinear", "s", "w")], "I8 codes without"),
-        ([helper.make_tensor("w", Types.INT4, (2, 2), [1, 2, 3, 4])], [], "INT4 numbers are not read"),
-        ([helper.make_tensor("w", Types.FLOAT8E5M2, (2, 2), [1.0, 2.0, 3.0, 4.0])], [], "F8_E5M2 codes without"),
-        ([helper.make_tensor("w", Types.STRING, (1,), [b"a"])], [], "STRING numbers are not read"),
-        ([helper.make_tensor("w", Types.INT64, (2,), [1, -2])], [], "I64 numbers in a list of varints"),
+        (lambda: [codes(), scale()], lambda: [node("DequantizeLinear", "s", "w")], "I8 codes without"),
+        (lambda: [helper.make_tensor("w", Types.INT4, (2, 2), [1, 2, 3, 4])], list, "INT4 numbers are not read"),
         (
-            [helper.make_tensor("w", Types.FLOAT8E4M3FN, (1, 2), b"ab", raw=True), SCALE],
-            [node("DequantizeLinear", "w", "s")],
+            lambda: [helper.make_tensor("w", Types.FLOAT8E5M2, (2, 2), [1.0, 2.0, 3.0, 4.0])],
+            list,
+            "F8_E5M2 codes without",
+        ),
+        (lambda: [helper.make_tensor("w", Types.STRING, (1,), [b"a"])], list, "STRING numbers are not read"),
+        (lambda: [helper.make_tensor("w", Types.INT64, (2,), [1, -2])], list, "I64 numbers in a list of varints"),
+        (
+            lambda: [helper.make_tensor("w", Types.FLOAT8E4M3FN, (1, 2), b"ab", raw=True), scale()],
+            lambda: [node("DequantizeLinear", "w", "s")],
             "F8_E4M3 codes",
         ),
     ],
 )
 def test_initialisers_that_are_not_read_are_named(initialisers, nodes, reason, tmp_path):
-    _, _, refusals = read_onnx(saved(tmp_path / "m.onnx", initialisers, nodes))
+    _, _, refusals = read_onnx(saved(tmp_path / "m.onnx", initialisers(), nodes()))
     assert any(refused.name == "w" and reason in refused.reason for refused in refusals)
 
 

@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.checkpoints.onnx.models import CODES, WEIGHT, Types, helper, node, numpy_helper, refusal
+from tests.examples import examples
 from wqscore.checkpoints.onnx.file import read_onnx
 from wqscore.checkpoints.onnx.graph import MAX_ENTRIES
 from wqscore.checkpoints.onnx.wire import MAX_FIELDS
@@ -19,6 +20,7 @@ def varint(number):
     return low + (varint(number >> 7) if number > 0x7F else b"")
 
 
+@pytest.mark.oracle("onnx")
 @pytest.mark.parametrize(
     ("entries", "message"),
     [
@@ -50,6 +52,7 @@ def test_external_data_that_is_not_to_be_trusted(entries, message, tmp_path):
         read_onnx(path)
 
 
+@pytest.mark.oracle("onnx")
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -74,6 +77,7 @@ def test_initialisers_that_contradict_themselves(changes, message, tmp_path):
     assert message in refusal(path)
 
 
+@pytest.mark.oracle("onnx")
 def test_varints_of_another_count_than_the_shape(tmp_path):
     tensor = helper.make_tensor("w", Types.FLOAT16, (2, 2), [1.0, 2.0, 3.0, 4.0])
     tensor.int32_data[0] = 1
@@ -120,7 +124,8 @@ def test_a_small_file_of_very_many_fields(tmp_path):
     assert f"more than {MAX_FIELDS} fields" in refusal(path)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200, deadline=None)
+@pytest.mark.oracle("onnx")
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(200))
 @given(st.data())
 def test_changed_bytes_give_one_clear_line_or_tensors_in_the_file(tmp_path, data):
     initialisers = [

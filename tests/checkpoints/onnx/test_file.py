@@ -6,14 +6,16 @@ import numpy as np
 import pytest
 
 from tests.checkpoints.onnx.models import CODES, WEIGHT, Types, helper, numpy_helper, refusal, saved, weights
+from tests.oracles import Oracle
 from wqscore.checkpoints.onnx.file import read_onnx
+
+torch = Oracle("torch")
+
+pytestmark = pytest.mark.oracle("onnx", "onnxscript", "torch")
 
 
 @pytest.mark.parametrize("exporter", ["torchscript", "dynamo"])
 def test_a_torch_model_keeps_its_names_and_singular_values(exporter, tmp_path):
-    torch = pytest.importorskip("torch", reason="torch exports the model")
-    if exporter == "dynamo":
-        pytest.importorskip("onnxscript", reason="torch's new exporter needs onnxscript")
     nn = torch.nn
 
     class Attention(nn.Module):
@@ -55,12 +57,10 @@ def test_a_torch_model_keeps_its_names_and_singular_values(exporter, tmp_path):
     assert matrices == {name for name, parameter in model.state_dict().items() if parameter.ndim > 1}
 
 
-FLOATS = {Types.FLOAT: np.float32, Types.DOUBLE: np.float64, Types.FLOAT16: np.float16, Types.BFLOAT16: np.float32}
-
-
-@pytest.mark.parametrize("data_type", FLOATS)
+@pytest.mark.parametrize("type_name", ["FLOAT", "DOUBLE", "FLOAT16", "BFLOAT16"])
 @pytest.mark.parametrize("raw", [True, False])
-def test_floats_however_they_are_stored(data_type, raw, tmp_path):
+def test_floats_however_they_are_stored(type_name, raw, tmp_path):
+    data_type = getattr(Types, type_name)
     values = WEIGHT.astype(np.float64)
     content = values.astype(helper.tensor_dtype_to_np_dtype(data_type))
     tensor = helper.make_tensor("w", data_type, (6, 4), content.tobytes() if raw else values.ravel(), raw=raw)

@@ -12,14 +12,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
+from tests.oracles import Oracle
 from wqscore.checkpoints.pytorch.file import read_torch_file
 from wqscore.errors import CheckpointError
 
-torch = pytest.importorskip("torch")
+torch = Oracle("torch")
 
 containers = pytest.mark.parametrize("container", ["zip", "legacy"])
 # pickletools warns about odd escapes while it reads an opcode that is then refused.
-pytestmark = pytest.mark.filterwarnings("ignore:invalid escape sequence:DeprecationWarning")
+pytestmark = [
+    pytest.mark.oracle("torch"),
+    pytest.mark.filterwarnings("ignore:invalid escape sequence:DeprecationWarning"),
+]
 
 
 def save(value, path, container):
@@ -140,7 +145,7 @@ def test_every_byte_flipped(container, wholes, tmp_path):
             assert [entry[:4] for entry in entries] == described
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400))
 @given(data=st.data())
 def test_any_damage(data, wholes, tmp_path_factory):
     """Spans overwritten, removed or repeated."""

@@ -5,24 +5,25 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tests.oracles import Oracle
 from wqscore.checkpoints.pytorch.dcp import check_not_distributed
 from wqscore.checkpoints.pytorch.file import read_torch_file
 from wqscore.errors import CheckpointError
 
+torch = Oracle("torch")
 
+
+@pytest.mark.oracle("torch")
 @pytest.mark.filterwarnings("ignore:torch.distributed is disabled")
 def test_a_checkpoint_that_torch_saved(tmp_path):
-    torch = pytest.importorskip("torch", reason="torch saves and converts the checkpoint")
-    distributed = pytest.importorskip(
-        "torch.distributed.checkpoint", reason="torch saves and converts the checkpoint"
-    )
+    distributed = Oracle("torch.distributed.checkpoint")
     model = torch.nn.Linear(4, 3)
     distributed.save({"model": model.state_dict()}, checkpoint_id=tmp_path / "dcp")
     with pytest.raises(CheckpointError) as refused:
         check_not_distributed({path.name for path in (tmp_path / "dcp").iterdir()}, "model")
     function = str(refused.value).split()[-1]
     module, name = function.rsplit(".", 1)
-    getattr(pytest.importorskip(module), name)(tmp_path / "dcp", tmp_path / "model.pt")
+    Oracle(module, name)(tmp_path / "dcp", tmp_path / "model.pt")
     read = {tensor.name: tensor.read() for tensor in read_torch_file(tmp_path / "model.pt")}
     np.testing.assert_array_equal(read["weight"], model.weight.detach().numpy())
 

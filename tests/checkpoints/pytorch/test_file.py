@@ -107,7 +107,6 @@ def text(value: str) -> bytes:
 
 
 @both
-@pytest.mark.timeout(60)
 @pytest.mark.parametrize(
     ("content", "fault"),
     [

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from wqscore.checkpoints.pytorch.unpickler import MAX_PICKLE_BYTES, unpickle
 from wqscore.errors import CheckpointError
 
@@ -206,7 +207,6 @@ def test_a_storage_described_in_two_ways():
     assert "in two ways" in refusal(b"]" + float_storage + b"a" + float_storage.replace(b"K\x04", b"K\x05") + b"a.")
 
 
-@pytest.mark.timeout(30)
 @pytest.mark.parametrize(
     "data",
     [
@@ -226,14 +226,12 @@ def test_bombs_end_at_once(data):
     refusal(data)
 
 
-@pytest.mark.timeout(30)
 def test_one_list_is_turned_into_a_dictionary_once():
     pairs = b"](" + b"".join(b"](K%cK\x00e" % i for i in range(200)) + b"eq\x00"
     copies = ORDERED_DICT + b"q\x01](" + b"h\x01h\x00\x85R" * 3 + b"e."
     assert load(pairs + copies) == [dict.fromkeys(range(200), 0), {}, {}]
 
 
-@pytest.mark.timeout(30)
 def test_a_memo_index_costs_no_memory_and_deep_nesting_no_stack():
     assert load(b"Nr\xff\xff\xff\xff0".replace(b"0", b"j\xff\xff\xff\xff\x86.")) == (None, None)
     value = load(b"]" * 300_000 + b"a" * 299_999 + b".")
@@ -265,7 +263,7 @@ fragments = st.sampled_from(
 )
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=examples(1500))
 @given(st.lists(fragments, max_size=40).map(b"".join) | st.binary(max_size=60))
 def test_any_bytes_give_a_value_or_one_clear_line(data):
     try:

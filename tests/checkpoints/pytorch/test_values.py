@@ -11,10 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
+from tests.oracles import Oracle
 from wqscore.checkpoints.pytorch.file import read_torch_file
 from wqscore.errors import CheckpointError
 
-torch = pytest.importorskip("torch")
+torch = Oracle("torch")
+
+pytestmark = pytest.mark.oracle("torch")
 
 FLOATS = ["float64", "float32", "float16", "bfloat16"]
 TYPED = [*FLOATS, "int64", "int32", "int16", "int8", "uint8", "bool", "complex64"]
@@ -48,7 +52,7 @@ def assert_same(path, tensors):
 
 @containers
 def test_every_dtype_has_its_safetensors_name_and_values(container, tmp_path):
-    safetensors_torch = pytest.importorskip("safetensors.torch")
+    safetensors_torch = Oracle("safetensors.torch")
     tensors = {name: (torch.arange(12).reshape(3, 4) % 5).to(getattr(torch, name)) for name in READABLE}
     refs = assert_same(save(tensors, tmp_path / "m.bin", container), tensors)
     stored = safetensors_torch.save(tensors)
@@ -221,7 +225,7 @@ def strided_views(draw):
     return shape, strides, draw(st.integers(0, 20))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(
     views=st.lists(strided_views(), min_size=1, max_size=4),
     dtype=st.sampled_from(TYPED),

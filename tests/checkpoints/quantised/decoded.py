@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 
+from tests.oracles import Oracle
 from wqscore.checkpoints.decoding import Decoding, Refusal
 from wqscore.checkpoints.local import read_folder
 from wqscore.checkpoints.tensor import TensorRef
@@ -19,7 +19,7 @@ Plan = Callable[[Mapping[str, TensorRef], Mapping[str, Any]], tuple[list[Decodin
 
 def write(folder: Path, state: Mapping[str, Any], **quantization: Any) -> Path:
     """Save torch tensors and a `quantization_config` as transformers does."""
-    torch_files = pytest.importorskip("safetensors.torch")
+    torch_files = Oracle("safetensors.torch")
     torch_files.save_file({name: value.contiguous() for name, value in state.items()}, folder / "model.safetensors")
     (folder / "config.json").write_text(json.dumps({"quantization_config": quantization}))
     return folder

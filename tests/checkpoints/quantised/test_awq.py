@@ -16,10 +16,11 @@ import pytest
 
 from tests.checkpoints.quantised.decoded import weights, write
 from tests.matrices.tiny_models import tensor
+from tests.oracles import Oracle
 from wqscore.checkpoints.quantised.awq import decode, plan
 from wqscore.checkpoints.tensor import TensorRef
 
-torch = pytest.importorskip("torch")
+torch = Oracle("torch")
 
 LAYER = "model.layers.0.mlp.up_proj"
 IN, OUT, GROUP = 192, 96, 64
@@ -62,6 +63,7 @@ def test_a_small_layer_is_what_autoawq_made_of_it() -> None:
     np.testing.assert_array_equal(found, np.array(expected).T)
 
 
+@pytest.mark.oracle("torch")
 @pytest.mark.parametrize("group_size", [GROUP, 32, -1])
 @pytest.mark.parametrize("spelling", [{"version": "GEMM"}, {"format": "gemm"}, {}])
 def test_weights_are_autoawqs_up_to_its_float16(
@@ -88,6 +90,7 @@ def test_weights_are_autoawqs_up_to_its_float16(
     np.testing.assert_array_equal(found, packing_utils.dequantize_gemm(*state.values(), 4, size).numpy().T)
 
 
+@pytest.mark.oracle("torch")
 def test_a_layer_that_autoawq_packed_is_the_one_it_was_made_from(tmp_path: Path) -> None:
     gemm = pytest.importorskip("awq.modules.linear.gemm", exc_type=ImportError)
     generator = torch.Generator().manual_seed(0)

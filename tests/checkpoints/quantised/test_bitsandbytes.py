@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
+from tests.oracles import Oracle
 from wqscore.checkpoints.decoding import Decoding
 from wqscore.checkpoints.dtypes import STORED_DTYPES
 from wqscore.checkpoints.quantised.bitsandbytes import plan
@@ -19,9 +21,13 @@ from wqscore.checkpoints.safetensors import read_safetensors
 from wqscore.checkpoints.tensor import TensorRef
 from wqscore.errors import CheckpointError
 
-torch = pytest.importorskip("torch", reason="bitsandbytes is a torch library")
-bitsandbytes = pytest.importorskip("bitsandbytes", reason="the tool whose files these are")
-save_file = pytest.importorskip("safetensors.torch").save_file
+transformers = Oracle("transformers")
+
+torch = Oracle("torch")
+bitsandbytes = Oracle("bitsandbytes")
+save_file = Oracle("safetensors.torch", "save_file")
+
+pytestmark = pytest.mark.oracle("accelerate", "bitsandbytes", "torch", "transformers")
 
 STATE = "w.weight.quant_state.bitsandbytes__nf4"
 
@@ -66,23 +72,23 @@ def packed(weight: Any, **options: Any) -> tuple[dict[str, Any], Any]:
 @pytest.mark.parametrize(
     ("shape", "blocksize", "storage"),
     [
-        ((96, 64), 64, torch.uint8),
-        ((128, 160), 32, torch.bfloat16),
-        ((1024, 600), 1024, torch.float32),
-        ((64, 96), 64, torch.float16),
-        ((31, 6), 64, torch.uint8),
-        ((7, 9), 64, torch.uint8),
+        ((96, 64), 64, "uint8"),
+        ((128, 160), 32, "bfloat16"),
+        ((1024, 600), 1024, "float32"),
+        ((64, 96), 64, "float16"),
+        ((31, 6), 64, "uint8"),
+        ((7, 9), 64, "uint8"),
     ],
 )
 def test_four_bits_as_bitsandbytes_dequantises_them(
-    tmp_path: Path, kind: str, nested: bool, shape: tuple[int, ...], blocksize: int, storage: Any
+    tmp_path: Path, kind: str, nested: bool, shape: tuple[int, ...], blocksize: int, storage: str
 ) -> None:
     tensors, expected = packed(
         random_weight(*shape),
         blocksize=blocksize,
         quant_type=kind,
         compress_statistics=nested,
-        quant_storage=storage,
+        quant_storage=getattr(torch, storage),
     )
     [decoding], refusals = plan(stored(tmp_path, tensors), {})
     assert refusals == []
@@ -112,8 +118,6 @@ def test_eight_bits_as_bitsandbytes_dequantises_them(tmp_path: Path) -> None:
 )
 @pytest.mark.parametrize("family", ["llama", "gpt2"])
 def test_a_model_as_transformers_saves_it(tmp_path: Path, options: dict[str, Any], family: str) -> None:
-    transformers = pytest.importorskip("transformers")
-    pytest.importorskip("accelerate", reason="transformers loads with bitsandbytes through it")
     layers = {"hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 1, "num_attention_heads": 4}
     sizes = layers if family == "llama" else {"n_embd": 64, "n_layer": 1, "n_head": 4, "n_positions": 8}
     config = transformers.AutoConfig.for_model(family, vocab_size=128, **sizes)
@@ -164,41 +168,44 @@ def said(**changes: Any) -> Any:
     ("name", "tensor", "reason"),
     [
         (STATE, None, "no quant_state"),
-        (STATE, text("{"), "not the JSON text"),
-        (STATE, text("[" * 60_000), "not the JSON text"),
-        (STATE, text(b"\xff\xfe\xff"), "not the JSON text"),
-        (STATE, text("[]"), "not the JSON text"),
-        (STATE, text('{"a": ' + "9" * 5000 + "}"), "not the JSON text"),
-        (STATE, torch.zeros(70_000, dtype=torch.uint8), "at most 65536 bytes"),
-        (STATE, torch.zeros(70), "at most 65536 bytes"),
-        (STATE, said(quant_type="fp4"), "not the JSON text of nf4"),
-        (STATE, said(shape=None), "no shape"),
-        (STATE, said(shape=[]), "no shape"),
-        (STATE, said(shape=[96, -64]), "no shape"),
-        (STATE, said(shape=[True, 64]), "no shape"),
-        (STATE, said(shape=[10**30, 64]), "no shape"),
-        (STATE, said(shape=[1] * 9), "no shape"),
-        (STATE, said(shape=[96, 65]), "6144 codes stored for a weight of shape [96, 65]"),
-        (STATE, said(blocksize=0), "no size of blocks"),
-        (STATE, said(blocksize="64"), "no size of blocks"),
-        (STATE, said(blocksize=128), "w.weight.absmax is U8"),
-        (STATE, said(nested_blocksize=None), "no size of blocks"),
-        (STATE, said(nested_blocksize=16), "w.weight.nested_absmax is F32"),
-        (STATE, said(nested_offset=None), "no offset"),
-        ("w.weight.quant_state.bitsandbytes__fp4", said(), "two quant_state texts"),
-        ("w.weight.absmax", torch.zeros(96), "w.weight.absmax is F32"),
-        ("w.weight.absmax", torch.zeros(95, dtype=torch.uint8), "w.weight.absmax is U8 of shape [95]"),
+        (STATE, lambda: text("{"), "not the JSON text"),
+        (STATE, lambda: text("[" * 60_000), "not the JSON text"),
+        (STATE, lambda: text(b"\xff\xfe\xff"), "not the JSON text"),
+        (STATE, lambda: text("[]"), "not the JSON text"),
+        (STATE, lambda: text('{"a": ' + "9" * 5000 + "}"), "not the JSON text"),
+        (STATE, lambda: torch.zeros(70_000, dtype=torch.uint8), "at most 65536 bytes"),
+        (STATE, lambda: torch.zeros(70), "at most 65536 bytes"),
+        (STATE, lambda: said(quant_type="fp4"), "not the JSON text of nf4"),
+        (STATE, lambda: said(shape=None), "no shape"),
+        (STATE, lambda: said(shape=[]), "no shape"),
+        (STATE, lambda: said(shape=[96, -64]), "no shape"),
+        (STATE, lambda: said(shape=[True, 64]), "no shape"),
+        (STATE, lambda: said(shape=[10**30, 64]), "no shape"),
+        (STATE, lambda: said(shape=[1] * 9), "no shape"),
+        (STATE, lambda: said(shape=[96, 65]), "6144 codes stored for a weight of shape [96, 65]"),
+        (STATE, lambda: said(blocksize=0), "no size of blocks"),
+        (STATE, lambda: said(blocksize="64"), "no size of blocks"),
+        (STATE, lambda: said(blocksize=128), "w.weight.absmax is U8"),
+        (STATE, lambda: said(nested_blocksize=None), "no size of blocks"),
+        (STATE, lambda: said(nested_blocksize=16), "w.weight.nested_absmax is F32"),
+        (STATE, lambda: said(nested_offset=None), "no offset"),
+        ("w.weight.quant_state.bitsandbytes__fp4", said, "two quant_state texts"),
+        ("w.weight.absmax", lambda: torch.zeros(96), "w.weight.absmax is F32"),
+        ("w.weight.absmax", lambda: torch.zeros(95, dtype=torch.uint8), "w.weight.absmax is U8 of shape [95]"),
         ("w.weight.quant_map", None, "without w.weight.quant_map"),
-        ("w.weight.quant_map", torch.zeros(17), "not 16 numbers"),
-        ("w.weight.nested_quant_map", torch.zeros(255), "not 256 numbers"),
+        ("w.weight.quant_map", lambda: torch.zeros(17), "not 16 numbers"),
+        ("w.weight.nested_quant_map", lambda: torch.zeros(255), "not 256 numbers"),
         ("w.weight.nested_quant_map", None, "without w.weight.nested_quant_map"),
     ],
 )
-def test_four_bits_that_do_not_fit_are_refused(tmp_path: Path, name: str, tensor: Any, reason: str) -> None:
+def test_four_bits_that_do_not_fit_are_refused(
+    tmp_path: Path, name: str, tensor: Callable[[], Any] | None, reason: str
+) -> None:
     tensors = nested_nf4()
     assert name in tensors or name.endswith("fp4")
-    tensors |= {name: tensor}
-    decodings, [refusal] = plan(stored(tmp_path, {n: t for n, t in tensors.items() if t is not None}), {})
+    tensors.pop(name, None)
+    tensors |= {name: tensor()} if tensor else {}
+    decodings, [refusal] = plan(stored(tmp_path, tensors), {})
     assert decodings == []
     assert refusal.name == "w.weight"
     assert reason in refusal.reason
@@ -208,15 +215,15 @@ def test_four_bits_that_do_not_fit_are_refused(tmp_path: Path, name: str, tensor
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"w.SCB": torch.ones(4)}, "w.SCB is F32 of shape [4]"),
-        ({"w.SCB": torch.ones(5, dtype=torch.int32)}, "w.SCB is I32"),
-        ({"w.weight": torch.ones((5, 3), dtype=torch.float16)}, "SCB beside a weight of type F16"),
-        ({"w.weight_format": torch.tensor(2, dtype=torch.uint8)}, "in a layout of one GPU"),
-        ({"w.weight_format": torch.zeros(2, dtype=torch.uint8)}, "w.weight_format is U8 of shape [2]"),
+        (lambda: {"w.SCB": torch.ones(4)}, "w.SCB is F32 of shape [4]"),
+        (lambda: {"w.SCB": torch.ones(5, dtype=torch.int32)}, "w.SCB is I32"),
+        (lambda: {"w.weight": torch.ones((5, 3), dtype=torch.float16)}, "SCB beside a weight of type F16"),
+        (lambda: {"w.weight_format": torch.tensor(2, dtype=torch.uint8)}, "in a layout of one GPU"),
+        (lambda: {"w.weight_format": torch.zeros(2, dtype=torch.uint8)}, "w.weight_format is U8 of shape [2]"),
     ],
 )
-def test_eight_bits_that_do_not_fit_are_refused(tmp_path: Path, changes: dict[str, Any], reason: str) -> None:
-    tensors = {"w.weight": torch.ones((5, 3), dtype=torch.int8), "w.SCB": torch.ones(5)} | changes
+def test_eight_bits_that_do_not_fit_are_refused(tmp_path: Path, changes: Callable[[], Any], reason: str) -> None:
+    tensors = {"w.weight": torch.ones((5, 3), dtype=torch.int8), "w.SCB": torch.ones(5)} | changes()
     decodings, [refusal] = plan(stored(tmp_path, tensors), {})
     assert decodings == []
     assert refusal.name == "w.weight"
@@ -248,7 +255,7 @@ JSON = st.recursive(
 KEYS = ["quant_type", "blocksize", "shape", "nested_blocksize", "nested_offset", "dtype"]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100))
 @given(st.dictionaries(st.sampled_from(KEYS), JSON | st.integers(1, 300), max_size=3))
 def test_any_text_gives_a_weight_or_a_reason(
     tmp_path_factory: pytest.TempPathFactory, changes: dict[str, Any]

@@ -12,18 +12,17 @@ import pytest
 
 from tests.checkpoints.quantised.decoded import planned, weights, write
 from tests.matrices.tiny_models import build, tensor
+from tests.oracles import Oracle
 from wqscore.checkpoints.quantised.compressed_tensors import plan
 
-torch = pytest.importorskip("torch")
-pytest.importorskip("compressed_tensors")
-from compressed_tensors.compressors import BaseCompressor, ModelCompressor  # noqa: E402
-from compressed_tensors.compressors.pack_quantized.helpers import pack_to_int32  # noqa: E402
-from compressed_tensors.quantization import (  # noqa: E402
-    QuantizationArgs,
-    QuantizationConfig,
-    QuantizationScheme,
-    apply_quantization_config,
-)
+torch = Oracle("torch")
+BaseCompressor = Oracle("compressed_tensors.compressors", "BaseCompressor")
+ModelCompressor = Oracle("compressed_tensors.compressors", "ModelCompressor")
+pack_to_int32 = Oracle("compressed_tensors.compressors.pack_quantized.helpers", "pack_to_int32")
+QuantizationArgs = Oracle("compressed_tensors.quantization", "QuantizationArgs")
+QuantizationConfig = Oracle("compressed_tensors.quantization", "QuantizationConfig")
+QuantizationScheme = Oracle("compressed_tensors.quantization", "QuantizationScheme")
+apply_quantization_config = Oracle("compressed_tensors.quantization", "apply_quantization_config")
 
 LAYER = "model.layers.0.mlp.up_proj"
 OUT, IN, GROUP = 96, 192, 64
@@ -71,6 +70,7 @@ def only(folder: Path) -> np.ndarray:
     return weight
 
 
+@pytest.mark.oracle("compressed_tensors", "torch", "transformers")
 @pytest.mark.parametrize("strategy", GRIDS)
 @pytest.mark.parametrize("symmetric", [True, False])
 @pytest.mark.parametrize(
@@ -83,6 +83,7 @@ def test_integers(tmp_path: Path, kind: str, bits: int, strategy: str, symmetric
     np.testing.assert_array_equal(only(folder), theirs.numpy())
 
 
+@pytest.mark.oracle("compressed_tensors", "torch", "transformers")
 @pytest.mark.parametrize("strategy", GRIDS)
 def test_eight_bit_floats(tmp_path: Path, strategy: str) -> None:
     args = arguments(strategy, num_bits=8, type="float")
@@ -90,9 +91,11 @@ def test_eight_bit_floats(tmp_path: Path, strategy: str) -> None:
     np.testing.assert_array_equal(only(folder), theirs.numpy())
 
 
+@pytest.mark.oracle("compressed_tensors", "torch", "transformers")
 @pytest.mark.parametrize("kind", ["pack-quantized", "float-quantized"])
-@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-def test_half_precision_scales_up_to_the_rounding_of_the_product(tmp_path: Path, kind: str, dtype: Any) -> None:
+@pytest.mark.parametrize("name", ["bfloat16", "float16"])
+def test_half_precision_scales_up_to_the_rounding_of_the_product(tmp_path: Path, kind: str, name: str) -> None:
+    dtype = getattr(torch, name)
     args = arguments("channel", num_bits=8, type="int" if kind == "pack-quantized" else "float")
     folder, theirs = saved(tmp_path, kind, random_state(args, dtype, GRIDS["channel"]), args)
     assert theirs.dtype == dtype
@@ -100,6 +103,7 @@ def test_half_precision_scales_up_to_the_rounding_of_the_product(tmp_path: Path,
     assert torch.equal(rounded, theirs)
 
 
+@pytest.mark.oracle("compressed_tensors", "torch", "transformers")
 def test_nvfp4_up_to_the_rounding_to_bfloat16(tmp_path: Path) -> None:
     args = QuantizationArgs(num_bits=4, type="float", strategy="tensor_group", group_size=16)
     state = random_state(args, torch.float32, (OUT, IN // 16))
@@ -111,6 +115,7 @@ def test_nvfp4_up_to_the_rounding_to_bfloat16(tmp_path: Path) -> None:
     assert torch.equal(torch.from_numpy(only(folder)).bfloat16(), theirs)
 
 
+@pytest.mark.oracle("compressed_tensors", "torch", "transformers")
 @pytest.mark.parametrize(("kind", "bits"), [("mxfp4-pack-quantized", 4), ("mxfp8-quantized", 8)])
 def test_mx_floats(tmp_path: Path, kind: str, bits: int) -> None:
     args = arguments("group", num_bits=bits, type="float", group_size=32, scale_dtype=torch.uint8)
@@ -121,6 +126,7 @@ def test_mx_floats(tmp_path: Path, kind: str, bits: int) -> None:
     np.testing.assert_array_equal(only(folder), theirs.float().numpy())
 
 
+@pytest.mark.oracle("compressed_tensors", "torch", "transformers")
 def test_columns_in_the_order_of_activations(tmp_path: Path) -> None:
     """Newer versions of the package neither write nor read `weight_g_idx`; its meaning is w_oi = q_oi·s_{o, g_i}."""
     generator = torch.Generator().manual_seed(5)
@@ -139,6 +145,7 @@ def test_columns_in_the_order_of_activations(tmp_path: Path) -> None:
     np.testing.assert_array_equal(only(folder), (codes * scales[:, order.long()]).numpy())
 
 
+@pytest.mark.oracle("compressed_tensors", "torch", "transformers")
 @pytest.mark.parametrize("columns", [1, 7, 33, 190])
 def test_rows_that_do_not_fill_their_words(tmp_path: Path, columns: int) -> None:
     args = arguments("channel", num_bits=3, type="int", symmetric=False)
@@ -148,13 +155,14 @@ def test_rows_that_do_not_fill_their_words(tmp_path: Path, columns: int) -> None
     np.testing.assert_array_equal(only(folder), theirs.numpy())
 
 
-SCHEMES = {
-    "W4A16": arguments("group", num_bits=4, type="int", group_size=32),
-    "W8A8": arguments("channel", num_bits=8, type="int"),
-    "FP8_BLOCK": arguments("block", num_bits=8, type="float"),
+SCHEMES: dict[str, dict[str, Any]] = {
+    "W4A16": {"strategy": "group", "num_bits": 4, "type": "int", "group_size": 32},
+    "W8A8": {"strategy": "channel", "num_bits": 8, "type": "int"},
+    "FP8_BLOCK": {"strategy": "block", "num_bits": 8, "type": "float"},
 }
 
 
+@pytest.mark.oracle("compressed_tensors", "torch", "transformers")
 @pytest.mark.parametrize("name", SCHEMES)
 def test_a_model_that_model_compressor_saved(tmp_path: Path, name: str) -> None:
     model = build(
@@ -166,7 +174,7 @@ def test_a_model_that_model_compressor_saved(tmp_path: Path, name: str) -> None:
         num_attention_heads=4,
         vocab_size=128,
     )
-    groups = {"group_0": scheme_of(SCHEMES[name])}
+    groups = {"group_0": scheme_of(arguments(**SCHEMES[name]))}
     apply_quantization_config(model, QuantizationConfig(config_groups=groups, ignore=["lm_head"]))
     for module in model.modules():
         if hasattr(module, "weight_scale"):

@@ -9,10 +9,11 @@ import pytest
 
 from tests.checkpoints.quantised.decoded import planned, write
 from tests.matrices.tiny_models import tensor
+from tests.oracles import Oracle
 from wqscore.checkpoints.quantised.compressed_tensors import plan
 from wqscore.checkpoints.tensor import TensorRef
 
-torch = pytest.importorskip("torch")
+torch = Oracle("torch")
 
 LAYER = "model.layers.0.mlp.up_proj"
 OUT, IN, GROUP = 96, 192, 64
@@ -106,10 +107,12 @@ def packed(folder: Path, **changed: Any) -> tuple[list[str], dict[str, str]]:
     return list(decodings), refusals
 
 
+@pytest.mark.oracle("torch", "transformers")
 def test_a_layer_that_fits_is_not_refused(tmp_path: Path) -> None:
     assert packed(tmp_path) == ([f"{LAYER}.weight"], {})
 
 
+@pytest.mark.oracle("torch", "transformers")
 @pytest.mark.parametrize("shape", [(OUT, IN + 1), (OUT, 2**62), (OUT, -1), (OUT + 1, IN), (0, 0)])
 def test_a_false_shape_is_refused(tmp_path: Path, shape: tuple[int, int]) -> None:
     decoded, refusals = packed(tmp_path, weight_shape=torch.tensor(shape))
@@ -117,11 +120,13 @@ def test_a_false_shape_is_refused(tmp_path: Path, shape: tuple[int, int]) -> Non
     assert "weight_shape" in refusals[f"{LAYER}.weight_packed"]
 
 
+@pytest.mark.oracle("torch", "transformers")
 def test_packed_zero_points_of_one_scale_are_refused(tmp_path: Path) -> None:
     zeros = torch.zeros(OUT // 8, 1, dtype=torch.int32)
     assert not packed(tmp_path, weight_scale=torch.tensor(1.0), weight_zero_point=zeros)[0]
 
 
+@pytest.mark.oracle("torch", "transformers")
 @pytest.mark.parametrize("name", ["weight_zero_point", "weight_g_idx"])
 def test_false_companions_are_refused(tmp_path: Path, name: str) -> None:
     decoded, refusals = packed(tmp_path, **{name: torch.zeros(5, 5, dtype=torch.int32)})

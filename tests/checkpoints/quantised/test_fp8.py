@@ -13,14 +13,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.oracles import Oracle
 from wqscore.checkpoints.decoding import Decoding
 from wqscore.checkpoints.dtypes import STORED_DTYPES
 from wqscore.checkpoints.quantised.fp8 import decode, plan
 from wqscore.checkpoints.safetensors import read_safetensors
 from wqscore.checkpoints.tensor import TensorRef
 
-torch = pytest.importorskip("torch", reason="torch has the float8 types that these are compared with")
-save_file = pytest.importorskip("safetensors.torch").save_file
+transformers = Oracle("transformers")
+
+torch = Oracle("torch")
+save_file = Oracle("safetensors.torch", "save_file")
 
 BLOCKS = {"quantization_config": {"quant_method": "fp8", "weight_block_size": [32, 32]}}
 
@@ -55,28 +58,31 @@ def random_fp8(*shape: int) -> Any:
     return torch.randn(shape, generator=torch.Generator().manual_seed(0)).mul(50).to(torch.float8_e4m3fn)
 
 
+@pytest.mark.oracle("torch", "transformers")
 @pytest.mark.parametrize(
     ("name", "dtype"),
     [
-        ("F8_E4M3", torch.float8_e4m3fn),
-        ("F8_E5M2", torch.float8_e5m2),
-        ("F8_E4M3FNUZ", torch.float8_e4m3fnuz),
-        ("F8_E5M2FNUZ", torch.float8_e5m2fnuz),
+        ("F8_E4M3", "float8_e4m3fn"),
+        ("F8_E5M2", "float8_e5m2"),
+        ("F8_E4M3FNUZ", "float8_e4m3fnuz"),
+        ("F8_E5M2FNUZ", "float8_e5m2fnuz"),
     ],
 )
-def test_every_code_is_the_number_that_torch_takes_it_for(name: str, dtype: Any) -> None:
+def test_every_code_is_the_number_that_torch_takes_it_for(name: str, dtype: str) -> None:
     codes = np.arange(256, dtype=np.uint8).reshape(16, 16)
-    np.testing.assert_array_equal(decode(codes, dtype=name), torch.from_numpy(codes).view(dtype).float().numpy())
+    np.testing.assert_array_equal(
+        decode(codes, dtype=name), torch.from_numpy(codes).view(getattr(torch, dtype)).float().numpy()
+    )
 
 
+@pytest.mark.oracle("torch", "transformers")
 @pytest.mark.parametrize("shape", [(96, 64), (4, 64, 96), (32, 32)])
 @pytest.mark.parametrize("block", [(32, 32), (16, 32), None])
 @pytest.mark.parametrize("scale_format", ["float", "ue8m0"])
 def test_blocks_as_transformers_writes_and_dequantises_them(
     tmp_path: Path, shape: tuple[int, ...], block: tuple[int, int] | None, scale_format: str
 ) -> None:
-    module = pytest.importorskip("transformers.integrations.finegrained_fp8")
-    transformers = pytest.importorskip("transformers")
+    module = Oracle("transformers.integrations.finegrained_fp8")
     settings = transformers.FineGrainedFP8Config(weight_block_size=block, scale_fmt=scale_format)
     quantizer = type("Quantizer", (), {"quantization_config": settings})()
     weight = torch.randn(shape, generator=torch.Generator().manual_seed(1))
@@ -88,9 +94,10 @@ def test_blocks_as_transformers_writes_and_dequantises_them(
     np.testing.assert_allclose(found, weight.numpy(), atol=0.3)
 
 
+@pytest.mark.oracle("torch", "transformers")
 @pytest.mark.parametrize("shape", [(576, 200), (2, 130, 128), (100, 300)])
 def test_shorter_blocks_at_the_edges_as_transformers_dequantises_them(tmp_path: Path, shape: tuple[int, ...]) -> None:
-    module = pytest.importorskip("transformers.integrations.finegrained_fp8")
+    module = Oracle("transformers.integrations.finegrained_fp8")
     codes = random_fp8(*shape)
     scale = torch.rand((*shape[:-2], -(-shape[-2] // 128), -(-shape[-1] // 128)))
     expected = module._dequantize_fp8_weight(codes, scale, [128, 128], torch.float32)
@@ -98,10 +105,10 @@ def test_shorter_blocks_at_the_edges_as_transformers_dequantises_them(tmp_path: 
     np.testing.assert_array_equal(found, expected.numpy())
 
 
+@pytest.mark.oracle("torch", "transformers")
 def test_a_model_as_transformers_loads_it(tmp_path: Path) -> None:
-    module = pytest.importorskip("transformers.integrations.finegrained_fp8")
-    transformers = pytest.importorskip("transformers")
-    load_file = pytest.importorskip("safetensors.torch").load_file
+    module = Oracle("transformers.integrations.finegrained_fp8")
+    load_file = Oracle("safetensors.torch", "load_file")
     config = transformers.LlamaConfig(
         hidden_size=64,
         intermediate_size=96,
@@ -131,6 +138,7 @@ def test_a_model_as_transformers_loads_it(tmp_path: Path) -> None:
         np.testing.assert_array_equal(decoded(decoding), loaded[decoding.name].numpy())
 
 
+@pytest.mark.oracle("torch", "transformers")
 @pytest.mark.parametrize(
     ("weight", "scale", "shape", "scale_shape"),
     [
@@ -167,6 +175,7 @@ def test_each_weight_is_its_code_times_the_scale_of_its_block(data: st.DataObjec
             assert found[i, j] == expected or np.isnan(expected)
 
 
+@pytest.mark.oracle("torch", "transformers")
 def test_float8_numbers_without_a_scale_are_the_weights(tmp_path: Path) -> None:
     codes = random_fp8(5, 7)
     tensors = {"text.weight": codes, "logit_scale": torch.ones(())}

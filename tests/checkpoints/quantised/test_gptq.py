@@ -13,11 +13,12 @@ import pytest
 
 from tests.checkpoints.quantised.decoded import planned, weights, write
 from tests.matrices.tiny_models import tensor
+from tests.oracles import Oracle
 from wqscore.checkpoints.quantised.gptq import decode, plan
 from wqscore.checkpoints.tensor import TensorRef
 from wqscore.errors import CheckpointError
 
-torch = pytest.importorskip("torch")
+torch = Oracle("torch")
 
 LAYER = "model.layers.0.mlp.up_proj"
 IN, OUT, GROUP = 192, 96, 64
@@ -52,6 +53,7 @@ def saved(folder: Path, layer: Any, **quantization: Any) -> Path:
     return write(folder, state, **{"quant_method": "gptq", "group_size": layer.group_size} | quantization)
 
 
+@pytest.mark.oracle("torch")
 @pytest.mark.parametrize("bits", [2, 3, 4, 8])
 @pytest.mark.parametrize("layout", MODULES)
 @pytest.mark.parametrize("g_idx", [False, True])
@@ -66,6 +68,7 @@ def test_weights_are_those_auto_round_multiplies_by_up_to_its_float16(
     np.testing.assert_array_equal(found, seen_by(layer))
 
 
+@pytest.mark.oracle("torch", "transformers")
 @pytest.mark.parametrize("bits", [2, 3, 4, 8])
 @pytest.mark.parametrize("symmetric", [False, True])
 def test_a_layer_that_auto_round_packed_is_the_one_it_was_made_from(
@@ -87,6 +90,7 @@ def test_a_layer_that_auto_round_packed_is_the_one_it_was_made_from(
     np.testing.assert_array_equal(found, linear.weight.detach().numpy())
 
 
+@pytest.mark.oracle("torch")
 def test_one_group_of_all_inputs(tmp_path: Path) -> None:
     layer = random_layer("gptq", 4, group_size=-1)
     folder = saved(tmp_path, layer, group_size=-1)
@@ -95,6 +99,7 @@ def test_one_group_of_all_inputs(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.oracle("torch")
 def test_layers_may_differ_in_bits_and_groups(tmp_path: Path) -> None:
     first, second = random_layer("gptq", 4), random_layer("gptq", 8, group_size=32)
     state = {f"a.{name}": value for name, value in first.state_dict().items()}

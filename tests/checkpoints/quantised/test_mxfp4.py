@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.oracles import Oracle
 from wqscore.checkpoints.dtypes import STORED_DTYPES
 from wqscore.checkpoints.quantised.mxfp4 import decode, plan
 from wqscore.checkpoints.safetensors import read_safetensors
@@ -21,6 +22,9 @@ from wqscore.matrices.model_config import ModelConfig
 from wqscore.matrices.plan import plan_matrices
 from wqscore.matrices.weight_matrix import WeightMatrix
 
+torch = Oracle("torch")
+transformers = Oracle("transformers")
+
 
 def random_stack(experts: int, rows: int, groups: int, exponents: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     random = np.random.default_rng(0)
@@ -28,10 +32,10 @@ def random_stack(experts: int, rows: int, groups: int, exponents: tuple[int, int
     return blocks, random.integers(*exponents, (experts, rows, groups), dtype=np.uint8)
 
 
+@pytest.mark.oracle("torch", "transformers")
 @pytest.mark.parametrize("rows", [5, 4096])
 def test_as_transformers_converts_the_experts(rows: int) -> None:
-    torch = pytest.importorskip("torch")
-    module = pytest.importorskip("transformers.integrations.mxfp4", reason="transformers converts MXFP4")
+    module = Oracle("transformers.integrations.mxfp4")
     blocks, scales = random_stack(3, rows, 4, (0, 253))
     found = decode(blocks, scales)
     # Nothing is rounded in either: every such number is one of bfloat16's, too.
@@ -65,10 +69,9 @@ def test_memory_is_that_of_the_result_and_a_few_rows() -> None:
     assert peak < found.nbytes + 8_000_000
 
 
+@pytest.mark.oracle("torch", "transformers")
 def test_a_tiny_gpt_oss_as_transformers_loads_it_and_as_its_experts_are_cut(tmp_path: Path) -> None:
-    torch = pytest.importorskip("torch")
-    transformers = pytest.importorskip("transformers")
-    files = pytest.importorskip("safetensors.torch")
+    files = Oracle("safetensors.torch")
     config = transformers.GptOssConfig(
         hidden_size=64,
         intermediate_size=96,

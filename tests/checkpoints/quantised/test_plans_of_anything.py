@@ -11,6 +11,7 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from tests.checkpoints.quantised.decoded import Plan
+from tests.examples import examples
 from wqscore.checkpoints.dtypes import STORED_DTYPES
 from wqscore.checkpoints.quantised import awq, compressed_tensors, gptq
 from wqscore.checkpoints.tensor import TensorRef
@@ -89,7 +90,7 @@ def garbage(tensor: TensorRef, seed: int) -> np.ndarray:
     return np.frombuffer(words, dtype).reshape(tensor.shape)
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=examples(600))
 @given(
     data=st.data(),
     planned=st.sampled_from(LAYERS),

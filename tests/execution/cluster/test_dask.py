@@ -15,12 +15,13 @@ import pytest
 
 import wqscore
 from tests.execution.cluster.conftest import KillsAWorker
+from tests.oracles import Oracle
 from wqscore.checkpoints.tensor import TensorRef
 from wqscore.errors import CheckpointError
 from wqscore.execution.cluster.run import run_on_cluster
 from wqscore.execution.threads import Job
 
-distributed = pytest.importorskip("distributed", reason="needs wqscore[dask]")
+distributed = Oracle("distributed")
 
 GIGABYTE = 10**9
 
@@ -36,6 +37,7 @@ def cluster() -> Iterator[Any]:
         yield found
 
 
+@pytest.mark.oracle("distributed")
 def test_the_same_bytes_as_here_though_a_worker_dies(cluster: Any, model: Path) -> None:
     client = distributed.default_client()
     processes = client.run(os.getpid)
@@ -52,12 +54,14 @@ def test_the_same_bytes_as_here_though_a_worker_dies(cluster: Any, model: Path) 
     assert there.summary == here.summary
 
 
+@pytest.mark.oracle("distributed")
 def test_distances_from_a_base_are_the_same(cluster: Any, model: Path) -> None:
     there = wqscore.score(str(model), base=str(model), metrics="log_norm", bootstrap=0, gof=0, backend="dask")
     here = wqscore.score(str(model), base=str(model), metrics="log_norm", bootstrap=0, gof=0)
     assert there.to_csv() == here.to_csv()
 
 
+@pytest.mark.oracle("distributed")
 def test_what_the_workers_computed_is_remembered_here(
     cluster: Any, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -70,6 +74,7 @@ def test_what_the_workers_computed_is_remembered_here(
     assert again.to_csv() == there.to_csv()
 
 
+@pytest.mark.oracle("distributed")
 def test_on_the_command_line_by_the_address_of_the_environment(cluster: Any, model: Path) -> None:
     command = [str(Path(sys.executable).with_name("wqscore")), "score", str(model), "--format", "csv", "--no-store"]
     command += ["--bootstrap", "0", "--gof", "0", "--quiet"]
@@ -79,7 +84,7 @@ def test_on_the_command_line_by_the_address_of_the_environment(cluster: Any, mod
         env=os.environ | {"DASK_SCHEDULER_ADDRESS": cluster.scheduler_address},
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=300,
     )
     assert (there.returncode, there.stderr) == (0, "")
     assert there.stdout == wqscore.score(str(model), bootstrap=0, gof=0).to_csv()
@@ -101,12 +106,14 @@ def _read() -> int:
     return 1
 
 
+@pytest.mark.oracle("distributed")
 def test_a_job_larger_than_any_worker_is_an_error_and_nothing_runs(cluster: Any) -> None:
     jobs = [Job(_read, _die), Job(_read, _die, 5 * GIGABYTE, "embed.weight")]
     with pytest.raises(CheckpointError, match=r"^embed\.weight takes up to 5\.0 GB .* no worker of the dask cluster"):
         list(run_on_cluster(jobs, "dask"))
 
 
+@pytest.mark.oracle("distributed")
 def test_an_error_of_a_job_is_told_as_it_is(cluster: Any) -> None:
     jobs = [Job(_read, partial(_add, other)) for other in range(5)] + [Job(_read, _fail)]
     with pytest.raises(CheckpointError, match=r"^model\.safetensors: ends inside a tensor$"):
@@ -122,6 +129,7 @@ def test_a_job_that_kills_every_worker_ends_the_run(cluster: Any) -> None:
     assert sorted(found) == [(place, place + 1) for place in places]
 
 
+@pytest.mark.oracle("distributed")
 def test_a_declared_resource_is_what_counts() -> None:
     with (
         distributed.LocalCluster(

@@ -17,12 +17,13 @@ import pytest
 
 import wqscore
 from tests.execution.cluster.conftest import KillsAWorker
+from tests.oracles import Oracle
 from wqscore.errors import CheckpointError
 from wqscore.execution.cluster.run import run_on_cluster
 from wqscore.execution.threads import Job
 
-ray = pytest.importorskip("ray", reason="needs wqscore[ray]")
-pytestmark = pytest.mark.slow
+ray = Oracle("ray")
+pytestmark = [pytest.mark.oracle("ray"), pytest.mark.slow]
 
 GIGABYTE = 10**9
 

@@ -53,6 +53,7 @@ def test_a_package_that_is_not_installed_is_named(
         pass
 
 
+@pytest.mark.oracle("distributed", "ray")
 @pytest.mark.parametrize(
     ("backend", "variable", "address", "complaint"),
     [
@@ -65,7 +66,6 @@ def test_a_package_that_is_not_installed_is_named(
 def test_without_a_cluster_it_is_wrong_usage(
     backend: str, variable: str, address: str, complaint: str, tmp_path: Path
 ) -> None:
-    pytest.importorskip({"dask": "distributed", "ray": "ray"}[backend], reason=f"needs wqscore[{backend}]")
     (tmp_path / "model.npz").write_bytes(b"")
     found = subprocess.run(
         [Path(sysconfig.get_path("scripts")) / "wqscore", "score", tmp_path, "--no-store", "--backend", backend],
@@ -73,7 +73,7 @@ def test_without_a_cluster_it_is_wrong_usage(
         env=os.environ | {variable: address},
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=300,
     )
     assert found.returncode == 2
     assert found.stderr.startswith("wqscore: ")

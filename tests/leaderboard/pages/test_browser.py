@@ -8,14 +8,24 @@ import threading
 from collections.abc import Callable, Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from selenium.webdriver import ActionChains, Chrome, Keys
-from selenium.webdriver.common.by import By
-from selenium.webdriver.support.select import Select
 
 from tests.axe import serious_violations
 from tests.leaderboard.conftest import NIGHT, build_at, listed, write_model
+from tests.oracles import Oracle
+
+if TYPE_CHECKING:
+    from selenium.webdriver import Chrome
+
+ActionChains = Oracle("selenium.webdriver", "ActionChains")
+Keys = Oracle("selenium.webdriver", "Keys")
+By = Oracle("selenium.webdriver.common.by", "By")
+Select = Oracle("selenium.webdriver.support.select", "Select")
+
+pytestmark = pytest.mark.oracle("axe_core_python", "selenium")
+
 
 _RECORD_VIOLATIONS = """
 window.violations = [];
@@ -23,7 +33,7 @@ document.addEventListener("securitypolicyviolation", (event) => window.violation
 """
 PAGES = ("index.html", "models/toy-1.html", "models/toy-4.html", "families/small.html", "data/schema.html")
 
-Visit = Callable[..., Chrome]
+Visit = Callable[..., "Chrome"]
 
 
 class _Quiet(SimpleHTTPRequestHandler):

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from selenium.webdriver import Chrome
-from selenium.webdriver.common.by import By
-from selenium.webdriver.remote.webelement import WebElement
-from selenium.webdriver.support.wait import WebDriverWait
-
+from tests.oracles import Oracle
 from wqscore.ranking.ranking import Ranking
+
+if TYPE_CHECKING:
+    from selenium.webdriver import Chrome
+    from selenium.webdriver.remote.webelement import WebElement
+
+By = Oracle("selenium.webdriver.common.by", "By")
+WebDriverWait = Oracle("selenium.webdriver.support.wait", "WebDriverWait")
+
 
 CHARTS = ("chart-depth", "chart-spectrum", "chart-distance", "chart-exponent")
 
-Visit = Callable[..., Chrome]
+Visit = Callable[..., "Chrome"]
 
 
 def marks(browser: Chrome, chart: str) -> list[WebElement]:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import pytest
-from selenium.webdriver.common.by import By
 
 from tests.axe import serious_violations
+from tests.oracles import Oracle
 from tests.reports.html.asking import Visit, overflow, wait_for_charts
+
+By = Oracle("selenium.webdriver.common.by", "By")
+
+pytestmark = pytest.mark.oracle("axe_core_python", "selenium")
+
 
 _OPEN = "document.querySelectorAll('details').forEach((part) => (part.open = true))"
 

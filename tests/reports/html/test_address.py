@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlencode
 
-from selenium.webdriver import Chrome, Keys
-from selenium.webdriver.common.by import By
-from selenium.webdriver.support.select import Select
-from selenium.webdriver.support.wait import WebDriverWait
+import pytest
 
+from tests.oracles import Oracle
 from tests.reports.html.asking import Visit, column, wait_for_charts
 from tests.small_models import HOSTILE
 from wqscore.ranking.ranking import Ranking
+
+if TYPE_CHECKING:
+    from selenium.webdriver import Chrome
+
+Keys = Oracle("selenium.webdriver", "Keys")
+By = Oracle("selenium.webdriver.common.by", "By")
+Select = Oracle("selenium.webdriver.support.select", "Select")
+WebDriverWait = Oracle("selenium.webdriver.support.wait", "WebDriverWait")
+
+pytestmark = pytest.mark.oracle("axe_core_python", "selenium")
 
 
 def chosen(browser: Chrome, menu: str) -> str:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from selenium.webdriver import ActionChains, Keys
-from selenium.webdriver.common.by import By
-from selenium.webdriver.support.select import Select
-from selenium.webdriver.support.wait import WebDriverWait
 
+from tests.oracles import Oracle
 from tests.reports.html.asking import (
     Visit,
     address,
@@ -22,6 +19,14 @@ from tests.reports.html.asking import (
 )
 from tests.small_models import HOSTILE, LONG
 from wqscore.ranking.ranking import Ranking
+
+ActionChains = Oracle("selenium.webdriver", "ActionChains")
+Keys = Oracle("selenium.webdriver", "Keys")
+By = Oracle("selenium.webdriver.common.by", "By")
+Select = Oracle("selenium.webdriver.support.select", "Select")
+WebDriverWait = Oracle("selenium.webdriver.support.wait", "WebDriverWait")
+
+pytestmark = pytest.mark.oracle("axe_core_python", "selenium")
 
 
 def test_the_page_draws_under_its_policy_and_fetches_nothing(visit: Visit, html: str, ranking: Ranking) -> None:

@@ -6,15 +6,13 @@ import csv
 from io import StringIO
 from pathlib import Path
 from statistics import median
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
-from selenium.webdriver import Chrome
-from selenium.webdriver.common.by import By
-from selenium.webdriver.support.select import Select
-from selenium.webdriver.support.wait import WebDriverWait
 
+from tests.oracles import Oracle
 from tests.reports.html.asking import Visit, column, marks, wait_for_charts
 from tests.reports.html.parsed import Page
 from tests.small_models import bert
@@ -25,6 +23,13 @@ from wqscore.rendering.csv import layers_csv, pairs_csv, ranking_csv
 from wqscore.rendering.json import ranking_json
 from wqscore.reports.html.ranking_marks import AXIS, ranking_marks, tie_lanes
 from wqscore.scoring.score_checkpoint import score_checkpoint
+
+if TYPE_CHECKING:
+    from selenium.webdriver import Chrome
+
+By = Oracle("selenium.webdriver.common.by", "By")
+Select = Oracle("selenium.webdriver.support.select", "Select")
+WebDriverWait = Oracle("selenium.webdriver.support.wait", "WebDriverWait")
 
 
 def alphas(ranking: Ranking, model: str) -> dict[str, float]:
@@ -49,6 +54,7 @@ def wait_until_written(browser: Chrome, file: Path, size: int) -> None:
     WebDriverWait(browser, 10).until(lambda _: file.is_file() and file.stat().st_size == size)
 
 
+@pytest.mark.oracle("axe_core_python", "selenium")
 def test_a_mark_for_every_model_and_for_every_matrix_of_those_compared(
     visit: Visit, html: str, ranking: Ranking
 ) -> None:
@@ -76,6 +82,7 @@ def test_a_mark_for_every_model_and_for_every_matrix_of_those_compared(
     assert browser.get_log("browser") == []
 
 
+@pytest.mark.oracle("axe_core_python", "selenium")
 def test_a_click_on_a_mark_brings_its_matrix_up_everywhere(visit: Visit, html: str) -> None:
     browser = visit(html)
     wait_for_charts(browser)
@@ -90,6 +97,7 @@ def test_a_click_on_a_mark_brings_its_matrix_up_everywhere(visit: Visit, html: s
         assert row.find_element(By.TAG_NAME, "th").get_attribute("textContent") == name
 
 
+@pytest.mark.oracle("axe_core_python", "selenium")
 def test_the_pairs_matrices_differ_by_what_layers_csv_says(visit: Visit, html: str, ranking: Ranking) -> None:
     browser = visit(html)
     wait_for_charts(browser)
@@ -117,6 +125,7 @@ def test_the_pairs_matrices_differ_by_what_layers_csv_says(visit: Visit, html: s
     assert shown_differences(browser) == pytest.approx(expected, rel=5.1e-4, abs=1e-12)
 
 
+@pytest.mark.oracle("axe_core_python", "selenium")
 def test_three_clicks_from_the_ranking_to_a_spectrum(visit: Visit, html: str, ranking: Ranking) -> None:
     browser = visit(html)
     wait_for_charts(browser)
@@ -201,6 +210,7 @@ def test_groups_of_the_same_models_have_lanes_of_their_own(ties: list[list[str]]
     assert tie_lanes(ties) == lanes
 
 
+@pytest.mark.oracle("axe_core_python", "selenium")
 def test_what_is_downloaded_is_what_the_folder_has(
     visit: Visit, html: str, ranking: Ranking, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from selenium.webdriver.common.by import By
 
+from tests.oracles import Oracle
 from tests.reports.html.asking import Visit, wait_for_charts
 from tests.reports.html.parsed import Page
 from tests.small_models import bert, score_tensors
@@ -34,6 +34,8 @@ from wqscore.scoring.layer_score import LayerScore
 from wqscore.scoring.model_score import ModelScore
 from wqscore.scoring.summary import summarise
 from wqscore.spectra.spectrum import Spectrum
+
+By = Oracle("selenium.webdriver.common.by", "By")
 
 
 def test_the_same_models_give_the_same_bytes_in_every_process(tmp_path: Path) -> None:
@@ -121,6 +123,7 @@ def mixture_of_experts(name: str, seed: int) -> ModelScore:
     )
 
 
+@pytest.mark.oracle("axe_core_python", "selenium")
 def test_five_mixtures_of_experts_stay_under_ten_megabytes(visit: Visit) -> None:
     scores = [mixture_of_experts(f"org/moe-{seed}", seed) for seed in range(5)]
     ranking = rank_models(scores)

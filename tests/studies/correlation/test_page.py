@@ -8,15 +8,16 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 from scipy.stats import kendalltau, spearmanr
-from selenium.webdriver import Chrome
-from selenium.webdriver.common.by import By
 
 from tests.axe import serious_violations
+from tests.examples import sized
+from tests.oracles import Oracle
 from tests.reports.html.asking import Visit
 from tests.reports.html.parsed import Page, Table
 from tests.small_models import HOSTILE, LONG
@@ -29,11 +30,17 @@ from wqscore.studies.correlation.files import write_correlations
 from wqscore.studies.correlation.page import correlations_html
 from wqscore.studies.known.score_table import Joined, ScoreTable, alone
 
+if TYPE_CHECKING:
+    from selenium.webdriver import Chrome
+
+By = Oracle("selenium.webdriver.common.by", "By")
+
+
 #: Pixels of a chart's plot, and the extent of tau in it.
 _WIDTH, _HEIGHT = 480, 300
 _SVG = "{http://www.w3.org/2000/svg}"
 Point = tuple[float, float, str]
-Open = Callable[..., Chrome]
+Open = Callable[..., "Chrome"]
 
 
 def table(columns: dict[str, list[object]]) -> Joined:
@@ -340,13 +347,17 @@ def test_no_script_and_nothing_fetched(html: str, hostile_html: str) -> None:
 
 def test_twenty_metrics_of_a_hundred_models_stay_under_a_megabyte(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")
-    names = [f"metric_{i}" for i in range(20)]
-    found = correlate(grid(100, 20, 5), names, "accuracy")
+    metrics, models = sized(20, 10), sized(100, 30)
+    names = [f"metric_{i}" for i in range(metrics)]
+    found = correlate(grid(models, metrics, 5), names, "accuracy")
     html = correlations_html(found)
     assert len(html.encode()) < 1_000_000
     drawn = charts(html)
-    assert [len(points) for _, points in drawn[:3]] == [50, 50, 5]  # 21 metrics, ten a figure, and 5 families
-    assert [len(points) for _, points in drawn[3:]] == [100] * 21
+    summaries = -(-(metrics + 1) // 10)
+    # With the parameters as one more metric: ten metrics a figure, each with 5 families.
+    assert sum(len(points) for _, points in drawn[:summaries]) == 5 * (metrics + 1)
+    assert max(len(points) for _, points in drawn[:summaries]) == 50
+    assert [len(points) for _, points in drawn[summaries:]] == [models] * (metrics + 1)
     assert correlations_html(found) == html
 
 
@@ -396,6 +407,7 @@ def opened(browser: Chrome, tmp_path: Path) -> Iterator[Open]:
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
 
 
+@pytest.mark.oracle("axe_core_python", "selenium")
 @pytest.mark.parametrize("name", ["html", "hostile_html"])
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 1280), ("light", 400)])
 def test_a_browser_shows_it_without_a_complaint(
@@ -421,6 +433,7 @@ def test_a_browser_shows_it_without_a_complaint(
     assert dark is (scheme == "dark")
 
 
+@pytest.mark.oracle("axe_core_python", "selenium")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("page", ["html", "hostile_html"])
 def test_axe_finds_nothing_serious(visit: Visit, page: str, scheme: str, request: pytest.FixtureRequest) -> None:

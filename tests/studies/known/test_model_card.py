@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -170,10 +172,17 @@ def test_a_bomb_is_refused_before_it_goes_off(text: str) -> None:
 
 
 @pytest.mark.parametrize("deep", ["[", "{a: ", "- "])
-def test_deep_nesting_is_one_line_in_bounded_time(deep: str) -> None:
-    """Some builds of PyYAML refuse it by themselves, before it is counted."""
-    (line,) = parse_card(f"---\na:\n  {deep * 200_000}\n---\n").left_out
-    assert line.startswith("README.md: its YAML ") and line.endswith(": mend it")
+def test_nesting_without_end_is_refused_in_one_line_and_little_memory(deep: str) -> None:
+    text = "a:\n  " + deep * 200_000
+    tracemalloc.start()
+    found = parse_card(f"---\n{text}\n---\n")
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    # One build of PyYAML's loader gives up by itself before the depth is counted: the reasons differ.
+    (reason,) = found.left_out
+    assert found.results == ()
+    assert re.fullmatch(r"README\.md: its YAML (holds more than can be meant|can't be read): mend it", reason)
+    assert most < 20 * len(text)
 
 
 def test_aliases_that_save_typing_are_read() -> None:
@@ -277,7 +286,7 @@ def hub() -> Iterator[HubServer]:
 def read(hub: HubServer, home: Path, ref: str, **variables: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", READ + SHOW, ref]
     env = hub.environment(home, **variables)
-    return subprocess.run(command, env=env, cwd=home, capture_output=True, text=True, timeout=100, check=False)
+    return subprocess.run(command, env=env, cwd=home, capture_output=True, text=True, timeout=300, check=False)
 
 
 def test_on_the_hub_the_card_of_the_revision_alone_is_fetched(hub: HubServer, tmp_path: Path) -> None:
