@@ -31,7 +31,8 @@ from benchmarks.models import write_model
 from benchmarks.timing import in_turn, processor_seconds, ratio
 from wqscore.checkpoints.checkpoint import Checkpoint
 from wqscore.checkpoints.opening import open_checkpoint
-from wqscore.execution.threads import Resources, cores, one_blas_thread
+from wqscore.execution.resources import Resources, cores
+from wqscore.execution.threads import one_blas_thread
 from wqscore.fits.sampling import USUAL, Sampling
 from wqscore.integrity.contents import examine
 from wqscore.matrices.model_config import ModelConfig
@@ -41,7 +42,7 @@ from wqscore.metrics.analysis import MatrixAnalysis
 from wqscore.metrics.registry import CORE, MATRIX_METRICS
 from wqscore.presets.registry import DEFAULT
 from wqscore.refs import parse_ref
-from wqscore.scoring.score_checkpoint import score_checkpoint
+from wqscore.scoring.score_checkpoint import Work, score_checkpoint
 from wqscore.scoring.score_matrix import judge, layer_score
 from wqscore.spectra.eigenvalues import gram, gram_eigenvalues, upper_gram
 from wqscore.spectra.spectrum import Spectrum
@@ -162,7 +163,7 @@ def print_stages(checkpoint: Checkpoint) -> None:
             of_matrices = [stages(matrix) for matrix in matrices]
             runs.append({stage: sum(each[stage] for each in of_matrices) for stage in of_matrices[0]})
             runs[-1]["whole run"] = processor_seconds(
-                lambda: score_checkpoint(checkpoint, resources=Resources(1), sampling=PLAIN)
+                lambda: score_checkpoint(checkpoint, sampling=PLAIN, work=Work(Resources(1)))
             )
     taken = {stage: median(run[stage] for run in runs) for stage in runs[0]}
     least = taken.pop("floor: Gram") + taken.pop("floor: eigensolve")

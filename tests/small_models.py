@@ -10,9 +10,10 @@ import pytest
 from safetensors.numpy import save_file
 
 from wqscore.checkpoints.opening import open_checkpoint
-from wqscore.ranking.ranking import Failure, Ranking, rank_models
+from wqscore.ranking.ranking import Ranking, rank_models
 from wqscore.refs import ModelRef
-from wqscore.scoring.score_checkpoint import ModelScore, score_checkpoint
+from wqscore.scoring.model_score import Failure, ModelScore
+from wqscore.scoring.score_checkpoint import score_checkpoint
 
 #: Everything that could end an element, an attribute, a comment, a script or a line, or turn text around.
 HOSTILE = (

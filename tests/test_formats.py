@@ -15,8 +15,8 @@ from tests.formats.made import Made, Make, torch, write
 from wqscore.checkpoints.decoding import DecodedTensor
 from wqscore.cli import app
 from wqscore.errors import CheckpointError
-from wqscore.scoring.score_checkpoint import ModelScore
-from wqscore.scoring.score_matrix import LayerScore
+from wqscore.scoring.layer_score import LayerScore
+from wqscore.scoring.model_score import ModelScore
 
 PAGE = Path(__file__).parent.parent / "docs" / "formats.md"
 MODULES = (floats, quantised, packed, compressed, gguf_files, adapters, folders, onnx_files, unread)

@@ -49,6 +49,14 @@ def test_every_local_link_leads_somewhere() -> None:
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
+def test_the_design_has_a_line_for_each_room() -> None:
+    page = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
+    rooms = re.findall(r"^\| `(\w+)/` \|", page, re.MULTILINE)
+    folders = {init.parent.name for init in (ROOT / "wqscore").glob("*/__init__.py")}
+    assert len(rooms) == len(set(rooms))
+    assert set(rooms) == folders
+
+
 def test_the_make_targets_of_the_readme_exist() -> None:
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     assert set(re.findall(r"make ([a-z]+)", README)) <= targets

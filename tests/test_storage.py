@@ -13,7 +13,7 @@ import pytest
 
 import wqscore
 from tests.oracles import Oracle
-from wqscore.scoring.score_matrix import LayerScore
+from wqscore.scoring.layer_score import LayerScore
 
 torch = Oracle("torch")
 safetensors_torch = Oracle("safetensors.torch")

@@ -8,7 +8,7 @@ import pytest
 from safetensors.numpy import save_file
 
 import wqscore
-from wqscore.scoring.score_matrix import LayerScore
+from wqscore.scoring.layer_score import LayerScore
 from wqscore.spectra.marchenko_pastur import bulk_edge
 
 DTYPES = {"F64": np.float64, "F32": np.float32, "F16": np.float16, "BF16": ml_dtypes.bfloat16}

@@ -15,7 +15,7 @@ from safetensors.numpy import save_file
 import wqscore
 from tests.answers import Answers
 from tests.oracles import Oracle, imported
-from wqscore.scoring.score_matrix import LayerScore
+from wqscore.scoring.layer_score import LayerScore
 
 powerlaw = Oracle("powerlaw")
 

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from wqscore.planning.plan import ModelPlan, Plan, PlanInterrupted, plan
     from wqscore.ranking.ranking import RankedModel, Ranking
     from wqscore.refs import ModelRef, parse_ref
-    from wqscore.scoring.score_checkpoint import ModelScore
-    from wqscore.scoring.score_matrix import LayerScore
+    from wqscore.scoring.layer_score import LayerScore
+    from wqscore.scoring.model_score import ModelScore
 
 _HOMES = {
     "score": "wqscore.api.score",
@@ -38,14 +38,14 @@ _HOMES = {
     "PlanInterrupted": "wqscore.planning.plan",
     "RankingInterrupted": "wqscore.api.score",
     "ModelDescription": "wqscore.planning.describe",
-    "LayerScore": "wqscore.scoring.score_matrix",
+    "LayerScore": "wqscore.scoring.layer_score",
     "SkippedTensor": "wqscore.matrices.weight_matrix",
     "WeightMatrix": "wqscore.matrices.weight_matrix",
     "RankedModel": "wqscore.ranking.ranking",
     "Ranking": "wqscore.ranking.ranking",
     "ModelRef": "wqscore.refs",
     "parse_ref": "wqscore.refs",
-    "ModelScore": "wqscore.scoring.score_checkpoint",
+    "ModelScore": "wqscore.scoring.model_score",
 }
 
 __all__ = [

@@ -25,18 +25,17 @@ identifier, left out where the repository states none, and `year` the year of th
 
 from __future__ import annotations
 
-import difflib
 import functools
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
-from wqscore.errors import UsageError, WqscoreError
+from wqscore.errors import UsageError, WqscoreError, nearest
 
 _SUFFIX = ".toml"
 _FILE_KEYS: dict[str, type] = {"list": dict, "models": list}
@@ -56,12 +55,7 @@ _NAME = re.compile(r"\w[\w .+-]*")
 #: goes over a line's end.
 _MOST_BYTES = 2**20
 _MOST_DOTS = 200
-_KINDS = {
-    dict: "a table",
-    list: "an array",
-    str: "a string with something in it",
-    int: "a whole number above 0",
-}
+_KINDS = {dict: "a table", list: "an array", str: "a string with something in it", int: "a whole number above 0"}
 
 
 @dataclass(frozen=True)
@@ -132,7 +126,7 @@ def load_list(name_or_path: str) -> ModelList:
     if name_or_path in names:
         return _load_shipped(name_or_path)
     raise UsageError(
-        f"no model list called {name_or_path[:100]!r}: {_nearest(name_or_path, names)} "
+        f"no model list called {name_or_path[:100]!r}: {nearest(name_or_path.lower(), names)} "
         f"(a file of your own ends in {_SUFFIX})"
     )
 
@@ -192,7 +186,7 @@ def _load_file(text: str) -> ModelList:
 
 def _parse(data: bytes, where: str, name: str, folder: Path) -> ModelList:
     """Turn a list file into records; `name` is its default name, `folder` what its paths are relative to."""
-    content = _checked(_toml(data, where), _FILE_KEYS, where)
+    content = _checked(parse_toml(data, where), _FILE_KEYS, where)
     header = _checked(content.get("list", {}), _LIST_KEYS, f"{where}: [list]")
     tables = content.get("models", [])
     if not tables:
@@ -216,10 +210,20 @@ def _refuse_duplicates(models: tuple[ListedModel, ...], where: str) -> None:
         seen.add(model.ref)
 
 
-def _toml(data: bytes, where: str) -> dict[str, Any]:
+def parse_toml(data: bytes, where: str, kind: str = "model list") -> dict[str, Any]:
+    """Parse TOML from anyone, in bounded time.
+
+    Args:
+        data: the file's bytes.
+        where: the file, for messages.
+        kind: what it should be, for messages.
+
+    Raises:
+        UsageError: it is too large, not UTF-8 text or not TOML.
+    """
     if len(data) > _MOST_BYTES or any(line.count(b".") > _MOST_DOTS for line in data.splitlines()):
         raise UsageError(
-            f"{where}: has more than {_MOST_BYTES:,} bytes, or more than {_MOST_DOTS} dots in a line: no model list"
+            f"{where}: has more than {_MOST_BYTES:,} bytes, or more than {_MOST_DOTS} dots in a line: no {kind}"
         )
     try:
         return tomllib.loads(data.decode("utf-8-sig"))
@@ -259,7 +263,7 @@ def _checked(table: dict[str, Any], keys: Mapping[str, type], where: str) -> dic
     """A copy of the table, once every key is known and every value has its type."""
     for key, value in table.items():
         if key not in keys:
-            raise UsageError(f"{where}: unknown key {key[:100]!r}: {_nearest(key, keys)}")
+            raise UsageError(f"{where}: unknown key {key[:100]!r}: {nearest(key.lower(), sorted(keys))}")
         if not _is_kind(value, keys[key]):
             raise UsageError(f"{where}: {key} must be {_KINDS[keys[key]]}")
     return dict(table)
@@ -272,10 +276,3 @@ def _is_kind(value: object, kind: type) -> bool:
     if isinstance(value, str):
         return bool(value.strip())
     return not isinstance(value, int) or value > 0
-
-
-def _nearest(text: str, known: Iterable[str]) -> str:
-    """What to try instead: the nearest known names, or all of them when none is near."""
-    known = sorted(known)
-    near = difflib.get_close_matches(text.lower()[:100], known, n=3)
-    return f"did you mean {', '.join(near)}?" if near else f"known are {', '.join(known)}"

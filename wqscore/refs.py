@@ -14,17 +14,17 @@ Text that is none of the first four and has a `+` is a base and an adapter, `bas
 
 from __future__ import annotations
 
-import difflib
 import errno
 import re
 import stat
 import unicodedata
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from wqscore.errors import UsageError
+from wqscore.errors import UsageError, nearest
 from wqscore.model_list import aliases
 
 _WEIGHT_SUFFIXES = (".safetensors", ".bin", ".gguf", ".onnx", ".npz", ".npy")
@@ -122,6 +122,27 @@ def parse_ref(text: str) -> ModelRef:
     return _on_hub(text, repo or name, revision if at else None)
 
 
+def as_ref(ref: str | ModelRef) -> ModelRef:
+    """The reference that a text means; a reference is itself.
+
+    Raises:
+        UsageError: as for `parse_ref`.
+    """
+    return parse_ref(ref) if isinstance(ref, str) else ref
+
+
+def unique_refs(refs: Iterable[str | ModelRef]) -> list[ModelRef]:
+    """The references, in their order; a model that is named twice is there once.
+
+    Raises:
+        UsageError: as for `parse_ref`.
+    """
+    models: dict[object, ModelRef] = {}
+    for model in map(as_ref, refs):
+        models.setdefault(model.identity, model)
+    return list(models.values())
+
+
 def is_repo_id(text: str) -> bool:
     """Whether the Hub allows a model repository of this name, `org/name`."""
     return _REPO_ID.fullmatch(text) is not None
@@ -206,8 +227,7 @@ def _on_hub(text: str, repo: str, revision: str | None, file: str | None = None)
 
 
 def _no_such_alias(text: str, name: str) -> str:
-    near = difflib.get_close_matches(name.lower()[:100], aliases(), n=3)
-    hint = f"did you mean {', '.join(near)}?" if near else "`wqscore models` lists the short names."
+    hint = nearest(name.lower(), aliases(), "`wqscore models` lists the short names.")
     return f"no model called '{_shown(text)}': {hint} Hub models are written org/name"
 
 

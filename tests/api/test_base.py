@@ -16,8 +16,8 @@ import wqscore
 from tests.oracles import Oracle
 from wqscore.errors import CheckpointError, UsageError
 from wqscore.rendering.json import ranking_json, score_json
-from wqscore.scoring.score_checkpoint import ModelScore
-from wqscore.scoring.score_matrix import LayerScore
+from wqscore.scoring.layer_score import LayerScore
+from wqscore.scoring.model_score import ModelScore
 
 torch = Oracle("torch")
 

@@ -28,7 +28,8 @@ from wqscore.refs import parse_ref
 from wqscore.rendering.json import ranking_json, score_json
 from wqscore.scoring.cache import Memory
 from wqscore.scoring.cache_keys import spectrum_key
-from wqscore.scoring.score_checkpoint import ModelScore, planned, score_checkpoint
+from wqscore.scoring.model_score import ModelScore
+from wqscore.scoring.score_checkpoint import Work, planned, score_checkpoint
 from wqscore.store.store import Store
 
 torch = Oracle("torch")
@@ -106,7 +107,7 @@ def test_another_engine_and_another_device_are_refused(model: Path) -> None:
 
 def run(model: Path, store: Store, device: str) -> ModelScore:
     memory = Memory(store, DEFAULT, USUAL, device=device)
-    return score_checkpoint(open_checkpoint(parse_ref(str(model))), memory=memory, device=device)
+    return score_checkpoint(open_checkpoint(parse_ref(str(model))), work=Work(memory=memory, device=device))
 
 
 @pytest.mark.oracle("torch")

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
 import wqscore
+from wqscore.api.settings import Settings
 from wqscore.api.shards import Shard, deal, parse_shard, score_shard
 from wqscore.checkpoints.dtypes import StoredDtype
 from wqscore.checkpoints.tensor import TensorRef
@@ -89,18 +90,20 @@ def test_a_shard_that_is_run_again_computes_nothing(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = tmp_path / "store.sqlite"
-    first, failures = score_shard([str(model)], "1/2", store, bootstrap=0, gof=0)
+    settings = Settings(store=store, bootstrap=0, gof=0)
+    first, failures = score_shard([str(model)], "1/2", settings)
     assert not failures
     monkeypatch.delattr(TensorRef, "read")
-    assert score_shard([str(model)], "1/2", store, bootstrap=0, gof=0) == (first, [])
+    assert score_shard([str(model)], "1/2", settings) == (first, [])
     with pytest.raises(AttributeError):
-        score_shard([str(model)], "2/2", store, bootstrap=0, gof=0)
+        score_shard([str(model)], "2/2", settings)
 
 
 def test_a_model_that_cant_be_read_stops_no_other(model: Path, tmp_path: Path) -> None:
     broken = tmp_path / "broken.safetensors"
     broken.write_bytes(b"\x10")
-    done, failures = score_shard([str(broken), str(model)], "1/1", tmp_path / "store.sqlite", bootstrap=0, gof=0)
+    settings = Settings(store=tmp_path / "store.sqlite", bootstrap=0, gof=0)
+    done, failures = score_shard([str(broken), str(model)], "1/1", settings)
     assert [(part.matrices, part.all_matrices) for part in done] == [(13, 13)]
     assert [failure.ref.label for failure in failures] == [str(broken)]
 

@@ -13,8 +13,8 @@ from safetensors.numpy import save_file
 import wqscore
 from tests.oracles import Oracle
 from wqscore.checkpoints.opening import open_checkpoint
-from wqscore.engines.crosscheck import COMPARED, Crosscheck, crosscheck
-from wqscore.engines.weightwatcher import WatchedLayer, WatchedModel, run_weightwatcher
+from wqscore.engines.crosscheck import Crosscheck, crosscheck
+from wqscore.engines.weightwatcher import COMPARED, WatchedLayer, WatchedModel, run_weightwatcher
 from wqscore.refs import parse_ref
 
 torch = Oracle("torch")

@@ -11,12 +11,11 @@ from safetensors.numpy import save_file
 
 import wqscore
 from wqscore.checkpoints.opening import open_checkpoint
-from wqscore.engines.crosscheck import COMPARED
 from wqscore.engines.rows import watched_rows
-from wqscore.engines.weightwatcher import run_weightwatcher
+from wqscore.engines.weightwatcher import COMPARED, run_weightwatcher
 from wqscore.matrices.weight_matrix import SkippedTensor
 from wqscore.refs import parse_ref
-from wqscore.scoring.score_matrix import LayerScore
+from wqscore.scoring.layer_score import LayerScore
 
 pytestmark = pytest.mark.oracle("weightwatcher", "torch")
 

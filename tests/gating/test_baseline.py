@@ -23,7 +23,8 @@ from wqscore.presets.registry import DEFAULT
 from wqscore.ranking.ranking import rank_models
 from wqscore.refs import ModelRef
 from wqscore.rendering.json import ranking_json, score_json
-from wqscore.scoring.score_checkpoint import ModelScore, score_checkpoint
+from wqscore.scoring.model_score import ModelScore
+from wqscore.scoring.score_checkpoint import score_checkpoint
 
 METRICS = ("alpha", "param_norm")
 RULES = tuple(map(parse_rule, ("delta(alpha) > 1", "relative(alpha.mean) > 1", "delta(param_norm) > 1", "D > 1")))

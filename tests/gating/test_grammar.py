@@ -15,7 +15,7 @@ from wqscore.errors import UsageError
 from wqscore.gating.grammar import LONGEST, parse_rule
 from wqscore.gating.rules import STATISTICS, Change, Check, Comparison, Integrity, Quantity, Rule, Share
 from wqscore.metrics.registry import MATRIX_METRICS, WHOLE_METRICS
-from wqscore.scoring.score_matrix import Verdict
+from wqscore.scoring.layer_score import Verdict
 
 HOSTILE = (
     "__import__('os').system('touch owned')",

@@ -21,8 +21,9 @@ from wqscore.gating.rules import Quantity
 from wqscore.matrices.weight_matrix import SkippedTensor
 from wqscore.metrics.metric import ModelValue
 from wqscore.refs import ModelRef
-from wqscore.scoring.score_checkpoint import ModelScore, score_checkpoint
-from wqscore.scoring.score_matrix import Verdict
+from wqscore.scoring.layer_score import Verdict
+from wqscore.scoring.model_score import ModelScore
+from wqscore.scoring.score_checkpoint import score_checkpoint
 from wqscore.scoring.summary import Statistic
 
 

@@ -29,7 +29,8 @@ from wqscore.matrices.weight_matrix import WeightMatrix
 from wqscore.metrics.registry import MATRIX_METRICS, WHOLE_METRICS
 from wqscore.presets.registry import PRESETS
 from wqscore.refs import parse_ref
-from wqscore.scoring.score_matrix import LayerScore, score_matrix
+from wqscore.scoring.layer_score import LayerScore
+from wqscore.scoring.score_matrix import score_matrix
 
 pytestmark = pytest.mark.filterwarnings("error")
 

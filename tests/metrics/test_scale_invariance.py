@@ -14,7 +14,7 @@ from tests.metrics.bad_matrices import with_spectrum
 from wqscore.fits.mode import esd_mode
 from wqscore.metrics.registry import METRICS
 from wqscore.presets.registry import PRESETS
-from wqscore.scoring.score_checkpoint import ModelScore
+from wqscore.scoring.model_score import ModelScore
 
 #: Presets under which no metric without a unit may move. The others copy published code that has a scale of its own.
 SCALE_FREE = ("default", "ww-0.2.7", "tempbalance")

@@ -24,8 +24,8 @@ from wqscore.errors import UsageError
 from wqscore.metrics.analysis import MatrixAnalysis
 from wqscore.presets.registry import PRESETS
 from wqscore.ranking.ranking import rank_models
-from wqscore.scoring.score_checkpoint import ModelScore
-from wqscore.scoring.score_matrix import LayerScore
+from wqscore.scoring.layer_score import LayerScore
+from wqscore.scoring.model_score import ModelScore
 from wqscore.spectra.spectrum import Spectrum, compute_spectrum
 
 powerlaw = Oracle("powerlaw")

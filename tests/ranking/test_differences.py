@@ -18,8 +18,8 @@ from wqscore.matrices.weight_matrix import Cut, WeightMatrix
 from wqscore.presets.registry import DEFAULT
 from wqscore.ranking.differences import compare_all, resampled_interval
 from wqscore.refs import ModelRef
-from wqscore.scoring.score_checkpoint import ModelScore
-from wqscore.scoring.score_matrix import LayerScore
+from wqscore.scoring.layer_score import LayerScore
+from wqscore.scoring.model_score import ModelScore
 from wqscore.scoring.summary import summarise
 from wqscore.spectra.spectrum import Spectrum
 

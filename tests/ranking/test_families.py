@@ -15,7 +15,7 @@ from wqscore.checkpoints.opening import open_checkpoint
 from wqscore.matrices.architecture import Architecture, architecture_of
 from wqscore.ranking.families import resolve_families
 from wqscore.refs import ModelRef
-from wqscore.scoring.score_checkpoint import ModelScore
+from wqscore.scoring.model_score import ModelScore
 
 
 @pytest.fixture(scope="module")

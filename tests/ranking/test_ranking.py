@@ -12,11 +12,12 @@ from wqscore.fits.sampling import USUAL
 from wqscore.matrices.architecture import Architecture
 from wqscore.metrics.metric import ModelValue
 from wqscore.metrics.registry import CORE
-from wqscore.presets.registry import DEFAULT, WW_0_7
-from wqscore.ranking.ranking import Failure, rank_models
+from wqscore.presets.registry import DEFAULT
+from wqscore.presets.weightwatcher import WW_0_7
+from wqscore.ranking.ranking import rank_models
 from wqscore.refs import ModelRef
 from wqscore.reports.overview import family_notes
-from wqscore.scoring.score_checkpoint import ModelScore
+from wqscore.scoring.model_score import Failure, ModelScore
 from wqscore.scoring.summary import ModelSummary, Statistic
 
 

@@ -16,10 +16,11 @@ from pathlib import Path
 import pytest
 
 from wqscore.errors import UsageError
-from wqscore.ranking.ranking import Failure, Ranking, rank_models
+from wqscore.ranking.ranking import Ranking, rank_models
 from wqscore.refs import ModelRef
 from wqscore.rendering.folder import ReportError, check_folder
 from wqscore.reports.folder import write_report
+from wqscore.scoring.model_score import Failure
 
 FILES = ["index.html", "layers.csv", "pairs.csv", "ranking.csv", "ranking.json"]
 

@@ -12,7 +12,7 @@ import pytest
 from wqscore.metrics.registry import CORE
 from wqscore.ranking.ranking import Ranking
 from wqscore.rendering.json import ranking_json, score_json
-from wqscore.scoring.score_matrix import LayerScore
+from wqscore.scoring.layer_score import LayerScore
 
 
 def strict(text: str) -> Any:

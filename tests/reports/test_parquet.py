@@ -10,10 +10,11 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import parquet
 
-from wqscore.ranking.ranking import Failure, Ranking, rank_models
+from wqscore.ranking.ranking import Ranking, rank_models
 from wqscore.refs import ModelRef
 from wqscore.rendering.csv import layers_csv, ranking_csv
 from wqscore.reports.parquet import layers_parquet, ranking_parquet
+from wqscore.scoring.model_score import Failure
 
 
 def same(content: bytes, text: str) -> pa.Table:

@@ -13,8 +13,8 @@ from tests.examples import examples
 from wqscore.escaping import printable
 from wqscore.ranking.ranking import Ranking
 from wqscore.rendering.layout import fit, fold
+from wqscore.rendering.numbers import figure, size
 from wqscore.rendering.terminal import print_lines, print_ranking, print_score, print_table
-from wqscore.reports.overview import figure, size
 
 NAMES = st.text(st.sampled_from("abcdefgh012./_- 模é")).map(lambda text: re.sub(" +", " ", text).strip())
 NUMBERS = st.floats(allow_infinity=False).map(figure)

@@ -9,7 +9,7 @@ import pytest
 from safetensors.numpy import save_file
 
 import wqscore
-from wqscore.scoring.score_checkpoint import ModelScore
+from wqscore.scoring.model_score import ModelScore
 
 LAYERS, EXPERTS = 2, 5
 

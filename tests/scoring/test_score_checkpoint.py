@@ -10,8 +10,8 @@ import pytest
 from safetensors.numpy import save_file
 
 import wqscore
-from wqscore.scoring.score_checkpoint import ModelScore
-from wqscore.scoring.score_matrix import LayerScore
+from wqscore.scoring.layer_score import LayerScore
+from wqscore.scoring.model_score import ModelScore
 
 
 def write(folder: Path, **tensors: np.ndarray) -> str:

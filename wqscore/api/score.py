@@ -2,35 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Unpack
 
+from wqscore.api.run import Run, memory_errors, preset_of, started
+from wqscore.api.settings import Settings, SettingsKeywords, changed, takes_settings
 from wqscore.checkpoints.checkpoint import Checkpoint
 from wqscore.checkpoints.fetch_or_stream import open_either_way
 from wqscore.checkpoints.opening import open_checkpoint
-from wqscore.errors import CheckpointError, UsageError
-from wqscore.execution.cluster.run import connected
-from wqscore.execution.threads import Backend, Resources
-from wqscore.fits.sampling import Sampling
-from wqscore.metrics.registry import choose_metrics, find_metric
+from wqscore.errors import CheckpointError
+from wqscore.execution.progress import RankProgress
+from wqscore.execution.resources import Resources
+from wqscore.metrics.registry import find_metric
 from wqscore.model_list import find_listed
 from wqscore.planning.describe import ModelDescription, describe_checkpoint, open_without_weights
-from wqscore.presets.registry import WW_0_7, Preset, find_preset
-from wqscore.ranking.ranking import Failure, Ranking, rank_models
-from wqscore.refs import ModelRef, parse_ref
-from wqscore.scoring.cache import Memory, opened_store
-from wqscore.scoring.score_checkpoint import ModelScore, ScoreProgress, score_checkpoint
-from wqscore.spectra.on_device import CPU, Device, check_device
+from wqscore.presets.registry import find_preset
+from wqscore.presets.weightwatcher import WW_0_7
+from wqscore.ranking.ranking import Ranking, rank_models
+from wqscore.refs import ModelRef, as_ref
+from wqscore.scoring.model_score import Failure, ModelScore
+from wqscore.scoring.score_checkpoint import Work, score_checkpoint
 from wqscore.store.headers import StoredHeaders
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from wqscore.engines.crosscheck import Crosscheck
-    from wqscore.store.store import Store
-
-Engine = Literal["wqscore", "weightwatcher"]
 
 
 class RankingInterrupted(KeyboardInterrupt):
@@ -41,67 +36,22 @@ class RankingInterrupted(KeyboardInterrupt):
         self.ranking = ranking
 
 
-class RankProgress(Protocol):
-    """Told how far a ranking is."""
-
-    def model(self, ref: ModelRef) -> ScoreProgress | None:
-        """Called before each model; what it returns is told how far that model is."""
-
-    def fetching(self, file: str, size: int) -> None:
-        """Called before each download, with the file's name and bytes."""
-
-    def note(self, text: str) -> None:
-        """Called with a line on what is done otherwise than asked."""
-
-    def crosschecking(self, ref: ModelRef) -> None:
-        """Called by `crosscheck` before WeightWatcher runs."""
-
-    def failed(self, failure: Failure) -> None:
-        """Called when a model could not be scored."""
-
-
+@takes_settings
 def score(
     ref: str | ModelRef,
     *,
-    preset: str = "default",
-    metrics: str | Iterable[str] = "core",
-    base: str | ModelRef | None = None,
-    engine: Engine = "wqscore",
-    seed: int = 0,
-    bootstrap: int = 200,
-    gof: int = 100,
-    stream: bool = False,
-    store: Store | Path | str | None = None,
-    jobs: int | None = None,
-    memory: int | None = None,
-    backend: Backend = "threads",
-    device: Device = CPU,
+    settings: Settings | None = None,
     progress: RankProgress | None = None,
+    **changes: Unpack[SettingsKeywords],
 ) -> ModelScore:
     """Score one model.
 
     Args:
         ref: a Hub id (`org/name`, `org/name@revision`), an alias, a folder or a weight file.
-        preset: the constants, a name that `find_preset` knows.
-        metrics: what to compute: names, `core` or `all`, as `choose_metrics` takes them. Nothing else is computed.
-        base: a base or initial checkpoint; the distances from it are computed too.
-        engine: `weightwatcher` for the numbers of the real one, which has to be installed; always the preset
-            `ww-0.7`.
-        seed: the seed of every random step, recorded in the result.
-        bootstrap: resamples behind alpha's interval; 0 for none.
-        gof: synthetic draws behind the goodness of fit; 0 for none, and no verdict `no-power-law`.
-        stream: read each tensor from the Hub when it is needed and store none; a checkpoint that the disk has no
-            room for is read so anyway, and one that can't be (`.bin` files) is downloaded all the same.
-        store: a store, or the path of one: what it has of before is not computed again, what is new is kept there.
-        jobs: threads; all cores if `None`. The result is the same for any number.
-        memory: bytes that the process is to stay under; most of what is free if `None`. A tensor that needs more by
-            itself is scored while no other is. The result is the same for any number.
-        backend: `dask` or `ray` for a cluster that is running: DASK_SCHEDULER_ADDRESS or RAY_ADDRESS names it, or the
-            process is connected already. Its workers read the tensors themselves; `jobs` is then how many run at a
-            time, as many as there is room for if `None`, and `memory` is theirs to know. The result is the same.
-        device: `cuda` to solve matrices on this machine's GPU, with torch, one at a time; not on a cluster. The last
-            bits differ from those of `cpu`, and a store keeps the two apart.
+        settings: what to compute and how; the usual settings if `None`.
         progress: told what is done.
+        **changes: settings by name, over those of `settings`: preset, metrics, base, engine, seed, bootstrap, gof,
+            stream, store, jobs, memory, backend, device. `Settings` says what each is.
 
     Returns:
         A row for each matrix and each skipped tensor, and the model's summary.
@@ -112,38 +62,21 @@ def score(
         CheckpointError: a model that can't be found, fetched or read.
 
     Example:
-        `wqscore.score("./my-model").summary.statistics["alpha"].median`
+        `wqscore.score("./my-model", seed=3).summary.statistics["alpha"].median`
     """
-    chosen = _preset(preset, engine, stream)
-    names = _chosen(metrics, chosen, base, engine)
-    model = _parsed(ref)
-    resources = _resources(jobs, memory, backend, device, engine)
-    opened = None if base is None else open_either_way(_parsed(base), stream, progress)
-    with connected(backend), opened_store(store) as kept:
-        sampling = Sampling(seed, bootstrap, gof)
-        run = _Run(chosen, names, opened, engine, sampling, stream, kept, resources, device, progress)
-        return _score(model, run)
+    with started([ref], changed(settings, changes), progress) as run:
+        return _score(run.models[0], run)
 
 
+@takes_settings
 def rank(
     refs: Iterable[str | ModelRef],
     *,
     by: str | None = None,
     across_families: bool = False,
-    preset: str = "default",
-    metrics: str | Iterable[str] = "core",
-    base: str | ModelRef | None = None,
-    engine: Engine = "wqscore",
-    seed: int = 0,
-    bootstrap: int = 200,
-    gof: int = 100,
-    stream: bool = False,
-    store: Store | Path | str | None = None,
-    jobs: int | None = None,
-    memory: int | None = None,
-    backend: Backend = "threads",
-    device: Device = CPU,
+    settings: Settings | None = None,
     progress: RankProgress | None = None,
+    **changes: Unpack[SettingsKeywords],
 ) -> Ranking:
     """Score several models and rank them; one that fails is listed with its reason and stops no other.
 
@@ -151,20 +84,9 @@ def rank(
         refs: the models, as for `score`; one named twice counts once.
         by: the metric to rank by, any of the registry; the preset's own (alpha) if `None`.
         across_families: rank models of different families together, which means little; else each family by itself.
-        preset: the constants, the same for all; its headline statistic ranks.
-        metrics: what to compute beside it, as for `score`.
-        base: one base checkpoint for all models, as for `score`.
-        engine: as for `score`.
-        seed: the seed of every random step.
-        bootstrap: as for `score`.
-        gof: as for `score`.
-        stream: as for `score`; tensors of the base are read again for each model then.
-        store: as for `score`.
-        jobs: threads; all cores if `None`.
-        memory: as for `score`.
-        backend: as for `score`.
-        device: as for `score`.
+        settings: as for `score`, the same for all models.
         progress: told what is done.
+        **changes: as for `score`. With `stream` the tensors of the base are read again for each model.
 
     Raises:
         UsageError: a reference, metric or preset that means nothing, no cluster that answers, or no GPU;
@@ -175,19 +97,11 @@ def rank(
     Example:
         `wqscore.rank(["bert-base", "roberta-base"]).to_frame()`
     """
-    chosen = _preset(preset, engine, stream)
-    by = find_metric(by or chosen.by).name
-    names = _chosen([*choose_metrics(metrics, chosen.core), by], chosen, base, engine)
-    models: dict[object, ModelRef] = {}
-    for model in map(_parsed, refs):
-        models.setdefault(model.identity, model)
-    resources = _resources(jobs, memory, backend, device, engine)
-    opened = None if base is None else open_either_way(_parsed(base), stream, progress)
-    with connected(backend), opened_store(store) as kept:
-        sampling = Sampling(seed, bootstrap, gof)
-        run = _Run(chosen, names, opened, engine, sampling, stream, kept, resources, device, progress)
-        scores, failures, interrupt = _score_all(list(models.values()), run)
-    ranking = rank_models(scores, by, chosen, names, seed, failures, across_families)
+    chosen = changed(settings, changes)
+    by = find_metric(by or preset_of(chosen).by).name
+    with started(refs, chosen, progress, by) as run:
+        scores, failures, interrupt = _score_all(run)
+    ranking = rank_models(scores, by, run.preset, run.metrics, chosen.seed, failures, across_families)
     if interrupt is not None:
         raise RankingInterrupted(ranking) from interrupt
     return ranking
@@ -209,11 +123,11 @@ def crosscheck(ref: str | ModelRef, *, jobs: int | None = None, progress: RankPr
     from wqscore.engines.weightwatcher import COMPARED, check_installed, run_weightwatcher
 
     check_installed()
-    model = _parsed(ref)
+    model = as_ref(ref)
     model_progress = progress.model(model) if progress else None
     checkpoint = _downloaded(model, progress)
     ours = score_checkpoint(
-        checkpoint, preset=WW_0_7, metrics=COMPARED, resources=Resources(jobs), progress=model_progress
+        checkpoint, preset=WW_0_7, metrics=COMPARED, work=Work(Resources(jobs), progress=model_progress)
     )
     if progress:
         progress.crosschecking(model)
@@ -233,7 +147,7 @@ def describe(ref: str | ModelRef, *, preset: str = "default", jobs: int | None =
         CheckpointError: a model that can't be found or read, or not without downloading its weights.
     """
     chosen = find_preset(preset)
-    return describe_checkpoint(open_without_weights(_parsed(ref)), chosen, jobs)
+    return describe_checkpoint(open_without_weights(as_ref(ref)), chosen, jobs)
 
 
 def declared_family(ref: ModelRef) -> str:
@@ -242,122 +156,35 @@ def declared_family(ref: ModelRef) -> str:
     return ref.family or (listed and listed.family) or ""
 
 
-@dataclass(frozen=True)
-class _Run:
-    """What is the same for all models of a run."""
-
-    preset: Preset
-    metrics: tuple[str, ...]
-    base: Checkpoint | None
-    engine: Engine
-    sampling: Sampling
-    stream: bool
-    store: Store | None
-    resources: Resources
-    device: Device
-    progress: RankProgress | None
-
-
-def _score_all(
-    models: Sequence[ModelRef], run: _Run
-) -> tuple[list[ModelScore], list[Failure], KeyboardInterrupt | None]:
+def _score_all(run: Run) -> tuple[list[ModelScore], list[Failure], KeyboardInterrupt | None]:
     """The models that can be scored, the others, and the Ctrl-C that came before the last."""
     scores: list[ModelScore] = []
     failures: list[Failure] = []
-    for place, model in enumerate(models):
+    for index, model in enumerate(run.models):
         try:
             scores.append(_score(model, run))
         except CheckpointError as error:
-            failures.append(Failure(model, str(error)))
-            if run.progress:
-                run.progress.failed(failures[-1])
+            failures.append(run.failure(model, error))
         except KeyboardInterrupt as interrupt:
-            failures += [Failure(left, "interrupted before it was scored") for left in models[place:]]
+            failures += [Failure(left, "interrupted before it was scored") for left in run.models[index:]]
             return scores, failures, interrupt
     return scores, failures, None
 
 
-def _score(model: ModelRef, run: _Run) -> ModelScore:
+def _score(model: ModelRef, run: Run) -> ModelScore:
     progress = run.progress.model(model) if run.progress else None
-    try:
-        family = declared_family(model)
-        if run.engine == "weightwatcher":
+    family = declared_family(model)
+    with memory_errors(model):
+        if run.settings.engine == "weightwatcher":
             from wqscore.engines.rows import watched_score
 
-            checkpoint = _downloaded(model, run.progress)
-            return watched_score(checkpoint, family, run.metrics, run.sampling.seed)
+            return watched_score(_downloaded(model, run.progress), family, run.metrics, run.settings.seed)
         known = StoredHeaders(run.store) if run.store else None
-        checkpoint = open_either_way(model, run.stream, run.progress, known)
-        return score_checkpoint(
-            checkpoint,
-            family,
-            run.preset,
-            run.metrics,
-            run.resources,
-            run.sampling,
-            run.base,
-            progress,
-            _memory(run),
-            run.progress.note if run.progress else None,
-            run.device,
-        )
-    except MemoryError as error:
-        raise CheckpointError(
-            f"{model.label}: not enough memory: score it with --jobs 1, or with a lower --memory"
-        ) from error
-
-
-def _memory(run: _Run) -> Memory | None:
-    """What is kept of before; distances from a base are not."""
-    if run.store is None or run.base is not None:
-        return None
-    return Memory(run.store, run.preset, run.sampling, run.progress.note if run.progress else None, run.device)
-
-
-def _preset(name: str, engine: Engine, stream: bool) -> Preset:
-    """The preset; WeightWatcher's own where it is the engine."""
-    if engine == "wqscore":
-        return find_preset(name)
-    if stream:
-        raise UsageError("the engine weightwatcher reads files: leave --stream out (stream= in Python)")
-    from wqscore.engines.weightwatcher import check_installed
-
-    check_installed()
-    if name not in ("default", WW_0_7.name):
-        raise UsageError(f"the engine weightwatcher has the preset {WW_0_7.name} only, not {name}")
-    return WW_0_7
-
-
-def _resources(jobs: int | None, memory: int | None, backend: Backend, device: Device, engine: Engine) -> Resources:
-    resources = Resources(jobs, memory, backend)
-    if backend != "threads" and engine != "wqscore":
-        raise UsageError(f"the engine {engine} runs in this process: leave --backend out (backend= in Python)")
-    if device != CPU and engine != "wqscore":
-        raise UsageError(f"the engine {engine} solves by itself: leave --device out (device= in Python)")
-    check_device(device, backend)
-    return resources
-
-
-def _chosen(
-    metrics: str | Iterable[str], preset: Preset, base: str | ModelRef | None, engine: Engine
-) -> tuple[str, ...]:
-    """The metrics to compute, the distances from a base among them when there is one."""
-    names = choose_metrics(metrics, preset.core)
-    if base is not None:
-        names = choose_metrics([*names, "base"])
-    lacking = [name for name in names if name not in preset.core]
-    if engine == "weightwatcher" and lacking:
-        raise UsageError(f"the engine weightwatcher has no {lacking[0]}: it has {', '.join(preset.core)}")
-    lost = [name for name in names if find_metric(name).cost == "base"]
-    if lost and base is None:
-        raise UsageError(f"{lost[0]} needs a checkpoint to measure from: name one with --base (base= in Python)")
-    return names
+        checkpoint = open_either_way(model, run.settings.stream, run.progress, known)
+        work = Work(run.resources, run.settings.device, run.memory, progress, run.note)
+        return score_checkpoint(checkpoint, family, run.preset, run.metrics, run.sampling, run.base, work)
 
 
 def _downloaded(model: ModelRef, progress: RankProgress | None) -> Checkpoint:
     """A checkpoint whose files are on disk, as WeightWatcher needs them."""
     return open_checkpoint(model, progress.fetching if progress else None)
-
-
-def _parsed(ref: str | ModelRef) -> ModelRef:
-    return parse_ref(ref) if isinstance(ref, str) else ref

@@ -8,28 +8,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wqscore.api.run import Run, memory_errors, started
+from wqscore.api.settings import Settings
 from wqscore.checkpoints.fetch_or_stream import open_either_way
 from wqscore.errors import CheckpointError, UsageError
-from wqscore.execution.cluster.run import connected
-from wqscore.execution.threads import Backend, Resources
-from wqscore.fits.sampling import Sampling
 from wqscore.matrices.plan import Outcome, by_tensor, matrices_of
-from wqscore.metrics.registry import MATRIX_METRICS, choose_metrics, find_metric
+from wqscore.metrics.registry import MATRIX_METRICS
 from wqscore.planning.work import cost
-from wqscore.presets.registry import find_preset
-from wqscore.ranking.ranking import Failure
-from wqscore.refs import ModelRef, parse_ref
-from wqscore.scoring.cache import Memory, opened_store
+from wqscore.refs import ModelRef
+from wqscore.scoring.model_score import Failure
 from wqscore.scoring.score_checkpoint import planned, score_and_remember
 from wqscore.scoring.score_tensor import Task
-from wqscore.spectra.on_device import CPU, Device, check_device
-from wqscore.store.store import Store
 
 if TYPE_CHECKING:
-    from wqscore.api.score import RankProgress
+    from wqscore.execution.progress import RankProgress
 
 
 @dataclass(frozen=True)
@@ -98,19 +92,9 @@ def deal(groups: Sequence[list[Outcome]], shard: Shard) -> list[list[Outcome]]:
 def score_shard(
     refs: Iterable[str | ModelRef],
     shard: str | Shard,
-    store: Store | Path | str,
+    settings: Settings,
     *,
     by: str | None = None,
-    preset: str = "default",
-    metrics: str | Iterable[str] = "core",
-    seed: int = 0,
-    bootstrap: int = 200,
-    gof: int = 100,
-    stream: bool = False,
-    jobs: int | None = None,
-    memory: int | None = None,
-    backend: Backend = "threads",
-    device: Device = CPU,
     progress: RankProgress | None = None,
 ) -> tuple[list[ModelShard], list[Failure]]:
     """Compute one part of every model and keep it in a store; the others are for other processes.
@@ -120,77 +104,48 @@ def score_shard(
     Args:
         refs: the models, as for `wqscore.rank`.
         shard: which part of how many, such as `2/16`.
-        store: a store that no other process writes to, or its path.
+        settings: as for `wqscore.rank`, with a store that no other process writes to. The joined stores serve a run
+            on the same device: `cpu`, or a GPU of the same name.
         by: a metric that is computed beside the others.
-        preset: as for `wqscore.score`, and so are all that follow.
-        metrics: likewise.
-        seed: likewise.
-        bootstrap: likewise.
-        gof: likewise.
-        stream: likewise.
-        jobs: likewise.
-        memory: likewise.
-        backend: likewise.
-        device: likewise; the joined stores serve a run on a GPU of the same name.
-        progress: likewise.
+        progress: told what is done.
 
     Returns:
         What was computed of each model, and the models of which nothing or not all could be.
 
     Raises:
-        UsageError: as for `wqscore.rank`; a part that there is none of; a metric that is not kept in a store.
+        UsageError: as for `wqscore.rank`; a part that there is none of; no store, or what none can keep: distances
+            from a base, or WeightWatcher's numbers.
         StoreError: the store can't be opened.
     """
     part = parse_shard(shard) if isinstance(shard, str) else shard
-    chosen = find_preset(preset)
-    names = choose_metrics(metrics, chosen.core)
-    if by:
-        names = choose_metrics([*names, find_metric(by).name])
-    if lost := [name for name in names if find_metric(name).cost == "base"]:
-        raise UsageError(f"{lost[0]} is not kept in a store: leave it out of a shard")
-    resources = Resources(jobs, memory, backend)
-    check_device(device, backend)
-    models: dict[object, ModelRef] = {}
-    for model in (parse_ref(ref) if isinstance(ref, str) else ref for ref in refs):
-        models.setdefault(model.identity, model)
+    if settings.store is None or settings.base is not None or settings.engine != "wqscore":
+        raise UsageError("a shard needs a store, and has no base and no other engine")
     done: list[ModelShard] = []
     failures: list[Failure] = []
-    with connected(backend), opened_store(store) as kept:
-        assert kept is not None
-        for model in models.values():
-            note = progress.note if progress else None
-            task = Task(
-                chosen,
-                tuple(name for name in names if name in MATRIX_METRICS),
-                Sampling(seed, bootstrap, gof),
-                None,
-                Memory(kept, chosen, Sampling(seed, bootstrap, gof), note, device),
-                device,
-            )
+    with started(refs, settings, progress, by) as run:
+        for model in run.models:
             try:
-                done.append(_score_part(model, part, task, stream, resources, progress))
+                done.append(_score_part(model, part, run))
             except CheckpointError as error:
-                failures.append(Failure(model, str(error)))
-                if progress:
-                    progress.failed(failures[-1])
+                failures.append(run.failure(model, error))
     return done, failures
 
 
-def _score_part(
-    model: ModelRef, part: Shard, task: Task, stream: bool, resources: Resources, progress: RankProgress | None
-) -> ModelShard:
-    bar = progress.model(model) if progress else None
-    assert task.memory is not None
-    try:
-        checkpoint = open_either_way(model, stream, progress)
-        groups = by_tensor(planned(checkpoint, task.preset))
+def _score_part(model: ModelRef, part: Shard, run: Run) -> ModelShard:
+    """Compute and keep one part of one model."""
+    bar = run.progress.model(model) if run.progress else None
+    names = tuple(name for name in run.metrics if name in MATRIX_METRICS)
+    memory = run.memory
+    assert memory is not None
+    task = Task(run.preset, names, run.sampling, None, memory, run.settings.device)
+    with memory_errors(model):
+        checkpoint = open_either_way(model, run.settings.stream, run.progress)
+        groups = by_tensor(planned(checkpoint, run.preset))
         mine = deal(groups, part)
-        for _ in score_and_remember(mine, task, resources, bar, progress.note if progress else None):
+        for _ in score_and_remember(mine, task, run.resources, bar, run.note):
             pass
-    except MemoryError as error:
-        raise CheckpointError(f"{model.label}: not enough memory: use --jobs 1, or a lower --memory") from error
-    task.memory.close(checkpoint.ref.label, checkpoint.revision or "")
-    if not task.memory.works:
+    memory.close(checkpoint.ref.label, checkpoint.revision or "")
+    if not memory.works:
         raise CheckpointError(
             f"{model.label}: the store did not keep what was computed: see to it, and run this again"
         )

@@ -18,7 +18,7 @@ from wqscore.errors import CheckpointError
 
 #: Floating-point codes round each weight by itself, relatively; other codes by the largest of their block, which
 #: the rounding of a float32 stands for.
-_FLOAT_CODES = {
+FLOAT_CODES: dict[str, type] = {
     "F8_E4M3": ml_dtypes.float8_e4m3fn,
     "F8_E4M3FNUZ": ml_dtypes.float8_e4m3fnuz,
     "F8_E5M2": ml_dtypes.float8_e5m2,
@@ -83,7 +83,7 @@ class DecodedTensor:
     def dtype(self) -> StoredDtype:
         """How it is stored, for people, and how what is read has been rounded."""
         name = self.decoding.dtype
-        return StoredDtype(name, 32, np.dtype(_FLOAT_CODES.get(name, np.float32)), "float")
+        return StoredDtype(name, 32, np.dtype(FLOAT_CODES.get(name, np.float32)), "float")
 
     @property
     def parameters(self) -> int:

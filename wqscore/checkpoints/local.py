@@ -11,7 +11,7 @@ from wqscore.checkpoints.pytorch.file import read_torch_file
 from wqscore.checkpoints.safetensors import read_safetensors
 from wqscore.checkpoints.tensor import TensorRef
 from wqscore.checkpoints.weight_files import WeightFiles, choose_weights, shard_names
-from wqscore.errors import CheckpointError
+from wqscore.errors import CheckpointError, reading
 
 #: Beyond every published index; the text alone would take several times as much memory.
 _MOST_JSON = 1 << 26
@@ -69,21 +69,18 @@ def read_json(file: Path) -> Any:
     """
     check_is_file(file)
     try:
-        if file.stat().st_size > _MOST_JSON:
-            raise CheckpointError(f"{file}: is larger than {_MOST_JSON:,} bytes: no configuration is")
-        return json.loads(file.read_text(encoding="utf-8"))
+        with reading(file):
+            if file.stat().st_size > _MOST_JSON:
+                raise CheckpointError(f"{file}: is larger than {_MOST_JSON:,} bytes: no configuration is")
+            return json.loads(file.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{file}: is not valid JSON: fetch it again") from error
-    except OSError as error:
-        raise _unreadable(file, error) from error
 
 
 def folder_names(folder: Path) -> set[str]:
     """Names in a folder and in its subfolders: weights there are worth naming when the folder has none."""
-    try:
+    with reading(folder):
         entries = list(folder.iterdir())
-    except OSError as error:
-        raise _unreadable(folder, error) from error
     # A subfolder that can't be read has nothing to name; glob leaves it out.
     below = {path.relative_to(folder).as_posix() for path in folder.glob("*/*")}
     return {entry.name for entry in entries} | below
@@ -91,18 +88,13 @@ def folder_names(folder: Path) -> set[str]:
 
 def check_is_file(file: Path) -> None:
     """Refuse what is not a file; opening a named pipe would wait for ever."""
-    try:
-        mode = file.stat().st_mode
-    except FileNotFoundError as error:
-        raise CheckpointError(f"{file}: is a link to a file that is not there: fetch it again") from error
-    except OSError as error:
-        raise _unreadable(file, error) from error
+    with reading(file):
+        try:
+            mode = file.stat().st_mode
+        except FileNotFoundError as error:
+            raise CheckpointError(f"{file}: is a link to a file that is not there: fetch it again") from error
     if not stat.S_ISREG(mode):
         raise CheckpointError(f"{file}: is not a file: put the checkpoint's own file there")
-
-
-def _unreadable(path: Path, error: OSError) -> CheckpointError:
-    return CheckpointError(f"{path}: can't be read: {error.strerror or error}")
 
 
 def _read_files(files: list[Path]) -> tuple[TensorRef, ...]:
@@ -118,10 +110,8 @@ def _read_files(files: list[Path]) -> tuple[TensorRef, ...]:
 
 def _read_indexed(folder: Path, index: Path) -> tuple[TensorRef, ...]:
     check_is_file(index)
-    try:
+    with reading(index):
         weight_map = shard_names(index.read_bytes(), str(index))
-    except OSError as error:
-        raise _unreadable(index, error) from error
     shards = sorted(set(weight_map.values()))
     for shard in shards:
         if not (folder / shard).is_file():

@@ -7,22 +7,22 @@ they are, so that each is a range of bytes; `numpy.savez_compressed` deflates ea
 from __future__ import annotations
 
 import io
-import struct
 import warnings
 import zlib
 from functools import partial
 from math import prod
 from pathlib import Path
 from typing import IO, NamedTuple
-from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
+from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipInfo
 
 import numpy as np
 
+from wqscore.checkpoints.counts import are_counts, fits_memory
 from wqscore.checkpoints.decoding import Decoding, Refusal
 from wqscore.checkpoints.dtypes import STORED_DTYPES, StoredDtype
-from wqscore.checkpoints.pytorch.names import are_counts
 from wqscore.checkpoints.tensor import TensorRef
-from wqscore.errors import CheckpointError
+from wqscore.checkpoints.zip_members import content_start, zip_directory
+from wqscore.errors import CheckpointError, reading
 
 Plan = tuple[list[TensorRef], list[Decoding], list[Refusal]]
 
@@ -30,11 +30,8 @@ _MAGIC = b"\x93NUMPY"
 #: The longest header NumPy reads takes 10,000 bytes; a usual one 128.
 _MAX_HEAD_BYTES = 12_000
 _MAX_DIMENSIONS = 64
-_MAX_BYTES = 2**63
 #: What deflate can do at best; more is a forged size.
 _MAX_RATIO = 1032
-_LOCAL_HEADER = struct.Struct("<4s22xHH")
-_UTF8_NAME = 0x800
 _NAMES = ("F64", "F32", "F16", "I8", "U8", "I16", "U16", "I32", "U32", "I64", "U64", "BOOL", "C64")
 _DTYPES = {STORED_DTYPES[name].numpy: STORED_DTYPES[name] for name in _NAMES}
 
@@ -66,22 +63,18 @@ def read_npz(file: Path) -> Plan:
     tensors: list[TensorRef] = []
     decodings: list[Decoding] = []
     refusals: list[Refusal] = []
-    try:
-        with file.open("rb") as stream:
-            file_size = stream.seek(0, io.SEEK_END)
-            for info in _directory(stream, file):
-                start = _start(stream, info, file_size, file)
-                stream.seek(start)
-                planned = _member(stream.read(min(info.compress_size, _MAX_HEAD_BYTES)), info, start, file)
-                if isinstance(planned, Refusal):
-                    refusals.append(planned)
-                    continue
-                if isinstance(planned, Decoding):
-                    decodings.append(planned)
-                parts = planned.parts if isinstance(planned, Decoding) else (planned,)
-                tensors += [part for part in parts if isinstance(part, TensorRef)]
-    except OSError as error:
-        raise CheckpointError(f"{file}: can't be read: {error.strerror or error}") from error
+    with reading(file), file.open("rb") as stream:
+        for info in _directory(stream, file):
+            start = _start(stream, info, file)
+            stream.seek(start)
+            planned = _member(stream.read(min(info.compress_size, _MAX_HEAD_BYTES)), info, start, file)
+            if isinstance(planned, Refusal):
+                refusals.append(planned)
+                continue
+            if isinstance(planned, Decoding):
+                decodings.append(planned)
+            parts = planned.parts if isinstance(planned, Decoding) else (planned,)
+            tensors += [part for part in parts if isinstance(part, TensorRef)]
     return tensors, decodings, refusals
 
 
@@ -91,11 +84,8 @@ def read_npy(file: Path) -> TensorRef:
     Raises:
         CheckpointError: no such file, damaged, cut short, or not an array of numbers.
     """
-    try:
-        with file.open("rb") as stream:
-            head, size = stream.read(_MAX_HEAD_BYTES), file.stat().st_size
-    except OSError as error:
-        raise CheckpointError(f"{file}: can't be read: {error.strerror or error}") from error
+    with reading(file), file.open("rb") as stream:
+        head, size = stream.read(_MAX_HEAD_BYTES), file.stat().st_size
     header = _header(head, str(file))
     dtype = _stored_dtype(header.dtype)
     if isinstance(dtype, str):
@@ -105,12 +95,7 @@ def read_npy(file: Path) -> TensorRef:
 
 
 def _directory(stream: IO[bytes], file: Path) -> list[ZipInfo]:
-    try:
-        infos = ZipFile(stream).infolist()
-    except (BadZipFile, NotImplementedError, ValueError, OverflowError, struct.error) as error:
-        raise CheckpointError(
-            f"{file}: its zip directory can't be read ({error}): cut short or damaged, fetch it again"
-        ) from error
+    infos = zip_directory(stream, file)
     names = {_name(info) for info in infos}
     if len(names) != len(infos):
         raise CheckpointError(f"{file}: two of its arrays have the same name: refused")
@@ -121,24 +106,14 @@ def _name(info: ZipInfo) -> str:
     return info.filename.removesuffix(".npy").replace("/", ".")
 
 
-def _start(stream: IO[bytes], info: ZipInfo, file_size: int, file: Path) -> int:
+def _start(stream: IO[bytes], info: ZipInfo, file: Path) -> int:
     """The first byte of a member's content, which must lie in the file whole."""
     where = f"{file}: zip entry {info.filename!r:.200}"
     if info.compress_type not in (ZIP_STORED, ZIP_DEFLATED) or info.flag_bits & 1:
         raise CheckpointError(
             f"{where} is encrypted, or compressed in a way NumPy does not: save it with numpy.savez"
         )
-    misplaced = CheckpointError(f"{where} is not where the zip directory says: damaged, fetch it again")
-    if not 0 <= info.header_offset < file_size:
-        raise misplaced
-    stream.seek(info.header_offset)
-    signature, name_length, extra_length = _LOCAL_HEADER.unpack(stream.read(_LOCAL_HEADER.size).ljust(30, b"\0"))
-    name = info.orig_filename.encode("utf-8" if info.flag_bits & _UTF8_NAME else "cp437")
-    if signature != b"PK\x03\x04" or stream.read(name_length) != name:
-        raise misplaced
-    start: int = info.header_offset + _LOCAL_HEADER.size + name_length + extra_length
-    if start + info.compress_size > file_size:
-        raise CheckpointError(f"{where} ends after the file: cut short, fetch it again")
+    start = content_start(stream, info, info.compress_size, file)
     if info.compress_type == ZIP_STORED and info.compress_size != info.file_size:
         raise CheckpointError(f"{where} is not compressed but has two sizes: damaged or forged")
     if info.file_size > info.compress_size * _MAX_RATIO:
@@ -207,7 +182,7 @@ def _stored_dtype(dtype: np.dtype) -> StoredDtype | str:
 def _check_size(header: _Header, dtype: StoredDtype, size: int, where: str) -> None:
     """Check that header and numbers take exactly the bytes there are."""
     itemsize = dtype.bits // 8
-    if prod(step for step in header.shape if step) * itemsize >= _MAX_BYTES:
+    if not fits_memory(header.shape, itemsize):
         raise CheckpointError(f"{where}: is larger than any memory: damaged or forged")
     expected = header.size + prod(header.shape) * itemsize
     if expected != size:

@@ -13,9 +13,10 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+from wqscore.checkpoints.counts import fits_memory
 from wqscore.checkpoints.dtypes import STORED_DTYPES
 from wqscore.checkpoints.tensor import TensorRef
-from wqscore.errors import CheckpointError
+from wqscore.errors import CheckpointError, reading
 
 #: The longest header the reference implementation accepts.
 MAX_HEADER_BYTES = 100_000_000
@@ -31,13 +32,9 @@ def read_safetensors(file: Path) -> list[TensorRef]:
     Raises:
         CheckpointError: the file is empty, truncated, or its header is not what the format allows.
     """
-    try:
+    with reading(file), file.open("rb") as stream:
         size = file.stat().st_size
-        with file.open("rb") as stream:
-            header_bytes = header_length(stream.read(_LENGTH_BYTES), size, file)
-            return parse_header(stream.read(header_bytes), size, file)
-    except OSError as error:
-        raise CheckpointError(f"{file}: can't be read: {error.strerror or error}") from error
+        return parse_header(stream.read(header_length(stream.read(_LENGTH_BYTES), size, file)), size, file)
 
 
 def header_length(prefix: bytes, file_size: int, file: Path) -> int:
@@ -138,7 +135,7 @@ def _tensor(name: str, entry: Any, start: int, file: Path) -> TensorRef:
             f"{where}: shape {list(shape)!s:.100} of {dtype.name} takes {bits / 8:.10g} bytes, its data_offsets give "
             f"{end - begin}: {_FORGED}"
         )
-    if prod(size for size in shape if size) >= 2**63:
+    if not fits_memory(shape):
         raise CheckpointError(f"{where}: its shape {list(shape)!s:.100} is larger than any memory: {_FORGED}")
     return TensorRef(name, shape, dtype, file, start + begin)
 

@@ -6,23 +6,21 @@ from typing import Annotated
 
 import typer
 
+from wqscore.api.settings import Settings
 from wqscore.cli import options
 from wqscore.cli.exits import NOT_SCORED, complain, leave_interrupted, one_line_errors
 from wqscore.cli.open_store import asked_store
 from wqscore.cli.output import check_output, complain_if_unscored
+from wqscore.cli.records import Only, with_options
 from wqscore.cli.refs import asked_models
 
 
+@with_options
 def card(
     refs: Annotated[list[str], typer.Argument(metavar="REF", help=options.REF_HELP, show_default=False)],
-    preset: options.PresetOption = "default",
-    seed: options.SeedOption = 0,
-    bootstrap: options.BootstrapOption = 200,
-    gof: options.GofOption = 100,
-    stream: options.StreamOption = False,
-    store: options.StoreOption = None,
+    *,
+    settings: Annotated[Settings, Only("preset", "seed", "bootstrap", "gof", "stream", "store", "jobs", "memory")],
     no_store: options.NoStoreOption = False,
-    jobs: options.JobsOption = None,
     quiet: options.QuietOption = False,
 ) -> None:
     """Print a section for each model's card, in Markdown.
@@ -42,18 +40,8 @@ def card(
 
         interrupted = False
         try:
-            with asked_store(store, no_store) as opened, ProgressBars(quiet) as progress:
-                ranking = rank_refs(
-                    asked,
-                    preset=preset,
-                    seed=seed,
-                    bootstrap=bootstrap,
-                    gof=gof,
-                    stream=stream,
-                    store=opened,
-                    jobs=jobs,
-                    progress=progress,
-                )
+            with asked_store(settings, no_store) as settings, ProgressBars(quiet) as progress:
+                ranking = rank_refs(asked, settings=settings, progress=progress)
         except RankingInterrupted as interrupt:
             ranking, interrupted = interrupt.ranking, True
             complain("interrupted: keeping what was scored before")

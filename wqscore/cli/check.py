@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from wqscore.api.settings import Settings
 from wqscore.cli import options
 from wqscore.cli.exits import NOT_SCORED, complain, one_line_errors
 from wqscore.cli.output import show
+from wqscore.cli.records import Only, with_options
 
 if TYPE_CHECKING:
     from wqscore.integrity.checking import Integrity
 
 
+@with_options
 def check(
     ref: options.Ref,
-    output: options.FormatOption = options.Format.TABLE,
-    stream: options.StreamOption = False,
-    jobs: options.JobsOption = None,
+    output: options.FormatOption = "table",
+    *,
+    settings: Annotated[Settings, Only("stream", "jobs")],
     quiet: options.QuietOption = False,
 ) -> None:
     """Look for damage in one model's weights, and score nothing.
@@ -35,7 +38,7 @@ def check(
         from wqscore.integrity.checking import check as check_ref
 
         with ProgressBars(quiet) as progress:
-            result = check_ref(ref, stream=stream, jobs=jobs, progress=progress)
+            result = check_ref(ref, stream=settings.stream, jobs=settings.jobs, progress=progress)
         _print(result, output)
         if result.errors:
             first, more = result.errors[0], len(result.errors) - 1

@@ -2,19 +2,70 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from wqscore.api.settings import Settings
 from wqscore.cli import options
 from wqscore.cli.exits import one_line_errors
 from wqscore.cli.output import check_output, show
+from wqscore.cli.records import Only, with_options
 
 if TYPE_CHECKING:
     from wqscore.studies.correlation.correlate import Correlations
 
 
+@dataclass(frozen=True)
+class ColumnOptions:
+    """Which columns are compared, and within which groups."""
+
+    x: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--x", metavar="COL", help="A metric to try; repeat. All metrics in it unless given.", show_default=False
+        ),
+    ] = None
+    y: Annotated[
+        str | None,
+        typer.Option("--y", metavar="COL", help="What is known; needed if it could be several.", show_default=False),
+    ] = None
+    better: options.BetterOption = "higher"
+    group: Annotated[
+        str | None,
+        typer.Option(
+            "--group", metavar="COL", help="Compare within these; family if there is one.", show_default=False
+        ),
+    ] = None
+    axis: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--axis",
+            metavar="COL",
+            help="A hyper-parameter; repeat. Kendall's tau is then averaged with only one varying at a time.",
+            show_default=False,
+        ),
+    ] = None
+    params: Annotated[
+        str | None,
+        typer.Option(
+            "--params",
+            metavar="COL",
+            help="Parameter counts, the baseline; params if there is one.",
+            show_default=False,
+        ),
+    ] = None
+    key: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--key", metavar="COL", help="What names a model in both; repeat. model unless given.", show_default=False
+        ),
+    ] = None
+
+
+@with_options
 def correlate(
     scores: Annotated[
         Path, typer.Argument(metavar="SCORES.csv", help="A ranking.csv, or any table of models.", show_default=False)
@@ -27,50 +78,11 @@ def correlate(
             show_default=False,
         ),
     ] = None,
-    x: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--x", metavar="COL", help="A metric to try; repeat. All metrics in it unless given.", show_default=False
-        ),
-    ] = None,
-    y: Annotated[
-        str | None,
-        typer.Option("--y", metavar="COL", help="What is known; needed if it could be several.", show_default=False),
-    ] = None,
-    better: options.BetterOption = options.Better.HIGHER,
-    group: Annotated[
-        str | None,
-        typer.Option(
-            "--group", metavar="COL", help="Compare within these; family if there is one.", show_default=False
-        ),
-    ] = None,
-    axis: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--axis",
-            metavar="COL",
-            help="A hyper-parameter; repeat. Kendall's tau is then averaged with only one varying at a time.",
-            show_default=False,
-        ),
-    ] = None,
-    params: Annotated[
-        str | None,
-        typer.Option(
-            "--params",
-            metavar="COL",
-            help="Parameter counts, the baseline; params if there is one.",
-            show_default=False,
-        ),
-    ] = None,
-    key: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--key", metavar="COL", help="What names a model in both; repeat. model unless given.", show_default=False
-        ),
-    ] = None,
+    *,
+    columns: ColumnOptions,
     out: options.OutOption = None,
-    output: options.FormatOption = options.Format.TABLE,
-    seed: options.SeedOption = 0,
+    output: options.FormatOption = "table",
+    settings: Annotated[Settings, Only("seed")],
 ) -> None:
     """Show how metrics correlate with what is known of the models.
 
@@ -85,10 +97,19 @@ def correlate(
         from wqscore.studies.correlation.correlate import correlate as correlate_tables
         from wqscore.studies.known.score_table import alone, join, read_table
 
-        names = key or ["model"]
+        names = columns.key or ["model"]
         table = read_table(scores)
         joined = join(table, read_table(known), names) if known else alone(table, names)
-        found = correlate_tables(joined, x or (), y, group, axis or (), params, better.value, seed)
+        found = correlate_tables(
+            joined,
+            columns.x or (),
+            columns.y,
+            columns.group,
+            columns.axis or (),
+            columns.params,
+            columns.better,
+            settings.seed,
+        )
         _publish(found, out, output)
 
 

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from wqscore.api.settings import Settings
 from wqscore.cli import options
 from wqscore.cli.exits import NOT_SCORED, complain, one_line_errors
 from wqscore.cli.output import show
+from wqscore.cli.records import Only, with_options
 
 if TYPE_CHECKING:
     from wqscore.engines.crosscheck import Crosscheck
 
 
+@with_options
 def crosscheck(
     ref: options.Ref,
-    output: options.FormatOption = options.Format.TABLE,
-    jobs: options.JobsOption = None,
+    output: options.FormatOption = "table",
+    *,
+    settings: Annotated[Settings, Only("jobs")],
     quiet: options.QuietOption = False,
 ) -> None:
     """Show a model's numbers beside the real WeightWatcher's.
@@ -33,7 +37,7 @@ def crosscheck(
         from wqscore.cli.progress import ProgressBars
 
         with ProgressBars(quiet) as progress:
-            check = check_ref(ref, jobs=jobs, progress=progress)
+            check = check_ref(ref, jobs=settings.jobs, progress=progress)
         _print(check, output)
         if not check.averaged[0]:
             complain(f"{check.ref.label}: wqscore could score none of its matrices: wqscore score says why")

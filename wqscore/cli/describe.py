@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from wqscore.api.settings import Settings
 from wqscore.cli import options
 from wqscore.cli.exits import one_line_errors
 from wqscore.cli.output import show
+from wqscore.cli.records import Only, with_options
 
 
+@with_options
 def describe(
     ref: options.Ref,
-    output: options.FormatOption = options.Format.TABLE,
-    preset: options.PresetOption = "default",
-    jobs: options.JobsOption = None,
+    output: options.FormatOption = "table",
+    *,
+    settings: Annotated[Settings, Only("preset", "jobs")],
 ) -> None:
     """Show a model's tensors and what would be done with each.
 
@@ -22,7 +27,7 @@ def describe(
         from wqscore.api.score import describe as describe_ref
         from wqscore.planning import describe_report as description
 
-        result = describe_ref(ref, preset=preset, jobs=jobs)
+        result = describe_ref(ref, preset=settings.preset, jobs=settings.jobs)
         show(
             output,
             table=lambda: description.print_description(result),

@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from wqscore.api.settings import Settings
 from wqscore.cli import options
 from wqscore.cli.exits import NOT_SCORED, complain, one_line_errors
 from wqscore.cli.open_store import asked_store
+from wqscore.cli.records import Only, with_options
 
 if TYPE_CHECKING:
     from wqscore.gating.gate import Judgement
     from wqscore.gating.policy import Policy
+    from wqscore.refs import ModelRef
 
 FAILED = 1
 
 
-class GateFormat(StrEnum):
-    """How a gate's outcome is printed."""
-
-    TABLE = "table"
-    JSON = "json"
-    JUNIT = "junit"
-    MD = "md"
-    PROMETHEUS = "prometheus"
+#: How a gate's outcome is printed.
+GateFormat = Literal["table", "json", "junit", "md", "prometheus"]
 
 
 def _file_option(name: str, text: str) -> typer.models.OptionInfo:
@@ -34,32 +31,42 @@ def _file_option(name: str, text: str) -> typer.models.OptionInfo:
     return option
 
 
-def gate(
-    ref: options.Ref,
+@dataclass(frozen=True)
+class RuleOptions:
+    """What a model is held to."""
+
     rules: Annotated[
         list[str] | None,
         typer.Option("--rule", metavar="RULE", help="What fails the gate; may be given often.", show_default=False),
-    ] = None,
-    policy: Annotated[Path | None, _file_option("--policy", "A TOML file of rules and settings.")] = None,
+    ] = None
+    policy: Annotated[Path | None, _file_option("--policy", "A TOML file of rules and settings.")] = None
     baseline: Annotated[
         Path | None, _file_option("--baseline", "Numbers to compare with: score --format json, or ranking.json.")
-    ] = None,
-    output: Annotated[GateFormat, typer.Option("--format", help="What standard output gets.")] = GateFormat.TABLE,
-    junit: Annotated[Path | None, _file_option("--junit", "Write JUnit XML too.")] = None,
-    prometheus: Annotated[Path | None, _file_option("--prometheus", "Write a Prometheus textfile too.")] = None,
-    summary: Annotated[Path | None, _file_option("--summary", "Write Markdown too, for a job's summary.")] = None,
+    ] = None
     preset: Annotated[
         str | None,
         typer.Option("--preset", metavar="NAME", help="As for score; overrides the policy's.", show_default=False),
-    ] = None,
-    base: options.BaseOption = None,
-    seed: options.SeedOption = 0,
-    stream: options.StreamOption = False,
-    store: options.StoreOption = None,
+    ] = None
+
+
+@dataclass(frozen=True)
+class FileOptions:
+    """What is written beside standard output."""
+
+    junit: Annotated[Path | None, _file_option("--junit", "Write JUnit XML too.")] = None
+    prometheus: Annotated[Path | None, _file_option("--prometheus", "Write a Prometheus textfile too.")] = None
+    summary: Annotated[Path | None, _file_option("--summary", "Write Markdown too, for a job's summary.")] = None
+
+
+@with_options
+def gate(
+    ref: options.Ref,
+    *,
+    rules: RuleOptions,
+    output: Annotated[GateFormat, typer.Option("--format", help="What standard output gets.")] = "table",
+    files: FileOptions,
+    settings: Annotated[Settings, Only("base", "seed", "stream", "store", "jobs", "memory", "backend", "device")],
     no_store: options.NoStoreOption = False,
-    jobs: options.JobsOption = None,
-    memory: options.MemoryOption = None,
-    backend: options.BackendOption = options.Backend.THREADS,
     quiet: options.QuietOption = False,
 ) -> None:
     """Hold a model to rules, for a pipeline that stops where one fails.
@@ -75,29 +82,23 @@ def gate(
     Exit codes: 0 passed, 1 a rule failed or could not be judged, 2 wrong usage, 3 the model could not be scored, 130
     interrupted.
     """
-    files = {"junit": junit, "prometheus": prometheus, "md": summary}
+    written: dict[GateFormat, Path | None] = {
+        "junit": files.junit,
+        "prometheus": files.prometheus,
+        "md": files.summary,
+    }
     with one_line_errors():
-        _check(files)
+        _check(written)
         from wqscore.cli.progress import ProgressBars
         from wqscore.gating.gate import gate as gate_ref
 
-        asked = _policy(policy, rules or [], preset, baseline, base)
-        with asked_store(store, no_store) as opened, ProgressBars(quiet) as progress:
-            judgement = gate_ref(
-                ref,
-                asked,
-                seed=seed,
-                stream=stream,
-                store=opened,
-                jobs=jobs,
-                memory=memory,
-                backend=backend.value,
-                progress=progress,
-            )
+        policy = _policy(rules, settings.base)
+        with asked_store(settings, no_store) as settings, ProgressBars(quiet) as progress:
+            judgement = gate_ref(ref, policy, settings, progress=progress)
     code = {"passed": 0, "failed": FAILED, "unscored": NOT_SCORED}[judgement.status]
     try:
         with one_line_errors():
-            _publish(judgement, output, files)
+            _publish(judgement, output, written)
     except typer.Exit as leaving:
         # Whoever closes the pipe early ends the printing without an error, and the gate is as it was.
         raise typer.Exit(leaving.exit_code or code) from leaving
@@ -106,7 +107,7 @@ def gate(
     raise typer.Exit(code)
 
 
-def _check(files: dict[str, Path | None]) -> None:
+def _check(files: dict[GateFormat, Path | None]) -> None:
     from wqscore.rendering.result_file import check_file
     from wqscore.rendering.timestamp import created_at
 
@@ -115,34 +116,32 @@ def _check(files: dict[str, Path | None]) -> None:
         check_file(file)
 
 
-def _policy(
-    file: Path | None, rules: list[str], preset: str | None, baseline: Path | None, base: str | None
-) -> Policy:
+def _policy(options: RuleOptions, base: str | ModelRef | None) -> Policy:
     """The file's policy, with what the command line adds and overrides."""
     from dataclasses import replace
 
     from wqscore.gating.policy import Policy, load_policy, read_rules
 
-    found = load_policy(file) if file else Policy()
+    found = load_policy(options.policy) if options.policy else Policy()
     return replace(
         found,
-        rules=tuple(dict.fromkeys([*found.rules, *read_rules(rules)])),
-        preset=preset or found.preset,
-        baseline=baseline or found.baseline,
+        rules=tuple(dict.fromkeys([*found.rules, *read_rules(options.rules or [])])),
+        preset=options.preset or found.preset,
+        baseline=options.baseline or found.baseline,
         base=base or found.base,
     )
 
 
-def _publish(judgement: Judgement, output: GateFormat, files: dict[str, Path | None]) -> None:
+def _publish(judgement: Judgement, output: GateFormat, files: dict[GateFormat, Path | None]) -> None:
     """Write the files, then print; what is printed is not lost where a file can't be written."""
     from wqscore.rendering.result_file import write_file
 
     try:
         for name, file in files.items():
             if file is not None:
-                write_file(file, _text(judgement, GateFormat(name)))
+                write_file(file, _text(judgement, name))
     finally:
-        if output is GateFormat.TABLE:
+        if output == "table":
             from wqscore.gating.report import print_gate
 
             print_gate(judgement)
@@ -157,9 +156,9 @@ def _text(judgement: Judgement, output: GateFormat) -> str:
     from wqscore.gating.report import gate_json, gate_markdown
 
     renderings = {
-        GateFormat.JSON: gate_json,
-        GateFormat.JUNIT: gate_junit,
-        GateFormat.MD: gate_markdown,
-        GateFormat.PROMETHEUS: gate_prometheus,
+        "json": gate_json,
+        "junit": gate_junit,
+        "md": gate_markdown,
+        "prometheus": gate_prometheus,
     }
     return renderings[output](judgement)

@@ -12,7 +12,7 @@ from wqscore.cli.refs import asked_models, load_asked_list
 def known(
     refs: options.RefsArgument = None,
     model_list: options.ListOption = None,
-    output: options.FormatOption = options.Format.TABLE,
+    output: options.FormatOption = "table",
 ) -> None:
     """Show the benchmark results that models' cards give.
 

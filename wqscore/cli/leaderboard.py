@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from wqscore.api.settings import Settings
 from wqscore.cli import options
 from wqscore.cli.exits import NOT_SCORED, one_line_errors
 from wqscore.cli.open_store import asked_store
 from wqscore.cli.output import check_output, complain_if_unscored
+from wqscore.cli.records import Only, with_options
 from wqscore.errors import UsageError
 from wqscore.escaping import printable
 
@@ -26,7 +29,27 @@ app = typer.Typer(
 )
 
 
+@dataclass(frozen=True)
+class KnownOptions:
+    """What is known of the models from elsewhere."""
+
+    known: Annotated[
+        Path | None,
+        typer.Option(
+            "--known",
+            metavar="FILE",
+            help="What is known of the models: a CSV file with a column model.",
+            show_default=False,
+        ),
+    ] = None
+    y: Annotated[
+        str | None,
+        typer.Option("--y", metavar="COL", help="The column of --known; needed if several.", show_default=False),
+    ] = None
+
+
 @app.command()
+@with_options
 def build(
     lists: Annotated[
         list[str],
@@ -38,26 +61,13 @@ def build(
     by: Annotated[
         str | None, typer.Option("--by", metavar="METRIC", help="The metric to rank by; alpha by default.")
     ] = None,
-    known: Annotated[
-        Path | None,
-        typer.Option(
-            "--known",
-            metavar="FILE",
-            help="What is known of the models: a CSV file with a column model.",
-            show_default=False,
-        ),
-    ] = None,
-    y: Annotated[
-        str | None,
-        typer.Option("--y", metavar="COL", help="The column of --known; needed if several.", show_default=False),
-    ] = None,
+    *,
+    known: KnownOptions,
     url: Annotated[
         str, typer.Option("--url", metavar="ADDRESS", help="Where the site is published, for badges and the feed.")
     ] = "",
-    stream: options.StreamOption = False,
-    store: options.StoreOption = None,
+    settings: Annotated[Settings, Only("stream", "store", "jobs", "memory", "backend", "device")],
     no_store: options.NoStoreOption = False,
-    jobs: options.JobsOption = None,
     quiet: options.QuietOption = False,
 ) -> None:
     """Build the site, or one more night of it.
@@ -70,7 +80,7 @@ def build(
     """
     with one_line_errors():
         check_output(out)
-        if known is None and y is not None:
+        if known.known is None and known.y is not None:
             raise UsageError("--y names a column of --known: give that too")
         from wqscore.cli.progress import ProgressBars
         from wqscore.leaderboard.building import build as build_site
@@ -78,19 +88,10 @@ def build(
         from wqscore.studies.known.score_table import read_table
 
         loaded = [load_list(each) for each in lists]
-        table = read_table(known) if known else None
-        with asked_store(store, no_store) as opened, ProgressBars(quiet) as progress:
+        table = read_table(known.known) if known.known else None
+        with asked_store(settings, no_store) as settings, ProgressBars(quiet) as progress:
             built = build_site(
-                loaded,
-                out,
-                store=opened,
-                known=table,
-                y=y,
-                url=url,
-                by=by,
-                stream=stream,
-                jobs=jobs,
-                progress=progress,
+                loaded, out, known=table, y=known.y, url=url, by=by, settings=settings, progress=progress
             )
         _tell(built)
         unscored = [complain_if_unscored(score) for score in built.ranking.scores]

@@ -9,8 +9,8 @@ def models() -> None:
     """Show the aliases and the model lists that ship."""
     with one_line_errors():
         from wqscore.model_list import list_names, load_list
+        from wqscore.rendering.numbers import size
         from wqscore.rendering.terminal import print_table
-        from wqscore.reports.overview import size
 
         for name in list_names():
             shipped = load_list(name)

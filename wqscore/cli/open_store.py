@@ -4,32 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from wqscore.api.settings import Settings
 from wqscore.cli.exits import complain
 from wqscore.errors import UsageError
 
-if TYPE_CHECKING:
-    from wqscore.store.store import Store
-
 
 @contextmanager
-def asked_store(path: Path | None, no_store: bool) -> Iterator[Store | None]:
-    """Open the store; where the user's own can't be opened, the work is done without one, and a line says so.
+def asked_store(settings: Settings, no_store: bool) -> Iterator[Settings]:
+    """Settings with their store open: the one named, else the user's own.
+
+    Where the user's own can't be opened, the work is done without one, and a line says so.
 
     Args:
-        path: of --store.
+        settings: with the path of --store, or `None`.
         no_store: of --no-store.
 
     Raises:
         UsageError: both are given.
         StoreError: the one that is named can't be opened.
     """
+    path = settings.store
+    assert path is None or isinstance(path, Path)
     if path is not None and no_store:
         raise UsageError("--store and --no-store exclude each other")
     if no_store:
-        yield None
+        yield settings
         return
     from wqscore.store.errors import StoreError
     from wqscore.store.location import standard_path
@@ -41,11 +43,11 @@ def asked_store(path: Path | None, no_store: bool) -> Iterator[Store | None]:
         if path is not None:
             raise
         complain(f"nothing is kept for the next run: {error}")
-        yield None
+        yield settings
         return
     with store:
         try:
-            yield store
+            yield replace(settings, store=store)
         finally:
             lost = sum(store.damaged.values())
             if lost:

@@ -2,45 +2,25 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from wqscore.cli.sizes import parse_size
+from wqscore.api.settings import Settings
 
 REF_HELP = (
     "org/name, org/name@revision, hf://org/name, a huggingface.co address, an alias such as "
     "bert-base, a folder, a weight file (.safetensors, .bin, .gguf, .onnx, .npz), org/name/FILE, or base+adapter."
 )
 
-
-class Format(StrEnum):
-    """How a result is printed."""
-
-    TABLE = "table"
-    CSV = "csv"
-    JSON = "json"
-    MD = "md"
-
-
-class ScoreFormat(StrEnum):
-    """How scores are printed; all of `Format`, and Parquet."""
-
-    TABLE = "table"
-    CSV = "csv"
-    JSON = "json"
-    MD = "md"
-    PARQUET = "parquet"
-
-
-class Better(StrEnum):
-    """Which way the known figure is better."""
-
-    LOWER = "lower"
-    HIGHER = "higher"
-
+#: How a result is printed.
+Format = Literal["table", "csv", "json", "md"]
+#: How scores are printed.
+ScoreFormat = Literal["table", "csv", "json", "md", "parquet"]
+#: Which way the known figure is better.
+Better = Literal["lower", "higher"]
 
 Ref = Annotated[str, typer.Argument(metavar="REF", help=REF_HELP, show_default=False)]
 FormatOption = Annotated[Format, typer.Option("--format", help="What standard output gets.")]
@@ -60,118 +40,10 @@ ListOption = Annotated[
     ),
 ]
 BetterOption = Annotated[Better, typer.Option("--better", help="Which way --y is better.")]
-PresetOption = Annotated[
-    str,
-    typer.Option(
-        "--preset",
-        metavar="NAME",
-        help="Constants: default, or those of published code, ww-0.7, ww-0.2.7, tempbalance, alphapruning, farms, "
-        "kdd2023.",
-    ),
-]
-MetricsOption = Annotated[
-    str,
-    typer.Option(
-        "--metrics", metavar="core|all|NAME,...", help="What to compute, and nothing else (wqscore metrics)."
-    ),
-]
-
-
-class Engine(StrEnum):
-    """What computes the numbers."""
-
-    WQSCORE = "wqscore"
-    WEIGHTWATCHER = "weightwatcher"
-
-
-EngineOption = Annotated[
-    Engine,
-    typer.Option("--engine", help="weightwatcher: the real one's numbers, in the preset ww-0.7; needs the extra."),
-]
 VectorsOption = Annotated[
     bool, typer.Option("--vectors", help="Measure the singular vectors too; several times the work.")
 ]
-BaseOption = Annotated[
-    str | None,
-    typer.Option(
-        "--base", metavar="REF", help="Measure each matrix's distance from this checkpoint too.", show_default=False
-    ),
-]
-SeedOption = Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Seed of every random step; recorded.")]
-BootstrapOption = Annotated[
-    int, typer.Option("--bootstrap", metavar="N", min=0, max=10_000, help="Resamples behind alpha's interval.")
-]
-GofOption = Annotated[
-    int, typer.Option("--gof", metavar="N", min=0, max=10_000, help="Synthetic draws behind the goodness of fit.")
-]
-StoreOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--store",
-        metavar="PATH",
-        help="Where what was computed before is looked up and kept; the user's own unless given.",
-        show_default=False,
-    ),
-]
 NoStoreOption = Annotated[bool, typer.Option("--no-store", help="Look up and keep nothing.")]
-StreamOption = Annotated[
-    bool, typer.Option("--stream", help="Read tensors from the Hub by ranges; nothing is stored.")
-]
-JobsOption = Annotated[
-    int | None,
-    typer.Option(
-        "--jobs",
-        metavar="N",
-        min=1,
-        max=256,
-        help="Threads; all cores by default. Changes no result.",
-        show_default=False,
-    ),
-]
-MemoryOption = Annotated[
-    int | None,
-    typer.Option(
-        "--memory",
-        metavar="SIZE",
-        parser=parse_size,
-        help="Memory to stay under, such as 4GB; most of what is free by default. Changes no result.",
-        show_default=False,
-    ),
-]
-
-
-class Backend(StrEnum):
-    """Where the work is done."""
-
-    THREADS = "threads"
-    DASK = "dask"
-    RAY = "ray"
-
-
-BackendOption = Annotated[
-    Backend,
-    typer.Option(
-        "--backend",
-        help="Where the work is done: here, or on the cluster of DASK_SCHEDULER_ADDRESS or RAY_ADDRESS, with the "
-        "extra. Changes no result.",
-    ),
-]
-
-
-class Device(StrEnum):
-    """What solves."""
-
-    CPU = "cpu"
-    CUDA = "cuda"
-
-
-DeviceOption = Annotated[
-    Device,
-    typer.Option(
-        "--device",
-        help="What solves the matrices; cuda: this machine's GPU, in float64, with the extra. Changes the last bits.",
-    ),
-]
 ShardOption = Annotated[
     str | None,
     typer.Option(
@@ -191,6 +63,16 @@ OutOption = Annotated[
 ]
 
 
-def chosen(metrics: str, vectors: bool) -> str:
-    """What `--metrics` and `--vectors` choose together."""
-    return f"{metrics},vectors" if vectors else metrics
+@dataclass(frozen=True)
+class RunOptions:
+    """How `score` and `rank` run, beside their settings."""
+
+    vectors: VectorsOption = False
+    no_store: NoStoreOption = False
+    shard: ShardOption = None
+    strict: StrictOption = False
+    quiet: QuietOption = False
+
+    def settings(self, settings: Settings) -> Settings:
+        """The settings, with the metrics that `--vectors` adds."""
+        return replace(settings, metrics=f"{settings.metrics},vectors") if self.vectors else settings

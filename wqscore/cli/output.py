@@ -17,7 +17,7 @@ from wqscore.rendering.timestamp import created_at
 
 if TYPE_CHECKING:
     from wqscore.ranking.ranking import Ranking
-    from wqscore.scoring.score_checkpoint import ModelScore
+    from wqscore.scoring.model_score import ModelScore
 
 
 def check_output(folder: Path | None) -> None:
@@ -39,10 +39,10 @@ def show(
     markdown: Callable[[], str],
 ) -> None:
     """Print a result in the format that was asked for; only that one is made."""
-    if output is Format.TABLE:
+    if output == "table":
         table()
         return
-    text = {Format.CSV: csv, Format.JSON: json, Format.MD: markdown}[output]()
+    text = {"csv": csv, "json": json, "md": markdown}[output]()
     # As the report's files have it: UTF-8, whatever the terminal's encoding.
     typer.echo(text.encode("utf-8", "backslashreplace"), nl=False)
 
@@ -53,7 +53,7 @@ def check_format(output: ScoreFormat) -> None:
     Raises:
         UsageError: Parquet is asked for and can't be written, or would go to a terminal.
     """
-    if output is not ScoreFormat.PARQUET:
+    if output != "parquet":
         return
     from wqscore.reports.parquet import check_installed
 
@@ -71,10 +71,10 @@ def show_scores(
     parquet: Callable[[], bytes],
 ) -> None:
     """Print scores in the format that was asked for; only that one is made."""
-    if output is ScoreFormat.PARQUET:
+    if output == "parquet":
         typer.echo(parquet(), nl=False)
     else:
-        show(Format(output.value), table, csv, json, markdown)
+        show(output, table, csv, json, markdown)
 
 
 def publish(ranking: Ranking, folder: Path | None, print_result: Callable[[], None], quiet: bool) -> None:

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from wqscore.api.settings import Settings
 from wqscore.cli import options
 from wqscore.cli.exits import NOT_SCORED, complain, leave_interrupted, one_line_errors
 from wqscore.cli.output import show
+from wqscore.cli.records import Only, with_options
 from wqscore.cli.refs import asked_models, load_asked_list
 
 if TYPE_CHECKING:
     from wqscore.planning.plan import Plan
 
 
+@with_options
 def plan(
     refs: options.RefsArgument = None,
     model_list: options.ListOption = None,
-    output: options.FormatOption = options.Format.TABLE,
-    jobs: options.JobsOption = None,
+    output: options.FormatOption = "table",
+    *,
+    settings: Annotated[Settings, Only("jobs")],
     quiet: options.QuietOption = False,
 ) -> None:
     """Show what scoring models would take: bytes to fetch, eigensolves, time and memory.
@@ -44,7 +48,7 @@ def plan(
         try:
             with Progress(console=console, transient=True, disable=quiet or not terminal) as bar:
                 task = bar.add_task("reading headers", total=len(asked))
-                found = plan_refs(asked, jobs=jobs, on_model=lambda _: bar.advance(task))
+                found = plan_refs(asked, jobs=settings.jobs, on_model=lambda _: bar.advance(task))
         except PlanInterrupted as interrupt:
             found, interrupted = interrupt.plan, True
             if len(found.failed) == len(found.models):
@@ -53,7 +57,7 @@ def plan(
         _show(found, output)
         if interrupted:
             leave_interrupted()
-        if output in (options.Format.CSV, options.Format.JSON):
+        if output in ("csv", "json"):
             for model in found.failed:
                 complain(model.reason)
         if found.failed:

@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from wqscore.api.settings import Settings
 from wqscore.cli import options
 from wqscore.cli.exits import one_line_errors
 from wqscore.cli.open_store import asked_store
+from wqscore.cli.records import Only, with_options
 from wqscore.errors import CheckpointError, UsageError
 
 if TYPE_CHECKING:
     from wqscore.reports.plot import Picture
-    from wqscore.scoring.score_checkpoint import ModelScore
+    from wqscore.scoring.model_score import ModelScore
 
 _ENDINGS = (".svg", ".png")
 
 
-class Chart(StrEnum):
-    """What is drawn."""
-
-    SPECTRUM = "spectrum"
-    DISTANCE = "distance"
-    DEPTH = "depth"
+#: What is drawn.
+Chart = Literal["spectrum", "distance", "depth"]
 
 
+@with_options
 def plot(
     ref: options.Ref,
     out: Annotated[
@@ -49,12 +47,10 @@ def plot(
             help="The density of its eigenvalues with the fitted tail; D of every candidate for xmin; or alpha of "
             "every layer.",
         ),
-    ] = Chart.SPECTRUM,
-    preset: options.PresetOption = "default",
-    stream: options.StreamOption = False,
-    store: options.StoreOption = None,
+    ] = "spectrum",
+    *,
+    settings: Annotated[Settings, Only("preset", "stream", "store", "jobs", "memory")],
     no_store: options.NoStoreOption = False,
-    jobs: options.JobsOption = None,
     quiet: options.QuietOption = False,
 ) -> None:
     """Draw a chart of one model, dark on white: for a paper.
@@ -69,8 +65,8 @@ def plot(
         from wqscore.cli.progress import ProgressBars
         from wqscore.rendering.result_file import write_bytes
 
-        with asked_store(store, no_store) as opened, ProgressBars(quiet) as progress:
-            result = score_ref(ref, preset=preset, stream=stream, store=opened, jobs=jobs, progress=progress)
+        with asked_store(settings, no_store) as settings, ProgressBars(quiet) as progress:
+            result = score_ref(ref, settings=settings, progress=progress)
         picture = _picture(result, layer, chart)
         write_bytes(out, picture.svg().encode() if out.suffix.lower() == ".svg" else picture.png())
 
@@ -80,11 +76,11 @@ def _check(out: Path, layer: str | None, chart: Chart) -> None:
 
     if out.suffix.lower() not in _ENDINGS:
         raise UsageError(f"{out}: pictures are {' or '.join(_ENDINGS)}: end its name with one of these")
-    if (layer is None) != (chart is Chart.DEPTH):
+    if (layer is None) != (chart == "depth"):
         raise UsageError(
             "--chart depth shows every layer: leave --layer out"
             if layer is not None
-            else f"--chart {chart.value} is of one matrix: name it with --layer (wqscore describe lists them)"
+            else f"--chart {chart} is of one matrix: name it with --layer (wqscore describe lists them)"
         )
     check_file(out)
 
@@ -100,4 +96,4 @@ def _picture(score: ModelScore, layer: str | None, chart: Chart) -> Picture:
     row = choose_layer(score, layer)
     if not row.spectrum.eigenvalues.size:
         raise CheckpointError(f"{score.ref.label}: {row.matrix.name}: has no spectrum to draw: {row.reason}")
-    return LAYER_PICTURES[chart.value](score, row, score.preset.floor(row.spectrum))
+    return LAYER_PICTURES[chart](score, row, score.preset.floor(row.spectrum))

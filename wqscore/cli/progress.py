@@ -13,7 +13,6 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from rich.text import Text
 
 from wqscore.cli.exits import complaint
-from wqscore.ranking.ranking import Failure
 from wqscore.refs import ModelRef
 
 #: Where a line has no room for names, bytes and a long bar.
@@ -81,12 +80,12 @@ class ProgressBars:
         if not self._quiet:
             self._say(f"{ref.label}: now WeightWatcher, which takes longer")
 
-    def failed(self, failure: Failure) -> None:
+    def failed(self, ref: ModelRef, reason: str) -> None:
         """Say why a model could not be scored, and drop its bar."""
         if self._open is not None:
             self._open.drop()
             self._open = None
-        self._say(complaint(failure.reason))
+        self._say(complaint(reason))
 
     def _close(self) -> None:
         if self._open is not None:

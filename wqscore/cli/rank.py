@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from wqscore.api.settings import Settings
 from wqscore.cli import options
 from wqscore.cli.exits import NOT_SCORED, complain, leave_interrupted, one_line_errors
 from wqscore.cli.open_store import asked_store
@@ -20,6 +22,7 @@ from wqscore.cli.output import (
     publish,
     show_scores,
 )
+from wqscore.cli.records import with_options
 from wqscore.cli.refs import asked_models, load_asked_list
 from wqscore.errors import UsageError, WqscoreError
 from wqscore.refs import ModelRef
@@ -35,9 +38,10 @@ if TYPE_CHECKING:
 _LONGEST_NAME = 50
 
 
-def rank(
-    refs: options.RefsArgument = None,
-    model_list: options.ListOption = None,
+@dataclass(frozen=True)
+class OrderOptions:
+    """By what models are ranked, and with which others."""
+
     by: Annotated[
         str | None,
         typer.Option(
@@ -46,10 +50,16 @@ def rank(
             help="The metric to rank by (wqscore metrics); by default the preset's, alpha for most.",
             show_default=False,
         ),
-    ] = None,
+    ] = None
     across_families: Annotated[
         bool, typer.Option("--across-families", help="Rank models of different families together; means little.")
-    ] = False,
+    ] = False
+
+
+@dataclass(frozen=True)
+class KnownOptions:
+    """What is known of the models from elsewhere."""
+
     known: Annotated[
         str | None,
         typer.Option(
@@ -59,33 +69,33 @@ def rank(
             "give (wqscore known).",
             show_default=False,
         ),
-    ] = None,
+    ] = None
     y: Annotated[
         str | None,
         typer.Option("--y", metavar="COL", help="The column of --known; needed if several.", show_default=False),
-    ] = None,
-    better: options.BetterOption = options.Better.HIGHER,
-    out: options.OutOption = None,
-    no_report: Annotated[bool, typer.Option("--no-report", help="Write no files.")] = False,
-    output: options.ScoreFormatOption = options.ScoreFormat.TABLE,
-    preset: options.PresetOption = "default",
-    metrics: options.MetricsOption = "core",
-    vectors: options.VectorsOption = False,
-    base: options.BaseOption = None,
-    engine: options.EngineOption = options.Engine.WQSCORE,
-    seed: options.SeedOption = 0,
-    bootstrap: options.BootstrapOption = 200,
-    gof: options.GofOption = 100,
-    stream: options.StreamOption = False,
-    store: options.StoreOption = None,
-    no_store: options.NoStoreOption = False,
-    jobs: options.JobsOption = None,
-    memory: options.MemoryOption = None,
-    backend: options.BackendOption = options.Backend.THREADS,
-    device: options.DeviceOption = options.Device.CPU,
-    shard: options.ShardOption = None,
-    strict: options.StrictOption = False,
-    quiet: options.QuietOption = False,
+    ] = None
+    better: options.BetterOption = "higher"
+
+
+@dataclass(frozen=True)
+class ReportOptions:
+    """What is written and printed."""
+
+    out: options.OutOption = None
+    no_report: Annotated[bool, typer.Option("--no-report", help="Write no files.")] = False
+    output: options.ScoreFormatOption = "table"
+
+
+@with_options
+def rank(
+    refs: options.RefsArgument = None,
+    model_list: options.ListOption = None,
+    *,
+    order: OrderOptions,
+    known: KnownOptions,
+    report: ReportOptions,
+    settings: Settings,
+    run: options.RunOptions,
 ) -> None:
     """Score models and rank them.
 
@@ -97,76 +107,34 @@ def rank(
     scored before is kept).
     """
     with one_line_errors():
-        if out is not None and no_report:
+        if report.out is not None and report.no_report:
             raise UsageError("--out and --no-report exclude each other")
+        settings = run.settings(settings)
         listed = load_asked_list(model_list)
         asked = asked_models(refs, listed)
-        if shard is not None:
+        if run.shard is not None:
             from wqscore.cli.shard import compute_shard
             from wqscore.presets.registry import find_preset
 
-            compute_shard(
-                asked,
-                shard,
-                store,
-                quiet,
-                {
-                    "--out": out,
-                    "--base": base,
-                    "--engine": engine is not options.Engine.WQSCORE,
-                    "--known": known,
-                    "--no-store": no_store,
-                },
-                by=by or find_preset(preset).by,
-                preset=preset,
-                metrics=options.chosen(metrics, vectors),
-                seed=seed,
-                bootstrap=bootstrap,
-                gof=gof,
-                stream=stream,
-                jobs=jobs,
-                memory=memory,
-                backend=backend.value,
-                device=device.value,
-            )
+            useless = {"--out": report.out, "--known": known.known}
+            compute_shard(asked, settings, run, useless, order.by or find_preset(settings.preset).by)
             return
-        folder = None if no_report else out or _default_folder(listed, asked[0])
+        folder = None if report.no_report else report.out or _default_folder(listed, asked[0])
         check_output(folder)
-        check_format(output)
-        if known is None and y is not None:
-            raise UsageError("--y names a column of --known: give that too")
-        if known is not None and folder is None and output is not options.ScoreFormat.TABLE:
-            raise UsageError("--known: its correlations go under the table or into the report: drop --no-report")
-        figures = None
-        if known is not None:
-            from wqscore.spectra.on_device import check_device
-
-            check_device(device.value, backend.value)
-            figures = _known_figures(known, asked, y)
+        check_format(report.output)
+        figures = _known_figures(known, asked, settings, folder is not None or report.output == "table")
         from wqscore.api.score import RankingInterrupted
         from wqscore.api.score import rank as rank_refs
         from wqscore.cli.progress import ProgressBars
 
         interrupted = False
         try:
-            with asked_store(store, no_store) as opened, ProgressBars(quiet) as progress:
+            with asked_store(settings, run.no_store) as settings, ProgressBars(run.quiet) as progress:
                 ranking = rank_refs(
                     asked,
-                    by=by,
-                    across_families=across_families,
-                    preset=preset,
-                    metrics=options.chosen(metrics, vectors),
-                    base=base,
-                    engine=engine.value,
-                    seed=seed,
-                    bootstrap=bootstrap,
-                    gof=gof,
-                    stream=stream,
-                    store=opened,
-                    jobs=jobs,
-                    memory=memory,
-                    backend=backend.value,
-                    device=device.value,
+                    by=order.by,
+                    across_families=order.across_families,
+                    settings=settings,
                     progress=progress,
                 )
         except RankingInterrupted as interrupt:
@@ -176,30 +144,47 @@ def rank(
             complain("interrupted: keeping what was scored before")
         found = None
         try:
-            publish(ranking, folder, lambda: _print(ranking, output), quiet)
+            publish(ranking, folder, lambda: _print(ranking, report.output), run.quiet)
         finally:
             # After the ranking, which is not lost with it, and though nobody reads on after that.
             if figures and not interrupted:
-                found = _correlate(ranking, figures, better, seed)
+                found = _correlate(ranking, figures, known.better, settings.seed)
             if found:
-                _publish_correlations(found, folder, output, quiet)
+                _publish_correlations(found, folder, report.output, run.quiet)
         if interrupted:
             leave_interrupted()
-        if _is_incomplete(ranking, strict) or (figures and not found):
+        if _is_incomplete(ranking, run.strict) or (figures and not found):
             raise typer.Exit(NOT_SCORED)
 
 
-def _known_figures(known: str, asked: Sequence[ModelRef], y: str | None) -> KnownFigures:
-    """What is known, from a file or the model cards; what is wrong with it is found out before the scoring."""
+def _known_figures(
+    options: KnownOptions, asked: Sequence[ModelRef], settings: Settings, is_shown: bool
+) -> KnownFigures | None:
+    """What is known, from a file or the model cards; what is wrong with it is found out before the scoring.
+
+    Args:
+        options: of --known.
+        asked: the models.
+        settings: of the run.
+        is_shown: whether correlations are printed or written.
+    """
+    if options.known is None:
+        if options.y is not None:
+            raise UsageError("--y names a column of --known: give that too")
+        return None
+    if not is_shown:
+        raise UsageError("--known: its correlations go under the table or into the report: drop --no-report")
+    from wqscore.spectra.on_device import check_device
     from wqscore.studies.known.known import choose_known
     from wqscore.studies.known.score_table import read_table
 
-    if known != "cards":
-        return choose_known(read_table(Path(known)), asked, y)
+    check_device(settings.device, settings.backend)
+    if options.known != "cards":
+        return choose_known(read_table(Path(options.known)), asked, options.y)
     from wqscore.cli.cards import read_cards
 
     cards, _ = read_cards(asked)
-    chosen = choose_known(cards.as_table(), asked, y)
+    chosen = choose_known(cards.as_table(), asked, options.y)
     if doubt := cards.doubt(chosen.y):
         complain(doubt)
     return chosen
@@ -213,7 +198,7 @@ def _correlate(ranking: Ranking, known: KnownFigures, better: options.Better, se
 
     try:
         joined = join(parse_ranking(ranking.to_csv()), known.table, ["model"])
-        return correlate(joined, y=known.y, better=better.value, seed=seed)
+        return correlate(joined, y=known.y, better=better, seed=seed)
     except WqscoreError as error:
         complain(f"the ranking is kept, without correlations: {error}")
         return None
@@ -230,7 +215,7 @@ def _publish_correlations(found: Correlations, folder: Path | None, output: opti
             page = write_correlations(found, folder, "correlations.html")
     finally:
         try:
-            if output is options.ScoreFormat.TABLE:
+            if output == "table":
                 print_correlations(found)
         finally:
             if page is not None and not quiet:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from wqscore.errors import UsageError
-from wqscore.refs import ModelRef, parse_ref
+from wqscore.refs import ModelRef, parse_ref, unique_refs
 
 if TYPE_CHECKING:
     from wqscore.model_list import ModelList
@@ -28,11 +28,8 @@ def asked_models(refs: Sequence[str] | None, listed: ModelList | None) -> list[M
     Raises:
         UsageError: a name that means nothing, or no model at all.
     """
-    models = listed.models if listed else ()
-    asked = [*map(parse_ref, refs or []), *(replace(parse_ref(model.ref), family=model.family) for model in models)]
+    refs_of_list = [replace(parse_ref(model.ref), family=model.family) for model in listed.models] if listed else []
+    asked = unique_refs([*(refs or []), *refs_of_list])
     if not asked:
         raise UsageError("no model given: name one or more, or a list with --list (see wqscore models)")
-    once: dict[object, ModelRef] = {}
-    for model in asked:
-        once.setdefault(model.identity, model)
-    return list(once.values())
+    return asked

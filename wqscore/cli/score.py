@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from wqscore.api.settings import Settings
 from wqscore.cli import options
 from wqscore.cli.exits import NOT_SCORED, one_line_errors
 from wqscore.cli.open_store import asked_store
@@ -17,33 +18,20 @@ from wqscore.cli.output import (
     publish,
     show_scores,
 )
+from wqscore.cli.records import with_options
 
 if TYPE_CHECKING:
-    from wqscore.scoring.score_checkpoint import ModelScore
+    from wqscore.scoring.model_score import ModelScore
 
 
+@with_options
 def score(
     ref: options.Ref,
     out: options.OutOption = None,
-    output: options.ScoreFormatOption = options.ScoreFormat.TABLE,
-    preset: options.PresetOption = "default",
-    metrics: options.MetricsOption = "core",
-    vectors: options.VectorsOption = False,
-    base: options.BaseOption = None,
-    engine: options.EngineOption = options.Engine.WQSCORE,
-    seed: options.SeedOption = 0,
-    bootstrap: options.BootstrapOption = 200,
-    gof: options.GofOption = 100,
-    stream: options.StreamOption = False,
-    store: options.StoreOption = None,
-    no_store: options.NoStoreOption = False,
-    jobs: options.JobsOption = None,
-    memory: options.MemoryOption = None,
-    backend: options.BackendOption = options.Backend.THREADS,
-    device: options.DeviceOption = options.Device.CPU,
-    shard: options.ShardOption = None,
-    strict: options.StrictOption = False,
-    quiet: options.QuietOption = False,
+    output: options.ScoreFormatOption = "table",
+    *,
+    settings: Settings,
+    run: options.RunOptions,
 ) -> None:
     """Score one model and show its matrices and its summary.
 
@@ -54,56 +42,20 @@ def score(
     with one_line_errors():
         check_output(out)
         check_format(output)
-        if shard is not None:
+        settings = run.settings(settings)
+        if run.shard is not None:
             from wqscore.cli.shard import compute_shard
 
-            compute_shard(
-                [ref],
-                shard,
-                store,
-                quiet,
-                {
-                    "--out": out,
-                    "--base": base,
-                    "--engine": engine is not options.Engine.WQSCORE,
-                    "--no-store": no_store,
-                },
-                preset=preset,
-                metrics=options.chosen(metrics, vectors),
-                seed=seed,
-                bootstrap=bootstrap,
-                gof=gof,
-                stream=stream,
-                jobs=jobs,
-                memory=memory,
-                backend=backend.value,
-                device=device.value,
-            )
+            compute_shard([ref], settings, run, {"--out": out}, by=None)
             return
         from wqscore.api.score import score as score_ref
         from wqscore.cli.progress import ProgressBars
         from wqscore.ranking.ranking import rank_alone
 
-        with asked_store(store, no_store) as opened, ProgressBars(quiet) as progress:
-            result = score_ref(
-                ref,
-                preset=preset,
-                metrics=options.chosen(metrics, vectors),
-                base=base,
-                engine=engine.value,
-                seed=seed,
-                bootstrap=bootstrap,
-                gof=gof,
-                stream=stream,
-                store=opened,
-                jobs=jobs,
-                memory=memory,
-                backend=backend.value,
-                device=device.value,
-                progress=progress,
-            )
-        publish(rank_alone(result), out, lambda: _print(result, output), quiet)
-        if any([complain_if_unscored(result), strict and complain_of_skips(result)]):
+        with asked_store(settings, run.no_store) as settings, ProgressBars(run.quiet) as progress:
+            result = score_ref(ref, settings=settings, progress=progress)
+        publish(rank_alone(result), out, lambda: _print(result, output), run.quiet)
+        if any([complain_if_unscored(result), run.strict and complain_of_skips(result)]):
             raise typer.Exit(NOT_SCORED)
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -23,20 +22,10 @@ app = typer.Typer(
 )
 
 
-class InfoFormat(StrEnum):
-    """How `info` is printed."""
-
-    TABLE = "table"
-    JSON = "json"
-
-
-class ExportFormat(StrEnum):
-    """How results are printed."""
-
-    CSV = "csv"
-    JSON = "json"
-
-
+#: How `info` is printed.
+InfoFormat = Literal["table", "json"]
+#: How results are printed.
+ExportFormat = Literal["csv", "json"]
 StoreOption = Annotated[
     Path | None,
     typer.Option(
@@ -52,7 +41,7 @@ _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 @app.command()
 def info(
     path: StoreOption = None,
-    output: Annotated[InfoFormat, typer.Option("--format", help="What standard output gets.")] = InfoFormat.TABLE,
+    output: Annotated[InfoFormat, typer.Option("--format", help="What standard output gets.")] = "table",
 ) -> None:
     """Show where the store is, its size, and what it holds.
 
@@ -66,7 +55,7 @@ def info(
 
         with _opened(path, writable=False) as store:
             found = overview(store)
-            if output is InfoFormat.JSON:
+            if output == "json":
                 _print(overview_json(found))
             else:
                 print_overview(found)
@@ -151,7 +140,7 @@ def merge(
 @app.command()
 def export(
     path: StoreOption = None,
-    output: Annotated[ExportFormat, typer.Option("--format", help="What standard output gets.")] = ExportFormat.CSV,
+    output: Annotated[ExportFormat, typer.Option("--format", help="What standard output gets.")] = "csv",
 ) -> None:
     """Print every result: of which model, tensor and part, by which method, and its value.
 
@@ -161,7 +150,7 @@ def export(
         from wqscore.store.report import results_csv, results_json
 
         with _opened(path, writable=False) as store:
-            _print(results_json(store) if output is ExportFormat.JSON else results_csv(store))
+            _print(results_json(store) if output == "json" else results_csv(store))
             _complain_of_damage(store)
 
 

@@ -9,10 +9,10 @@ from typing import Literal
 
 from wqscore.engines.weightwatcher import COMPARED, WatchedLayer, WatchedModel
 from wqscore.matrices.weight_matrix import SkippedTensor
-from wqscore.presets.registry import WW_0_7
+from wqscore.presets.weightwatcher import WW_0_7
 from wqscore.refs import ModelRef
-from wqscore.scoring.score_checkpoint import ModelScore
-from wqscore.scoring.score_matrix import LayerScore
+from wqscore.scoring.layer_score import LayerScore
+from wqscore.scoring.model_score import ModelScore
 
 #: Two numbers this close, relatively, are the same: the solvers differ by rounding, and so by about 1e-12.
 TOLERANCE = 1e-6

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 
 from wqscore.engines.crosscheck import TOLERANCE, Comparison, Crosscheck, MatrixComparison, Unpaired
 from wqscore.escaping import listed
-from wqscore.presets.registry import WW_0_7
+from wqscore.presets.weightwatcher import WW_0_7
 from wqscore.rendering.csv import csv_text
 from wqscore.rendering.json import json_text
 from wqscore.rendering.markdown import markdown_list, markdown_table
+from wqscore.rendering.numbers import Cell, figure, number
 from wqscore.rendering.terminal import print_lines, print_table
-from wqscore.reports.overview import figure
-from wqscore.reports.tables import Cell, number
 from wqscore.version import __version__
 
 #: The columns shown for each matrix; the CSV has them all.

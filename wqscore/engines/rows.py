@@ -15,9 +15,9 @@ from wqscore.matrices.architecture import architecture_of
 from wqscore.matrices.model_config import ModelConfig
 from wqscore.matrices.plan import by_tensor, plan_matrices, tied_copy
 from wqscore.matrices.weight_matrix import SkippedTensor, WeightMatrix
-from wqscore.presets.registry import WW_0_7
-from wqscore.scoring.score_checkpoint import ModelScore
-from wqscore.scoring.score_matrix import FLIPPED_SIGN, LayerScore
+from wqscore.presets.weightwatcher import WW_0_7
+from wqscore.scoring.layer_score import FLIPPED_SIGN, LayerScore
+from wqscore.scoring.model_score import ModelScore
 from wqscore.scoring.summary import summarise
 from wqscore.spectra.spectrum import Spectrum
 

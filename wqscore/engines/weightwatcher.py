@@ -21,7 +21,7 @@ from typing import Any
 
 from wqscore.checkpoints.checkpoint import Checkpoint
 from wqscore.errors import CheckpointError, UsageError
-from wqscore.presets.registry import WW_0_7
+from wqscore.presets.weightwatcher import WW_0_7
 
 #: The metrics that it has too, by wqscore's names.
 COMPARED = WW_0_7.core

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from math import inf
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, TypeVar
 
 from threadpoolctl import threadpool_limits
 
-from wqscore.errors import UsageError
+from wqscore.execution.resources import cores
 
 Result = TypeVar("Result")
-#: Threads of this process, or a cluster.
-Backend = Literal["threads", "dask", "ray"]
 
 
 @dataclass(frozen=True)
@@ -35,35 +32,6 @@ class Job(Generic[Result]):
     work: Callable[[Any], Result]
     memory: int = 0
     name: str = ""
-
-
-@dataclass(frozen=True)
-class Resources:
-    """What the work may take; it decides on no result.
-
-    Attributes:
-        jobs: threads, or tasks at a time; all cores if `None`.
-        memory: bytes that the process is to stay under; most of what is free if `None`.
-        backend: `threads` of this process, or the cluster that it is connected to.
-    """
-
-    jobs: int | None = None
-    memory: int | None = None
-    backend: Backend = "threads"
-
-    def __post_init__(self) -> None:
-        """Refuse a bound that the workers of a cluster would not know of."""
-        if self.backend != "threads" and self.memory is not None:
-            raise UsageError(f"--memory is for threads: the workers of {self.backend} have limits of their own")
-
-    @property
-    def threads(self) -> int:
-        """The threads that work, and as many that read."""
-        return self.jobs or cores()
-
-
-#: All cores, and most of the memory that is free.
-ALL = Resources()
 
 
 def one_blas_thread() -> AbstractContextManager[object]:
@@ -148,9 +116,3 @@ def run_in_order(
             yield waiting.popleft().result()
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
-
-
-def cores() -> int:
-    """The cores this process may use: fewer than the machine has, in a container or a batch job."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1

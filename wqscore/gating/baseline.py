@@ -13,7 +13,7 @@ from wqscore.errors import UsageError
 from wqscore.fits.sampling import USUAL
 from wqscore.gating.rules import Change, Quantity, Rule
 from wqscore.metrics.registry import MATRIX_METRICS, find_metric
-from wqscore.presets.registry import Preset
+from wqscore.presets.preset import Preset
 from wqscore.ranking.ranking import MAX_RANDOM, MIN_COVERAGE
 from wqscore.refs import ModelRef
 

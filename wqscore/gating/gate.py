@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
 
-from wqscore.api.score import RankProgress, score
+from wqscore.api.score import score
+from wqscore.api.settings import Settings
 from wqscore.errors import CheckpointError, UsageError
-from wqscore.execution.threads import Backend
+from wqscore.execution.progress import RankProgress
 from wqscore.gating.baseline import Baseline, load_baseline
 from wqscore.gating.judge import Outcome, Status, all_unscored, judge
 from wqscore.gating.policy import Policy
 from wqscore.gating.rules import Change
 from wqscore.presets.registry import find_preset
-from wqscore.refs import ModelRef, parse_ref
-from wqscore.scoring.score_checkpoint import ModelScore
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from wqscore.store.store import Store
+from wqscore.refs import ModelRef, as_ref
+from wqscore.scoring.model_score import ModelScore
 
 
 @dataclass(frozen=True)
@@ -56,13 +51,8 @@ class Judgement:
 def gate(
     ref: str | ModelRef,
     policy: Policy,
+    settings: Settings | None = None,
     *,
-    seed: int = 0,
-    stream: bool = False,
-    store: Store | Path | str | None = None,
-    jobs: int | None = None,
-    memory: int | None = None,
-    backend: Backend = "threads",
     progress: RankProgress | None = None,
 ) -> Judgement:
     """Score a model and hold it to a policy.
@@ -70,12 +60,8 @@ def gate(
     Args:
         ref: the model, as for `wqscore.score`.
         policy: the rules, and how to score for them.
-        seed: the seed of every random step; a baseline has to have the same.
-        stream: as for `wqscore.score`.
-        store: as for `wqscore.score`; without a base.
-        jobs: threads; all cores if `None`. The result is the same for any number.
-        memory: as for `wqscore.score`.
-        backend: as for `wqscore.score`.
+        settings: as for `wqscore.score`; preset, metrics and base are the policy's. A baseline has to have the same
+            seed.
         progress: told what is done.
 
     Returns:
@@ -88,26 +74,15 @@ def gate(
     """
     if not policy.rules:
         raise UsageError('no rule given: write one with --rule "alpha > 6", or rules = [...] in a policy')
-    model = parse_ref(ref) if isinstance(ref, str) else ref
-    preset = find_preset(policy.preset)
+    model = as_ref(ref)
+    chosen = replace(settings or Settings(), preset=policy.preset, metrics=policy.asked, base=policy.base)
+    preset = find_preset(chosen.preset)
     changes = [rule for rule in policy.rules if isinstance(rule.value, Change)]
     if changes and policy.baseline is None:
         raise UsageError(f"{changes[0].value} needs numbers to compare with: name a file of them with --baseline")
-    baseline = load_baseline(policy.baseline, model, preset, seed, policy.rules) if policy.baseline else None
+    baseline = load_baseline(policy.baseline, model, preset, chosen.seed, policy.rules) if policy.baseline else None
     try:
-        scored = score(
-            model,
-            preset=policy.preset,
-            metrics=policy.asked,
-            base=policy.base,
-            seed=seed,
-            stream=stream,
-            store=store,
-            jobs=jobs,
-            memory=memory,
-            backend=backend,
-            progress=progress,
-        )
+        scored = score(model, settings=chosen, progress=progress)
     except CheckpointError as error:
         return Judgement(model, policy, all_unscored(policy.rules, str(error)), None, baseline, str(error))
     return Judgement(model, policy, judge(policy.rules, scored, baseline), scored, baseline)

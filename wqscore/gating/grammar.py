@@ -16,13 +16,12 @@ ever evaluated.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable
 from math import isfinite
 from typing import Literal, NoReturn, cast, get_args
 
-from wqscore.errors import UsageError
+from wqscore.errors import UsageError, nearest
 from wqscore.gating.rules import (
     STATISTICS,
     Change,
@@ -35,7 +34,7 @@ from wqscore.gating.rules import (
     Value,
 )
 from wqscore.metrics.registry import MATRIX_METRICS, METRICS
-from wqscore.scoring.score_matrix import Verdict
+from wqscore.scoring.layer_score import Verdict
 
 #: No rule that means something is longer.
 LONGEST = 200
@@ -165,7 +164,5 @@ def _known(name: str, names: Iterable[str], kind: str, reader: _Reader, place: i
     names = tuple(names)
     if name in names:
         return name
-    near = difflib.get_close_matches(name, names, n=3)
-    everything = "wqscore metrics lists them" if kind == "metric" else f"known are {', '.join(names)}"
-    hint = f"did you mean {', '.join(near)}?" if near else everything
+    hint = nearest(name, names, "wqscore metrics lists them" if kind == "metric" else "")
     return reader.refuse(f"no {kind} called {name!r}: {hint}", place)

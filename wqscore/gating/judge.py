@@ -14,8 +14,8 @@ from wqscore.gating.baseline import Baseline
 from wqscore.gating.rules import STATISTICS, Change, Comparison, Integrity, Quantity, Rule, Share
 from wqscore.metrics.registry import MATRIX_METRICS, find_metric
 from wqscore.ranking.ranking import why_unranked
-from wqscore.scoring.score_checkpoint import ModelScore
-from wqscore.scoring.score_matrix import Verdict
+from wqscore.scoring.layer_score import Verdict
+from wqscore.scoring.model_score import ModelScore
 
 Status = Literal["passed", "failed", "unscored"]
 

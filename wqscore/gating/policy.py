@@ -11,18 +11,18 @@ All keys may be left out.
 
 from __future__ import annotations
 
-import difflib
-import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from wqscore.errors import UsageError
+from wqscore.errors import UsageError, nearest
 from wqscore.gating.grammar import parse_rule
 from wqscore.gating.rules import Rule
 from wqscore.metrics.registry import choose_metrics
+from wqscore.model_list import parse_toml
 from wqscore.presets.registry import find_preset
+from wqscore.refs import ModelRef
 
 #: A policy is a page of text; what is larger is another file, named by mistake.
 _LARGEST = 1_000_000
@@ -46,7 +46,7 @@ class Policy:
     preset: str = "default"
     metrics: tuple[str, ...] = ("core",)
     baseline: Path | None = None
-    base: str | None = None
+    base: str | ModelRef | None = None
 
     @property
     def asked(self) -> tuple[str, ...]:
@@ -72,7 +72,7 @@ def load_policy(file: Path) -> Policy:
     Raises:
         UsageError: it can't be read, is no policy, or holds an unknown key, rule, preset or metric.
     """
-    table = _toml(_read(file), str(file))
+    table = parse_toml(_read(file), str(file), "policy")
     for key, value in table.items():
         _check_kind(key, value, str(file))
     try:
@@ -109,25 +109,11 @@ def _read(file: Path) -> bytes:
     return data
 
 
-def _toml(data: bytes, where: str) -> dict[str, Any]:
-    try:
-        return tomllib.loads(data.decode("utf-8-sig"))
-    except UnicodeDecodeError:
-        raise UsageError(f"{where}: is not UTF-8 text: save it as UTF-8") from None
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"{where}: is not valid TOML: {error}") from None
-
-
 def _check_kind(key: str, value: object, where: str) -> None:
     if key not in _KEYS:
-        raise UsageError(f"{where}: unknown key {key[:100]!r}: {_nearest(key, _KEYS)}")
+        raise UsageError(f"{where}: unknown key {key[:100]!r}: {nearest(key.lower(), _KEYS)}")
     if key in _LISTS:
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             raise UsageError(f"{where}: {key} must be an array of strings")
     elif not isinstance(value, str) or not value.strip() or "\0" in value:
         raise UsageError(f"{where}: {key} must be a string with something in it")
-
-
-def _nearest(text: str, known: Sequence[str]) -> str:
-    near = difflib.get_close_matches(text.lower()[:100], known, n=3)
-    return f"did you mean {', '.join(near)}?" if near else f"known are {', '.join(known)}"

@@ -10,10 +10,9 @@ from wqscore.gating.judge import COMPARISONS, Outcome
 from wqscore.metrics.registry import METRICS
 from wqscore.rendering.json import json_text
 from wqscore.rendering.markdown import markdown_list, markdown_table
+from wqscore.rendering.numbers import Cell, figure, number
 from wqscore.rendering.terminal import print_lines, print_table
 from wqscore.rendering.timestamp import created_at
-from wqscore.reports.overview import figure
-from wqscore.reports.tables import Cell, number
 from wqscore.version import __version__
 
 #: Changes with the meaning or the names of the fields.

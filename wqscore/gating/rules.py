@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-from wqscore.scoring.score_matrix import Verdict
+from wqscore.scoring.layer_score import Verdict
 
 Comparison = Literal[">", ">=", "<", "<="]
 Check = Literal["non_finite", "zero", "unread", "coverage", "coverage_all"]
@@ -14,13 +14,8 @@ Check = Literal["non_finite", "zero", "unread", "coverage", "coverage_all"]
 #: A statistic's name in rules and in `ranking.json`, and in the summary of a score.
 STATISTICS = MappingProxyType(
     {
-        "median": "median",
-        "mean": "mean",
-        "param_mean": "weighted_mean",
-        "trimmed_mean": "trimmed_mean",
-        "ok_median": "ok_median",
-        "lowest": "lowest",
-        "highest": "highest",
+        **{"median": "median", "mean": "mean", "param_mean": "weighted_mean", "trimmed_mean": "trimmed_mean"},
+        **{"ok_median": "ok_median", "lowest": "lowest", "highest": "highest"},
     }
 )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,12 +21,11 @@ from wqscore.matrices.matrix_rules import MatrixRules
 from wqscore.matrices.model_config import ModelConfig
 from wqscore.matrices.plan import Outcome, by_tensor, matrices_of, plan_matrices, tensor_name
 from wqscore.matrices.weight_matrix import SkippedTensor, WeightMatrix
-from wqscore.refs import ModelRef, parse_ref
+from wqscore.refs import ModelRef, as_ref
 
 if TYPE_CHECKING:
     # Importing it compiles the fits, which are not needed here.
-    from wqscore.api.score import RankProgress
-    from wqscore.scoring.score_checkpoint import ScoreProgress
+    from wqscore.execution.progress import RankProgress, ScoreProgress
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,7 @@ def check(
     Example:
         `wqscore.check("./my-model").errors`
     """
-    model = parse_ref(ref) if isinstance(ref, str) else ref
+    model = as_ref(ref)
     model_progress = progress.model(model) if progress else None
     try:
         checkpoint = open_either_way(model, stream, progress)
@@ -114,14 +113,19 @@ def check_checkpoint(
             progress.advance(len(matrices_of(group)), tensor.nbytes, tensor.nbytes)
     files = sorted({file for tensor in checkpoint.tensors for file in tensor.files})
     checks = tuple(run_in_order(check_file, ((file,) for file in files), jobs))
-    findings = [*_of_files(checks), *_with_copies(examined, jobs)]
+    findings = [
+        *(Finding(each.file, each.checksum, 1, each.detail) for each in checks if each.checksum and each.detail),
+        *_with_copies(examined, jobs),
+    ]
     return Integrity(
         ref=checkpoint.ref,
         revision=checkpoint.revision,
         findings=tuple(sorted(findings, key=lambda finding: finding.severity == "remark")),
         examined=len(floats),
         size=size,
-        unread=_counted(tensor.dtype.name for tensor, _ in tasks if tensor.dtype.kind != "float"),
+        unread=dict(
+            sorted(Counter(tensor.dtype.name for tensor, _ in tasks if tensor.dtype.kind != "float").items())
+        ),
         files=checks,
     )
 
@@ -177,13 +181,5 @@ def _digest(matrix: WeightMatrix) -> bytes:
     return digest(_unfolded(matrix, matrix.tensor.read()))
 
 
-def _of_files(checks: Iterable[FileCheck]) -> list[Finding]:
-    return [Finding(each.file, each.checksum, 1, each.detail) for each in checks if each.checksum and each.detail]
-
-
 def _is_tied(group: Sequence[Outcome]) -> bool:
     return isinstance(group[0], SkippedTensor) and group[0].kind == "tied"
-
-
-def _counted(dtypes: Iterable[str]) -> dict[str, int]:
-    return dict(sorted(Counter(dtypes).items()))

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo, is_zipfile
 
-from wqscore.errors import CheckpointError
+from wqscore.errors import reading
 
 _CHUNK = 1 << 20
 _SHA256 = re.compile("[0-9a-f]{64}")
@@ -41,15 +41,14 @@ def check_file(file: Path) -> FileCheck:
     Raises:
         CheckpointError: the file can't be read.
     """
-    try:
+    with reading(file):
         if expected := published_sha256(file):
             with file.open("rb") as stream:
                 actual = hashlib.file_digest(stream, "sha256").hexdigest()
-            return FileCheck(file.name, "sha256", "" if actual == expected else _differs(expected, actual))
+            differs = f"its SHA-256 is {actual[:12]}…, the Hub's {expected[:12]}…: delete it and fetch it again"
+            return FileCheck(file.name, "sha256", "" if actual == expected else differs)
         if file.suffix == ".bin" and is_zipfile(file):
             return _check_zip(file)
-    except OSError as error:
-        raise CheckpointError(f"{file}: can't be read: {error.strerror or error}") from error
     return FileCheck(file.name, "")
 
 
@@ -69,10 +68,6 @@ def published_sha256(file: Path) -> str | None:
     except (OSError, ValueError):
         return None
     return etag if unchanged and _SHA256.fullmatch(etag) else None
-
-
-def _differs(expected: str, actual: str) -> str:
-    return f"its SHA-256 is {actual[:12]}…, the Hub's {expected[:12]}…: delete it and fetch it again"
 
 
 def _check_zip(file: Path) -> FileCheck:

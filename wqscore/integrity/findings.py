@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -105,9 +105,6 @@ def _lines(name: str, noun: Noun, of: int, lines: Lines, role: str) -> Iterator[
         (repeated, lines.repeated, "equal to an earlier one", unused),
     ):
         if indices:
-            detail = f"{len(indices):,} of {of:,} {noun} {text} ({_named(indices)}){meaning}"
+            named = ", ".join(map(str, indices[:_NAMED])) + (", …" if len(indices) > _NAMED else "")
+            detail = f"{len(indices):,} of {of:,} {noun} {text} ({named}){meaning}"
             yield Finding(name, kind, len(indices), detail)
-
-
-def _named(indices: Sequence[int]) -> str:
-    return ", ".join(map(str, indices[:_NAMED])) + (", …" if len(indices) > _NAMED else "")

@@ -9,8 +9,8 @@ from wqscore.integrity.checksums import FileCheck
 from wqscore.rendering.csv import csv_text
 from wqscore.rendering.json import json_text
 from wqscore.rendering.markdown import markdown_list, markdown_table
+from wqscore.rendering.numbers import Cell
 from wqscore.rendering.terminal import print_lines, print_table
-from wqscore.reports.tables import Cell
 from wqscore.version import __version__
 
 _COLUMNS = ["severity", "name", "kind", "detail"]

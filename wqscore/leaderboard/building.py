@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from wqscore.api.score import RankProgress, rank
+from wqscore.api.score import rank
+from wqscore.api.settings import Settings
+from wqscore.execution.progress import RankProgress
 from wqscore.leaderboard.candidates import Candidate, read_candidates
 from wqscore.leaderboard.events import events_of
 from wqscore.leaderboard.folder import HISTORY, check_site_folder, listed_files, read_history, write_site
@@ -22,7 +24,6 @@ from wqscore.model_list import ModelList
 from wqscore.presets.registry import DEFAULT
 from wqscore.ranking.ranking import Ranking
 from wqscore.rendering.timestamp import created_at
-from wqscore.store.store import Store
 from wqscore.studies.known.score_table import ScoreTable
 from wqscore.version import __version__
 
@@ -54,13 +55,11 @@ def build(
     lists: Sequence[ModelList],
     out: Path,
     *,
-    store: Store | None = None,
     known: ScoreTable | None = None,
     y: str | None = None,
     url: str = "",
     by: str | None = None,
-    stream: bool = False,
-    jobs: int | None = None,
+    settings: Settings | None = None,
     progress: RankProgress | None = None,
 ) -> Built:
     """Build a site, or one more night of it.
@@ -68,13 +67,11 @@ def build(
     Args:
         lists: the models; one in several lists counts once.
         out: the site's folder.
-        store: what was computed before.
         known: what is known of the models from elsewhere.
         y: its column.
         url: where the site is published, for the snippets and the feed.
         by: the metric to rank by; alpha if `None`.
-        stream: as for `rank`.
-        jobs: as for `rank`.
+        settings: as for `rank`.
         progress: told what is done.
 
     Raises:
@@ -90,7 +87,7 @@ def build(
     figures = known_figures(known, y, candidates) if known else None
     unlisted = [name for name in history.models if name not in {each.name for each in candidates}]
     old = {name: read_record(out, name) for name in [*unlisted, *(each.name for each in candidates)]}
-    ranking = rank([each.ref for each in candidates], by=by, store=store, stream=stream, jobs=jobs, progress=progress)
+    ranking = rank([each.ref for each in candidates], by=by, settings=settings, progress=progress)
     tonight = _tonight(ranking, candidates, unlisted, old, night)
     scored = sum(point.status == "scored" for point in tonight.points.values())
     history = history.after(Night(night, __version__, len(candidates), scored), tonight.points)

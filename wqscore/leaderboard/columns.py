@@ -14,7 +14,7 @@ from wqscore.metrics.metric import MatrixMetric
 from wqscore.metrics.registry import METRICS
 from wqscore.rendering.csv import csv_text
 from wqscore.rendering.json import json_text
-from wqscore.reports.tables import Cell, number
+from wqscore.rendering.numbers import Cell, number
 
 Kind = Literal["text", "whole number", "number"]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from wqscore.leaderboard.history import History, Point
-from wqscore.reports.overview import figure
+from wqscore.rendering.numbers import figure
 
 Kind = Literal["new", "changed", "stale", "failed", "recovered", "withdrawn"]
 

@@ -9,9 +9,9 @@ from wqscore.leaderboard.candidates import Candidate
 from wqscore.leaderboard.intervals import median_interval
 from wqscore.metrics.registry import MATRIX_METRICS, METRICS
 from wqscore.ranking.ranking import RankedModel
-from wqscore.reports.tables import number
-from wqscore.scoring.score_checkpoint import ModelScore
-from wqscore.scoring.score_matrix import LayerScore
+from wqscore.rendering.numbers import number
+from wqscore.scoring.layer_score import LayerScore
+from wqscore.scoring.model_score import ModelScore
 from wqscore.scoring.summary import belonging_rows, rows_with_value
 from wqscore.version import __version__
 

@@ -12,7 +12,7 @@ from wqscore.leaderboard.record import ModelRecord
 from wqscore.leaderboard.slugs import slug
 from wqscore.rendering.csv import csv_text
 from wqscore.reports.tables import layer_columns, layer_rows
-from wqscore.scoring.score_checkpoint import ModelScore
+from wqscore.scoring.model_score import ModelScore
 
 
 def record_path(name: str) -> str:

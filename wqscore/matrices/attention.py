@@ -203,22 +203,13 @@ _LAYOUTS: dict[str, _Layout] = {
         ("chatglm", _chatglm),
     ),
     "qkv_proj": _by_type(
-        ("phi3 phi3_v phi4mm phi4_multimodal gte new", _in_three),
-        ("minimax", _head_by_head),
-        ("codegen", _codegen),
+        ("phi3 phi3_v phi4mm phi4_multimodal gte new", _in_three), ("minimax", _head_by_head), ("codegen", _codegen)
     ),
     "wqkv": _by_type(
-        ("internlm2 internlmxcomposer2", _group_by_group),
-        ("moonvit kimi_vl kimi_k25 kimi_k25_vision", _in_three),
+        ("internlm2 internlmxcomposer2", _group_by_group), ("moonvit kimi_vl kimi_k25 kimi_k25_vision", _in_three)
     ),
-    "Wqkv": _in_three,
-    "qkv": _in_three,
-    "att_proj": _in_three,
-    "in_proj_weight": _thirds,
-    "W_pack": _thirds,
-    "qkv_net": _thirds,
-    "qkv_linear": _thirds,
-    "to_qkv": _thirds,
+    **dict.fromkeys(("Wqkv", "qkv", "att_proj"), _in_three),
+    **dict.fromkeys(("in_proj_weight", "W_pack", "qkv_net", "qkv_linear", "to_qkv"), _thirds),
     "to_kv": _key_and_value,
     "kv": lambda shape, config: _key_and_value(shape, config) if shape[0] == 2 * shape[1] else (),
     "kv_proj": _by_type(("jetmoe", _key_and_value)),

@@ -9,6 +9,7 @@ from wqscore.checkpoints.tensor import Tensor
 from wqscore.matrices import roles
 from wqscore.matrices.gated import Halves, Shape, gate_and_up
 from wqscore.matrices.model_config import ModelConfig
+from wqscore.matrices.parts import matrix_of
 from wqscore.matrices.weight_matrix import Cut, Index, WeightMatrix
 
 _STACK = re.compile(r"(experts|block_sparse_moe|(^|\.)moe)\.|(^|\.)(input_linear|output_linear)\.weight$")
@@ -33,12 +34,7 @@ def stack_shape(tensor: Tensor, config: ModelConfig) -> Shape | None:
 
 
 def expert_matrices(
-    tensor: Tensor,
-    stack: Shape,
-    role: str,
-    config: ModelConfig,
-    shapes: Mapping[str, Shape],
-    split_fused: bool,
+    tensor: Tensor, stack: Shape, role: str, config: ModelConfig, shapes: Mapping[str, Shape], split_fused: bool
 ) -> list[WeightMatrix]:
     """Cut a stack into one matrix for each expert, and each of those into gate and up where both are in it.
 
@@ -54,7 +50,9 @@ def expert_matrices(
     halves = gate_and_up(tensor.name, stack, config, shapes) if split_fused else None
     if halves is None or not halves.parts:
         flags = ("fused",) if halves is not None else ()
-        return [_expert(tensor, f"[{e}]", Cut(stack, (e,)), role, rows, columns, flags) for e in range(experts)]
+        return [
+            matrix_of(tensor, f"[{e}]", Cut(stack, (e,)), role, rows, columns, flags=flags) for e in range(experts)
+        ]
     return [half for expert in range(experts) for half in _halves(tensor, stack, expert, halves)]
 
 
@@ -65,12 +63,5 @@ def _halves(tensor: Tensor, stack: Shape, expert: int, halves: Halves) -> list[W
     for label, taken in zip(halves.labels, halves.parts, strict=True):
         index: Index = (expert, taken) if halves.axis == 1 else (expert, slice(None), taken)
         part, role = f"[{expert}.{label}]", roles.PART_ROLES[label]
-        matrices.append(_expert(tensor, part, Cut(stack, index), role, rows, columns))
+        matrices.append(matrix_of(tensor, part, Cut(stack, index), role, rows, columns))
     return matrices
-
-
-def _expert(
-    tensor: Tensor, part: str, cut: Cut, role: str, rows: int, columns: int, flags: tuple[str, ...] = ()
-) -> WeightMatrix:
-    depth = roles.depth_of(tensor.name)
-    return WeightMatrix(f"{tensor.name}{part}", tensor, cut, role, rows, columns, depth=depth, flags=flags)

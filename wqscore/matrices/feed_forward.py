@@ -70,7 +70,7 @@ def feed_forward_chain(tensors: Sequence[Tensor]) -> FeedForwardChain | Undefine
     weights = [tensor for tensor in tensors if _is_weight(tensor)]
     if not weights:
         return Undefined("it has no linear layer")
-    layers = [LinearLayer(weight, by_name.get(_bias_name(weight))) for weight in weights]
+    layers = [LinearLayer(weight, by_name.get(f"{weight.name.removesuffix('weight')}bias")) for weight in weights]
     known = {part.name for layer in layers for part in (layer.weight, layer.bias) if part is not None}
     if others := [tensor for tensor in tensors if tensor.name not in known]:
         return Undefined(f"{others[0].name} is neither a linear layer's weight nor its bias")
@@ -80,20 +80,12 @@ def feed_forward_chain(tensors: Sequence[Tensor]) -> FeedForwardChain | Undefine
     return _in_order(layers)
 
 
-def _is_adapter(tensor: Tensor) -> bool:
-    return _ADAPTER.search(tensor.name) is not None
+def _named(pattern: re.Pattern[str]) -> Callable[[Tensor], bool]:
+    return lambda tensor: pattern.search(tensor.name) is not None
 
 
 def _is_attention(tensor: Tensor) -> bool:
     return _ATTENTION.search(tensor.name) is not None or roles.role_of(tensor.name).startswith("attention.")
-
-
-def _is_recurrent(tensor: Tensor) -> bool:
-    return _RECURRENT.search(tensor.name) is not None
-
-
-def _is_convolution(tensor: Tensor) -> bool:
-    return len(tensor.shape) > 2
 
 
 def _is_normalisation(tensor: Tensor) -> bool:
@@ -101,28 +93,22 @@ def _is_normalisation(tensor: Tensor) -> bool:
     return len(tensor.shape) < 2 and _NORMALISATION.search(tensor.name) is not None
 
 
-def _is_embedding(tensor: Tensor) -> bool:
-    return roles.role_of(tensor.name) == roles.EMBEDDING
-
-
-def _is_skip_connection(tensor: Tensor) -> bool:
-    return _SKIP_CONNECTION.search(tensor.name) is not None
-
-
-def _is_quantised(tensor: Tensor) -> bool:
-    return tensor.dtype.kind == "quantised"
-
-
 #: What makes the path norm undefined whatever the other tensors are, the most telling first.
 _OBSTACLES: tuple[tuple[Callable[[Tensor], bool], str], ...] = (
-    (_is_adapter, "it has a low-rank adapter ({}), whose base weights are elsewhere"),
+    (_named(_ADAPTER), "it has a low-rank adapter ({}), whose base weights are elsewhere"),
     (_is_attention, "it has attention ({}), whose softmax no sum over paths describes"),
-    (_is_recurrent, "it has a recurrent cell ({}), whose paths are as long as its input"),
-    (_is_convolution, "it has a convolution ({}), whose stride, padding and pooling are not in a checkpoint"),
+    (_named(_RECURRENT), "it has a recurrent cell ({}), whose paths are as long as its input"),
+    (
+        lambda tensor: len(tensor.shape) > 2,
+        "it has a convolution ({}), whose stride, padding and pooling are not in a checkpoint",
+    ),
     (_is_normalisation, "it has a normalisation layer ({}), which divides by what depends on its input"),
-    (_is_embedding, "it has an embedding ({}), which looks its input up"),
-    (_is_skip_connection, "it has a skip connection ({}), whose ends are not in a checkpoint"),
-    (_is_quantised, "it is quantised ({}): the stored numbers are not the weights"),
+    (
+        lambda tensor: roles.role_of(tensor.name) == roles.EMBEDDING,
+        "it has an embedding ({}), which looks its input up",
+    ),
+    (_named(_SKIP_CONNECTION), "it has a skip connection ({}), whose ends are not in a checkpoint"),
+    (lambda tensor: tensor.dtype.kind == "quantised", "it is quantised ({}): the stored numbers are not the weights"),
 )
 
 
@@ -135,10 +121,6 @@ def _is_weight(tensor: Tensor) -> bool:
     )
 
 
-def _bias_name(weight: Tensor) -> str:
-    return f"{weight.name.removesuffix('weight')}bias"
-
-
 def _in_order(layers: Iterable[LinearLayer]) -> FeedForwardChain | Undefined:
     series: dict[str, list[LinearLayer]] = {}
     for layer in sorted(layers, key=lambda layer: _numbers(layer.weight.name)):
@@ -147,7 +129,7 @@ def _in_order(layers: Iterable[LinearLayer]) -> FeedForwardChain | Undefined:
     if len(series) > _MOST_SERIES:
         return unclear
     orders = (tuple(chain.from_iterable(order)) for order in permutations(series.values()))
-    fitting = [order for order in orders if _follow_each_other(order)]
+    fitting = [order for order in orders if all(a.weight.shape[0] == b.weight.shape[1] for a, b in pairwise(order))]
     if not fitting:
         return Undefined("its layers' sizes do not follow each other as in one chain")
     return FeedForwardChain(fitting[0]) if len(fitting) == 1 else unclear
@@ -157,7 +139,3 @@ def _numbers(name: str) -> tuple[tuple[int, str], ...]:
     """Keys that sort the numbers in a name by their values, however long."""
     digits = (found.lstrip("0") for found in _NUMBER.findall(name))
     return tuple((len(each), each) for each in digits)
-
-
-def _follow_each_other(layers: Sequence[LinearLayer]) -> bool:
-    return all(before.weight.shape[0] == after.weight.shape[1] for before, after in pairwise(layers))

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from wqscore.checkpoints.tensor import Tensor
+from wqscore.matrices import roles
 from wqscore.matrices.gated import Shape
-from wqscore.matrices.weight_matrix import Cut
+from wqscore.matrices.weight_matrix import Cut, WeightMatrix
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,12 @@ class Fused:
     """A fused tensor: its parts, or none when the layout can't be told."""
 
     parts: tuple[Part, ...]
+
+
+def matrix_of(tensor: Tensor, part: str, cut: Cut, role: str, rows: int, columns: int, **more: Any) -> WeightMatrix:
+    """A matrix of a tensor, at the tensor's depth; `part` follows the tensor's name, empty for the whole of it."""
+    depth = roles.depth_of(tensor.name)
+    return WeightMatrix(f"{tensor.name}{part}", tensor, cut, role, rows, columns, depth=depth, **more)
 
 
 def contiguous(shape: Shape, axis: int, sizes: Mapping[str, int]) -> tuple[Part, ...]:

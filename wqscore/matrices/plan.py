@@ -17,6 +17,7 @@ from wqscore.matrices.fused import fused_parts
 from wqscore.matrices.gated import Shape
 from wqscore.matrices.matrix_rules import MatrixRules
 from wqscore.matrices.model_config import ModelConfig
+from wqscore.matrices.parts import matrix_of
 from wqscore.matrices.quantised import scaled_elsewhere, stored_weights
 from wqscore.matrices.weight_matrix import Cut, SkippedTensor, WeightMatrix
 
@@ -98,13 +99,7 @@ def matrices_of(group: Sequence[Outcome]) -> list[WeightMatrix]:
 def tied_copy(tensor: Tensor, first: str, outcome: Outcome) -> SkippedTensor:
     """The skip of a tensor whose content is scored under another name."""
     return SkippedTensor(
-        tensor.name,
-        tensor.shape,
-        tensor.dtype.name,
-        outcome.role,
-        f"tied to {first}",
-        "tied",
-        depth=outcome.depth,
+        tensor.name, tensor.shape, tensor.dtype.name, outcome.role, f"tied to {first}", "tied", depth=outcome.depth
     )
 
 
@@ -163,13 +158,7 @@ def _not_a_matrix(tensor: Tensor, model: _Model) -> SkippedTensor | None:
     else:
         return None
     return SkippedTensor(
-        tensor.name,
-        tensor.shape,
-        tensor.dtype.name,
-        "-",
-        reason,
-        "not-a-matrix",
-        depth=roles.depth_of(tensor.name),
+        tensor.name, tensor.shape, tensor.dtype.name, "-", reason, "not-a-matrix", depth=roles.depth_of(tensor.name)
     )
 
 
@@ -192,14 +181,7 @@ def _skip_matrix(tensor: Tensor, model: _Model, reason: str) -> SkippedTensor:
     role = model.roles[tensor.name]
     weights = stored_weights(tensor, model.config, model.shapes) if model.rules.averages(role) else 0
     return SkippedTensor(
-        tensor.name,
-        tensor.shape,
-        tensor.dtype.name,
-        role,
-        reason,
-        "unread",
-        weights,
-        roles.depth_of(tensor.name),
+        tensor.name, tensor.shape, tensor.dtype.name, role, reason, "unread", weights, roles.depth_of(tensor.name)
     )
 
 
@@ -225,24 +207,14 @@ def _two_dimensional(tensor: Tensor, model: _Model) -> list[WeightMatrix]:
     if fused is None or not fused.parts:
         flags = () if fused is None else ("fused",)
         return [_whole(tensor, model.roles[tensor.name], tensor.shape, flags)]
-    depth = roles.depth_of(tensor.name)
     return [
-        WeightMatrix(
-            f"{tensor.name}[{part.label}]",
-            tensor,
-            part.cut,
-            roles.PART_ROLES.get(part.label, roles.OTHER),
-            part.rows,
-            part.columns,
-            depth=depth,
-        )
-        for part in fused.parts
+        matrix_of(tensor, f"[{p.label}]", p.cut, roles.PART_ROLES.get(p.label, roles.OTHER), p.rows, p.columns)
+        for p in fused.parts
     ]
 
 
 def _whole(tensor: Tensor, role: str, shape: Shape, flags: tuple[str, ...] = ()) -> WeightMatrix:
-    depth = roles.depth_of(tensor.name)
-    return WeightMatrix(tensor.name, tensor, Cut(shape), role, shape[0], shape[1], depth=depth, flags=flags)
+    return matrix_of(tensor, "", Cut(shape), role, shape[0], shape[1], flags=flags)
 
 
 def _convolution(tensor: Tensor) -> WeightMatrix:
@@ -250,9 +222,7 @@ def _convolution(tensor: Tensor) -> WeightMatrix:
     out, inner = tensor.shape[:2]
     axes = (*range(2, len(tensor.shape)), 0, 1)
     slices = tensor.parameters // (out * inner)
-    depth = roles.depth_of(tensor.name)
-    cut = Cut(tensor.shape, axes=axes)
-    return WeightMatrix(tensor.name, tensor, cut, roles.CONV, out, inner, slices=slices, kernel=slices, depth=depth)
+    return matrix_of(tensor, "", Cut(tensor.shape, axes=axes), roles.CONV, out, inner, slices=slices, kernel=slices)
 
 
 def _slices(tensor: Tensor) -> list[WeightMatrix]:
@@ -260,17 +230,9 @@ def _slices(tensor: Tensor) -> list[WeightMatrix]:
     out, inner, *sides = tensor.shape
     if prod(sides) > _MOST_POSITIONS:
         return []
-    depth = roles.depth_of(tensor.name)
-    return [
-        WeightMatrix(
-            f"{tensor.name}[{','.join(map(str, position))}]",
-            tensor,
-            Cut(tensor.shape, (slice(None), slice(None), *position)),
-            roles.CONV,
-            out,
-            inner,
-            kernel=prod(sides),
-            depth=depth,
-        )
-        for position in product(*map(range, sides))
-    ]
+    matrices = []
+    for position in product(*map(range, sides)):
+        cut = Cut(tensor.shape, (slice(None), slice(None), *position))
+        part = f"[{','.join(map(str, position))}]"
+        matrices.append(matrix_of(tensor, part, cut, roles.CONV, out, inner, kernel=prod(sides)))
+    return matrices

@@ -18,13 +18,7 @@ OTHER = "other"
 OUTSIDE_AVERAGES = frozenset({EMBEDDING, HEAD})
 
 #: Roles of the parts that fused tensors are cut into.
-PART_ROLES = {
-    "q": "attention.q",
-    "k": "attention.k",
-    "v": "attention.v",
-    "gate": "mlp.gate",
-    "up": "mlp.in",
-}
+PART_ROLES = {"q": "attention.q", "k": "attention.k", "v": "attention.v", "gate": "mlp.gate", "up": "mlp.in"}
 
 
 def _table(**names: str) -> dict[str, str]:

@@ -11,13 +11,7 @@ import numpy as np
 
 from wqscore.checkpoints.adapters.low_rank import LowRank
 from wqscore.checkpoints.tensor import Tensor
-from wqscore.fits.comparison import (
-    NestedRatio,
-    VuongRatio,
-    against_exponential,
-    against_lognormal,
-    against_truncated,
-)
+from wqscore.fits.comparison import NestedRatio, VuongRatio, against_exponential, against_lognormal, against_truncated
 from wqscore.fits.exponential import ExponentialFit, fit_exponential
 from wqscore.fits.fingers import ClippedFit
 from wqscore.fits.goodness import p_value

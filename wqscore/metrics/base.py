@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from wqscore.metrics.metric import MatrixMetric
 
 _JIANG = "Jiang et al., ICLR 2020, eq. {}; Yang et al., KDD 2023"
-_UNPAIRED = "no matrix of that name and shape in the base checkpoint"
 _CAVEAT = "follows the generalisation gap and the length of training; says nothing across bases"
 
+_distance = partial(
+    MatrixMetric,
+    unit="w²",
+    cost="base",
+    undefined="no matrix of that name and shape in the base checkpoint",
+    summed=True,
+)
+
 BASE_METRICS = (
-    MatrixMetric(
+    _distance(
         "fro_dist",
         "‖W − W₀‖_F², W₀ the same matrix of the base checkpoint; a model's is the sum",
-        "w²",
-        "lower",
         _JIANG.format(40),
         _CAVEAT,
         lambda a: a.distances[0],
-        cost="base",
-        undefined=_UNPAIRED,
-        summed=True,
     ),
-    MatrixMetric(
+    _distance(
         "spectral_dist",
         "‖W − W₀‖₂², the largest slice's for a convolution; a model's is the sum",
-        "w²",
-        "lower",
         _JIANG.format(41),
         _CAVEAT,
         lambda a: a.distances[1],
-        cost="base",
-        undefined=_UNPAIRED,
-        summed=True,
     ),
 )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from math import nan
 
 from wqscore.metrics.analysis import MatrixAnalysis
-from wqscore.metrics.metric import NO_TAIL, MatrixMetric
+from wqscore.metrics.metric import NO_CLAIM, MatrixMetric
 from wqscore.spectra import randomness
 from wqscore.spectra.trace_log import detx_num
 
@@ -19,118 +20,87 @@ def erg_gap(analysis: MatrixAnalysis) -> float:
 _MP = "Marchenko & Pastur (1967); edge's fluctuation: Johnstone, Annals of Statistics 29 (2001)"
 _WW = "WeightWatcher 0.7.7"
 _SETOL = "Martin & Hinrichs, SETOL (2025)"
-_NO_BULK = "no bulk above the eigensolver's error"
-_NO_SHUFFLE = "no shuffle has a bulk above the eigensolver's error"
 _RANDOM_CAVEAT = "says best how far one model has moved from its start; no claim across models"
+_RESCALED = "no claim; changes when weights are rescaled"
+
+_bulk = partial(MatrixMetric, undefined="no bulk above the eigensolver's error")
+_shuffled = partial(MatrixMetric, cost="shuffles", undefined="no shuffle has a bulk above the eigensolver's error")
 
 BULK_METRICS = (
-    MatrixMetric(
+    _bulk(
         "mp_softrank",
         "λ₊/λ_max, λ₊ = σ²(√M + √N)² the upper edge of the Marchenko–Pastur law fitted to the bulk",
-        "1",
-        "lower",
         f"Martin & Mahoney, JMLR 22 (2021); {_MP}",
         "no correlation with accuracy over 98 published vision models that a norm does not have; above 1 for noise",
         lambda a: a.bulk.softrank,
-        undefined=_NO_BULK,
     ),
-    MatrixMetric(
+    _bulk(
         "num_spikes",
         "eigenvalues beyond λ₊ + 3.27·w, w the Tracy–Widom width at the edge",
-        "eigenvalues",
-        "higher",
         _MP,
-        "no claim; an order by convention",
+        NO_CLAIM,
         lambda a: a.bulk.num_spikes,
-        count=True,
-        undefined=_NO_BULK,
+        unit="eigenvalues",
+        better="higher",
     ),
-    MatrixMetric(
+    _bulk(
         "sigma_mp",
         "σ of the Marchenko–Pastur law, the standard deviation of the bulk's entries",
-        "w",
-        "lower",
         _MP,
-        "no claim; changes when weights are rescaled",
+        _RESCALED,
         lambda a: a.bulk.sigma,
-        undefined=_NO_BULK,
+        unit="w",
     ),
-    MatrixMetric(
-        "bulk_max",
-        "λ₊ = σ²(√M + √N)²",
-        "w²",
-        "lower",
-        _MP,
-        "no claim; changes when weights are rescaled",
-        lambda a: a.bulk.bulk_max,
-        undefined=_NO_BULK,
-    ),
-    MatrixMetric(
+    _bulk("bulk_max", "λ₊ = σ²(√M + √N)²", _MP, _RESCALED, lambda a: a.bulk.bulk_max, unit="w²"),
+    _shuffled(
         "rand_distance",
         "√(½KL(p‖m) + ½KL(q‖m)), m = (p+q)/2, of the sorted eigenvalues of W and of shuffled W, each over its sum; "
         "mean over shuffles",
-        "1",
-        "higher",
         f"{_WW}; {_SETOL}",
         _RANDOM_CAVEAT,
         lambda a: randomness.rand_distance(a.spectrum, a.shuffles.first()),
-        cost="shuffles",
-        undefined=_NO_SHUFFLE,
+        better="higher",
     ),
-    MatrixMetric(
+    _shuffled(
         "num_traps",
         "spikes of shuffled W beyond its own Marchenko–Pastur edge, median over shuffles: correlation traps",
-        "eigenvalues",
-        "lower",
         _SETOL,
         "shown for small networks that memorise; reported, not shown to matter, for language models",
         lambda a: randomness.num_traps(a.shuffles.first()),
-        cost="shuffles",
-        count=True,
-        undefined=_NO_SHUFFLE,
+        unit="eigenvalues",
     ),
-    MatrixMetric(
+    _shuffled(
         "ww_softrank",
         "λ_max of shuffled W (mean over shuffles) / λ_max",
-        "1",
-        "lower",
         _WW,
         _RANDOM_CAVEAT,
         lambda a: randomness.ww_softrank(a.spectrum, a.shuffles.first()),
-        cost="shuffles",
-        undefined=_NO_SHUFFLE,
     ),
-    MatrixMetric(
+    _shuffled(
         "ww_maxdist",
         "λ_max − λ_max of shuffled W (mean over shuffles)",
-        "w²",
-        "higher",
         _WW,
         "changes when weights are rescaled; no claim across models",
         lambda a: randomness.ww_maxdist(a.spectrum, a.shuffles.first()),
-        cost="shuffles",
-        undefined=_NO_SHUFFLE,
+        unit="w²",
+        better="higher",
     ),
     MatrixMetric(
         "detX_num",
         "eigenvalues of the largest tail with Σ ln λ ≥ 0, λ scaled so that Σλ = N",
-        "eigenvalues",
-        "higher",
         _SETOL,
-        "no claim; an order by convention",
+        NO_CLAIM,
         lambda a: detx_num(a.spectrum.eigenvalues, a.floor),
-        count=True,
+        unit="eigenvalues",
+        better="higher",
         undefined="no eigenvalue above 0",
     ),
     MatrixMetric(
         "erg_gap",
         "detX_num − n_tail",
-        "eigenvalues",
-        "lower",
         _SETOL,
         "0 is claimed to be ideal, at alpha = 2, not −∞; grows with the matrix",
         erg_gap,
-        count=True,
-        undefined=NO_TAIL,
+        unit="eigenvalues",
     ),
 )

@@ -7,7 +7,7 @@ from statistics import fmean
 
 from wqscore.fits.hill import hill_alpha
 from wqscore.metrics.analysis import MatrixAnalysis
-from wqscore.metrics.metric import MatrixMetric
+from wqscore.metrics.metric import NO_CLAIM, MatrixMetric
 
 
 def alpha_hill(analysis: MatrixAnalysis) -> float:
@@ -47,8 +47,6 @@ ESTIMATOR_METRICS = (
     MatrixMetric(
         "alpha_hill",
         "1 + n / Σ ln(λ/λ_i) over λ ≥ λ_i, i = ⌊N/2⌋ counted from 0",
-        "1",
-        "lower",
         _TEMPBALANCE,
         f"{_ASPECT}, so layers of different shapes can't be compared by it",
         alpha_hill,
@@ -58,8 +56,6 @@ ESTIMATOR_METRICS = (
     MatrixMetric(
         "alpha_peak",
         "alpha with xmin between 0.95 and 1.5 times the mode of the histogram of log λ (100 bins, left edge)",
-        "1",
-        "lower",
         "Lu et al., AlphaPruning, NeurIPS 2024; Qing et al., AlphaLoRA, EMNLP 2024",
         "published values come from a window whose lower end is a logarithm by mistake (preset alphapruning); "
         "a plain schedule over depth beats it for pruning (ATP, ICML 2025)",
@@ -69,8 +65,6 @@ ESTIMATOR_METRICS = (
     MatrixMetric(
         "alpha_farms",
         "alpha_hill of the pooled eigenvalues of r×r windows, r = min(2000, rows, columns), 10 positions a side",
-        "1",
-        "lower",
         "Hu et al., FARMS, ICML 2025",
         "flat in the aspect ratio for noise and for a fixed heavy tail; no claim across models",
         alpha_farms,
@@ -80,8 +74,6 @@ ESTIMATOR_METRICS = (
     MatrixMetric(
         "alpha_clipped",
         "alpha after the largest eigenvalues, at most 10, are dropped while that lowers it by more than 1",
-        "1",
-        "lower",
         "WeightWatcher fix_fingers, here in a form that does not depend on where it stops",
         "as for alpha, whose outliers it mends",
         lambda a: a.without_fingers.fit.alpha if a.without_fingers else nan,
@@ -89,18 +81,14 @@ ESTIMATOR_METRICS = (
     MatrixMetric(
         "num_fingers",
         "eigenvalues dropped for alpha_clipped",
-        "eigenvalues",
-        "lower",
         "WeightWatcher fix_fingers",
-        "no claim; an order by convention",
+        NO_CLAIM,
         lambda a: float(a.without_fingers.num_fingers) if a.without_fingers else nan,
-        count=True,
+        unit="eigenvalues",
     ),
     MatrixMetric(
         "alpha_excess",
         "alpha_hill − its mean over shuffles of W",
-        "1",
-        "lower",
         "the null that FARMS removes, removed by subtraction",
         "flat in the aspect ratio for noise only: a fixed heavy tail gives −0.2, −1.0 and −3.1 at 1:1, 4:1 and 16:1",
         alpha_excess,
@@ -110,8 +98,6 @@ ESTIMATOR_METRICS = (
     MatrixMetric(
         "alpha_ratio",
         "(alpha_hill − 1) / (its mean over shuffles of W − 1)",
-        "1",
-        "lower",
         "as alpha_excess, by division",
         "1 for noise of any shape; untested as a quality metric",
         alpha_ratio,

@@ -41,20 +41,9 @@ def print_metric(metric: Metric) -> None:
 
 def metrics_markdown(metrics: Iterable[Metric]) -> str:
     """Metrics as a Markdown table: name, formula, unit, claim, where it fails, source and cost."""
-    columns = ["metric", "of a", "formula", "unit", "claimed better", "known to fail", "source", "cost"]
-    return markdown_table(
-        columns,
-        [
-            [
-                metric.name,
-                metric.level,
-                metric.formula,
-                metric.unit,
-                metric.better,
-                metric.caveat,
-                metric.source,
-                metric.cost,
-            ]
-            for metric in metrics
-        ],
-    )
+    columns = {
+        **{"metric": "name", "of a": "level", "formula": "formula", "unit": "unit", "claimed better": "better"},
+        **{"known to fail": "caveat", "source": "source", "cost": "cost"},
+    }
+    rows = [[str(getattr(metric, field)) for field in columns.values()] for metric in metrics]
+    return markdown_table(list(columns), rows)

@@ -49,6 +49,9 @@ ModelFunction = Callable[[ModelAnalysis], ModelValue]
 #: Why most metrics of a tail are not defined.
 NO_TAIL = "no tail of 10 eigenvalues to fit"
 
+#: The caveat of a metric that is not claimed to measure quality.
+NO_CLAIM = "no claim; an order by convention"
+
 
 @dataclass(frozen=True)
 class Metric:
@@ -58,12 +61,11 @@ class Metric:
         level: what it is a metric of.
         name: the column name.
         formula: the definition in plain text; log is base 10, ln natural, λ an eigenvalue of WᵀW.
-        unit: the unit, with w for the weights' own; `1` for a pure number.
-        better: which way the literature claims quality lies, `lower` or `higher`.
         source: where the definition comes from.
         caveat: where the claim behind `better` is known to fail, or that there is none.
+        unit: the unit, with w for the weights' own; `1` for a pure number.
+        better: which way the literature claims quality lies, `lower` or `higher`.
         cost: what it asks for (`COSTS`).
-        count: whether the value is a whole number.
         core: whether it is computed unless others are chosen.
         undefined: when there is no value, for people.
         summed: whether a model's value is the sum over all its matrices, not a median or mean.
@@ -73,15 +75,19 @@ class Metric:
 
     name: str
     formula: str
-    unit: str
-    better: Literal["lower", "higher"]
     source: str
     caveat: str
+    unit: str = field(default="1", kw_only=True)
+    better: Literal["lower", "higher"] = field(default="lower", kw_only=True)
     cost: Cost = field(default="free", kw_only=True)
-    count: bool = field(default=False, kw_only=True)
     core: bool = field(default=False, kw_only=True)
     undefined: str = field(default=NO_TAIL, kw_only=True)
     summed: bool = field(default=False, kw_only=True)
+
+    @property
+    def count(self) -> bool:
+        """Whether the value is a whole number, of eigenvalues."""
+        return self.unit == "eigenvalues"
 
 
 @dataclass(frozen=True)

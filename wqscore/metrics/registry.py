@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from types import MappingProxyType
 
-from wqscore.errors import UsageError
+from wqscore.errors import UsageError, nearest
 from wqscore.metrics.base import BASE_METRICS
 from wqscore.metrics.bulk import BULK_METRICS
 from wqscore.metrics.estimators import ESTIMATOR_METRICS
@@ -52,9 +51,7 @@ def find_metric(name: str) -> Metric:
     """
     if name in METRICS:
         return METRICS[name]
-    near = difflib.get_close_matches(name, METRICS, n=3)
-    hint = f"did you mean {', '.join(near)}?" if near else "wqscore metrics lists them"
-    raise UsageError(f"no metric called {name!r}: {hint}")
+    raise UsageError(f"no metric called {name!r}: {nearest(name, METRICS, 'wqscore metrics lists them')}")
 
 
 def choose_metrics(asked: str | Iterable[str], core: Iterable[str] = CORE) -> tuple[str, ...]:

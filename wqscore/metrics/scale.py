@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import log10, nan
+from typing import Any
 
 import numpy as np
 
@@ -72,14 +74,20 @@ _WEIGHTED = (
     "when λ_max < 1, and such matrices are left out of its averages"
 )
 
-_ALWAYS = "no eigenvalues"
+
+def _core(
+    name: str, formula: str, source: str, caveat: str, value: Callable[[Spectrum], float], **more: Any
+) -> MatrixMetric:
+    """A number of any spectrum that is computed unless others are chosen."""
+    return MatrixMetric(
+        name, formula, source, caveat, lambda a: value(a.spectrum), core=True, undefined="no eigenvalues", **more
+    )
+
 
 SCALE_METRICS = (
     MatrixMetric(
         "alpha_weighted",
         "alpha · log λ_max",
-        "1",
-        "lower",
         _MM,
         _WEIGHTED,
         lambda a: alpha_weighted(a.spectrum, a.power_law),
@@ -88,90 +96,38 @@ SCALE_METRICS = (
     MatrixMetric(
         "log_alpha_norm",
         "log Σ λ^alpha",
-        "1",
-        "lower",
         _MM,
         _WEIGHTED,
         lambda a: log_alpha_norm(a.spectrum, a.power_law),
         core=True,
     ),
-    MatrixMetric(
-        "log_norm",
-        "log Σλ = log ‖W‖_F²",
-        "log w²",
-        "lower",
-        _MM,
-        _NORMS,
-        lambda a: log_norm(a.spectrum),
-        core=True,
-        undefined=_ALWAYS,
+    _core("log_norm", "log Σλ = log ‖W‖_F²", _MM, _NORMS, log_norm, unit="log w²"),
+    _core("log_spectral_norm", "log λ_max", _MM, _NORMS, log_spectral_norm, unit="log w²"),
+    _core(
+        "lambda_max", "λ_max, the squared spectral norm", _WW, _NORMS, lambda spectrum: spectrum.largest, unit="w²"
     ),
-    MatrixMetric(
-        "log_spectral_norm",
-        "log λ_max",
-        "log w²",
-        "lower",
-        _MM,
-        _NORMS,
-        lambda a: log_spectral_norm(a.spectrum),
-        core=True,
-        undefined=_ALWAYS,
-    ),
-    MatrixMetric(
-        "lambda_max",
-        "λ_max, the squared spectral norm",
-        "w²",
-        "lower",
-        _WW,
-        _NORMS,
-        lambda a: a.spectrum.largest,
-        core=True,
-        undefined=_ALWAYS,
-    ),
-    MatrixMetric(
+    _core(
         "stable_rank",
         "Σλ / λ_max",
-        "1",
-        "lower",
         "Rudelson & Vershynin, J. ACM 54 (2007)",
         "competes with shape metrics mostly because it follows model size",
-        lambda a: stable_rank(a.spectrum),
-        core=True,
-        undefined=_ALWAYS,
+        stable_rank,
     ),
-    MatrixMetric(
+    _core(
         "matrix_rank",
         "eigenvalues above max(N·eps64·λ_max, (u²/3)·mean(w²)·(√N+√M)²)",
-        "eigenvalues",
-        "higher",
         "numerical rank; the second term is the Marchenko–Pastur edge of the storage's rounding",
         "no claim; nearly every trained matrix has full rank",
-        lambda a: matrix_rank(a.spectrum),
-        count=True,
-        core=True,
-        undefined=_ALWAYS,
+        matrix_rank,
+        unit="eigenvalues",
+        better="higher",
     ),
-    MatrixMetric(
-        "rank_loss",
-        "N − matrix_rank",
-        "eigenvalues",
-        "lower",
-        _WW,
-        "no claim; nearly always 0",
-        lambda a: rank_loss(a.spectrum),
-        count=True,
-        core=True,
-        undefined=_ALWAYS,
-    ),
-    MatrixMetric(
+    _core("rank_loss", "N − matrix_rank", _WW, "no claim; nearly always 0", rank_loss, unit="eigenvalues"),
+    _core(
         "entropy",
         "−Σ p ln p / ln matrix_rank, p = λ/Σλ",
-        "1",
-        "lower",
         _WW,
         "no claim in the literature that holds across architectures",
-        lambda a: entropy(a.spectrum),
-        core=True,
-        undefined=_ALWAYS,
+        entropy,
     ),
 )

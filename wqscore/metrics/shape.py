@@ -2,73 +2,63 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import nan
+from typing import Any
 
-from wqscore.metrics.metric import MatrixMetric
+from wqscore.fits.power_law import PowerLawFit
+from wqscore.metrics.metric import NO_CLAIM, MatrixMetric
 
 _CSN = "Clauset, Shalizi & Newman 2009, eq. 3.1 and section 3.3"
-_MM = "Martin & Mahoney, JMLR 22 (2021)"
+
+
+def _core(
+    name: str, formula: str, source: str, caveat: str, value: Callable[[PowerLawFit], float], **more: Any
+) -> MatrixMetric:
+    """A number of the power law that is computed unless others are chosen."""
+    return MatrixMetric(
+        name, formula, source, caveat, lambda a: value(a.power_law) if a.power_law else nan, core=True, **more
+    )
+
 
 SHAPE_METRICS = (
-    MatrixMetric(
+    _core(
         "alpha",
         "1 + n / Σ ln(λ/xmin) over the tail λ ≥ xmin, xmin where the KS distance is smallest",
-        "1",
-        "lower",
-        f"{_CSN}; as a quality metric {_MM}",
+        f"{_CSN}; as a quality metric Martin & Mahoney, JMLR 22 (2021)",
         "comparable only within a family: wrong sign inside VGG, no correlation with MMLU across language models; "
         "a number comes out for pure noise too",
-        lambda a: a.power_law.alpha if a.power_law else nan,
-        core=True,
+        lambda law: law.alpha,
     ),
-    MatrixMetric(
-        "xmin",
-        "the eigenvalue where the fitted tail begins",
-        "w²",
-        "lower",
-        _CSN,
-        "no claim; an order by convention",
-        lambda a: a.power_law.xmin if a.power_law else nan,
-        core=True,
-    ),
-    MatrixMetric(
+    _core("xmin", "the eigenvalue where the fitted tail begins", _CSN, NO_CLAIM, lambda law: law.xmin, unit="w²"),
+    _core(
         "D",
         "max over the tail of |1 − (λ/xmin)^(1−alpha) − k/n|, k the eigenvalues below λ in the tail",
-        "1",
-        "lower",
         f"{_CSN}, as in plfit.m; as a quality metric Martin & Hinrichs, SETOL (2025)",
         "grows as the tail gets shorter; compare like sizes",
-        lambda a: a.power_law.D if a.power_law else nan,
-        core=True,
+        lambda law: law.D,
     ),
-    MatrixMetric(
+    _core(
         "sigma",
         "(alpha − 1) / √n",
-        "1",
-        "lower",
         "Clauset, Shalizi & Newman 2009, eq. 3.2",
         "takes xmin as known, so it understates the spread; no claim about quality",
-        lambda a: a.power_law.sigma if a.power_law else nan,
-        core=True,
+        lambda law: law.sigma,
     ),
-    MatrixMetric(
+    _core(
         "n_tail",
         "n, the eigenvalues with λ ≥ xmin",
-        "eigenvalues",
-        "higher",
         _CSN,
-        "no claim; an order by convention",
-        lambda a: float(a.power_law.n_tail) if a.power_law else nan,
-        count=True,
-        core=True,
+        NO_CLAIM,
+        lambda law: float(law.n_tail),
+        unit="eigenvalues",
+        better="higher",
     ),
     MatrixMetric(
         "xmin_scaled",
         "xmin / (Σλ/N)",
-        "1",
-        "lower",
         _CSN,
-        "no claim; an order by convention",
+        NO_CLAIM,
         lambda a: a.power_law.xmin / a.mean_eigenvalue if a.power_law else nan,
     ),
 )

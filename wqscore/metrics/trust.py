@@ -2,132 +2,105 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from math import nan
+from typing import Literal
 
-from wqscore.metrics.metric import MatrixMetric
+from wqscore.fits.comparison import NestedRatio, VuongRatio
+from wqscore.metrics.analysis import MatrixAnalysis
+from wqscore.metrics.metric import NO_CLAIM, NO_TAIL, MatrixMetric
 
 _CSN = "Clauset, Shalizi & Newman 2009"
+_EFRON = "Efron & Tibshirani 1993, section 13.3"
 _CONSERVATIVE = "no claim; conservative, since eigenvalues repel each other: never used to compare two models"
-_NO_INTERVAL = "no tail of 10 eigenvalues to fit, no resamples asked for, or a preset with another fit"
 _VUONG = f"{_CSN}, appendix C, after Vuong 1989"
-_RATIO = "no claim; above 0 the power law is likelier, below 0 the other law"
-_P = "no claim; an order by convention"
+_R = "log-likelihood ratio of the power law to the {} on its tail, over its standard deviation"
+_P = "two-sided p-value of R_{}"
+_R_CAVEAT = "no claim; above 0 the power law is likelier, below 0 the other law"
+
+_resampled = partial(
+    MatrixMetric,
+    cost="resampling",
+    core=True,
+    undefined="no tail of 10 eigenvalues to fit, no resamples asked for, or a preset with another fit",
+)
+
+
+def _ratio(
+    name: str,
+    formula: str,
+    caveat: str,
+    p_formula: str,
+    ratio: Callable[[MatrixAnalysis], VuongRatio | NestedRatio | None],
+    source: str = _VUONG,
+    better: Literal["lower", "higher"] = "higher",
+    undefined: str = NO_TAIL,
+) -> tuple[MatrixMetric, MatrixMetric]:
+    """A likelihood ratio, `R_law` or `LR_law`, and its p-value, `p_law`."""
+    field, _, law = name.partition("_")
+    metric = partial(MatrixMetric, cost="fit", undefined=undefined)
+    return (
+        metric(name, formula, source, caveat, lambda a: getattr(ratio(a), field, nan), better=better),
+        metric(f"p_{law}", p_formula, source, NO_CLAIM, lambda a: getattr(ratio(a), "p", nan)),
+    )
+
 
 TRUST_METRICS = (
-    MatrixMetric(
+    _resampled(
         "alpha_lo",
         "2.5 % point of alpha over resampled eigenvalues, xmin chosen anew in each",
-        "1",
-        "lower",
-        "Efron & Tibshirani 1993, section 13.3",
+        _EFRON,
         _CONSERVATIVE,
         lambda a: a.interval.lo if a.interval else nan,
-        cost="resampling",
-        core=True,
-        undefined=_NO_INTERVAL,
     ),
-    MatrixMetric(
+    _resampled(
         "alpha_hi",
         "97.5 % point of the same",
-        "1",
-        "lower",
-        "Efron & Tibshirani 1993, section 13.3",
+        _EFRON,
         _CONSERVATIVE,
         lambda a: a.interval.hi if a.interval else nan,
-        cost="resampling",
-        core=True,
-        undefined=_NO_INTERVAL,
     ),
-    MatrixMetric(
+    _resampled(
         "p_value",
         "(1 + #{D* ≥ D}) / (1 + draws), D* of synthetic draws from the fit and the eigenvalues below it, fitted anew",
-        "1",
-        "higher",
         f"{_CSN}, section 4.1",
         "its power grows with the tail: a large well-formed tail is rejected more easily than a small bad one",
         lambda a: a.p_value,
-        cost="resampling",
-        core=True,
-        undefined=_NO_INTERVAL,
+        better="higher",
     ),
     MatrixMetric(
         "alpha_least",
         "smallest alpha over the xmin's with D within 10 % of the best",
-        "1",
-        "lower",
         "wqscore",
-        _P,
+        NO_CLAIM,
         lambda a: a.alpha_range[0] if a.alpha_range else nan,
     ),
     MatrixMetric(
         "alpha_most",
         "largest alpha over the xmin's with D within 10 % of the best",
-        "1",
-        "lower",
         "wqscore",
-        _P,
+        NO_CLAIM,
         lambda a: a.alpha_range[1] if a.alpha_range else nan,
     ),
-    MatrixMetric(
-        "R_exponential",
-        "log-likelihood ratio of the power law to the exponential on its tail, over its standard deviation",
-        "1",
-        "higher",
-        _VUONG,
-        _RATIO,
-        lambda a: a.versus_exponential.R if a.versus_exponential else nan,
-        cost="fit",
+    *_ratio(
+        "R_exponential", _R.format("exponential"), _R_CAVEAT, _P.format("exponential"), lambda a: a.versus_exponential
     ),
-    MatrixMetric(
-        "p_exponential",
-        "two-sided p-value of R_exponential",
-        "1",
-        "lower",
-        _VUONG,
-        _P,
-        lambda a: a.versus_exponential.p if a.versus_exponential else nan,
-        cost="fit",
-    ),
-    MatrixMetric(
+    *_ratio(
         "R_lognormal",
-        "log-likelihood ratio of the power law to the lognormal on its tail, over its standard deviation",
-        "1",
-        "higher",
-        _VUONG,
-        f"{_RATIO}; 0 where the lognormal is at its limit, the power law",
-        lambda a: a.versus_lognormal.R if a.versus_lognormal else nan,
-        cost="fit",
+        _R.format("lognormal"),
+        f"{_R_CAVEAT}; 0 where the lognormal is at its limit, the power law",
+        _P.format("lognormal"),
+        lambda a: a.versus_lognormal,
     ),
-    MatrixMetric(
-        "p_lognormal",
-        "two-sided p-value of R_lognormal",
-        "1",
-        "lower",
-        _VUONG,
-        _P,
-        lambda a: a.versus_lognormal.p if a.versus_lognormal else nan,
-        cost="fit",
-    ),
-    MatrixMetric(
+    *_ratio(
         "LR_tpl",
         "twice the log-likelihood ratio of the truncated power law to the power law on its tail",
-        "1",
-        "lower",
-        f"{_CSN}, appendix C; at the bound Λ = 0 Self & Liang 1987",
         "no claim; every spectrum has bounded support, so the truncated law wins on 37 to 72 % of trained matrices",
-        lambda a: a.versus_truncated.LR if a.versus_truncated else nan,
-        cost="fit",
-        undefined="no tail of 10 eigenvalues, or the truncated fit does not converge",
-    ),
-    MatrixMetric(
-        "p_tpl",
         "p-value of LR_tpl, against half of χ² with one degree of freedom",
-        "1",
-        "lower",
-        f"{_CSN}, appendix C; at the bound Λ = 0 Self & Liang 1987",
-        _P,
-        lambda a: a.versus_truncated.p if a.versus_truncated else nan,
-        cost="fit",
+        lambda a: a.versus_truncated,
+        source=f"{_CSN}, appendix C; at the bound Λ = 0 Self & Liang 1987",
+        better="lower",
         undefined="no tail of 10 eigenvalues, or the truncated fit does not converge",
     ),
 )

@@ -29,8 +29,6 @@ VECTOR_METRICS = tuple(
     MatrixMetric(
         f"{part}_{statistic}_{quantity}",
         f"{of} over the singular vectors v with {where} of {formula}",
-        "1",
-        "lower",
         "WeightWatcher 0.7.7 vectors=True; Martin & Mahoney, JMLR 22 (2021)",
         _CAVEAT,
         _compute(part, f"{statistic}_{quantity}"),

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from math import isfinite, nan
 
 import numpy as np
 
-from wqscore.matrices.feed_forward import FeedForwardChain, Undefined
+from wqscore.matrices.feed_forward import Undefined
 from wqscore.metrics.analysis import ModelAnalysis
 from wqscore.metrics.metric import ModelMetric, ModelValue
 from wqscore.metrics.norms import fro_over_spectral, log_product, log_sum, param_norm
 from wqscore.metrics.path_norm import log_path_norm
-
-
-def _checked(value: float, analysis: ModelAnalysis) -> ModelValue:
-    """One of the norm family, with the reason where it is not defined."""
-    return ModelValue(value, analysis.frobenius.size, "" if isfinite(value) else _why_no_norm(analysis))
 
 
 def path_norm(analysis: ModelAnalysis) -> ModelValue:
@@ -24,14 +19,11 @@ def path_norm(analysis: ModelAnalysis) -> ModelValue:
     chain = analysis.chain
     if isinstance(chain, Undefined):
         return ModelValue(nan, 0, chain.reason)
-    value = log_path_norm(_weights(chain))
+    value = log_path_norm(
+        (layer.weight.read(), None if layer.bias is None else layer.bias.read()) for layer in chain.layers
+    )
     reason = "" if isfinite(value) else "a weight is not finite, or every path has a weight of 0"
     return ModelValue(value, len(chain.layers), reason)
-
-
-def _weights(chain: FeedForwardChain) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
-    for layer in chain.layers:
-        yield layer.weight.read(), None if layer.bias is None else layer.bias.read()
 
 
 def _why_no_norm(analysis: ModelAnalysis) -> str:
@@ -43,80 +35,58 @@ def _why_no_norm(analysis: ModelAnalysis) -> str:
 
 
 _JIANG = "Jiang et al., ICLR 2020, eq. {}, without the sample size"
-_WHOLE = "not defined when a matrix is zero or not finite"
 _CLAIM = "norms follow the generalisation gap rather than test quality; "
 _PRODUCT = _CLAIM + "often negatively correlated with generalisation (Jiang et al.), and grows with depth"
 _SUM = _CLAIM + "fails inside one architecture when hyper-parameters vary"
 
+
+def _norm(
+    name: str,
+    formula: str,
+    equation: int,
+    caveat: str,
+    value: Callable[[ModelAnalysis], float],
+    unit: str = "ln w²",
+    undefined: str = "not defined when a matrix is zero or not finite",
+) -> ModelMetric:
+    """One of the norm family, with the reason where it is not defined."""
+
+    def compute(analysis: ModelAnalysis) -> ModelValue:
+        found = value(analysis)
+        return ModelValue(found, analysis.frobenius.size, "" if isfinite(found) else _why_no_norm(analysis))
+
+    return ModelMetric(name, formula, _JIANG.format(equation), caveat, compute, unit=unit, undefined=undefined)
+
+
 MODEL_METRICS = (
-    ModelMetric(
-        "log_prod_spectral",
-        "Σ ln σ₁² over all matrices",
-        "ln w²",
-        "lower",
-        _JIANG.format(32),
-        _PRODUCT,
-        lambda m: _checked(log_product(m.spectral), m),
-        undefined=_WHOLE,
-    ),
-    ModelMetric(
-        "log_sum_spectral",
-        "ln d + (Σ ln σ₁²)/d over all d matrices",
-        "ln w²",
-        "lower",
-        _JIANG.format(35),
-        _SUM,
-        lambda m: _checked(log_sum(m.spectral), m),
-        undefined=_WHOLE,
-    ),
-    ModelMetric(
-        "log_prod_fro",
-        "Σ ln ‖W‖_F² over all matrices",
-        "ln w²",
-        "lower",
-        _JIANG.format(37),
-        _PRODUCT,
-        lambda m: _checked(log_product(m.frobenius), m),
-        undefined=_WHOLE,
-    ),
-    ModelMetric(
-        "log_sum_fro",
-        "ln d + (Σ ln ‖W‖_F²)/d over all d matrices",
-        "ln w²",
-        "lower",
-        _JIANG.format(39),
-        _SUM,
-        lambda m: _checked(log_sum(m.frobenius), m),
-        undefined=_WHOLE,
-    ),
-    ModelMetric(
+    _norm("log_prod_spectral", "Σ ln σ₁² over all matrices", 32, _PRODUCT, lambda m: log_product(m.spectral)),
+    _norm("log_sum_spectral", "ln d + (Σ ln σ₁²)/d over all d matrices", 35, _SUM, lambda m: log_sum(m.spectral)),
+    _norm("log_prod_fro", "Σ ln ‖W‖_F² over all matrices", 37, _PRODUCT, lambda m: log_product(m.frobenius)),
+    _norm("log_sum_fro", "ln d + (Σ ln ‖W‖_F²)/d over all d matrices", 39, _SUM, lambda m: log_sum(m.frobenius)),
+    _norm(
         "fro_over_spectral",
         "Σ ‖W‖_F²/σ₁² over all matrices, the sum of stable ranks",
-        "1",
-        "lower",
-        _JIANG.format(33),
+        33,
         "follows the model's size",
-        lambda m: _checked(fro_over_spectral(m.frobenius, m.spectral), m),
-        undefined=_WHOLE,
+        lambda m: fro_over_spectral(m.frobenius, m.spectral),
+        unit="1",
     ),
-    ModelMetric(
+    _norm(
         "param_norm",
         "Σ ‖W‖_F² over all matrices",
-        "w²",
-        "lower",
-        _JIANG.format(42),
+        42,
         _CLAIM + "changes when weights are rescaled",
-        lambda m: _checked(param_norm(m.frobenius), m),
+        lambda m: param_norm(m.frobenius),
+        unit="w²",
         undefined="a matrix is not finite",
     ),
     ModelMetric(
         "log_path_norm",
         "ln of the sum of the outputs for an input of ones, every parameter squared",
-        "ln w^2d",
-        "lower",
         _JIANG.format(44),
         _CLAIM + "only for a plain chain of linear layers, taken to have ReLU between them",
         path_norm,
+        unit="ln w^2d",
         cost="weights",
         undefined="the model is not one chain of linear layers",
     ),

@@ -16,7 +16,8 @@ from wqscore.matrices.plan import Outcome, by_tensor, plan_matrices
 from wqscore.matrices.weight_matrix import SkippedTensor, WeightMatrix
 from wqscore.planning.peak_memory import peak_memory
 from wqscore.planning.work import Speed, measure_speed, work_of
-from wqscore.presets.registry import DEFAULT, Preset
+from wqscore.presets.preset import Preset
+from wqscore.presets.registry import DEFAULT
 from wqscore.refs import ModelRef
 
 

@@ -12,9 +12,8 @@ from wqscore.planning.describe import ModelDescription
 from wqscore.rendering.csv import csv_text
 from wqscore.rendering.json import json_text
 from wqscore.rendering.markdown import markdown_list, markdown_table
+from wqscore.rendering.numbers import Cell, size
 from wqscore.rendering.terminal import print_lines, print_table
-from wqscore.reports.overview import size
-from wqscore.reports.tables import Cell
 
 #: The columns of the table.
 COLUMNS = ["name", "shape", "dtype", "role", "bytes", "what happens"]
@@ -51,7 +50,7 @@ def description_json(description: ModelDescription) -> str:
         "eigensolves": description.eigensolves,
         "bytes_to_fetch": description.to_fetch,
         "bytes_to_read": description.size,
-        "core_seconds_estimate": round(description.seconds, 2),
+        "core_seconds_estimate": hundredths(description.seconds),
         "peak_memory_estimate": description.peak_memory,
         "tensors": [dict(zip(keys, row, strict=True)) for row in description_rows(description)],
     }
@@ -108,3 +107,8 @@ def duration(seconds: float) -> str:
     if seconds < 90:
         return f"{max(seconds, 0.1):.1f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def hundredths(seconds: float) -> float:
+    """A time for tables, in hundredths of a second: at least one where there is work at all."""
+    return max(round(seconds, 2), 0.01) if seconds else 0.0

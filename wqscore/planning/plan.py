@@ -11,7 +11,7 @@ from wqscore.errors import CheckpointError
 from wqscore.planning.describe import describe_checkpoint, open_without_weights
 from wqscore.planning.work import Speed, measure_speed
 from wqscore.presets.registry import DEFAULT
-from wqscore.refs import ModelRef, parse_ref
+from wqscore.refs import ModelRef, as_ref
 
 #: Models whose headers are read at the same time: each takes a few round trips and hardly any bytes.
 _CONCURRENT_MODELS = 8
@@ -129,7 +129,7 @@ def plan(
     Example:
         `wqscore.plan(["bert-base", "roberta-base"]).total.seconds`
     """
-    models = [parse_ref(ref) if isinstance(ref, str) else ref for ref in refs]
+    models = [as_ref(ref) for ref in refs]
     done: list[ModelPlan] = []
     futures: list[Future[ModelPlan]] = []
     pool = ThreadPoolExecutor(_CONCURRENT_MODELS)

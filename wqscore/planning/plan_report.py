@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from rich.filesize import decimal
 
-from wqscore.planning.describe_report import duration
+from wqscore.planning.describe_report import duration, hundredths
 from wqscore.planning.plan import Cost, ModelPlan, Plan
 from wqscore.rendering.csv import csv_text
 from wqscore.rendering.json import json_text
 from wqscore.rendering.markdown import markdown_list, markdown_table
+from wqscore.rendering.numbers import Cell
 from wqscore.rendering.terminal import print_lines, print_table
-from wqscore.reports.tables import Cell
 from wqscore.version import __version__
 
 _SHOWN = ["model", "to fetch", "tensors", "matrices", "eigensolves", "CPU time", "peak memory"]
@@ -58,7 +58,7 @@ def _figures(to_fetch: int | None, cost: Cost | None) -> list[Cell]:
     if cost is None:
         return [to_fetch, *[None] * (len(_COLUMNS) - 4)]
     counts = [cost.to_read, cost.parameters, cost.tensors, cost.matrices, cost.eigensolves]
-    return [to_fetch, *counts, round(cost.seconds, 2), cost.peak_memory]
+    return [to_fetch, *counts, hundredths(cost.seconds), cost.peak_memory]
 
 
 def _shown_rows(plan: Plan) -> list[list[str]]:

@@ -16,7 +16,7 @@ from wqscore.fits.methods import TAILS
 from wqscore.fits.sampling import USUAL, Sampling
 from wqscore.integrity.contents import examine
 from wqscore.matrices.weight_matrix import WeightMatrix
-from wqscore.presets.registry import Preset
+from wqscore.presets.preset import Preset
 from wqscore.spectra.eigenvalues import gram, gram_eigenvalues
 
 #: Operations of a values-only symmetric eigensolve of size N, over N³: the reduction to tridiagonal form. The

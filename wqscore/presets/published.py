@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import nan
 from types import MappingProxyType
 
@@ -56,17 +57,13 @@ ALPHAPRUNING = Preset(
     columns=MappingProxyType({"alpha_hill": "alpha_mid"}),
 )
 
-FARMS = Preset(
-    "farms",
-    "FARMS (ICML 2025) for language models: AlphaPruning's fit on windows at its own positions; no floor",
-    fit_floor=0.0,
-    fits=EVERY_POINT,
-    matrices=MatrixRules(split_fused=False, min_eigenvalues=2),
-    headline="mean",
+FARMS = replace(
+    ALPHAPRUNING,
+    name="farms",
+    description="FARMS (ICML 2025) for language models: AlphaPruning's fit on windows at its own positions; no floor",
     core=("alpha", "D", "alpha_hill", "alpha_peak", "alpha_farms", *_NORMS),
     by="alpha_farms",
     metrics=MappingProxyType({"alpha_peak": _peak, "alpha_farms": _farms}),
-    columns=MappingProxyType({"alpha_hill": "alpha_mid"}),
 )
 
 KDD2023 = Preset(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import nan
 from types import MappingProxyType
 
@@ -51,16 +52,15 @@ WW_0_7 = Preset(
     larger_side_first=True,
 )
 
-WW_0_2_7 = Preset(
-    "ww-0.2.7",
-    "WeightWatcher 0.2.7: D to a law that ends at λ_max, no floor, eigenvalues halved, ‖W‖_F itself, means over all",
+WW_0_2_7 = replace(
+    WW_0_7,
+    name="ww-0.2.7",
+    description="WeightWatcher 0.2.7: D to a law that ends at λ_max, no floor, eigenvalues halved, ‖W‖_F itself, "
+    "means over all",
     fit_floor=0.0,
     fits=TO_LARGEST_BUT_SMALLEST,
     matrices=MatrixRules(split_fused=False, pool_slices=False, average_all_roles=True),
     eigenvalue_scale="half the kernel",
-    exact_small_end=True,
-    flipped_sign_in_averages=True,
-    headline="mean",
     core=_OF_BOTH,
     metrics=MappingProxyType(
         {
@@ -79,5 +79,4 @@ WW_0_2_7 = Preset(
             "stable_rank": "softrank",
         }
     ),
-    larger_side_first=True,
 )

@@ -16,8 +16,8 @@ from math import isfinite, nan, sqrt
 import numpy as np
 
 from wqscore.matrices.matching import bare_name
-from wqscore.scoring.score_checkpoint import ModelScore
-from wqscore.scoring.score_matrix import LayerScore
+from wqscore.scoring.layer_score import LayerScore
+from wqscore.scoring.model_score import ModelScore
 from wqscore.scoring.summary import belonging_rows, rows_with_value
 
 _DRAWS = 1000

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from wqscore.matrices.matching import bare_name
-from wqscore.scoring.score_checkpoint import ModelScore
+from wqscore.scoring.model_score import ModelScore
 
 #: The share of two models' matrices that have the same names and shapes, from which on they are of one structure.
 _MOST = 0.5

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Literal
 from wqscore.errors import UsageError
 from wqscore.metrics.metric import Metric
 from wqscore.metrics.registry import CORE, find_metric
-from wqscore.presets.registry import DEFAULT, Preset
+from wqscore.presets.preset import Preset
+from wqscore.presets.registry import DEFAULT
 from wqscore.ranking.differences import Difference
 from wqscore.ranking.families import resolve_families
 from wqscore.ranking.ranks import Place, letters, place_models
 from wqscore.refs import ModelRef
-from wqscore.scoring.score_checkpoint import ModelScore
+from wqscore.scoring.model_score import Failure, ModelScore
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,14 +27,6 @@ MIN_COVERAGE = 0.5
 MAX_RANDOM = 0.5
 
 Status = Literal["ranked", "unranked", "failed"]
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A model that was asked for and could not be scored, and why in one line."""
-
-    ref: ModelRef
-    reason: str
 
 
 @dataclass(frozen=True)

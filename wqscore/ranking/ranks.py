@@ -9,9 +9,9 @@ from math import isclose
 from string import ascii_lowercase
 
 from wqscore.metrics.metric import MatrixMetric, Metric
-from wqscore.presets.registry import Preset
+from wqscore.presets.preset import Preset
 from wqscore.ranking.differences import Difference, compare_all
-from wqscore.scoring.score_checkpoint import ModelScore
+from wqscore.scoring.model_score import ModelScore
 
 #: Scores closer than this, relatively, are one: the same weights stored transposed differ by about 1e-12.
 _SAME = 1e-9

@@ -8,16 +8,9 @@ from io import StringIO
 
 from wqscore.ranking.ranking import Ranking
 from wqscore.rendering.csv_escaping import guarded
-from wqscore.reports.tables import (
-    Cell,
-    layer_columns,
-    layer_rows,
-    pair_columns,
-    pair_rows,
-    ranking_columns,
-    ranking_rows,
-)
-from wqscore.scoring.score_checkpoint import ModelScore
+from wqscore.rendering.numbers import Cell
+from wqscore.reports.tables import layer_columns, layer_rows, pair_columns, pair_rows, ranking_columns, ranking_rows
+from wqscore.scoring.model_score import ModelScore
 
 
 def ranking_csv(ranking: Ranking) -> str:

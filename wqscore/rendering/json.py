@@ -10,14 +10,15 @@ from typing import Any
 
 from wqscore.matrices.weight_matrix import SkippedTensor
 from wqscore.metrics.registry import MATRIX_METRICS
-from wqscore.presets.registry import Preset
+from wqscore.presets.preset import Preset
 from wqscore.ranking.ranking import RankedModel, Ranking
 from wqscore.refs import ModelRef
+from wqscore.rendering.numbers import number
 from wqscore.rendering.timestamp import created_at
-from wqscore.reports.tables import number, pair_columns, pair_rows
+from wqscore.reports.tables import pair_columns, pair_rows
 from wqscore.scoring.expert_spread import ExpertSpread
-from wqscore.scoring.score_checkpoint import ModelScore
-from wqscore.scoring.score_matrix import LayerScore
+from wqscore.scoring.layer_score import LayerScore
+from wqscore.scoring.model_score import ModelScore
 from wqscore.spectra import lapack
 from wqscore.spectra.eigenvalues import BLOCK_ROWS
 from wqscore.version import __version__

@@ -22,7 +22,7 @@ from wqscore.reports.overview import (
     value_overview_rows,
 )
 from wqscore.reports.trust import trust_notes
-from wqscore.scoring.score_checkpoint import ModelScore
+from wqscore.scoring.model_score import ModelScore
 
 
 def ranking_markdown(ranking: Ranking) -> str:

@@ -25,7 +25,7 @@ from wqscore.reports.overview import (
     value_overview_rows,
 )
 from wqscore.reports.worth_checking import first_look_columns, first_look_rows, first_looks
-from wqscore.scoring.score_checkpoint import ModelScore
+from wqscore.scoring.model_score import ModelScore
 
 #: Rows that a notebook has room for.
 _MOST_LOOKS, _MOST_TENSORS = 8, 20

@@ -33,7 +33,7 @@ from wqscore.reports.overview import (
 )
 from wqscore.reports.trust import pair_notes
 from wqscore.reports.worth_checking import first_look_columns, first_look_rows, first_looks
-from wqscore.scoring.score_checkpoint import ModelScore
+from wqscore.scoring.model_score import ModelScore
 
 #: Wide enough that nothing is folded or left out when the table goes to a file or another program.
 _UNLIMITED = 10_000

@@ -12,11 +12,12 @@ from wqscore.metrics.registry import MATRIX_METRICS, find_metric
 from wqscore.ranking.differences import resampled_interval
 from wqscore.ranking.ranking import rank_alone, why_unranked
 from wqscore.rendering.markdown import escape, markdown_list, markdown_table
+from wqscore.rendering.numbers import figure, size
 from wqscore.rendering.timestamp import created_at
-from wqscore.reports.overview import figure, score_notes, size
+from wqscore.reports.overview import score_notes
 from wqscore.reports.trust import trust_notes
 from wqscore.reports.worth_checking import first_look_columns, first_look_rows, first_looks
-from wqscore.scoring.score_checkpoint import ModelScore
+from wqscore.scoring.model_score import ModelScore
 from wqscore.version import __version__
 
 #: The metrics that a card has room for, those of them that were computed.

@@ -8,7 +8,7 @@ import pandas as pd
 
 from wqscore.ranking.ranking import Ranking
 from wqscore.reports.tables import layer_columns, layer_rows, ranking_columns, ranking_rows
-from wqscore.scoring.score_checkpoint import ModelScore
+from wqscore.scoring.model_score import ModelScore
 
 
 def ranking_frame(ranking: Ranking) -> pd.DataFrame:

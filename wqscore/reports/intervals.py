@@ -9,7 +9,7 @@ from math import isfinite
 from wqscore.metrics.metric import MatrixMetric
 from wqscore.ranking.differences import resampled_interval
 from wqscore.ranking.ranking import Ranking
-from wqscore.scoring.score_checkpoint import ModelScore
+from wqscore.scoring.model_score import ModelScore
 
 #: The ends of a bar, what is between them, and the number itself.
 LINES, ASCII = ("├", "─", "┤", "●"), ("|", "-", "|", "o")

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from wqscore.escaping import printable
 from wqscore.ranking.ranking import RankedModel, Ranking
 from wqscore.rendering.layout import fold
+from wqscore.rendering.numbers import figure, size
 from wqscore.reports.intervals import Interval, bar, extent, has_intervals, interval_of
-from wqscore.reports.overview import figure, rank_range, ranking_title, size
+from wqscore.reports.overview import rank_range, ranking_title
 
 #: The column of bars.
 BARS = "95 %"

@@ -7,45 +7,18 @@ from collections.abc import Sequence
 from wqscore.matrices.weight_matrix import SkippedTensor
 from wqscore.metrics.metric import MatrixMetric, Metric
 from wqscore.metrics.registry import MATRIX_METRICS
-from wqscore.presets.registry import Preset
+from wqscore.presets.preset import Preset
 from wqscore.ranking.ranking import RankedModel, Ranking
+from wqscore.rendering.numbers import MISSING, figure, number, size
 from wqscore.reports.intervals import has_intervals, interval_of
-from wqscore.reports.tables import number
 from wqscore.scoring.expert_spread import ExpertSpread
-from wqscore.scoring.score_checkpoint import ModelScore
-from wqscore.scoring.score_matrix import LayerScore
+from wqscore.scoring.layer_score import LayerScore
+from wqscore.scoring.model_score import ModelScore
 
-_MISSING = "–"
 #: How many reasons for skipping are told, and how many names with each.
 _REASONS, _LISTED = 6, 3
 #: The core metrics of one model's matrices that are shown; the CSV has them all.
 _SHOWN = ("alpha", "alpha_lo", "alpha_hi", "D", "p_value", "n_tail", "stable_rank", "log_norm", "log_spectral_norm")
-
-
-def figure(value: float | None) -> str:
-    """A number to four digits, a dash where there is none.
-
-    Example:
-        >>> figure(3.14159), figure(float("nan"))
-        ('3.142', '–')
-    """
-    shown = None if value is None else number(value)
-    if shown is None:
-        return _MISSING
-    return f"{shown:,.0f}" if 10_000 <= abs(shown) < 1e9 else f"{shown:.4g}"
-
-
-def size(count: int) -> str:
-    """A count of parameters in thousands, millions or billions.
-
-    Example:
-        >>> size(22713216)
-        '22.7M'
-    """
-    for unit, scale in (("B", 1e9), ("M", 1e6), ("k", 1e3)):
-        if count >= scale:
-            return f"{count / scale:.3g}{unit}"
-    return str(count)
 
 
 def ranking_title(ranking: Ranking) -> str:
@@ -78,10 +51,10 @@ def ranking_overview_rows(ranking: Ranking) -> list[list[str]]:
     """A row per model; a rank shared by several is marked `=`, and `range` says which ranks a model could have."""
     rows = []
     for model in ranking.models:
-        rank = _MISSING if model.rank is None else f"{model.rank}{'=' if model.tied else ''}"
+        rank = MISSING if model.rank is None else f"{model.rank}{'=' if model.tied else ''}"
         if model.score is None:
             head = [rank, model.ref.label, model.status]
-            rows.append([*head, *[_MISSING] * (len(ranking_overview_columns(ranking)) - len(head))])
+            rows.append([*head, *[MISSING] * (len(ranking_overview_columns(ranking)) - len(head))])
             continue
         summary = model.score.summary
         rows.append(
@@ -92,12 +65,12 @@ def ranking_overview_rows(ranking: Ranking) -> list[list[str]]:
                 *([interval_text(model.score, ranking)] if has_intervals(ranking) else []),
                 *(figure(getattr(summary.statistics[ranking.by.name], other)) for other in _other(ranking)),
                 rank_range(model),
-                " ".join(model.ties) or _MISSING,
-                _MISSING if number(summary.coverage) is None else f"{summary.coverage:.0%}",
+                " ".join(model.ties) or MISSING,
+                MISSING if number(summary.coverage) is None else f"{summary.coverage:.0%}",
                 f"{summary.n_fitted}/{summary.n_matrices}",
                 size(model.score.parameters),
                 str(model.score.architecture.depth),
-                model.family or _MISSING,
+                model.family or MISSING,
             ]
         )
     return rows
@@ -106,7 +79,7 @@ def ranking_overview_rows(ranking: Ranking) -> list[list[str]]:
 def rank_range(model: RankedModel) -> str:
     """The ranks that a model could have."""
     if model.best is None:
-        return _MISSING
+        return MISSING
     return str(model.best) if model.best == model.worst else f"{model.best}–{model.worst}"
 
 
@@ -125,7 +98,7 @@ def _other(ranking: Ranking) -> list[str]:
 def interval_text(score: ModelScore, ranking: Ranking) -> str:
     """The ends of the interval of a model's number."""
     found = interval_of(score, ranking)
-    return f"{figure(found.lo)} to {figure(found.hi)}" if found else _MISSING
+    return f"{figure(found.lo)} to {figure(found.hi)}" if found else MISSING
 
 
 def made_by(preset: Preset, scores: Sequence[ModelScore]) -> str:
@@ -215,8 +188,8 @@ def layer_overview_rows(score: ModelScore) -> list[list[str]]:
 def score_notes(score: ModelScore) -> list[str]:
     """Lines under one model's tables: coverage, and what was skipped and why."""
     summary = score.summary
-    covered = _MISSING if number(summary.coverage) is None else f"{summary.coverage:.1%}"
-    everything = _MISSING if number(summary.coverage_all) is None else f"{summary.coverage_all:.1%}"
+    covered = MISSING if number(summary.coverage) is None else f"{summary.coverage:.1%}"
+    everything = MISSING if number(summary.coverage_all) is None else f"{summary.coverage_all:.1%}"
     return [
         f"{summary.n_fitted} of {summary.n_matrices} matrices fitted, {covered} of the weights that belong in the "
         f"averages, {everything} of all {size(score.parameters)} parameters",

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from wqscore.errors import UsageError
-from wqscore.presets.registry import Preset
+from wqscore.presets.preset import Preset
 from wqscore.ranking.ranking import Ranking
-from wqscore.reports.tables import Cell, layer_columns, layer_rows, ranking_columns, ranking_rows
-from wqscore.scoring.score_checkpoint import ModelScore
+from wqscore.rendering.numbers import Cell
+from wqscore.reports.tables import layer_columns, layer_rows, ranking_columns, ranking_rows
+from wqscore.scoring.model_score import ModelScore
 
 if TYPE_CHECKING:
     import pyarrow

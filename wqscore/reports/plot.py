@@ -12,10 +12,10 @@ import vl_convert
 from wqscore.escaping import printable
 from wqscore.rendering.html import charts
 from wqscore.rendering.layout import fold
+from wqscore.rendering.numbers import figure
 from wqscore.reports.html.explorer import average_rows, depth_rows, log_histogram, present_roles
-from wqscore.reports.overview import figure
-from wqscore.scoring.score_checkpoint import ModelScore
-from wqscore.scoring.score_matrix import LayerScore
+from wqscore.scoring.layer_score import LayerScore
+from wqscore.scoring.model_score import ModelScore
 
 Rows = Mapping[str, Sequence[Mapping[str, object]]]
 

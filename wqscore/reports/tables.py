@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import isfinite
 
 from wqscore.matrices.weight_matrix import SkippedTensor
 from wqscore.metrics.registry import MATRIX_METRICS, METRICS
-from wqscore.presets.registry import Preset
+from wqscore.presets.preset import Preset
 from wqscore.ranking.ranking import Pair, RankedModel, Ranking
-from wqscore.scoring.score_checkpoint import ModelScore
-from wqscore.scoring.score_matrix import LayerScore
+from wqscore.rendering.numbers import Cell, number
+from wqscore.scoring.layer_score import LayerScore
+from wqscore.scoring.model_score import ModelScore
 
 #: What follows a metric's name: the statistic that ranks, the means, and the matrices behind them.
 _SUFFIXES = ("", "_mean", "_param_mean", "_count")
-
-#: A cell: `None` where there is no value. Never NaN, never an infinity.
-Cell = str | int | float | None
-
-
-def number(value: float, count: bool = False) -> int | float | None:
-    """A number for people and machines: `None` for what is not one, whole where it counts something."""
-    if not isfinite(value):
-        return None
-    return int(value) if count and value.is_integer() else value
 
 
 def of_matrices(metrics: Sequence[str]) -> list[str]:

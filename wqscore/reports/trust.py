@@ -10,7 +10,7 @@ import numpy as np
 
 from wqscore.ranking.rank_correlation import kendall_tau_b
 from wqscore.ranking.ranking import Pair, RankedModel, Ranking
-from wqscore.reports.overview import figure, size
+from wqscore.rendering.numbers import figure, size
 from wqscore.scoring.summary import belonging_rows
 
 #: Up to so many neighbours in rank are compared in words.

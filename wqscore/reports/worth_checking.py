@@ -8,9 +8,9 @@ from math import isfinite
 
 import numpy as np
 
-from wqscore.reports.overview import figure
-from wqscore.scoring.score_checkpoint import ModelScore
-from wqscore.scoring.score_matrix import RANDOM_SCALED, LayerScore
+from wqscore.rendering.numbers import figure
+from wqscore.scoring.layer_score import RANDOM_SCALED, LayerScore
+from wqscore.scoring.model_score import ModelScore
 
 #: The usual range of trained layers' alpha.
 _USUAL = (2.0, 6.0)

@@ -14,7 +14,7 @@ from wqscore.checkpoints.tensor import Tensor
 from wqscore.fits.power_law import PowerLawFit
 from wqscore.fits.sampling import Sampling
 from wqscore.matrices.weight_matrix import WeightMatrix
-from wqscore.presets.registry import Preset
+from wqscore.presets.preset import Preset
 from wqscore.scoring.cache_keys import (
     DIGEST,
     lone_file,
@@ -25,7 +25,8 @@ from wqscore.scoring.cache_keys import (
     values_content,
     values_digest,
 )
-from wqscore.scoring.score_matrix import Judgement, LayerScore, judgement_of
+from wqscore.scoring.layer_score import Judgement, LayerScore
+from wqscore.scoring.score_matrix import judgement_of
 from wqscore.spectra.on_device import CPU
 from wqscore.spectra.spectrum import Spectrum
 from wqscore.store.errors import StoreError

@@ -7,9 +7,8 @@ read. From the content follow the spectrum and, for one set of constants, the ro
 
 from __future__ import annotations
 
-import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from functools import cache
 from importlib.metadata import version
@@ -19,7 +18,8 @@ from typing import Any
 from wqscore.checkpoints.tensor import Tensor, TensorRef
 from wqscore.fits.sampling import Sampling
 from wqscore.matrices.weight_matrix import WeightMatrix
-from wqscore.presets.registry import Preset
+from wqscore.presets.preset import Preset
+from wqscore.scoring.code_digest import digest_bytes, digest_code
 from wqscore.spectra import lapack
 from wqscore.spectra.eigenvalues import BLOCK_ROWS
 from wqscore.spectra.on_device import CPU, solver_on
@@ -34,13 +34,15 @@ ROW_SOURCES = (
     "matrices",
     "metrics",
     "presets",
+    "scoring/layer_score.py",
     "scoring/score_matrix.py",
     "spectra",
 )
 #: What decides a spectrum's bits beside what its key spells out: bytes to numbers, numbers to a matrix, a matrix to
-#: eigenvalues. Digested, as a version to be raised by hand is one day forgotten. Readers of headers are not among
-#: them: all that they tell of a tensor is in its place. What decodes is not: such a tensor goes by the values that it
-#: gave. Nor are fits and metrics, so that a release that changes those solves nothing again.
+#: eigenvalues. Their code is digested, as a version to be raised by hand is one day forgotten; not their prose, paths
+#: and imports, so that only a change of code solves anything again. Readers of headers are not among them: what they
+#: find out about a tensor is in its byte range. Decoders are not: a decoded tensor is keyed by its values. Nor are
+#: fits and metrics, so that a release that changes those solves nothing again.
 SPECTRUM_SOURCES = (
     "checkpoints/adapters/low_rank.py",
     "checkpoints/dtypes.py",
@@ -51,6 +53,15 @@ SPECTRUM_SOURCES = (
     "spectra/on_device.py",
     "spectra/spectrum.py",
 )
+#: What stands for the spectra's code in their keys, by its digest, where that is not the digest itself: version 0.5.0
+#: wrote a digest of paths and whole files. While the code is that of 0.5.0, spectra that 0.5.0 stored are found, and
+#: 0.5.0 finds those that are stored now. Code that changes has another digest, and finds none of them. After a change
+#: that provably keeps every bit, such as a renamed variable, add the new digest with the same value.
+_EARLIER_NAMES: Mapping[str, str] = {
+    "30a740cfc7463074a1fb4590e85b133642041897b4c4c663587035ccf3cb4c07": (
+        "5e036f9935c965b7c4d9e293814ebff7da2ab03c5db3962831051b615d491624"
+    ),
+}
 #: The digest of a tensor's values, by which copies in a model are told; the version is raised with what is hashed.
 DIGEST = Method("digest", canonical({}), 1)
 _SHA256 = re.compile("[0-9a-f]{64}")
@@ -61,7 +72,7 @@ def row_method(preset: Preset, sampling: Sampling) -> Method:
     matrices: dict[str, Any] = asdict(preset.matrices)
     constants = {
         "wqscore": __version__,
-        "code": code_digest(ROW_SOURCES),
+        "code": digest_bytes(ROW_SOURCES),
         "preset": preset.name,
         "floor": preset.fit_floor,
         "fits": preset.fits.name,
@@ -91,7 +102,7 @@ def spectrum_key(matrix: WeightMatrix, content: str, preset: Preset, device: str
     )
     recipe = canonical(
         {
-            "code": code_digest(SPECTRUM_SOURCES),
+            "code": _spectrum_code(),
             "gram": BLOCK_ROWS,
             "solver": _lapack(min(matrix.rows, matrix.columns)) if device == CPU else solver_on(device),
             "scale": preset.scale(matrix),
@@ -141,6 +152,11 @@ def place(tensor: Tensor) -> str:
     return f"{tensor.name}@{tensor.offset}:{tensor.dtype.name}{list(tensor.shape)}{strides}"
 
 
+def _spectrum_code() -> str:
+    digest = digest_code(SPECTRUM_SOURCES)
+    return _EARLIER_NAMES.get(digest, digest)
+
+
 def _lapack(side: int) -> str:
     return f"{lapack.driver(side)} of OpenBLAS {_openblas()}"
 
@@ -149,14 +165,3 @@ def _lapack(side: int) -> str:
 def _openblas() -> str:
     # Some milliseconds, which would be the most of a key.
     return version("scipy-openblas32")
-
-
-@cache
-def code_digest(sources: Sequence[str]) -> str:
-    """Digest of some of the package's sources, files or folders."""
-    package = Path(__file__).parent.parent
-    found = hashlib.sha256()
-    for path in (package / source for source in sources):
-        for file in sorted(path.rglob("*.py")) or [path]:
-            found.update(f"{file.relative_to(package).as_posix()}\0".encode() + file.read_bytes())
-    return found.hexdigest()

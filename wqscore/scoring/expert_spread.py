@@ -9,7 +9,7 @@ from math import nan
 
 import numpy as np
 
-from wqscore.scoring.score_matrix import LayerScore
+from wqscore.scoring.layer_score import LayerScore
 
 #: An expert's number: in the name of a tensor of its own, or in the brackets of one cut from a stack.
 _NUMBER = re.compile(r"(?<=\.experts\.)\d+(?=\.)|(?<=\[)\d+(?=[.\]])")

@@ -7,8 +7,8 @@ from heapq import nlargest
 
 from wqscore.errors import UsageError
 from wqscore.escaping import listed
-from wqscore.scoring.score_checkpoint import ModelScore
-from wqscore.scoring.score_matrix import LayerScore
+from wqscore.scoring.layer_score import LayerScore
+from wqscore.scoring.model_score import ModelScore
 
 #: How many names a message has room for.
 _LISTED = 5

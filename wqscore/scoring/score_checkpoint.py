@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import nan
-from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from wqscore.checkpoints.checkpoint import Checkpoint
-from wqscore.execution.threads import ALL, Resources
+from wqscore.execution.progress import ScoreProgress
+from wqscore.execution.resources import ALL, Resources
 from wqscore.fits.sampling import USUAL, Sampling
-from wqscore.matrices.architecture import Architecture, architecture_of
+from wqscore.matrices.architecture import architecture_of
 from wqscore.matrices.matching import by_bare_name
 from wqscore.matrices.model_config import ModelConfig
 from wqscore.matrices.one_expert import alone
@@ -22,106 +22,34 @@ from wqscore.metrics.analysis import ModelAnalysis
 from wqscore.metrics.metric import ModelValue
 from wqscore.metrics.registry import CORE, MATRIX_METRICS, WHOLE_METRICS
 from wqscore.planning.work import cost
-from wqscore.presets.registry import DEFAULT, Preset
-from wqscore.refs import ModelRef
+from wqscore.presets.preset import Preset
+from wqscore.presets.registry import DEFAULT
 from wqscore.scoring.cache import Memory
-from wqscore.scoring.score_matrix import LayerScore
+from wqscore.scoring.layer_score import LayerScore
+from wqscore.scoring.model_score import ModelScore
 from wqscore.scoring.score_tensor import ScoredGroup, Task, score_groups
-from wqscore.scoring.summary import ModelSummary, summarise
+from wqscore.scoring.summary import summarise
 from wqscore.spectra.on_device import CPU, solver_on
 from wqscore.spectra.spectrum import Spectrum
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 
 @dataclass(frozen=True)
-class ModelScore:
-    """A scored model: a row for each matrix and each skipped tensor, and the summary.
+class Work:
+    """How the work is done. None of it changes a result, but for the last bits of another device.
 
     Attributes:
-        ref: what was asked for.
-        revision: the 40-hex commit on the Hub, `None` for files on disk.
-        declared_family: the family that a model list gives it; empty if none does.
-        architecture: its architecture and size.
-        parameters: elements of all tensors, shared bytes once.
-        preset: the constants used.
-        sampling: the seed of every random step, and how much random work was done.
-        metrics: names of the metrics that were asked for, in the order of their columns.
-        rows: the rows, embeddings first, then by layer, heads last.
-        summary: statistics over the rows that count.
-        engine: what computed the rows.
-        base: what distances were measured from, as `label@revision`; empty without.
-        solver: what solved on a device of torch; empty for LAPACK.
+        resources: what it may take.
+        device: what solves the matrices: `cpu`, or a device of torch. Shuffles and windows are LAPACK's on either.
+        memory: cache of earlier runs on the same device; none with a base.
+        progress: told what is done.
+        note: told of a tensor that takes more memory than there is, and so is scored while no other is.
     """
 
-    ref: ModelRef
-    revision: str | None
-    declared_family: str
-    architecture: Architecture
-    parameters: int
-    preset: Preset
-    sampling: Sampling
-    metrics: tuple[str, ...]
-    rows: tuple[LayerScore | SkippedTensor, ...]
-    summary: ModelSummary
-    engine: str = "wqscore"
-    base: str = ""
-    solver: str = ""
-
-    @property
-    def family(self) -> str:
-        """The model's family, from a list or else its configuration; empty if neither tells."""
-        return self.declared_family or self.architecture.family
-
-    @property
-    def seed(self) -> int:
-        """The seed of every random step."""
-        return self.sampling.seed
-
-    @property
-    def layers(self) -> tuple[LayerScore, ...]:
-        """The scored matrices."""
-        return tuple(row for row in self.rows if isinstance(row, LayerScore))
-
-    @property
-    def skipped(self) -> tuple[SkippedTensor, ...]:
-        """The skipped tensors."""
-        return tuple(row for row in self.rows if isinstance(row, SkippedTensor))
-
-    def to_frame(self) -> pd.DataFrame:
-        """The rows of `layers.csv` as a pandas table."""
-        from wqscore.reports.frame import layers_frame
-
-        return layers_frame([self])
-
-    def to_csv(self) -> str:
-        """The text of `layers.csv`."""
-        from wqscore.rendering.csv import layers_csv
-
-        return layers_csv([self])
-
-    def to_html(self) -> str:
-        """One self-contained HTML page of this model."""
-        from wqscore.ranking.ranking import rank_alone
-
-        return rank_alone(self).to_html()
-
-    def _repr_html_(self) -> str:
-        """What a notebook shows."""
-        from wqscore.rendering.notebook import score_notebook
-
-        return score_notebook(self)
-
-
-class ScoreProgress(Protocol):
-    """Told how far the scoring of one model is."""
-
-    def start(self, matrices: int, size: int, cost: int) -> None:
-        """Called once, with the matrices to score, the bytes to read, and what that costs, in no unit."""
-
-    def advance(self, matrices: int, size: int, cost: int) -> None:
-        """Called after each tensor, with the matrices scored, the bytes read, and what of the cost is spent."""
+    resources: Resources = ALL
+    device: str = CPU
+    memory: Memory | None = None
+    progress: ScoreProgress | None = None
+    note: Callable[[str], None] | None = None
 
 
 def score_checkpoint(
@@ -129,13 +57,9 @@ def score_checkpoint(
     family: str = "",
     preset: Preset = DEFAULT,
     metrics: Sequence[str] = CORE,
-    resources: Resources = ALL,
     sampling: Sampling = USUAL,
     base: Checkpoint | None = None,
-    progress: ScoreProgress | None = None,
-    memory: Memory | None = None,
-    note: Callable[[str], None] | None = None,
-    device: str = CPU,
+    work: Work = Work(),
 ) -> ModelScore:
     """Score every matrix of a checkpoint, each tensor read once and forgotten.
 
@@ -147,13 +71,9 @@ def score_checkpoint(
         family: the family that a model list gives it.
         preset: the constants to use.
         metrics: names of the metrics to compute; nothing else is.
-        resources: what the work may take; the result is the same for any.
         sampling: the seed of every random step, and how much random work to do.
         base: the checkpoint that distances are measured from.
-        progress: told what is done.
-        memory: what is known of before, solved on the same device, and is told what is new; not with a base.
-        note: told of a tensor that takes more memory than there is, and so is scored while no other is.
-        device: what solves the matrices: `cpu`, or a device of torch. Shuffles and windows are LAPACK's on either.
+        work: how the work is done.
 
     Raises:
         CheckpointError: a file changed or vanished while it was read.
@@ -161,12 +81,12 @@ def score_checkpoint(
     groups = by_tensor(planned(checkpoint, preset))
     of_matrices = tuple(name for name in metrics if name in MATRIX_METRICS)
     to_compare = by_bare_name(matrices_of(planned(base, preset))) if base else None
-    task = Task(preset, of_matrices, sampling, to_compare, memory, device)
-    scored = dict(score_and_remember(groups, task, resources, progress, note))
+    task = Task(preset, of_matrices, sampling, to_compare, work.memory, work.device)
+    scored = dict(score_and_remember(groups, task, work.resources, work.progress, work.note))
     first_with: dict[bytes, str] = {}
     rows = [row for place in range(len(groups)) for row in _without_tied(scored[place], first_with)]
-    if memory:
-        memory.close(checkpoint.ref.label, checkpoint.revision or "")
+    if work.memory:
+        work.memory.close(checkpoint.ref.label, checkpoint.revision or "")
     return ModelScore(
         ref=checkpoint.ref,
         revision=checkpoint.revision,
@@ -179,7 +99,7 @@ def score_checkpoint(
         rows=tuple(rows),
         summary=summarise(rows, checkpoint.parameters, preset, of_matrices, _of_the_whole(checkpoint, rows, metrics)),
         base="@".join(filter(None, (base.ref.label, base.revision))) if base else "",
-        solver="" if device == CPU else solver_on(device),
+        solver="" if work.device == CPU else solver_on(work.device),
     )
 
 

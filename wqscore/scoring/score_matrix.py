@@ -3,78 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from math import isfinite, nan
-from typing import Literal
 
 import numpy as np
 
 from wqscore.checkpoints.adapters.low_rank import LowRank
-from wqscore.fits.power_law import PowerLawFit
 from wqscore.fits.sampling import Sampling
 from wqscore.integrity.contents import examine
 from wqscore.matrices.weight_matrix import WeightMatrix
 from wqscore.metrics.analysis import Contents, MatrixAnalysis
 from wqscore.metrics.registry import MATRIX_METRICS
-from wqscore.presets.registry import Preset
+from wqscore.presets.preset import Preset
+from wqscore.scoring.layer_score import FLIPPED_SIGN, RANDOM_SCALED, Judgement, LayerScore, Verdict
 from wqscore.spectra.on_device import CPU
 from wqscore.spectra.spectrum import Spectrum, compute_spectrum, low_rank_spectrum
 
-Verdict = Literal["ok", "unstable", "no-power-law", "trap", "random", "too-small", "degenerate", "zero", "non-finite"]
-
-#: alpha_weighted and log_alpha_norm fall as alpha rises when λ_max < 1 (docs/metrics.md, "A model's score").
-FLIPPED_SIGN = "lambda_max<1"
 #: A tail is no power law when it is both this far from one, and improbably so.
 FAR_FROM_FIT, UNLIKELY = 0.10, 0.1
 #: Alphas of fits nearly as good as the best that lie further apart.
 UNSTABLE = 1.0
-#: Noise but for the scales of its rows and columns.
-RANDOM_SCALED = "random-scaled"
 
 _NO_EIGENVALUES: Mapping[str, tuple[Verdict, str]] = {
     "non-finite": ("non-finite", "NaN or Inf among the weights, or weights too large to square"),
     "zero": ("zero", "every weight is 0, or too small to square"),
 }
-
-
-@dataclass(frozen=True)
-class LayerScore:
-    """One scored matrix: a row of `layers.csv`.
-
-    Attributes:
-        matrix: what was scored.
-        metrics: the metrics that were asked for by name; NaN where one is not defined.
-        verdict: what to think of the fit.
-        reason: the verdict in words, and which metrics are not defined and why; empty if all is well.
-        flags: what a reader should know; a flag never takes a finite fit out of an average.
-        spectrum: the eigenvalues.
-        fit: the fitted tail, `None` without one.
-    """
-
-    matrix: WeightMatrix
-    metrics: Mapping[str, float]
-    verdict: Verdict
-    reason: str
-    flags: tuple[str, ...]
-    spectrum: Spectrum
-    fit: PowerLawFit | None
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """What is thought of a matrix, whichever metrics are asked for.
-
-    Attributes:
-        verdict: the first that holds.
-        reason: the verdict in words.
-        flags: what a reader should know; not those of the matrix itself.
-        fit: the fitted tail, `None` without one.
-    """
-
-    verdict: Verdict
-    reason: str
-    flags: tuple[str, ...]
-    fit: PowerLawFit | None
 
 
 def score_matrix(

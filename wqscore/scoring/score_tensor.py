@@ -14,17 +14,19 @@ from wqscore.checkpoints.adapters.low_rank import LowRank
 from wqscore.checkpoints.decoding import read_contents
 from wqscore.checkpoints.tensor import Tensor
 from wqscore.execution.cluster.run import run_on_cluster
-from wqscore.execution.threads import Job, Resources, run_jobs
+from wqscore.execution.resources import Resources, budget_for_jobs
+from wqscore.execution.threads import Job, run_jobs
 from wqscore.fits.sampling import Sampling
 from wqscore.matrices.matching import by_bare_name, partner
 from wqscore.matrices.plan import Outcome, matrices_of
 from wqscore.matrices.weight_matrix import Cut, SkippedTensor, WeightMatrix
 from wqscore.metrics.analysis import Contents
-from wqscore.planning.peak_memory import budget_for_jobs, held, job_memory
+from wqscore.planning.peak_memory import held, job_memory
 from wqscore.planning.work import cost
-from wqscore.presets.registry import Preset
+from wqscore.presets.preset import Preset
 from wqscore.scoring.cache import KnownMatrix, Memory
-from wqscore.scoring.score_matrix import LayerScore, score_known, score_matrix
+from wqscore.scoring.layer_score import LayerScore
+from wqscore.scoring.score_matrix import score_known, score_matrix
 from wqscore.spectra.on_device import CPU
 
 

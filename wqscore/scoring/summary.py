@@ -12,9 +12,9 @@ import numpy as np
 from wqscore.matrices.weight_matrix import SkippedTensor
 from wqscore.metrics.metric import ModelValue
 from wqscore.metrics.registry import MATRIX_METRICS
-from wqscore.presets.registry import Preset
+from wqscore.presets.preset import Preset
 from wqscore.scoring.expert_spread import ExpertSpread, expert_spread
-from wqscore.scoring.score_matrix import FLIPPED_SIGN, LayerScore
+from wqscore.scoring.layer_score import FLIPPED_SIGN, LayerScore
 
 #: Left out of the averages where λ_max < 1, because there they fall as alpha rises.
 _SIGN_DEPENDS_ON_SCALE = frozenset({"alpha_weighted", "log_alpha_norm"})

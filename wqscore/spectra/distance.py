@@ -35,8 +35,8 @@ def squared_distances(weights: np.ndarray, base: np.ndarray) -> tuple[float, flo
 
     Example:
         >>> both = squared_distances(np.diag([3.0, 2.0])[np.newaxis], np.eye(2)[np.newaxis])  # differs by diag(2, 1)
-        >>> tuple(round(one, 12) for one in both)
-        (5.0, 4.0)
+        >>> [round(each, 9) for each in both]
+        [5.0, 4.0]
     """
     if weights.shape != base.shape:
         raise ValueError(f"weights of shape {weights.shape} and a base of shape {base.shape} have no difference")

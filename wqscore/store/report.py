@@ -10,8 +10,8 @@ from typing import Any
 
 from wqscore.rendering.csv import csv_text
 from wqscore.rendering.json import json_text
+from wqscore.rendering.numbers import Cell, number
 from wqscore.rendering.terminal import print_lines, print_table
-from wqscore.reports.tables import Cell, number
 from wqscore.store.merging import Merged
 from wqscore.store.overview import StoreOverview
 from wqscore.store.pruning import Pruned

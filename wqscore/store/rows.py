@@ -72,18 +72,9 @@ def spectrum_fields(key: SpectrumKey, spectrum: Spectrum) -> tuple[Any, ...]:
     return (*key_fields(key), *sides, float(spectrum.unit_roundoff), spectrum.state, eigenvalues)
 
 
-def spectrum_record(
-    content: str,
-    part: str,
-    recipe: str,
-    rows: int,
-    columns: int,
-    slices: int,
-    unit_roundoff: float,
-    state: State,
-    eigenvalues: bytes,
-) -> tuple[SpectrumKey, Spectrum]:
+def spectrum_record(*fields: Any) -> tuple[SpectrumKey, Spectrum]:
     """The inverse of `spectrum_fields`."""
+    content, part, recipe, rows, columns, slices, unit_roundoff, state, eigenvalues = fields
     # A copy: what a solve returns can be written to, and kernels are compiled for that alone.
     values = np.frombuffer(eigenvalues, dtype="<f8").astype(np.float64)
     if state not in get_args(State) or (state == "finite") != (values.size > 0):

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from wqscore.ranking.ranking import Failure
 from wqscore.refs import ModelRef
 
 
@@ -66,5 +65,5 @@ class KillsAWorker:
     def crosschecking(self, ref: ModelRef) -> None:
         raise AssertionError(ref)
 
-    def failed(self, failure: Failure) -> None:
-        raise AssertionError(failure.reason)
+    def failed(self, ref: ModelRef, reason: str) -> None:
+        raise AssertionError(reason)

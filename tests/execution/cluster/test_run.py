@@ -16,8 +16,8 @@ import wqscore
 from wqscore.errors import UsageError
 from wqscore.execution.cluster.run import connected, memory_class
 from wqscore.execution.cluster.worker import check_versions, do_job, versions
+from wqscore.execution.resources import program_memory
 from wqscore.execution.threads import Job
-from wqscore.planning.peak_memory import program_memory
 
 
 @given(st.integers(0, 10**15))
@@ -47,7 +47,7 @@ def test_no_such_backend() -> None:
 def test_a_package_that_is_not_installed_is_named(
     backend: str, package: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delitem(sys.modules, f"wqscore.execution.cluster.run.{backend}", raising=False)
+    monkeypatch.delitem(sys.modules, f"wqscore.execution.cluster.{backend}", raising=False)
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(UsageError, match=rf"wqscore\[{backend}\]"), connected(backend):  # type: ignore[arg-type]
         pass

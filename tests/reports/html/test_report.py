@@ -22,11 +22,14 @@ from wqscore.errors import UsageError
 from wqscore.matrices import roles
 from wqscore.matrices.matrix_rules import MatrixRules
 from wqscore.metrics.registry import CORE
-from wqscore.presets.registry import DEFAULT, WW_0_7, Preset
-from wqscore.ranking.ranking import Failure, Ranking, rank_models
+from wqscore.presets.preset import Preset
+from wqscore.presets.registry import DEFAULT
+from wqscore.presets.weightwatcher import WW_0_7
+from wqscore.ranking.ranking import Ranking, rank_models
 from wqscore.refs import ModelRef
 from wqscore.rendering.html.charts import ROLE_MARKS
 from wqscore.reports.html.report import preset_constants
+from wqscore.scoring.model_score import Failure
 from wqscore.version import __version__
 
 _OKABE_ITO = {"#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7", "currentColor"}

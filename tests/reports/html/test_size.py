@@ -30,8 +30,8 @@ from wqscore.presets.registry import DEFAULT
 from wqscore.ranking.ranking import rank_models
 from wqscore.refs import ModelRef
 from wqscore.rendering.csv import layers_csv
-from wqscore.scoring.score_checkpoint import ModelScore
-from wqscore.scoring.score_matrix import LayerScore
+from wqscore.scoring.layer_score import LayerScore
+from wqscore.scoring.model_score import ModelScore
 from wqscore.scoring.summary import summarise
 from wqscore.spectra.spectrum import Spectrum
 

@@ -17,13 +17,7 @@ from typing import Any
 import numpy as np
 
 from wqscore.checkpoints.adapters.low_rank import LowRank, delta, merged
-from wqscore.checkpoints.adapters.settings import (
-    LoraSettings,
-    base_changed,
-    first_matches,
-    lora_settings,
-    not_lora,
-)
+from wqscore.checkpoints.adapters.settings import LoraSettings, base_changed, first_matches, lora_settings, not_lora
 from wqscore.checkpoints.decoding import Decoding, Refusal
 from wqscore.checkpoints.tensor import Tensor, TensorRef
 

@@ -26,13 +26,12 @@ _VARIANTS = {
     "monteclora_config": "MonteCLoRA",
 }
 #: Starts that take something out of the base's weights, which training then leaves as they are.
-_BASE_CHANGED = {
-    **{"pissa": "PiSSA", "olora": "OLoRA", "corda": "CorDA", "loftq": "LoftQ"},
-    **{"lora_ga": "LoRA-GA"},
-}
+_BASE_CHANGED = {"pissa": "PiSSA", "olora": "OLoRA", "corda": "CorDA", "loftq": "LoftQ", "lora_ga": "LoRA-GA"}
 _WORD = re.compile(r"[\w.-]{1,200}")
-#: States of the patterns × characters of the layers' names, some seconds at the worst. A name counts as one state.
+#: Sizes of the patterns' programs × characters of the layers' names, a second at the worst. A name has the size 1.
 _MOST_WORK = 50_000_000
+#: What compiling a pattern takes, in characters matched.
+_COMPILING = 100
 _MOST_PATTERNS = 10_000
 
 
@@ -99,16 +98,15 @@ def first_matches(patterns: Mapping[str, Any], modules: list[str], where: str) -
     r"""For each module that one matches, the first pattern that does: by peft's rule, `(.*\.)?(pattern)$`.
 
     Raises:
-        CheckpointError: a pattern is of a syntax that is not read, or together they are too much work.
+        CheckpointError: a pattern is not read, also where google-re2 is missing, or together they are too much work.
     """
     found: dict[str, str] = {}
-    waiting = modules
-    work = 0
+    waiting, work = modules, 0
     if len(patterns) > _MOST_PATTERNS:
         raise CheckpointError(f"adapter_config.json: {where}: more than {_MOST_PATTERNS} patterns: write fewer")
     for key in patterns:
-        matches, states = _matcher(key, where)
-        work += states * sum(len(module) + 1 for module in waiting)
+        matches, size = _matcher(key, where)
+        work += size * (_COMPILING + sum(len(module) + 1 for module in waiting))
         if work > _MOST_WORK:
             raise CheckpointError(f"adapter_config.json: {where}: too many patterns for its layers: write fewer")
         found.update({module: key for module in waiting if matches(module)})
@@ -117,16 +115,15 @@ def first_matches(patterns: Mapping[str, Any], modules: list[str], where: str) -
 
 
 def _matcher(key: str, where: str) -> tuple[Callable[[str], object], int]:
-    """What tells whether a pattern matches a name, and how many states it has."""
+    """A function that says whether a pattern matches a name, and the size of its program."""
     whole = rf"(.*\.)?({key})$"
     if _WORD.fullmatch(key):
         # A name, as nearly all are: no repeats, nothing that `re` could lose itself in, and many times as fast.
         return re.compile(whole).match, 1
     try:
-        pattern = compile_pattern(whole)
+        return compile_pattern(whole)
     except PatternError as error:
         raise CheckpointError(f"adapter_config.json: {where}: {key[:80]!r} is not read: {error}") from error
-    return pattern.matches, len(pattern.steps)
 
 
 def _given(config: Mapping[str, Any], key: str, default: object) -> object:

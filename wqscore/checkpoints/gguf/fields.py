@@ -15,20 +15,7 @@ FORGED = "damaged or forged, fetch it again"
 _STRING, _ARRAY = 8, 9
 #: The format's scalar types by their number, as `struct` knows them.
 _SCALARS = {
-    number: struct.Struct(f"<{code}")
-    for number, code in {
-        0: "B",
-        1: "b",
-        2: "H",
-        3: "h",
-        4: "I",
-        5: "i",
-        6: "f",
-        7: "?",
-        10: "Q",
-        11: "q",
-        12: "d",
-    }.items()
+    number: struct.Struct(f"<{code}") for number, code in zip((*range(8), 10, 11, 12), "BbHhIif?Qqd", strict=True)
 }
 _LENGTH_BYTES = 8
 _ARRAY_HEAD_BYTES = 12

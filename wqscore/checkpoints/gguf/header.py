@@ -12,8 +12,9 @@ from math import prod
 from pathlib import Path
 from typing import BinaryIO
 
+from wqscore.checkpoints.counts import fits_memory
 from wqscore.checkpoints.gguf.fields import FORGED, Fields, Value
-from wqscore.errors import CheckpointError
+from wqscore.errors import reading
 
 _MAGIC = b"GGUF"
 _VERSIONS = (2, 3)
@@ -78,12 +79,8 @@ def read_header(file: Path, types: Mapping[int, TensorType], needed: Callable[[s
     Raises:
         CheckpointError: the file can't be read, or its header is not what the format allows.
     """
-    try:
-        size = file.stat().st_size
-        with file.open("rb", buffering=2**20) as stream:
-            return parse_header(stream, size, file, types, needed)
-    except OSError as error:
-        raise CheckpointError(f"{file}: can't be read: {error.strerror or error}") from error
+    with reading(file), file.open("rb", buffering=2**20) as stream:
+        return parse_header(stream, file.stat().st_size, file, types, needed)
 
 
 def parse_header(
@@ -158,7 +155,7 @@ def _tensor(fields: Fields, types: Mapping[int, TensorType]) -> StoredTensor:
     kind = types.get(number)
     if kind is None:
         raise fields.fault(f"tensor {name:.200} has type {number}, which is not known: update the gguf package")
-    if prod(size for size in shape if size) >= 2**63:
+    if not fits_memory(shape):
         raise fields.fault(f"tensor {name:.200}: its shape {list(shape)} is larger than any memory: {FORGED}")
     if (shape[-1] if shape else 1) % kind.block:
         raise fields.fault(

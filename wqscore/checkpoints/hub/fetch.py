@@ -77,7 +77,9 @@ def fetch(ref: ModelRef, on_file: OnFile | None = None) -> HubSnapshot:
     weights = find_weights(files, ref.file, on_file)
     _check_room(files, weights.files)
     paths = [download(files, name, on_file) for name in (*weights.configs, *weights.files)]
-    return HubSnapshot(_folder(paths[-1], weights.files[-1]), files.revision)
+    # The commit's folder, from the path of one of its files.
+    folder = paths[-1].parents[len(PurePosixPath(weights.files[-1]).parts) - 1]
+    return HubSnapshot(folder, files.revision)
 
 
 def read_headers(ref: ModelRef) -> RemoteHeaders:
@@ -152,11 +154,6 @@ def _unreadable_by_ranges(files: HubFiles, weights: HubWeights) -> str:
     suffixes = {PurePosixPath(name).suffix for name in weights.files} - {".safetensors"}
     cached = all(cached_file(files, name) is not None for name in weights.files)
     return f"{min(suffixes)} files" if suffixes and not (cached and suffixes == {".bin"}) else ""
-
-
-def _folder(path: Path, name: str) -> Path:
-    """The commit's folder, from the path of one of its files."""
-    return path.parents[len(PurePosixPath(name).parts) - 1]
 
 
 def _check_room(files: HubFiles, weights: Sequence[str]) -> None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from wqscore.checkpoints.hub.errors import talking_to_the_hub
 from wqscore.checkpoints.hub.files import LONGEST_PAUSE, PAUSES, HubFiles, OnFile, asked_pause, cached_file, download
-from wqscore.errors import CheckpointError
+from wqscore.errors import CheckpointError, reading
 from wqscore.version import __version__
 
 if TYPE_CHECKING:
@@ -65,7 +65,9 @@ class HubRanges:
             except NoRangesError:
                 path = self.download(name)
         if path is not None:
-            data = _read_local(path, offset, length)
+            with reading(path), path.open("rb") as stream:
+                stream.seek(offset)
+                data = stream.read(length)
         if len(data) != length:
             raise CheckpointError(f"{self.files.label}: {name}: ends at byte {offset + len(data)}, inside a tensor")
         return data
@@ -181,12 +183,3 @@ def _is_passing(error: Exception) -> bool:
 def _pause(error: Exception, otherwise: float) -> float:
     response = getattr(error, "response", None)
     return otherwise if response is None else min(asked_pause(response.headers, otherwise), LONGEST_PAUSE)
-
-
-def _read_local(path: Path, offset: int, length: int) -> bytes:
-    try:
-        with path.open("rb") as stream:
-            stream.seek(offset)
-            return stream.read(length)
-    except OSError as error:
-        raise CheckpointError(f"{path}: can't be read: {error.strerror or error}") from error

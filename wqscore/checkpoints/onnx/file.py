@@ -17,7 +17,7 @@ from wqscore.checkpoints.onnx.names import module_names
 from wqscore.checkpoints.onnx.values import Stored, from_varints, locate
 from wqscore.checkpoints.onnx.wire import WireReader
 from wqscore.checkpoints.tensor import TensorRef
-from wqscore.errors import CheckpointError
+from wqscore.errors import CheckpointError, reading
 
 Reader = Callable[[np.ndarray], np.ndarray]
 Plan = tuple[list[TensorRef], list[Decoding], list[Refusal]]
@@ -65,16 +65,13 @@ def read_onnx(file: Path) -> Plan:
 
 
 def _graph(file: Path) -> Graph:
-    try:
-        with file.open("rb") as stream:
-            head = stream.read(24)
-            if head.startswith(b"version https://git-lfs"):
-                raise CheckpointError(f"{file}: is a Git LFS pointer, not the model: fetch it with git lfs pull")
+    with reading(file), file.open("rb") as stream:
+        if stream.read(24).startswith(b"version https://git-lfs"):
+            raise CheckpointError(f"{file}: is a Git LFS pointer, not the model: fetch it with git lfs pull")
+        try:
             return read_graph(WireReader(stream, file.stat().st_size))
-    except ValueError as error:
-        raise CheckpointError(f"{file}: {error}: not an ONNX model, or a damaged one: fetch it again") from error
-    except OSError as error:
-        raise CheckpointError(f"{file}: can't be read: {error.strerror or error}") from error
+        except ValueError as error:
+            raise CheckpointError(f"{file}: {error}: not an ONNX model, or a damaged one: fetch it again") from error
 
 
 def _decoding(

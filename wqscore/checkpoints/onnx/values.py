@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from wqscore.checkpoints.counts import are_counts, fits_memory
 from wqscore.checkpoints.dtypes import STORED_DTYPES, StoredDtype
 from wqscore.checkpoints.onnx.graph import StoredInitialiser
-from wqscore.checkpoints.pytorch.names import are_counts
 from wqscore.checkpoints.tensor import TensorRef
 from wqscore.errors import CheckpointError
 
@@ -30,7 +30,6 @@ _VARINT_LISTS = {
     **{"I64": "int64s", "U32": "uint64s", "U64": "uint64s"},
 }
 _MAX_VARINT_BYTES = 10
-_MAX_BYTES = 2**63
 
 
 class Stored(NamedTuple):
@@ -53,7 +52,7 @@ def locate(stored: StoredInitialiser, file: Path) -> Stored | str:
     dtype = STORED_DTYPES.get(_DTYPES.get(stored.data_type, ""))
     if dtype is None:
         return f"{_OTHERS.get(stored.data_type, f'data type {stored.data_type}')} numbers are not read"
-    if not are_counts(*stored.dims) or prod(size for size in stored.dims if size) * dtype.bits // 8 >= _MAX_BYTES:
+    if not are_counts(*stored.dims) or not fits_memory(stored.dims, dtype.bits // 8):
         raise CheckpointError(f"{where}: has a size that is negative or larger than any memory: damaged or forged")
     nbytes = prod(stored.dims) * dtype.bits // 8
     if stored.external is not None:

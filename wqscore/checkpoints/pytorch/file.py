@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import prod
 from pathlib import Path
 from typing import IO, Any
 
+from wqscore.checkpoints.counts import are_counts, fits_memory
 from wqscore.checkpoints.pytorch.legacy import read_legacy
-from wqscore.checkpoints.pytorch.names import PickledTensor, are_counts
+from wqscore.checkpoints.pytorch.names import PickledTensor
 from wqscore.checkpoints.pytorch.zip import read_zip
 from wqscore.checkpoints.tensor import TensorRef
-from wqscore.errors import CheckpointError
+from wqscore.errors import CheckpointError, reading
 
-#: NumPy's own limits.
+#: NumPy's own limit.
 _MAX_DIMENSIONS = 64
-_MAX_BYTES = 2**63
 #: How far a tensor whose elements share bytes may unfold, so that a small file can't fill the memory.
 _MAX_UNFOLDED_BYTES = 2**32
 #: What a walk through nested dictionaries may take, in all and for each entry that is stored: more are nested into
@@ -38,11 +37,8 @@ def read_torch_file(file: Path) -> list[TensorRef]:
     Raises:
         CheckpointError: not a state dict of `torch.save`, damaged, or asking for anything but tensors.
     """
-    try:
-        with file.open("rb") as stream:
-            value, starts = _read(stream, file)
-    except OSError as error:
-        raise CheckpointError(f"{file}: can't be read: {error.strerror or error}") from error
+    with reading(file), file.open("rb") as stream:
+        value, starts = _read(stream, file)
     named = list(_tensors(_state_dict(value, file), file))
     if len({name for name, _ in named}) != len(named):
         raise CheckpointError(f"{file}: two of its tensors have the same name: refused")
@@ -127,7 +123,7 @@ def _tensor_ref(name: str, tensor: PickledTensor, start: int, file: Path) -> Ten
     if not are_counts(tensor.offset, *size, *strides):
         raise CheckpointError(f"{where}: an offset, size or stride is negative or no number: damaged or forged")
     itemsize = tensor.dtype.bits // 8
-    if prod(step for step in size if step) * itemsize >= _MAX_BYTES:
+    if not fits_memory(size, itemsize):
         raise CheckpointError(f"{where}: is larger than any memory: damaged or forged")
     begin = start + tensor.view.first_byte
     if 0 in size:

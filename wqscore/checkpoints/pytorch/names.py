@@ -78,11 +78,6 @@ class Function:
     build: Callable[[tuple[Any, ...]], Any]
 
 
-def are_counts(*values: Any) -> bool:
-    """Whether all are integers from 0 to 2⁶³ − 1 (a boolean is none)."""
-    return all(type(value) is int and 0 <= value < 2**63 for value in values)
-
-
 def add_items(target: Any, pairs: Iterable[Any]) -> None:
     """Add pairs of a key and a value to a dictionary.
 
@@ -149,39 +144,17 @@ def _parameter(arguments: tuple[Any, ...]) -> PickledTensor:
     raise ValueError("a parameter is not made of a tensor")
 
 
+_BITS = (8, 16, 32, 64)
 _TYPED_STORAGES = {
-    "Double": "F64",
-    "Float": "F32",
-    "Half": "F16",
-    "BFloat16": "BF16",
-    "Long": "I64",
-    "Int": "I32",
-    "Short": "I16",
-    "Char": "I8",
-    "Byte": "U8",
-    "Bool": "BOOL",
-    "ComplexFloat": "C64",
+    **{"Double": "F64", "Float": "F32", "Half": "F16", "BFloat16": "BF16", "ComplexFloat": "C64", "Bool": "BOOL"},
+    **{"Long": "I64", "Int": "I32", "Short": "I16", "Char": "I8", "Byte": "U8"},
 }
 _TORCH_DTYPES = {
-    "float64": "F64",
-    "float32": "F32",
-    "float16": "F16",
-    "bfloat16": "BF16",
-    "int64": "I64",
-    "int32": "I32",
-    "int16": "I16",
-    "int8": "I8",
-    "uint64": "U64",
-    "uint32": "U32",
-    "uint16": "U16",
-    "uint8": "U8",
-    "bool": "BOOL",
-    "complex64": "C64",
-    "float8_e4m3fn": "F8_E4M3",
-    "float8_e5m2": "F8_E5M2",
-    "float8_e4m3fnuz": "F8_E4M3FNUZ",
-    "float8_e5m2fnuz": "F8_E5M2FNUZ",
-    "float8_e8m0fnu": "F8_E8M0",
+    **{f"{kind}{bits}": f"{kind[0].upper()}{bits}" for kind in ("int", "uint") for bits in _BITS},
+    **{f"float{bits}": f"F{bits}" for bits in _BITS[1:]},
+    **{"bfloat16": "BF16", "complex64": "C64", "bool": "BOOL"},
+    **{"float8_e4m3fn": "F8_E4M3", "float8_e5m2": "F8_E5M2", "float8_e8m0fnu": "F8_E8M0"},
+    **{f"float8_{kind}fnuz": f"F8_{kind.upper()}FNUZ" for kind in ("e4m3", "e5m2")},
 }
 GLOBALS: dict[str, object] = {
     **{f"torch.{name}Storage": StorageType(STORED_DTYPES[dtype]) for name, dtype in _TYPED_STORAGES.items()},

@@ -18,15 +18,8 @@ from pathlib import Path
 from pickletools import genops
 from typing import IO, Any, cast
 
-from wqscore.checkpoints.pytorch.names import (
-    GLOBALS,
-    Function,
-    Storage,
-    StorageType,
-    StorageView,
-    add_items,
-    are_counts,
-)
+from wqscore.checkpoints.counts import are_counts
+from wqscore.checkpoints.pytorch.names import GLOBALS, Function, Storage, StorageType, StorageView, add_items
 from wqscore.errors import CheckpointError
 
 #: A pickle describes its tensors in about 200 bytes and 45 opcodes each: room for 200,000 tensors in a file.

@@ -8,18 +8,15 @@ are aligned.
 from __future__ import annotations
 
 import io
-import struct
 from pathlib import Path
 from typing import IO, Any
-from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
+from zipfile import ZIP_STORED, ZipInfo
 from zlib import crc32
 
 from wqscore.checkpoints.pytorch.names import Storage
 from wqscore.checkpoints.pytorch.unpickler import MAX_PICKLE_BYTES, unpickle
+from wqscore.checkpoints.zip_members import content_start, zip_directory
 from wqscore.errors import CheckpointError
-
-_LOCAL_HEADER = struct.Struct("<4s22xHH")
-_UTF8_NAME = 0x800
 
 
 def read_zip(stream: IO[bytes], file: Path) -> tuple[Any, dict[str, int]]:
@@ -48,12 +45,7 @@ def read_zip(stream: IO[bytes], file: Path) -> tuple[Any, dict[str, int]]:
 
 
 def _directory(stream: IO[bytes], file: Path) -> dict[str, ZipInfo]:
-    try:
-        infos = ZipFile(stream).infolist()
-    except (BadZipFile, NotImplementedError, ValueError, OSError, OverflowError, struct.error) as error:
-        raise CheckpointError(
-            f"{file}: its zip directory can't be read ({error}): cut short or damaged, fetch it again"
-        ) from error
+    infos = zip_directory(stream, file)
     entries = {info.filename: info for info in infos}
     if len(entries) != len(infos):
         raise CheckpointError(f"{file}: its zip directory names an entry twice: refused")
@@ -71,23 +63,11 @@ def _prefix(entries: dict[str, ZipInfo], file: Path) -> str:
 
 def _start(stream: IO[bytes], info: ZipInfo, file: Path) -> int:
     """The first byte of an entry's content, which must lie in the file as it is."""
-    where = f"{file}: zip entry {info.filename!r:.200}"
     if info.compress_type != ZIP_STORED or info.flag_bits & 1:
-        raise CheckpointError(f"{where} is compressed or encrypted: save it again with torch.save")
-    file_size = stream.seek(0, io.SEEK_END)
-    misplaced = CheckpointError(f"{where} is not where the zip directory says: damaged, fetch it again")
-    if not 0 <= info.header_offset < file_size:
-        raise misplaced
-    stream.seek(info.header_offset)
-    header = stream.read(_LOCAL_HEADER.size)
-    signature, name_length, extra_length = _LOCAL_HEADER.unpack(header.ljust(_LOCAL_HEADER.size, b"\0"))
-    name = info.orig_filename.encode("utf-8" if info.flag_bits & _UTF8_NAME else "cp437")
-    if signature != b"PK\x03\x04" or stream.read(name_length) != name:
-        raise misplaced
-    start: int = info.header_offset + _LOCAL_HEADER.size + name_length + extra_length
-    if start + info.file_size > file_size:
-        raise CheckpointError(f"{where} ends after the file: cut short, fetch it again")
-    return start
+        raise CheckpointError(
+            f"{file}: zip entry {info.filename!r:.200} is compressed or encrypted: save it again with torch.save"
+        )
+    return content_start(stream, info, info.file_size, file)
 
 
 def _content(stream: IO[bytes], info: ZipInfo, limit: int, file: Path) -> bytes:

@@ -7,7 +7,7 @@ scales (`absmax`), the 16 values its codes stand for (`quant_map`), and a JSON t
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from math import prod
@@ -138,10 +138,9 @@ def decode_nested_4bit(
     scale_scales: np.ndarray,
     scale_values: np.ndarray,
     *,
-    shape: Shape,
     blocksize: int,
-    nested_blocksize: int,
     offset: float,
+    decode: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray],
 ) -> np.ndarray:
     """Compute four-bit weights whose scales are quantised to eight bits ("double quantisation").
 
@@ -151,19 +150,18 @@ def decode_nested_4bit(
         values: (16,), what the weights' codes stand for.
         scale_scales: (ceil(scale codes / nested_blocksize),).
         scale_values: (256,), what the scales' codes stand for.
-        shape: the weights' shape.
-        blocksize: weights that share a scale.
-        nested_blocksize: scales that share a scale of theirs.
+        blocksize: scales that share a scale.
         offset: what is added to each scale.
+        decode: computes the weights from their codes, their scales and `values`, as `decode_4bit` does.
 
     Returns:
-        float32 of `shape`.
+        float32, as `decode` returns it.
     """
     scales = scale_values.astype(np.float32).reshape(-1)[scale_codes.reshape(-1)]
     with np.errstate(over="ignore", invalid="ignore"):
-        scales *= np.repeat(scale_scales.astype(np.float32).reshape(-1), nested_blocksize)[: scales.size]
+        scales *= np.repeat(scale_scales.astype(np.float32).reshape(-1), blocksize)[: scales.size]
         scales += np.float32(offset)
-    return decode_4bit(packed, scales, values, shape=shape, blocksize=blocksize)
+    return decode(packed, scales, values)
 
 
 def _eight_bits(weight: TensorRef, stem: str, tensors: Mapping[str, TensorRef]) -> Decoding:
@@ -193,21 +191,20 @@ def _four_bits(weight: TensorRef, states: list[str], tensors: Mapping[str, Tenso
     scales = -(-count // state.blocksize)
     absmax = _companion(tensors, f"{weight.name}.absmax", frozenset({"U8"}) if nested else _FLOATS, scales)
     values = _companion(tensors, f"{weight.name}.quant_map", _FLOATS, 16)
+    decode = partial(decode_4bit, shape=state.shape, blocksize=state.blocksize)
     if not nested:
-        decode = partial(decode_4bit, shape=state.shape, blocksize=state.blocksize)
         return Decoding(weight.name, state.shape, kind.upper(), (weight, absmax, values), decode)
     outer = -(-scales // state.nested_blocksize)
     scale_scales = _companion(tensors, f"{weight.name}.nested_absmax", _FLOATS, outer)
     scale_values = _companion(tensors, f"{weight.name}.nested_quant_map", _FLOATS, 256)
-    decode = partial(
+    nested_decode = partial(
         decode_nested_4bit,
-        shape=state.shape,
-        blocksize=state.blocksize,
-        nested_blocksize=min(state.nested_blocksize, scales),
+        blocksize=min(state.nested_blocksize, scales),
         offset=state.nested_offset,
+        decode=decode,
     )
     parts = (weight, absmax, values, scale_scales, scale_values)
-    return Decoding(weight.name, state.shape, kind.upper(), parts, decode)
+    return Decoding(weight.name, state.shape, kind.upper(), parts, nested_decode)
 
 
 def _companion(tensors: Mapping[str, TensorRef], name: str, dtypes: frozenset[str], count: int) -> TensorRef:

@@ -11,11 +11,7 @@ from wqscore.errors import CheckpointError
 
 Sizes = tuple[int, int]
 #: Small floats, which are read as bytes. Scales that are bytes are exponents: 2^(e − 127), and NaN for 255.
-_FLOATS = {
-    "F8_E4M3": ml_dtypes.float8_e4m3fn,
-    "F8_E8M0": ml_dtypes.float8_e8m0fnu,
-    "U8": ml_dtypes.float8_e8m0fnu,
-}
+_FLOATS = {"F8_E4M3": ml_dtypes.float8_e4m3fn, "F8_E8M0": ml_dtypes.float8_e8m0fnu, "U8": ml_dtypes.float8_e8m0fnu}
 
 
 def decode_bytes(

@@ -15,17 +15,11 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-from wqscore.checkpoints.decoding import Decoding, Refusal
+from wqscore.checkpoints.decoding import FLOAT_CODES, Decoding, Refusal
 from wqscore.checkpoints.tensor import TensorRef
 
 Shape = tuple[int, ...]
 
-_CODES: dict[str, type] = {
-    "F8_E4M3": ml_dtypes.float8_e4m3fn,
-    "F8_E5M2": ml_dtypes.float8_e5m2,
-    "F8_E4M3FNUZ": ml_dtypes.float8_e4m3fnuz,
-    "F8_E5M2FNUZ": ml_dtypes.float8_e5m2fnuz,
-}
 #: Bytes that are exponents: 2^(byte − 127), and NaN for 255, the E8M0 scale of the OCP microscaling formats.
 _EXPONENTS = frozenset({"F8_E8M0", "U8"})
 _SCALE_DTYPES = _EXPONENTS | {"F64", "F32", "F16", "BF16"}
@@ -56,7 +50,9 @@ def plan(tensors: Mapping[str, TensorRef], config: Mapping[str, Any]) -> tuple[l
     settings: Mapping[str, Any] = next((found for found in declared if isinstance(found, dict)), {})
     if settings.get("quant_method") == _ELSEWHERE:
         return [], []
-    weights = [ref for ref in tensors.values() if ref.dtype.name in _CODES and ref.parameters and not _is_scale(ref)]
+    weights = [
+        ref for ref in tensors.values() if ref.dtype.name in FLOAT_CODES and ref.parameters and not _is_scale(ref)
+    ]
     strays = _stray_scales(tensors) if weights else {}
     planned = [_planned(weight, tensors, strays, settings) for weight in weights]
     return [p for p in planned if isinstance(p, Decoding)], [p for p in planned if isinstance(p, Refusal)]
@@ -84,7 +80,7 @@ def decode(
         >>> decode(codes, np.array([[2.0, 10.0]], np.float32), dtype="F8_E4M3", blocks=(2, 2)).tolist()
         [[2.0, 4.0, -10.0], [2.0, 4.0, -10.0]]
     """
-    values = codes.view(_CODES[dtype]).astype(np.float32, order="C")
+    values = codes.view(FLOAT_CODES[dtype]).astype(np.float32, order="C")
     if scale is None:
         return values
     with np.errstate(over="ignore", invalid="ignore"):
@@ -116,10 +112,7 @@ def _runs(length: int, block: int) -> Iterator[tuple[slice, int, slice]]:
 
 
 def _planned(
-    weight: TensorRef,
-    tensors: Mapping[str, TensorRef],
-    strays: Mapping[str, str],
-    settings: Mapping[str, Any],
+    weight: TensorRef, tensors: Mapping[str, TensorRef], strays: Mapping[str, str], settings: Mapping[str, Any]
 ) -> Decoding | Refusal:
     found = [name for name in _scale_names(weight.name) if name in tensors]
     if len(found) > 1:

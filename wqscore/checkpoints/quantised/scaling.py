@@ -38,11 +38,7 @@ def block_numbers(length: int, size: int) -> np.ndarray:
 
 
 def dequantise(
-    codes: np.ndarray,
-    scales: np.ndarray,
-    zeros: np.ndarray | None,
-    rows: np.ndarray,
-    columns: np.ndarray,
+    codes: np.ndarray, scales: np.ndarray, zeros: np.ndarray | None, rows: np.ndarray, columns: np.ndarray
 ) -> np.ndarray:
     """w_ij = (q_ij − z_rc)·s_rc in float32, with r and c the blocks of row i and column j.
 

@@ -14,8 +14,8 @@ from rich.filesize import decimal
 
 from wqscore.errors import CheckpointError, UsageError
 from wqscore.execution.cluster.worker import do_job, versions
-from wqscore.execution.threads import Backend, Job, Result
-from wqscore.planning.peak_memory import program_memory
+from wqscore.execution.resources import Backend, program_memory
+from wqscore.execution.threads import Job, Result
 
 #: Bytes of the smallest class of memory; each other is twice the one before.
 SMALLEST_CLASS = 10**9
@@ -134,7 +134,7 @@ def _engine(backend: str) -> Engine:
     if backend not in ("dask", "ray"):
         raise UsageError(f"no such backend: {backend!r}: choose from threads, dask, ray")
     try:
-        engine: Any = import_module(f"wqscore.execution.cluster.run.{backend}")
+        engine: Any = import_module(f"wqscore.execution.cluster.{backend}")
     except ImportError as error:
         raise UsageError(
             f"--backend {backend} needs a package that is not installed ({error.name}): "

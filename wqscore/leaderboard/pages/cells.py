@@ -12,7 +12,7 @@ from wqscore.leaderboard.record import Figure
 from wqscore.leaderboard.site import ListedState
 from wqscore.leaderboard.slugs import slug
 from wqscore.rendering.html.page import environment
-from wqscore.reports.overview import figure, size
+from wqscore.rendering.numbers import figure, size
 
 _PLURALS = {"family": "families", "matrix": "matrices"}
 

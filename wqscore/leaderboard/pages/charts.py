@@ -10,7 +10,7 @@ from markupsafe import Markup, escape
 
 from wqscore.escaping import printable
 from wqscore.leaderboard.record import Figure, MatrixRecord
-from wqscore.reports.overview import figure
+from wqscore.rendering.numbers import figure
 
 #: More marks than this are one for each layer and kind: their median.
 MOST_MARKS = 300

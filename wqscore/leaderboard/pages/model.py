@@ -16,7 +16,7 @@ from wqscore.leaderboard.record_files import matrices_path, record_path
 from wqscore.leaderboard.site import ListedState, Site
 from wqscore.metrics.metric import Metric
 from wqscore.metrics.registry import METRICS
-from wqscore.reports.overview import figure
+from wqscore.rendering.numbers import figure
 
 #: For the rows of the matrices: the chart, the metrics and the history have the rest.
 _ROWS = 50_000

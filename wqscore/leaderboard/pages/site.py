@@ -33,7 +33,7 @@ def site_pages(site: Site) -> dict[str, Callable[[], str]]:
 
 
 def _files(site: Site) -> Iterator[tuple[str, Callable[[], str]]]:
-    yield "assets/style.css", partial(_style)
+    yield "assets/style.css", lambda: asset("page.css") + asset("site.css", __package__)
     yield "assets/site.js", partial(asset, "site.js", __package__)
     yield "assets/icon.svg", lambda: _ICON
     frame = {"site": site, "version": __version__, "statistic": headline(site.by, DEFAULT)}
@@ -48,10 +48,6 @@ def _files(site: Site) -> Iterator[tuple[str, Callable[[], str]]]:
     yield "data/models.json", partial(models_json, site)
     yield "data/schema.html", partial(_schema, site, frame)
     yield "feed.xml", partial(_feed, site)
-
-
-def _style() -> str:
-    return asset("page.css") + asset("site.css", __package__)
 
 
 def _schema(site: Site, frame: dict[str, object]) -> str:

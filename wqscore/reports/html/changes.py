@@ -8,7 +8,7 @@ from math import isfinite, nan
 from statistics import median
 
 from wqscore.ranking.differences import MatrixKey, matrix_key
-from wqscore.scoring.score_matrix import LayerScore
+from wqscore.scoring.layer_score import LayerScore
 
 
 @dataclass(frozen=True)

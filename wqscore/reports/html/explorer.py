@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from wqscore.presets.registry import Preset
+from wqscore.presets.preset import Preset
 from wqscore.ranking.differences import MatrixKey, matrix_key
 from wqscore.rendering.html import charts
-from wqscore.reports.tables import number
-from wqscore.scoring.score_checkpoint import ModelScore
-from wqscore.scoring.score_matrix import LayerScore
+from wqscore.rendering.numbers import number
+from wqscore.scoring.layer_score import LayerScore
+from wqscore.scoring.model_score import ModelScore
 from wqscore.scoring.summary import belonging_rows
 from wqscore.spectra.marchenko_pastur import fit_marchenko_pastur
 

@@ -10,9 +10,10 @@ from wqscore.ranking.ranking import Pair, Ranking
 from wqscore.rendering.html import charts
 from wqscore.rendering.html.packing import packed
 from wqscore.rendering.html.scatter_marks import MARKS, OTHERS, largest_groups
+from wqscore.rendering.numbers import number
 from wqscore.reports.html import comparison_charts
 from wqscore.reports.html.explorer import ALPHA_STEPS, D_STEPS, XMIN_STEPS, explorer_models, present_roles
-from wqscore.reports.tables import number, of_matrices
+from wqscore.reports.tables import of_matrices
 from wqscore.reports.trust import pair_sentence
 
 

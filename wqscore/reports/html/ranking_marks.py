@@ -9,7 +9,7 @@ from math import isfinite, nan
 from wqscore.ranking.differences import resampled_interval
 from wqscore.ranking.ranking import Ranking
 from wqscore.reports.overview import headline
-from wqscore.scoring.score_checkpoint import ModelScore
+from wqscore.scoring.model_score import ModelScore
 
 #: The width of the axis; every interval is drawn between 0 and it.
 AXIS = 120.0

@@ -12,21 +12,22 @@ from wqscore.fits.methods import FitMethods
 from wqscore.matrices.matrix_rules import MatrixRules
 from wqscore.metrics.metric import COSTS
 from wqscore.metrics.registry import METRICS
-from wqscore.presets.registry import Preset
+from wqscore.presets.preset import Preset
 from wqscore.ranking.ranking import MIN_COVERAGE, Pair, Ranking
 from wqscore.rendering.csv import layers_csv, pairs_csv, ranking_csv
 from wqscore.rendering.html import charts
 from wqscore.rendering.html.page import asset, environment, policy
 from wqscore.rendering.html.scatter_marks import largest_groups
 from wqscore.rendering.json import ranking_json
+from wqscore.rendering.numbers import Cell, figure, size
 from wqscore.rendering.timestamp import created_at
 from wqscore.reports.html.changes import Changes, changes_between
 from wqscore.reports.html.page_data import page_data
 from wqscore.reports.html.ranking_marks import AXIS, ranking_marks
 from wqscore.reports.html.sections import sections
 from wqscore.reports.html.verdict_shares import COLOURS, present_verdicts, skips_by_reason, verdict_shares
-from wqscore.reports.overview import figure, headline, rank_range, size, value_overview_columns
-from wqscore.reports.tables import Cell, layer_columns, of_matrices
+from wqscore.reports.overview import headline, rank_range, value_overview_columns
+from wqscore.reports.tables import layer_columns, of_matrices
 from wqscore.reports.trust import trust_notes
 from wqscore.version import __version__
 

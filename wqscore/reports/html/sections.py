@@ -10,11 +10,12 @@ from markupsafe import Markup
 from wqscore.matrices.weight_matrix import SkippedTensor
 from wqscore.ranking.ranking import RankedModel, Ranking
 from wqscore.rendering.html import charts
+from wqscore.rendering.numbers import Cell
 from wqscore.reports.html.explorer import average_rows, depth_rows, present_roles
 from wqscore.reports.overview import value_overview_rows
-from wqscore.reports.tables import Cell, layer_rows
-from wqscore.scoring.score_checkpoint import ModelScore
-from wqscore.scoring.score_matrix import LayerScore
+from wqscore.reports.tables import layer_rows
+from wqscore.scoring.layer_score import LayerScore
+from wqscore.scoring.model_score import ModelScore
 
 
 @dataclass(frozen=True)

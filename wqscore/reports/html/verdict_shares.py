@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from wqscore.scoring.score_checkpoint import ModelScore
+from wqscore.scoring.model_score import ModelScore
 
 #: Colour of each verdict, in the order of a bar: a sound fit first, no fit last. Okabe and Ito's, and greys.
 COLOURS = MappingProxyType(

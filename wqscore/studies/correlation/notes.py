@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from wqscore.escaping import listed
 from wqscore.ranking.rank_correlation import EXACT_UP_TO, PERMUTATIONS, least_telling_tau
-from wqscore.reports.overview import figure
+from wqscore.rendering.numbers import figure
 from wqscore.studies.correlation.correlate import Correlations, SignFlip
 from wqscore.studies.correlation.row import LEVEL, CorrelationRow
 

@@ -13,8 +13,8 @@ from wqscore.ranking.rank_correlation import Interval, least_telling_tau
 from wqscore.rendering.html import charts
 from wqscore.rendering.html.page import asset, environment, policy
 from wqscore.rendering.html.scatter_marks import MARKS, OTHERS, Group, largest_groups
+from wqscore.rendering.numbers import figure
 from wqscore.rendering.timestamp import created_at
-from wqscore.reports.overview import figure
 from wqscore.studies.correlation.charts import scatter, taus_over_groups
 from wqscore.studies.correlation.correlate import Correlations
 from wqscore.studies.correlation.notes import correlation_notes

@@ -6,9 +6,8 @@ from wqscore.ranking.rank_correlation import Coefficient
 from wqscore.rendering.csv import csv_text
 from wqscore.rendering.json import json_text
 from wqscore.rendering.markdown import markdown_list, markdown_table
+from wqscore.rendering.numbers import Cell, figure
 from wqscore.rendering.terminal import print_lines, print_table
-from wqscore.reports.overview import figure
-from wqscore.reports.tables import Cell
 from wqscore.studies.correlation.correlate import Correlations
 from wqscore.studies.correlation.granulated import AxisTau, Granulated
 from wqscore.studies.correlation.notes import correlation_notes

@@ -61,7 +61,8 @@ def _on_hub(ref: ModelRef) -> CardFiles:
 
 def _read(sizes: Mapping[str, int], path_of: Callable[[str], Path]) -> CardFiles:
     """Read the files that matter, as long as they are few and small."""
-    names = [name for name in sorted(sizes, key=lambda name: (name != CARD, name)) if _is_wanted(name)]
+    results = sorted(name for name in sizes if _EVAL_RESULTS.fullmatch(name))
+    names = [*([CARD] if CARD in sizes else []), *results]
     texts: list[tuple[str, str]] = []
     left_out = [f"{name}: more than {MOST_FILES} files of results" for name in names[MOST_FILES:][:1]]
     room = MOST_BYTES
@@ -78,10 +79,6 @@ def _read(sizes: Mapping[str, int], path_of: Callable[[str], Path]) -> CardFiles
         except OSError as error:
             left_out.append(f"{name}: can't be read: {error.strerror or error}")
     return CardFiles(tuple(texts), tuple(left_out))
-
-
-def _is_wanted(name: str) -> bool:
-    return name == CARD or _EVAL_RESULTS.fullmatch(name) is not None
 
 
 def _limited(path: Path, room: int) -> bytes | None:

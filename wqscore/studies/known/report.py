@@ -7,8 +7,8 @@ from dataclasses import asdict
 from wqscore.rendering.csv import csv_text
 from wqscore.rendering.json import json_text
 from wqscore.rendering.markdown import markdown_list, markdown_table
+from wqscore.rendering.numbers import figure
 from wqscore.rendering.terminal import print_lines, print_table
-from wqscore.reports.overview import figure
 from wqscore.studies.known.benchmarks import BenchmarkTable
 from wqscore.version import __version__
 

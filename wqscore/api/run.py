@@ -1,0 +1,162 @@
+"""Settings made ready for a run: names found, contradictions refused, base and store opened, a cluster connected."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from wqscore.api.settings import Settings
+from wqscore.checkpoints.checkpoint import Checkpoint
+from wqscore.checkpoints.fetch_or_stream import open_either_way
+from wqscore.errors import CheckpointError, UsageError
+from wqscore.execution.cluster.run import connected
+from wqscore.execution.progress import RankProgress
+from wqscore.execution.resources import Resources
+from wqscore.fits.sampling import Sampling
+from wqscore.metrics.registry import choose_metrics, find_metric
+from wqscore.presets.preset import Preset
+from wqscore.presets.registry import find_preset
+from wqscore.presets.weightwatcher import WW_0_7
+from wqscore.refs import ModelRef, as_ref, unique_refs
+from wqscore.scoring.cache import Memory, opened_store
+from wqscore.scoring.model_score import Failure
+from wqscore.spectra.on_device import CPU, check_device
+
+if TYPE_CHECKING:
+    from wqscore.store.store import Store
+
+
+@dataclass(frozen=True)
+class Run:
+    """What is the same for all models of a run, found, checked and opened.
+
+    Attributes:
+        settings: what the run was given.
+        models: the models, each once.
+        preset: the constants.
+        metrics: the metrics to compute, in the registry's order.
+        base: the checkpoint to measure distances from, open.
+        store: the result cache, open.
+        resources: what the work may take.
+        progress: told what is done.
+    """
+
+    settings: Settings
+    models: list[ModelRef]
+    preset: Preset
+    metrics: tuple[str, ...]
+    base: Checkpoint | None
+    store: Store | None
+    resources: Resources
+    progress: RankProgress | None
+
+    @property
+    def sampling(self) -> Sampling:
+        """The seed of every random step, and how much random work to do."""
+        return Sampling(self.settings.seed, self.settings.bootstrap, self.settings.gof)
+
+    @property
+    def note(self) -> Callable[[str], None] | None:
+        """Called with a one-line notice when the run departs from what was requested."""
+        return self.progress.note if self.progress else None
+
+    @property
+    def memory(self) -> Memory | None:
+        """Cache of earlier runs; none with a base, whose distances are not cached."""
+        if self.store is None or self.base is not None:
+            return None
+        return Memory(self.store, self.preset, self.sampling, self.note, self.settings.device)
+
+    def failure(self, ref: ModelRef, error: CheckpointError) -> Failure:
+        """A model that could not be scored, after its progress is told so."""
+        failure = Failure(ref, str(error))
+        if self.progress:
+            self.progress.failed(failure.ref, failure.reason)
+        return failure
+
+
+@contextmanager
+def started(
+    refs: Iterable[str | ModelRef], settings: Settings, progress: RankProgress | None, by: str | None = None
+) -> Iterator[Run]:
+    """Make settings ready, and keep the store open and the cluster connected for as long as the run takes.
+
+    Args:
+        refs: the models; one named twice counts once.
+        settings: the settings.
+        progress: told what is done.
+        by: a metric that is computed beside those of the settings.
+
+    Raises:
+        UsageError: a reference, preset or metric that means nothing, settings that exclude each other, no cluster,
+            or no GPU.
+        StoreError: the store can't be opened.
+        CheckpointError: the base can't be found, fetched or read.
+    """
+    preset = preset_of(settings)
+    metrics = _metrics(settings, preset, by)
+    models = unique_refs(refs)
+    resources = _resources(settings)
+    base = None if settings.base is None else open_either_way(as_ref(settings.base), settings.stream, progress)
+    with connected(settings.backend), opened_store(settings.store) as store:
+        yield Run(settings, models, preset, metrics, base, store, resources, progress)
+
+
+@contextmanager
+def memory_errors(ref: ModelRef) -> Iterator[None]:
+    """Turn a lack of memory into the failure of a model.
+
+    Raises:
+        CheckpointError: there was not enough memory.
+    """
+    try:
+        yield
+    except MemoryError as error:
+        raise CheckpointError(
+            f"{ref.label}: not enough memory: score it with --jobs 1, or with a lower --memory"
+        ) from error
+
+
+def preset_of(settings: Settings) -> Preset:
+    """The preset; WeightWatcher's own where it is the engine.
+
+    Raises:
+        UsageError: there is no such preset, or the engine has another, is not installed, or can't stream.
+    """
+    if settings.engine == "wqscore":
+        return find_preset(settings.preset)
+    if settings.stream:
+        raise UsageError("the engine weightwatcher reads files: leave --stream out (stream= in Python)")
+    from wqscore.engines.weightwatcher import check_installed
+
+    check_installed()
+    if settings.preset not in ("default", WW_0_7.name):
+        raise UsageError(f"the engine weightwatcher has the preset {WW_0_7.name} only, not {settings.preset}")
+    return WW_0_7
+
+
+def _resources(settings: Settings) -> Resources:
+    resources = Resources(settings.jobs, settings.memory, settings.backend)
+    if settings.backend != "threads" and settings.engine != "wqscore":
+        raise UsageError(
+            f"the engine {settings.engine} runs in this process: leave --backend out (backend= in Python)"
+        )
+    if settings.device != CPU and settings.engine != "wqscore":
+        raise UsageError(f"the engine {settings.engine} solves by itself: leave --device out (device= in Python)")
+    check_device(settings.device, settings.backend)
+    return resources
+
+
+def _metrics(settings: Settings, preset: Preset, by: str | None) -> tuple[str, ...]:
+    """The metrics to compute, the distances from a base among them when there is one."""
+    more = [name for name, wanted in ((by, by), ("base", settings.base)) if name and wanted is not None]
+    names = choose_metrics([*choose_metrics(settings.metrics, preset.core), *more], preset.core)
+    lacking = [name for name in names if name not in preset.core]
+    if settings.engine == "weightwatcher" and lacking:
+        raise UsageError(f"the engine weightwatcher has no {lacking[0]}: it has {', '.join(preset.core)}")
+    lost = [name for name in names if find_metric(name).cost == "base"]
+    if lost and settings.base is None:
+        raise UsageError(f"{lost[0]} needs a checkpoint to measure from: name one with --base (base= in Python)")
+    return names

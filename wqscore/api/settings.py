@@ -1,0 +1,171 @@
+"""The settings of a run: one record, from which Python's keywords and the command line's options are made.
+
+The command line is built from this file, so it imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar, get_args
+
+from wqscore.errors import UsageError
+from wqscore.execution.resources import Backend
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from wqscore.refs import ModelRef
+    from wqscore.store.store import Store
+
+Engine = Literal["wqscore", "weightwatcher"]
+#: As `wqscore.spectra.on_device.Device`, which NumPy comes with.
+Device = Literal["cpu", "cuda"]
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+def _setting(default: Any, help: str, **words: Any) -> Any:
+    """A field with its default, and what the command line says of it, in plain words and numbers.
+
+    Args:
+        default: the default.
+        help: one sentence.
+        words: `metavar`; `least` and `most` of a number; the `choices` of a word.
+    """
+    return field(default=default, metadata={"help": help, **words})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What is the same for all models of a run.
+
+    Attributes:
+        preset: the constants, a name that `find_preset` knows.
+        metrics: what to compute: names, `core` or `all`, as `choose_metrics` takes them. Nothing else is computed.
+        base: a base or initial checkpoint; the distances from it are computed too.
+        engine: `weightwatcher` for the numbers of the real one, which has to be installed; always the preset
+            `ww-0.7`.
+        seed: the seed of every random step, recorded in the result.
+        bootstrap: resamples behind alpha's interval; 0 for none.
+        gof: synthetic draws behind the goodness of fit; 0 for none, and no verdict `no-power-law`.
+        stream: read each tensor from the Hub when it is needed and store none. A checkpoint that the disk has no
+            room for is streamed anyway, and one that can't be (`.bin` files) is downloaded all the same.
+        store: a store, or the path of one: what it holds is not computed again, what is new is kept there.
+        jobs: threads; all cores if `None`. The result is the same for any number.
+        memory: bytes that the process stays under; most of what is free if `None`. A tensor that needs more by
+            itself is scored while no other is. The result is the same for any number.
+        backend: `dask` or `ray` for a running cluster, which DASK_SCHEDULER_ADDRESS or RAY_ADDRESS names, or to which
+            the process is connected. Its workers read the tensors themselves; `jobs` is then how many run at a time,
+            as many as there is room for if `None`, and `memory` is not used. The result is the same.
+        device: `cuda` to solve matrices on this machine's GPU, with torch, one at a time; not on a cluster. The last
+            bits differ from those of `cpu`, and a store keeps the two apart.
+
+    Raises:
+        UsageError: a number out of its range, or a word that is no choice.
+    """
+
+    preset: str = _setting(
+        "default",
+        "Constants: default, or those of published code, ww-0.7, ww-0.2.7, tempbalance, alphapruning, farms, "
+        "kdd2023.",
+        metavar="NAME",
+    )
+    metrics: str | Sequence[str] = _setting(
+        "core", "What to compute, and nothing else (wqscore metrics).", metavar="core|all|NAME,..."
+    )
+    base: str | ModelRef | None = _setting(
+        None, "Measure each matrix's distance from this checkpoint too.", metavar="REF"
+    )
+    engine: Engine = _setting(
+        "wqscore",
+        "weightwatcher: the real one's numbers, in the preset ww-0.7; needs the extra.",
+        choices=get_args(Engine),
+    )
+    seed: int = _setting(0, "Seed of every random step; recorded.", metavar="N", least=0)
+    bootstrap: int = _setting(200, "Resamples behind alpha's interval.", metavar="N", least=0, most=10_000)
+    gof: int = _setting(100, "Synthetic draws behind the goodness of fit.", metavar="N", least=0, most=10_000)
+    stream: bool = _setting(False, "Read tensors from the Hub by ranges; nothing is stored.")
+    store: Store | Path | str | None = _setting(
+        None, "Result cache to use (default: your user cache).", metavar="PATH"
+    )
+    jobs: int | None = _setting(
+        None, "Threads; all cores by default. Changes no result.", metavar="N", least=1, most=256
+    )
+    memory: int | None = _setting(
+        None,
+        "Memory to stay under, such as 4GB; most of what is free by default. Changes no result.",
+        metavar="SIZE",
+    )
+    backend: Backend = _setting(
+        "threads",
+        "Where the work is done: here, or on the cluster of DASK_SCHEDULER_ADDRESS or RAY_ADDRESS, with the extra. "
+        "Changes no result.",
+        choices=get_args(Backend),
+    )
+    device: Device = _setting(
+        "cpu",
+        "What solves the matrices; cuda: this machine's GPU, in float64, with the extra. Changes the last bits.",
+        choices=get_args(Device),
+    )
+
+    def __post_init__(self) -> None:
+        """Keep the metrics as a tuple, and check the numbers and words by the fields' metadata."""
+        if not isinstance(self.metrics, str):
+            object.__setattr__(self, "metrics", tuple(self.metrics))
+        for each in fields(self):
+            value, words = getattr(self, each.name), each.metadata
+            if value is None:
+                continue
+            if "choices" in words and value not in words["choices"]:
+                raise UsageError(f"no such {each.name}: {value!r}: choose from {', '.join(words['choices'])}")
+            if "least" in words and not words["least"] <= value <= words.get("most", value):
+                most = f" to {words['most']:,}" if "most" in words else " on"
+                raise UsageError(f"{each.name} is {value}: give a number from {words['least']}{most}")
+
+
+class SettingsKeywords(TypedDict, total=False):
+    """The fields of `Settings` as keywords."""
+
+    preset: str
+    metrics: str | Sequence[str]
+    base: str | ModelRef | None
+    engine: Engine
+    seed: int
+    bootstrap: int
+    gof: int
+    stream: bool
+    store: Store | Path | str | None
+    jobs: int | None
+    memory: int | None
+    backend: Backend
+    device: Device
+
+
+def changed(settings: Settings | None, changes: SettingsKeywords) -> Settings:
+    """Settings with some of them changed.
+
+    Raises:
+        TypeError: a keyword that is no setting; the nearest one is named.
+        UsageError: as for `Settings`.
+    """
+    names = [each.name for each in fields(Settings)]
+    for name in changes:
+        if name not in names:
+            near = difflib.get_close_matches(name, names, n=1, cutoff=0)[0]
+            raise TypeError(f"unexpected keyword {name!r}: did you mean {near!r}?")
+    return replace(settings or Settings(), **changes)
+
+
+def takes_settings(function: _Function) -> _Function:
+    """Show a function's `**changes` as the keywords that they are, in its help and signature."""
+    signature = inspect.signature(function)
+    kept = [each for each in signature.parameters.values() if each.kind is not inspect.Parameter.VAR_KEYWORD]
+    keywords = [
+        inspect.Parameter(each.name, inspect.Parameter.KEYWORD_ONLY, default=each.default, annotation=each.type)
+        for each in fields(Settings)
+    ]
+    function.__signature__ = signature.replace(parameters=[*kept, *keywords])  # type: ignore[attr-defined]
+    return function

@@ -1,0 +1,57 @@
+"""The members of a zip archive as ranges of its file's bytes, for checkpoints of NumPy and of torch."""
+
+from __future__ import annotations
+
+import io
+import struct
+from pathlib import Path
+from typing import IO
+from zipfile import BadZipFile, ZipFile, ZipInfo
+
+from wqscore.errors import CheckpointError
+
+_LOCAL_HEADER = struct.Struct("<4s22xHH")
+_UTF8_NAME = 0x800
+
+
+def zip_directory(stream: IO[bytes], file: Path) -> list[ZipInfo]:
+    """The archive's members, as the standard library reads its directory.
+
+    Raises:
+        CheckpointError: there is no directory, or it is damaged.
+    """
+    try:
+        return ZipFile(stream).infolist()
+    except (BadZipFile, NotImplementedError, ValueError, OSError, OverflowError, struct.error) as error:
+        raise CheckpointError(
+            f"{file}: its zip directory can't be read ({error}): cut short or damaged, fetch it again"
+        ) from error
+
+
+def content_start(stream: IO[bytes], info: ZipInfo, size: int, file: Path) -> int:
+    """The first byte of a member's content, which follows its local header.
+
+    Args:
+        stream: the archive.
+        info: the member.
+        size: bytes of the content as it is stored.
+        file: the archive, for messages.
+
+    Raises:
+        CheckpointError: the member is not where the directory says, or does not lie in the file whole.
+    """
+    where = f"{file}: zip entry {info.filename!r:.200}"
+    misplaced = CheckpointError(f"{where} is not where the zip directory says: damaged, fetch it again")
+    file_size = stream.seek(0, io.SEEK_END)
+    if not 0 <= info.header_offset < file_size:
+        raise misplaced
+    stream.seek(info.header_offset)
+    header = stream.read(_LOCAL_HEADER.size).ljust(_LOCAL_HEADER.size, b"\0")
+    signature, name_length, extra_length = _LOCAL_HEADER.unpack(header)
+    name = info.orig_filename.encode("utf-8" if info.flag_bits & _UTF8_NAME else "cp437")
+    if signature != b"PK\x03\x04" or stream.read(name_length) != name:
+        raise misplaced
+    start: int = info.header_offset + _LOCAL_HEADER.size + name_length + extra_length
+    if start + size > file_size:
+        raise CheckpointError(f"{where} ends after the file: cut short, fetch it again")
+    return start

@@ -1,0 +1,36 @@
+"""How far a run is: what it calls while it works."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from wqscore.refs import ModelRef
+
+
+class ScoreProgress(Protocol):
+    """Told how far the scoring of one model is."""
+
+    def start(self, matrices: int, size: int, cost: int) -> None:
+        """Called once, with the matrices to score, the bytes to read, and what that costs, in no unit."""
+
+    def advance(self, matrices: int, size: int, cost: int) -> None:
+        """Called after each tensor, with the matrices scored, the bytes read, and what of the cost is spent."""
+
+
+class RankProgress(Protocol):
+    """Told how far a ranking is."""
+
+    def model(self, ref: ModelRef) -> ScoreProgress | None:
+        """Called before each model; what it returns is told how far that model is."""
+
+    def fetching(self, file: str, size: int) -> None:
+        """Called before each download, with the file's name and bytes."""
+
+    def note(self, text: str) -> None:
+        """Called with a one-line notice when the run departs from what was requested."""
+
+    def crosschecking(self, ref: ModelRef) -> None:
+        """Called by `crosscheck` before WeightWatcher runs."""
+
+    def failed(self, ref: ModelRef, reason: str) -> None:
+        """Called when a model could not be scored."""

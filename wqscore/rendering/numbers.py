@@ -1,0 +1,43 @@
+"""Numbers in every output: what is missing, and how many digits a person is shown."""
+
+from __future__ import annotations
+
+from math import isfinite
+
+#: A cell: `None` where there is no value. Never NaN, never an infinity.
+Cell = str | int | float | None
+#: What a person is shown where there is no value.
+MISSING = "–"
+
+
+def number(value: float, count: bool = False) -> int | float | None:
+    """A number for people and machines: `None` for what is not one, whole where it counts something."""
+    if not isfinite(value):
+        return None
+    return int(value) if count and value.is_integer() else value
+
+
+def figure(value: float | None) -> str:
+    """A number to four digits, a dash where there is none.
+
+    Example:
+        >>> figure(3.14159), figure(float("nan"))
+        ('3.142', '–')
+    """
+    shown = None if value is None else number(value)
+    if shown is None:
+        return MISSING
+    return f"{shown:,.0f}" if 10_000 <= abs(shown) < 1e9 else f"{shown:.4g}"
+
+
+def size(count: int) -> str:
+    """A count of parameters in thousands, millions or billions.
+
+    Example:
+        >>> size(22713216)
+        '22.7M'
+    """
+    for unit, scale in (("B", 1e9), ("M", 1e6), ("k", 1e3)):
+        if count >= scale:
+            return f"{count / scale:.3g}{unit}"
+    return str(count)

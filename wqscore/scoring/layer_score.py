@@ -1,0 +1,58 @@
+"""One matrix's result: a row of `layers.csv`, and what is thought of its fit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from wqscore.fits.power_law import PowerLawFit
+from wqscore.matrices.weight_matrix import WeightMatrix
+from wqscore.spectra.spectrum import Spectrum
+
+Verdict = Literal["ok", "unstable", "no-power-law", "trap", "random", "too-small", "degenerate", "zero", "non-finite"]
+
+#: alpha_weighted and log_alpha_norm fall as alpha rises when λ_max < 1 (docs/metrics.md, "A model's score").
+FLIPPED_SIGN = "lambda_max<1"
+#: Noise but for the scales of its rows and columns.
+RANDOM_SCALED = "random-scaled"
+
+
+@dataclass(frozen=True)
+class LayerScore:
+    """One scored matrix: a row of `layers.csv`.
+
+    Attributes:
+        matrix: what was scored.
+        metrics: the metrics that were asked for by name; NaN where one is not defined.
+        verdict: what to think of the fit.
+        reason: the verdict in words, and which metrics are not defined and why; empty if all is well.
+        flags: what a reader should know; a flag never takes a finite fit out of an average.
+        spectrum: the eigenvalues.
+        fit: the fitted tail, `None` without one.
+    """
+
+    matrix: WeightMatrix
+    metrics: Mapping[str, float]
+    verdict: Verdict
+    reason: str
+    flags: tuple[str, ...]
+    spectrum: Spectrum
+    fit: PowerLawFit | None
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What is thought of a matrix, whichever metrics are asked for.
+
+    Attributes:
+        verdict: the first that holds.
+        reason: the verdict in words.
+        flags: what a reader should know; not those of the matrix itself.
+        fit: the fitted tail, `None` without one.
+    """
+
+    verdict: Verdict
+    reason: str
+    flags: tuple[str, ...]
+    fit: PowerLawFit | None

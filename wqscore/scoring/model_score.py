@@ -1,0 +1,104 @@
+"""One model's result: its rows and its summary; or why there is none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from wqscore.fits.sampling import Sampling
+from wqscore.matrices.architecture import Architecture
+from wqscore.matrices.weight_matrix import SkippedTensor
+from wqscore.presets.preset import Preset
+from wqscore.refs import ModelRef
+from wqscore.scoring.layer_score import LayerScore
+from wqscore.scoring.summary import ModelSummary
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class ModelScore:
+    """A scored model: a row for each matrix and each skipped tensor, and the summary.
+
+    Attributes:
+        ref: what was asked for.
+        revision: the 40-hex commit on the Hub, `None` for files on disk.
+        declared_family: the family that a model list gives it; empty if none does.
+        architecture: its architecture and size.
+        parameters: elements of all tensors, shared bytes once.
+        preset: the constants used.
+        sampling: the seed of every random step, and how much random work was done.
+        metrics: names of the metrics that were asked for, in the order of their columns.
+        rows: the rows, embeddings first, then by layer, heads last.
+        summary: statistics over the rows that count.
+        engine: what computed the rows.
+        base: what distances were measured from, as `label@revision`; empty without.
+        solver: what solved on a device of torch; empty for LAPACK.
+    """
+
+    ref: ModelRef
+    revision: str | None
+    declared_family: str
+    architecture: Architecture
+    parameters: int
+    preset: Preset
+    sampling: Sampling
+    metrics: tuple[str, ...]
+    rows: tuple[LayerScore | SkippedTensor, ...]
+    summary: ModelSummary
+    engine: str = "wqscore"
+    base: str = ""
+    solver: str = ""
+
+    @property
+    def family(self) -> str:
+        """The model's family, from a list or else its configuration; empty if neither tells."""
+        return self.declared_family or self.architecture.family
+
+    @property
+    def seed(self) -> int:
+        """The seed of every random step."""
+        return self.sampling.seed
+
+    @property
+    def layers(self) -> tuple[LayerScore, ...]:
+        """The scored matrices."""
+        return tuple(row for row in self.rows if isinstance(row, LayerScore))
+
+    @property
+    def skipped(self) -> tuple[SkippedTensor, ...]:
+        """The skipped tensors."""
+        return tuple(row for row in self.rows if isinstance(row, SkippedTensor))
+
+    def to_frame(self) -> pd.DataFrame:
+        """The rows of `layers.csv` as a pandas table."""
+        from wqscore.reports.frame import layers_frame
+
+        return layers_frame([self])
+
+    def to_csv(self) -> str:
+        """The text of `layers.csv`."""
+        from wqscore.rendering.csv import layers_csv
+
+        return layers_csv([self])
+
+    def to_html(self) -> str:
+        """One self-contained HTML page of this model."""
+        from wqscore.ranking.ranking import rank_alone
+
+        return rank_alone(self).to_html()
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from wqscore.rendering.notebook import score_notebook
+
+        return score_notebook(self)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A model that was asked for and could not be scored, and why in one line."""
+
+    ref: ModelRef
+    reason: str
