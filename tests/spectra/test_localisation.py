@@ -188,7 +188,8 @@ def test_weightwatcher_finds_the_same(answers: Answers) -> None:
     rng = np.random.default_rng(0)
     shapes = [(60, 90), (90, 60), (64, 64), (80, 80), (50, 300), (60, 90), (90, 60), (64, 64)]
     matrices = [rng.standard_t(2.5, shape).astype(np.float32) * np.float32(0.2) for shape in shapes]
-    table = answers("table", lambda: of_weightwatcher(matrices))
+    # The last bits decide which vectors it counts to the tail, as said below.
+    table = answers("table", lambda: of_weightwatcher(matrices), steady=False)
     assert len(table) == len(matrices)
     whole_tails = 0
     for row, matrix in zip(table, matrices, strict=True):

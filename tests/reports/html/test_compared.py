@@ -51,7 +51,7 @@ def shown_differences(browser: Chrome) -> dict[str, float]:
 
 def wait_until_written(browser: Chrome, file: Path, size: int) -> None:
     """Until a download, which is named at once and written some moments later, has its size."""
-    WebDriverWait(browser, 10).until(lambda _: file.is_file() and file.stat().st_size == size)
+    WebDriverWait(browser, 120).until(lambda _: file.is_file() and file.stat().st_size == size)
 
 
 @pytest.mark.oracle("axe_core_python", "selenium")
@@ -70,13 +70,13 @@ def test_a_mark_for_every_model_and_for_every_matrix_of_those_compared(
     boxes[1].click()
     name = ranking.scores[1].ref.label
     points = ".points_marks path"
-    WebDriverWait(browser, 10).until(
+    WebDriverWait(browser, 120).until(
         lambda _: len(browser.find_elements(By.CSS_SELECTOR, f"#chart-roles {points}")) == len(alphas(ranking, name))
     )
     assert browser.current_url.endswith("#compare=" + name.replace("/", "%2F"))
     Select(browser.find_element(By.ID, "metric")).select_by_visible_text("stable_rank")
     defined = sum(np.isfinite(layer.metrics["stable_rank"]) for layer in ranking.scores[1].layers)
-    WebDriverWait(browser, 10).until(
+    WebDriverWait(browser, 120).until(
         lambda _: len(browser.find_elements(By.CSS_SELECTOR, f"#chart-roles {points}")) == defined
     )
     assert browser.get_log("browser") == []
