@@ -21,7 +21,6 @@ FOREIGN = frozenset(
         "dask",
         "diffusers",
         "distributed",
-        "gguf",
         "joblib",
         "onnx",
         "onnxscript",

@@ -40,7 +40,6 @@ def test_the_demo(checkpoints: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_one_checkpoint_of_each_format_with_every_metric(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("gguf", reason="one of the checkpoints is read through the gguf package")
     copy_models(tmp_path / "models")
     check_same("formats", files_of("formats", tmp_path / "models", tmp_path / "out", monkeypatch))
 

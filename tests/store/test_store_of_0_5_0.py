@@ -71,7 +71,6 @@ def checksum(fields: list[Any]) -> bytes:
 @pytest.fixture
 def ranked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, str]]:
     """Rank a copy of the checkpoints that the store is of."""
-    pytest.importorskip("gguf", reason="one of the checkpoints is read through the gguf package")
     copy_models(tmp_path / "models")
     monkeypatch.chdir(tmp_path / "models")
     monkeypatch.setenv("SOURCE_DATE_EPOCH", EPOCH)
