@@ -4,7 +4,7 @@ TORCH ?= torch==2.13.0
 BIN := .venv/bin
 DEMO := all-MiniLM-L6-v2 rxnfp-bert_pretrained rxnfp-bert_ft rxnfp-bert_ft_10k_25s rxnmapper-albert
 
-.PHONY: demo nightly test slow fuzz lint bench bench-large bench-truth docs sample screenshots clean
+.PHONY: demo nightly test slow fuzz lint bench bench-large bench-truth docs architectures sample screenshots clean
 
 demo: .venv/base checkpoints/.done ## Rank five real checkpoints and say where the report is
 	cd checkpoints && ../$(BIN)/wqscore rank $(DEMO) --out ../reports/demo
@@ -52,6 +52,9 @@ bench-truth: .venv/test ## Every estimator on draws whose law is known, some min
 
 docs: .venv/base ## Write the tables that come from the registry
 	$(BIN)/python -m docs.tables
+
+architectures: .venv/base ## Write the table of architectures' defaults from the transformers installed, some minutes
+	$(BIN)/python -m docs.architecture_defaults
 
 sample: .venv/base checkpoints/.done ## Write the sample report that is committed
 	cd checkpoints && SOURCE_DATE_EPOCH=1795305600 ../$(BIN)/wqscore rank $(DEMO) --out ../reports/sample
