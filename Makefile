@@ -6,7 +6,7 @@ DEMO := all-MiniLM-L6-v2 rxnfp-bert_pretrained rxnfp-bert_ft rxnfp-bert_ft_10k_2
 
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
-.PHONY: demo nightly test oracles test-all slow explore fuzz lint bench bench-large bench-truth docs sample screenshots clean
+.PHONY: demo nightly test oracles test-all slow explore fuzz lint bench bench-large bench-truth docs architectures sample screenshots clean
 
 demo: .venv/base checkpoints/.done ## Rank five real checkpoints and say where the report is
 	cd checkpoints && ../$(BIN)/wqscore rank $(DEMO) --out ../reports/demo
@@ -63,6 +63,9 @@ bench-truth: .venv/oracles ## Every estimator on draws whose law is known, some 
 
 docs: .venv/base ## Write the tables that come from the registry
 	$(BIN)/python -m docs.tables
+
+architectures: .venv/base ## Write the table of architectures' defaults from the transformers installed, some minutes
+	$(BIN)/python -m docs.architecture_defaults
 
 sample: .venv/base checkpoints/.done ## Write the sample report that is committed
 	cd checkpoints && SOURCE_DATE_EPOCH=1795305600 ../$(BIN)/wqscore rank $(DEMO) --out ../reports/sample

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wqscore.matrices.model_config import HEAD_SIZE, HEADS, HIDDEN, KEY_VALUE_HEADS, ModelConfig
+from wqscore.matrices.config_names import HEAD_SIZE, HEADS, HIDDEN, KEY_VALUE_HEADS
+from wqscore.matrices.model_config import ModelConfig
 
 
 @pytest.mark.parametrize(
@@ -105,16 +106,18 @@ def test_no_configuration_raises_or_hangs(model_type: str, file: dict[str, Any])
         assert part.flag("tie_word_embeddings") in {True, False}
 
 
-def test_a_million_layers_are_not_counted_out() -> None:
+@pytest.mark.parametrize(("model_type", "heads"), [("qwen2", 32), ("olmo_hybrid", 30)])  # by the table; by its class
+def test_a_million_layers_are_not_counted_out(model_type: str, heads: int) -> None:
     """Classes write a list entry for each layer and each label."""
     file = {"num_hidden_layers": 10**10, "num_labels": 10**10, "layer_types": None}
-    assert ModelConfig({"model_type": "qwen2", **file}).integer(*HEADS) == 32
+    assert ModelConfig({"model_type": model_type, **file}).integer(*HEADS) == heads
 
 
 def test_code_beside_the_weights_is_not_looked_for() -> None:
     file = {"model_type": "remote", "auto_map": {"AutoConfig": "modeling.Remote"}, "backbone": "org/backbone"}
     assert ModelConfig(file).integer(*HEADS) is None
-    assert ModelConfig({**file, "model_type": "detr"}).integer(*HEADS) == 8
+    for model_type in ("detr", "d_fine"):
+        assert ModelConfig({**file, "model_type": model_type}).integer(*HEADS) == 8
     assert "transformers_modules" not in sys.modules
 
 
@@ -122,7 +125,7 @@ def test_transformers_logging_is_left_as_it_was() -> None:
     logger = logging.getLogger("transformers")
     before = (logger.level, list(logger.filters))
     with ThreadPoolExecutor(8) as pool:
-        types = ["bert", "llama", "no-such-model", "detr"] * 8
+        types = ["bert", "bloom", "no-such-model", "d_fine"] * 8
         list(pool.map(lambda model_type: ModelConfig({"model_type": model_type}).flag("tie_word_embeddings"), types))
     assert (logger.level, list(logger.filters)) == before
 
@@ -142,8 +145,9 @@ def test_transformers_logging_is_left_as_it_was() -> None:
 def test_transformers_says_nothing(before: str) -> None:
     program = f"""
 {before}
-from wqscore.matrices.model_config import HEADS, ModelConfig
-assert ModelConfig({{"model_type": "gpt2", "vocab_size": 5, "bos_token_id": 99}}).integer(*HEADS) == 12
+from wqscore.matrices.config_names import HEADS
+from wqscore.matrices.model_config import ModelConfig
+assert ModelConfig({{"model_type": "gpt_bigcode", "vocab_size": 5, "bos_token_id": 99}}).integer(*HEADS) == 12
 assert ModelConfig({{"model_type": "clip"}}).integer(*HEADS) is None
 assert ModelConfig({{"model_type": "no-such-model"}}).integer(*HEADS) is None
 """

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from wqscore.checkpoints.checkpoint import Checkpoint
 from wqscore.checkpoints.tensor import Tensor
-from wqscore.matrices.model_config import HIDDEN, ModelConfig
+from wqscore.matrices.config_names import HIDDEN
+from wqscore.matrices.model_config import ModelConfig
 from wqscore.matrices.roles import layer_of
 
 #: Vocabularies are padded for the hardware, by less than this: Pythia's 50,277 tokens are 50,304 to 50,688 rows.

@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from wqscore.matrices import linear_attention
+from wqscore.matrices.config_names import HEAD_SIZE, HEADS, HIDDEN, KEY_VALUE_HEADS
 from wqscore.matrices.gated import Shape
-from wqscore.matrices.model_config import HEAD_SIZE, HEADS, HIDDEN, KEY_VALUE_HEADS, ModelConfig
+from wqscore.matrices.model_config import ModelConfig
 from wqscore.matrices.parts import Fused, Part, contiguous, equal, group_by_group
 from wqscore.matrices.weight_matrix import Cut
 

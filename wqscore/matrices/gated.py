@@ -11,7 +11,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from wqscore.matrices.model_config import HIDDEN, ModelConfig
+from wqscore.matrices.config_names import HIDDEN
+from wqscore.matrices.model_config import ModelConfig
 
 Shape = tuple[int, ...]
 _GATE_FIRST = ("gate", "up")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from wqscore.matrices.config_names import HIDDEN
 from wqscore.matrices.gated import Shape
-from wqscore.matrices.model_config import HIDDEN, ModelConfig
+from wqscore.matrices.model_config import ModelConfig
 from wqscore.matrices.parts import Part, contiguous, group_by_group
 
 

@@ -1,4 +1,4 @@
-"""A checkpoint's `config.json`, with transformers' defaults for what the file leaves out."""
+"""A checkpoint's `config.json`, with its architecture's defaults for what the file leaves out."""
 
 from __future__ import annotations
 
@@ -10,19 +10,9 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, TypeGuard
 
-#: The names that configurations give to one size, the usual name first.
-HEADS = ("num_attention_heads", "n_head", "n_heads", "num_heads")
-HIDDEN = ("hidden_size", "n_embd", "n_embed", "d_model")
-HEAD_SIZE = ("head_dim", "kv_channels")
-KEY_VALUE_HEADS = (
-    *("num_key_value_heads", "num_kv_heads", "n_head_kv"),
-    *("kv_n_heads", "n_kv_heads", "multi_query_group_num"),
-)
-#: What transformers' classes are told of a file: enough for the defaults that follow from other values, and
-#: nothing that could make a class fetch, loop over or print what the file says.
-_TOLD = dict.fromkeys((*HEADS, *HIDDEN, *HEAD_SIZE, *KEY_VALUE_HEADS), int) | dict.fromkeys(
-    ("multi_query", "new_decoder_architecture", "tie_word_embeddings"), bool
-)
+from wqscore.matrices.architecture_defaults import architecture_defaults
+from wqscore.matrices.config_names import DEFAULTED, TOLD
+
 _LARGEST_SIZE = 2**31
 #: Parts of a composed model's configuration that do not end in `_config`.
 _SUB_MODELS = ("encoder", "decoder")
@@ -33,9 +23,10 @@ _ONE_AT_A_TIME = threading.Lock()
 class ModelConfig:
     """Read-only view of a model's configuration.
 
-    A value comes from the file; where the file is silent, from transformers' configuration class of the same
-    `model_type`, which is imported only then and never runs code from the checkpoint. Without a `model_type`,
-    or with one that transformers does not know, the file alone decides.
+    A value comes from the file; where the file is silent, from the table of architectures' defaults. For what the
+    table does not know, transformers is imported and asked for its configuration class of the same `model_type`,
+    which never runs code from the checkpoint. Without a `model_type`, or with one that neither knows, the file
+    alone decides.
     """
 
     def __init__(self, file: Mapping[str, Any]) -> None:
@@ -84,18 +75,25 @@ class ModelConfig:
         return ModelConfig(value if isinstance(value, dict) else {})
 
     def _default(self, name: str) -> Any:
+        if name in DEFAULTED and self._tabled is not None:
+            return self._tabled.get(name)
         try:
-            return getattr(self._defaults, name, None)
+            return getattr(self._from_transformers, name, None)
         # A value that differs from layer to layer has none of its own; transformers raises more than AttributeError.
         except Exception:
             return None
 
     @cached_property
-    def _defaults(self) -> Any:
-        if self.model_type is None:
-            return None
-        told = {name: value for name, value in self.file.items() if _is_told(name, value)}
-        return _transformers_config(self.model_type, told)
+    def _told(self) -> Mapping[str, int | bool]:
+        return {name: value for name, value in self.file.items() if _is_told(name, value)}
+
+    @cached_property
+    def _tabled(self) -> Mapping[str, int | bool] | None:
+        return None if self.model_type is None else architecture_defaults(self.model_type, self._told)
+
+    @cached_property
+    def _from_transformers(self) -> Any:
+        return None if self.model_type is None else _transformers_config(self.model_type, self._told)
 
 
 def _nested(file: Mapping[str, Any], levels: int) -> Iterator[Mapping[str, Any]]:
@@ -110,7 +108,7 @@ def _is_size(value: object) -> TypeGuard[int]:
 
 
 def _is_told(name: str, value: object) -> bool:
-    return type(value) is _TOLD.get(name) and (isinstance(value, bool) or _is_size(value))
+    return type(value) is TOLD.get(name) and (isinstance(value, bool) or _is_size(value))
 
 
 def _transformers_config(model_type: str, told: Mapping[str, Any]) -> Any:
