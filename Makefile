@@ -17,22 +17,22 @@ nightly: .venv/base checkpoints/.done ## One more night of a leaderboard of the 
 	$(BIN)/wqscore leaderboard check reports/nightly
 	@echo "Open reports/nightly/index.html in a browser."
 
-test: .venv/test checkpoints/.done ## Everything of ours, without torch and other foreign tools; a few minutes
+test: .venv/test checkpoints/.done ## The tests that need neither torch nor another foreign tool; a few minutes
 	$(PYTEST) -m "not oracle and not slow"
 
-oracles: .venv/oracles checkpoints/.done ## What compares with foreign tools, a missing one of which fails
+oracles: .venv/oracles checkpoints/.done ## The tests that compare with foreign tools; a missing tool fails
 	WQSCORE_REQUIRE_ORACLES=1 $(PYTEST) -m "oracle and not slow"
 
-test-all: .venv/oracles checkpoints/.done ## Both, property tests and pages at full size: what CI runs
+test-all: .venv/oracles checkpoints/.done ## Both, with property tests and pages at full size, as CI runs them
 	WQSCORE_REQUIRE_ORACLES=1 $(PYTEST) -m "not slow" --hypothesis-profile all
 
 slow: .venv/oracles ## The tests that take minutes
 	WQSCORE_REQUIRE_ORACLES=1 $(BIN)/python -m pytest -m slow --hypothesis-profile all
 
-explore: .venv/oracles checkpoints/.done ## Property tests on new examples for an hour; what breaks becomes an example
+explore: .venv/oracles checkpoints/.done ## Property tests on random examples for an hour; failures become examples
 	$(BIN)/python -m tests.explore --minutes 60
 
-fuzz: .venv/test ## Every parser of files from strangers for an hour in all; with atheris where it installs
+fuzz: .venv/test ## Fuzz every parser of untrusted files, an hour in total; with atheris where it installs
 	-$(BIN)/python -m pip install --quiet --disable-pip-version-check atheris
 	$(BIN)/python -m tests.fuzz --minutes 60
 
@@ -41,7 +41,7 @@ lint: .venv/lint ## Style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: .venv/oracles checkpoints/.done ## Speed and memory beside WeightWatcher
+bench: .venv/oracles checkpoints/.done ## Speed and memory compared with WeightWatcher
 	$(BIN)/python -m benchmarks.fit_speed
 	$(BIN)/python -m benchmarks.whole_process
 	$(BIN)/python -m benchmarks.e_tpl_speed
@@ -57,20 +57,20 @@ bench-large: .venv/oracles ## Large matrices, a 7B model, cost and memory as mat
 	$(BIN)/python -m benchmarks.large_matrices
 	$(BIN)/python -m benchmarks.seven_b
 
-bench-truth: .venv/oracles ## Every estimator on draws whose law is known, some minutes
+bench-truth: .venv/oracles ## Every estimator on draws from known laws; some minutes
 	$(BIN)/python -m benchmarks.synthetic_truth
 	$(BIN)/python -m benchmarks.calibration
 
-docs: .venv/base ## Write the tables that come from the registry
+docs: .venv/base ## Write the tables of README and docs/metrics.md from the registry
 	$(BIN)/python -m docs.tables
 
 architectures: .venv/base ## Write the table of architectures' defaults from the transformers installed, some minutes
 	$(BIN)/python -m docs.architecture_defaults
 
-sample: .venv/base checkpoints/.done ## Write the sample report that is committed
+sample: .venv/base checkpoints/.done ## Write reports/sample, the committed sample report
 	cd checkpoints && SOURCE_DATE_EPOCH=1795305600 ../$(BIN)/wqscore rank $(DEMO) --out ../reports/sample
 
-screenshots: demo nightly .venv/oracles ## Take the pictures of the README from the demo's report and leaderboard; needs Chromium
+screenshots: demo nightly .venv/oracles ## Take the README's pictures of the demo's report and leaderboard; needs Chromium
 	$(BIN)/python -m docs.screenshots
 
 clean:

@@ -1,13 +1,13 @@
-"""The 72 matrices of BERT-base's layers: wqscore beside the time that LAPACK needs alone, and beside WeightWatcher.
+"""The 72 matrices of BERT-base's layers: wqscore compared with LAPACK alone and with WeightWatcher.
 
-The floor is the Gram products and the eigensolves of the same weights by NumPy, which are in memory as float64
-already, in a plain pool of as many threads as wqscore has, each with one BLAS thread; beside it the same by the calls
-in place that wqscore makes. wqscore scores the checkpoint on disk in the
-same process, imports and compilation done before, without resampling and with it; WeightWatcher's `analyze` is given
-the same folder and every thread it takes by default. Runs alternate; ratios are medians of pairs. Targets: at most
-1.15 times the floor, at least six times as fast as WeightWatcher. `--without-weightwatcher` leaves that out.
+The floor is NumPy's time for the Gram products and the eigensolves of the same weights, already in memory as float64,
+in a plain pool of as many threads as wqscore has, each with one BLAS thread; "floor in place" is the same with the
+in-place calls that wqscore makes. wqscore scores the checkpoint on disk in the same process, after imports and
+compilation, without and with resampling; WeightWatcher's `analyze` gets the same folder and its default threads. Runs
+alternate; ratios are medians of pairs. Targets: at most 1.15 times the floor, at least six times as fast as
+WeightWatcher. `--without-weightwatcher` leaves WeightWatcher out.
 
-Then the processor time of each stage by itself, on one thread, one matrix after the other.
+Then the processor time of each stage separately, on one thread, one matrix after the other.
 Usage: python -m benchmarks.bert_base [--without-weightwatcher]
 """
 
@@ -49,7 +49,7 @@ from wqscore.spectra.spectrum import Spectrum
 
 RUNS = 5
 STAGE_RUNS = 3
-MOST_OVER_FLOOR, LEAST_BESIDE_THEIRS = 1.15, 6
+MAX_OVER_FLOOR, MIN_SPEEDUP = 1.15, 6
 HIDDEN, INNER, LAYERS = 768, 3072, 12
 CONFIG = {
     "model_type": "bert",
@@ -65,7 +65,7 @@ OF_MATRICES = tuple(name for name in CORE if name in MATRIX_METRICS)
 
 
 def shapes() -> dict[str, tuple[int, ...]]:
-    """The matrices of the layers; no embeddings."""
+    """Shapes of the layers' matrices, by name; no embeddings."""
     square, wide, tall = (HIDDEN, HIDDEN), (INNER, HIDDEN), (HIDDEN, INNER)
     of_layer = {
         "attention.self.query": square,
@@ -85,28 +85,28 @@ def planned(checkpoint: Checkpoint) -> list[WeightMatrix]:
 
 
 def in_float64(array: np.ndarray) -> np.ndarray:
-    """A matrix as the floor takes it: float64, the longer side first."""
+    """A matrix as `solve` takes it: float64, the longer side first."""
     return np.ascontiguousarray(array if array.shape[0] >= array.shape[1] else array.T, np.float64)
 
 
 def solve(tall: np.ndarray) -> np.ndarray:
-    """What LAPACK has to do for one matrix."""
+    """One matrix by NumPy: its Gram product and eigenvalues."""
     return np.linalg.eigvalsh(tall.T @ tall)
 
 
 def solve_in_place(tall: np.ndarray) -> np.ndarray:
-    """The same without NumPy's copies."""
+    """One matrix by wqscore's in-place calls, without NumPy's copies."""
     return gram_eigenvalues(upper_gram(tall))
 
 
-def floor(how: Callable[[np.ndarray], np.ndarray], matrices: Sequence[np.ndarray], jobs: int) -> None:
-    """What LAPACK has to do for all of them, in threads."""
+def floor(solver: Callable[[np.ndarray], np.ndarray], matrices: Sequence[np.ndarray], jobs: int) -> None:
+    """Solve all matrices in threads, each with one BLAS thread."""
     with one_blas_thread(), ThreadPoolExecutor(jobs) as pool:
-        list(pool.map(how, matrices))
+        list(pool.map(solver, matrices))
 
 
 def weightwatcher_analysis(folder: Path) -> Callable[[], object]:
-    """WeightWatcher's `analyze` of a folder, its import done."""
+    """A call of WeightWatcher's `analyze` on a folder; the import is done here, untimed."""
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         import weightwatcher
     logging.disable(logging.CRITICAL)
@@ -114,7 +114,7 @@ def weightwatcher_analysis(folder: Path) -> Callable[[], object]:
 
 
 def stages(matrix: WeightMatrix) -> dict[str, float]:
-    """Processor seconds of every stage of one matrix, each with all that comes before it at hand."""
+    """Processor seconds of every stage of one matrix, each with the results of the earlier stages ready."""
     taken: dict[str, float] = {}
 
     def timed(stage: str, function: Callable[[], object]) -> None:
@@ -145,7 +145,7 @@ def stages(matrix: WeightMatrix) -> dict[str, float]:
     timed("damaged lines", lambda: examine(values[0]))
     metrics: dict[str, float] = {}
     timed("metrics", lambda: metrics.update({name: DEFAULT.function(name)(plain) for name in OF_MATRICES}))
-    # The lines are examined in it again.
+    # `layer_score` examines the lines again.
     timed("row", lambda: layer_score(matrix, spectrum, metrics, judge(plain, DEFAULT), OF_MATRICES))
     taken["row"] -= taken["damaged lines"]
     assert usual.power_law is not None
@@ -155,7 +155,7 @@ def stages(matrix: WeightMatrix) -> dict[str, float]:
 
 
 def print_stages(checkpoint: Checkpoint) -> None:
-    """The table of the stages, with what is beside them in a run on one thread."""
+    """Print the table of the stages and of a whole run on one thread."""
     matrices = planned(checkpoint)
     runs = []
     with one_blas_thread():
@@ -202,8 +202,8 @@ def main() -> None:
         print(f"{'':>20} {'seconds':>8} {'of the floor':>13} {'beside wqscore':>15}")
         for each, runs in taken.items():
             over, beside = ratio(taken, each, "floor"), ratio(taken, each, "wqscore")
-            missed = (each == "wqscore" and over > MOST_OVER_FLOOR) or (
-                each == "WeightWatcher" and beside < LEAST_BESIDE_THEIRS
+            missed = (each == "wqscore" and over > MAX_OVER_FLOOR) or (
+                each == "WeightWatcher" and beside < MIN_SPEEDUP
             )
             print(f"{each:>20} {median(runs):>8.2f} {over:>13.2f} {beside:>15.2f}{' misses' if missed else ''}")
         print_stages(checkpoint)

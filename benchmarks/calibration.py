@@ -1,7 +1,7 @@
-"""What the interval of alpha and the p-value are worth, on draws whose law is known.
+"""How well the interval of alpha and the p-value are calibrated, on draws from known laws.
 
-First power laws: how often the 95 % interval holds the exponent, and how often p-values are small. Then spectra that
-are none: how often the p-value says so, and what a cut on D as well leaves of both. Prints Markdown.
+First power laws: how often the 95 % interval contains the exponent, and how often p-values are small. Then spectra
+that are not power laws: how often the p-value rejects them, and how often with a cut on D as well. Prints Markdown.
 Usage: python -m benchmarks.calibration
 """
 
@@ -32,12 +32,12 @@ from wqscore.fits.truncated_power_law import fit_truncated_power_law
 from wqscore.spectra.spectrum import compute_spectrum
 
 DRAWS = 400
-OTHER_DRAWS = 100  # of what is no power law
+OTHER_DRAWS = 100  # of each law that is not a power law
 TAIL_SIZES = (50, 200, 1000)
 SIZES = (200, 768)
 LEVEL = 0.1
 CUTS = (0.05, 0.075, 0.10, 0.125)
-#: Share of draws whose interval must hold the truth, by tail size; and how many true power laws may have p < 0.1.
+#: Share of draws whose interval must contain the truth, by tail size; largest share of power laws with p < 0.1.
 COVERAGE = {50: (0.88, 1.0), 200: (0.90, 0.99), 1000: (0.90, 0.99)}
 LARGEST_SHARE = 0.14
 
@@ -46,7 +46,7 @@ Draw = Callable[[int], tuple[np.ndarray, float]]
 
 
 def of_law(law: Law, size: int, key: int) -> Draw:
-    """So many points of the law."""
+    """Draws of `size` points of the law."""
     return lambda draw: (np.sort(law.draw(np.random.default_rng((key, size, draw)), size)), 0.0)
 
 
@@ -62,7 +62,7 @@ def of_noise(aspect: int, columns: int, key: int) -> Draw:
 
 
 def over_smooth_body(alpha: float) -> tuple[Law, float]:
-    """Density ∝ λ^−α from 1 on and e^−α(λ−1) below, joined smoothly; and how many draws it takes for one in the tail.
+    """Density ∝ λ^−α from 1 on and e^−α(λ−1) below, joined smoothly; and the number of draws per draw in the tail.
 
     Clauset, Shalizi & Newman (2009), section 3.3.
     """
@@ -88,24 +88,24 @@ def goodness(draw_one: Draw, draws: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def shares_flagged(distances: np.ndarray, p_values: np.ndarray) -> list[str]:
-    """Median D, the share with p < 0.1, and of that what each cut on D leaves."""
+    """Median D, the share with p < 0.1, and the share that also exceeds each cut on D."""
     rejected = p_values < LEVEL
     shares = [rejected.mean(), *((rejected & (distances > cut)).mean() for cut in CUTS)]
     return [f"{np.median(distances):.3f}", *map(percent, shares)]
 
 
 def percent(share: float) -> str:
-    """Percent without decimals, or with one below ten."""
+    """A share in percent: no decimals, or one below ten."""
     return f"{100 * share:.0f} %" if share >= 0.0995 or share == 0 else f"{100 * share:.1f} %"
 
 
 def checked(share: float, lowest: float, highest: float) -> str:
-    """The share, and whether it misses its target."""
+    """A share in percent, marked if it misses its target."""
     return percent(share) + ("" if lowest <= share <= highest else " misses")
 
 
 def coverage_rows() -> Iterator[tuple[str, list[str]]]:
-    """Whether the interval holds the exponent, and the p-value with xmin chosen, on power laws."""
+    """Power laws: how often the interval contains the exponent, and the p-value with xmin chosen."""
     smooth = over_smooth_body(2.5)
     bulks = [(over_bulk(pareto(alpha)), TAIL_SHARE, alpha) for alpha in (2.0, 3.0, 5.0)]
     for key, (law, per_tail, alpha) in enumerate([(pareto(3), 1, 3.0), *bulks, (*smooth, 2.5)]):
@@ -127,7 +127,7 @@ def coverage_rows() -> Iterator[tuple[str, list[str]]]:
 
 
 def given_rows() -> Iterator[tuple[str, list[str]]]:
-    """The p-value with xmin given, on power laws from there on."""
+    """Power laws that start at a given xmin: the p-value."""
     for n_tail in TAIL_SIZES:
         draw_one = of_law(pareto(3), n_tail, 10)
         fits = [fit_power_law_at(*draw_one(draw), xmin=1.0) for draw in range(DRAWS)]
@@ -136,7 +136,7 @@ def given_rows() -> Iterator[tuple[str, list[str]]]:
 
 
 def nested_rows() -> Iterator[tuple[str, list[str]]]:
-    """The truncated power law against the power law, with xmin given, on power laws."""
+    """Power laws that start at a given xmin: the truncated power law against the power law."""
     for key, alpha in enumerate((1.5, 2, 3, 5, 8), start=60):
         for n_tail in TAIL_SIZES:
             draw_one = of_law(pareto(alpha), n_tail, key)
@@ -152,7 +152,7 @@ def nested_rows() -> Iterator[tuple[str, list[str]]]:
 
 
 def power_rows() -> Iterator[tuple[str, list[str]]]:
-    """The p-value with xmin chosen, on what is no power law."""
+    """Spectra that are not power laws: the p-value with xmin chosen."""
     laws = [*map(lognormal, (0.5, 1, 2)), exponential(1), exponential(0.1), over_bulk(exponential(1))]
     for key, law in enumerate([*laws, truncated(2, 0.1)], start=20):
         for size in SIZES:

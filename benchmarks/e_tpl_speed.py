@@ -1,8 +1,8 @@
-"""E-TPL on 768 eigenvalues: wqscore's fit beside powerlaw 1.5's, which WeightWatcher's `fit="E_TPL"` calls.
+"""E-TPL on 768 eigenvalues: wqscore's fit and powerlaw 1.5's, which WeightWatcher's `fit="E_TPL"` calls.
 
-Both sides fit the same candidates for xmin in every row and find the same law, or the benchmark stops. The definition
+In every row both fit the same candidates for xmin; the benchmark stops unless they find the same law. The definition
 takes the candidates within 5 % of the ESD's mode. WeightWatcher 0.7.7 takes many more: the lower end of its window is
-log10(0.95·mode) by mistake, here below every eigenvalue. That call lasts a minute or more, and is timed, once,
+log10(0.95·mode) by mistake, here below every eigenvalue. That call takes a minute or more; it is timed once, only
 with `--full`.
 
 Usage: python -m benchmarks.e_tpl_speed [--full]
@@ -30,18 +30,18 @@ from wqscore.fits.truncated_power_law import fit_e_tpl, fit_truncated_power_law
 SIZE = 768
 RUNS = 25
 THEIR_RUNS = 3
-#: Of α, and of Λ relatively: powerlaw's search ends about 1e-4 from the optimum.
+#: Absolute for α, relative for Λ: powerlaw's search ends about 1e-4 from the optimum.
 TOLERANCE = 1e-3
 
 
 def eigenvalues() -> np.ndarray:
-    """Of a 3072×768 matrix whose columns decay, with entries of the size that trained ones have."""
+    """Eigenvalues of a 3072×768 matrix with decaying columns and entries of the size of trained weights."""
     weights = 0.04 * np.random.default_rng(SIZE).standard_normal((4 * SIZE, SIZE)) * np.arange(1, SIZE + 1) ** -0.5
     return np.linalg.eigvalsh(weights.T @ weights)
 
 
 def timed(function: Callable[[], tuple[float, float]], runs: int) -> tuple[tuple[float, float], float]:
-    """What a function returns, and the median wall time of a call."""
+    """A function's result and the median wall time of its calls, in seconds."""
     seconds = []
     for _ in range(runs):
         start = perf_counter()
@@ -51,7 +51,7 @@ def timed(function: Callable[[], tuple[float, float]], runs: int) -> tuple[tuple
 
 
 def powerlaw_fit(values: np.ndarray, starts: np.ndarray) -> tuple[float, float]:
-    """α and Λ by powerlaw with these candidates, the indices of neighbours, as WeightWatcher calls it."""
+    """α and Λ by powerlaw, called as WeightWatcher does; `starts` are the consecutive indices of the candidates."""
     from weightwatcher.WW_powerlaw import pl_fit
 
     # powerlaw leaves out the last eigenvalue of the range.
@@ -62,7 +62,7 @@ def powerlaw_fit(values: np.ndarray, starts: np.ndarray) -> tuple[float, float]:
 
 
 def weightwatcher_fit(values: np.ndarray) -> tuple[float, float]:
-    """α and Λ by the call that `analyze(fit="E_TPL", pl_package="powerlaw")` comes to."""
+    """α and Λ by the call that `analyze(fit="E_TPL", pl_package="powerlaw")` makes."""
     from weightwatcher import WeightWatcher
 
     alpha, Lambda, *_ = WeightWatcher().fit_powerlaw(
@@ -72,13 +72,13 @@ def weightwatcher_fit(values: np.ndarray) -> tuple[float, float]:
 
 
 def scan(values: np.ndarray, starts: np.ndarray) -> tuple[float, float]:
-    """α and Λ by wqscore's loops with any candidates."""
+    """α and Λ by wqscore's scan over any candidates."""
     _, alpha, rate, *_ = best_start(np.log(values / values[-1]), starts)
     return alpha, rate / float(values[-1])
 
 
 def at(values: np.ndarray, xmin: float | None = None) -> tuple[float, float]:
-    """α and Λ of wqscore's fit at one xmin, or of E-TPL."""
+    """α and Λ of wqscore's fit at `xmin`, or of its E-TPL without one."""
     fit = fit_truncated_power_law(values, xmin=xmin) if xmin else fit_e_tpl(values)
     assert fit is not None
     return fit.alpha, fit.Lambda
@@ -87,7 +87,7 @@ def at(values: np.ndarray, xmin: float | None = None) -> tuple[float, float]:
 def compare(
     name: str, ours: Callable[[], tuple[float, float]], theirs: Callable[[], tuple[float, float]], runs: int
 ) -> None:
-    """Time both after one warm run of ours, and print a line of the table."""
+    """Time both sides after one warm-up run of wqscore, and print a line of the table."""
     ours()
     (alpha, Lambda), our_seconds = timed(ours, RUNS)
     (their_alpha, their_Lambda), their_seconds = timed(theirs, runs)

@@ -1,10 +1,10 @@
-"""Which eigensolver for which size: the eigenvalues of one Gram matrix by every driver that Python reaches.
+"""Which eigensolver is fastest at which size: one Gram matrix by every driver available from Python.
 
-NumPy's `eigvalsh` is LAPACK's dsyevd on a copy. Beside it SciPy's `eigh` with its drivers ev, evd and evr, torch, and
-the two that wqscore calls in place, dsyevd and the two-stage reduction dsyevd_2stage; all in float64, eigenvalues
-only, on one thread. Runs alternate; beside each driver's median of processor
-seconds stands the median ratio of pairs to NumPy's. All agree, or the benchmark stops. Sizes from 2,048 on have fewer
-runs, and 8,192 comes with `--full` alone. Usage: python -m benchmarks.eigensolvers [--full]
+NumPy's `eigvalsh` (LAPACK's dsyevd on a copy), SciPy's `eigh` with its drivers ev, evd and evr, torch, and the two
+drivers that wqscore calls in place, dsyevd and the two-stage reduction dsyevd_2stage; all in float64, eigenvalues
+only, on one thread. Runs alternate. For each driver: median processor seconds, and median ratio of pairs to NumPy.
+The benchmark stops unless all drivers agree. Sizes from 2,048 on have fewer runs; 8,192 runs only with `--full`.
+Usage: python -m benchmarks.eigensolvers [--full]
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from benchmarks.timing import in_turn, processor_seconds, ratio
 from wqscore.execution.threads import one_blas_thread
 from wqscore.spectra import lapack
 
-#: Sizes, and how many runs each has.
+#: Runs, by size.
 RUNS = {256: 15, 512: 15, 768: 9, 1024: 7, 2048: 3, 4096: 1}
 RUNS_OF_FULL = {8192: 1}
-#: Of the largest eigenvalue.
+#: Relative to the largest eigenvalue.
 TOLERANCE = 1e-12
 
 Driver = Callable[[np.ndarray], np.ndarray]
@@ -43,7 +43,7 @@ def by_torch(product: np.ndarray) -> np.ndarray:
 
 
 def in_place(driver: str) -> Driver:
-    """One of the two drivers that wqscore calls in OpenBLAS; the copy that it would destroy is made before."""
+    """One of the two drivers that wqscore calls in OpenBLAS; it destroys its input, so it gets a copy."""
 
     def solve(product: np.ndarray) -> np.ndarray:
         return lapack.eigenvalues_by(driver, product.copy())

@@ -1,7 +1,7 @@
-"""The power-law fit alone: the compiled kernel beside WeightWatcher's `WWFit` on the same eigenvalues.
+"""The power-law fit alone: the compiled kernel and WeightWatcher's `WWFit` on the same eigenvalues.
 
-Both fit with every point but the last as a candidate, so both give the same alpha; asserted below. Medians of
-alternating runs after one warm run of each. Usage: python -m benchmarks.fit_speed
+Both use every point but the last as a candidate, and must give the same alpha. Medians of alternating runs after one
+warm-up run of each. Usage: python -m benchmarks.fit_speed
 """
 
 from __future__ import annotations

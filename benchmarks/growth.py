@@ -1,11 +1,11 @@
-"""Cost as matrices grow: the time of one square matrix beside its floor, and the memory of a whole process.
+"""Cost as matrices grow: the time of one square matrix compared with its floor, and the memory of a process.
 
-Processor time: `score_matrix`, without resampling and with it, beside the Gram product and the eigensolve of the same
-weights, which are in memory as float64 already; one thread, runs alternate, ratios are medians of pairs.
+Processor time: `score_matrix`, without and with resampling, compared with the Gram product and the eigensolve of the
+same weights, already in memory as float64; one thread, runs alternate, ratios are medians of pairs.
 
-Memory: the peak of `wqscore score` on a checkpoint of one matrix, and on one of four with `--jobs 2`, less that on
-tiny ones with as many jobs; over the bytes of the largest matrix in float64, and over the matrices that are worked on
-at a time. Target: at most 2.5. 8,192 comes with `--full` alone. Usage: python -m benchmarks.growth [--full]
+Memory: the peak of `wqscore score` on a checkpoint of one matrix, and on one of four with `--jobs 2`, minus that on
+tiny checkpoints with as many jobs; in multiples of the largest matrix in float64, per concurrently scored matrix.
+Target: at most 2.5. 8,192 runs only with `--full`. Usage: python -m benchmarks.growth [--full]
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from wqscore.presets.registry import DEFAULT
 from wqscore.refs import parse_ref
 from wqscore.scoring.score_matrix import score_matrix
 
-#: Sizes, and how many runs each has.
+#: Runs, by size.
 RUNS = {256: 15, 512: 9, 1024: 5, 2048: 3, 4096: 1}
 SIZES_OF_MEMORY = (1024, 2048, 4096)
 LARGEST = 8192
 TINY = 64
-MOST_MEMORY = 2.5
+MAX_MEMORY = 2.5
 CONFIG = {"model_type": "llama", "num_hidden_layers": 4}
 
 
@@ -46,7 +46,7 @@ def write_squares(folder: Path, count: int, size: int, dtype: str) -> Path:
 
 
 def time_line(folder: Path, size: int, runs: int) -> str:
-    """The line of one size."""
+    """The line of the time table for one size."""
     (matrix,) = planned(open_checkpoint(parse_ref(str(write_squares(folder, 1, size, "F32")))))
     array = matrix.tensor.read()
     weights = array.astype(np.float64)
@@ -61,11 +61,11 @@ def time_line(folder: Path, size: int, runs: int) -> str:
 
 
 def memory_line(folder: Path, base_mb: float, count: int, jobs: int, size: int, dtype: str) -> str:
-    """The line of one checkpoint."""
+    """The line of the memory table for one checkpoint."""
     usage = run(score(write_squares(folder, count, size, dtype), "--jobs", str(jobs)))
     in_float64 = 8e-6 * size**2
     times = (usage.peak_mb - base_mb) / in_float64 / jobs
-    missed = " misses" if times > MOST_MEMORY else ""
+    missed = " misses" if times > MAX_MEMORY else ""
     took = f"{usage.wall:>7.1f} {usage.cpu:>7.1f} {usage.peak_mb:>8.0f} {times:>6.2f}{missed}"
     return f"{size:>6} {dtype:>6} {count:>8} {jobs:>4} {took}"
 
@@ -82,7 +82,7 @@ def main() -> None:
             time_line(folder, TINY, 1)
             for size, runs in (RUNS | ({LARGEST: 1} if is_full else {})).items():
                 print(time_line(folder, size, runs), flush=True)
-        # With as many threads: each has buffers of its own.
+        # With as many threads, since each has its own buffers.
         bases = {
             (count, jobs): run(score(write_squares(folder, count, TINY, "F32"), "--jobs", str(jobs))).peak_mb
             for count, jobs in ((1, 1), (4, 2))

@@ -1,7 +1,7 @@
-"""One large matrix from a folder to a table: `wqscore score` beside a WeightWatcher script, each a whole process.
+"""One large matrix from a folder to a table: `wqscore score` and a WeightWatcher script, each a whole process.
 
-One warm run of wqscore on a small matrix; WeightWatcher, which takes a minute or more, has one run of each, between
-two of wqscore. Targets: at least 4 times as fast on 4096×4096, at least 3.5 times on 4096×11008.
+After a warm-up run of wqscore on a small matrix, each matrix has one run of WeightWatcher, which takes a minute or
+more, between two of wqscore. Targets: at least 4 times as fast on 4096×4096, at least 3.5 times on 4096×11008.
 Usage: python -m benchmarks.large_matrices
 """
 
@@ -15,7 +15,7 @@ from benchmarks.machine import machine_line
 from benchmarks.models import write_model
 from benchmarks.processes import run, score, weightwatcher
 
-#: Shapes, and how many times as fast as WeightWatcher is asked for.
+#: Target speed-up over WeightWatcher, by shape.
 TARGETS = {(4096, 4096): 4.0, (4096, 11008): 3.5}
 CONFIG = {"model_type": "llama", "hidden_size": 4096, "num_hidden_layers": 1}
 

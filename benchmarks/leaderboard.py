@@ -1,7 +1,7 @@
 """A leaderboard of 1,000 models, built cold, warm into a new folder, warm again, and on the next night.
 
-Each model has 12 matrices of 64 × 64, of its own random numbers, in one safetensors file. Families of 20 unless a
-size is given. Target: a warm build in under a minute. Usage: python -m benchmarks.leaderboard [MODELS [FAMILY]]
+Each model has 12 random matrices of 64 × 64 in one safetensors file. Families have 20 models unless FAMILY is
+given. Target: a warm build in under a minute. Usage: python -m benchmarks.leaderboard [MODELS [FAMILY]]
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ PARTS = ("attention.self.query", "attention.self.key", "attention.self.value", "
 
 
 def write_models(folder: Path, models: int, family: int) -> Path:
-    """Write the checkpoints and their list, as old as those that people score."""
+    """Write the checkpoints and their list, backdated so that the store records the files."""
     entries = ['[list]\ntitle = "A thousand models"\n']
     for number in range(models):
         rng = np.random.default_rng(number)

@@ -1,4 +1,4 @@
-"""What a measurement was made on, for the head of every table."""
+"""The machine and versions of a measurement, for the head of every table."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""The Marchenko–Pastur fit on matrices whose noise and spikes are known, from 200 to 2,000 eigenvalues.
+"""The Marchenko–Pastur fit on matrices with known noise and spikes, from 200 to 2,000 eigenvalues.
 
-Noise: the share of seeds without spikes, and of those with the verdict `random` (up to 500 eigenvalues), the worst
-error of sigma, and how often λ_max lies beyond the 99 % and the 99.9 % point of the Tracy–Widom law. Spikes: the
-share of seeds in which as many as were planted are found, each
-planted so that its eigenvalue comes out at that multiple of the edge. Usage: python -m benchmarks.marchenko_pastur
+Noise: the share of seeds without spikes, the share with the verdict `random` (up to 500 eigenvalues), the worst error
+of sigma, and how often λ_max lies beyond the 99 % and the 99.9 % point of the Tracy–Widom law. Spikes: the share of
+seeds in which exactly the planted number is found; each is planted so that its eigenvalue is a given multiple of the
+edge. Usage: python -m benchmarks.marchenko_pastur
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def noise(n: int, aspect: int, seed: int) -> np.ndarray:
 
 
 def planted(n: int, aspect: int, heights: tuple[float, ...], seed: int) -> np.ndarray:
-    """Noise and orthogonal directions: one of strength l, in σ²M, comes out at (1 + l)(1/Q + l)/l."""
+    """Noise plus orthogonal directions: one of strength l, in σ²M, has the eigenvalue (1 + l)(1/Q + l)/l."""
     rng = np.random.default_rng((1, n, aspect, seed))
     left, _ = np.linalg.qr(rng.standard_normal((aspect * n, len(heights))))
     right, _ = np.linalg.qr(rng.standard_normal((n, len(heights))))
@@ -51,7 +51,7 @@ def fields(n: int, aspect: int, matrices: Iterator[np.ndarray]) -> np.ndarray:
 
 
 def share_random(n: int, aspect: int, seeds: int) -> str:
-    """The share of noise matrices that are told from none of their shuffles."""
+    """The share of noise matrices with the verdict `random`, in percent."""
     if n > LARGEST_JUDGED:
         return "–"
     analyses = []

@@ -1,14 +1,13 @@
-"""What each choice of `--metrics` costs beside the eigensolves that it asks for.
+"""What each choice of `--metrics` costs, compared with the eigensolves that it needs.
 
 For every group of metrics that share a computation, `score_matrix` is timed with the core metrics and that group, and
-with the core alone, both without the resampling that is a group of its own. The eigensolves between the two are
-counted, and timed by themselves: the same Gram products and the same eigensolves, from weights that are in float64
-already. Runs alternate, on one BLAS thread; medians of processor time, which a busy machine changes least. Target:
-what a choice adds is at most 1.3 times its eigensolves. A choice that asks for none is shown beside the one
-eigensolve that every matrix needs.
+with the core alone, both without resampling, which is a separate group. The additional eigensolves are counted, and
+timed separately: the same Gram products and eigensolves, on weights already in float64. Runs alternate, on one BLAS
+thread; medians of processor time, which a busy machine changes least. Target: a choice adds at most 1.3 times its
+eigensolves. A choice without eigensolves is compared with the one eigensolve that every matrix needs.
 
-The matrices: two of all-MiniLM-L6-v2, and two larger ones drawn with a decaying bulk, the largest for the choices
-that ask for a few eigensolves. Usage: python -m benchmarks.metric_costs
+The matrices: two of all-MiniLM-L6-v2, and two larger generated ones with a decaying bulk, the largest only for the
+choices that need few eigensolves. Usage: python -m benchmarks.metric_costs
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ from wqscore.spectra import eigenvalues
 
 TARGET = 1.3
 RUNS = 5
-#: From this side on a run takes seconds, and 100 windows minutes.
+#: Smallest side of a large matrix, on which a run takes seconds and 100 windows take minutes.
 LARGE, RUNS_OF_LARGE = 2000, 1
 EVERYTHING = "all but resampling"
 CHOICES_OF_LARGE = ("shuffles", "vectors")
@@ -48,7 +47,7 @@ DRAWN = ((3072, 768), (2048, 2048))
 
 @dataclass(frozen=True)
 class Case:
-    """A matrix, its values, and those it is compared with."""
+    """A matrix, its values, and the values of its base."""
 
     matrix: WeightMatrix
     array: np.ndarray
@@ -62,7 +61,7 @@ class Case:
 
 @dataclass(frozen=True, eq=False)
 class Solve:
-    """One eigensolve: the function, and what it was given."""
+    """One eigensolve: the function and its argument."""
 
     function: Callable[[np.ndarray], object]
     product: np.ndarray
@@ -76,7 +75,7 @@ def cases() -> list[Case]:
     rng = np.random.default_rng(0)
     found = [(planned[name], planned[name].tensor.read()) for name in REAL]
     for rows, columns in DRAWN:
-        # Mixed columns: correlated, as those of trained matrices are, so that the verdict asks for no shuffles.
+        # Mixed columns: correlated, as those of trained matrices are, so that the verdict needs no shuffles.
         mixing = np.arange(1, columns + 1)[:, np.newaxis] ** -0.5 * rng.standard_normal((columns, columns))
         weights = 0.04 / columns**0.5 * rng.standard_normal((rows, columns)) @ mixing
         drawn = replace(found[0][0], name="drawn", cut=Cut((1, rows, columns)), rows=rows, columns=columns)
@@ -113,7 +112,7 @@ def choices() -> dict[str, tuple[str, ...]]:
 
 @contextmanager
 def counted(solves: list[Solve], side: int) -> Iterator[None]:
-    """Note every eigensolve of that side; those of Lanczos steps, far smaller, are none of the choice's own."""
+    """Record every eigensolve of at least that side, which leaves out the far smaller ones of Lanczos steps."""
 
     def noting(function: Callable[[np.ndarray], object]) -> Callable[[np.ndarray], object]:
         def call(product: np.ndarray) -> object:
@@ -139,7 +138,7 @@ def score(case: Case, group: tuple[str, ...]) -> None:
 
 
 def solves_of(case: Case, group: tuple[str, ...]) -> list[Solve]:
-    """The eigensolves that scoring asks for."""
+    """The eigensolves that scoring needs."""
     solves: list[Solve] = []
     with counted(solves, min(case.side, LARGE)):
         score(case, group)
@@ -147,7 +146,7 @@ def solves_of(case: Case, group: tuple[str, ...]) -> list[Solve]:
 
 
 def without(solves: list[Solve], own: list[Solve]) -> list[Solve]:
-    """The eigensolves that a choice asks for, and the core alone does not."""
+    """The eigensolves that a choice needs and the core alone doesn't."""
     extra = list(solves)
     for one in own:
         extra.remove(next(solve for solve in extra if solve.function is one.function))
@@ -183,10 +182,10 @@ def measure(case: Case) -> Iterator[str]:
     for name, group in groups.items():
         ratio = median(a / f for a, f in zip(added[name], floors[name], strict=True))
         shape, solves = f"{case.matrix.rows}×{case.matrix.columns}", extra[name]
-        asked = f"{len(solves)} {solves[0].function.__name__}" if solves else "none"
+        needed = f"{len(solves)} {solves[0].function.__name__}" if solves else "none"
         verdict = " misses" if solves and ratio > TARGET else ""
         times = f"{median(added[name]) * 1e3:>9.1f} {median(floors[name]) * 1e3:>9.1f} {ratio:>6.2f}"
-        yield f"{shape:>10} {name:>18} {len(group):>7} {asked:>12} {times}{verdict}"
+        yield f"{shape:>10} {name:>18} {len(group):>7} {needed:>12} {times}{verdict}"
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Checkpoints of any shapes, written fast: noise and a heavy-tailed low-rank part, so that no verdict is `random`."""
+"""Write checkpoints of any shapes fast: noise plus a heavy-tailed low-rank part, so that no verdict is `random`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 
 def trained_looking(shape: tuple[int, int], seed: int) -> np.ndarray:
-    """A float32 matrix: Gaussian noise, and directions beyond it whose strengths fall off as a power."""
+    """A float32 matrix: Gaussian noise plus directions above it whose strengths decay as a power."""
     rng = np.random.default_rng(seed)
     rank = min(_RANK, *shape)
     weights = rng.standard_normal(shape, np.float32)
@@ -30,7 +30,7 @@ def trained_looking(shape: tuple[int, int], seed: int) -> np.ndarray:
 
 
 def write_model(folder: Path, shapes: Shapes, dtype: str, config: Mapping[str, object]) -> Path:
-    """Write a checkpoint of matrices that all differ, as one file of weights and a configuration."""
+    """Write a checkpoint of different matrices: one file of weights and a configuration."""
     folder.mkdir(parents=True, exist_ok=True)
     write_weights(folder / "model.safetensors", shapes, dtype)
     write_config(folder, config)
@@ -49,7 +49,7 @@ def write_weights(file: Path, shapes: Shapes, dtype: str, hollow: bool = False) 
         file: its path.
         shapes: of the tensors, by name; vectors are all ones.
         dtype: of all tensors, `F32` or `BF16`.
-        hollow: write the header alone and leave a hole in the file for the tensors, which takes no room on the disk.
+        hollow: write only the header, and leave the tensors as a hole in the file, which takes no disk space.
     """
     stored = _DTYPES[dtype]
     ends = np.cumsum([stored.itemsize * prod(shape) for shape in shapes.values()]).tolist()

@@ -1,4 +1,4 @@
-"""What a finished process took, by the operating system's own account; and the two tools' commands."""
+"""Time and memory of a finished process, as the operating system reports them; and the two tools' commands."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SCRIPT = Path(__file__).with_name("weightwatcher_script.py")
 
 @dataclass(frozen=True)
 class Usage:
-    """What one finished process took: seconds and megabytes."""
+    """Usage of one finished process: wall and processor seconds, peak megabytes."""
 
     wall: float
     cpu: float
@@ -23,9 +23,9 @@ class Usage:
 
 
 def run(command: list[str]) -> Usage:
-    """Run a command to its end, its output thrown away.
+    """Run a command to its end and discard its output.
 
-    A small process in between starts it: Linux counts the memory of whoever starts a process to that one's peak.
+    A small process in between starts it, since Linux counts the memory of the parent towards the child's peak.
     """
     watch = [sys.executable, "-m", "benchmarks.processes", *command]
     watched = subprocess.run(watch, cwd=Path(__file__).parent.parent, stdout=subprocess.PIPE, check=False)
@@ -35,7 +35,7 @@ def run(command: list[str]) -> Usage:
 
 
 def main() -> None:
-    """Run the command that is given, print what it took as JSON, and end as it did."""
+    """Run the given command, print its usage as JSON, and exit with its exit code."""
     start = perf_counter()
     process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
@@ -46,17 +46,17 @@ def main() -> None:
 
 
 def wqscore(*arguments: str) -> list[str]:
-    """The command line of the `wqscore` that is installed beside this Python."""
+    """A command line of the `wqscore` in this Python's environment."""
     return [str(Path(sys.executable).with_name("wqscore")), *arguments]
 
 
 def score(folder: Path, *options: str) -> list[str]:
-    """The command that scores a folder, remembers nothing and prints a table."""
+    """The command that scores a folder without a store and prints a table."""
     return wqscore("score", str(folder), "--no-store", "--format", "csv", "--quiet", *options)
 
 
 def weightwatcher(folder: Path) -> list[str]:
-    """The command that has WeightWatcher print its table of a folder."""
+    """The command that prints WeightWatcher's table of a folder."""
     return [sys.executable, str(_SCRIPT), str(folder)]
 
 

@@ -1,9 +1,9 @@
 """Where the time of `wqscore rank` on all-MiniLM-L6-v2 goes, from Python's start to the written report.
 
 First the whole command as a process, on all cores and on one thread. Then the same in this process, on one thread:
-the imports, and twice the run itself, with a clock around the functions that do the work. The clock is each thread's
-processor time; a function inside another that has a clock counts to the outer one. The second run gives the table;
-what the first took beyond it goes to what is done once in a process, above all loading the compiled kernels.
+the imports, and the run itself twice, with a clock around the functions that do the work. The clock is each thread's
+processor time; a clocked function inside another counts towards the outer one. The second run gives the table; the
+extra time of the first is work done once in a process, above all loading the compiled kernels.
 Usage: python -m benchmarks.profile_run
 """
 
@@ -25,7 +25,7 @@ from benchmarks.processes import run, wqscore
 RUNS = 3
 FOLDER = Path(__file__).parent.parent / "checkpoints" / "all-MiniLM-L6-v2"
 IMPORTS = ("numpy", "numba", "wqscore.cli", "wqscore.api.score", "wqscore.reports.folder")
-#: Stages, and the functions that are theirs, by the names that their callers have for them.
+#: The functions of each stage, by the names under which their callers find them.
 STAGES = {
     "opening": ("wqscore.api.score:open_either_way",),
     "planning": ("wqscore.scoring.score_checkpoint:plan_matrices",),
@@ -79,10 +79,10 @@ class Clock:
         return timed
 
     def attach(self) -> None:
-        """Put it around every function of the stages, in this process for good."""
-        for stage, places in STAGES.items():
-            for place in places:
-                module, _, path = place.partition(":")
+        """Put the clock around every function of the stages, for the rest of the process."""
+        for stage, functions in STAGES.items():
+            for function in functions:
+                module, _, path = function.partition(":")
                 owner: Any = import_module(module)
                 *parents, name = path.split(".")
                 for parent in parents:
@@ -94,13 +94,13 @@ class Clock:
                     setattr(owner, name, self.around(stage, found))
 
     def take(self) -> dict[str, float]:
-        """What was measured, and begin again."""
+        """Return the seconds measured so far, and reset the clock."""
         taken, self.seconds = dict(self.seconds), defaultdict(float)
         return taken
 
 
 def imports() -> dict[str, float]:
-    """Processor seconds of each import, in their order, without what was imported before."""
+    """Processor seconds of each import, in order, without modules that earlier ones imported."""
     taken = {}
     for module in IMPORTS:
         start = process_time()
@@ -110,7 +110,7 @@ def imports() -> dict[str, float]:
 
 
 def rank_once(folder: Path) -> float:
-    """Processor seconds of the run as the command line has it, on one thread and with a new store."""
+    """Processor seconds of a run as by the command line, on one thread and with a new store."""
     from wqscore import rank
     from wqscore.reports import folder as report
 
@@ -120,13 +120,13 @@ def rank_once(folder: Path) -> float:
 
 
 def print_processes(folder: Path) -> None:
-    """The time of whole processes."""
+    """Print the time of whole processes."""
     for name, options in {"all cores": (), "one thread": ("--jobs", "1")}.items():
         usages = []
         for i in range(RUNS):
-            place = folder / f"{name} {i}"
-            place.mkdir()
-            options_of_run = ("--store", str(place / "store.sqlite"), "--out", str(place / "report"), *options)
+            each = folder / f"{name} {i}"
+            each.mkdir()
+            options_of_run = ("--store", str(each / "store.sqlite"), "--out", str(each / "report"), *options)
             usages.append(run(wqscore("rank", str(FOLDER), "--quiet", *options_of_run)))
         wall, cpu = median(usage.wall for usage in usages), median(usage.cpu for usage in usages)
         print(f"wqscore rank, a process, {name}: {wall:.2f} s, {cpu:.2f} s of processor time, median of {RUNS}")

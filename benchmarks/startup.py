@@ -1,6 +1,6 @@
-"""How long until anything happens: `wqscore --help`, a command's help and the import, and which imports are slow.
+"""Start-up time: `wqscore --help`, a command's help and the import, and which imports are slow.
 
-Whole processes in turn, beside a Python that does nothing. Target: `wqscore --help` in under 0.5 s.
+Alternating whole processes, with a Python that does nothing for comparison. Target: `wqscore --help` in under 0.5 s.
 Usage: python -m benchmarks.startup
 """
 

@@ -1,8 +1,8 @@
-"""The store alone: writing and reading what a run over 50 models of BERT-base's shapes leaves behind.
+"""The store alone: writes and reads the results of a run over 50 models with BERT-base's shapes.
 
-72 spectra of 768 eigenvalues and 30 results each, a transaction per tensor; then everything a warm run asks for, a
-query per model; then 10,000 results in transactions of different sizes. What is read is compared with what was
-written, or the benchmark stops. Medians of runs on new stores. Targets: 10,000 results written in under 1 s in
+Writes 72 spectra of 768 eigenvalues with 30 results each, one transaction per tensor; then reads everything that a
+warm run needs, one query per model; then writes 10,000 results in transactions of different sizes. The benchmark
+stops unless it reads what it wrote. Medians of runs on new stores. Targets: 10,000 results written in under 1 s in
 transactions of 1,000, the spectra of 50 models read in under 1 s. Usage: python -m benchmarks.store
 """
 

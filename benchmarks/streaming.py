@@ -1,7 +1,7 @@
-"""A checkpoint of 30 GB that is nowhere: described, and seven of its matrices streamed and scored.
+"""A checkpoint of 30 GB that is never stored: describes it, then streams and scores seven of its matrices.
 
-Its bytes are made from a seed and an offset behind a local server that speaks the Hub's API. Targets: less than 2 GB
-of memory and 100 MB of disk. Each step is a process of its own. Usage: python -m benchmarks.streaming
+A local server that speaks the Hub's API generates its bytes from a seed and an offset. Targets: less than 2 GB of
+memory and 100 MB of disk. Each step is a separate process. Usage: python -m benchmarks.streaming
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ CONFIG = {
     "vocab_size": VOCABULARY,
     "tie_word_embeddings": False,
 }
-#: What is scored: every matrix of one layer in the middle.
+#: Prefix of the scored tensors: every matrix of one layer in the middle.
 SAMPLE = "model.layers.31."
 BLOCK = 1 << 20
 RANK = 32
@@ -43,10 +43,10 @@ STEPS = ("describe", "score")
 
 
 class GeneratedShard:
-    """A safetensors file of BF16 tensors whose bytes are made when they are asked for, each block from its number.
+    """A safetensors file of BF16 tensors whose bytes are generated on access, each block from its number.
 
-    Weights are noise and a product of two thin matrices, in rows of 4096, so that they are correlated as trained
-    ones.
+    Weights are noise plus a product of two thin matrices, in rows of 4096, so that they are correlated like trained
+    weights.
     """
 
     def __init__(self, number: int, shapes: dict[str, tuple[int, ...]]) -> None:
@@ -125,7 +125,7 @@ def layer_shapes(layer: str) -> dict[str, tuple[int, ...]]:
 
 
 def step(name: str) -> None:
-    """Do one step and print what it took, as JSON."""
+    """Do one step and print its result, seconds and peak memory as JSON."""
     start = perf_counter()
     if name == "describe":
         from wqscore.api.score import describe

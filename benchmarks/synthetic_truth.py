@@ -1,7 +1,7 @@
-"""Every estimator of a tail on draws whose law is known, 200 of each: how far off it is, and how far it scatters.
+"""Every estimator of a tail on 200 draws of each of several known laws: bias and spread.
 
-First eigenvalues drawn from a law, then matrices, whose aspect ratio is what should not matter. All values come from
-the registry, as a user's do. Prints Markdown. Usage: python -m benchmarks.synthetic_truth
+First eigenvalues drawn from a law, then matrices of different aspect ratios, which should not matter. All values come
+from the registry's functions, like a user's. Prints Markdown. Usage: python -m benchmarks.synthetic_truth
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from wqscore.spectra.spectrum import Spectrum, compute_spectrum
 
 DRAWS = 200
 EIGENVALUES = 768
-TAIL_SHARE = 4  # one eigenvalue in four is the tail's where there is a bulk
+TAIL_SHARE = 4  # with a bulk, one eigenvalue in four is in the tail
 
 EXPONENTS = ("alpha", "alpha_clipped", "alpha_hill", "alpha_peak", "tpl_alpha", "e_tpl_beta")
 RATES = ("tpl_lambda", "e_tpl_lambda", "exp_lambda", "lognormal_mu", "lognormal_sigma")
@@ -37,9 +37,9 @@ class Law:
     """A law of eigenvalues.
 
     Attributes:
-        label: for the table.
-        draw: that many draws of it.
-        truth: what a metric should give, for those that estimate something this law has.
+        label: its name in the table.
+        draw: draws a given number of eigenvalues.
+        truth: expected values, by metric, for the metrics that estimate a parameter of this law.
     """
 
     label: str
@@ -48,7 +48,7 @@ class Law:
 
 
 def pareto(alpha: float) -> Law:
-    """λ^−α from 1 on: the truncated power law with Λ = 0 as well."""
+    """λ^−α from 1 on; also a truncated power law, with Λ = 0."""
     truth = {**dict.fromkeys(EXPONENTS, alpha), "tpl_lambda": 0.0, "e_tpl_lambda": 0.0}
     return Law(f"Pareto, α {alpha:g}", lambda rng, n: 1 + rng.pareto(alpha - 1, n), truth)
 
@@ -70,7 +70,7 @@ def draw_truncated(rng: np.random.Generator, alpha: float, Lambda: float, n: int
 
 
 def exponential(Lambda: float) -> Law:
-    """e^(−Λλ) from 1 on: the truncated power law with α = 0 as well."""
+    """e^(−Λλ) from 1 on; also a truncated power law, with α = 0."""
     truth = {
         "tpl_alpha": 0.0,
         "e_tpl_beta": 0.0,
@@ -80,13 +80,13 @@ def exponential(Lambda: float) -> Law:
 
 
 def lognormal(sigma: float) -> Law:
-    """A normal ln λ with mean 0, all of it."""
+    """All λ, with normal ln λ of mean 0."""
     truth = {"lognormal_mu": 0.0, "lognormal_sigma": sigma}
     return Law(f"lognormal, σ {sigma:g}", lambda rng, n: rng.lognormal(0, sigma, n), truth)
 
 
 def over_bulk(law: Law) -> Law:
-    """The law for a quarter of the eigenvalues, the others uniform between 0 and 1, where the tail begins."""
+    """A quarter of the eigenvalues from the law, the others uniform between 0 and 1, where the tail begins."""
 
     def draw(rng: np.random.Generator, n: int) -> np.ndarray:
         return np.concatenate([rng.random(n - n // TAIL_SHARE), law.draw(rng, n // TAIL_SHARE)])
@@ -95,7 +95,7 @@ def over_bulk(law: Law) -> Law:
 
 
 def laws() -> list[Law]:
-    """Tails alone, then over a bulk, then the lognormals, which have a bulk of their own."""
+    """Tails alone, then tails over a bulk, then the lognormals, which include a bulk."""
     tails = [pareto(alpha) for alpha in (1.8, 2, 2.5, 3, 4, 5, 6)]
     tails += [truncated(alpha, Lambda) for alpha, Lambda in ((1.5, 0.1), (2, 0.01), (2, 0.1), (3, 0.1))]
     tails += [exponential(Lambda) for Lambda in (0.1, 1)]
@@ -124,7 +124,7 @@ def values(analyses: Iterable[MatrixAnalysis], metrics: Sequence[str]) -> dict[s
 
 
 def cell(drawn: np.ndarray, truth: float | None, digits: int) -> str:
-    """Bias with its sign, or the mean where nothing is true, and the spread; draws without a fit in parentheses."""
+    """Signed bias, or the mean without a `truth`, and the spread; in parentheses the draws without a fit."""
     fitted = drawn[np.isfinite(drawn)]
     missing = f" ({drawn.size - fitted.size})" if fitted.size < drawn.size else ""
     if fitted.size < 2:
@@ -135,7 +135,7 @@ def cell(drawn: np.ndarray, truth: float | None, digits: int) -> str:
 
 
 def print_table(corner: str, columns: Sequence[str], rows: Iterable[tuple[str, Sequence[str]]]) -> None:
-    """Print Markdown, each row as soon as it is known."""
+    """Print a Markdown table, each row as soon as it is computed."""
     print(f"\n| {corner} | {' | '.join(columns)} |\n|---|{'---|' * len(columns)}")
     for label, cells in rows:
         print(f"| {label} | {' | '.join(cells)} |", flush=True)
@@ -146,7 +146,7 @@ def matrix_rows() -> Iterator[tuple[str, list[str]]]:
     quantiles = (np.arange(SIDE) + 0.5) / SIDE
     kinds = (
         ("noise", NOISE_ASPECTS, np.ones(SIDE)),
-        # Variances of density exponent 3: the same at every aspect ratio, only the rows become more.
+        # Variances of density exponent 3, the same at every aspect ratio; only the number of rows grows.
         ("heavy tail", HEAVY_ASPECTS, (1 - quantiles) ** -0.25),
     )
     for number, (kind, aspects, deviations) in enumerate(kinds):

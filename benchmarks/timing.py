@@ -1,4 +1,4 @@
-"""How long functions take; several in turn, A B A B …, so that a machine whose speed drifts favours none."""
+"""Time functions; several alternate, A B A B …, so that a drift of the machine's speed favours none."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def seconds(function: Callable[[], object]) -> float:
 
 
 def processor_seconds(function: Callable[[], object]) -> float:
-    """Processor time of one call, all threads together: what a busy machine changes least."""
+    """Processor time of one call, summed over threads; a busy machine changes it least."""
     start = process_time()
     function()
     return process_time() - start
@@ -24,11 +24,11 @@ def processor_seconds(function: Callable[[], object]) -> float:
 def in_turn(
     functions: Mapping[str, Callable[[], object]], runs: int, timed: Callable[[Callable[[], object]], float] = seconds
 ) -> dict[str, list[float]]:
-    """Seconds of every call, by name: each function once, then each again.
+    """Seconds of every call, by name; the functions alternate.
 
     Args:
-        functions: by name.
-        runs: how often each is called.
+        functions: the functions, by name.
+        runs: calls of each.
         timed: `seconds` or `processor_seconds`.
     """
     taken: dict[str, list[float]] = {name: [] for name in functions}
@@ -39,5 +39,5 @@ def in_turn(
 
 
 def ratio(taken: Mapping[str, list[float]], name: str, to: str) -> float:
-    """The median of the ratios of pairs, so many times one function takes the other's time."""
+    """Median over pairs of calls of the time of `name` divided by that of `to`."""
     return median(a / b for a, b in zip(taken[name], taken[to], strict=True))

@@ -1,11 +1,11 @@
 """A second run over 50 models with a warm store: how long until the scores are ready, and which tensors are read.
 
-The models are drawn: 24 matrices each, 256 to 768 a side, noise and a low rank of falling strength, in 4 shards. Each
-run is a process of its own that imports wqscore and ranks them, the report aside, and counts the tensors that it
-reads and the matrices that it solves: cold, warm, and with one tensor of one model changed. A file on disk that has
-changed is read to find out which of its tensors did. The warm tables are compared with the cold one, or the benchmark
-stops. Last the command, from its start to its end. Targets: warm in under 3 s without a tensor read; of a changed
-model only the changed file is read, and the changed tensor alone solved.
+The models are generated: 24 matrices each, 256 to 768 a side, noise plus a low-rank part of falling strength, in 4
+shards. Each run is a separate process that imports wqscore and ranks the models without a report, and counts the
+tensors that it reads and the matrices that it solves: cold, warm, and with one tensor of one model changed. A changed
+file on disk is read to find out which of its tensors changed. The benchmark stops unless the warm tables equal the
+cold one. Last, the whole command is timed. Targets: a warm run takes under 3 s and reads no tensor; of a changed
+model only the changed file is read, and only the changed tensor solved.
 Usage: python -m benchmarks.warm_store [models]
 """
 
@@ -29,18 +29,19 @@ from benchmarks.whole_process import run
 
 MODELS, MATRICES, SHARDS, RUNS, TARGET = 50, 24, 4, 3, 3.0
 SIDES, RANK = (256, 384, 512, 768), 40
-#: Ranks what it is given; prints seconds, tensors read, matrices solved, and the table.
+#: Ranks the models in its arguments; prints seconds, tensors read, matrices solved, and the table.
 PROGRAM = """
 import json, sys
 from time import perf_counter, process_time
 start = perf_counter()
 import wqscore
-from wqscore import api, layers
+import wqscore.api.score
 from wqscore.checkpoints.tensor import TensorRef
+from wqscore.scoring import score_matrix
 imported = perf_counter() - start
-read, names, solve, solved = TensorRef.read, [], layers.compute_spectrum, []
+read, names, solve, solved = TensorRef.read, [], score_matrix.compute_spectrum, []
 TensorRef.read = lambda self: names.append(self.name) or read(self)
-layers.compute_spectrum = lambda *arguments: solved.append(1) or solve(*arguments)
+score_matrix.compute_spectrum = lambda *arguments: solved.append(1) or solve(*arguments)
 start, work = perf_counter(), process_time()
 ranking = wqscore.rank(sys.argv[2:], store=sys.argv[1])
 ranked, worked = perf_counter() - start, process_time() - work
@@ -52,7 +53,7 @@ print(ranking.to_csv())
 
 @dataclass(frozen=True)
 class Ranked:
-    """One process: seconds to import wqscore, to rank, of the processor for that, and what was read and solved."""
+    """One process: seconds to import wqscore and to rank, processor seconds of ranking, tensors read and solved."""
 
     imported: float
     ranked: float
@@ -63,14 +64,14 @@ class Ranked:
 
 
 def draw(folder: Path, seed: int) -> None:
-    """Write a model."""
+    """Write a generated model."""
     rng = np.random.default_rng(seed)
     tensors = {}
-    # All models are of one architecture, as those of a run over checkpoints are.
-    for place, (rows, columns) in enumerate(np.random.default_rng(0).choice(SIDES, (MATRICES, 2))):
+    # All models have one architecture, like the checkpoints of one training run.
+    for index, (rows, columns) in enumerate(np.random.default_rng(0).choice(SIDES, (MATRICES, 2))):
         strength = np.arange(1, RANK + 1) ** -0.7
         low = rng.standard_normal((rows, RANK)) * strength @ rng.standard_normal((RANK, columns))
-        tensors[f"layers.{place}.fc1.weight"] = (0.02 * (rng.standard_normal((rows, columns)) + low)).astype("f4")
+        tensors[f"layers.{index}.fc1.weight"] = (0.02 * (rng.standard_normal((rows, columns)) + low)).astype("f4")
     folder.mkdir()
     names = list(tensors)
     for shard in range(SHARDS):
@@ -79,7 +80,7 @@ def draw(folder: Path, seed: int) -> None:
 
 
 def change(file: Path) -> list[str]:
-    """Change one tensor of a shard, and return the names of all that it holds."""
+    """Change one tensor of a shard, and return the names of all its tensors."""
     tensors = load_file(file)
     names = sorted(tensors)
     tensors[names[0]] = tensors[names[0]] * np.float32(1.5)
@@ -89,13 +90,13 @@ def change(file: Path) -> list[str]:
 
 def _write(tensors: dict[str, np.ndarray], file: Path) -> None:
     save_file(tensors, file)
-    # As old as what people rank: what a file holds is not recorded of one that was changed a moment ago.
+    # Backdated, since the store doesn't record the contents of a file changed a moment ago.
     old = time.time() - 60
     os.utime(file, (old, old))
 
 
 def ranked(store: Path, folders: list[Path]) -> Ranked:
-    """Rank in a process of its own."""
+    """Rank in a separate process."""
     command = [sys.executable, "-c", PROGRAM, str(store), *map(str, folders)]
     counts, table = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.split("\n", 1)
     return Ranked(**json.loads(counts), table=table)

@@ -1,4 +1,4 @@
-"""The ten lines a person writes to get the same table from WeightWatcher; the one argument is a folder."""
+"""Print WeightWatcher's table of a folder, the one argument, in the ten lines that a user would write."""
 
 import logging
 import sys

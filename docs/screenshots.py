@@ -1,4 +1,4 @@
-"""Take the pictures of the README, of the demo's report and leaderboard, in headless Chromium: `make screenshots`."""
+"""Take the README's pictures of the demo's report and leaderboard, in headless Chromium: `make screenshots`."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ ROOT = Path(__file__).parent.parent
 _OPTIONS = ("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run")
 _WIDTH = 1180
 _TUNED, _BASE = "rxnfp-bert_ft", "rxnfp-bert_pretrained"
-#: The report is ready when these are there.
+#: The report is ready when it has drawn both of these.
 _DRAWN = "#chart-exponent svg, #chart-pair svg"
 _MATRIX = "encoder.layer.11.attention.self.value.weight"
 
-#: By file: what is chosen in the page, and the elements at the top and the bottom of the picture.
+#: Per file: the choices in the page's address, and the elements at the top and the bottom of the picture.
 PICTURES: dict[str, tuple[dict[str, str], str, str]] = {
     "report-ranking.png": ({}, "body > header", "#ranking .trust"),
     "report-pairs.png": ({"first": _TUNED, "second": _BASE}, "#pairs h2", "#changes-table tbody tr:nth-child(5)"),
@@ -27,7 +27,7 @@ PICTURES: dict[str, tuple[dict[str, str], str, str]] = {
 }
 
 
-#: By file: a page of the leaderboard, and the elements at the top and the bottom of the picture.
+#: Per file: a page of the leaderboard, and the elements at the top and the bottom of the picture.
 SITE_PICTURES = {"leaderboard.png": ("index.html", "header", "main table")}
 
 
@@ -35,9 +35,9 @@ def take(report: Path, site: Path, folder: Path) -> None:
     """Write every picture.
 
     Args:
-        report: the page of the demo.
+        report: the `index.html` of the demo's report.
         site: the folder of the demo's leaderboard.
-        folder: where the pictures go.
+        folder: the folder to write the pictures to.
     """
     options = ChromeOptions()
     for option in _OPTIONS:

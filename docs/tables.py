@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent
 
 
 def pages() -> dict[Path, str]:
-    """Each page as it should be."""
+    """The text of each page with its tables up to date."""
     core = [[metric.name, metric.formula, metric.caveat] for metric in METRICS.values() if metric.core]
     tables = {
         ROOT / "README.md": {"core": markdown_table(["metric", "formula", "known to fail"], core)},

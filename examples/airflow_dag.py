@@ -1,4 +1,4 @@
-"""Every night in Airflow: a task per model that fails where the model's gate does."""
+"""Airflow, every night: one task per model, which fails when the model's gate fails."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ GATE = "wqscore gate {model} --policy /srv/wqscore/policy.toml --prometheus /srv
 
 @dag(schedule="17 2 * * *", start_date=pendulum.datetime(2026, 1, 1), catchup=False, tags=["wqscore"])
 def model_gate() -> None:
-    """Gate every model; exit codes 1 to 3 fail its task, and a retry helps none but 3."""
+    """Gate every model; exit codes 1 to 3 fail its task, and a retry can help only with 3."""
     for model in MODELS:
         name = model.replace("/", "-")
         BashOperator(task_id=f"gate-{name}", bash_command=GATE.format(model=model, name=name), retries=1)

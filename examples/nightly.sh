@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Every night, from cron: hold each model to the policy and to the numbers of the last night that passed.
+# Every night, from cron: gates each model by the policy and by its change since the last night that passed.
 #   17 2 * * *  /srv/wqscore/nightly.sh org/first org/second
-# Writes a textfile per model for node_exporter, and ends with 1 if any gate did not pass.
+# Writes a textfile per model for node_exporter, and exits with 1 if any gate does not pass.
 set -uo pipefail
 
 textfiles=${TEXTFILES:-/var/lib/node_exporter/textfile_collector}
@@ -17,7 +17,7 @@ for model in "$@"; do
         changes=(--baseline "$state/$name.json" --rule "delta(alpha) > 0.3")
     fi
     if wqscore gate "$model" --policy "$policy" "${changes[@]}" --prometheus "$textfiles/$name.prom" --quiet; then
-        # Kept for tomorrow, whole or not at all.
+        # Tomorrow's baseline, replaced atomically.
         wqscore score "$model" --format json --quiet > "$state/$name.json.new" &&
             mv "$state/$name.json.new" "$state/$name.json" || status=1
     else

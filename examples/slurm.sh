@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# On a Slurm cluster: an array whose tasks each compute one part of every model, then one job that joins and ranks.
+# Slurm: an array job, each task of which computes one part of every model, then one job that merges the stores and ranks.
 #   examples/slurm.sh 16 org/first org/second /shared/checkpoints/run-7
-# Submits both and ends. WORK is a folder that all nodes share; a part that fails is submitted again with
+# Submits both jobs and exits. WORK is a folder that all nodes share. To resubmit a failed part, for example the third:
 #   sbatch --array=3 "$WORK/part.sh"
 set -euo pipefail
 

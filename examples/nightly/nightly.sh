@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Every night, from cron: one more night of the leaderboard, shown only once it has been checked.
+# Every night, from cron: updates the leaderboard and publishes it if the check passes.
 #   17 2 * * *  /srv/wqscore/nightly.sh /srv/wqscore/models.toml
-# The site grows in STATE and is copied to PUBLIC. Ends with 1 if it is not fit to be shown, 3 if a model could not be
-# scored, which keeps its last row.
+# Builds the site in STATE and copies it to PUBLIC. Exits with 1 if the check fails, and with 3 if a model could not be
+# scored (it keeps its last row, and the site is published).
 set -uo pipefail
 
 state=${STATE:-/srv/wqscore/state}
