@@ -9,11 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from wqscore.cli.output import show
 from wqscore.escaping import printable
 from wqscore.ranking.ranking import Ranking
 from wqscore.rendering.layout import fit, fold
 from wqscore.rendering.numbers import figure, size
-from wqscore.rendering.terminal import print_lines, print_ranking, print_score, print_table
+from wqscore.rendering.sections import Notes, Table
+from wqscore.rendering.terminal import print_sections
 
 NAMES = st.text(st.sampled_from("abcdefgh012./_- 模é")).map(lambda text: re.sub(" +", " ", text).strip())
 NUMBERS = st.floats(allow_infinity=False).map(figure)
@@ -91,8 +93,8 @@ def test_control_characters_are_escaped_and_letters_are_not() -> None:
 
 
 def test_markup_is_text(capsys: pytest.CaptureFixture[str]) -> None:
-    print_table(["name"], [["[red]x[/red] :smile: http://a.b"]], "[bold]title[/bold]")
-    print_lines(["[blink]note"])
+    table = Table("[bold]title[/bold]", ["name"], [["[red]x[/red] :smile: http://a.b"]])
+    print_sections([table, Notes(["[blink]note"])])
     out = capsys.readouterr().out
     for text in ("[red]x[/red] :smile: http://a.b", "[bold]title[/bold]", "[blink]note"):
         assert text in out
@@ -102,7 +104,7 @@ def test_markup_is_text(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_ranking_shows_every_model_and_why_one_has_no_rank(
     ranking: Ranking, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    print_ranking(ranking)
+    show(ranking, "table")
     title, _, _, *lines = capsys.readouterr().out.splitlines()
     assert title == "median alpha, lower is better · preset default"
     table = [line.split() for line in lines[:5]]
@@ -115,7 +117,7 @@ def test_a_ranking_shows_every_model_and_why_one_has_no_rank(
 
 def test_a_score_shows_every_matrix(ranking: Ranking, capsys: pytest.CaptureFixture[str]) -> None:
     for score in ranking.scores:
-        print_score(score)
+        show(score, "table")
         lines = capsys.readouterr().out.splitlines()
         for row in score.layers:
             (line,) = [line for line in lines if line.startswith(f"{row.matrix.name} ")]
@@ -125,7 +127,7 @@ def test_a_score_shows_every_matrix(ranking: Ranking, capsys: pytest.CaptureFixt
 
 
 def test_hostile_names_stay_on_their_line(hostile_ranking: Ranking, capsys: pytest.CaptureFixture[str]) -> None:
-    print_ranking(hostile_ranking)
+    show(hostile_ranking, "table")
     for score in hostile_ranking.scores:
-        print_score(score)
+        show(score, "table")
     assert all(line.isprintable() for line in capsys.readouterr().out.splitlines())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,10 +12,12 @@ import typer
 from wqscore.cli import options
 from wqscore.cli.exits import NOT_SCORED, complain, one_line_errors
 from wqscore.cli.open_store import asked_store
+from wqscore.cli.output import show
 
 if TYPE_CHECKING:
     from wqscore.gating.gate import Judgement
     from wqscore.gating.policy import Policy
+    from wqscore.results import Format
 
 FAILED = 1
 
@@ -75,9 +78,9 @@ def gate(
     Exit codes: 0 passed, 1 a rule failed or could not be judged, 2 wrong usage, 3 the model could not be scored, 130
     interrupted.
     """
-    files = {"junit": junit, "prometheus": prometheus, "md": summary}
+    files: dict[Format, Path | None] = {"junit": junit, "prometheus": prometheus, "md": summary}
     with one_line_errors():
-        _check(files)
+        _check(files.values())
         from wqscore.cli.progress import ProgressBars
         from wqscore.gating.gate import gate as gate_ref
 
@@ -106,12 +109,12 @@ def gate(
     raise typer.Exit(code)
 
 
-def _check(files: dict[str, Path | None]) -> None:
+def _check(files: Iterable[Path | None]) -> None:
     from wqscore.rendering.result_file import check_file
     from wqscore.rendering.timestamp import created_at
 
     created_at()
-    for file in filter(None, files.values()):
+    for file in filter(None, files):
         check_file(file)
 
 
@@ -133,33 +136,14 @@ def _policy(
     )
 
 
-def _publish(judgement: Judgement, output: GateFormat, files: dict[str, Path | None]) -> None:
+def _publish(judgement: Judgement, output: GateFormat, files: Mapping[Format, Path | None]) -> None:
     """Write the files, then print; what is printed is not lost where a file can't be written."""
     from wqscore.rendering.result_file import write_file
+    from wqscore.results import render
 
     try:
         for name, file in files.items():
             if file is not None:
-                write_file(file, _text(judgement, GateFormat(name)))
+                write_file(file, str(render(judgement, name)))
     finally:
-        if output is GateFormat.TABLE:
-            from wqscore.gating.report import print_gate
-
-            print_gate(judgement)
-        else:
-            # As the files have it: UTF-8, whatever the terminal's encoding.
-            typer.echo(_text(judgement, output).encode("utf-8", "backslashreplace"), nl=False)
-
-
-def _text(judgement: Judgement, output: GateFormat) -> str:
-    from wqscore.gating.junit import gate_junit
-    from wqscore.gating.prometheus import gate_prometheus
-    from wqscore.gating.report import gate_json, gate_markdown
-
-    renderings = {
-        GateFormat.JSON: gate_json,
-        GateFormat.JUNIT: gate_junit,
-        GateFormat.MD: gate_markdown,
-        GateFormat.PROMETHEUS: gate_prometheus,
-    }
-    return renderings[output](judgement)
+        show(judgement, output)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
 
 import typer
 
@@ -11,9 +10,6 @@ from wqscore.cli import options
 from wqscore.cli.exits import NOT_SCORED, complain, leave_interrupted, one_line_errors
 from wqscore.cli.output import show
 from wqscore.cli.refs import asked_models, load_asked_list
-
-if TYPE_CHECKING:
-    from wqscore.planning.plan import Plan
 
 
 def plan(
@@ -50,7 +46,7 @@ def plan(
             if len(found.failed) == len(found.models):
                 raise
             complain("interrupted: keeping what was planned before")
-        _show(found, output)
+        show(found, output)
         if interrupted:
             leave_interrupted()
         if output in (options.Format.CSV, options.Format.JSON):
@@ -58,15 +54,3 @@ def plan(
                 complain(model.reason)
         if found.failed:
             raise typer.Exit(NOT_SCORED)
-
-
-def _show(found: Plan, output: options.Format) -> None:
-    from wqscore.planning import plan_report as rendering
-
-    show(
-        output,
-        table=lambda: rendering.print_plan(found),
-        csv=lambda: rendering.plan_csv(found),
-        json=lambda: rendering.plan_json(found),
-        markdown=lambda: rendering.plan_markdown(found),
-    )

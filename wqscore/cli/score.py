@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import typer
 
 from wqscore.cli import options
@@ -15,11 +13,7 @@ from wqscore.cli.output import (
     complain_if_unscored,
     complain_of_skips,
     publish,
-    show_scores,
 )
-
-if TYPE_CHECKING:
-    from wqscore.scoring.model_score import ModelScore
 
 
 def score(
@@ -102,22 +96,6 @@ def score(
                 device=device.value,
                 progress=progress,
             )
-        publish(rank_alone(result), out, lambda: _print(result, output), quiet)
+        publish(rank_alone(result), out, result, output, quiet)
         if any([complain_if_unscored(result), strict and complain_of_skips(result)]):
             raise typer.Exit(NOT_SCORED)
-
-
-def _print(result: ModelScore, output: options.ScoreFormat) -> None:
-    from wqscore.rendering.json import score_json
-    from wqscore.rendering.markdown import score_markdown
-    from wqscore.rendering.terminal import print_score
-    from wqscore.reports.parquet import layers_parquet
-
-    show_scores(
-        output,
-        table=lambda: print_score(result),
-        csv=result.to_csv,
-        json=lambda: score_json(result),
-        markdown=lambda: score_markdown(result),
-        parquet=lambda: layers_parquet(result),
-    )

@@ -15,6 +15,7 @@ from wqscore.gating.policy import Policy
 from wqscore.gating.rules import Change
 from wqscore.presets.registry import find_preset
 from wqscore.refs import ModelRef, parse_ref
+from wqscore.results import Result
 from wqscore.scoring.model_score import ModelScore
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Judgement:
+class Judgement(Result):
     """A model and what became of each rule.
 
     Attributes:
