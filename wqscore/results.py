@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 
 Format = Literal["table", "csv", "json", "md", "html", "notebook", "parquet", "junit", "prometheus"]
 
+
+def _views(module: str, kind: str, **others: str) -> Mapping[str, str]:
+    """The functions of a report that make the three views, `plan_rows` and so on, and those that are elsewhere."""
+    return {view: f"{module}:{kind}_{view}" for view in ("rows", "sections", "document")} | others
+
+
 #: By the kind of result, what makes each view of it.
 _VIEWS: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
@@ -33,44 +39,22 @@ _VIEWS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "document": "wqscore.reports.json:ranking_document",
             "page": "wqscore.reports.html.report:report_html",
         },
-        "ModelDescription": {
-            "rows": "wqscore.planning.describe_report:description_rows",
-            "sections": "wqscore.planning.describe_report:description_sections",
-            "document": "wqscore.planning.describe_report:description_document",
-        },
-        "Plan": {
-            "rows": "wqscore.planning.plan_report:plan_rows",
-            "sections": "wqscore.planning.plan_report:plan_sections",
-            "document": "wqscore.planning.plan_report:plan_document",
-        },
-        "Integrity": {
-            "rows": "wqscore.integrity.report:integrity_rows",
-            "sections": "wqscore.integrity.report:integrity_sections",
-            "document": "wqscore.integrity.report:integrity_document",
-        },
-        "Crosscheck": {
-            "rows": "wqscore.engines.crosscheck_report:crosscheck_rows",
-            "sections": "wqscore.engines.crosscheck_report:crosscheck_sections",
-            "document": "wqscore.engines.crosscheck_report:crosscheck_document",
-        },
-        "Judgement": {
-            "rows": "wqscore.gating.report:gate_rows",
-            "sections": "wqscore.gating.report:gate_sections",
-            "document": "wqscore.gating.report:gate_document",
-            "junit": "wqscore.gating.junit:gate_junit",
-            "prometheus": "wqscore.gating.prometheus:gate_prometheus",
-        },
-        "Correlations": {
-            "rows": "wqscore.studies.correlation.report:correlation_rows",
-            "sections": "wqscore.studies.correlation.report:correlation_sections",
-            "document": "wqscore.studies.correlation.report:correlation_document",
-            "page": "wqscore.studies.correlation.page:correlations_html",
-        },
-        "BenchmarkTable": {
-            "rows": "wqscore.studies.known.report:benchmark_rows",
-            "sections": "wqscore.studies.known.report:benchmark_sections",
-            "document": "wqscore.studies.known.report:benchmark_document",
-        },
+        "ModelDescription": _views("wqscore.planning.describe_report", "description"),
+        "Plan": _views("wqscore.planning.plan_report", "plan"),
+        "Integrity": _views("wqscore.integrity.report", "integrity"),
+        "Crosscheck": _views("wqscore.engines.crosscheck_report", "crosscheck"),
+        "Judgement": _views(
+            "wqscore.gating.report",
+            "gate",
+            junit="wqscore.gating.junit:gate_junit",
+            prometheus="wqscore.gating.prometheus:gate_prometheus",
+        ),
+        "Correlations": _views(
+            "wqscore.studies.correlation.report",
+            "correlation",
+            page="wqscore.studies.correlation.page:correlations_html",
+        ),
+        "BenchmarkTable": _views("wqscore.studies.known.report", "benchmark"),
         "StoreOverview": {
             "sections": "wqscore.store.report:overview_sections",
             "document": "wqscore.store.report:overview_document",

@@ -101,6 +101,36 @@ def test_markup_is_text(capsys: pytest.CaptureFixture[str]) -> None:
     assert "\x1b" not in out
 
 
+@pytest.mark.parametrize(
+    ("cells", "is_right"),
+    [
+        (["3.142", "-1.25e+18", "10,000", "–"], True),
+        (["2 to 3", "16.32 to 24.09"], True),
+        (["1=", "1–3", "97%", "73/73", "22.7M", "512×256×9"], True),
+        (["1.2 | 1.3", "0.12 (n 4)", "3.2 s", "24.6 MB", "512 bytes"], True),
+        (["–", "–"], True),
+        (["ok", "3d"], False),
+        (["float32", "int8"], False),
+        (["├─●─┤", ""], False),
+        (["2 matrices have no fit"], False),
+    ],
+)
+def test_a_column_is_on_the_right_if_its_cells_are_numbers(
+    cells: list[str], is_right: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    header = "a header that is longer than cells"
+    print_sections([Table("title", [header, "z"], [[cell, "z"] for cell in cells])])
+    _, _, _, *lines = capsys.readouterr().out.splitlines()
+    for line, cell in zip(lines[: len(cells)], cells, strict=True):
+        assert line[: len(header)].rstrip() == (cell.rjust(len(header)) if is_right else cell)
+
+
+def test_names_that_look_like_numbers_are_names(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [["7", "a", "failed"], ["12", "b", "1"]]
+    print_sections([Table("title", ["model", "ties", "alpha"], rows, folding=["model"], right=["ties", "alpha"])])
+    assert capsys.readouterr().out.splitlines()[3:5] == ["7         a  failed", "12        b       1"]
+
+
 def test_a_ranking_shows_every_model_and_why_one_has_no_rank(
     ranking: Ranking, capsys: pytest.CaptureFixture[str]
 ) -> None:

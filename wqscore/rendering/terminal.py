@@ -69,10 +69,10 @@ def _table(table: Table) -> str:
 
 
 def _alignment(table: Table, column: str) -> Literal["left", "right"]:
-    """Right for a column with a number in it, or with nothing; names are never taken for numbers."""
+    """Right for a column of numbers and nothing else; names are never taken for some."""
     index = table.columns.index(column)
     cells = {row[index] for row in table.rows} - {"", MISSING}
-    is_number = column not in table.folding and (not cells or any(map(_NUMBER.match, cells)))
+    is_number = column not in table.folding and all(map(_NUMBER.match, cells))
     return "right" if is_number or column in table.right else "left"
 
 

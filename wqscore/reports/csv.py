@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 from wqscore.ranking.ranking import Ranking
 from wqscore.rendering.csv import csv_text
-from wqscore.reports.tables import layer_columns, layer_rows, pair_columns, pair_rows
+from wqscore.reports.tables import PAIR_COLUMNS, layer_columns, layer_rows, pair_rows
 from wqscore.scoring.model_score import ModelScore
 
 
 def pairs_csv(ranking: Ranking) -> str:
     """The text of `pairs.csv`: a row per two models that share ranks, and how they differ over their layers."""
-    return csv_text(pair_columns(), pair_rows(ranking))
+    return csv_text(PAIR_COLUMNS, pair_rows(ranking))
 
 
 def layers_csv(scores: Sequence[ModelScore], header: Sequence[str] | None = None) -> str:

@@ -14,7 +14,7 @@ from wqscore.ranking.ranking import RankedModel, Ranking
 from wqscore.refs import ModelRef
 from wqscore.rendering.numbers import number
 from wqscore.rendering.timestamp import created_at
-from wqscore.reports.tables import pair_columns, pair_rows
+from wqscore.reports.tables import PAIR_COLUMNS, pair_rows
 from wqscore.scoring.expert_spread import ExpertSpread
 from wqscore.scoring.layer_score import LayerScore
 from wqscore.scoring.model_score import ModelScore
@@ -35,7 +35,7 @@ def ranking_document(ranking: Ranking) -> dict[str, Any]:
         "better": ranking.by.better,
         "across_families": ranking.across_families,
         "models": [_model(model) for model in ranking.models],
-        "pairs": [dict(zip(pair_columns(), row, strict=True)) for row in pair_rows(ranking)],
+        "pairs": [dict(zip(PAIR_COLUMNS, row, strict=True)) for row in pair_rows(ranking)],
     }
 
 

@@ -10,6 +10,8 @@ from wqscore.rendering.sections import Medium, Notes, Section, Table
 from wqscore.reports.intervals import has_intervals
 from wqscore.reports.narrow import BARS, narrow_ranking, ranking_bars, scale_note
 from wqscore.reports.overview import (
+    SUMMARY_COLUMNS,
+    VALUE_COLUMNS,
     family_notes,
     layer_overview_columns,
     layer_overview_rows,
@@ -19,13 +21,11 @@ from wqscore.reports.overview import (
     ranking_title,
     remarks,
     score_notes,
-    summary_overview_columns,
     summary_overview_rows,
-    value_overview_columns,
     value_overview_rows,
 )
 from wqscore.reports.trust import pair_notes, trust_notes
-from wqscore.reports.worth_checking import first_look_columns, first_look_rows, first_looks
+from wqscore.reports.worth_checking import LOOK_COLUMNS, first_look_rows, first_looks
 from wqscore.scoring.model_score import ModelScore
 
 #: Matrices worth looking at that are shown.
@@ -76,7 +76,8 @@ def _bars_table(ranking: Ranking) -> Table:
         rows,
         folding=["model"],
         optional=optional,
-        right=["ties"],
+        # A model without a score has its status in place of its number.
+        right=["ties", columns[2]],
         column_notes={BARS: scale_note(ranking)},
         narrow=partial(narrow_ranking, ranking),
     )
@@ -96,7 +97,7 @@ def _looks(score: ModelScore, _: Medium) -> Table | None:
     first = first_look_rows(looks[:_MOST_LOOKS])
     more = f", and {len(looks) - len(first)} more" if len(looks) > len(first) else ""
     title = f"worth looking at first: {len(first)} of {len(score.layers)} matrices{more}"
-    return Table(title, first_look_columns(), first, folding=["why", "matrix"])
+    return Table(title, LOOK_COLUMNS, first, folding=["why", "matrix"])
 
 
 def _summary(score: ModelScore, medium: Medium) -> Table | None:
@@ -105,12 +106,12 @@ def _summary(score: ModelScore, medium: Medium) -> Table | None:
     what = "over matrices" if medium == "table" else score.ref.label
     title = f"{what} · {made_by(score.preset, [score])}"
     rows = summary_overview_rows(score)
-    return Table(title, summary_overview_columns(), rows, optional=["by size", "matrices", "mean"])
+    return Table(title, SUMMARY_COLUMNS, rows, optional=["by size", "matrices", "mean"])
 
 
 def _values(score: ModelScore, _: Medium) -> Table | None:
     rows = value_overview_rows(score)
-    return Table("over the whole model", value_overview_columns(), rows, optional=["matrices"]) if rows else None
+    return Table("over the whole model", VALUE_COLUMNS, rows, optional=["matrices"]) if rows else None
 
 
 _SCORE_TABLES: Mapping[Medium, tuple[Callable[[ModelScore, Medium], Table | None], ...]] = {

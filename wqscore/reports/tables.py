@@ -15,6 +15,11 @@ from wqscore.scoring.model_score import ModelScore
 
 #: What follows a metric's name: the statistic that ranks, the means, and the matrices behind them.
 _SUFFIXES = ("", "_mean", "_param_mean", "_count")
+#: The header of `pairs.csv`.
+PAIR_COLUMNS = [
+    *("ahead", "behind", "metric", "difference", "lo", "hi", "delta", "tied"),
+    *("matrices_paired", "matrices_lost", "lowest", "highest"),
+]
 #: The columns of words; all others hold numbers.
 _LAYER_WORDS = ("model", "name", "role", "verdict", "flags", "reason")
 _RANKING_WORDS = frozenset({"model", "revision", "family", "ties", "status", "reason"})
@@ -60,14 +65,6 @@ def ranking_rows(ranking: Ranking) -> Rows:
     """`ranking.csv`: a row per model, in the ranking's order."""
     rows = [_ranking_row(model, ranking) for model in ranking.models]
     return Rows(ranking_columns(ranking), rows, _RANKING_WORDS)
-
-
-def pair_columns() -> list[str]:
-    """The header of `pairs.csv`."""
-    return [
-        *("ahead", "behind", "metric", "difference", "lo", "hi", "delta", "tied"),
-        *("matrices_paired", "matrices_lost", "lowest", "highest"),
-    ]
 
 
 def pair_rows(ranking: Ranking) -> list[list[Cell]]:

@@ -25,7 +25,7 @@ from wqscore.reports.html.page_data import page_data
 from wqscore.reports.html.ranking_marks import AXIS, ranking_marks
 from wqscore.reports.html.sections import sections
 from wqscore.reports.html.verdict_shares import COLOURS, present_verdicts, skips_by_reason, verdict_shares
-from wqscore.reports.overview import headline, rank_range, value_overview_columns
+from wqscore.reports.overview import VALUE_COLUMNS, headline, rank_range
 from wqscore.reports.tables import layer_columns, of_matrices
 from wqscore.reports.trust import trust_notes
 from wqscore.scoring.model_score import ModelScore
@@ -89,7 +89,7 @@ def report_html(ranking: Ranking, files: Mapping[str, str] | None = None) -> str
             bases=sorted({score.base for score in ranking.scores} - {""}),
             engines=sorted({score.engine for score in ranking.scores} - {"wqscore"}),
             columns=layer_columns(ranking.preset, ranking.metrics)[1:],
-            value_columns=value_overview_columns(),
+            value_columns=VALUE_COLUMNS,
             statistic=headline(ranking.by, ranking.preset),
             constants=preset_constants(ranking.preset),
             min_coverage=MIN_COVERAGE,
