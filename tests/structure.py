@@ -50,7 +50,7 @@ def circles(graph: Graph) -> list[frozenset[str]]:
 def upward(graph: Graph) -> list[tuple[str, str]]:
     """The imports from a floor that is lower in the list."""
     floor = {name: place for place, name in enumerate(FLOORS)}
-    return [(one, other) for one, other in arrows(graph) if floor[_top(one)] < floor[_top(other)]]
+    return [(one, other) for one, other in arrows(graph) if floor[top(one)] < floor[top(other)]]
 
 
 def arrows(graph: Graph) -> Iterator[tuple[str, str]]:
@@ -70,7 +70,8 @@ def folders() -> set[str]:
     return {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
 
 
-def _top(name: str) -> str:
+def top(name: str) -> str:
+    """The folder or flat module at the top that a file belongs to."""
     return name.split(".", maxsplit=1)[0]
 
 
@@ -105,8 +106,8 @@ def _measures() -> Iterator[str]:
     graph = import_graph()
     between = defaultdict(set)
     for one, other in arrows(graph):
-        if _top(one) != _top(other):
-            between[_top(one)].add(_top(other))
+        if top(one) != top(other):
+            between[top(one)].add(top(other))
     back = upward(graph)
     yield f"files {len(graph)}, imports {sum(map(len, graph.values()))}"
     yield f"at the top: {len(flat_modules())} modules beside __init__, {len(folders())} folders"

@@ -8,81 +8,33 @@ ties two files together as much, and no rule becomes impossible by counting it. 
 from __future__ import annotations
 
 import ast
+import re
 
 import pytest
 
 import wqscore
 from tests import structure
+from wqscore.results import _VIEWS
 
 GRAPH = structure.import_graph()
 MODULES = structure.modules()
 
+
+def parsed(name: str) -> ast.Module:
+    return ast.parse(MODULES[name].read_text(encoding="utf-8"))
+
+
+def _is_result(node: ast.AST) -> bool:
+    return isinstance(node, ast.ClassDef) and any(ast.unparse(base) == "Result" for base in node.bases)
+
+
+#: The files of the records that derive from `Result`.
+RESULTS = {name for name in MODULES if any(map(_is_result, ast.walk(parsed(name))))}
+
 #: Imports that go back up, each with its reason.
-UPWARD: dict[tuple[str, str], str] = {
-    ("checkpoints.gguf.names", "matrices.roles"): "names are chosen by the roles that they will have",
-    ("ranking.ranking", "reports.frame"): "until it is taken apart",
-    ("ranking.ranking", "reports.html.report"): "until it is taken apart",
-    ("rendering.csv", "ranking.ranking"): "until it is taken apart",
-    ("rendering.csv", "reports.tables"): "until it is taken apart",
-    ("rendering.json", "metrics.registry"): "until it is taken apart",
-    ("rendering.json", "presets.preset"): "until it is taken apart",
-    ("rendering.json", "ranking.ranking"): "until it is taken apart",
-    ("rendering.json", "reports.tables"): "until it is taken apart",
-    ("rendering.json", "scoring.expert_spread"): "until it is taken apart",
-    ("rendering.markdown", "ranking.ranking"): "until it is taken apart",
-    ("rendering.markdown", "reports.overview"): "until it is taken apart",
-    ("rendering.markdown", "reports.trust"): "until it is taken apart",
-    ("rendering.notebook", "planning.describe"): "until it is taken apart",
-    ("rendering.notebook", "planning.describe_report"): "until it is taken apart",
-    ("rendering.notebook", "ranking.ranking"): "until it is taken apart",
-    ("rendering.notebook", "reports.overview"): "until it is taken apart",
-    ("rendering.notebook", "reports.worth_checking"): "until it is taken apart",
-    ("rendering.terminal", "ranking.ranking"): "until it is taken apart",
-    ("rendering.terminal", "reports.intervals"): "until it is taken apart",
-    ("rendering.terminal", "reports.narrow"): "until it is taken apart",
-    ("rendering.terminal", "reports.overview"): "until it is taken apart",
-    ("rendering.terminal", "reports.trust"): "until it is taken apart",
-    ("rendering.terminal", "reports.worth_checking"): "until it is taken apart",
-    ("rendering.csv", "scoring.model_score"): "until it is taken apart",
-    ("rendering.json", "scoring.layer_score"): "until it is taken apart",
-    ("rendering.json", "scoring.model_score"): "until it is taken apart",
-    ("rendering.markdown", "scoring.model_score"): "until it is taken apart",
-    ("rendering.notebook", "scoring.model_score"): "until it is taken apart",
-    ("rendering.terminal", "scoring.model_score"): "until it is taken apart",
-    ("scoring.model_score", "ranking.ranking"): "until it is taken apart",
-    ("scoring.model_score", "reports.frame"): "until it is taken apart",
+UPWARD = {
+    ("checkpoints.gguf.names", "matrices.roles"): "of the names that a tensor may have had, the usual role decides",
 }
-#: Files that import each other, until they are taken apart.
-CIRCLE: frozenset[str] = frozenset(
-    {
-        "scoring.model_score",
-        "planning.describe",
-        "planning.describe_report",
-        "ranking.differences",
-        "ranking.families",
-        "ranking.ranking",
-        "ranking.ranks",
-        "rendering.csv",
-        "rendering.json",
-        "rendering.markdown",
-        "rendering.notebook",
-        "rendering.terminal",
-        "reports.frame",
-        "reports.html.changes",
-        "reports.html.explorer",
-        "reports.html.page_data",
-        "reports.html.ranking_marks",
-        "reports.html.report",
-        "reports.html.sections",
-        "reports.html.verdict_shares",
-        "reports.intervals",
-        "reports.narrow",
-        "reports.overview",
-        "reports.tables",
-        "reports.trust",
-        "reports.worth_checking",
-    }
-)
 #: Files of more than 350 lines, each with its reason.
 LONG: dict[str, str] = {}
 #: `__init__` files that do something: `cli` puts the commands together.
@@ -90,12 +42,40 @@ ACTIVE = {"cli"}
 
 
 def test_no_circle_among_files():
-    found = set().union(*structure.circles(GRAPH))
-    assert found == CIRCLE
+    assert structure.circles(GRAPH) == []
 
 
 def test_no_import_from_a_lower_floor():
     assert set(structure.upward(GRAPH)) == UPWARD.keys()
+
+
+def test_formats_know_no_result():
+    for name in MODULES:
+        if structure.top(name) == "rendering":
+            assert not GRAPH[name] & RESULTS, name
+
+
+def test_a_result_knows_no_format():
+    made = {view.split(":")[0].removeprefix("wqscore.") for views in _VIEWS.values() for view in views.values()}
+    for name in RESULTS:
+        formats = {other for other in GRAPH[name] if structure.top(other) in ("rendering", "reports")}
+        assert not formats | (GRAPH[name] & made), name
+
+
+def test_every_kind_of_result_has_its_views():
+    kinds = {node.name for name in RESULTS for node in ast.walk(parsed(name)) if _is_result(node)}
+    assert kinds == _VIEWS.keys()
+
+
+def test_only_the_door_opens_functions_by_name():
+    opened = re.compile(r"wqscore(\.\w+)+:\w+")
+    found = {
+        name
+        for name in MODULES
+        for node in ast.walk(parsed(name))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and opened.fullmatch(node.value)
+    }
+    assert found == {"results"}
 
 
 def test_every_file_has_a_floor():
@@ -113,9 +93,8 @@ def test_nothing_at_the_top_is_named_as_a_public_function():
 
 @pytest.mark.parametrize("name", sorted(name for name, path in MODULES.items() if path.stem == "__init__"))
 def test_an_init_file_defines_nothing(name):
-    tree = ast.parse(MODULES[name].read_text(encoding="utf-8"))
     kinds = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
-    assert (name in ACTIVE) == any(isinstance(node, kinds) for node in tree.body)
+    assert (name in ACTIVE) == any(isinstance(node, kinds) for node in parsed(name).body)
 
 
 def test_no_file_is_longer_than_350_lines():

@@ -15,7 +15,6 @@ from safetensors.numpy import save_file
 import wqscore
 from tests.oracles import Oracle
 from wqscore.errors import CheckpointError, UsageError
-from wqscore.rendering.json import ranking_json, score_json
 from wqscore.scoring.layer_score import LayerScore
 from wqscore.scoring.model_score import ModelScore
 
@@ -236,7 +235,7 @@ def test_sums_rank_models_and_stand_in_every_output(tmp_path: Path) -> None:
     assert [model.ref.label for model in ranking.models] == order
     assert [Path(label).name for label in order] == ["near", "middle", "far"]
     rows = list(csv.DictReader(io.StringIO(ranking.to_csv())))
-    document = json.loads(ranking_json(ranking), parse_constant=pytest.fail)
+    document = json.loads(ranking.to_json(), parse_constant=pytest.fail)
     for i, label in enumerate(order):
         assert float(rows[i]["fro_dist"]) == pytest.approx(totals[label], rel=1e-10)
         assert int(rows[i]["fro_dist_count"]) == 5
@@ -245,4 +244,4 @@ def test_sums_rank_models_and_stand_in_every_output(tmp_path: Path) -> None:
         assert (summary["total"], summary["count"]) == (float(rows[i]["fro_dist"]), 5)
         assert document["models"][i]["base"] == str(tmp_path / "base")
     alone = wqscore.score(order[0], base=str(tmp_path / "base"))
-    assert json.loads(score_json(alone))["summary"]["fro_dist"]["total"] == float(rows[0]["fro_dist"])
+    assert json.loads(alone.to_json())["summary"]["fro_dist"]["total"] == float(rows[0]["fro_dist"])

@@ -25,7 +25,6 @@ from wqscore.matrices.plan import matrices_of
 from wqscore.presets.registry import DEFAULT
 from wqscore.ranking.ranking import rank_alone
 from wqscore.refs import parse_ref
-from wqscore.rendering.json import ranking_json, score_json
 from wqscore.scoring.cache import Memory
 from wqscore.scoring.cache_keys import spectrum_key
 from wqscore.scoring.model_score import ModelScore
@@ -147,9 +146,9 @@ def test_a_run_on_a_device_gives_the_same_rows_but_for_the_last_bits_and_says_wh
         assert (ours.verdict, ours.flags) == (other.verdict, other.flags)
         assert list(other.metrics.values()) == pytest.approx(list(ours.metrics.values()), rel=1e-9, nan_ok=True)
     solver = {"any side": f"torch.linalg.eigvalsh of torch {torch.__version__} on {TORCH}"}
-    assert json.loads(score_json(found))["eigensolver"] == solver
-    assert json.loads(ranking_json(rank_alone(found)))["eigensolver"] == solver
-    assert json.loads(score_json(plain))["eigensolver"] == {"side < 2048": "dsyevd", "larger": "dsyevd_2stage"}
+    assert json.loads(found.to_json())["eigensolver"] == solver
+    assert json.loads(rank_alone(found).to_json())["eigensolver"] == solver
+    assert json.loads(plain.to_json())["eigensolver"] == {"side < 2048": "dsyevd", "larger": "dsyevd_2stage"}
 
 
 @pytest.mark.oracle("torch")

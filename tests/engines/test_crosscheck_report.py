@@ -8,13 +8,10 @@ from math import nan
 
 import pytest
 
+from wqscore.cli.output import show
 from wqscore.engines.crosscheck import Comparison, Crosscheck, MatrixComparison, Unpaired
 from wqscore.engines.crosscheck_report import (
-    crosscheck_csv,
-    crosscheck_json,
-    crosscheck_markdown,
     crosscheck_notes,
-    print_crosscheck,
 )
 from wqscore.refs import ModelRef
 
@@ -53,7 +50,7 @@ def test_differences_in_words() -> None:
 
 
 def test_the_table(capsys: pytest.CaptureFixture[str]) -> None:
-    print_crosscheck(CHECK)
+    show(CHECK, "table")
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "org/name: wqscore | WeightWatcher 0.7.7"
     assert lines[1].split() == ["name", "alpha", "stable_rank", "verdict"]
@@ -68,7 +65,7 @@ def test_the_table(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_the_csv_has_a_row_per_matrix_and_column() -> None:
-    rows = list(csv.DictReader(crosscheck_csv(CHECK).splitlines()))
+    rows = list(csv.DictReader(CHECK.to_csv().splitlines()))
     assert {row["model"] for row in rows} == {"org/name"}
     cells = [(r["name"], r["column"], r["wqscore"], r["weightwatcher"], r["difference"], r["verdict"]) for r in rows]
     assert cells == [
@@ -87,7 +84,7 @@ def test_the_csv_has_a_row_per_matrix_and_column() -> None:
 
 
 def test_the_json_has_everything_and_no_nan() -> None:
-    document = json.loads(crosscheck_json(CHECK), parse_constant=pytest.fail)
+    document = json.loads(CHECK.to_json(), parse_constant=pytest.fail)
     assert (document["model"], document["revision"], document["weightwatcher"]) == ("org/name", "a" * 40, "0.7.7")
     assert (document["preset"], document["tolerance"]) == ("ww-0.7", 1e-6)
     assert [matrix["verdict"] for matrix in document["matrices"]] == ["same", "differs", "differs"]
@@ -103,7 +100,7 @@ def test_the_json_has_everything_and_no_nan() -> None:
 
 
 def test_the_markdown_keeps_the_bar_out_of_the_table_syntax() -> None:
-    lines = crosscheck_markdown(CHECK).splitlines()
+    lines = CHECK.to_markdown().splitlines()
     assert r"| c.weight | – \| 4.5 | 38.06 \| 38.06 | differs |" in lines
     assert "| alpha | 3 | 2.375 | 0.2083 | differs |" in lines
     assert len([line for line in lines if line.startswith("- ")]) == len(NOTES)
@@ -115,6 +112,6 @@ def test_many_differences_are_cut_short_and_nothing_in_common_is_said(capsys: py
     assert len(crosscheck_notes(crowd)) == 12
     assert crosscheck_notes(crowd)[-1] == "4 more differ: --format csv has them"
     empty = Crosscheck(CHECK.ref, None, "0.7.7", (), (), (), (0, 0), ())
-    print_crosscheck(empty)
+    show(empty, "table")
     assert capsys.readouterr().out == "no matrix was scored by both\n"
-    assert crosscheck_markdown(empty).strip() == "- no matrix was scored by both"
+    assert empty.to_markdown().strip() == "- no matrix was scored by both"

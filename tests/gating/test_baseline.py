@@ -22,7 +22,6 @@ from wqscore.gating.rules import Quantity
 from wqscore.presets.registry import DEFAULT
 from wqscore.ranking.ranking import rank_models
 from wqscore.refs import ModelRef
-from wqscore.rendering.json import ranking_json, score_json
 from wqscore.scoring.model_score import ModelScore
 from wqscore.scoring.score_checkpoint import score_checkpoint
 
@@ -64,13 +63,13 @@ def test_a_score_and_a_ranking_give_what_the_model_has(scores: list[ModelScore],
             Quantity("alpha", "mean"): alpha.mean,
             Quantity("param_norm"): score.summary.values["param_norm"].value,
         }
-        for text in (score_json(score), ranking_json(ranking)):
+        for text in (score.to_json(), ranking.to_json()):
             baseline = load(file, text, score.ref)
             assert (baseline.model, baseline.doubt, baseline.values) == (score.ref.label, "", expected)
 
 
 def test_which_model_of_a_ranking(scores: list[ModelScore], file: Path) -> None:
-    document = json.loads(ranking_json(rank_models(scores, metrics=METRICS)))
+    document = json.loads(rank_models(scores, metrics=METRICS).to_json())
     newer = ModelRef("org/there@main", "hub", "org/there", "main")
     assert load(file, document, newer).model == "org/there@v2"
     with pytest.raises(UsageError, match="none of its 2 models is org/else"):
@@ -84,7 +83,7 @@ def test_which_model_of_a_ranking(scores: list[ModelScore], file: Path) -> None:
 
 
 def test_another_engines_numbers_are_refused(scores: list[ModelScore], file: Path) -> None:
-    document = {**json.loads(score_json(scores[0])), "engine": "weightwatcher"}
+    document = {**json.loads(scores[0].to_json()), "engine": "weightwatcher"}
     with pytest.raises(UsageError, match="holds the numbers of weightwatcher"):
         load(file, document, scores[0].ref)
 
@@ -112,7 +111,7 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 def test_a_damaged_file_gives_numbers_or_one_clear_line(
     data: st.DataObject, scores: list[ModelScore], file: Path
 ) -> None:
-    document = json.loads(score_json(scores[0]))
+    document = json.loads(scores[0].to_json())
     del document["layers"]
     broken = copy.deepcopy(document)
     *way, last = data.draw(st.sampled_from(places(broken)[1:]))

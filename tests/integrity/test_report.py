@@ -9,15 +9,12 @@ from dataclasses import replace
 import pytest
 from markdown_it import MarkdownIt
 
+from wqscore.cli.output import show
 from wqscore.integrity.checking import Integrity
 from wqscore.integrity.checksums import FileCheck
 from wqscore.integrity.findings import Finding
 from wqscore.integrity.report import (
-    integrity_csv,
-    integrity_json,
-    integrity_markdown,
     integrity_notes,
-    print_integrity,
 )
 from wqscore.refs import ModelRef
 
@@ -58,7 +55,7 @@ def test_what_was_examined_in_words() -> None:
 
 
 def test_the_table(capsys: pytest.CaptureFixture[str]) -> None:
-    print_integrity(FOUND)
+    show(FOUND, "table")
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "org/name"
     assert lines[1].split() == ["severity", "name", "kind", "detail"]
@@ -72,14 +69,14 @@ def test_the_table(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_nothing_found_is_no_table(capsys: pytest.CaptureFixture[str]) -> None:
-    print_integrity(SOUND)
+    show(SOUND, "table")
     assert capsys.readouterr().out.splitlines() == SOUND_NOTES
-    assert integrity_markdown(SOUND).split("\n")[1] == r"- 1 tensor examined, 512 bytes: 0 errors, 0 remarks"
-    assert integrity_csv(SOUND) == "model,severity,name,kind,count,detail\n"
+    assert SOUND.to_markdown().split("\n")[1] == r"- 1 tensor examined, 512 bytes: 0 errors, 0 remarks"
+    assert SOUND.to_csv() == "model,severity,name,kind,count,detail\n"
 
 
 def test_the_csv_has_a_row_per_finding() -> None:
-    rows = list(csv.reader(integrity_csv(FOUND).splitlines()))
+    rows = list(csv.reader(FOUND.to_csv().splitlines()))
     assert rows[0] == ["model", "severity", "name", "kind", "count", "detail"]
     assert rows[1:] == [
         ["org/name", severity, f.name, f.kind, str(f.count), f.detail]
@@ -88,7 +85,7 @@ def test_the_csv_has_a_row_per_finding() -> None:
 
 
 def test_the_json_has_everything() -> None:
-    document = json.loads(integrity_json(FOUND))
+    document = json.loads(FOUND.to_json())
     assert (document["model"], document["revision"]) == ("org/name", "a" * 40)
     assert (document["errors"], document["remarks"]) == (2, 1)
     assert document["findings"][1] == {
@@ -106,7 +103,7 @@ def test_the_json_has_everything() -> None:
 
 
 def test_the_markdown_shows_names_as_they_are() -> None:
-    tokens = MarkdownIt().enable("table").parse(integrity_markdown(FOUND))
+    tokens = MarkdownIt().enable("table").parse(FOUND.to_markdown())
     texts = [token.children for token in tokens if token.type == "inline"]
     shown = ["".join(child.content for child in children or []) for children in texts]
     assert shown[:4] == ["severity", "name", "kind", "detail"]

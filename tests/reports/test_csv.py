@@ -19,8 +19,9 @@ from tests.examples import examples
 from wqscore.matrices.weight_matrix import SkippedTensor
 from wqscore.metrics.registry import CORE, METRICS
 from wqscore.ranking.ranking import Ranking, rank_models
-from wqscore.rendering.csv import csv_text, layers_csv, ranking_csv
+from wqscore.rendering.csv import csv_text
 from wqscore.rendering.csv_escaping import unguarded
+from wqscore.reports.csv import layers_csv
 
 #: All that UTF-8 can hold but NUL, at which other readers stop.
 NAMES = st.text(st.characters(codec="utf-8", exclude_characters="\0"))
@@ -93,7 +94,7 @@ def test_layers_csv_holds_the_scored_numbers(ranking: Ranking) -> None:
 
 
 def test_ranking_csv_has_a_line_for_every_model(ranking: Ranking) -> None:
-    header, *lines = read(ranking_csv(ranking))
+    header, *lines = read(ranking.to_csv())
     rows = [dict(zip(header, line, strict=True)) for line in lines]
     assert [(row["model"], row["status"]) for row in rows] == [(m.ref.label, m.status) for m in ranking.models]
     assert [row["rank"] for row in rows] == ["1", "2", "3", "", ""]
@@ -134,4 +135,4 @@ def test_an_infinity_or_nan_is_an_empty_cell(ranking: Ranking) -> None:
     header, line = read(layers_csv([changed]))
     cells = dict(zip(header, line, strict=True))
     assert [cells["alpha"], cells["xmin"], cells["D"]] == ["", "", ""]
-    assert read(ranking_csv(rank_models([changed])))[1][header.index("model")]
+    assert read(rank_models([changed]).to_csv())[1][header.index("model")]

@@ -11,28 +11,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wqscore.cli.output import show
 from wqscore.ranking.ranking import Ranking
-from wqscore.rendering.terminal import print_ranking
-from wqscore.reports.intervals import ASCII, LINES, Interval, bar, extent, interval_of
+from wqscore.reports.intervals import Interval, bar, extent, interval_of
 from wqscore.reports.narrow import narrow_ranking
 
 VALUES = st.floats(-100, 100)
+LINES, ASCII = ("├", "─", "┤", "●"), ("|", "-", "|", "o")
 
 
-@given(st.lists(st.tuples(VALUES, VALUES, VALUES), min_size=1), st.integers(2, 40), st.sampled_from([LINES, ASCII]))
-def test_a_bar_read_back_is_the_interval(ends: list[tuple[float, ...]], width: int, marks: tuple[str, ...]) -> None:
+@given(st.lists(st.tuples(VALUES, VALUES, VALUES), min_size=1), st.integers(2, 40))
+def test_a_bar_read_back_is_the_interval(ends: list[tuple[float, ...]], width: int) -> None:
     intervals = [Interval(*sorted(each)) for each in ends]
     low, high = extent(intervals)
     assert low == min(map(min, ends)) and high == max(map(max, ends))
     for each in intervals:
-        drawn = bar(each, (low, high), width, marks)
+        drawn = bar(each, (low, high), width)
         assert len(drawn) == width
         step = (high - low) / (width - 1)
         start, end = len(drawn) - len(drawn.lstrip()), len(drawn.rstrip()) - 1
         if high - low > 1e-6:
             assert low + start * step == pytest.approx(each.lo, abs=0.51 * step)
             assert low + end * step == pytest.approx(each.hi, abs=0.51 * step)
-            assert low + drawn.index(marks[3]) * step == pytest.approx(each.value, abs=0.51 * step)
+            assert low + drawn.index(LINES[3]) * step == pytest.approx(each.value, abs=0.51 * step)
 
 
 def test_the_interval_is_that_of_a_bootstrap_within_roles(ranking: Ranking) -> None:
@@ -62,7 +63,7 @@ def test_ascii_where_the_encoding_has_no_lines(ranking: Ranking, monkeypatch: py
     for encoding, marks in (("ascii", ASCII), ("utf-8", LINES)):
         stream = io.TextIOWrapper(io.BytesIO(), encoding)
         monkeypatch.setattr(sys, "stdout", stream)
-        print_ranking(ranking)
+        show(ranking, "table")
         stream.flush()
         text = stream.buffer.getvalue().decode(encoding)  # type: ignore[attr-defined]
         rows = [line for line in text.splitlines() if "models/zero" in line]
@@ -71,7 +72,7 @@ def test_ascii_where_the_encoding_has_no_lines(ranking: Ranking, monkeypatch: py
 
 
 def test_a_narrow_list_has_every_model_its_numbers_and_its_reason(ranking: Ranking) -> None:
-    lines = narrow_ranking(ranking, 40, ASCII)
+    lines = narrow_ranking(ranking, 40)
     heads = [line.split() for line in lines if line[:1] not in (" ", "")][2:]
     assert heads == [[str(m.rank or "–"), m.ref.label] for m in ranking.models]
     facts = "\n".join(lines)

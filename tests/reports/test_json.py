@@ -11,7 +11,6 @@ import pytest
 
 from wqscore.metrics.registry import CORE
 from wqscore.ranking.ranking import Ranking
-from wqscore.rendering.json import ranking_json, score_json
 from wqscore.scoring.layer_score import LayerScore
 
 
@@ -20,7 +19,7 @@ def strict(text: str) -> Any:
 
 
 def test_every_number_is_there_and_what_is_none_is_null(ranking: Ranking) -> None:
-    document = strict(ranking_json(ranking))
+    document = strict(ranking.to_json())
     assert [model["model"] for model in document["models"]] == [model.ref.label for model in ranking.models]
     assert (document["by"], document["better"], document["preset"]["name"]) == ("alpha", "lower", "default")
     for entry, model in zip(document["models"], ranking.models, strict=True):
@@ -43,7 +42,7 @@ def test_every_number_is_there_and_what_is_none_is_null(ranking: Ranking) -> Non
 
 def test_it_says_what_made_it(ranking: Ranking, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")
-    document = strict(ranking_json(ranking))
+    document = strict(ranking.to_json())
     assert document["schema_version"] == 5
     assert document["wqscore"] == version("wqscore")
     assert document["versions"] == {name: version(name) for name in ("numpy", "numba", "scipy-openblas32")}
@@ -53,13 +52,13 @@ def test_it_says_what_made_it(ranking: Ranking, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_score_has_the_fields_it_has_in_the_ranking(ranking: Ranking) -> None:
-    for model, entry in zip(ranking.models, strict(ranking_json(ranking))["models"], strict=True):
+    for model, entry in zip(ranking.models, strict(ranking.to_json())["models"], strict=True):
         if model.score is not None:
-            alone = strict(score_json(model.score))
+            alone = strict(model.score.to_json())
             place = {"rank", "status", "tied", "rank_best", "rank_worst", "ties", "reason", "family"}
             assert {key: value for key, value in entry.items() if key not in place}.items() <= alone.items()
 
 
 def test_hostile_names_are_text(hostile_ranking: Ranking) -> None:
-    document = strict(ranking_json(hostile_ranking))
+    document = strict(hostile_ranking.to_json())
     assert [model["model"] for model in document["models"]] == [m.ref.label for m in hostile_ranking.models]

@@ -11,7 +11,7 @@ from markdown_it.token import Token
 
 from wqscore.escaping import printable
 from wqscore.ranking.ranking import Ranking
-from wqscore.rendering.markdown import markdown_list, markdown_table, ranking_markdown, score_markdown
+from wqscore.rendering.markdown import markdown_list, markdown_table
 from wqscore.reports.overview import ranking_overview_columns, remarks
 from wqscore.reports.trust import trust_notes
 
@@ -45,7 +45,7 @@ def test_items_come_back_as_text(lines: list[str]) -> None:
 
 
 def test_a_ranking_has_a_row_for_every_model_and_a_reason_for_every_one_without_a_rank(ranking: Ranking) -> None:
-    tokens = PARSER.parse(ranking_markdown(ranking))
+    tokens = PARSER.parse(ranking.to_markdown())
     title, *text = cells(tokens)
     assert title == "median alpha, lower is better · preset default"
     columns = len(ranking_overview_columns(ranking))
@@ -59,15 +59,15 @@ def test_a_ranking_has_a_row_for_every_model_and_a_reason_for_every_one_without_
 
 def test_a_score_says_what_was_skipped(ranking: Ranking) -> None:
     odd = next(score for score in ranking.scores if score.ref.label == "models/odd")
-    text = cells(PARSER.parse(score_markdown(odd)))
+    text = cells(PARSER.parse(odd.to_markdown()))
     assert any(line.startswith("skipped 1: quantised") for line in text)
     assert any(line.startswith("skipped 1: tied to another tensor (cls.predictions.decoder.weight)") for line in text)
 
 
 def test_hostile_names_are_text(hostile_ranking: Ranking) -> None:
-    for page in (ranking_markdown(hostile_ranking), *map(score_markdown, hostile_ranking.scores)):
+    for page in (hostile_ranking.to_markdown(), *(score.to_markdown() for score in hostile_ranking.scores)):
         shown = PARSER.render(page)
         assert "<script" not in shown
         assert "<img" not in shown
-    ranked = html.unescape(PARSER.render(ranking_markdown(hostile_ranking)))
+    ranked = html.unescape(PARSER.render(hostile_ranking.to_markdown()))
     assert all(printable(model.ref.label) in ranked for model in hostile_ranking.models)

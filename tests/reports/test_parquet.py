@@ -12,8 +12,8 @@ from pyarrow import parquet
 
 from wqscore.ranking.ranking import Ranking, rank_models
 from wqscore.refs import ModelRef
-from wqscore.rendering.csv import layers_csv, ranking_csv
-from wqscore.reports.parquet import layers_parquet, ranking_parquet
+from wqscore.reports.csv import layers_csv
+from wqscore.results import render
 from wqscore.scoring.model_score import Failure
 
 
@@ -38,27 +38,27 @@ def same(content: bytes, text: str) -> pa.Table:
 def test_layers_are_the_csv(ranking: Ranking) -> None:
     schemas = set()
     for score in ranking.scores:
-        schemas.add(same(layers_parquet(score), layers_csv([score])).schema)
+        schemas.add(same(render(score, "parquet"), layers_csv([score])).schema)
     assert len(schemas) == 1
 
 
 def test_a_ranking_is_the_csv(ranking: Ranking) -> None:
-    table = same(ranking_parquet(ranking), ranking_csv(ranking))
+    table = same(render(ranking, "parquet"), ranking.to_csv())
     nothing = rank_models([], failures=[Failure(ModelRef("gone", "folder"), "gone: no such folder")])
-    assert same(ranking_parquet(nothing), ranking_csv(nothing)).schema == table.schema
+    assert same(render(nothing, "parquet"), nothing.to_csv()).schema == table.schema
     assert table["alpha"].null_count == 1
 
 
 def test_renamed_columns_keep_their_types(ranking: Ranking) -> None:
     preset = replace(ranking.preset, columns={"name": "longname", "rows": "N", "verdict": "warning"})
     score = replace(ranking.scores[0], preset=preset)
-    schema = parquet.read_table(io.BytesIO(layers_parquet(score))).schema
+    schema = parquet.read_table(io.BytesIO(render(score, "parquet"))).schema
     assert (schema.field("longname").type, schema.field("warning").type) == (pa.string(), pa.string())
     assert schema.field("N").type == pa.float64()
 
 
 def test_names_come_back(hostile_ranking: Ranking) -> None:
-    table = parquet.read_table(io.BytesIO(ranking_parquet(hostile_ranking)))
+    table = parquet.read_table(io.BytesIO(render(hostile_ranking, "parquet")))
     assert table["model"].to_pylist() == [model.ref.label for model in hostile_ranking.models]
     surrogate = replace(hostile_ranking.scores[0], ref=ModelRef("a\udcffb", "folder"))
-    assert parquet.read_table(io.BytesIO(layers_parquet(surrogate)))["model"][0].as_py() == r"a\udcffb"
+    assert parquet.read_table(io.BytesIO(render(surrogate, "parquet")))["model"][0].as_py() == r"a\udcffb"

@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from tests.examples import examples
+from wqscore.cli.output import show
 from wqscore.escaping import printable
 from wqscore.ranking.ranking import Ranking
 from wqscore.rendering.layout import fit, fold
 from wqscore.rendering.numbers import figure, size
-from wqscore.rendering.terminal import print_lines, print_ranking, print_score, print_table
+from wqscore.rendering.sections import Notes, Table
+from wqscore.rendering.terminal import print_sections
 
 NAMES = st.text(st.sampled_from("abcdefgh012./_- 模é")).map(lambda text: re.sub(" +", " ", text).strip())
 NUMBERS = st.floats(allow_infinity=False).map(figure)
@@ -92,18 +94,48 @@ def test_control_characters_are_escaped_and_letters_are_not() -> None:
 
 
 def test_markup_is_text(capsys: pytest.CaptureFixture[str]) -> None:
-    print_table(["name"], [["[red]x[/red] :smile: http://a.b"]], "[bold]title[/bold]")
-    print_lines(["[blink]note"])
+    table = Table("[bold]title[/bold]", ["name"], [["[red]x[/red] :smile: http://a.b"]])
+    print_sections([table, Notes(["[blink]note"])])
     out = capsys.readouterr().out
     for text in ("[red]x[/red] :smile: http://a.b", "[bold]title[/bold]", "[blink]note"):
         assert text in out
     assert "\x1b" not in out
 
 
+@pytest.mark.parametrize(
+    ("cells", "is_right"),
+    [
+        (["3.142", "-1.25e+18", "10,000", "–"], True),
+        (["2 to 3", "16.32 to 24.09"], True),
+        (["1=", "1–3", "97%", "73/73", "22.7M", "512×256×9"], True),
+        (["1.2 | 1.3", "0.12 (n 4)", "3.2 s", "24.6 MB", "512 bytes"], True),
+        (["–", "–"], True),
+        (["ok", "3d"], False),
+        (["float32", "int8"], False),
+        (["├─●─┤", ""], False),
+        (["2 matrices have no fit"], False),
+    ],
+)
+def test_a_column_is_on_the_right_if_its_cells_are_numbers(
+    cells: list[str], is_right: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    header = "a header that is longer than cells"
+    print_sections([Table("title", [header, "z"], [[cell, "z"] for cell in cells])])
+    _, _, _, *lines = capsys.readouterr().out.splitlines()
+    for line, cell in zip(lines[: len(cells)], cells, strict=True):
+        assert line[: len(header)].rstrip() == (cell.rjust(len(header)) if is_right else cell)
+
+
+def test_names_that_look_like_numbers_are_names(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [["7", "a", "failed"], ["12", "b", "1"]]
+    print_sections([Table("title", ["model", "ties", "alpha"], rows, folding=["model"], right=["ties", "alpha"])])
+    assert capsys.readouterr().out.splitlines()[3:5] == ["7         a  failed", "12        b       1"]
+
+
 def test_a_ranking_shows_every_model_and_why_one_has_no_rank(
     ranking: Ranking, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    print_ranking(ranking)
+    show(ranking, "table")
     title, _, _, *lines = capsys.readouterr().out.splitlines()
     assert title == "median alpha, lower is better · preset default"
     table = [line.split() for line in lines[:5]]
@@ -116,7 +148,7 @@ def test_a_ranking_shows_every_model_and_why_one_has_no_rank(
 
 def test_a_score_shows_every_matrix(ranking: Ranking, capsys: pytest.CaptureFixture[str]) -> None:
     for score in ranking.scores:
-        print_score(score)
+        show(score, "table")
         lines = capsys.readouterr().out.splitlines()
         for row in score.layers:
             (line,) = [line for line in lines if line.startswith(f"{row.matrix.name} ")]
@@ -126,7 +158,7 @@ def test_a_score_shows_every_matrix(ranking: Ranking, capsys: pytest.CaptureFixt
 
 
 def test_hostile_names_stay_on_their_line(hostile_ranking: Ranking, capsys: pytest.CaptureFixture[str]) -> None:
-    print_ranking(hostile_ranking)
+    show(hostile_ranking, "table")
     for score in hostile_ranking.scores:
-        print_score(score)
+        show(score, "table")
     assert all(line.isprintable() for line in capsys.readouterr().out.splitlines())

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from tests.small_models import bert, score_tensors
+from wqscore.cli.output import show
 from wqscore.ranking.ranking import Ranking
-from wqscore.rendering.terminal import print_score
 from wqscore.reports.worth_checking import first_look_rows, first_looks
 
 LAYER = "bert.encoder.layer"
@@ -46,7 +46,7 @@ def test_nothing_amiss_is_left_out(ranking: Ranking) -> None:
 def test_the_table_says_how_many_more_there_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     tensors = {f"layers.{i}.fc1.weight": np.zeros((64, 64), "f4") for i in range(11)}
     tensors["layers.11.fc1.weight"] = bert(0)["bert.pooler.dense.weight"]
-    print_score(score_tensors(tmp_path / "m", "m", tensors))
+    show(score_tensors(tmp_path / "m", "m", tensors), "table")
     lines = capsys.readouterr().out.splitlines()
     (title,) = [i for i, line in enumerate(lines) if line.startswith("worth looking at first")]
     assert lines[title].startswith("worth looking at first: 8 of 12 matrices, and ")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -11,9 +11,6 @@ from wqscore.cli import options
 from wqscore.cli.exits import NOT_SCORED, complain, one_line_errors
 from wqscore.cli.output import show
 from wqscore.cli.records import Only, with_options
-
-if TYPE_CHECKING:
-    from wqscore.integrity.checking import Integrity
 
 
 @with_options
@@ -39,21 +36,9 @@ def check(
 
         with ProgressBars(quiet) as progress:
             result = check_ref(ref, stream=settings.stream, jobs=settings.jobs, progress=progress)
-        _print(result, output)
+        show(result, output)
         if result.errors:
             first, more = result.errors[0], len(result.errors) - 1
             others = f", and {more} more {'error' if more == 1 else 'errors'}" if more else ""
             complain(f"{result.ref.label}: {first.name}: {first.detail}{others}")
             raise typer.Exit(NOT_SCORED)
-
-
-def _print(result: Integrity, output: options.Format) -> None:
-    from wqscore.integrity import report as integrity
-
-    show(
-        output,
-        table=lambda: integrity.print_integrity(result),
-        csv=lambda: integrity.integrity_csv(result),
-        json=lambda: integrity.integrity_json(result),
-        markdown=lambda: integrity.integrity_markdown(result),
-    )

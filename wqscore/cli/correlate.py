@@ -123,19 +123,7 @@ def _publish(found: Correlations, folder: Path | None, output: options.Format) -
             page = write_correlations(found, folder)
     finally:
         try:
-            _print(found, output)
+            show(found, output)
         finally:
             if page is not None:
                 typer.echo(f"report: {page}", err=True)
-
-
-def _print(found: Correlations, output: options.Format) -> None:
-    from wqscore.studies.correlation import report as rendering
-
-    show(
-        output,
-        table=lambda: rendering.print_correlations(found),
-        csv=lambda: rendering.correlations_csv(found),
-        json=lambda: rendering.correlations_json(found),
-        markdown=lambda: rendering.correlations_markdown(found),
-    )

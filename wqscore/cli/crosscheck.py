@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -11,9 +11,6 @@ from wqscore.cli import options
 from wqscore.cli.exits import NOT_SCORED, complain, one_line_errors
 from wqscore.cli.output import show
 from wqscore.cli.records import Only, with_options
-
-if TYPE_CHECKING:
-    from wqscore.engines.crosscheck import Crosscheck
 
 
 @with_options
@@ -38,19 +35,7 @@ def crosscheck(
 
         with ProgressBars(quiet) as progress:
             check = check_ref(ref, jobs=settings.jobs, progress=progress)
-        _print(check, output)
+        show(check, output)
         if not check.averaged[0]:
             complain(f"{check.ref.label}: wqscore could score none of its matrices: wqscore score says why")
             raise typer.Exit(NOT_SCORED)
-
-
-def _print(check: Crosscheck, output: options.Format) -> None:
-    from wqscore.engines import crosscheck_report as rendering
-
-    show(
-        output,
-        table=lambda: rendering.print_crosscheck(check),
-        csv=lambda: rendering.crosscheck_csv(check),
-        json=lambda: rendering.crosscheck_json(check),
-        markdown=lambda: rendering.crosscheck_markdown(check),
-    )

@@ -25,13 +25,5 @@ def describe(
     """
     with one_line_errors():
         from wqscore.api.score import describe as describe_ref
-        from wqscore.planning import describe_report as description
 
-        result = describe_ref(ref, preset=settings.preset, jobs=settings.jobs)
-        show(
-            output,
-            table=lambda: description.print_description(result),
-            csv=lambda: description.description_csv(result),
-            json=lambda: description.description_json(result),
-            markdown=lambda: description.description_markdown(result),
-        )
+        show(describe_ref(ref, preset=settings.preset, jobs=settings.jobs), output)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -12,12 +13,14 @@ from wqscore.api.settings import Settings
 from wqscore.cli import options
 from wqscore.cli.exits import NOT_SCORED, complain, one_line_errors
 from wqscore.cli.open_store import asked_store
+from wqscore.cli.output import show
 from wqscore.cli.records import Only, with_options
 
 if TYPE_CHECKING:
     from wqscore.gating.gate import Judgement
     from wqscore.gating.policy import Policy
     from wqscore.refs import ModelRef
+    from wqscore.results import Format
 
 FAILED = 1
 
@@ -82,13 +85,13 @@ def gate(
     Exit codes: 0 passed, 1 a rule failed or could not be judged, 2 wrong usage, 3 the model could not be scored, 130
     interrupted.
     """
-    written: dict[GateFormat, Path | None] = {
+    written: dict[Format, Path | None] = {
         "junit": files.junit,
         "prometheus": files.prometheus,
         "md": files.summary,
     }
     with one_line_errors():
-        _check(written)
+        _check(written.values())
         from wqscore.cli.progress import ProgressBars
         from wqscore.gating.gate import gate as gate_ref
 
@@ -107,12 +110,12 @@ def gate(
     raise typer.Exit(code)
 
 
-def _check(files: dict[GateFormat, Path | None]) -> None:
+def _check(files: Iterable[Path | None]) -> None:
     from wqscore.rendering.result_file import check_file
     from wqscore.rendering.timestamp import created_at
 
     created_at()
-    for file in filter(None, files.values()):
+    for file in filter(None, files):
         check_file(file)
 
 
@@ -132,33 +135,14 @@ def _policy(options: RuleOptions, base: str | ModelRef | None) -> Policy:
     )
 
 
-def _publish(judgement: Judgement, output: GateFormat, files: dict[GateFormat, Path | None]) -> None:
+def _publish(judgement: Judgement, output: GateFormat, files: Mapping[Format, Path | None]) -> None:
     """Write the files, then print; what is printed is not lost where a file can't be written."""
     from wqscore.rendering.result_file import write_file
+    from wqscore.results import render
 
     try:
         for name, file in files.items():
             if file is not None:
-                write_file(file, _text(judgement, name))
+                write_file(file, str(render(judgement, name)))
     finally:
-        if output == "table":
-            from wqscore.gating.report import print_gate
-
-            print_gate(judgement)
-        else:
-            # As the files have it: UTF-8, whatever the terminal's encoding.
-            typer.echo(_text(judgement, output).encode("utf-8", "backslashreplace"), nl=False)
-
-
-def _text(judgement: Judgement, output: GateFormat) -> str:
-    from wqscore.gating.junit import gate_junit
-    from wqscore.gating.prometheus import gate_prometheus
-    from wqscore.gating.report import gate_json, gate_markdown
-
-    renderings = {
-        "json": gate_json,
-        "junit": gate_junit,
-        "md": gate_markdown,
-        "prometheus": gate_prometheus,
-    }
-    return renderings[output](judgement)
+        show(judgement, output)

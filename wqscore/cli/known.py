@@ -25,15 +25,8 @@ def known(
         asked = asked_models(refs, load_asked_list(model_list))
         from wqscore.cli.cards import read_cards
         from wqscore.cli.output import show
-        from wqscore.studies.known import report as benchmarks
 
         table, all_read = read_cards(asked)
-        show(
-            output,
-            table=lambda: benchmarks.print_benchmarks(table),
-            csv=lambda: benchmarks.benchmarks_csv(table),
-            json=lambda: benchmarks.benchmarks_json(table),
-            markdown=lambda: benchmarks.benchmarks_markdown(table),
-        )
+        show(table, output)
         if not all_read:
             raise typer.Exit(NOT_SCORED)

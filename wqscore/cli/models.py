@@ -10,7 +10,8 @@ def models() -> None:
     with one_line_errors():
         from wqscore.model_list import list_names, load_list
         from wqscore.rendering.numbers import size
-        from wqscore.rendering.terminal import print_table
+        from wqscore.rendering.sections import Table
+        from wqscore.rendering.terminal import print_sections
 
         for name in list_names():
             shipped = load_list(name)
@@ -26,4 +27,5 @@ def models() -> None:
             ]
             title = f"{shipped.title} · wqscore rank --list {shipped.name}"
             columns = ["id", "aliases", "params", "licence", "year"]
-            print_table(columns, rows, title, folding=["id", "aliases"], optional=["year", "licence", "params"])
+            optional = ["year", "licence", "params"]
+            print_sections([Table(title, columns, rows, folding=["id", "aliases"], optional=optional)])

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from wqscore.cli.exits import complain
-from wqscore.cli.options import Format, ScoreFormat
+from wqscore.cli.options import ScoreFormat
 from wqscore.errors import UsageError
 from wqscore.rendering.folder import check_folder
 from wqscore.rendering.timestamp import created_at
+from wqscore.results import Format, Result, render
 
 if TYPE_CHECKING:
     from wqscore.ranking.ranking import Ranking
@@ -31,20 +31,16 @@ def check_output(folder: Path | None) -> None:
         check_folder(folder)
 
 
-def show(
-    output: Format,
-    table: Callable[[], None],
-    csv: Callable[[], str],
-    json: Callable[[], str],
-    markdown: Callable[[], str],
-) -> None:
-    """Print a result in the format that was asked for; only that one is made."""
+def show(result: Result, output: Format) -> None:
+    """Write a result to standard output in one of its formats; only that one is made."""
+    made = render(result, output)
     if output == "table":
-        table()
-        return
-    text = {"csv": csv, "json": json, "md": markdown}[output]()
-    # As the report's files have it: UTF-8, whatever the terminal's encoding.
-    typer.echo(text.encode("utf-8", "backslashreplace"), nl=False)
+        from wqscore.rendering.terminal import write
+
+        write(str(made))
+    else:
+        # As the report's files have it: UTF-8, whatever the terminal's encoding.
+        typer.echo(made if isinstance(made, bytes) else made.encode("utf-8", "backslashreplace"), nl=False)
 
 
 def check_format(output: ScoreFormat) -> None:
@@ -55,30 +51,15 @@ def check_format(output: ScoreFormat) -> None:
     """
     if output != "parquet":
         return
-    from wqscore.reports.parquet import check_installed
+    from wqscore.rendering.parquet import check_installed
 
     if sys.stdout.isatty():
         raise UsageError("--format parquet is no text: send it to a file or another program: ... > scores.parquet")
     check_installed()
 
 
-def show_scores(
-    output: ScoreFormat,
-    table: Callable[[], None],
-    csv: Callable[[], str],
-    json: Callable[[], str],
-    markdown: Callable[[], str],
-    parquet: Callable[[], bytes],
-) -> None:
-    """Print scores in the format that was asked for; only that one is made."""
-    if output == "parquet":
-        typer.echo(parquet(), nl=False)
-    else:
-        show(output, table, csv, json, markdown)
-
-
-def publish(ranking: Ranking, folder: Path | None, print_result: Callable[[], None], quiet: bool) -> None:
-    """Write the report and print the result; neither is lost when the other can't be written.
+def publish(ranking: Ranking, folder: Path | None, result: Result, output: Format, quiet: bool) -> None:
+    """Write a ranking's report and print a result; neither is lost when the other can't be written.
 
     Raises:
         ReportError: the report can't be written; the result is printed all the same.
@@ -91,7 +72,7 @@ def publish(ranking: Ranking, folder: Path | None, print_result: Callable[[], No
             page = write_report(ranking, folder)
     finally:
         try:
-            print_result()
+            show(result, output)
         finally:
             if page is not None and not quiet:
                 typer.echo(f"report: {page}", err=True)

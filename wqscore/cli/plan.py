@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -13,9 +13,6 @@ from wqscore.cli.exits import NOT_SCORED, complain, leave_interrupted, one_line_
 from wqscore.cli.output import show
 from wqscore.cli.records import Only, with_options
 from wqscore.cli.refs import asked_models, load_asked_list
-
-if TYPE_CHECKING:
-    from wqscore.planning.plan import Plan
 
 
 @with_options
@@ -54,7 +51,7 @@ def plan(
             if len(found.failed) == len(found.models):
                 raise
             complain("interrupted: keeping what was planned before")
-        _show(found, output)
+        show(found, output)
         if interrupted:
             leave_interrupted()
         if output in ("csv", "json"):
@@ -62,15 +59,3 @@ def plan(
                 complain(model.reason)
         if found.failed:
             raise typer.Exit(NOT_SCORED)
-
-
-def _show(found: Plan, output: options.Format) -> None:
-    from wqscore.planning import plan_report as rendering
-
-    show(
-        output,
-        table=lambda: rendering.print_plan(found),
-        csv=lambda: rendering.plan_csv(found),
-        json=lambda: rendering.plan_json(found),
-        markdown=lambda: rendering.plan_markdown(found),
-    )

@@ -20,7 +20,7 @@ from wqscore.cli.output import (
     complain_if_unscored,
     complain_of_skips,
     publish,
-    show_scores,
+    show,
 )
 from wqscore.cli.records import with_options
 from wqscore.cli.refs import asked_models, load_asked_list
@@ -144,7 +144,7 @@ def rank(
             complain("interrupted: keeping what was scored before")
         found = None
         try:
-            publish(ranking, folder, lambda: _print(ranking, report.output), run.quiet)
+            publish(ranking, folder, ranking, report.output, run.quiet)
         finally:
             # After the ranking, which is not lost with it, and though nobody reads on after that.
             if figures and not interrupted:
@@ -207,7 +207,6 @@ def _correlate(ranking: Ranking, known: KnownFigures, better: options.Better, se
 def _publish_correlations(found: Correlations, folder: Path | None, output: options.ScoreFormat, quiet: bool) -> None:
     """Write the files and print the table under the ranking's; neither is lost when the other can't be written."""
     from wqscore.studies.correlation.files import write_correlations
-    from wqscore.studies.correlation.report import print_correlations
 
     page = None
     try:
@@ -216,26 +215,10 @@ def _publish_correlations(found: Correlations, folder: Path | None, output: opti
     finally:
         try:
             if output == "table":
-                print_correlations(found)
+                show(found, output)
         finally:
             if page is not None and not quiet:
                 typer.echo(f"correlations: {page}", err=True)
-
-
-def _print(ranking: Ranking, output: options.ScoreFormat) -> None:
-    from wqscore.rendering.json import ranking_json
-    from wqscore.rendering.markdown import ranking_markdown
-    from wqscore.rendering.terminal import print_ranking
-    from wqscore.reports.parquet import ranking_parquet
-
-    show_scores(
-        output,
-        table=lambda: print_ranking(ranking),
-        csv=ranking.to_csv,
-        json=lambda: ranking_json(ranking),
-        markdown=lambda: ranking_markdown(ranking),
-        parquet=lambda: ranking_parquet(ranking),
-    )
 
 
 def _default_folder(listed: ModelList | None, first: ModelRef) -> Path:

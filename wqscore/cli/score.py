@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import typer
 
 from wqscore.api.settings import Settings
@@ -16,12 +14,8 @@ from wqscore.cli.output import (
     complain_if_unscored,
     complain_of_skips,
     publish,
-    show_scores,
 )
 from wqscore.cli.records import with_options
-
-if TYPE_CHECKING:
-    from wqscore.scoring.model_score import ModelScore
 
 
 @with_options
@@ -54,22 +48,6 @@ def score(
 
         with asked_store(settings, run.no_store) as settings, ProgressBars(run.quiet) as progress:
             result = score_ref(ref, settings=settings, progress=progress)
-        publish(rank_alone(result), out, lambda: _print(result, output), run.quiet)
+        publish(rank_alone(result), out, result, output, run.quiet)
         if any([complain_if_unscored(result), run.strict and complain_of_skips(result)]):
             raise typer.Exit(NOT_SCORED)
-
-
-def _print(result: ModelScore, output: options.ScoreFormat) -> None:
-    from wqscore.rendering.json import score_json
-    from wqscore.rendering.markdown import score_markdown
-    from wqscore.rendering.terminal import print_score
-    from wqscore.reports.parquet import layers_parquet
-
-    show_scores(
-        output,
-        table=lambda: print_score(result),
-        csv=result.to_csv,
-        json=lambda: score_json(result),
-        markdown=lambda: score_markdown(result),
-        parquet=lambda: layers_parquet(result),
-    )

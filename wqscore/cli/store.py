@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from wqscore.cli.exits import NOT_SCORED, complain, one_line_errors
+from wqscore.cli.output import show
 from wqscore.errors import UsageError
 
 if TYPE_CHECKING:
@@ -51,14 +52,9 @@ def info(
     """
     with one_line_errors():
         from wqscore.store.overview import overview
-        from wqscore.store.report import overview_json, print_overview
 
         with _opened(path, writable=False) as store:
-            found = overview(store)
-            if output == "json":
-                _print(overview_json(found))
-            else:
-                print_overview(found)
+            show(overview(store), output)
             _complain_of_damage(store)
 
 

@@ -11,6 +11,7 @@ from wqscore.engines.weightwatcher import COMPARED, WatchedLayer, WatchedModel
 from wqscore.matrices.weight_matrix import SkippedTensor
 from wqscore.presets.weightwatcher import WW_0_7
 from wqscore.refs import ModelRef
+from wqscore.results import Result
 from wqscore.scoring.layer_score import LayerScore
 from wqscore.scoring.model_score import ModelScore
 
@@ -85,7 +86,7 @@ class Unpaired:
 
 
 @dataclass(frozen=True)
-class Crosscheck:
+class Crosscheck(Result):
     """A model by both.
 
     Attributes:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from wqscore.engines.crosscheck import TOLERANCE, Comparison, Crosscheck, MatrixComparison, Unpaired
 from wqscore.escaping import listed
 from wqscore.presets.weightwatcher import WW_0_7
-from wqscore.rendering.csv import csv_text
-from wqscore.rendering.json import json_text
-from wqscore.rendering.markdown import markdown_list, markdown_table
 from wqscore.rendering.numbers import Cell, figure, number
-from wqscore.rendering.terminal import print_lines, print_table
+from wqscore.rendering.rows import Rows
+from wqscore.rendering.sections import Medium, Notes, Section, Table
 from wqscore.version import __version__
 
 #: The columns shown for each matrix; the CSV has them all.
@@ -23,28 +22,13 @@ _TOLD, _NAMED = 10, 3
 _NAMES = {"wqscore": "wqscore", "weightwatcher": "WeightWatcher"}
 
 
-def print_crosscheck(check: Crosscheck) -> None:
-    """Print the matrices, the means, and what differs."""
-    if check.matrices:
-        columns = _matrix_columns(check)
-        title = f"{check.ref.label}: wqscore | WeightWatcher {check.version}"
-        optional = [name for name in reversed(columns) if name in _SHOWN[1:]]
-        print_table(columns, _matrix_rows(check), title, folding=["name"], optional=optional)
-    if check.means:
-        ours, theirs = check.averaged
-        title = f"means over {ours} matrices | {theirs}"
-        print_table(_MEAN_COLUMNS, _mean_rows(check), title, optional=["difference"])
-    print_lines(crosscheck_notes(check))
+def crosscheck_sections(check: Crosscheck, medium: Medium) -> list[Section]:
+    """The matrices and the means, which come first in Markdown, then what differs."""
+    tables = [*_matrices(check), *_means(check)]
+    return [*(reversed(tables) if medium == "md" else tables), Notes(crosscheck_notes(check))]
 
 
-def crosscheck_markdown(check: Crosscheck) -> str:
-    """The matrices and the means as two tables, then what differs."""
-    matrices = markdown_table(_matrix_columns(check), _matrix_rows(check)) if check.matrices else ""
-    means = markdown_table(_MEAN_COLUMNS, _mean_rows(check)) if check.means else ""
-    return "\n".join(filter(None, [means, matrices])) + markdown_list(crosscheck_notes(check))
-
-
-def crosscheck_csv(check: Crosscheck) -> str:
+def crosscheck_rows(check: Crosscheck) -> Rows:
     """A row for each matrix and column, each matrix that only one scored, and, without a name, each mean."""
     model = check.ref.label
     rows: list[list[Cell]] = [
@@ -54,12 +38,12 @@ def crosscheck_csv(check: Crosscheck) -> str:
     ]
     rows += [[model, u.name, None, None, None, None, f"only-{u.scored_by}", u.reason] for u in check.unpaired]
     rows += [[model, None, f"{c.column}_mean", *_numbers(c), c.verdict, None] for c in check.means]
-    return csv_text(_CSV_COLUMNS, rows)
+    return Rows(_CSV_COLUMNS, rows, frozenset(_CSV_COLUMNS) - {"wqscore", "weightwatcher", "difference"})
 
 
-def crosscheck_json(check: Crosscheck) -> str:
+def crosscheck_document(check: Crosscheck) -> dict[str, Any]:
     """Everything, for machines."""
-    document = {
+    return {
         "wqscore": __version__,
         "weightwatcher": check.version,
         "model": check.ref.label,
@@ -80,7 +64,6 @@ def crosscheck_json(check: Crosscheck) -> str:
         "means": {c.column: _record(c) for c in check.means},
         "weightwatcher_failed": list(check.failed),
     }
-    return json_text(document)
 
 
 def crosscheck_notes(check: Crosscheck) -> list[str]:
@@ -103,19 +86,23 @@ def crosscheck_notes(check: Crosscheck) -> list[str]:
     return lines + _unpaired(check.unpaired)
 
 
-def _matrix_columns(check: Crosscheck) -> list[str]:
-    return ["name", *(c.column for c in check.matrices[0].comparisons if c.column in _SHOWN), "verdict"]
-
-
-def _matrix_rows(check: Crosscheck) -> list[list[str]]:
-    return [
+def _matrices(check: Crosscheck) -> list[Table]:
+    if not check.matrices:
+        return []
+    columns = ["name", *(c.column for c in check.matrices[0].comparisons if c.column in _SHOWN), "verdict"]
+    rows = [
         [matrix.name, *(_pair(c) for c in matrix.comparisons if c.column in _SHOWN), matrix.verdict]
         for matrix in check.matrices
     ]
+    title = f"{check.ref.label}: wqscore | WeightWatcher {check.version}"
+    optional = [name for name in reversed(columns) if name in _SHOWN[1:]]
+    return [Table(title, columns, rows, folding=["name"], optional=optional)]
 
 
-def _mean_rows(check: Crosscheck) -> list[list[str]]:
-    return [[c.column, figure(c.ours), figure(c.theirs), figure(c.difference), c.verdict] for c in check.means]
+def _means(check: Crosscheck) -> list[Table]:
+    rows = [[c.column, figure(c.ours), figure(c.theirs), figure(c.difference), c.verdict] for c in check.means]
+    title = "means over {} matrices | {}".format(*check.averaged)
+    return [Table(title, _MEAN_COLUMNS, rows, optional=["difference"])] if rows else []
 
 
 def _pair(comparison: Comparison) -> str:

@@ -14,11 +14,12 @@ from wqscore.gating.policy import Policy
 from wqscore.gating.rules import Change
 from wqscore.presets.registry import find_preset
 from wqscore.refs import ModelRef, as_ref
+from wqscore.results import Result
 from wqscore.scoring.model_score import ModelScore
 
 
 @dataclass(frozen=True)
-class Judgement:
+class Judgement(Result):
     """A model and what became of each rule.
 
     Attributes:

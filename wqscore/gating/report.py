@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from math import isfinite
+from typing import Any
 
 from wqscore.gating.gate import Judgement
 from wqscore.gating.judge import COMPARISONS, Outcome
 from wqscore.metrics.registry import METRICS
-from wqscore.rendering.json import json_text
-from wqscore.rendering.markdown import markdown_list, markdown_table
 from wqscore.rendering.numbers import Cell, figure, number
-from wqscore.rendering.terminal import print_lines, print_table
+from wqscore.rendering.rows import Rows
+from wqscore.rendering.sections import Medium, Notes, Section, Table
 from wqscore.rendering.timestamp import created_at
 from wqscore.version import __version__
 
@@ -19,23 +19,27 @@ from wqscore.version import __version__
 SCHEMA_VERSION = 1
 
 _COLUMNS = ["rule", "outcome", "value"]
+_RULE_COLUMNS = ["rule", "comparison", "limit", "status", "value", "reason"]
 
 
-def print_gate(judgement: Judgement) -> None:
-    """Print the rules and what became of them."""
-    print_table(_COLUMNS, _rows(judgement), headline(judgement), folding=["rule"])
-    print_lines(_notes(judgement))
+def gate_sections(judgement: Judgement, _: Medium) -> list[Section]:
+    """The rules and what became of them, then the reasons."""
+    rows = [[str(outcome.rule), outcome.status, shown_value(outcome)] for outcome in judgement.outcomes]
+    table = Table(headline(judgement), _COLUMNS, rows, folding=["rule"], markdown_title="listed")
+    return [table, Notes(_notes(judgement))]
 
 
-def gate_markdown(judgement: Judgement) -> str:
-    """The rules as a table, then the verdict and the reasons."""
-    return markdown_table(_COLUMNS, _rows(judgement)) + markdown_list([headline(judgement), *_notes(judgement)])
+def gate_rows(judgement: Judgement) -> Rows:
+    """A row per rule."""
+    rules = [_rule(outcome) for outcome in judgement.outcomes]
+    rows = [[judgement.ref.label, *rule.values()] for rule in rules]
+    return Rows(["model", *_RULE_COLUMNS], rows, frozenset({"model", *_RULE_COLUMNS} - {"limit", "value"}))
 
 
-def gate_json(judgement: Judgement) -> str:
+def gate_document(judgement: Judgement) -> dict[str, Any]:
     """Everything, for machines; what is not defined is `null`."""
     policy, score, baseline = judgement.policy, judgement.score, judgement.baseline
-    document = {
+    return {
         "schema_version": SCHEMA_VERSION,
         "wqscore": __version__,
         "created": created_at().isoformat(),
@@ -53,7 +57,6 @@ def gate_json(judgement: Judgement) -> str:
         "verdicts": dict(sorted(score.summary.verdicts.items())) if score else {},
         "metrics": headline_values(judgement),
     }
-    return json_text(document)
 
 
 def headline(judgement: Judgement) -> str:
@@ -89,10 +92,6 @@ def shown_value(outcome: Outcome) -> str:
     return short if same_side else repr(outcome.value)
 
 
-def _rows(judgement: Judgement) -> list[list[str]]:
-    return [[str(outcome.rule), outcome.status, shown_value(outcome)] for outcome in judgement.outcomes]
-
-
 def _notes(judgement: Judgement) -> list[str]:
     """A line for each rule with something to say; one for all where the model could not be scored."""
     if judgement.error:
@@ -102,11 +101,6 @@ def _notes(judgement: Judgement) -> list[str]:
 
 def _rule(outcome: Outcome) -> dict[str, Cell]:
     rule = outcome.rule
-    return {
-        "rule": str(rule),
-        "comparison": rule.comparison,
-        "limit": rule.limit,
-        "status": outcome.status,
-        "value": number(outcome.value),
-        "reason": outcome.reason or None,
-    }
+    value, reason = number(outcome.value), outcome.reason or None
+    cells: list[Cell] = [str(rule), rule.comparison, rule.limit, outcome.status, value, reason]
+    return dict(zip(_RULE_COLUMNS, cells, strict=True))

@@ -22,6 +22,7 @@ from wqscore.matrices.model_config import ModelConfig
 from wqscore.matrices.plan import Outcome, by_tensor, matrices_of, plan_matrices, tensor_name
 from wqscore.matrices.weight_matrix import SkippedTensor, WeightMatrix
 from wqscore.refs import ModelRef, as_ref
+from wqscore.results import Result
 
 if TYPE_CHECKING:
     # Importing it compiles the fits, which are not needed here.
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Integrity:
+class Integrity(Result):
     """What was found in a checkpoint.
 
     Attributes:

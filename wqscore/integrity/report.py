@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rich.filesize import decimal
 
 from wqscore.integrity.checking import Integrity
 from wqscore.integrity.checksums import FileCheck
-from wqscore.rendering.csv import csv_text
-from wqscore.rendering.json import json_text
-from wqscore.rendering.markdown import markdown_list, markdown_table
 from wqscore.rendering.numbers import Cell
-from wqscore.rendering.terminal import print_lines, print_table
+from wqscore.rendering.rows import Rows
+from wqscore.rendering.sections import Medium, Notes, Section, Table
 from wqscore.version import __version__
 
 _COLUMNS = ["severity", "name", "kind", "detail"]
@@ -19,29 +19,23 @@ _CSV_COLUMNS = ["model", "severity", "name", "kind", "count", "detail"]
 _CHECKSUMS = {"sha256": "the Hub's SHA-256", "crc32": "its CRC-32"}
 
 
-def print_integrity(integrity: Integrity) -> None:
-    """Print a row per finding, if there is any, and what was examined."""
-    if integrity.findings:
-        print_table(_COLUMNS, _rows(integrity), integrity.ref.label, folding=["name", "detail"], optional=["kind"])
-    print_lines(integrity_notes(integrity))
+def integrity_sections(integrity: Integrity, _: Medium) -> list[Section]:
+    """A row per finding, if there is any, and what was examined."""
+    rows = [[finding.severity, finding.name, finding.kind, finding.detail] for finding in integrity.findings]
+    table = Table(integrity.ref.label, _COLUMNS, rows, folding=["name", "detail"], optional=["kind"])
+    return [*([table] if rows else []), Notes(integrity_notes(integrity))]
 
 
-def integrity_csv(integrity: Integrity) -> str:
-    """A row per finding as CSV; no rows where nothing was found."""
+def integrity_rows(integrity: Integrity) -> Rows:
+    """A row per finding; none where nothing was found."""
     label = integrity.ref.label
     rows: list[list[Cell]] = [[label, f.severity, f.name, f.kind, f.count, f.detail] for f in integrity.findings]
-    return csv_text(_CSV_COLUMNS, rows)
+    return Rows(_CSV_COLUMNS, rows, frozenset(_CSV_COLUMNS) - {"count"})
 
 
-def integrity_markdown(integrity: Integrity) -> str:
-    """A row per finding as a Markdown table, then what was examined."""
-    table = markdown_table(_COLUMNS, _rows(integrity)) if integrity.findings else ""
-    return table + markdown_list(integrity_notes(integrity))
-
-
-def integrity_json(integrity: Integrity) -> str:
+def integrity_document(integrity: Integrity) -> dict[str, Any]:
     """Everything, for machines."""
-    document = {
+    return {
         "wqscore": __version__,
         "model": integrity.ref.label,
         "revision": integrity.revision,
@@ -59,7 +53,6 @@ def integrity_json(integrity: Integrity) -> str:
             for each in integrity.files
         ],
     }
-    return json_text(document)
 
 
 def integrity_notes(integrity: Integrity) -> list[str]:
@@ -71,10 +64,6 @@ def integrity_notes(integrity: Integrity) -> list[str]:
         dtypes = ", ".join(f"{count} of {dtype}" for dtype, count in integrity.unread.items())
         lines.append(f"not examined, because they hold no floating-point numbers: {dtypes}")
     return lines + [f"{each.file}: {_told(each)}" for each in integrity.files]
-
-
-def _rows(integrity: Integrity) -> list[list[str]]:
-    return [[finding.severity, finding.name, finding.kind, finding.detail] for finding in integrity.findings]
 
 
 def _verdict(check: FileCheck) -> str:

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from wqscore.metrics.metric import COSTS, Metric
 from wqscore.metrics.registry import METRICS
 from wqscore.rendering.markdown import markdown_table
-from wqscore.rendering.terminal import print_lines, print_table
+from wqscore.rendering.sections import Notes, Table
+from wqscore.rendering.terminal import print_sections
 
 _COLUMNS = ["metric", "core", "level", "cost", "better", "unit"]
 
@@ -19,8 +20,8 @@ def print_metrics() -> None:
         for metric in METRICS.values()
     ]
     title = f"{len(rows)} metrics · wqscore metrics NAME explains one"
-    print_table(_COLUMNS, rows, title, optional=["level", "core", "unit"])
-    print_lines([f"cost {cost}: {meaning}" for cost, meaning in COSTS.items()])
+    table = Table(title, _COLUMNS, rows, optional=["level", "core", "unit"], right=["core"])
+    print_sections([table, Notes([f"cost {cost}: {meaning}" for cost, meaning in COSTS.items()])])
 
 
 def print_metric(metric: Metric) -> None:
@@ -36,7 +37,8 @@ def print_metric(metric: Metric) -> None:
         "no value": metric.undefined,
     }
     width = max(map(len, facts))
-    print_lines([metric.name, *(f"  {label.ljust(width)}  {text}" for label, text in facts.items())])
+    lines = [metric.name, *(f"  {label.ljust(width)}  {text}" for label, text in facts.items())]
+    print_sections([Notes(lines)])
 
 
 def metrics_markdown(metrics: Iterable[Metric]) -> str:

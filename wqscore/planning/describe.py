@@ -19,10 +19,11 @@ from wqscore.planning.work import Speed, measure_speed, work_of
 from wqscore.presets.preset import Preset
 from wqscore.presets.registry import DEFAULT
 from wqscore.refs import ModelRef
+from wqscore.results import Result
 
 
 @dataclass(frozen=True)
-class ModelDescription:
+class ModelDescription(Result):
     """A checkpoint's tensors and what scoring would do with each.
 
     Attributes:
@@ -55,12 +56,6 @@ class ModelDescription:
     def skipped(self) -> tuple[SkippedTensor, ...]:
         """The tensors that would not."""
         return tuple(outcome for outcome in self.outcomes if isinstance(outcome, SkippedTensor))
-
-    def _repr_html_(self) -> str:
-        """What a notebook shows."""
-        from wqscore.rendering.notebook import description_notebook
-
-        return description_notebook(self)
 
 
 def open_without_weights(ref: ModelRef) -> Checkpoint:

@@ -3,45 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from rich.filesize import decimal
 
 from wqscore.matrices.plan import Outcome, by_tensor, tensor_name
 from wqscore.matrices.weight_matrix import SkippedTensor, WeightMatrix
 from wqscore.planning.describe import ModelDescription
-from wqscore.rendering.csv import csv_text
-from wqscore.rendering.json import json_text
-from wqscore.rendering.markdown import markdown_list, markdown_table
 from wqscore.rendering.numbers import Cell, size
-from wqscore.rendering.terminal import print_lines, print_table
+from wqscore.rendering.rows import Rows
+from wqscore.rendering.sections import Medium, Notes, Section, Table
 
-#: The columns of the table.
-COLUMNS = ["name", "shape", "dtype", "role", "bytes", "what happens"]
+_COLUMNS = ["name", "shape", "dtype", "role", "bytes", "what happens"]
+#: Tensors that a notebook has room for.
+_MOST_TENSORS = 20
 
 
-def print_description(description: ModelDescription) -> None:
-    """Print a row per tensor and the totals."""
-    rows = [[str(cell) for cell in row] for row in description_rows(description)]
+def description_sections(description: ModelDescription, medium: Medium) -> list[Section]:
+    """A row per tensor, in a notebook of the first ones, and the totals."""
+    rows = [[str(cell) for cell in row] for row in _rows(description)]
+    shown = rows[:_MOST_TENSORS] if medium == "notebook" else rows
+    more = [f"and {len(rows) - len(shown)} more tensors"] if len(rows) > len(shown) else []
     folding, optional = ["name", "what happens"], ["bytes", "dtype", "role", "shape"]
-    print_table(COLUMNS, rows, description.checkpoint.ref.label, folding, optional)
-    print_lines(description_notes(description))
+    table = Table(description.checkpoint.ref.label, _COLUMNS, shown, folding, optional)
+    return [table, Notes([*more, *description_notes(description)])]
 
 
-def description_csv(description: ModelDescription) -> str:
-    """A row per tensor as CSV."""
-    return csv_text(COLUMNS, description_rows(description))
+def description_rows(description: ModelDescription) -> Rows:
+    """A row per tensor, in the order they would be scored."""
+    return Rows(_COLUMNS, _rows(description), frozenset(_COLUMNS) - {"bytes"})
 
 
-def description_markdown(description: ModelDescription) -> str:
-    """A row per tensor as a Markdown table."""
-    rows = [[str(cell) for cell in row] for row in description_rows(description)]
-    return markdown_table(COLUMNS, rows) + markdown_list(description_notes(description))
-
-
-def description_json(description: ModelDescription) -> str:
-    """A record per tensor and the totals as JSON."""
-    keys = [column.replace(" ", "_") for column in COLUMNS]
-    document = {
+def description_document(description: ModelDescription) -> dict[str, Any]:
+    """A record per tensor and the totals."""
+    keys = [column.replace(" ", "_") for column in _COLUMNS]
+    return {
         "model": description.checkpoint.ref.label,
         "revision": description.checkpoint.revision,
         "preset": description.preset.name,
@@ -52,13 +48,11 @@ def description_json(description: ModelDescription) -> str:
         "bytes_to_read": description.size,
         "core_seconds_estimate": hundredths(description.seconds),
         "peak_memory_estimate": description.peak_memory,
-        "tensors": [dict(zip(keys, row, strict=True)) for row in description_rows(description)],
+        "tensors": [dict(zip(keys, row, strict=True)) for row in _rows(description)],
     }
-    return json_text(document)
 
 
-def description_rows(description: ModelDescription) -> list[list[Cell]]:
-    """A row per tensor, in the order they would be scored."""
+def _rows(description: ModelDescription) -> list[list[Cell]]:
     sizes = {tensor.name: tensor.nbytes for tensor in description.checkpoint.tensors}
     minimum = description.preset.matrices.min_eigenvalues
     return [_row(group, sizes[tensor_name(group[0])], minimum) for group in by_tensor(description.outcomes)]

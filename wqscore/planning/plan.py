@@ -12,6 +12,7 @@ from wqscore.planning.describe import describe_checkpoint, open_without_weights
 from wqscore.planning.work import Speed, measure_speed
 from wqscore.presets.registry import DEFAULT
 from wqscore.refs import ModelRef, as_ref
+from wqscore.results import Result
 
 #: Models whose headers are read at the same time: each takes a few round trips and hardly any bytes.
 _CONCURRENT_MODELS = 8
@@ -60,7 +61,7 @@ class ModelPlan:
 
 
 @dataclass(frozen=True)
-class Plan:
+class Plan(Result):
     """What scoring some models would take.
 
     Attributes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from wqscore.errors import UsageError
 from wqscore.metrics.metric import Metric
@@ -16,10 +16,8 @@ from wqscore.ranking.differences import Difference
 from wqscore.ranking.families import resolve_families
 from wqscore.ranking.ranks import Place, letters, place_models
 from wqscore.refs import ModelRef
+from wqscore.results import Result
 from wqscore.scoring.model_score import Failure, ModelScore
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 #: A model with less of its weights behind its score is not ranked.
 MIN_COVERAGE = 0.5
@@ -75,7 +73,7 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class Ranking:
+class Ranking(Result):
     """Models ranked by one metric, all scored with one preset and seed.
 
     Attributes:
@@ -108,30 +106,6 @@ class Ranking:
     def scores(self) -> tuple[ModelScore, ...]:
         """The scored models in the ranking's order."""
         return tuple(model.score for model in self.models if model.score is not None)
-
-    def to_frame(self) -> pd.DataFrame:
-        """The rows of `ranking.csv` as a pandas table."""
-        from wqscore.reports.frame import ranking_frame
-
-        return ranking_frame(self)
-
-    def to_csv(self) -> str:
-        """The text of `ranking.csv`."""
-        from wqscore.rendering.csv import ranking_csv
-
-        return ranking_csv(self)
-
-    def to_html(self) -> str:
-        """The report: one self-contained HTML page."""
-        from wqscore.reports.html.report import report_html
-
-        return report_html(self)
-
-    def _repr_html_(self) -> str:
-        """What a notebook shows."""
-        from wqscore.rendering.notebook import ranking_notebook
-
-        return ranking_notebook(self)
 
 
 def rank_models(

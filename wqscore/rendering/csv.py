@@ -1,4 +1,4 @@
-"""The CSV files of a ranking."""
+"""CSV text."""
 
 from __future__ import annotations
 
@@ -6,32 +6,14 @@ import csv
 from collections.abc import Iterable, Sequence
 from io import StringIO
 
-from wqscore.ranking.ranking import Ranking
 from wqscore.rendering.csv_escaping import guarded
 from wqscore.rendering.numbers import Cell
-from wqscore.reports.tables import layer_columns, layer_rows, pair_columns, pair_rows, ranking_columns, ranking_rows
-from wqscore.scoring.model_score import ModelScore
+from wqscore.rendering.rows import Rows
 
 
-def ranking_csv(ranking: Ranking) -> str:
-    """The text of `ranking.csv`: a row per model."""
-    return csv_text(ranking_columns(ranking), ranking_rows(ranking))
-
-
-def pairs_csv(ranking: Ranking) -> str:
-    """The text of `pairs.csv`: a row per two models that share ranks, and how they differ over their layers."""
-    return csv_text(pair_columns(), pair_rows(ranking))
-
-
-def layers_csv(scores: Sequence[ModelScore], header: Sequence[str] | None = None) -> str:
-    """The text of `layers.csv`: a row per matrix and per skipped tensor of each model.
-
-    Args:
-        scores: models scored with one preset.
-        header: the columns, if there may be no model to tell them.
-    """
-    columns = header if header is not None else layer_columns(scores[0].preset, scores[0].metrics)
-    return csv_text(columns, (row for score in scores for row in layer_rows(score)))
+def rows_csv(found: Rows) -> str:
+    """A flat table as CSV text."""
+    return csv_text(found.columns, found.rows)
 
 
 def csv_text(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:

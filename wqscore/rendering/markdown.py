@@ -6,39 +6,20 @@ import re
 from collections.abc import Sequence
 
 from wqscore.escaping import printable
-from wqscore.ranking.ranking import Ranking
-from wqscore.reports.overview import (
-    family_notes,
-    layer_overview_columns,
-    layer_overview_rows,
-    ranking_overview_columns,
-    ranking_overview_rows,
-    ranking_title,
-    remarks,
-    score_notes,
-    summary_overview_columns,
-    summary_overview_rows,
-    value_overview_columns,
-    value_overview_rows,
-)
-from wqscore.reports.trust import trust_notes
-from wqscore.scoring.model_score import ModelScore
+from wqscore.rendering.sections import Section, Table
 
 
-def ranking_markdown(ranking: Ranking) -> str:
-    """What ranks, the ranking as a table, then how far to trust it, and the models without a rank and why."""
-    table = markdown_table(ranking_overview_columns(ranking), ranking_overview_rows(ranking))
-    notes = [*family_notes(ranking), *trust_notes(ranking), *remarks(ranking)]
-    return f"{escape(ranking_title(ranking))}\n\n{table}{markdown_list(notes)}"
+def sections_markdown(sections: Sequence[Section]) -> str:
+    """The tables one after the other, then all notes as one list."""
+    tables = [each for each in sections if isinstance(each, Table)]
+    lines = [table.title for table in tables if table.markdown_title == "listed"]
+    lines += [line for each in sections if not isinstance(each, Table) for line in each.lines]
+    return "\n".join(map(_titled, tables)) + markdown_list(lines)
 
 
-def score_markdown(score: ModelScore) -> str:
-    """The summary and the matrices of one model as two tables, then what was skipped and why."""
-    summary = markdown_table(summary_overview_columns(), summary_overview_rows(score))
-    values = value_overview_rows(score)
-    whole = f"\n{markdown_table(value_overview_columns(), values)}" if values else ""
-    layers = markdown_table(layer_overview_columns(score), layer_overview_rows(score))
-    return f"{summary}{whole}\n{layers}{markdown_list(score_notes(score))}"
+def _titled(table: Table) -> str:
+    title = f"{escape(table.title)}\n\n" if table.markdown_title == "above" else ""
+    return title + markdown_table(table.columns, table.rows)
 
 
 def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -11,8 +11,8 @@ from wqscore.ranking.differences import resampled_interval
 from wqscore.ranking.ranking import Ranking
 from wqscore.scoring.model_score import ModelScore
 
-#: The ends of a bar, what is between them, and the number itself.
-LINES, ASCII = ("├", "─", "┤", "●"), ("|", "-", "|", "o")
+#: The left end of a bar, what is between, the right end, and the number itself.
+_LEFT, _LINE, _RIGHT, _NUMBER = "├", "─", "┤", "●"
 
 
 @dataclass(frozen=True)
@@ -45,14 +45,13 @@ def extent(intervals: Sequence[Interval | None]) -> tuple[float, float]:
     return (min(ends), max(ends)) if ends else (0.0, 0.0)
 
 
-def bar(interval: Interval, scale: tuple[float, float], width: int, marks: Sequence[str] = LINES) -> str:
+def bar(interval: Interval, scale: tuple[float, float], width: int) -> str:
     """An interval as a bar on a scale.
 
     Args:
         interval: its ends lie on the scale.
         scale: the values of the first and the last character.
         width: characters.
-        marks: the left end, what is between, the right end, and the number.
 
     Example:
         >>> bar(Interval(2, 3, 4), (1, 5), 9)
@@ -64,9 +63,8 @@ def bar(interval: Interval, scale: tuple[float, float], width: int, marks: Seque
     def place(value: float) -> int:
         return round((value - low) / (high - low) * (width - 1)) if high > low else 0
 
-    left, line, right, number = marks
     for cell in range(place(interval.lo), place(interval.hi) + 1):
-        cells[cell] = line
-    cells[place(interval.lo)], cells[place(interval.hi)] = left, right
-    cells[place(interval.value)] = number
+        cells[cell] = _LINE
+    cells[place(interval.lo)], cells[place(interval.hi)] = _LEFT, _RIGHT
+    cells[place(interval.value)] = _NUMBER
     return "".join(cells)

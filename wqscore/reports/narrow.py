@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from wqscore.escaping import printable
 from wqscore.ranking.ranking import RankedModel, Ranking
 from wqscore.rendering.layout import fold
@@ -23,22 +21,21 @@ def scale_note(ranking: Ranking) -> list[str]:
     return [f"interval: {BARS} over layers, drawn from {figure(low)} to {figure(high)}"] if low < high else []
 
 
-def ranking_bars(ranking: Ranking, marks: Sequence[str]) -> list[str]:
+def ranking_bars(ranking: Ranking) -> list[str]:
     """The interval of each model as a bar, all on one scale; empty where it has none."""
     intervals = _intervals(ranking)
     scale = extent(intervals)
-    return ["" if each is None else bar(each, scale, _BAR_WIDTH, marks) for each in intervals]
+    return ["" if each is None else bar(each, scale, _BAR_WIDTH) for each in intervals]
 
 
-def narrow_ranking(ranking: Ranking, width: int, marks: Sequence[str]) -> list[str]:
+def narrow_ranking(ranking: Ranking, width: int) -> list[str]:
     """A few short lines for each model.
 
     Args:
         ranking: the ranking.
         width: of the terminal.
-        marks: what bars are drawn with.
     """
-    bars = ranking_bars(ranking, marks) if has_intervals(ranking) else [""] * len(ranking.models)
+    bars = ranking_bars(ranking) if has_intervals(ranking) else [""] * len(ranking.models)
     lines = [ranking_title(ranking), *scale_note(ranking), ""]
     for model, drawn in zip(ranking.models, bars, strict=True):
         lines += [*_head(model, width), *(f"{_INDENT}{line}" for line in _facts(model, ranking, drawn))]

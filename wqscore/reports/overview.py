@@ -15,6 +15,9 @@ from wqscore.scoring.expert_spread import ExpertSpread
 from wqscore.scoring.layer_score import LayerScore
 from wqscore.scoring.model_score import ModelScore
 
+#: The columns of one model's summary, and of its metrics of the whole model.
+SUMMARY_COLUMNS = ["metric", "median", "mean", "by size", "matrices"]
+VALUE_COLUMNS = ["metric", "value", "matrices", "reason"]
 #: How many reasons for skipping are told, and how many names with each.
 _REASONS, _LISTED = 6, 3
 #: The core metrics of one model's matrices that are shown; the CSV has them all.
@@ -130,11 +133,6 @@ def remarks(ranking: Ranking) -> list[str]:
     return lines
 
 
-def summary_overview_columns() -> list[str]:
-    """The columns of one model's summary."""
-    return ["metric", "median", "mean", "by size", "matrices"]
-
-
 def summary_overview_rows(score: ModelScore) -> list[list[str]]:
     """A row per metric of a matrix."""
     return [
@@ -148,11 +146,6 @@ def summary_overview_rows(score: ModelScore) -> list[list[str]]:
         for name, s in score.summary.statistics.items()
         if not MATRIX_METRICS[name].summed
     ]
-
-
-def value_overview_columns() -> list[str]:
-    """The columns of one model's metrics of the whole model."""
-    return ["metric", "value", "matrices", "reason"]
 
 
 def value_overview_rows(score: ModelScore) -> list[list[str]]:

@@ -9,11 +9,20 @@ from wqscore.metrics.registry import MATRIX_METRICS, METRICS
 from wqscore.presets.preset import Preset
 from wqscore.ranking.ranking import Pair, RankedModel, Ranking
 from wqscore.rendering.numbers import Cell, number
+from wqscore.rendering.rows import Rows
 from wqscore.scoring.layer_score import LayerScore
 from wqscore.scoring.model_score import ModelScore
 
 #: What follows a metric's name: the statistic that ranks, the means, and the matrices behind them.
 _SUFFIXES = ("", "_mean", "_param_mean", "_count")
+#: The header of `pairs.csv`.
+PAIR_COLUMNS = [
+    *("ahead", "behind", "metric", "difference", "lo", "hi", "delta", "tied"),
+    *("matrices_paired", "matrices_lost", "lowest", "highest"),
+]
+#: The columns of words; all others hold numbers.
+_LAYER_WORDS = ("model", "name", "role", "verdict", "flags", "reason")
+_RANKING_WORDS = frozenset({"model", "revision", "family", "ties", "status", "reason"})
 
 
 def of_matrices(metrics: Sequence[str]) -> list[str]:
@@ -32,6 +41,12 @@ def layer_rows(score: ModelScore) -> list[list[Cell]]:
     return [_layer_row(score, row) for row in score.rows]
 
 
+def score_rows(score: ModelScore) -> Rows:
+    """`layers.csv` of one model."""
+    words = (score.preset.columns.get(name, name) for name in _LAYER_WORDS)
+    return Rows(layer_columns(score.preset, score.metrics), layer_rows(score), frozenset(words))
+
+
 def ranking_columns(ranking: Ranking) -> list[str]:
     """The header of `ranking.csv`; the metric that ranks comes before the others."""
     head = [
@@ -46,17 +61,10 @@ def ranking_columns(ranking: Ranking) -> list[str]:
     return [*head, *columns, "rank_best", "rank_worst", "ties", "status", "reason"]
 
 
-def ranking_rows(ranking: Ranking) -> list[list[Cell]]:
-    """A row per model, in the ranking's order."""
-    return [_ranking_row(model, ranking) for model in ranking.models]
-
-
-def pair_columns() -> list[str]:
-    """The header of `pairs.csv`."""
-    return [
-        *("ahead", "behind", "metric", "difference", "lo", "hi", "delta", "tied"),
-        *("matrices_paired", "matrices_lost", "lowest", "highest"),
-    ]
+def ranking_rows(ranking: Ranking) -> Rows:
+    """`ranking.csv`: a row per model, in the ranking's order."""
+    rows = [_ranking_row(model, ranking) for model in ranking.models]
+    return Rows(ranking_columns(ranking), rows, _RANKING_WORDS)
 
 
 def pair_rows(ranking: Ranking) -> list[list[Cell]]:

@@ -12,6 +12,8 @@ from wqscore.rendering.numbers import figure
 from wqscore.scoring.layer_score import RANDOM_SCALED, LayerScore
 from wqscore.scoring.model_score import ModelScore
 
+#: The columns of the table.
+LOOK_COLUMNS = ["why", "matrix", "alpha"]
 #: The usual range of trained layers' alpha.
 _USUAL = (2.0, 6.0)
 #: An interval so many times as wide as the model's median one is told of.
@@ -56,11 +58,6 @@ def first_looks(score: ModelScore) -> list[FirstLook]:
             far = abs(alphas.get(id(row), middle) - middle)
             found.append(((reasons[0][0], -far), FirstLook(row, tuple(text for _, text in reasons))))
     return [look for _, look in sorted(found, key=lambda each: each[0])]
-
-
-def first_look_columns() -> list[str]:
-    """The columns of the table."""
-    return ["why", "matrix", "alpha"]
 
 
 def first_look_rows(looks: Sequence[FirstLook]) -> list[list[str]]:

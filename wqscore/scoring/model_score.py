@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from wqscore.fits.sampling import Sampling
 from wqscore.matrices.architecture import Architecture
 from wqscore.matrices.weight_matrix import SkippedTensor
 from wqscore.presets.preset import Preset
 from wqscore.refs import ModelRef
+from wqscore.results import Result
 from wqscore.scoring.layer_score import LayerScore
 from wqscore.scoring.summary import ModelSummary
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 
 @dataclass(frozen=True)
-class ModelScore:
+class ModelScore(Result):
     """A scored model: a row for each matrix and each skipped tensor, and the summary.
 
     Attributes:
@@ -70,30 +67,6 @@ class ModelScore:
     def skipped(self) -> tuple[SkippedTensor, ...]:
         """The skipped tensors."""
         return tuple(row for row in self.rows if isinstance(row, SkippedTensor))
-
-    def to_frame(self) -> pd.DataFrame:
-        """The rows of `layers.csv` as a pandas table."""
-        from wqscore.reports.frame import layers_frame
-
-        return layers_frame([self])
-
-    def to_csv(self) -> str:
-        """The text of `layers.csv`."""
-        from wqscore.rendering.csv import layers_csv
-
-        return layers_csv([self])
-
-    def to_html(self) -> str:
-        """One self-contained HTML page of this model."""
-        from wqscore.ranking.ranking import rank_alone
-
-        return rank_alone(self).to_html()
-
-    def _repr_html_(self) -> str:
-        """What a notebook shows."""
-        from wqscore.rendering.notebook import score_notebook
-
-        return score_notebook(self)
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from wqscore.results import Result
 from wqscore.store.records import SeenModel
 from wqscore.store.schema import SCHEMA_VERSION
 from wqscore.store.store import Store
 
 
 @dataclass(frozen=True)
-class StoreOverview:
+class StoreOverview(Result):
     """What a store holds; every row was read and is sound, or is counted as damaged.
 
     Attributes:

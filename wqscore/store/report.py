@@ -11,7 +11,8 @@ from typing import Any
 from wqscore.rendering.csv import csv_text
 from wqscore.rendering.json import json_text
 from wqscore.rendering.numbers import Cell, number
-from wqscore.rendering.terminal import print_lines, print_table
+from wqscore.rendering.sections import Medium, Notes, Section, Table
+from wqscore.rendering.terminal import print_sections
 from wqscore.store.merging import Merged
 from wqscore.store.overview import StoreOverview
 from wqscore.store.pruning import Pruned
@@ -22,8 +23,8 @@ from wqscore.version import __version__
 _RESULT_COLUMNS = ["model", "revision", "content", "part", "recipe", "method", "parameters", "version", "value"]
 
 
-def print_overview(found: StoreOverview) -> None:
-    """Print what there is of each kind, then the recipes and the methods."""
+def overview_sections(found: StoreOverview, medium: Medium) -> list[Section]:
+    """What there is of each kind, then the recipes and the methods."""
     facts = {
         "size": data_size(found.size),
         "tables": f"version {found.schema}",
@@ -37,51 +38,49 @@ def print_overview(found: StoreOverview) -> None:
         "damaged": damage(found.damaged) or "nothing",
     }
     width = max(map(len, facts))
-    print_lines([str(found.path), *(f"  {label.ljust(width)}  {text}" for label, text in facts.items())])
-    if found.spectra:
-        print_lines([""])
-        print_table(
-            ["spectra", "recipe"], [[f"{count:,}", name] for name, count in found.spectra.items()], "by recipe"
-        )
-    if found.results:
-        rows = [[f"{count:,}", str(version), name] for (name, version), count in found.results.items()]
-        print_lines([""])
-        print_table(["results", "version", "method"], rows, "by method")
+    lines = [str(found.path), *(f"  {label.ljust(width)}  {text}" for label, text in facts.items())]
+    spectra = [[f"{count:,}", name] for name, count in found.spectra.items()]
+    results = [[f"{count:,}", str(version), name] for (name, version), count in found.results.items()]
+    tables = [
+        Table("by recipe", ["spectra", "recipe"], spectra, right=["recipe"]),
+        Table("by method", ["results", "version", "method"], results, right=["method"]),
+    ]
+    gap: list[Section] = [Notes([""])] if medium == "table" else []
+    sections: list[Section] = [Notes(lines)]
+    for table in tables:
+        sections += [*gap, table] if table.rows else []
+    return sections
 
 
-def overview_json(found: StoreOverview) -> str:
+def overview_document(found: StoreOverview) -> dict[str, Any]:
     """The same for machines, and every model."""
-    return json_text(
-        {
-            "wqscore": __version__,
-            "path": str(found.path),
-            "size": found.size,
-            "schema": found.schema,
-            "models": [_model(model) for model in found.models],
-            "spectra": [{"recipe": name, "count": count} for name, count in found.spectra.items()],
-            "results": [
-                {"method": name, "version": version, "count": count}
-                for (name, version), count in found.results.items()
-            ],
-            "files": found.files,
-            "headers": found.headers,
-            "oldest": _moment(found.oldest),
-            "newest": _moment(found.newest),
-            "damaged": dict(found.damaged),
-        }
-    )
+    return {
+        "wqscore": __version__,
+        "path": str(found.path),
+        "size": found.size,
+        "schema": found.schema,
+        "models": [_model(model) for model in found.models],
+        "spectra": [{"recipe": name, "count": count} for name, count in found.spectra.items()],
+        "results": [
+            {"method": name, "version": version, "count": count} for (name, version), count in found.results.items()
+        ],
+        "files": found.files,
+        "headers": found.headers,
+        "oldest": _moment(found.oldest),
+        "newest": _moment(found.newest),
+        "damaged": dict(found.damaged),
+    }
 
 
 def print_pruned(pruned: Pruned) -> None:
     """Print what went."""
-    print_lines(
-        [
-            *(f"forgot {named(model)}, last scored {_moment(model.seen)}" for model in pruned.models),
-            f"deleted: all of {_counted(pruned.contents, 'tensor')}, {_counted(pruned.files, 'file')}, "
-            f"{_counted(pruned.headers, 'header')}",
-            f"size: {data_size(pruned.before)}, now {data_size(pruned.after)}",
-        ]
-    )
+    lines = [
+        *(f"forgot {named(model)}, last scored {_moment(model.seen)}" for model in pruned.models),
+        f"deleted: all of {_counted(pruned.contents, 'tensor')}, {_counted(pruned.files, 'file')}, "
+        f"{_counted(pruned.headers, 'header')}",
+        f"size: {data_size(pruned.before)}, now {data_size(pruned.after)}",
+    ]
+    print_sections([Notes(lines)])
 
 
 def print_merged(path: Path, merged: Merged) -> None:
@@ -95,7 +94,7 @@ def print_merged(path: Path, merged: Merged) -> None:
         f"{merged.conflicts:,} are here with another value, which was kept" if merged.conflicts else "",
         f"{_counted(merged.damaged, 'damaged row')} left out" if merged.damaged else "",
     ]
-    print_lines(["; ".join(filter(None, [added, *remarks]))])
+    print_sections([Notes(["; ".join(filter(None, [added, *remarks]))])])
 
 
 def results_csv(store: Store) -> str:

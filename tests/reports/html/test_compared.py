@@ -19,8 +19,7 @@ from tests.small_models import bert
 from wqscore.checkpoints.opening import open_checkpoint
 from wqscore.ranking.ranking import Ranking, rank_models
 from wqscore.refs import ModelRef
-from wqscore.rendering.csv import layers_csv, pairs_csv, ranking_csv
-from wqscore.rendering.json import ranking_json
+from wqscore.reports.csv import layers_csv, pairs_csv
 from wqscore.reports.html.ranking_marks import AXIS, ranking_marks, tie_lanes
 from wqscore.scoring.score_checkpoint import score_checkpoint
 
@@ -220,10 +219,10 @@ def test_what_is_downloaded_is_what_the_folder_has(
     target = tmp_path / "downloads"
     browser.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(target)})
     expected = {
-        "ranking.csv": ranking_csv(ranking),
+        "ranking.csv": ranking.to_csv(),
         "pairs.csv": pairs_csv(ranking),
         "layers.csv": layers_csv(ranking.scores),
-        "ranking.json": ranking_json(ranking),
+        "ranking.json": ranking.to_json(),
     }
     for name, text in expected.items():
         browser.find_element(By.CSS_SELECTOR, f"button[data-file='{name}']").click()

@@ -29,7 +29,7 @@ from wqscore.metrics.registry import CORE
 from wqscore.presets.registry import DEFAULT
 from wqscore.ranking.ranking import rank_models
 from wqscore.refs import ModelRef
-from wqscore.rendering.csv import layers_csv
+from wqscore.reports.csv import layers_csv
 from wqscore.scoring.layer_score import LayerScore
 from wqscore.scoring.model_score import ModelScore
 from wqscore.scoring.summary import summarise

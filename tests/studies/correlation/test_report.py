@@ -9,16 +9,11 @@ from dataclasses import replace
 
 import pytest
 
+from wqscore.cli.output import show
 from wqscore.ranking.rank_correlation import Coefficient, RankCorrelation
 from wqscore.studies.correlation.correlate import Correlations, SignFlip
 from wqscore.studies.correlation.granulated import AxisTau, Granulated
 from wqscore.studies.correlation.notes import correlation_notes
-from wqscore.studies.correlation.report import (
-    correlations_csv,
-    correlations_json,
-    correlations_markdown,
-    print_correlations,
-)
 from wqscore.studies.correlation.row import CorrelationRow, Partial
 from wqscore.studies.known.score_table import Joined, ScoreTable
 
@@ -88,7 +83,7 @@ def test_too_few_for_an_interval_and_no_sizes_are_said() -> None:
 
 
 def test_the_table_has_n_beside_every_figure(capsys: pytest.CaptureFixture[str]) -> None:
-    print_correlations(FOUND)
+    show(FOUND, "table")
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "against accuracy, higher is better · 12 models"
     rows = [line.split("  ") for line in lines]
@@ -103,7 +98,7 @@ def test_the_table_has_n_beside_every_figure(capsys: pytest.CaptureFixture[str])
 
 
 def test_csv_has_all_rows_and_empty_cells_for_what_is_not_there() -> None:
-    rows = list(csv.DictReader(io.StringIO(correlations_csv(FOUND))))
+    rows = list(csv.DictReader(io.StringIO(FOUND.to_csv())))
     assert [(row["x"], row["scope"], row["group"], row["n"]) for row in rows] == [
         ("params", "pooled", "", "12"),
         ("alpha", "pooled", "", "12"),
@@ -123,7 +118,7 @@ def test_csv_has_all_rows_and_empty_cells_for_what_is_not_there() -> None:
 
 
 def test_json_has_everything() -> None:
-    document = json.loads(correlations_json(FOUND))
+    document = json.loads(FOUND.to_json())
     assert (document["y"], document["better"], document["group"], document["models"]) == (
         "accuracy", "higher", "family", 12,
     )  # fmt: skip
@@ -137,7 +132,7 @@ def test_json_has_everything() -> None:
 
 def test_markdown_escapes_names() -> None:
     hostile = replace(FOUND, rows=(found_row("a|<b>", "`x`", 9, 0.5, 0.2),), flips=(), granulated=())
-    text = correlations_markdown(hostile)
+    text = hostile.to_markdown()
     assert "| a\\|\\<b\\> | \\`x\\` | 9 | 0.50 |" in text
     assert "a|<b>" not in text
-    assert correlations_markdown(FOUND).count("\n\n") == 2
+    assert FOUND.to_markdown().count("\n\n") == 2

@@ -13,22 +13,22 @@ from wqscore.matrices.matrix_rules import MatrixRules
 from wqscore.metrics.metric import COSTS
 from wqscore.metrics.registry import METRICS
 from wqscore.presets.preset import Preset
-from wqscore.ranking.ranking import MIN_COVERAGE, Pair, Ranking
-from wqscore.rendering.csv import layers_csv, pairs_csv, ranking_csv
+from wqscore.ranking.ranking import MIN_COVERAGE, Pair, Ranking, rank_alone
 from wqscore.rendering.html import charts
 from wqscore.rendering.html.page import asset, environment, policy
 from wqscore.rendering.html.scatter_marks import largest_groups
-from wqscore.rendering.json import ranking_json
 from wqscore.rendering.numbers import Cell, figure, size
 from wqscore.rendering.timestamp import created_at
+from wqscore.reports.csv import layers_csv, pairs_csv
 from wqscore.reports.html.changes import Changes, changes_between
 from wqscore.reports.html.page_data import page_data
 from wqscore.reports.html.ranking_marks import AXIS, ranking_marks
 from wqscore.reports.html.sections import sections
 from wqscore.reports.html.verdict_shares import COLOURS, present_verdicts, skips_by_reason, verdict_shares
-from wqscore.reports.overview import headline, rank_range, value_overview_columns
+from wqscore.reports.overview import VALUE_COLUMNS, headline, rank_range
 from wqscore.reports.tables import layer_columns, of_matrices
 from wqscore.reports.trust import trust_notes
+from wqscore.scoring.model_score import ModelScore
 from wqscore.version import __version__
 
 #: What a constant of a preset means that is left empty.
@@ -89,7 +89,7 @@ def report_html(ranking: Ranking, files: Mapping[str, str] | None = None) -> str
             bases=sorted({score.base for score in ranking.scores} - {""}),
             engines=sorted({score.engine for score in ranking.scores} - {"wqscore"}),
             columns=layer_columns(ranking.preset, ranking.metrics)[1:],
-            value_columns=value_overview_columns(),
+            value_columns=VALUE_COLUMNS,
             statistic=headline(ranking.by, ranking.preset),
             constants=preset_constants(ranking.preset),
             min_coverage=MIN_COVERAGE,
@@ -118,13 +118,18 @@ def report_html(ranking: Ranking, files: Mapping[str, str] | None = None) -> str
     )
 
 
+def score_html(score: ModelScore) -> str:
+    """One model as a page."""
+    return report_html(rank_alone(score))
+
+
 def data_files(ranking: Ranking) -> dict[str, str]:
     """The files of a report but for its page, as text by name."""
     return {
-        "ranking.csv": ranking_csv(ranking),
+        "ranking.csv": ranking.to_csv(),
         "pairs.csv": pairs_csv(ranking),
         "layers.csv": layers_csv(ranking.scores, layer_columns(ranking.preset, ranking.metrics)),
-        "ranking.json": ranking_json(ranking),
+        "ranking.json": ranking.to_json(),
     }
 
 

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from wqscore.errors import UsageError
+from wqscore.results import Result
 from wqscore.studies.correlation.columns import (
     DEFAULT_GROUP,
     DEFAULT_PARAMS,
@@ -44,7 +45,7 @@ class SignFlip:
 
 
 @dataclass(frozen=True)
-class Correlations:
+class Correlations(Result):
     """The study.
 
     Attributes:

@@ -6,8 +6,6 @@ from pathlib import Path
 
 from wqscore.rendering.folder import write_folder
 from wqscore.studies.correlation.correlate import Correlations
-from wqscore.studies.correlation.page import correlations_html
-from wqscore.studies.correlation.report import correlations_csv, correlations_json
 
 
 def write_correlations(found: Correlations, folder: Path, page_name: str = "index.html") -> Path:
@@ -26,9 +24,9 @@ def write_correlations(found: Correlations, folder: Path, page_name: str = "inde
         UsageError: SOURCE_DATE_EPOCH is not a number of seconds.
     """
     texts = {
-        "correlations.csv": correlations_csv(found),
-        "correlations.json": correlations_json(found),
-        page_name: correlations_html(found),
+        "correlations.csv": found.to_csv(),
+        "correlations.json": found.to_json(),
+        page_name: found.to_html(),
     }
     write_folder(folder, texts)
     return folder / page_name

@@ -2,54 +2,50 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from wqscore.ranking.rank_correlation import Coefficient
-from wqscore.rendering.csv import csv_text
-from wqscore.rendering.json import json_text
-from wqscore.rendering.markdown import markdown_list, markdown_table
-from wqscore.rendering.numbers import Cell, figure
-from wqscore.rendering.terminal import print_lines, print_table
+from wqscore.rendering.numbers import MISSING, Cell, figure
+from wqscore.rendering.rows import Rows
+from wqscore.rendering.sections import Medium, Notes, Section, Table
 from wqscore.studies.correlation.correlate import Correlations
 from wqscore.studies.correlation.granulated import AxisTau, Granulated
 from wqscore.studies.correlation.notes import correlation_notes
 from wqscore.studies.correlation.row import CorrelationRow
 from wqscore.version import __version__
 
-_MISSING = "–"
 _COLUMNS = ["metric", "group", "n", "tau", "tau p", "tau 95 %", "rho", "rho p", "rho 95 %"]
 _CLAIM = "as claimed"
 _CSV_COLUMNS = [
     *("x", "scope", "group", "n", "tau", "tau_p", "tau_lo", "tau_hi", "rho", "rho_p", "rho_lo", "rho_hi", "p_method"),
     *("partial_tau", "partial_rho", "partial_n", "as_claimed", "reason"),
 ]
+_CSV_WORDS = frozenset({"x", "scope", "group", "p_method", "as_claimed", "reason"})
 
 
-def print_correlations(found: Correlations) -> None:
-    """Print the correlations, those along axes, and what to beware of."""
+_AXIS_TITLE = "granulated: mean tau with one axis varying and the others fixed (cells, n)"
+
+
+def correlation_sections(found: Correlations, _: Medium) -> list[Section]:
+    """The correlations, those along axes, and what to beware of."""
     optional = ["rho 95 %", "rho p", *_given(found), "tau 95 %", _CLAIM, "rho", "tau p"]
-    print_table(_columns(found), _rows(found), _title(found), folding=["metric", "group"], optional=optional)
-    if found.granulated:
-        print_table(_axis_columns(found), _axis_rows(found), _AXIS_TITLE, folding=["metric"])
-    print_lines(correlation_notes(found))
+    title = f"against {found.y}, {found.better} is better · {len(found.joined.known.rows)} models"
+    columns = [*_COLUMNS, *_given(found), _CLAIM]
+    table = Table(title, columns, _rows(found), ["metric", "group"], optional, markdown_title="listed")
+    return [table, *_along_axes(found), Notes(correlation_notes(found))]
 
 
-def correlations_markdown(found: Correlations) -> str:
-    """The correlations and those along axes as tables, then what to beware of."""
-    tables = [markdown_table(_columns(found), _rows(found))]
-    tables += [markdown_table(_axis_columns(found), _axis_rows(found))] if found.granulated else []
-    return "\n".join(tables) + markdown_list([_title(found), *correlation_notes(found)])
-
-
-def correlations_csv(found: Correlations) -> str:
+def correlation_rows(found: Correlations) -> Rows:
     """A row per metric and scope: `pooled`, `group`, `axis` (tau with only that one varying) and `granulated`."""
     rows = [_csv_row(row) for row in found.rows]
     rows += [row for granulated in found.granulated for row in _csv_axes(granulated)]
-    return csv_text(_CSV_COLUMNS, rows)
+    return Rows(_CSV_COLUMNS, rows, _CSV_WORDS)
 
 
-def correlations_json(found: Correlations) -> str:
+def correlation_document(found: Correlations) -> dict[str, Any]:
     """Everything, for machines."""
     joined = found.joined
-    document = {
+    return {
         "wqscore": __version__,
         "y": found.y,
         "better": found.better,
@@ -77,22 +73,10 @@ def correlations_json(found: Correlations) -> str:
         "without_rank": list(joined.without_rank),
         "notes": correlation_notes(found),
     }
-    return json_text(document)
-
-
-_AXIS_TITLE = "granulated: mean tau with one axis varying and the others fixed (cells, n)"
-
-
-def _title(found: Correlations) -> str:
-    return f"against {found.y}, {found.better} is better · {len(found.joined.known.rows)} models"
 
 
 def _given(found: Correlations) -> list[str]:
     return [f"tau given {found.params}", f"rho given {found.params}"] if found.params else []
-
-
-def _columns(found: Correlations) -> list[str]:
-    return [*_COLUMNS, *_given(found), _CLAIM]
 
 
 def _rows(found: Correlations) -> list[list[str]]:
@@ -104,7 +88,7 @@ def _rows(found: Correlations) -> list[list[str]]:
             *_shown(row.correlation.tau),
             *_shown(row.correlation.rho),
             *(_partial(row) if found.params else []),
-            row.as_claimed or _MISSING,
+            row.as_claimed or MISSING,
         ]
         for row in found.rows
         if row.correlation
@@ -113,23 +97,23 @@ def _rows(found: Correlations) -> list[list[str]]:
 
 def _shown(coefficient: Coefficient) -> list[str]:
     interval = coefficient.interval
-    shown = f"{interval[0]:z.2f} to {interval[1]:z.2f}" if interval else _MISSING
+    shown = f"{interval[0]:z.2f} to {interval[1]:z.2f}" if interval else MISSING
     return [f"{coefficient.value:z.2f}", f"{coefficient.p:.2g}", shown]
 
 
 def _partial(row: CorrelationRow) -> list[str]:
     if row.partial is None:
-        return [_MISSING, _MISSING]
+        return [MISSING, MISSING]
     fewer = f" (n {row.partial.n})" if row.partial.n < row.n else ""
-    return [_MISSING if value is None else f"{value:z.2f}{fewer}" for value in (row.partial.tau, row.partial.rho)]
+    return [MISSING if value is None else f"{value:z.2f}{fewer}" for value in (row.partial.tau, row.partial.rho)]
 
 
-def _axis_columns(found: Correlations) -> list[str]:
-    return ["metric", "mean", *(axis.axis for axis in found.granulated[0].axes)]
-
-
-def _axis_rows(found: Correlations) -> list[list[str]]:
-    return [[g.x, figure(g.tau), *map(_axis, g.axes)] for g in found.granulated]
+def _along_axes(found: Correlations) -> list[Table]:
+    if not found.granulated:
+        return []
+    columns = ["metric", "mean", *(axis.axis for axis in found.granulated[0].axes)]
+    rows = [[g.x, figure(g.tau), *map(_axis, g.axes)] for g in found.granulated]
+    return [Table(_AXIS_TITLE, columns, rows, folding=["metric"])]
 
 
 def _axis(axis: AxisTau) -> str:

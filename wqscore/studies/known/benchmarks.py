@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from wqscore.results import Result
 from wqscore.studies.known.model_card import BenchmarkResult, CardResults
 from wqscore.studies.known.score_table import ScoreTable
 
@@ -26,7 +27,7 @@ class ModelBenchmarks:
 
 
 @dataclass(frozen=True)
-class BenchmarkTable:
+class BenchmarkTable(Result):
     """The table.
 
     Attributes:

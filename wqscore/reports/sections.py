@@ -1,0 +1,121 @@
+"""What a person is shown of a ranking and of a score: the tables and the notes, in the order of each medium."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from wqscore.ranking.ranking import Ranking
+from wqscore.rendering.sections import Medium, Notes, Section, Table
+from wqscore.reports.intervals import has_intervals
+from wqscore.reports.narrow import BARS, narrow_ranking, ranking_bars, scale_note
+from wqscore.reports.overview import (
+    SUMMARY_COLUMNS,
+    VALUE_COLUMNS,
+    family_notes,
+    layer_overview_columns,
+    layer_overview_rows,
+    made_by,
+    ranking_overview_columns,
+    ranking_overview_rows,
+    ranking_title,
+    remarks,
+    score_notes,
+    summary_overview_rows,
+    value_overview_rows,
+)
+from wqscore.reports.trust import pair_notes, trust_notes
+from wqscore.reports.worth_checking import LOOK_COLUMNS, first_look_rows, first_looks
+from wqscore.scoring.model_score import ModelScore
+
+#: Matrices worth looking at that are shown.
+_MOST_LOOKS = 8
+#: Columns of one model's matrices that are left out first, and, after those that were asked for, last.
+_LEAST_WANTED = ("log_spectral_norm", "log_norm", "stable_rank", "role", "n_tail", "p_value")
+_MOST_WANTED = ("flags", "alpha_hi", "alpha_lo", "D", "shape")
+
+
+def ranking_sections(ranking: Ranking, medium: Medium) -> list[Section]:
+    """The ranking, how sure it is, and the models without a rank and why; bars are drawn in a terminal alone."""
+    table = _bars_table(ranking) if medium == "table" else _ranking_table(ranking)
+    doubts = {"table": pair_notes, "md": trust_notes}.get(medium, _none)
+    return [table, Notes([*family_notes(ranking), *doubts(ranking), *remarks(ranking)])]
+
+
+def score_sections(score: ModelScore, medium: Medium) -> list[Section]:
+    """One model's matrices, those worth looking at first, its summary, and what was skipped and why."""
+    tables = [make(score, medium) for make in _SCORE_TABLES[medium]]
+    return [*filter(None, tables), Notes(score_notes(score))]
+
+
+def _none(_: Ranking) -> list[str]:
+    return []
+
+
+def _ranking_table(ranking: Ranking) -> Table:
+    columns, rows = ranking_overview_columns(ranking), ranking_overview_rows(ranking)
+    return Table(ranking_title(ranking), columns, rows, markdown_title="above")
+
+
+def _bars_table(ranking: Ranking) -> Table:
+    """The ranking with each model's interval drawn; a list of lines where there is no room for a table."""
+    columns, rows = ranking_overview_columns(ranking), ranking_overview_rows(ranking)
+    drawn = has_intervals(ranking)
+    optional = ["depth", *columns[4 if drawn else 3 : columns.index("range")], "params", "fitted"]
+    if drawn:
+        columns.insert(4, BARS)
+        for row, cell in zip(rows, ranking_bars(ranking), strict=True):
+            row.insert(4, cell)
+        optional += ["interval"]
+    optional += ["coverage", *([BARS] if drawn else []), "ties", "range"]
+    if len(ranking.families) < 2:
+        optional.insert(0, "family")
+    return Table(
+        ranking_title(ranking),
+        columns,
+        rows,
+        folding=["model"],
+        optional=optional,
+        # A model without a score has its status in place of its number.
+        right=["ties", columns[2]],
+        column_notes={BARS: scale_note(ranking)},
+        narrow=partial(narrow_ranking, ranking),
+    )
+
+
+def _layers(score: ModelScore, _: Medium) -> Table:
+    columns = layer_overview_columns(score)
+    others = [name for name in reversed(columns[4:-2]) if name not in {*_LEAST_WANTED, *_MOST_WANTED}]
+    optional = [name for name in (*_LEAST_WANTED, *others, *_MOST_WANTED) if name in columns and name != columns[3]]
+    return Table(score.ref.label, columns, layer_overview_rows(score), folding=["name"], optional=optional)
+
+
+def _looks(score: ModelScore, _: Medium) -> Table | None:
+    looks = first_looks(score)
+    if not looks:
+        return None
+    first = first_look_rows(looks[:_MOST_LOOKS])
+    more = f", and {len(looks) - len(first)} more" if len(looks) > len(first) else ""
+    title = f"worth looking at first: {len(first)} of {len(score.layers)} matrices{more}"
+    return Table(title, LOOK_COLUMNS, first, folding=["why", "matrix"])
+
+
+def _summary(score: ModelScore, medium: Medium) -> Table | None:
+    if medium == "table" and not score.summary.n_fitted:
+        return None
+    what = "over matrices" if medium == "table" else score.ref.label
+    title = f"{what} · {made_by(score.preset, [score])}"
+    rows = summary_overview_rows(score)
+    return Table(title, SUMMARY_COLUMNS, rows, optional=["by size", "matrices", "mean"])
+
+
+def _values(score: ModelScore, _: Medium) -> Table | None:
+    rows = value_overview_rows(score)
+    return Table("over the whole model", VALUE_COLUMNS, rows, optional=["matrices"]) if rows else None
+
+
+_SCORE_TABLES: Mapping[Medium, tuple[Callable[[ModelScore, Medium], Table | None], ...]] = {
+    "table": (_layers, _looks, _summary, _values),
+    "md": (_summary, _values, _layers),
+    "notebook": (_summary, _values, _looks),
+}
