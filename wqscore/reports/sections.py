@@ -38,18 +38,15 @@ _MOST_WANTED = ("flags", "alpha_hi", "alpha_lo", "D", "shape")
 def ranking_sections(ranking: Ranking, medium: Medium) -> list[Section]:
     """The ranking, how sure it is, and the models without a rank and why; bars are drawn in a terminal alone."""
     table = _bars_table(ranking) if medium == "table" else _ranking_table(ranking)
-    doubts = {"table": pair_notes, "md": trust_notes}.get(medium, _none)
-    return [table, Notes([*family_notes(ranking), *doubts(ranking), *remarks(ranking)])]
+    doubts = {"table": pair_notes, "md": trust_notes}
+    doubted = doubts[medium](ranking) if medium in doubts else []
+    return [table, Notes([*family_notes(ranking), *doubted, *remarks(ranking)])]
 
 
 def score_sections(score: ModelScore, medium: Medium) -> list[Section]:
     """One model's matrices, those worth looking at first, its summary, and what was skipped and why."""
     tables = [make(score, medium) for make in _SCORE_TABLES[medium]]
     return [*filter(None, tables), Notes(score_notes(score))]
-
-
-def _none(_: Ranking) -> list[str]:
-    return []
 
 
 def _ranking_table(ranking: Ranking) -> Table:
