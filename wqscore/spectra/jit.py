@@ -1,29 +1,45 @@
-"""How loops are compiled."""
+"""How loops are compiled: when they are first called, so that numba is imported only by what runs one."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
-
-from numba import njit
+from functools import cached_property, update_wrapper
+from typing import Any, TypeVar, cast
 
 Kernel = TypeVar("Kernel", bound=Callable[..., object])
 
 
 def compiled(function: Kernel) -> Kernel:
     """Compile with numba, kept on disk; where nothing can be written, anew in each process."""
-    return _kept(function)
+    return cast(Kernel, _Compiled(function))
 
 
 def compiled_sums(function: Kernel) -> Kernel:
     """Compile sums whose terms may be added in any order, several at a time; NaN and infinity stay what they are."""
-    return _kept(function, fastmath={"reassoc", "contract"})
+    return cast(Kernel, _Compiled(function, fastmath={"reassoc", "contract"}))
 
 
-def _kept(function: Kernel, **options: object) -> Kernel:
-    kernel: Kernel
-    try:
-        kernel = njit(cache=True, nogil=True, **options)(function)
-    except RuntimeError:
-        kernel = njit(nogil=True, **options)(function)
-    return kernel
+class _Compiled:
+    """A function that becomes numba's when it is first called, from Python or from another such function."""
+
+    def __init__(self, function: Callable[..., object], **options: object) -> None:
+        self._function = function
+        self._options = options
+        update_wrapper(self, function)
+
+    def __call__(self, *arguments: object, **named: object) -> object:
+        return self._dispatcher(*arguments, **named)
+
+    @cached_property
+    def _dispatcher(self) -> Any:
+        from numba import njit
+
+        try:
+            return njit(cache=True, nogil=True, **self._options)(self._function)
+        except RuntimeError:
+            return njit(nogil=True, **self._options)(self._function)
+
+    @property
+    def _numba_type_(self) -> Any:
+        """What numba asks a name for when it compiles a function that calls it."""
+        return self._dispatcher._numba_type_
