@@ -1,4 +1,4 @@
-"""What axe-core finds in a page that a browser shows."""
+"""Run axe-core on a page in a browser."""
 
 from __future__ import annotations
 

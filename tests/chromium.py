@@ -1,4 +1,4 @@
-"""A real Chromium that looks at pages."""
+"""A real Chromium that opens pages."""
 
 from __future__ import annotations
 

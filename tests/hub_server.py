@@ -9,7 +9,7 @@ imported, so code under test runs in a process of its own, with `environment()`:
         assert hub.fetched() == {"config.json", "model.safetensors"}
 
 Weights are answered with a redirect to another host name, as the Hub sends them to its CDN. The content of a file is
-its bytes, or any object that has `len()` and gives bytes for a slice: one that makes them when they are asked for.
+its bytes, or any object that has `len()` and gives bytes for a slice, such as one that generates them on access.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ class HubServer:
         self.faults.append(Fault(path, **how))
 
     def fetched(self) -> set[str]:
-        """Names of the files whose bodies were asked for and sent (a redirect sends none)."""
+        """Names of the files whose bodies were sent (a redirect sends none)."""
         names = (re.search(r"/resolve/[^/]+/(.+)|[?]filename=(.+)", r.path) for r in self.requests if r.sent)
         return {unquote(match[1] or match[2]) for match in names if match}
 
@@ -236,7 +236,7 @@ def _model_info(name: str, commit: str, files: Mapping[str, Content], lists_sha2
 
 
 def _sha256(body: Content) -> str:
-    """The digest; of content that is made when it is asked for, that of what stands for it."""
+    """The content's digest; for content generated on access, the digest of its `repr`."""
     return hashlib.sha256(body if isinstance(body, bytes) else repr(body).encode()).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""Small scored models, and the pages made of them."""
+"""Small scored models, and the pages made from them."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def ranking(tmp_path_factory: pytest.TempPathFactory) -> Ranking:
 
 @pytest.fixture(scope="session")
 def hostile_ranking(tmp_path_factory: pytest.TempPathFactory) -> Ranking:
-    """A model, its tensors, its family and its skips named to break out of a page, and two failures likewise."""
+    """A model whose tensors, family and skips have names made to break out of a page, and two such failures."""
     folder = tmp_path_factory.mktemp("hostile")
     tensors = {f"layers.0.{HOSTILE}.fc1.weight": value for value in [bert(0)["bert.pooler.dense.weight"]]}
     tensors |= {f"layers.1.{LONG}.fc1.weight": bert(1)["bert.pooler.dense.weight"]}

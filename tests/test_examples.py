@@ -1,4 +1,4 @@
-"""The examples parse as what they are, name only commands and options that exist, and do what they say."""
+"""The examples parse in their formats, name only existing commands and options, and work."""
 
 from __future__ import annotations
 

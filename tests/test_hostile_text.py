@@ -132,7 +132,7 @@ def test_tensors_and_models_are_text_in_every_format(run: Run, command: str, mod
         # The bytes: the runner's text has other line ends than were written.
         return run(command, "--format", output, *COMMANDS[command], model).stdout_bytes.decode()
 
-    # `check` tells of what is amiss alone, and no data of the rest.
+    # `check` reports only problems, and no data of sound tensors.
     suffix = ".zero.weight" if command == "check" else ""
     names = [f"{name}{suffix}" for name in TENSORS]
     table = printed("table")

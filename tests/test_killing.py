@@ -1,4 +1,4 @@
-"""`kill -9` at random moments: the store opens, what it had is there, and the next run ends as if it had not been."""
+"""`kill -9` at random moments: the store opens, keeps its results, and the next run gives the same scores."""
 
 from __future__ import annotations
 

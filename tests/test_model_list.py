@@ -1,4 +1,4 @@
-"""The shipped lists, and lists that people write."""
+"""The shipped lists, and users' lists."""
 
 import re
 import subprocess

@@ -1,4 +1,4 @@
-"""What a typed text means: literal tables, and huggingface_hub's own rules as the oracle."""
+"""References as users type them: literal tables, and huggingface_hub's own rules as the oracle."""
 
 import os
 import string

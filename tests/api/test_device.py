@@ -1,4 +1,4 @@
-"""`--device`: what is refused before anything is fetched; and a whole run through torch, kept apart from LAPACK's.
+"""`--device`: refused before anything is fetched; and a whole run through torch, kept apart from LAPACK's results.
 
 torch's own CPU stands in for a GPU: only the name of the device differs.
 """

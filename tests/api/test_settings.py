@@ -1,4 +1,4 @@
-"""One record of settings: Python's keywords, the command line's options and what is refused all come from it."""
+"""The `Settings` record: Python's keywords, the command line's options and the refusals all come from it."""
 
 from __future__ import annotations
 

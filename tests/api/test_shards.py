@@ -1,4 +1,4 @@
-"""Parts of the work: every tensor in one of them, and the joined stores leave nothing to compute."""
+"""Shards: every tensor is in exactly one, and the merged stores leave nothing to compute."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Models in several folders: saved by diffusers and sentence-transformers, and described in ways that are refused."""
+"""Models in several folders: saved by diffusers and sentence-transformers; invalid descriptions are refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Folders and files on disk: shards, configurations, and what lies where a file should."""
+"""Folders and files on disk: shards, configurations, and unexpected things where a file should be."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""NumPy's own files, read back as NumPy has them; and archives and headers that lie."""
+"""NumPy's own files, read back as NumPy reads them; forged archives and headers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""NumPy archives and headers that lie, and damaged ones."""
+"""Forged and damaged NumPy archives and headers."""
 
 from __future__ import annotations
 

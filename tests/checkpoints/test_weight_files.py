@@ -1,4 +1,4 @@
-"""Which files are the weights, from names alone; and indexes that are what they should be, and not."""
+"""Choosing the weight files by name; valid and invalid indexes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command itself, as a process and in a terminal, and in this process for speed; and small models to give it."""
+"""Fixtures: the command as a process, in a terminal and, for speed, in this process; and small models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`wqscore card`: Markdown that a parser reads as tables and text, and a command that gives it again."""
+"""`wqscore card`: Markdown that a parser reads as tables and text, and a command that reproduces it."""
 
 from __future__ import annotations
 

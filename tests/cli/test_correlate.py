@@ -1,4 +1,4 @@
-"""`wqscore correlate` on published tables, on a ranking of its own, and on tables that don't fit together."""
+"""`wqscore correlate` on published tables, on one of wqscore's rankings, and on tables that don't fit together."""
 
 from __future__ import annotations
 

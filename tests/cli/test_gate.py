@@ -1,4 +1,4 @@
-"""`wqscore gate`: what passes, what fails, what can't be judged, and with which exit code."""
+"""`wqscore gate`: models that pass, fail or can't be judged, and the exit codes."""
 
 from __future__ import annotations
 

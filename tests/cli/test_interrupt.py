@@ -1,4 +1,4 @@
-"""Ctrl-C: what was scored is kept, whatever the threads are doing."""
+"""Ctrl-C: scores so far are kept, whatever the threads are doing."""
 
 from __future__ import annotations
 

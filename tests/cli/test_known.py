@@ -1,4 +1,4 @@
-"""`wqscore known`: which columns the cards of several models make, and that the file is one for `correlate`."""
+"""`wqscore known`: the columns made from several models' cards, in a file that `correlate` accepts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`wqscore leaderboard` when it is asked for what makes no sense: one line, exit 2, nothing written."""
+"""`wqscore leaderboard` with impossible options: one line, exit 2, nothing written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`wqscore metrics`, and what `--metrics`, `--vectors`, `--base` and `--engine` choose."""
+"""`wqscore metrics`, and the effect of `--metrics`, `--vectors`, `--base` and `--engine`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`--format parquet`: to a pipe, to no terminal, and what is said where pyarrow is missing."""
+"""`--format parquet`: to a pipe, refused on a terminal, and the message without pyarrow."""
 
 from __future__ import annotations
 

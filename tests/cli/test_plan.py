@@ -1,4 +1,4 @@
-"""`wqscore plan`: the figures of each model and their total, in every format, and how it ends."""
+"""`wqscore plan`: each model's figures and their total, in every format, and the exit codes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`wqscore plot`: pictures that other readers take, of the numbers that NumPy finds, whole or not at all."""
+"""`wqscore plot`: pictures that other readers open, with NumPy's numbers, written whole or not at all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`wqscore store`: what is shown, what goes, what is joined, and what is refused."""
+"""`wqscore store`: what it shows, deletes, merges and refuses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""wqscore beside WeightWatcher: what agrees, what differs, what only one of them scored."""
+"""wqscore compared with WeightWatcher: agreements, differences, and matrices that only one of them scores."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""WeightWatcher's layers as rows: theirs the numbers, wqscore's the matrices."""
+"""WeightWatcher's layers as rows: its numbers on wqscore's matrices."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The real WeightWatcher in its own process: what comes back, what it is shown, and that nothing leaks."""
+"""The real WeightWatcher in a separate process: its input, its output, and that nothing leaks."""
 
 from __future__ import annotations
 

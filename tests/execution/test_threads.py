@@ -1,4 +1,4 @@
-"""Tasks run in threads: results in order, failures told, what has not begun dropped."""
+"""Tasks in threads: results arrive in order, failures are reported, tasks not yet started are dropped."""
 
 from __future__ import annotations
 

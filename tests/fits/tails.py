@@ -1,4 +1,4 @@
-"""What the tests of all fitted families share: published ESDs, arrays no fit can be made of, random tails."""
+"""Shared by the tests of all fitted laws: published ESDs, arrays without a possible fit, random tails."""
 
 from __future__ import annotations
 

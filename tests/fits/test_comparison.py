@@ -1,4 +1,4 @@
-"""Likelihood ratios against powerlaw 1.5 where it is right, densities point by point, and the laws of both."""
+"""Likelihood ratios against powerlaw 1.5 where it is right, densities point by point, and draws of both laws."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Adapters that peft saved, alone and on their base."""
+"""Adapters saved by peft, alone and on their base."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a row of docs/formats.md is held by: checkpoints as a tool wrote them, and what the tool says is in them."""
+"""Helpers for the rows of docs/formats.md: checkpoints that a tool wrote, and the weights that the tool reads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""GPTQ layers that auto-round packs and AWQ layers that AutoAWQ packs, and what they multiply by."""
+"""GPTQ layers packed by auto-round and AWQ layers packed by AutoAWQ, and the weights they multiply by."""
 
 from __future__ import annotations
 

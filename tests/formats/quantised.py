@@ -1,4 +1,4 @@
-"""Quantised weights as transformers, bitsandbytes and torch write them, and what these make of them."""
+"""Quantised weights written by transformers, bitsandbytes and torch, and their own decoding."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checkpoints of tools that the test environment has not: written once, kept in tests/data/formats, and anew."""
+"""Checkpoints of tools outside the test environment: kept in tests/data/formats, or newly written."""
 
 from __future__ import annotations
 

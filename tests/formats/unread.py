@@ -1,4 +1,4 @@
-"""Quantised weights of methods that are not read: of their own tools, or as transformers describes them."""
+"""Quantised weights of unsupported methods: written by their tools, or as transformers describes them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The committed inputs: seeds that the formats' own tools wrote, and everything that ever broke."""
+"""The committed inputs: seeds written by the formats' own tools, and every input that once broke a parser."""
 
 from __future__ import annotations
 

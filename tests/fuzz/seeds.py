@@ -76,7 +76,7 @@ def torch_files() -> Seeds:
 
 
 def _without_checksums(content: bytes) -> bytes:
-    """As torch writes it when told to compute none, so that a change of the pickle is not stopped by its checksum."""
+    """As torch writes it with checksums off, so that a change of the pickle is not stopped by its checksum."""
     data = bytearray(content)
     at = -1
     while (at := data.find(b"PK\x01\x02", at + 1)) >= 0:

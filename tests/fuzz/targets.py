@@ -1,4 +1,4 @@
-"""What is fuzzed: each parser of files from strangers, through the function that the rest of the package calls.
+"""The fuzz targets: each parser of untrusted files, through the function that the rest of the package calls.
 
 A target may return or raise `WqscoreError` with one short line. Anything else is a finding.
 """

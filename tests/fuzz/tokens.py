@@ -1,4 +1,4 @@
-"""Words of each format, for mutations to put in."""
+"""Words of each format that mutations insert."""
 
 from __future__ import annotations
 

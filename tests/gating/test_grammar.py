@@ -1,4 +1,4 @@
-"""Rules as text: what is a rule, what is said of what isn't one, and that nothing is ever run."""
+"""Rules as text: what is a rule, the message for what isn't, and that no rule runs code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rules against scores whose numbers are given: each outcome worked out by hand."""
+"""Rules against scores with given numbers: each outcome worked out by hand."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What version 0.5.0 wrote, in tests/data/wqscore-0.5.0, and whether another version writes the same.
 
-Nothing here imports wqscore: what holds a version to account hangs on none of its modules.
+Nothing here imports wqscore, so that the comparison depends on none of the modules that it checks.
 """
 
 from __future__ import annotations
@@ -99,10 +99,10 @@ def environment() -> dict[str, Any]:
 
 
 def kept_outputs() -> tuple[Path, str]:
-    """Find the folder of outputs that were written where everything was as it is here, or else take the first.
+    """Find the folder of outputs that were written in this environment; the first folder if there is none.
 
     Returns:
-        The folder, and what is not the same; empty where the bytes must be.
+        The folder, and how its environment differs; empty where every byte must be the same.
     """
     here = environment()
     folders = sorted(file.parent for file in KEPT.glob("*/environment.json"))
@@ -131,11 +131,11 @@ def differences(old: Mapping[str, str], new: Mapping[str, str], exactly: bool) -
 
     Args:
         old: the files by name.
-        new: likewise.
+        new: the files of the other rank, by name.
         exactly: whether every byte has to be the same, but for the schema, the version and the date of ranking.json;
             if not, texts have to be the same and numbers as close as two processors have them.
     """
-    told: list[str] = []
+    found: list[str] = []
     for name in FILES:
         before, after = (_WRITER_LINE.sub(r' "\1": …', text) for text in (old[name], new[name]))
         if before == after:
@@ -144,8 +144,8 @@ def differences(old: Mapping[str, str], new: Mapping[str, str], exactly: bool) -
         unlike = list(compare(old[name], new[name], exactly))
         if exactly and not unlike:
             unlike = ["the same values in other bytes"]
-        told += [f"{name}: {each}" for each in unlike]
-    return told
+        found += [f"{name}: {each}" for each in unlike]
+    return found
 
 
 def _unlike_documents(old: str, new: str, exactly: bool) -> Iterator[str]:

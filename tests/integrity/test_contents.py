@@ -1,4 +1,4 @@
-"""What is told from the bits, beside plain NumPy on the numbers themselves."""
+"""Integrity counts taken from the bits, against plain NumPy on the numbers."""
 
 from __future__ import annotations
 

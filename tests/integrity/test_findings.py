@@ -1,4 +1,4 @@
-"""Which contents are worth telling, in which words, and how bad they are."""
+"""Which contents become findings, their wording, and their severity."""
 
 from __future__ import annotations
 

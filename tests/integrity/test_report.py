@@ -1,4 +1,4 @@
-"""What was found in a checkpoint, as text: the findings, and what was examined."""
+"""An integrity report as text: the findings, and what was examined."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each thing that can be wrong with a site is found, and named by its file."""
+"""Every kind of fault in a site is found, and reported with its file."""
 
 from __future__ import annotations
 

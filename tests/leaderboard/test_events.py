@@ -1,4 +1,4 @@
-"""What is told of a model from its points: each change once, and a commit without one not at all."""
+"""A model's events, from its points: each change once, and nothing for a commit that changes no score."""
 
 from __future__ import annotations
 

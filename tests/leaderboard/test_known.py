@@ -1,4 +1,4 @@
-"""Figures from elsewhere, in the table and against the metrics."""
+"""Results from elsewhere, in the leaderboard's table and correlated with the metrics."""
 
 from __future__ import annotations
 

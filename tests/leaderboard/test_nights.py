@@ -1,4 +1,4 @@
-"""Three nights of a leaderboard, with the real Hub client: what came, changed, failed and went, and nothing else."""
+"""Three nights of a leaderboard, with the real Hub client: models that are added, change, fail and are withdrawn."""
 
 from __future__ import annotations
 

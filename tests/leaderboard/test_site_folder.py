@@ -1,4 +1,4 @@
-"""What is in the folder before a build: a site, damage, other people's files, half a site."""
+"""The folder before a build: a site, a damaged or partial site, or other people's files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names of files: each name its own, on every file system."""
+"""File names from model names: unique, on every file system."""
 
 from __future__ import annotations
 

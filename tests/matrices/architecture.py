@@ -1,4 +1,4 @@
-"""What an architecture with fused or unusual weights is: a small configuration, and how its own code unfuses it."""
+"""One architecture with fused or unusual weights: a small configuration, and how its own code unfuses it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One tiny model for each way that models fuse q, k and v, and how to run it on as many tokens as features."""
+"""One tiny model for each way of fusing q, k and v, and how to run it on as many tokens as features."""
 
 from __future__ import annotations
 

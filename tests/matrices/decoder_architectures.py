@@ -1,4 +1,4 @@
-"""Decoders whose attention, gates or experts are fused, or named in a way of their own."""
+"""Decoders with fused attention, gates or experts, or with unusual names."""
 
 from __future__ import annotations
 

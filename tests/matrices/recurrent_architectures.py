@@ -1,4 +1,4 @@
-"""State spaces, linear attention and short convolutions, alone and beside attention."""
+"""State spaces, linear attention and short convolutions, alone and combined with attention."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fused q/k/v against the projections that each model's own code computes with."""
+"""Fused q/k/v against the projections that each model's own code computes."""
 
 from __future__ import annotations
 

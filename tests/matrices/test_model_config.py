@@ -1,4 +1,4 @@
-"""What a configuration says, what transformers says where it is silent, and that nothing it holds does harm."""
+"""Values of a configuration, transformers' defaults for missing ones, and hostile values that do no harm."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every tensor has one outcome: matrices that hold all of it, or a skip that says why not."""
+"""Every tensor has one outcome: matrices that cover it completely, or a skip with its reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever a header and a configuration hold, each tensor gets its outcome, and soon."""
+"""With any header and configuration, every tensor gets its outcome, in bounded time."""
 
 from __future__ import annotations
 

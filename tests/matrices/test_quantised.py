@@ -1,4 +1,4 @@
-"""Quantised checkpoints: named, counted by what they stand for, and never read as weights."""
+"""Quantised checkpoints: named, counted by the parameters they encode, and never read as weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tiny random models of the real architectures, saved as transformers saves them, and what their code computes."""
+"""Tiny random models of real architectures, saved by transformers, and the results of their own code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The unfused reference of a whole model: every matrix that its own code computes with, by what it is for.
+"""The unfused reference of a whole model: every matrix that its own code computes with, by role.
 
 No tensor is cut here by a rule of ours. A fused layer gets the identity's rows, so its output is its weights; what
 the model's own code then does with that output (which operands it multiplies, activates or splits) says which of

@@ -1,4 +1,4 @@
-"""What the registry says, and what a choice of metrics stands for."""
+"""The registry's entries, and the metrics that a choice selects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The memory that is foretold, against the peak of a process that really scores."""
+"""The estimated peak memory, against the peak of a process that really scores."""
 
 from __future__ import annotations
 

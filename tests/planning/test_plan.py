@@ -1,4 +1,4 @@
-"""Planning many models against a local Hub: what is fetched for it, what of it is kept, and how many at a time."""
+"""Planning many models against a local Hub: what is fetched, what of it is kept, and how many at a time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The amounts of work, counted another way; how long they take is compared with real runs in no test."""
+"""Amounts of work, counted independently; no test compares the estimated times with real runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Differences over layers: closed forms, and how often an interval holds what is true."""
+"""Differences over layers: closed forms, and how often an interval contains the truth."""
 
 from __future__ import annotations
 

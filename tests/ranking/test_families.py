@@ -1,4 +1,4 @@
-"""Which models share ranks: declared families, those of a configuration, and models that are stored without one."""
+"""Which models share ranks: by declared family, by configuration, and without a configuration."""
 
 from __future__ import annotations
 

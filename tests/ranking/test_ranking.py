@@ -1,4 +1,4 @@
-"""Ranks, ties, and models that get none."""
+"""Ranks, ties, and unranked models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Groups of models that can't be told apart, and their letters."""
+"""Groups of tied models, and their letters."""
 
 from __future__ import annotations
 

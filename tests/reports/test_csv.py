@@ -1,4 +1,4 @@
-"""Both CSV files through readers that are not ours: whatever a name holds, and every number to the last bit."""
+"""Both CSV files through independent readers: whatever a name contains, and every number to the last bit."""
 
 from __future__ import annotations
 

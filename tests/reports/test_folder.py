@@ -1,4 +1,4 @@
-"""The report folder: four files, whole or not at all, on disks that are full and folders that are not ours."""
+"""The report folder: four files, whole or not at all, also on full disks and in other people's folders."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bars of characters: read back, they are the intervals, to the width of a character."""
+"""Bars of characters: read back, they are the intervals to within one character."""
 
 from __future__ import annotations
 

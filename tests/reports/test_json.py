@@ -1,4 +1,4 @@
-"""ranking.json: valid JSON for anyone, everything that the CSV files hold, and where it comes from."""
+"""ranking.json: valid JSON, everything in the CSV files, and the provenance."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Markdown through a parser that is not ours: the same rows and columns, and nothing but text in them."""
+"""Markdown through an independent parser: the same rows and columns, and only text in them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a notebook shows, through a parser that is not ours: tables of text and nothing else."""
+"""Notebook output through an independent parser: tables of text and nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parquet through pyarrow and pandas: the cells of the CSV, and types that hang on nothing but the column."""
+"""Parquet through pyarrow and pandas: the cells of the CSV, with types that depend only on the column."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables in a terminal: they fit, numbers and names are whole, and names are nothing but text."""
+"""Tables in a terminal: they fit, numbers and names are complete, and names are only text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far to trust a ranking: sentences whose figures are counted from the ranking again."""
+"""Notes on how far to trust a ranking: their figures are recomputed from the ranking."""
 
 from __future__ import annotations
 

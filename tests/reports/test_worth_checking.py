@@ -1,4 +1,4 @@
-"""Which matrices are worth a look: those made to be, in the order of what is amiss."""
+"""Which matrices are worth checking: planted faults, in order of severity."""
 
 from __future__ import annotations
 

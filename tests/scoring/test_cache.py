@@ -1,4 +1,4 @@
-"""The store in use: the same rows as without it, nothing read or solved twice, and a run that outlives its store."""
+"""The store in use: the same rows as without it, nothing read or solved twice, and stores that fail during a run."""
 
 from __future__ import annotations
 

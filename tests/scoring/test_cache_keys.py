@@ -1,4 +1,4 @@
-"""The keys of spectra: those of version 0.5.0 while the code is the same, others as soon as it is not."""
+"""The keys of spectra: those of version 0.5.0 while the code is the same, new ones once it changes."""
 
 from __future__ import annotations
 

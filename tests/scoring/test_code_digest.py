@@ -1,4 +1,4 @@
-"""Digests of sources: prose, imports and places leave the digest of the code alone; a change of code does not."""
+"""The code digest ignores prose, imports and file locations; a change of code changes it."""
 
 from __future__ import annotations
 

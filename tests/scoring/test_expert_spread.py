@@ -1,4 +1,4 @@
-"""The spread over experts, by NumPy over the rows' own values, however the experts are stored."""
+"""The spread over experts, against NumPy on the rows' values, however the experts are stored."""
 
 from __future__ import annotations
 

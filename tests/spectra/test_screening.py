@@ -1,4 +1,4 @@
-"""The sums against their definitions written out; what the screens say against the shuffles themselves."""
+"""The sums against their written-out definitions; the screens' verdicts against real shuffles."""
 
 from __future__ import annotations
 

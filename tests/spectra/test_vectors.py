@@ -1,4 +1,4 @@
-"""Singular vectors against an SVD, and what must not change them."""
+"""Singular vectors against an SVD, and changes that must not affect them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Spectra and results that are decided by a number, for a store in this process and in others."""
+"""Spectra and results generated from a number, for a store in this process and in others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bits that rot, files that are cut off, logs that are torn: less is found, nothing else, and no traceback."""
+"""Flipped bits, truncated files, torn logs: fewer results are found, none is wrong, and no traceback."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def test_rotten_rows_are_told_and_mended(tmp_path: Path) -> None:
 
 
 def test_one_spectrums_row_under_anothers_key(tmp_path: Path) -> None:
-    """Nothing in the row itself is amiss."""
+    """The row itself is undamaged."""
     path = tmp_path / "store.sqlite"
     with Store.open(path) as store:
         write_all(store)

@@ -1,4 +1,4 @@
-"""The store and the Hub: what a commit left alone is neither asked for nor solved again, streamed or downloaded."""
+"""The store and the Hub: weights that a commit leaves unchanged are neither requested nor solved again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several stores in one: all that any has, and what was here first stays."""
+"""Merging stores: everything that any of them has; existing entries are kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Making and opening a store; whatever else lies at the path is left as it is."""
+"""Creating and opening a store; any other file at the path is left unchanged."""
 
 from __future__ import annotations
 

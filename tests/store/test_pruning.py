@@ -1,4 +1,4 @@
-"""What goes and what stays."""
+"""What pruning deletes and what it keeps."""
 
 from __future__ import annotations
 

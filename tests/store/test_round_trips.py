@@ -1,4 +1,4 @@
-"""What is put into a store is what comes out of it, to the bit."""
+"""What is put into a store comes out unchanged, to the bit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A store that version 0.5.0 wrote is opened, and nothing that it has the eigenvalues of is solved again."""
+"""A store written by version 0.5.0 opens, and no spectrum in it is solved again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several processes and threads with one store, killed ones and a full disk among them."""
+"""Several processes and threads with one store, including killed processes and a full disk."""
 
 from __future__ import annotations
 

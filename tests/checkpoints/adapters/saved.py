@@ -1,4 +1,4 @@
-"""Adapters as peft itself saves them, beside what peft says they do to their base."""
+"""Adapters saved by peft, with the change to their base that peft itself computes."""
 
 from __future__ import annotations
 

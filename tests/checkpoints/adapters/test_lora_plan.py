@@ -1,4 +1,4 @@
-"""Planning adapters that peft would not write: odd names, odd shapes, odd settings."""
+"""Planning adapters that peft would not write: odd names, shapes and settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ΔW through its factors: against the dense product in exact or double precision."""
+"""ΔW through its factors, against the dense product in exact or double precision."""
 
 from __future__ import annotations
 

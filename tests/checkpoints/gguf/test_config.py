@@ -1,4 +1,4 @@
-"""The configuration that metadata gives, and what a file needs to be read at all."""
+"""The configuration derived from a GGUF file's metadata, and the metadata that a file must have."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The header against the package's own reader on files it wrote, and refused where a byte of it lies."""
+"""GGUF headers against the package's own reader, and damaged headers that are refused."""
 
 from __future__ import annotations
 

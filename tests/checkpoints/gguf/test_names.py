@@ -1,4 +1,4 @@
-"""Names that no converter's run shows: old files, unknown ones, and those that would fall together."""
+"""GGUF tensor names that no converter produces: of old files, unknown ones, and ones that collide."""
 
 from __future__ import annotations
 

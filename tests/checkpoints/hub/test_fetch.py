@@ -1,4 +1,4 @@
-"""The real client against a local Hub: what is fetched, and what is said when it can't be."""
+"""The real client against a local Hub: the files it fetches, and the messages when it can't."""
 
 from __future__ import annotations
 

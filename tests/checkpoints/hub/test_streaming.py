@@ -1,4 +1,4 @@
-"""The real client against a local Hub: tensors read by ranges, through whatever goes wrong on the way."""
+"""The real client against a local Hub: tensors streamed by byte ranges, through every failure on the way."""
 
 from __future__ import annotations
 

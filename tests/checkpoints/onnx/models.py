@@ -1,4 +1,4 @@
-"""Small ONNX models written by the onnx package, and what is read of them."""
+"""Small ONNX models written by the onnx package, and how wqscore reads them; skipped without the package."""
 
 from __future__ import annotations
 

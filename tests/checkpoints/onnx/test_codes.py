@@ -1,4 +1,4 @@
-"""Quantised ONNX initialisers against onnx's evaluator; names of folded weights; what is not read."""
+"""Quantised ONNX initialisers against onnx's evaluator; names of folded weights; refused initialisers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ONNX models that lie: about their sizes, their numbers, and where these are."""
+"""Forged ONNX models: wrong sizes, numbers and offsets."""
 
 from __future__ import annotations
 

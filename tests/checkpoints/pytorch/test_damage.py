@@ -1,4 +1,4 @@
-"""Files of torch that attack, are cut short or have damaged bytes: one clear line, or what torch stored."""
+"""Malicious, truncated and damaged torch files: one clear line, or what torch stored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A checkpoint that torch.distributed saved is refused by name, and what the message says to do helps."""
+"""A torch.distributed checkpoint is refused by name, and the conversion that the message recommends works."""
 
 from __future__ import annotations
 

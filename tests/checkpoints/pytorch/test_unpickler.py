@@ -1,4 +1,4 @@
-"""The pickle reader alone, on bytes: it agrees with the standard one on plain data, and refuses all else."""
+"""The pickle reader alone, on bytes: it agrees with the standard one on plain data, and refuses everything else."""
 
 from __future__ import annotations
 

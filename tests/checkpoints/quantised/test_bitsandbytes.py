@@ -1,4 +1,4 @@
-"""bitsandbytes' weights against what bitsandbytes itself makes of them, and what is refused."""
+"""bitsandbytes' weights against bitsandbytes' own decoding, and what is refused."""
 
 from __future__ import annotations
 

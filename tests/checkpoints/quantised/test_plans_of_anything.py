@@ -1,4 +1,4 @@
-"""Planners of packed formats on headers and configurations that nobody would write."""
+"""Planners of packed formats on arbitrary headers and configurations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What needs no cluster: classes of memory, what a worker refuses, and the lines that say what is lacking."""
+"""Cluster code that needs no cluster: memory classes, a worker's refusals, and messages about missing packages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names made of markup, quotes, marks that turn text around and formulas: text in every file of the site."""
+"""Names with markup, quotes, formulas and marks that reverse text: text in every file of the site."""
 
 from __future__ import annotations
 

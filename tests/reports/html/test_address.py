@@ -1,4 +1,4 @@
-"""What is chosen in a real Chromium stands in the address: links restore it, the back button takes it back."""
+"""Choices in a real Chromium are kept in the address: links restore them, the back button undoes them."""
 
 from __future__ import annotations
 

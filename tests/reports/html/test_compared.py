@@ -1,4 +1,4 @@
-"""Models and pairs beside each other in a real Chromium: every mark and number is one that was computed elsewhere."""
+"""Models and pairs compared in a real Chromium: every mark and number equals one computed elsewhere."""
 
 from __future__ import annotations
 

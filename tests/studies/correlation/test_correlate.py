@@ -1,4 +1,4 @@
-"""What published tables say, and how groups, sizes, claims and choices of columns are treated."""
+"""Correlations of published tables; groups, sizes, claims and choices of columns."""
 
 from __future__ import annotations
 

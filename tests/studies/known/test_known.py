@@ -1,4 +1,4 @@
-"""Which rows of a table are the models to be ranked, under whichever name, and which column is compared."""
+"""Which rows of a table are the ranked models, under which names, and which column is compared."""
 
 from __future__ import annotations
 
