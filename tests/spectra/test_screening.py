@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from threadpoolctl import threadpool_limits
 
 from wqscore.spectra.marchenko_pastur import fit_marchenko_pastur
-from wqscore.spectra.screening import Entries, correlated, correlation, measure, traps_foretold
+from wqscore.spectra.screening import Entries, correlated, correlation, measure, predict_traps
 from wqscore.spectra.spectrum import compute_spectrum
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -162,7 +162,7 @@ def test_what_is_foretold_of_traps_is_what_shuffles_have() -> None:
         weights = NOISE[list(NOISE)[seed // 2 % 6]](rng, (1, rows, columns))
         if seed % 2:
             weights[0, 0, 0] = rng.uniform(0.5, 5) * weights.std() * (rows * columns) ** 0.25
-        foretold = traps_foretold(entries_of(weights))
+        foretold = predict_traps(entries_of(weights))
         told[foretold] += 1
         if foretold is not None:
             assert (sum(shuffles_with_spikes(weights, 6, seed)) > 3) is foretold, (seed, rows, columns)
@@ -177,14 +177,14 @@ def test_what_is_foretold_of_traps_is_what_shuffles_have() -> None:
 def test_one_entry_in_gaussian_noise(share: float, foretold: bool | None) -> None:
     weights = np.random.default_rng(1).standard_normal((1, 400, 400)).clip(-2, 2)
     weights[0, 3, 7] = np.sqrt(share * 400) * weights.std()
-    assert traps_foretold(entries_of(weights)) is foretold
+    assert predict_traps(entries_of(weights)) is foretold
 
 
 @pytest.mark.parametrize(("strength", "foretold"), [(0.5, False), (1.2, None), (3.0, True)])
 def test_a_mean_in_gaussian_noise(strength: float, foretold: bool | None) -> None:
     noise = np.random.default_rng(2).standard_normal((1, 200, 400)).clip(-2, 2)
     weights = noise / noise.std() + np.sqrt(strength / np.sqrt(200 * 400))
-    assert traps_foretold(entries_of(weights)) is foretold
+    assert predict_traps(entries_of(weights)) is foretold
     if foretold is not None:
         assert (sum(shuffles_with_spikes(weights, 6, 0)) > 3) is foretold
 
@@ -195,7 +195,7 @@ def test_heavy_tails_without_a_large_entry_move_the_edge() -> None:
     assert sum(shuffles_with_spikes(ternary, 6, 0)) > 3
     for share in (0.02, 0.1):
         ternary = rng.choice([-1.0, 0.0, 1.0], (1, 300, 300), p=[share / 2, 1 - share, share / 2])
-        assert traps_foretold(entries_of(ternary)) is None
+        assert predict_traps(entries_of(ternary)) is None
 
 
 def test_of_small_and_near_empty_matrices_nothing_is_foretold() -> None:
@@ -203,7 +203,7 @@ def test_of_small_and_near_empty_matrices_nothing_is_foretold() -> None:
     one[0, 1, 2] = 1
     noise = np.random.default_rng(0).standard_normal((1, 8, 400))
     for weights in (one, noise, np.ones((1, 40, 40))):
-        assert traps_foretold(entries_of(weights)) is None
+        assert predict_traps(entries_of(weights)) is None
     few = np.zeros((1, 100, 100))
     few[0, :10, 0] = np.arange(1, 11)
-    assert traps_foretold(entries_of(few)) is None
+    assert predict_traps(entries_of(few)) is None

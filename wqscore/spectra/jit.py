@@ -1,4 +1,4 @@
-"""How loops are compiled."""
+"""Compile numeric loops with numba."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ Kernel = TypeVar("Kernel", bound=Callable[..., object])
 
 
 def compiled(function: Kernel) -> Kernel:
-    """Compile with numba, kept on disk; where nothing can be written, anew in each process."""
-    return _kept(function)
+    """Compile with numba and cache on disk; compile again in each process where the cache can't be written."""
+    return _jit(function)
 
 
 def compiled_sums(function: Kernel) -> Kernel:
-    """Compile sums whose terms may be added in any order, several at a time; NaN and infinity stay what they are."""
-    return _kept(function, fastmath={"reassoc", "contract"})
+    """Compile sums whose terms may be reordered and vectorised; NaN and infinity propagate as usual."""
+    return _jit(function, fastmath={"reassoc", "contract"})
 
 
-def _kept(function: Kernel, **options: object) -> Kernel:
+def _jit(function: Kernel, **options: object) -> Kernel:
     kernel: Kernel
     try:
         kernel = njit(cache=True, nogil=True, **options)(function)
