@@ -1,4 +1,4 @@
-"""What is told of a model from its points: each change once, and a commit without one not at all."""
+"""A model's events: one for each change, and none for a commit without a change."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ STEPS = {
         "scored again: no change of score",
     ),
     "at last": (replace(OLD, status="failed", values={}), NEXT, "recovered", "scored again: alpha 3"),
-    "withdrawal": (OLD, replace(NEXT, status="withdrawn"), "withdrawn", "in no list any more"),
+    "withdrawal": (OLD, replace(NEXT, status="withdrawn"), "withdrawn", "no longer in any list"),
     "back": (replace(OLD, status="withdrawn"), NEXT, "new", "back in the lists, alpha 3"),
 }
 
