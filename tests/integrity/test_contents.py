@@ -1,4 +1,4 @@
-"""What is told from the bits, beside plain NumPy on the numbers themselves."""
+"""What `examine` finds in the bits, compared with plain NumPy on the numbers."""
 
 from __future__ import annotations
 
