@@ -171,7 +171,7 @@ def test_merge(invoke: Invoke, tmp_path: Path) -> None:
     refused = done.stderr.splitlines()
     assert refused[0] == "wqscore: notes: is not a store of wqscore: name another store"
     assert refused[1].startswith("wqscore: shard3: is damaged (")
-    assert refused[2] == "wqscore: nowhere: there is no store: name another"
+    assert refused[2] == "wqscore: no store at nowhere: name another"
     with Store.open(tmp_path / "new" / "all") as store:
         found = store.spectra(list(map(key, range(5))))
         assert {name: same(found[name], spectrum(n)) for n, name in enumerate(map(key, range(4)))} == dict.fromkeys(
