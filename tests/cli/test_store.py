@@ -106,7 +106,7 @@ def test_where_it_is(invoke: Invoke, tmp_path: Path) -> None:
 def test_a_store_that_is_not_there_is_not_made(invoke: Invoke, tmp_path: Path, command: tuple[str, ...]) -> None:
     done = invoke("store", *command, "--store", tmp_path / "a" / "s")
     assert (done.exit_code, done.stdout) == (3, "")
-    assert done.stderr == f"wqscore: {tmp_path}/a/s: there is no store: name another\n"
+    assert done.stderr == f"wqscore: no store at {tmp_path}/a/s: name another\n"
     assert not (tmp_path / "a").exists()
 
 
