@@ -233,14 +233,14 @@ def test_no_shuffle_is_drawn_for_what_is_correlated() -> None:
 
 
 def test_traps_are_those_that_are_counted(checkpoints: Path) -> None:
-    foretold = 0
+    predicted = 0
     for name, weights in trained_matrices(checkpoints).items():
         copies = Shuffles(weights, F32, 0)
         entries = measure(weights, compute_spectrum(weights, F32))
         verdict = has_traps(entries, copies)
-        foretold += not copies.spectra
+        predicted += not copies.spectra
         assert verdict == (num_traps(copies.first()) > 0), name
-    assert foretold >= 34
+    assert predicted >= 34
 
 
 def test_the_scale_of_a_convolutions_eigenvalues_changes_no_verdict() -> None:
