@@ -133,7 +133,7 @@ def test_a_ranking_of_ours_is_a_table_of_scores(tmp_path: Path, invoke: Invoke) 
         ("model,accuracy\nvgg,1\n", ("--y", "accuracy"), "no model is in both"),
         ("model,accuracy\ntorchvision/vgg11,good\n", ("--y", "accuracy"), "is not numbers: 'good' in row 1"),
         ("name,accuracy\ntorchvision/vgg11,1\n", (), "no column 'model'; it has name, accuracy"),
-        ("model,a,b\ntorchvision/vgg11,1,2\n", (), "name the column to compare the metrics with by --y, of a, b"),
+        ("model,a,b\ntorchvision/vgg11,1,2\n", (), "name the column to compare the metrics with by --y, from a, b"),
         ("", (), "a header and a row per model are needed"),
     ],
 )

@@ -104,7 +104,7 @@ def test_a_broken_card_is_said_and_costs_no_other_model(invoke: Invoke) -> None:
     assert done.stdout == "model,beans accuracy\n./a,0.9\n./b,\n"
     assert done.stderr.splitlines() == [
         "wqscore: ./a: left out: README.md: snli f1: '45.2 %' is not a number, and 1 more",
-        "wqscore: ./b: left out: README.md: its YAML can't be read: mend it",
+        "wqscore: ./b: left out: README.md: its YAML can't be read: correct it",
     ]
     told = json.loads(invoke("known", a, "./b", "--format", "json").stdout)["models"]
     assert [len(each["left_out"]) for each in told] == [2, 1]

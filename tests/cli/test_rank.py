@@ -379,20 +379,23 @@ def test_known_figures_may_be_under_the_name_that_was_typed(five: list[str], inv
     [
         (
             ("--known", "known.csv", "--y", "speed"),
-            "no column 'speed': choose by --y one of these: a (3 models), b (1",
+            "no column 'speed': choose one of these with --y: a (3 models), b (1",
         ),
         (
             ("--known", "known.csv"),
-            "choose what to compare the metrics with by --y, one of these: a (3 models), b (1",
+            "choose a column to compare the metrics with, by --y: a (3 models), b (1",
         ),
-        (("--known", "known.csv", "--y", "b"), "'b' is known of 1 of the 3 models to rank, and 3 are the least"),
+        (
+            ("--known", "known.csv", "--y", "b"),
+            "'b' has figures for 1 of the 3 models to rank, fewer than the 3 needed",
+        ),
         (("--known", "known.csv", "--y", "word"), "column 'word' is not numbers: 'x' in row 1"),
         (("--known", "twice.csv"), "m0' is in several rows: leave one"),
-        (("--known", "others.csv"), "no figure of the models to rank: name them there as the ranking does"),
+        (("--known", "others.csv"), "no figure for any model to rank: name the models as the ranking does"),
         (("--known", "nameless.csv"), "no column 'model'; it has name, a"),
         (("--known", "gone.csv"), "gone.csv: can't be read: No such file or directory"),
-        (("--known", "cards"), "the model cards: no figure of the models to rank"),
-        (("--known", "cards", "--y", "x"), "the model cards: no column 'x': choose by --y one of these: none"),
+        (("--known", "cards"), "the model cards: no figure for any model to rank"),
+        (("--known", "cards", "--y", "x"), "the model cards: no column 'x': choose one of these with --y: none"),
         (("--y", "a"), "--y names a column of --known: give that too"),
         (("--known", "known.csv", "--y", "a", "--format", "csv", "--no-report"), "drop --no-report"),
     ],
@@ -426,7 +429,7 @@ def test_a_ranking_outlives_correlations_that_fail(five: list[str], invoke: Invo
     assert "m0" in done.stdout
     assert not Path("report/correlations.csv").exists()
     assert (
-        "the ranking is kept, without correlations: known.csv: models to compare: 2, and 3 are the least"
+        "the ranking is kept, without correlations: known.csv: models to compare: 2, fewer than the 3 needed"
         in done.stderr
     )
     same = invoke("rank", *five[:3], "--known", known_file(five[:3], [1, 1, 1]), "--no-report", "--metrics", "alpha")

@@ -106,7 +106,7 @@ def test_where_it_is(invoke: Invoke, tmp_path: Path) -> None:
 def test_a_store_that_is_not_there_is_not_made(invoke: Invoke, tmp_path: Path, command: tuple[str, ...]) -> None:
     done = invoke("store", *command, "--store", tmp_path / "a" / "s")
     assert (done.exit_code, done.stdout) == (3, "")
-    assert done.stderr == f"wqscore: {tmp_path}/a/s: there is no store: name another\n"
+    assert done.stderr == f"wqscore: no store at {tmp_path}/a/s: name another\n"
     assert not (tmp_path / "a").exists()
 
 
@@ -171,7 +171,7 @@ def test_merge(invoke: Invoke, tmp_path: Path) -> None:
     refused = done.stderr.splitlines()
     assert refused[0] == "wqscore: notes: is not a store of wqscore: name another store"
     assert refused[1].startswith("wqscore: shard3: is damaged (")
-    assert refused[2] == "wqscore: nowhere: there is no store: name another"
+    assert refused[2] == "wqscore: no store at nowhere: name another"
     with Store.open(tmp_path / "new" / "all") as store:
         found = store.spectra(list(map(key, range(5))))
         assert {name: same(found[name], spectrum(n)) for n, name in enumerate(map(key, range(4)))} == dict.fromkeys(

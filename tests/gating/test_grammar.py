@@ -12,8 +12,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from wqscore.errors import UsageError
-from wqscore.gating.grammar import LONGEST, parse_rule
-from wqscore.gating.rules import STATISTICS, Change, Check, Comparison, Integrity, Quantity, Rule, Share
+from wqscore.gating.grammar import MAX_LENGTH, parse_rule
+from wqscore.gating.rules import STATISTICS, Change, Check, IntegrityTerm, Operator, Quantity, Rule, Share
 from wqscore.metrics.registry import MATRIX_METRICS, WHOLE_METRICS
 from wqscore.scoring.layer_score import Verdict
 
@@ -61,8 +61,8 @@ def audit() -> Audit:
         ("share(random)>0.2", Rule(Share("random"), ">", 0.2)),
         ("share(no-power-law)>0.5", Rule(Share("no-power-law"), ">", 0.5)),
         ("share(too-small)>=1", Rule(Share("too-small"), ">=", 1.0)),
-        ("non_finite>0", Rule(Integrity("non_finite"), ">", 0.0)),
-        ("coverage<0.9", Rule(Integrity("coverage"), "<", 0.9)),
+        ("non_finite>0", Rule(IntegrityTerm("non_finite"), ">", 0.0)),
+        ("coverage<0.9", Rule(IntegrityTerm("coverage"), "<", 0.9)),
     ],
 )
 def test_what_a_rule_means(text: str, expected: Rule) -> None:
@@ -127,9 +127,9 @@ def test_what_is_wrong_and_where(text: str, place: int, said: str) -> None:
 
 
 def test_a_long_text_is_refused_before_it_is_read() -> None:
-    assert parse_rule("alpha>6".ljust(LONGEST)).limit == 6
+    assert parse_rule("alpha>6".ljust(MAX_LENGTH)).limit == 6
     with pytest.raises(UsageError, match="longer than 200"):
-        parse_rule("alpha>6".ljust(LONGEST + 1))
+        parse_rule("alpha>6".ljust(MAX_LENGTH + 1))
     with pytest.raises(UsageError) as refused:
         parse_rule("(" * 10_000_000)
     assert len(str(refused.value)) < 150
@@ -143,11 +143,9 @@ values = st.one_of(
     quantities,
     st.builds(Change, st.sampled_from(["delta", "relative"]), quantities),
     st.builds(Share, st.sampled_from(get_args(Verdict))),
-    st.builds(Integrity, st.sampled_from(get_args(Check))),
+    st.builds(IntegrityTerm, st.sampled_from(get_args(Check))),
 )
-rules = st.builds(
-    Rule, values, st.sampled_from(get_args(Comparison)), st.floats(allow_nan=False, allow_infinity=False)
-)
+rules = st.builds(Rule, values, st.sampled_from(get_args(Operator)), st.floats(allow_nan=False, allow_infinity=False))
 
 
 @given(rules, st.text(" \t", max_size=5))
@@ -205,7 +203,7 @@ def test_anything_is_a_rule_or_one_clear_line(audit: Audit, text: str) -> None:
     if rule is None:
         assert said.startswith("rule ")
         assert said.isprintable()
-        assert len(said) < 5 * LONGEST * 5
+        assert len(said) < 5 * MAX_LENGTH * 5
     else:
         assert isfinite(rule.limit)
         assert parse_rule(str(rule)) == rule

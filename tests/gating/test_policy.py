@@ -41,7 +41,7 @@ def test_every_key(tmp_path: Path) -> None:
         Rule(Change("delta", Quantity("stable_rank")), "<", -1.0),
     )
     assert policy.preset == "ww-0.7"
-    assert policy.asked == ("core", "entropy", "alpha", "stable_rank")
+    assert policy.all_metrics == ("core", "entropy", "alpha", "stable_rank")
     assert policy.baseline == tmp_path / "old/scores.json"
     assert policy.base == str(tmp_path / "start")
 

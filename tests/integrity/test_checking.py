@@ -50,7 +50,7 @@ def checked(folder: Path, tensors: dict[str, np.ndarray], config: dict[str, obje
     return check(str(folder))
 
 
-def told(integrity: Integrity) -> list[tuple[str, str, int]]:
+def outline(integrity: Integrity) -> list[tuple[str, str, int]]:
     return [(finding.name, finding.kind, finding.count) for finding in integrity.findings]
 
 
@@ -78,7 +78,7 @@ def test_what_is_planted_is_found(tmp_path: Path, dtype: object) -> None:
     tensors["h.1.fc1.weight"][50] = 0.25
     tensors["h.1.norm.bias"][1] = np.nan
     integrity = checked(tmp_path, tensors)
-    assert told(integrity) == [
+    assert outline(integrity) == [
         ("h.0.fc1.bias", "infinite", 1),
         ("h.0.q_proj.weight", "nan", 3),
         ("h.1.norm.bias", "nan", 1),
@@ -112,8 +112,8 @@ def test_the_same_layer_twice_is_found_and_zeros_are_not_called_copies(tmp_path:
 def test_a_head_tied_by_the_configuration_is_no_copy_and_another_is(tmp_path: Path) -> None:
     tensors = model()
     tensors["lm_head.weight"] = tensors["wte.weight"].copy()
-    assert told(checked(tmp_path, tensors, {"tie_word_embeddings": True})) == []
-    assert told(checked(tmp_path, tensors, {"tie_word_embeddings": False})) == [("lm_head.weight", "same-as", 1)]
+    assert outline(checked(tmp_path, tensors, {"tie_word_embeddings": True})) == []
+    assert outline(checked(tmp_path, tensors, {"tie_word_embeddings": False})) == [("lm_head.weight", "same-as", 1)]
 
 
 def test_experts_and_filters_are_examined_one_by_one(tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ def test_experts_and_filters_are_examined_one_by_one(tmp_path: Path) -> None:
     kernel[5], kernel[7, 1, 1, 1] = 0, np.inf
     config = {"model_type": "mixtral", "num_local_experts": 4, "hidden_size": 32, "intermediate_size": 64}
     tensors = {"layers.0.mlp.experts.down_proj": experts.transpose(0, 2, 1).copy(), "conv1.weight": kernel}
-    assert told(checked(tmp_path, tensors, config)) == [
+    assert outline(checked(tmp_path, tensors, config)) == [
         ("conv1.weight", "infinite", 1),
         ("layers.0.mlp.experts.down_proj[2]", "same-as", 1),
         ("conv1.weight", "zero-rows", 1),
@@ -174,7 +174,7 @@ def test_a_bin_file_of_torch(tmp_path: Path, container: str) -> None:
     file = tmp_path / "pytorch_model.bin"
     torch.save(tensors, file, _use_new_zipfile_serialization=container == "zip")
     integrity = check(str(tmp_path))
-    assert told(integrity) == [
+    assert outline(integrity) == [
         ("h.1.q_proj.weight", "nan", 1),
         ("h.0.fc1.weight", "zero-rows", 2),
         ("h.1.fc1.weight", "repeated-rows", 1),
@@ -189,7 +189,7 @@ def test_a_flipped_bit_of_a_zip_file_shows_in_its_checksum(tmp_path: Path) -> No
     torch.save(tensors, file)
     flip(file, file.read_bytes().index(model()["wte.weight"].tobytes()) + 1000)
     integrity = check(str(tmp_path))
-    assert told(integrity) == [(file.name, "crc32", 1)]
+    assert outline(integrity) == [(file.name, "crc32", 1)]
     assert integrity.errors[0].detail.endswith("does not match its CRC-32: damaged, fetch the file again")
 
 
@@ -219,7 +219,7 @@ def test_entries_that_torch_does_not_write_do_not_stop_the_check(tmp_path: Path)
     assert check(str(tmp_path)).files == (FileCheck(file.name, "crc32"),)
     content[odd + 8] |= 0x20
     file.write_bytes(content)
-    assert told(check(str(tmp_path))) == [(file.name, "crc32", 1)]
+    assert outline(check(str(tmp_path))) == [(file.name, "crc32", 1)]
 
 
 def flip(file: Path, position: int) -> None:
@@ -253,7 +253,7 @@ def test_the_hubs_sha256_is_compared(snapshot: Path, named: str) -> None:
     blob = (snapshot / "model.safetensors").resolve()
     flip(blob, blob.stat().st_size - 3)
     damaged = check(str(ref))
-    assert told(damaged) == [("model.safetensors", "sha256", 1)]
+    assert outline(damaged) == [("model.safetensors", "sha256", 1)]
     actual = hashlib.sha256(blob.read_bytes()).hexdigest()
     assert damaged.errors[0].detail == (
         f"its SHA-256 is {actual[:12]}…, the Hub's {blob.name[:12]}…: delete it and fetch it again"
@@ -287,7 +287,7 @@ def test_a_download_into_a_folder_of_ones_own_is_compared_until_it_is_written_to
     assert check(str(tmp_path)).files == (FileCheck(file.name, "sha256"),)
     flip(file, file.stat().st_size - 3)
     os.utime(file, (now, now))
-    assert told(check(str(tmp_path))) == [(file.name, "sha256", 1)]
+    assert outline(check(str(tmp_path))) == [(file.name, "sha256", 1)]
     os.utime(file, (now + 60, now + 60))
     assert check(str(tmp_path)).files == (FileCheck(file.name, ""),)
     note_download(file, hashlib.sha1(b"").hexdigest(), now + 60)
@@ -307,7 +307,7 @@ def test_a_real_checkpoint_is_sound_by_plain_numpy_too(checkpoints: Path) -> Non
     from safetensors import safe_open
 
     folder = checkpoints / "all-MiniLM-L6-v2"
-    assert told(check(str(folder))) == []
+    assert outline(check(str(folder))) == []
     with safe_open(folder / "model.safetensors", "np") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     floats = {name: value for name, value in tensors.items() if value.dtype.kind == "f"}

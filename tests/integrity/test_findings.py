@@ -10,7 +10,7 @@ from wqscore.integrity.findings import Finding, matrix_findings, tensor_findings
 SOUND = Contents(100, 0, 0, 0, None)
 
 
-def told(findings: list[Finding]) -> list[tuple[str, str, int, str]]:
+def outline(findings: list[Finding]) -> list[tuple[str, str, int, str]]:
     return [(finding.severity, finding.kind, finding.count, finding.detail) for finding in findings]
 
 
@@ -25,13 +25,13 @@ def test_what_is_not_finite_is_an_error() -> None:
         ("error", "nan", 1234, "1,234 of 1,000,000 numbers are NaN"),
         ("error", "infinite", 5, "5 of 1,000,000 numbers are infinite: 2 +∞ and 3 −∞"),
     ]
-    assert told(matrix_findings("fc1.weight", "mlp.in", (1000, 1000), contents)) == expected
-    assert told(tensor_findings("fc1.bias", contents)) == expected
+    assert outline(matrix_findings("fc1.weight", "mlp.in", (1000, 1000), contents)) == expected
+    assert outline(tensor_findings("fc1.bias", contents)) == expected
 
 
 def test_only_minus_infinity_is_usual_in_a_mask() -> None:
     assert tensor_findings("attn.masked_bias", Contents(1, 0, 0, 1, None)) == []
-    assert told(tensor_findings("attn_mask", Contents(9, 0, 1, 3, None))) == [
+    assert outline(tensor_findings("attn_mask", Contents(9, 0, 1, 3, None))) == [
         ("error", "infinite", 1, "1 of 9 numbers are infinite: 1 +∞")
     ]
     assert tensor_findings("mask_tower.fc.bias", Contents(9, 0, 0, 3, None)) != []
@@ -56,7 +56,7 @@ def test_gains_of_one_and_biases_of_zero_are_usual(name: str, value: float, usua
     findings = tensor_findings(name, Contents(64, 0, 0, 0, value))
     kind = "constant" if value else "all-zero"
     expected = [] if usual else [("remark", kind, 1, f"all 64 numbers are {value:g}")]
-    assert told(findings) == expected
+    assert outline(findings) == expected
 
 
 def test_a_single_number_is_not_called_constant() -> None:
@@ -65,17 +65,17 @@ def test_a_single_number_is_not_called_constant() -> None:
 
 def test_a_matrix_of_one_number_is_a_remark() -> None:
     zero, ones = Contents(12, 0, 0, 0, 0.0), Contents(12, 0, 0, 0, 1.0)
-    assert told(matrix_findings("a.weight", "other", (3, 4), zero)) == [
+    assert outline(matrix_findings("a.weight", "other", (3, 4), zero)) == [
         ("remark", "all-zero", 1, "all 12 numbers are 0")
     ]
-    assert told(matrix_findings("a.weight", "other", (3, 4), ones)) == [
+    assert outline(matrix_findings("a.weight", "other", (3, 4), ones)) == [
         ("remark", "constant", 1, "all 12 numbers are 1")
     ]
 
 
 def test_rows_and_columns_are_counted_and_named() -> None:
     contents = Contents(5000, 0, 0, 0, None, Lines(tuple(range(7)), (9,), (20, 30)), Lines((1,), (2,), (3,)))
-    assert told(matrix_findings("o.weight", "attention.o", (2000, 50), contents)) == [
+    assert outline(matrix_findings("o.weight", "attention.o", (2000, 50), contents)) == [
         ("remark", "zero-rows", 7, "7 of 2,000 rows all zero (0, 1, 2, 3, 4, …)"),
         ("remark", "constant-rows", 1, "1 of 2,000 rows all one number (9)"),
         ("remark", "repeated-rows", 2, "2 of 2,000 rows equal to an earlier one (20, 30)"),

@@ -10,8 +10,11 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from wqscore.api.settings import Settings
 from wqscore.leaderboard.building import Built, build
 from wqscore.model_list import ListedModel, ModelList
+from wqscore.store.store import Store
+from wqscore.studies.known.score_table import ScoreTable
 
 #: What could end an element, an attribute, a comment or a string, turn text around, or run in a spreadsheet.
 HOSTILE = "=1+1|<script>alert(1)</script><!--\"'`${x}{{ 7*7 }}]]>&lt;\u202eevil\u200f<img src=x onerror=alert(2)>"
@@ -35,11 +38,19 @@ def listed(folder: Path, name: str, **said: object) -> ListedModel:
     return replace(ListedModel(str(folder), (name,), family="toys"), **said)  # type: ignore[arg-type]
 
 
-def build_at(epoch: str, models: list[ListedModel], out: Path, title: str = "Toys", **options: object) -> Built:
+def build_at(
+    epoch: str,
+    models: list[ListedModel],
+    out: Path,
+    title: str = "Toys",
+    known: ScoreTable | None = None,
+    store: Store | None = None,
+) -> Built:
     before = os.environ.get("SOURCE_DATE_EPOCH")
     os.environ["SOURCE_DATE_EPOCH"] = epoch
     try:
-        return build([ModelList("toys", title, None, tuple(models))], out, jobs=1, **options)  # type: ignore[arg-type]
+        settings = Settings(jobs=1, store=store)
+        return build([ModelList("toys", title, None, tuple(models))], out, settings=settings, known=known)
     finally:
         if before is None:
             del os.environ["SOURCE_DATE_EPOCH"]

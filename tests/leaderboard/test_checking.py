@@ -62,7 +62,7 @@ BROKEN = {
         edit("data/models.json", first_model(page="models/x.html")),
         "models/x.html is missing",
     ),
-    "data that are none": (edit("data/models.json", lambda t: t[:50]), "data/models.json: is no table of models"),
+    "data that are none": (edit("data/models.json", lambda t: t[:50]), "data/models.json: is not a table of models"),
     "a row less": (edit("data/models.csv", lambda t: t[: t.rindex("\n", 0, -1) + 1]), "does not have the 4 rows"),
     "a header": (
         edit("data/models.csv", lambda t: t.replace("alpha_from", "alpha_low")),
@@ -98,4 +98,4 @@ def test_the_exit_code_says_it(site: Path, tmp_path: Path) -> None:
     assert f"{MODEL}: is missing" in done.stdout.splitlines()
     other = CliRunner().invoke(app, ["leaderboard", "check", str(tmp_path)])
     assert other.exit_code == 2
-    assert "is no leaderboard" in other.output
+    assert "is not a leaderboard" in other.output

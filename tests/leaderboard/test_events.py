@@ -51,7 +51,7 @@ STEPS = {
         "scored again: no change of score",
     ),
     "at last": (replace(OLD, status="failed", values={}), NEXT, "recovered", "scored again: alpha 3"),
-    "withdrawal": (OLD, replace(NEXT, status="withdrawn"), "withdrawn", "in no list any more"),
+    "withdrawal": (OLD, replace(NEXT, status="withdrawn"), "withdrawn", "no longer in any list"),
     "back": (replace(OLD, status="withdrawn"), NEXT, "new", "back in the lists, alpha 3"),
 }
 

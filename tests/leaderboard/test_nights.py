@@ -57,7 +57,7 @@ def test_the_command_says_what_changed(played: Played) -> None:
     assert "  stale: org/flaky: could not be scored, its last row is kept: " in second.stdout
     assert "org/documented" not in second.stdout
     assert "  recovered: org/flaky: scored again: no change of score" in third.stdout
-    assert "  withdrawn: org/gone: in no list any more" in third.stdout
+    assert "  withdrawn: org/gone: no longer in any list" in third.stdout
     assert all(done.stdout.endswith("site: site/index.html\n") for done in (first, second, third))
 
 

@@ -59,7 +59,7 @@ def test_a_damaged_history_is_refused_and_nothing_is_written(
 def test_a_damaged_record_is_refused(site: Path, models: list[ListedModel]) -> None:
     (site / "data/models/toy-0.json").write_text('{"name": "toy-0"}')
     before = contents(site)
-    with pytest.raises(UsageError, match=r"toy-0\.json: is no record"):
+    with pytest.raises(UsageError, match=r"toy-0\.json: is not a record"):
         build_at(NEXT, models, site)
     assert contents(site) == before
 
@@ -77,7 +77,7 @@ def test_a_list_of_files_that_points_elsewhere_is_refused(
 
 def test_a_folder_of_something_else_is_refused(models: list[ListedModel], tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("mine")
-    with pytest.raises(UsageError, match="has files in it and is no leaderboard"):
+    with pytest.raises(UsageError, match="has files in it and is not a leaderboard"):
         build_at(NIGHT, models, tmp_path)
     assert contents(tmp_path) == {"thesis.txt": b"mine"}
 
@@ -130,7 +130,7 @@ def test_no_page_tells_of_the_machines_folders(models: list[ListedModel], site: 
     broken = [models[0], listed(write_model(tmp_path / "broken", 5), "broken")]
     (tmp_path / "broken" / "model.safetensors").write_bytes(b"cut short")
     build_at(NEXT, broken, site)
-    assert b"Could not be scored since 2026-11-23" in contents(site)["models/broken.html"]
+    assert b"Never scored; failing since 2026-11-23" in contents(site)["models/broken.html"]
     assert not [name for name, text in contents(site).items() if str(tmp_path).encode() in text]
 
 

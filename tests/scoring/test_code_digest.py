@@ -78,7 +78,7 @@ def edit(file: Path, change: Callable[[str], str]) -> None:
         lambda text: text.replace("np.empty((0, 0))", "np.empty((0, 0)) \t"),
         lambda text: re.sub(r'^"""', '"""Otherwise worded. ', text),
         lambda text: text[text.index('"""', 3) + 3 :],
-        lambda text: text.replace("Eigenvalues of a Gram matrix", "The Gram matrix's eigenvalues # 1"),
+        lambda text: text.replace("Return the eigenvalues of a Gram matrix", "The Gram matrix's eigenvalues # 1"),
         lambda text: text.replace("    product = upper_gram", '    "What is summed."\n    product = upper_gram'),
         lambda text: text.replace("\n", "\r\n"),
         lambda text: text + "\n# The end",

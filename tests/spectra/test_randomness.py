@@ -219,7 +219,7 @@ def test_no_more_is_drawn_than_is_needed(excess: float, largest: list[float], dr
     copies = Chosen(weights, F32, 0, chosen=chosen)
     assert is_random(spectrum, measure(weights, spectrum), copies) is random
     assert len(copies.asked) == drawn
-    assert 3 <= len(copies.kept) <= 5
+    assert 3 <= len(copies.spectra) <= 5
 
 
 def test_no_shuffle_is_drawn_for_what_is_correlated() -> None:
@@ -231,18 +231,18 @@ def test_no_shuffle_is_drawn_for_what_is_correlated() -> None:
     assert not is_random(spectrum, entries, copies)
     assert not is_random_scaled(spectrum, entries, copies)
     assert not has_traps(entries, copies)
-    assert not copies.kept
+    assert not copies.spectra
 
 
 def test_traps_are_those_that_are_counted(checkpoints: Path) -> None:
-    foretold = 0
+    predicted = 0
     for name, weights in trained_matrices(checkpoints).items():
         copies = Shuffles(weights, F32, 0)
         entries = measure(weights, compute_spectrum(weights, F32))
         verdict = has_traps(entries, copies)
-        foretold += not copies.kept
+        predicted += not copies.spectra
         assert verdict == (num_traps(copies.first()) > 0), name
-    assert foretold >= 34
+    assert predicted >= 34
 
 
 def test_the_scale_of_a_convolutions_eigenvalues_changes_no_verdict() -> None:
@@ -289,4 +289,4 @@ def test_what_has_no_eigenvalues_is_not_random(value: float) -> None:
     spectrum, copies = compute_spectrum(weights, F32), Shuffles(weights, F32, 0)
     assert not is_random(spectrum, entries, copies)
     assert not is_random_scaled(spectrum, entries, copies)
-    assert not copies.kept
+    assert not copies.spectra

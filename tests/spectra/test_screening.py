@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from tests.examples import examples
 from wqscore.spectra.marchenko_pastur import fit_marchenko_pastur
-from wqscore.spectra.screening import Entries, correlated, correlation, measure, traps_foretold
+from wqscore.spectra.screening import Entries, correlated, correlation, measure, predict_traps
 from wqscore.spectra.spectrum import compute_spectrum
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -155,39 +155,39 @@ def shuffles_with_spikes(weights: np.ndarray, count: int, seed: int) -> list[boo
     return spikes
 
 
-def test_what_is_foretold_of_traps_is_what_shuffles_have() -> None:
-    told = {True: 0, False: 0, None: 0}
+def test_predicted_traps_are_those_that_shuffles_have() -> None:
+    counts = {True: 0, False: 0, None: 0}
     for seed in range(240):
         rng = np.random.default_rng(seed)
         rows, columns = rng.choice([32, 64, 100, 150], 2)
         weights = NOISE[list(NOISE)[seed // 2 % 6]](rng, (1, rows, columns))
         if seed % 2:
             weights[0, 0, 0] = rng.uniform(0.5, 5) * weights.std() * (rows * columns) ** 0.25
-        foretold = traps_foretold(entries_of(weights))
-        told[foretold] += 1
-        if foretold is not None:
-            assert (sum(shuffles_with_spikes(weights, 6, seed)) > 3) is foretold, (seed, rows, columns)
-    assert told[True] >= 20
-    assert told[False] >= 20
+        predicted = predict_traps(entries_of(weights))
+        counts[predicted] += 1
+        if predicted is not None:
+            assert (sum(shuffles_with_spikes(weights, 6, seed)) > 3) is predicted, (seed, rows, columns)
+    assert counts[True] >= 20
+    assert counts[False] >= 20
 
 
 @pytest.mark.parametrize(
-    ("share", "foretold"),
+    ("share", "predicted"),
     [(0.5, False), (0.9, False), (1.3, None), (4.0, True), (1e6, True), (1e18, None)],
 )
-def test_one_entry_in_gaussian_noise(share: float, foretold: bool | None) -> None:
+def test_one_entry_in_gaussian_noise(share: float, predicted: bool | None) -> None:
     weights = np.random.default_rng(1).standard_normal((1, 400, 400)).clip(-2, 2)
     weights[0, 3, 7] = np.sqrt(share * 400) * weights.std()
-    assert traps_foretold(entries_of(weights)) is foretold
+    assert predict_traps(entries_of(weights)) is predicted
 
 
-@pytest.mark.parametrize(("strength", "foretold"), [(0.5, False), (1.2, None), (3.0, True)])
-def test_a_mean_in_gaussian_noise(strength: float, foretold: bool | None) -> None:
+@pytest.mark.parametrize(("strength", "predicted"), [(0.5, False), (1.2, None), (3.0, True)])
+def test_a_mean_in_gaussian_noise(strength: float, predicted: bool | None) -> None:
     noise = np.random.default_rng(2).standard_normal((1, 200, 400)).clip(-2, 2)
     weights = noise / noise.std() + np.sqrt(strength / np.sqrt(200 * 400))
-    assert traps_foretold(entries_of(weights)) is foretold
-    if foretold is not None:
-        assert (sum(shuffles_with_spikes(weights, 6, 0)) > 3) is foretold
+    assert predict_traps(entries_of(weights)) is predicted
+    if predicted is not None:
+        assert (sum(shuffles_with_spikes(weights, 6, 0)) > 3) is predicted
 
 
 def test_heavy_tails_without_a_large_entry_move_the_edge() -> None:
@@ -196,15 +196,15 @@ def test_heavy_tails_without_a_large_entry_move_the_edge() -> None:
     assert sum(shuffles_with_spikes(ternary, 6, 0)) > 3
     for share in (0.02, 0.1):
         ternary = rng.choice([-1.0, 0.0, 1.0], (1, 300, 300), p=[share / 2, 1 - share, share / 2])
-        assert traps_foretold(entries_of(ternary)) is None
+        assert predict_traps(entries_of(ternary)) is None
 
 
-def test_of_small_and_near_empty_matrices_nothing_is_foretold() -> None:
+def test_nothing_is_predicted_of_small_and_near_empty_matrices() -> None:
     one = np.zeros((1, 40, 40))
     one[0, 1, 2] = 1
     noise = np.random.default_rng(0).standard_normal((1, 8, 400))
     for weights in (one, noise, np.ones((1, 40, 40))):
-        assert traps_foretold(entries_of(weights)) is None
+        assert predict_traps(entries_of(weights)) is None
     few = np.zeros((1, 100, 100))
     few[0, :10, 0] = np.arange(1, 11)
-    assert traps_foretold(entries_of(few)) is None
+    assert predict_traps(entries_of(few)) is None

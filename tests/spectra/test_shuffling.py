@@ -105,5 +105,5 @@ def test_spectra_are_those_of_the_shuffles() -> None:
 def test_spectra_are_computed_one_at_a_time_and_once() -> None:
     shuffles = Shuffles(WEIGHTS, 0.0, 0)
     assert shuffles[5] is shuffles.first(6)[5]
-    assert sorted(shuffles.kept) == list(range(6))
+    assert sorted(shuffles.spectra) == list(range(6))
     assert shuffles.largest(3) == shuffles[3].largest

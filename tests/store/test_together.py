@@ -33,7 +33,7 @@ def start(path: Path, first: int, step: int, count: int, **options: object) -> s
     )
 
 
-def told(process: subprocess.Popen[str]) -> list[str]:
+def output_lines(process: subprocess.Popen[str]) -> list[str]:
     """What it printed since it was last asked, until its end; whole lines only."""
     # Not by communicate(), which knows nothing of what readline() has buffered.
     assert process.stdout is not None
@@ -61,7 +61,7 @@ def test_processes_that_make_and_write_one_store_at_once(tmp_path: Path) -> None
     path = tmp_path / "folder" / "store.sqlite"
     processes = [start(path, 30 * i, 1, 60) for i in range(4)]
     for i, process in enumerate(processes):
-        assert told(process) == [str(n) for n in range(30 * i, 30 * i + 60)]
+        assert output_lines(process) == [str(n) for n in range(30 * i, 30 * i + 60)]
         assert process.returncode == 0
     with Store.open(path) as store:
         check(store, set(range(150)))
@@ -83,7 +83,7 @@ def test_readers_see_whole_transactions_while_others_write(tmp_path: Path) -> No
             assert len(found) >= seen
             seen = len(found)
             assert len(store.results(found, [ALPHA, FACTS])) == 2 * seen
-        assert [len(told(process)) for process in processes] == [100, 100]
+        assert [len(output_lines(process)) for process in processes] == [100, 100]
         check(store, set(range(200)))
 
 
@@ -98,7 +98,7 @@ def test_killed_at_random_moments(tmp_path: Path) -> None:
         lines = [process.stdout.readline() for _ in range(chance.randrange(1, 6))]
         time.sleep(chance.random() * 0.02)
         process.kill()
-        written |= {int(line) for line in (*lines, *told(process))}
+        written |= {int(line) for line in (*lines, *output_lines(process))}
         assert process.returncode == -signal.SIGKILL
         with Store.open(path, writable=round_ % 2 == 0) as store:
             check(store, written)
@@ -156,7 +156,7 @@ def limit_files() -> None:
 def test_a_full_disk(tmp_path: Path) -> None:
     """One line says so, what was written before is there, in that process and in the next."""
     path = tmp_path / "store.sqlite"
-    lines = told(start(path, 0, 1, 1000, preexec_fn=limit_files))
+    lines = output_lines(start(path, 0, 1, 1000, preexec_fn=limit_files))
     written = [int(line) for line in lines if line.isdigit()]
     assert 3 < len(written) < 1000
     assert lines[len(written) :] == [
@@ -172,17 +172,17 @@ def test_a_full_disk(tmp_path: Path) -> None:
 def test_a_disk_too_full_to_make_one(tmp_path: Path) -> None:
     path = tmp_path / "store.sqlite"
     limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))  # noqa: E731
-    (line,) = told(start(path, 0, 1, 1, preexec_fn=limit))
+    (line,) = output_lines(start(path, 0, 1, 1, preexec_fn=limit))
     assert line.startswith(f"error {path}: the disk could not read or write it: ")
     assert names(tmp_path) == []
 
 
 def test_another_process_that_keeps_it_busy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "store.sqlite"
-    monkeypatch.setattr("wqscore.store.connections._PATIENCE", 0.1)
+    monkeypatch.setattr("wqscore.store.connections._TIMEOUT", 0.1)
     with Store.open(path) as store, closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(StoreError, match="another process keeps it busy: try again later"):
+        with pytest.raises(StoreError, match="another process keeps it locked: try again later"):
             store.put({key(0): spectrum(0)})
         assert store.spectra([key(0)]) == {}
         other.execute("COMMIT")

@@ -157,7 +157,7 @@ def _opened(path: Path | None, writable: bool = True, must_exist: bool = False) 
 
     where = path or standard_path()
     if must_exist and not where.exists():
-        raise StoreError(f"{where}: there is no store: name another")
+        raise StoreError(f"no store at {where}: name another")
     return Store.open(where, writable)
 
 

@@ -1,7 +1,7 @@
-"""Is another family likelier than the power law on the same tail? Likelihood ratios and what they are worth.
+"""Is another family likelier than the power law on the same tail? Likelihood ratios and their p-values.
 
 Vuong, "Likelihood ratio tests for model selection and non-nested hypotheses", Econometrica 57 (1989), as in Clauset,
-Shalizi & Newman, SIAM Review 51 (2009), appendix C. All take the alternative fitted from the power law's xmin on.
+Shalizi & Newman, SIAM Review 51 (2009), appendix C. The alternative is always fitted from the power law's xmin on.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from wqscore.fits.lognormal import LognormalFit
 from wqscore.fits.power_law import PowerLawFit, log_likelihood
 from wqscore.fits.truncated_power_law import TruncatedPowerLawFit
 
-#: Log-likelihoods of a point are known to about 1e-13: a nested ratio below this, per point, is none.
+#: A nested ratio below this, per point, counts as 0: a point's log-likelihood is accurate to about 1e-13.
 _ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
 class VuongRatio:
-    """The power law against a family that does not hold it.
+    """The power law against a family that does not contain it.
 
     Attributes:
         R: the log-likelihood ratio over its standard deviation, standard normal where both are equally far from the
             truth; above 0 the power law is likelier, below 0 the other.
-        p: of so large a |R|, two-sided.
+        p: two-sided p-value of R.
     """
 
     R: float
@@ -36,11 +36,11 @@ class VuongRatio:
 
 @dataclass(frozen=True)
 class NestedRatio:
-    """The power law against a family that holds it.
+    """The power law against a family that contains it.
 
     Attributes:
         LR: twice the log-likelihood ratio, how much likelier the larger family is; never below 0.
-        p: of so large an LR where the power law is true.
+        p: the probability of an LR this large where the power law is true.
     """
 
     LR: float
@@ -52,7 +52,7 @@ def against_exponential(eigenvalues: np.ndarray, power_law: PowerLawFit, exponen
 
     Args:
         eigenvalues: those that were fitted, ascending, shape (N,).
-        power_law: of their tail.
+        power_law: the fit to their tail.
         exponential: `fit_exponential` from the power law's xmin on.
 
     Example:
@@ -73,8 +73,8 @@ def against_exponential(eigenvalues: np.ndarray, power_law: PowerLawFit, exponen
 def against_lognormal(eigenvalues: np.ndarray, power_law: PowerLawFit, lognormal: LognormalFit) -> VuongRatio:
     """Return Vuong's ratio of the power law to the lognormal with the same xmin.
 
-    Arguments as for `against_exponential`, with `fit_lognormal`. The power law is the lognormal's limit: where the
-    fit lies there, the two are one law, and the answer is R = 0 and p = 1.
+    Arguments as for `against_exponential`, with `fit_lognormal`. The power law is a limit of the lognormal: a fit at
+    that limit is the same law, and gives R = 0 and p = 1.
     """
     if lognormal.at_limit:
         return VuongRatio(0.0, 1.0)
@@ -91,10 +91,9 @@ def against_truncated(
     """Return the likelihood ratio of the truncated power law to the power law with the same xmin.
 
     Arguments as for `against_exponential`, with `fit_truncated_power_law(…, xmin=power_law.xmin)`. On a power law
-    Lambda is at 0, the end of its range, in half of large samples, so that LR is 0 in that half, where p = 1, and χ²
-    with one degree of freedom in the other (Self & Liang 1987, case 5). That needs an alpha above 3, below which λ
-    has no variance, and a long tail: at alpha = 2, or with 50 in the tail, power laws get p < 0.1 up to twice as
-    often.
+    Lambda is at its lower bound 0 in half of large samples, where LR = 0 and p = 1; in the other half LR is χ² with
+    one degree of freedom (Self & Liang 1987, case 5). That assumes a long tail and an alpha above 3, since below 3 λ
+    has no variance: at alpha = 2, or with 50 in the tail, power laws get p < 0.1 up to twice as often.
     """
     LR = 2 * (truncated.loglik - log_likelihood(power_law, eigenvalues))
     if _ROUNDING * power_law.n_tail >= LR:
@@ -103,7 +102,7 @@ def against_truncated(
 
 
 def _vuong(total: float, ratios: np.ndarray) -> VuongRatio:
-    """The ratio from its total and from the log-density ratio at each point of the tail, up to a constant."""
+    """Vuong's ratio from the total and from the log-density ratio at each point of the tail, up to a constant."""
     spread = float(np.std(ratios))
     if spread == 0:
         return VuongRatio(0.0, 1.0)

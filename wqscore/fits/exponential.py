@@ -61,6 +61,6 @@ def fit_exponential(eigenvalues: np.ndarray, floor: float, xmin: float) -> Expon
 
 
 def fit_exponential_at_mode(eigenvalues: np.ndarray, floor: float = 0.0) -> ExponentialFit | None:
-    """Fit the tail that E-TPL fits, from the ESD's mode on; `None` where either can't be fitted."""
+    """Fit E-TPL's tail, from the ESD's mode on; `None` where E-TPL or the exponential can't be fitted."""
     tail = fit_e_tpl(eigenvalues, floor)
     return fit_exponential(eigenvalues, floor, tail.xmin) if tail else None

@@ -1,6 +1,6 @@
-"""The power-law fit without fingers: a few eigenvalues far out that leave the rest of the tail out of the fit.
+"""The power-law fit without fingers, a few eigenvalues so far out that the fit covers only them.
 
-After WeightWatcher's `fix_fingers='clip_xmax'` (issue 102 there), with a rule of our own for how many are dropped.
+After WeightWatcher's `fix_fingers='clip_xmax'` (issue 102 there), with a different rule for how many are dropped.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import numpy as np
 from wqscore.fits.power_law import CandidateRule, PowerLawFit, fit_power_law
 from wqscore.fits.tail import points_above
 
-_MOST_FINGERS = 10
-#: Alpha has to fall by more than this for the eigenvalues dropped to be called fingers.
-_LEAST_FALL = 1.0
+_MAX_FINGERS = 10
+#: Dropped eigenvalues are fingers if alpha falls by more than this without them.
+_MIN_FALL = 1.0
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class ClippedFit:
     """A power-law fit without the largest eigenvalues.
 
     Attributes:
-        fit: the fit to those that are left.
+        fit: the fit to the remaining ones.
         num_fingers: how many were dropped.
     """
 
@@ -47,7 +47,7 @@ def fit_without_fingers(
         candidates: which of them may be xmin, as for `fit_power_law`.
 
     Returns:
-        The last fit taken, with num_fingers = 0 for the unclipped one; `None` when not even that one exists.
+        The last fit taken, with num_fingers = 0 for the unclipped one; `None` when there is no unclipped fit.
 
     Example:
         >>> quantiles = (np.arange(200) + 0.5) / 200
@@ -60,10 +60,10 @@ def fit_without_fingers(
     if taken is None:
         return None
     num_fingers = 0
-    for dropped in range(1, _MOST_FINGERS + 1):
+    for dropped in range(1, _MAX_FINGERS + 1):
         fit = fit_power_law(points[:-dropped], candidates=candidates)
         if fit is None:
             break
-        if fit.alpha < taken.alpha - _LEAST_FALL:
+        if fit.alpha < taken.alpha - _MIN_FALL:
             taken, num_fingers = fit, dropped
     return ClippedFit(taken, num_fingers)

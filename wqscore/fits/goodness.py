@@ -1,7 +1,7 @@
-"""Could the tail be a power law? The share of true power laws, fitted alike, that are as far from their fit.
+"""Goodness of fit: the share of synthetic power laws, fitted the same way, whose fit is at least as bad.
 
-Clauset, Shalizi & Newman, "Power-law distributions in empirical data", SIAM Review 51 (2009), section 4.1; with the
-observed spectrum counted as one of the draws, so that p is never 0.
+Clauset, Shalizi & Newman, "Power-law distributions in empirical data", SIAM Review 51 (2009), section 4.1. The
+observed spectrum counts as one of the draws, so that p is never 0.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from wqscore.fits.tail import points_above
 
 
 def p_value(eigenvalues: np.ndarray, floor: float, fit: PowerLawFit, seed: int, count: int = 100) -> float:
-    """Return (1 + #{D* ≥ D})/(count + 1), D* of semi-parametric draws with xmin chosen anew in each.
+    """Return (1 + #{D* ≥ D})/(count + 1), D* of semi-parametric draws, with xmin chosen again in each.
 
-    Each of a draw's N points is from the fitted power law with probability n_tail/N, else one of the eigenvalues
-    below xmin.
+    Each of a draw's N points comes from the fitted power law with probability n_tail/N, and otherwise from the
+    eigenvalues below xmin.
 
     Args:
         eigenvalues: ascending, finite, shape (N,).
@@ -27,7 +27,7 @@ def p_value(eigenvalues: np.ndarray, floor: float, fit: PowerLawFit, seed: int, 
         count: how many draws, at least 1. A draw without a tail, all of one value, is left out.
 
     Returns:
-        Between 1/(count + 1) and 1; small for what is no power law.
+        Between 1/(count + 1) and 1; small where the tail is no power law.
 
     Example:
         >>> from wqscore.fits.power_law import fit_power_law
@@ -39,7 +39,7 @@ def p_value(eigenvalues: np.ndarray, floor: float, fit: PowerLawFit, seed: int, 
         True
     """
     points = points_above(eigenvalues, floor)
-    # From xmin, where the drawn tail begins.
+    # Relative to xmin, where the drawn tail begins.
     body = np.log(points[points < fit.xmin] / fit.xmin)
     rng = np.random.default_rng(seed)
     distances = [refit(_draw(body, fit, points.size, rng))[1] for _ in range(count)]
@@ -47,7 +47,7 @@ def p_value(eigenvalues: np.ndarray, floor: float, fit: PowerLawFit, seed: int, 
 
 
 def p_value_at(fit: PowerLawFit, seed: int, count: int = 100) -> float:
-    """Return the p-value of a tail whose xmin was given in advance, as to `fit_power_law_at`.
+    """Return the p-value of a tail whose xmin was given in advance (`fit_power_law_at`).
 
     Uniform on true power laws: the distribution of D depends on n_tail alone. Arguments as for `p_value`.
     """
@@ -58,7 +58,7 @@ def p_value_at(fit: PowerLawFit, seed: int, count: int = 100) -> float:
 
 
 def _draw(body: np.ndarray, fit: PowerLawFit, size: int, rng: np.random.Generator) -> np.ndarray:
-    """Ascending ln(λ/xmin) of one draw of so many points."""
+    """Ascending ln(λ/xmin) of one draw of `size` points."""
     n_tail = rng.binomial(size, fit.n_tail / size)
     tail = power_law_points(rng.standard_exponential(n_tail), fit.alpha)
     if n_tail == size:

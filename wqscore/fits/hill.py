@@ -1,7 +1,7 @@
-"""The Hill estimator at the middle of a spectrum: an exponent without a search for xmin.
+"""The Hill estimator on the upper half of a spectrum: an exponent without a search for xmin.
 
 `PL_Alpha_Hill` of Zhou et al., "Temperature Balancing, Layer-wise Weight Analysis, and Neural Network Training",
-NeurIPS 2023, as their code has it: the paper's formula leaves out the term j = i, which is 0, but counts it.
+NeurIPS 2023, as in their code: the paper's formula omits the term j = i, which is 0, but counts it in m.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from wqscore.fits.tail import MIN_TAIL, has_extent
 def hill_alpha(eigenvalues: np.ndarray, floor: float = 0.0) -> float:
     """Return α = 1 + m/Σ_{j ≥ i} ln(λ_j/λ_i) with i = ⌊N/2⌋ and m = N − i.
 
-    All N eigenvalues count, those below the floor too: it only tells whether the middle one is a number at all.
-    With the floor 0 this is the published figure wherever that is finite and the upper half has 10 terms.
+    All N eigenvalues count, also those below the floor, which only checks that the middle one is not rounding noise.
+    With floor 0 this is the published figure wherever that is finite and the upper half has 10 terms.
 
     Args:
         eigenvalues: ascending, shape (N,).

@@ -1,7 +1,7 @@
 """The compiled loops of the Kolmogorov–Smirnov power-law fit.
 
 All arguments are logarithms: `logs[j] = ln(λ_j / λ_max)`, ascending, the last one 0. `tail_sums[i]` is
-Σ_{j ≥ i} logs[j]. A candidate i stands for xmin = λ_i with the tail j = i … N−1 of m = N − i terms.
+Σ_{j ≥ i} logs[j]. Candidate i means xmin = λ_i with the tail j = i … N−1 of m = N − i terms.
 """
 
 from __future__ import annotations
@@ -52,10 +52,10 @@ def _distance_up_to(logs: np.ndarray, i: int, alpha: float, bound: float) -> flo
 def best_candidate(logs: np.ndarray, tail_sums: np.ndarray, candidates: np.ndarray) -> int:
     """Return the candidate with the smallest D, the first of them where several share it.
 
-    The same answer as a plain loop over `tail_distance`, and a hundred times as fast: a coarse pass bounds
-    the smallest D; every further candidate is first tried at the point where the last one failed (neighbours
-    fail at the same place), then at every 16th point, and what survives is scanned until it exceeds the bound.
-    From the right, because there tails are short, so that the bound is good before scans get long.
+    The same answer as a plain loop over `tail_distance`, a hundred times as fast. A coarse pass bounds the
+    smallest D; every further candidate is first tried at the point where the last one failed (neighbours fail at
+    the same point), then at every 16th point, and those that survive are scanned until they exceed the bound.
+    Candidates are taken from the right, where tails are short, so that the bound is tight before scans get long.
     """
     best = -1
     best_distance = np.inf
@@ -88,9 +88,9 @@ def best_candidate(logs: np.ndarray, tail_sums: np.ndarray, candidates: np.ndarr
 def all_distances(
     logs: np.ndarray, tail_sums: np.ndarray, candidates: np.ndarray, bound: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return α_i and D_i of every candidate; of one with D_i above the bound, something above the bound for D_i.
+    """Return α_i and D_i of every candidate; a D_i above the bound may be any value above the bound.
 
-    With a bound most candidates cost one step: neighbours exceed it at the same place.
+    With a bound most candidates cost one step: neighbours exceed it at the same point.
     """
     alphas = np.empty(candidates.size)
     distances = np.empty(candidates.size)

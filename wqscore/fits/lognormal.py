@@ -4,8 +4,8 @@ With y = ln(λ/xmin) the density is that of a normal, z = (ln xmin − mu)/sigma
 y ≥ 0. The power law is its limit z → ∞, where mu → −∞ and sigma → ∞: z is bounded by 10⁴, and with it sigma by 10⁴
 times the mean of y. There the log-likelihood is within 10⁻⁸·n_tail·(mean y²/(2·(mean y)²) − 1) of the power law's.
 
-The likelihood equations leave one: the coefficient of variation of y, which rises with z from 0 to the
-exponential's 1, is the tail's.
+The likelihood equations reduce to one: the coefficient of variation of y, which rises with z from 0 to the
+exponential's 1, equals the tail's.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from wqscore.fits.tail import tail_from
 from wqscore.spectra.jit import compiled
 
 _LARGEST_Z = 1e4
-#: From here on the normal's tail is taken by its continued fraction: 40 levels reach the last digit.
+#: From this z on the normal's tail is computed by its continued fraction, of which 40 levels reach the last digit.
 _FRACTION_FROM = 5.0
 _LEVELS = 40
 
@@ -46,7 +46,7 @@ class LognormalFit:
 
     @property
     def at_limit(self) -> bool:
-        """Whether the tail is so close to a power law that mu and sigma say no more than the bound on z."""
+        """Whether the tail is so close to a power law that only the bound on z fixes mu and sigma."""
         return math.log(self.xmin) - self.mu >= _LARGEST_Z * self.sigma * (1 - 1e-9)
 
 

@@ -1,4 +1,4 @@
-"""The ways in which published code fits a tail, each as a set of functions of eigenvalues and floor."""
+"""The ways in which our code and published codes fit a tail, each a set of functions of eigenvalues and floor."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ def _thinned(scan: XminScan, most: int) -> XminScan:
 
 
 def _near_best(eigenvalues: np.ndarray, floor: float, best: float) -> XminScan:
-    # A little more, for the last bits of a D that is computed another way.
+    # A little above the bound, since the scan's D and the fit's may differ in their last bits.
     return scan_xmin(eigenvalues, floor, bound=1.001 * NEAR_BEST * best)
 
 
 @dataclass(frozen=True)
 class FitMethods:
-    """Functions that take ascending eigenvalues and the floor below which they take no part.
+    """Functions of ascending eigenvalues and of the floor at or below which they are not fitted.
 
-    `scan` also takes how many candidates are enough, `near_best` the smallest D.
+    `scan` also takes the largest number of candidates, `near_best` the smallest D.
 
     Attributes:
-        name: for people and for the record of a run.
+        name: description shown to people and stored with a run.
         power_law: xmin by the smallest KS distance; `None` where there is no tail.
-        scan: alpha and D at candidates for that xmin, evenly spread, and at the best.
-        near_best: the same at all, D being right only where it is not much larger than the smallest.
+        scan: alpha and D at evenly spread candidates for xmin, and at the best.
+        near_best: alpha and D at all candidates; D is exact only where it is close to the smallest.
         without_fingers: the power law without a few of the largest eigenvalues.
         e_tpl: the truncated power law from the mode on.
         exponential: the exponential from the mode on.

@@ -1,4 +1,4 @@
-"""The mode of the empirical spectral density, and the xmin that E-TPL takes there.
+"""The mode of the empirical spectral density, and the candidates for E-TPL's xmin around it.
 
 Yang et al., "Test accuracy vs. generalization gap", KDD 2023 (arXiv 2202.02842): the left edge of the fullest of 100
 bins of the histogram of log10 λ.
@@ -16,7 +16,7 @@ _WINDOW = (0.95, 1.05)
 
 
 def esd_mode(eigenvalues: np.ndarray, floor: float = 0.0) -> float | None:
-    """Return the left edge of the fullest bin, in units of λ: of the first one where several are equally full.
+    """Return the left edge of the fullest bin, in units of λ; of the first where several are equally full.
 
     Args:
         eigenvalues: ascending, finite, shape (N,).
@@ -39,8 +39,8 @@ def starts_at_mode(points: np.ndarray) -> np.ndarray:
         points: the eigenvalues that take part, as `points_above` returns them.
 
     Returns:
-        The starts of `tail_starts` in 0.95 to 1.05 times the mode; where no eigenvalue lies there, the one nearest to
-        the mode; nothing when that leaves no tail.
+        Those of `tail_starts` in 0.95 to 1.05 times the mode; where no eigenvalue lies there, the one nearest to the
+        mode; empty when that leaves no tail.
     """
     mode = esd_mode(points)
     if mode is None:

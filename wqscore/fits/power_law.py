@@ -58,7 +58,7 @@ def fit_power_law(
             `every-point`: all points but the last (WeightWatcher, powerlaw 1.5).
 
     Returns:
-        The fit with the smallest D, at the smallest such xmin; `None` when no candidate is left.
+        The fit with the smallest D, at the smallest such xmin; `None` when there is no candidate.
 
     Example:
         >>> quantiles = (np.arange(1000) + 0.5) / 1000
@@ -74,7 +74,7 @@ def fit_power_law_among(points: np.ndarray, starts: np.ndarray) -> PowerLawFit |
 
     Args:
         points: the eigenvalues that take part, as `points_above` returns them.
-        starts: indices of the candidates, ascending; one whose tail is all equal is passed over.
+        starts: indices of the candidates, ascending; those whose tail is all equal are skipped.
 
     Returns:
         The fit with the smallest D, at the smallest such xmin; `None` when no candidate is left.
@@ -124,10 +124,10 @@ def scan_xmin(
 
     Args:
         eigenvalues: as for `fit_power_law`.
-        floor: likewise.
-        candidates: likewise.
-        bound: where D is larger, something that is larger stands for it: far faster.
-        most: as for `spread`; all if `None`.
+        floor: as for `fit_power_law`.
+        candidates: as for `fit_power_law`.
+        bound: a D above it may be returned as any value above it, which is far faster.
+        most: the largest number of candidates, as for `spread`; `None` for all.
     """
     points = points_above(eigenvalues, floor)
     logs, tail_sums, chosen = _prepare(points, _starts(points, candidates))
@@ -139,7 +139,7 @@ def scan_xmin(
 
 
 def spread(count: int, most: int, best: int) -> np.ndarray:
-    """Places of no more than `most` evenly spread candidates, and of the best.
+    """Return the indices of at most `most` evenly spread candidates, and of the best.
 
     Example:
         >>> spread(100, 5, best=60).tolist()
@@ -155,7 +155,7 @@ def _starts(points: np.ndarray, rule: CandidateRule) -> np.ndarray:
 def _prepare(points: np.ndarray, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     if starts.size == 0:
         return points, points, starts
-    # Relative to the largest: the fit does not change, not even in its last bits by much, when W is scaled.
+    # Relative to the largest, so that scaling W changes the fit only in its last bits.
     logs = np.log(points / points[-1])
     tail_sums = np.cumsum(logs[::-1])[::-1].copy()
     return logs, tail_sums, starts[tail_sums[starts] > (points.size - starts) * logs[starts]]

@@ -1,8 +1,8 @@
-"""The power-law tail of a spectrum as powerlaw 1.x fits it when told that λ_max is the law's own end.
+"""The power-law tail of a spectrum as powerlaw 1.x fits it with xmax = λ_max.
 
 `powerlaw.Fit(λ, xmax=max(λ))`, which WeightWatcher 0.2.7 and the code of Yang et al., KDD 2023 (arXiv 2202.02842)
-call, measures D to the law cut off at λ_max, and so may choose another xmin. The exponent is still that of the law
-without an end.
+call, measures D to the law cut off at λ_max, and so may choose another xmin. The exponent is still that of the
+unbounded law.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def fit_power_law_xmax(eigenvalues: np.ndarray, floor: float = 0.0) -> PowerLawF
     """Fit the tail of a spectrum, D taken to the power law on [xmin, λ_max].
 
     D_i = max over the tail's distinct values of |F(λ)/F(λ_max) − k/m|, F(λ) = 1 − (λ/λ_i)^(1−α_i), k the eigenvalues
-    of the tail below λ; α_i as in `fit_power_law`. D is at least 1/m, so that short tails lose by themselves.
+    of the tail below λ; α_i as in `fit_power_law`. D is at least 1/m, so that short tails are never chosen.
 
     Args:
         eigenvalues: ascending, finite, shape (N,).
@@ -54,7 +54,7 @@ def scan_xmin_xmax(eigenvalues: np.ndarray, floor: float = 0.0) -> XminScan:
 
 
 def _prepare(eigenvalues: np.ndarray, floor: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """The points, their logarithms as `ks_kernel` takes them, and the index of each distinct value."""
+    """The points, their logarithms and tail sums as in `ks_kernel`, and the first index of each distinct value."""
     points = points_above(eigenvalues, floor)
     starts = np.flatnonzero(np.diff(points, prepend=0.0) > 0)
     if starts.size == 0:
@@ -82,7 +82,7 @@ def distance_up_to(logs: np.ndarray, starts: np.ndarray, position: int, alpha: f
 def best_start(logs: np.ndarray, tail_sums: np.ndarray, starts: np.ndarray) -> tuple[int, float, float]:
     """The start with the smallest D, the first where several share it: its index in `logs`, α and D.
 
-    From the right, where tails are short, so that the bound is good before scans get long.
+    Starts are taken from the right, where tails are short, so that the bound is tight before scans get long.
     """
     best = -1
     best_alpha = 0.0

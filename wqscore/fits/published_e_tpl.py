@@ -1,10 +1,10 @@
-"""E-TPL and EXP as the code of KDD 2023 fits them, for the preset `kdd2023`.
+"""E-TPL and EXP as fitted by the code of the KDD 2023 paper, for the preset `kdd2023`.
 
 Yang et al., "Test accuracy vs. generalization gap", KDD 2023 (arXiv 2202.02842), and its repository
 nsfzyzz/Generalization_metrics_for_NLP, where a copy of powerlaw 1.x fits p(λ) ∝ λ^−α·e^{−Λλ} and p(λ) ∝ e^{−Λλ}
-from the mode on. Three things differ from ours: α is kept above 1, D is that of a law cut off at λ_max (the
-likelihood's law is not), and xmin is any eigenvalue within 5 % of the mode but the last, or nothing. The optimum is
-exact here, where a Nelder–Mead search ends about 1e−4 from it.
+from the mode on. Three things differ from our fits: α is at least 1; D is measured to a law cut off at λ_max, though
+the likelihood is not; and xmin is any eigenvalue within 5 % of the mode except the last of them. The optimum is exact
+here, whereas the paper's Nelder–Mead search ends about 1e−4 from it.
 """
 
 from __future__ import annotations
@@ -32,23 +32,23 @@ def fit_e_tpl_bounded(eigenvalues: np.ndarray, floor: float = 1e-5) -> Truncated
 
     Args:
         eigenvalues: ascending, finite, shape (N,).
-        floor: only eigenvalues above it are counted for the mode (the tail may begin below).
+        floor: only eigenvalues above it count towards the mode (the tail may begin below it).
 
     Returns:
-        `None` when the window holds fewer than two distinct eigenvalues, or none of them but the last has a fit.
+        `None` when the window holds fewer than two distinct eigenvalues, or no eigenvalue before the last has a fit.
     """
     fits = [fit_e_tpl_bounded_at(eigenvalues, xmin) for xmin in published_starts(eigenvalues, floor)]
     return min((fit for fit in fits if fit is not None), key=lambda fit: fit.D, default=None)
 
 
 def fit_published_exponential(eigenvalues: np.ndarray, floor: float = 1e-5) -> ExponentialFit | None:
-    """Fit EXP at the xmin of the window with the smallest D, its own and not E-TPL's; arguments as above."""
+    """Fit EXP at the xmin of the window where its own D is smallest; arguments as for `fit_e_tpl_bounded`."""
     fits = [fit_exponential_at(eigenvalues, xmin) for xmin in published_starts(eigenvalues, floor)]
     return min((fit for fit in fits if fit is not None), key=lambda fit: fit.D, default=None)
 
 
 def published_starts(eigenvalues: np.ndarray, floor: float) -> list[float]:
-    """The distinct eigenvalues in 0.95 to 1.05 times the mode, ascending, without the last."""
+    """Return the distinct eigenvalues in 0.95 to 1.05 times the mode, ascending, without the last."""
     mode = esd_mode(eigenvalues, floor)
     if mode is None:
         return []
@@ -60,7 +60,7 @@ def published_starts(eigenvalues: np.ndarray, floor: float) -> list[float]:
 def fit_e_tpl_bounded_at(eigenvalues: np.ndarray, xmin: float) -> TruncatedPowerLawFit | None:
     """Fit p(λ) ∝ λ^−α·e^{−Λλ}, α ≥ 1, to the eigenvalues ≥ xmin; D to the law cut off at λ_max.
 
-    The likelihood is concave: the optimum is the unrestricted one, or lies on the edge α = 1.
+    The likelihood is concave, so the optimum is the unrestricted one or lies on the edge α = 1.
 
     Returns:
         `None` when there is no tail to fit (`tail_from` says when), when the fit does not converge or spans more than
@@ -89,7 +89,7 @@ def fit_e_tpl_bounded_at(eigenvalues: np.ndarray, xmin: float) -> TruncatedPower
 
 
 def fit_exponential_at(eigenvalues: np.ndarray, xmin: float) -> ExponentialFit | None:
-    """`fit_exponential`, with D to the law cut off at λ_max."""
+    """Fit as `fit_exponential` does, with D to the law cut off at λ_max."""
     fitted = fit_exponential(eigenvalues, 0.0, xmin)
     tail = tail_from(eigenvalues, 0.0, xmin)
     if fitted is None or tail is None:
@@ -102,7 +102,7 @@ def cut_off_distance(tail: np.ndarray, below: np.ndarray) -> float:
 
     Args:
         tail: ascending, shape (m,).
-        below: F of each, the law's own probability of less.
+        below: F at each, the law's probability of a smaller value.
     """
     ranks = np.searchsorted(tail, tail)
     return float(np.abs(below / below[-1] - ranks / tail.size).max())
@@ -113,11 +113,11 @@ def fit_edge(logs: np.ndarray, lower: float) -> tuple[bool, bool, float, float]:
     """Maximise the likelihood of p(x) ∝ x^−1·e^{−Λx}; arguments as for `tempered_kernel.fit`.
 
     In that file's coordinates α = 1 is k = c, the density of y ∝ exp(−c·s(y)), s = e^y − 1, and the optimum is where
-    the mean of s − s(lower) is the data's. For an exponential that mean is 1/c; here too its logarithm falls by about
-    1 with ln c, from any c on, which is what Newton steps need.
+    the mean of s − s(lower) equals the data's. For an exponential that mean is 1/c; here too its logarithm falls with
+    ln c at a slope of about −1, so that Newton steps converge from any c.
 
     Returns:
-        Whether it converged; whether a larger α would be likelier still; Λ; and the mean log-likelihood of ln x.
+        Whether it converged; whether a larger α would be likelier; Λ; and the mean log-likelihood of ln x.
     """
     centre = logs.mean()
     start = lower - centre
@@ -140,7 +140,7 @@ def fit_edge(logs: np.ndarray, lower: float) -> tuple[bool, bool, float, float]:
 
 @compiled
 def probabilities(logs: np.ndarray, lower: float, alpha: float, rate: float) -> np.ndarray:
-    """F at each point of a tail, for α ≥ 1, where the density of ln x falls from xmin on; arguments as for `fit`."""
+    """Return F at the tail's points, for α ≥ 1, where the density of ln x falls; arguments as in `fit`."""
     below = -np.expm1((1 - alpha) * (logs - lower))
     if rate > 0:
         centre = logs.mean()

@@ -1,7 +1,7 @@
-"""The compiled loops that draw a spectrum anew and refit its power law, hundreds of times per matrix.
+"""The compiled loops that resample a spectrum and refit its power law, hundreds of times per matrix.
 
-A spectrum is its ascending logarithms, from any common origin. Every draw comes out ascending without sorting: drawn
-points are counted, and drawn exponentials are spacings. The refit is `fit_power_law`'s of the same points.
+A spectrum is given as its ascending logarithms, up to a constant. Draws come out ascending without sorting: drawn
+indices are counted, and exponential draws are used as spacings. A refit equals `fit_power_law` of the same points.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from wqscore.spectra.jit import compiled
 
 #: The coarse pass looks at every N/32th candidate: enough for a tight first bound, too few to cost anything.
 _COARSE_STEPS = 32
-#: The law is computed at the first point of every block; most blocks are bounded by that and left.
+#: The law is computed at the first point of every block of this many; that suffices to rule out most blocks.
 _BLOCK = 8
-#: Returned for a candidate that is out; no distance is larger than 1.
+#: Returned for a candidate that is ruled out; no distance is larger than 1.
 _OUT = 2.0
 
 
@@ -55,7 +55,8 @@ def power_law_points(exponentials: np.ndarray, alpha: float) -> np.ndarray:
 def refit(points: np.ndarray) -> tuple[float, float]:
     """Return alpha and D of the power law with xmin by the smallest D; NaN and infinity where there is no tail.
 
-    Candidates are `tail_starts`': the first of each distinct value that leaves at least 10 terms and some extent.
+    Candidates are those of `tail_starts`: the first of each distinct value that leaves at least 10 terms and some
+    extent.
     """
     n = points.size
     logs = points - points[-1]
@@ -80,8 +81,8 @@ def refit(points: np.ndarray) -> tuple[float, float]:
 def _best_fit(logs: np.ndarray, tail_sums: np.ndarray, starts: np.ndarray) -> tuple[float, float]:
     """Alpha and D of the candidate with the smallest D, the first of them where several share it.
 
-    The search of `ks_kernel.best_candidate`, a coarse pass for a bound and then all from the right, with a distance
-    that looks at fewer points: where a true power law is refitted, no candidate is bad enough to be out early.
+    The search is that of `ks_kernel.best_candidate`, a coarse pass for a bound and then all from the right, but the
+    distance looks at fewer points: on a true power law no candidate is bad enough to be ruled out early.
     """
     best, best_alpha, best_distance = -1, np.nan, np.inf
     hint = 0
@@ -103,10 +104,10 @@ def _best_fit(logs: np.ndarray, tail_sums: np.ndarray, starts: np.ndarray) -> tu
 def _distance_up_to(
     logs: np.ndarray, i: int, alpha: float, bound: float, hint: int, law: np.ndarray
 ) -> tuple[float, int]:
-    """D_i where it is at most the bound, else `_OUT`; and the point of the largest gap, to try first next time.
+    """D_i if it is at most the bound, otherwise `_OUT`; and the point of the largest gap, to try first next time.
 
-    Law and counts both rise, so that within a block no gap exceeds the law at its end less the count at its
-    beginning, or the reverse. `law` is scratch, of a value for each block and one more.
+    Law and counts both rise, so that within a block no gap exceeds the law at its end minus the count at its
+    beginning, or the reverse. `law` is scratch space, one value per block and one more.
     """
     m = logs.size - i
     if hint >= i and abs(_law(logs, i, alpha, hint) - (hint - i) / m) > bound:

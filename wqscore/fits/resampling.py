@@ -1,4 +1,4 @@
-"""How far alpha moves when the eigenvalues are drawn again: a bootstrap interval that includes the choice of xmin.
+"""Bootstrap interval of alpha: how far it moves when the eigenvalues are resampled and xmin is chosen again.
 
 Efron & Tibshirani, "An Introduction to the Bootstrap" (1993), section 13.3: the percentile interval.
 """
@@ -20,7 +20,7 @@ class Interval:
     Attributes:
         lo: lower end.
         hi: upper end.
-        count: resamples that it comes from.
+        count: resamples with a tail, which it is computed from.
     """
 
     lo: float
@@ -31,10 +31,10 @@ class Interval:
 def resampling_interval(
     eigenvalues: np.ndarray, floor: float, seed: int, count: int = 200, level: float = 0.95
 ) -> Interval | None:
-    """Return the percentile interval of alpha over resamples of the eigenvalues, xmin chosen anew in each.
+    """Return the percentile interval of alpha over resamples of the eigenvalues, with xmin chosen again in each.
 
     The eigenvalues are treated as independent. Those of a random matrix repel each other, so that their alpha
-    scatters less than this says.
+    scatters less than the interval suggests.
 
     Args:
         eigenvalues: ascending, finite, shape (N,).

@@ -1,4 +1,4 @@
-"""How much random work a run does, and from which seed."""
+"""How many resamples and synthetic draws a run takes, and from which seed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Sampling:
-    """The seed of every random step, and how often two of them are repeated.
+    """The seed of every random step, and the numbers of resamples and synthetic draws.
 
     Attributes:
         seed: 0 or more.
@@ -20,5 +20,5 @@ class Sampling:
     gof: int = 100
 
 
-#: What a run does unless told otherwise.
+#: The default.
 USUAL = Sampling()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from wqscore.fits.power_law import XminScan
 
-#: An xmin is as good as the best when its D is at most this much larger.
+#: An xmin counts as nearly as good as the best when its D is at most this many times the smallest.
 NEAR_BEST = 1.10
 
 

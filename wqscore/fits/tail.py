@@ -1,4 +1,4 @@
-"""Which eigenvalues can be a tail, and where one may begin: the same for every family that is fitted."""
+"""Which eigenvalues are fitted and where a tail may begin, by the same rules for every fitted family."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 #: A tail shorter than this is not fitted: the estimate's spread would exceed its value.
 MIN_TAIL = 10
-#: xmin this close to the largest eigenvalue leaves a tail with no extent.
+#: A tail whose xmin is relatively this close to the largest eigenvalue has no extent.
 MIN_EXTENT = 1e-10
 
 
@@ -18,7 +18,7 @@ def points_above(eigenvalues: np.ndarray, floor: float) -> np.ndarray:
         floor: only eigenvalues above it, and above 0, take part.
 
     Returns:
-        A contiguous float64 array, without values so small beside the largest that their ratio is no normal
+        A contiguous float64 array, without values so small that their ratio to the largest is not a normal
         number; empty when any eigenvalue is not finite.
     """
     points = np.ascontiguousarray(eigenvalues[eigenvalues > max(floor, 0.0)], dtype=np.float64)
@@ -29,7 +29,7 @@ def points_above(eigenvalues: np.ndarray, floor: float) -> np.ndarray:
 
 
 def has_extent(points: np.ndarray) -> bool:
-    """Tell whether ascending, positive points differ by more than rounding."""
+    """Return whether ascending, positive points differ by more than rounding."""
     return points.size > 0 and bool(points[-1] / points[0] - 1 > MIN_EXTENT)
 
 
@@ -47,7 +47,7 @@ def tail_from(eigenvalues: np.ndarray, floor: float, xmin: float) -> np.ndarray 
 
     Returns:
         `None` when a tail can't be fitted there: fewer than 10 eigenvalues, all of them equal, an xmin that is
-        not positive, or so small that λ_max/xmin is no finite number.
+        not positive, or so small that λ_max/xmin is not finite.
     """
     points = points_above(eigenvalues, floor)
     tail = points[points >= xmin]

@@ -6,8 +6,8 @@ There p(x) ∝ x^−α e^{−Λx} becomes, with w(y) = e^y − 1 − y,
     p(y) ∝ exp(−k·y − c·w(y)),    c = Λ·g,    k = α − 1 + c,
 
 an exponential family in (y, w): minus the mean log-likelihood, ln ∫ exp(−k·y − c·w) dy + c·mean(w), is convex in
-(k, c), its gradient and Hessian are moments. Around the data w ≈ y²/2, so the two statistics stay apart where x and
-ln x would not, in a tail that is narrow beside its distance from xmin.
+(k, c), its gradient and Hessian are moments. Around the data w ≈ y²/2, so y and w stay distinguishable in a narrow
+tail, where x and ln x would be nearly collinear.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ import numpy as np
 from wqscore.spectra.jit import compiled
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(10)
-#: The integrand is followed until it has dropped by e^−40 from its peak.
+#: The integral extends to where the integrand has dropped by e^−40 from its peak.
 _DROP = 40.0
 #: A panel is at most 1 long and there are at least 6 a side: 10 nodes then reach 1e−13.
 _PANELS = 6
 
-#: Where the moments agree with the data's to this, in the data's own units, the fit has converged.
+#: The fit has converged when its moments agree with the data's to this, in the data's own units.
 _TOLERANCE = 1e-10
 _ITERATIONS = 200
 #: One step divides c by at most e^3.
 _LARGEST_FALL = 3.0
-#: Below it a cut-off changes no likelihood in its last digit. It comes to that where α is all but 2.
+#: A smaller rate doesn't change the likelihood's last digit. Such rates arise where α is very close to 2.
 _SMALLEST_RATE = 1e-250
 #: A tail from xmin to more than e^500·xmin is not fitted: c could leave float64's range.
 WIDEST = 500.0
@@ -37,7 +37,7 @@ WIDEST = 500.0
 
 @compiled
 def excess(y: float) -> float:
-    """w(y) = e^y − 1 − y, by its series where the difference would cancel."""
+    """Return w(y) = e^y − 1 − y, by its series where the difference would cancel."""
     if abs(y) < 0.01:
         return y * y / 2 * (1 + y / 3 * (1 + y / 4 * (1 + y / 5 * (1 + y / 6 * (1 + y / 7)))))
     return math.exp(y) - 1 - y
@@ -45,13 +45,13 @@ def excess(y: float) -> float:
 
 @compiled
 def peak_at(k: float, c: float, lower: float) -> float:
-    """Where exp(−k·y − c·w(y)) is largest on y ≥ lower."""
+    """Return the y ≥ lower where exp(−k·y − c·w(y)) is largest."""
     return max(lower, math.log1p(-k / c)) if k < c else lower
 
 
 @compiled
 def left_end(k: float, c: float, lower: float, peak: float) -> float:
-    """A bound on where, left of its peak, exp(−k·y − c·w(y)) has dropped by e^−40."""
+    """Return a bound on where, left of its peak, exp(−k·y − c·w(y)) has dropped by e^−40."""
     if peak <= lower:
         return lower
     # The exponent falls by a·(e^−d − 1 + d) ≥ a·d²/(2 + d), a = c·e^peak = c − k.
@@ -61,7 +61,7 @@ def left_end(k: float, c: float, lower: float, peak: float) -> float:
 
 @compiled
 def right_end(k: float, c: float, lower: float) -> float:
-    """A bound on where, right of its peak, exp(−k·y − c·w(y)) has dropped by e^−40."""
+    """Return a bound on where, right of its peak, exp(−k·y − c·w(y)) has dropped by e^−40."""
     peak = peak_at(k, c, lower)
     curvature = c * math.exp(peak)
     slope = 0.0 if peak > lower else max(k + c * math.expm1(lower), 0.0)
@@ -81,7 +81,7 @@ def moments(k: float, c: float, lower: float) -> tuple[float, float, float, floa
     """
     peak = peak_at(k, c, lower)
     left = left_end(k, c, lower, peak)
-    # The second moment of e^y is the integral with k − 2 for k: it reaches further out than the density.
+    # The second moment of e^y is the integral with k − 2 in place of k, which reaches further out than the density.
     right = right_end(k - 2, c, lower)
     w_peak = excess(peak)
     top = -k * peak - c * w_peak
@@ -135,8 +135,8 @@ def _maximise(lower: float, spread: float, target: float, k: float, c: float) ->
         determinant = yy * ww - yw * yw
         if not determinant > 0 or c < _SMALLEST_RATE:
             break
-        # c may fall by many orders of magnitude, to where the moments are others: a bounded share a step, and the
-        # step in k that is best beside it.
+        # c may fall by many orders of magnitude, over which the moments change: bound its fall per step, and take
+        # the best step in k for it.
         step_c = max((yy * gap_w - yw * gap_y) / determinant, -_LARGEST_FALL * c)
         step_k = (gap_y - yw * step_c) / yy
         decrease = step_k * gap_y + step_c * gap_w
@@ -144,11 +144,11 @@ def _maximise(lower: float, spread: float, target: float, k: float, c: float) ->
         size = 1.0
         while size > 1e-12:
             new_k = k + size * step_k
-            # c stays positive: a step down is taken on its logarithm.
+            # A step down is taken in ln c, so that c stays positive.
             new_c = c + size * step_c if step_c > 0 else c * math.exp(size * step_c / c)
             if new_c > 0:
                 log_integral, mean_y, mean_w, yy, yw, ww = moments(new_k, new_c, lower)
-                # Near the optimum the objective changes less than it can be computed: the full step is right.
+                # Near the optimum the objective changes by less than its rounding error: take the full step.
                 if decrease < 1e-10 or log_integral + new_c * target <= objective - 1e-4 * size * decrease:
                     break
             size /= 2
@@ -176,8 +176,8 @@ def fit(logs: np.ndarray, lower: float, alpha: float, rate: float) -> tuple[bool
     Args:
         logs: ln x of the tail in any unit, ascending, not all equal.
         lower: ln xmin in the same unit, at most logs[0].
-        alpha: where to start, such as a neighbour's fit.
-        rate: where to start, Λ in the same unit; 0 to start at the likelier of two nested fits.
+        alpha: starting value of α, such as a neighbour's fit.
+        rate: starting value of Λ in the same unit; 0 to start at the likelier of two nested fits.
 
     Returns:
         Whether the fit converged; α; Λ; and the mean log-likelihood of ln x.
@@ -195,7 +195,7 @@ def fit(logs: np.ndarray, lower: float, alpha: float, rate: float) -> tuple[bool
         return False, 0.0, 0.0, 0.0
     # Λ = 0 is the answer when the power law's own mean of x, infinite for α ≤ 2, is at most the tail's.
     hill = 1 / (centre - lower)
-    # The mean of x/xmin − 1, by that of w = e^y − 1 − y: two positive terms.
+    # The mean of x/xmin − 1, computed from the mean of w = e^y − 1 − y as two positive terms.
     mean_ratio = math.expm1(centre - lower) + math.exp(centre - lower) * target
     power_law = True, 1 + hill, 0.0, math.log(hill) - 1
     if hill > 1 and mean_ratio >= 1 / (hill - 1):

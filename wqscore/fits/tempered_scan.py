@@ -1,4 +1,4 @@
-"""The search for the xmin of the truncated power law: the distance D of each candidate's fit, and the smallest.
+"""Search for the xmin of the truncated power law: fit each candidate, and find the smallest distance D.
 
 Coordinates and arguments are those of `tempered_kernel`.
 """
@@ -16,13 +16,13 @@ from wqscore.spectra.jit import compiled
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(5)
 #: The coarse pass looks at every N/32th candidate, for a first bound on D.
 _COARSE_STEPS = 32
-#: A gap this far above the bound is above it whichever way the law is integrated.
+#: A gap above the bound by this much is above it however the law is integrated.
 _CLEARLY = 1e-6
 
 
 @compiled
 def share(k: float, c: float, log_integral: float, start: float, end: float) -> float:
-    """The probability between two values of y, `log_integral` being that of the whole."""
+    """Return the probability between two values of y; `log_integral` is the log of the density's whole integral."""
     steepest = max(abs(k + c * math.expm1(start)), abs(k + c * math.expm1(end)))
     panels = max(math.ceil(steepest * (end - start)), math.ceil(end - start))
     half = (end - start) / panels / 2
@@ -47,10 +47,10 @@ def distance_up_to(
         alpha: α.
         rate: Λ, in the unit of `logs`.
         bound: where to stop.
-        probe: a point to try before all others, because a gap above the bound is likely there; 0 for none.
+        probe: a point to try first, because a gap above the bound is likely there; 0 for none.
 
     Returns:
-        D or the gap, and where it is.
+        D or the gap, and the point's index.
     """
     m = logs.size
     centre = logs.mean()
@@ -92,8 +92,9 @@ def distance_up_to(
 def best_start(logs: np.ndarray, starts: np.ndarray) -> tuple[int, float, float, float, float]:
     """Fit the tail from each start on; return the one with the smallest D, the first where several share it.
 
-    Fits go from the right, each beginning where its neighbour's ended. Distances as in `ks_kernel.best_candidate`:
-    a coarse pass for a first bound, and every candidate first tried where the last one failed.
+    Fits go from the right, each starting from its neighbour's values. Distances are compared as in
+    `ks_kernel.best_candidate`: a coarse pass for a first bound, and every candidate first tried where the last one
+    failed.
 
     Returns:
         The start's index in `logs`, −1 when a fit did not converge; α; Λ; mean log-likelihood of ln x; D.

@@ -1,8 +1,8 @@
 """The truncated power law, p(λ) ∝ λ^−α·e^{−Λλ} for λ ≥ xmin: WeightWatcher's `TPL`; at the mode KDD 2023's `E_TPL`.
 
 Any real α, Λ ≥ 0: on [xmin, ∞) the density can be normalised for every α when Λ > 0, and for α > 1 when Λ = 0,
-where it is the power law. The likelihood is concave, with one optimum, which may lie at Λ = 0 and then is the
-power law's own. (Published code stops α at 1, short of the optimum where the density bends down from xmin on.)
+where it is the power law. The likelihood is concave, with one optimum; at Λ = 0 it is the power law's. (Published
+code stops α at 1, short of the optimum where the density bends down from xmin on.)
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ class TruncatedPowerLawFit:
 def fit_truncated_power_law(
     eigenvalues: np.ndarray, floor: float = 0.0, xmin: float | None = None
 ) -> TruncatedPowerLawFit | None:
-    """Fit the tail from xmin on by maximum likelihood; without an xmin, from the one with the smallest D.
+    """Fit the tail from xmin on by maximum likelihood; without an xmin, choose the one with the smallest D.
 
     Args:
         eigenvalues: ascending, finite, shape (N,).
         floor: only eigenvalues above it take part.
-        xmin: where the tail begins, need not be an eigenvalue; by default the first of `fit_power_law`'s
-            `tail` candidates with the smallest D.
+        xmin: where the tail begins; need not be an eigenvalue. By default the first of `fit_power_law`'s `tail`
+            candidates with the smallest D.
 
     Returns:
         `None` when there is no tail to fit (`tail_from` and `tail_starts` say when), when the fit, or that of any
@@ -76,7 +76,7 @@ def fit_truncated_power_law(
 
 
 def fit_e_tpl(eigenvalues: np.ndarray, floor: float = 0.0) -> TruncatedPowerLawFit | None:
-    """Fit E-TPL: the truncated power law from the ESD's mode on, xmin by the smallest D within 5 % of it.
+    """Fit E-TPL: the truncated power law from the ESD's mode on, xmin by the smallest D within 5 % of the mode.
 
     Yang et al., KDD 2023 (arXiv 2202.02842). Arguments and `None` as for `fit_truncated_power_law`; also `None` when
     too few eigenvalues lie above the mode.
@@ -97,7 +97,7 @@ def _best(points: np.ndarray, starts: np.ndarray) -> TruncatedPowerLawFit | None
 def _in_units(
     tail: np.ndarray, xmin: float, alpha: float, rate: float, likelihood: float, distance: float
 ) -> TruncatedPowerLawFit | None:
-    """`rate` in units of 1/λ_max and the mean log-likelihood of ln λ, to Lambda and that of λ."""
+    """The fit in units of λ, from a rate in units of 1/λ_max and the mean log-likelihood of ln λ."""
     Lambda = rate / float(tail[-1])
     if not math.isfinite(Lambda):
         return None

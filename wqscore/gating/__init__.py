@@ -1,1 +1,1 @@
-"""Gates: a model held to rules, for a pipeline that stops where one fails."""
+"""Gates: check a model against rules, so that a pipeline can stop when one fails."""

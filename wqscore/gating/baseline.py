@@ -17,8 +17,8 @@ from wqscore.presets.preset import Preset
 from wqscore.ranking.ranking import MAX_RANDOM, MIN_COVERAGE
 from wqscore.refs import ModelRef
 
-#: The versions of which all that is read here means the same.
-_READ = (4, 5)
+#: Schema versions in which every field that is read here has the same meaning.
+_READABLE = (4, 5)
 _HOW = "write one with wqscore score REF --format json > FILE"
 
 
@@ -28,9 +28,9 @@ class Baseline:
 
     Attributes:
         model: its name.
-        base: what its distances were measured from; empty without.
-        doubt: why its numbers can't be trusted, the reason that would keep it from a rank; empty if they can.
-        values: by quantity; NaN where it is not defined.
+        base: the checkpoint that its distances were measured from; empty without one.
+        doubt: why its numbers can't be trusted, which is why it would have no rank; empty if they can.
+        values: by quantity; NaN where one is not defined.
     """
 
     model: str
@@ -40,18 +40,18 @@ class Baseline:
 
 
 def load_baseline(file: Path, ref: ModelRef, preset: Preset, seed: int, rules: Iterable[Rule]) -> Baseline:
-    """Read what rules on changes need.
+    """Read the baseline's values for rules on changes.
 
     Args:
-        file: a score, or a ranking with one model or with this one.
-        ref: the model that is judged.
-        preset: the preset it is scored with.
-        seed: the seed it is scored with.
+        file: a score, or a ranking that has only one model or has this one.
+        ref: the model to judge.
+        preset: the preset that it is scored with.
+        seed: the seed that it is scored with.
         rules: the gate's rules.
 
     Raises:
-        UsageError: no such file; not a file of this version of the format; made with another preset, seed or engine;
-            without a metric that a rule names; without this model.
+        UsageError: the file does not exist, has another format or version, was made with another preset, seed or
+            engine, or lacks this model or a metric that a rule names.
     """
     document = _document(file)
     try:
@@ -63,7 +63,7 @@ def load_baseline(file: Path, ref: ModelRef, preset: Preset, seed: int, rules: I
 
 
 class _DamagedError(Exception):
-    """A field that has not its type."""
+    """A field of the wrong type."""
 
 
 def _baseline(
@@ -94,7 +94,7 @@ def _baseline(
 
 
 def _check_sampling(model: Mapping[str, Any]) -> None:
-    """A gate resamples as often as a score does unless it is told otherwise."""
+    """Refuse a baseline whose numbers of resamples and draws differ from the defaults, which a gate uses."""
     for name, usual in (("bootstrap", USUAL.bootstrap), ("gof", USUAL.gof)):
         if _field(model, name, int) != usual:
             raise UsageError(f"was made with --{name} {model[name]}, this gate with {usual}: score both alike")
@@ -110,8 +110,8 @@ def _document(file: Path) -> dict[str, Any]:
     if not isinstance(document, dict) or "schema_version" not in document:
         raise UsageError(f"{file}: is not a score or a ranking: {_HOW}")
     version = document["schema_version"]
-    if version not in _READ:
-        raise UsageError(f"{file}: has schema_version {version}, not {_READ[0]} or {_READ[-1]}: {_HOW}")
+    if version not in _READABLE:
+        raise UsageError(f"{file}: has schema_version {version}, not {_READABLE[0]} or {_READABLE[-1]}: {_HOW}")
     return document
 
 
@@ -120,7 +120,7 @@ def _refuse_constant(constant: str) -> NoReturn:
 
 
 def _one_model(document: Mapping[str, Any], ref: ModelRef) -> Mapping[str, Any]:
-    """A score's model; of a ranking the only one, or the one with this name, or of this repository."""
+    """The model of a score; of a ranking its only model, or the one of this name or repository."""
     if "models" not in document:
         return document
     models = [model for model in _field(document, "models", list) if isinstance(model, dict)]

@@ -1,4 +1,4 @@
-"""Gates: a model held to rules, for a pipeline that stops where one fails."""
+"""Score a model and judge it by a policy's rules."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from wqscore.scoring.model_score import ModelScore
 
 @dataclass(frozen=True)
 class Judgement(Result):
-    """A model and what became of each rule.
+    """The result of a gate: a model and the outcome of each rule.
 
     Attributes:
         ref: the model.
-        policy: what it was held to.
+        policy: the policy.
         outcomes: one for each rule, in the policy's order.
-        score: its numbers, `None` where it could not be scored.
-        baseline: what changes were measured from, `None` without.
+        score: its score, `None` where it could not be scored.
+        baseline: the baseline that changes were measured from, `None` without one.
         error: why it could not be scored; empty if it could.
     """
 
@@ -40,7 +40,7 @@ class Judgement(Result):
 
     @property
     def status(self) -> Status:
-        """`failed` where a rule failed; else `unscored` where no matrix has a fit; else whether every rule passed."""
+        """`failed` if a rule failed, `unscored` if a rule could not be judged or no matrix has a fit, or `passed`."""
         statuses = {outcome.status for outcome in self.outcomes}
         if "failed" in statuses:
             return "failed"
@@ -56,27 +56,27 @@ def gate(
     *,
     progress: RankProgress | None = None,
 ) -> Judgement:
-    """Score a model and hold it to a policy.
+    """Score a model and judge it by a policy's rules.
 
     Args:
         ref: the model, as for `wqscore.score`.
         policy: the rules, and how to score for them.
-        settings: as for `wqscore.score`; preset, metrics and base are the policy's. A baseline has to have the same
-            seed.
-        progress: told what is done.
+        settings: as for `wqscore.score`; preset, metrics and base come from the policy. The seed must be the
+            baseline's.
+        progress: notified as matrices are done.
 
     Returns:
-        What became of each rule; all of them `unscored` for a model that can't be found, fetched or read.
+        The outcome of each rule; all of them `unscored` for a model that can't be found, fetched or read.
 
     Raises:
-        UsageError: no rule; a reference, preset or metric that means nothing; a rule that needs a baseline or a base
-            that is not there; a baseline that can't be compared with.
+        UsageError: there is no rule; a reference, preset or metric is invalid; a rule needs a baseline or a base that
+            is missing; the baseline is not comparable.
         StoreError: the store can't be opened.
     """
     if not policy.rules:
         raise UsageError('no rule given: write one with --rule "alpha > 6", or rules = [...] in a policy')
     model = as_ref(ref)
-    chosen = replace(settings or Settings(), preset=policy.preset, metrics=policy.asked, base=policy.base)
+    chosen = replace(settings or Settings(), preset=policy.preset, metrics=policy.all_metrics, base=policy.base)
     preset = find_preset(chosen.preset)
     changes = [rule for rule in policy.rules if isinstance(rule.value, Change)]
     if changes and policy.baseline is None:

@@ -1,6 +1,6 @@
-"""How the text of a gate's rule is read.
+"""Parse the text of a gate's rule.
 
-A rule states what fails the gate:
+A rule states when the gate fails:
 
     rule       := value ( ">" | ">=" | "<" | "<=" ) number
     value      := quantity | "delta(" quantity ")" | "relative(" quantity ")" | "share(" verdict ")" | integrity
@@ -9,9 +9,9 @@ A rule states what fails the gate:
     integrity  := "non_finite" | "zero" | "unread" | "coverage" | "coverage_all"
     number     := a TOML integer or float, neither inf nor nan
 
-METRIC is a name of the registry, and alone stands for the number that models are ranked by; a statistic has its name
-in `ranking.json`; `verdict` is one of the verdicts of a matrix. Blanks between the parts don't matter. Nothing is
-ever evaluated.
+METRIC is a name of the registry; without a statistic it is the number that models are ranked by. A statistic is named
+as in `ranking.json`; `verdict` is one of a matrix's verdicts. Blanks between the parts don't matter. The text is only
+parsed, never evaluated as code.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ from wqscore.gating.rules import (
     STATISTICS,
     Change,
     Check,
-    Comparison,
-    Integrity,
+    IntegrityTerm,
+    Operator,
     Quantity,
     Rule,
     Share,
-    Value,
+    Term,
 )
 from wqscore.metrics.registry import MATRIX_METRICS, METRICS
 from wqscore.scoring.layer_score import Verdict
 
-#: No rule that means something is longer.
-LONGEST = 200
+#: Longest rule, in characters.
+MAX_LENGTH = 200
 
 _BLANKS = re.compile(r"[ \t]*")
 _COMPARISON = re.compile(r"[<>]=?")
@@ -49,100 +49,100 @@ _CALLS = ("delta", "relative", "share")
 
 
 def parse_rule(text: str) -> Rule:
-    """Read a rule.
+    """Parse a rule.
 
     Args:
         text: at most 200 characters.
 
     Raises:
-        UsageError: it is not a rule; the message says at which character and what belongs there.
+        UsageError: it is not a rule; the message says at which character, and what was expected there.
 
     Example:
         >>> parse_rule("share(random) > 0.2")
         Rule(value=Share(verdict='random'), comparison='>', limit=0.2)
     """
-    if len(text) > LONGEST:
-        raise UsageError(f"rule {text[:40]!r}…: is longer than {LONGEST} characters: write several rules")
+    if len(text) > MAX_LENGTH:
+        raise UsageError(f"rule {text[:40]!r}…: is longer than {MAX_LENGTH} characters: write several rules")
     reader = _Reader(text)
     value = _value(reader)
-    comparison = cast(Comparison, reader.take(_COMPARISON, "one of > >= < <="))
+    comparison = cast(Operator, reader.take(_COMPARISON, "one of > >= < <="))
     limit = _number(reader)
     reader.end()
     return Rule(value, comparison, limit)
 
 
 class _Reader:
-    """A place in the text of a rule."""
+    """A rule's text and the position up to which it is read."""
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.place = 0
+        self.position = 0
 
     def take(self, pattern: re.Pattern[str], expected: str) -> str:
-        """The next token, which has to match."""
+        """Read the next token, which must match."""
         token = self.maybe(pattern)
         return token if token is not None else self.refuse(f"expected {expected}{self._found()}")
 
     def maybe(self, pattern: re.Pattern[str]) -> str | None:
-        """The next token if it matches."""
+        """Read the next token if it matches."""
         self._skip_blanks()
-        match = pattern.match(self.text, self.place)
+        match = pattern.match(self.text, self.position)
         if match is None:
             return None
-        self.place = match.end()
+        self.position = match.end()
         return match.group()
 
     def end(self) -> None:
-        """Nothing may follow."""
+        """Check that nothing follows."""
         self._skip_blanks()
-        if self.place < len(self.text):
+        if self.position < len(self.text):
             self.refuse(f"expected nothing more{self._found()}")
 
-    def refuse(self, problem: str, place: int | None = None) -> NoReturn:
-        """Say what is wrong and where."""
-        at = self.place if place is None else place
+    def refuse(self, problem: str, position: int | None = None) -> NoReturn:
+        """Raise an error with the problem and its position."""
+        at = self.position if position is None else position
         raise UsageError(f"rule {self.text!r}: character {at + 1}: {problem}")
 
     def _skip_blanks(self) -> None:
-        blanks = _BLANKS.match(self.text, self.place)
-        self.place = blanks.end() if blanks else self.place
+        blanks = _BLANKS.match(self.text, self.position)
+        self.position = blanks.end() if blanks else self.position
 
     def _found(self) -> str:
-        rest = self.text[self.place :]
+        rest = self.text[self.position :]
         return f", not {rest[:20]!r}" if rest else ", but the rule ends"
 
 
-def _value(reader: _Reader) -> Value:
-    name, place = _name(reader, "a metric, delta(…), relative(…), share(…) or a check such as coverage")
+def _value(reader: _Reader) -> Term:
+    name, position = _name(reader, "a metric, delta(…), relative(…), share(…) or a check such as coverage")
     if reader.maybe(_OPEN) is not None:
         if name not in _CALLS:
-            reader.refuse(f"{name!r} takes no brackets: only {', '.join(_CALLS)} do", place)
+            reader.refuse(f"{name!r} takes no brackets: only {', '.join(_CALLS)} do", position)
         value = _inside(name, reader)
         reader.take(_CLOSE, "a closing bracket")
         return value
     if name in get_args(Check):
-        return Integrity(cast(Check, name))
+        return IntegrityTerm(cast(Check, name))
     if name in _CALLS:
         reader.take(_OPEN, "an opening bracket")
-    return _quantity(name, place, reader, (*METRICS, *get_args(Check)))
+    return _quantity(name, position, reader, (*METRICS, *get_args(Check)))
 
 
-def _inside(call: str, reader: _Reader) -> Value:
+def _inside(call: str, reader: _Reader) -> Term:
     if call == "share":
-        name, place = _name(reader, "a verdict")
-        return Share(cast(Verdict, _known(name, get_args(Verdict), "verdict", reader, place)))
-    name, place = _name(reader, "a metric")
-    return Change(cast(Literal["delta", "relative"], call), _quantity(name, place, reader, METRICS))
+        name, position = _name(reader, "a verdict")
+        return Share(cast(Verdict, _known(name, get_args(Verdict), "verdict", reader, position)))
+    name, position = _name(reader, "a metric")
+    return Change(cast(Literal["delta", "relative"], call), _quantity(name, position, reader, METRICS))
 
 
-def _quantity(name: str, place: int, reader: _Reader, names: Iterable[str]) -> Quantity:
-    metric = _known(name, names, "metric", reader, place)
+def _quantity(name: str, position: int, reader: _Reader, names: Iterable[str]) -> Quantity:
+    metric = _known(name, names, "metric", reader, position)
     if reader.maybe(_DOT) is None:
         return Quantity(metric)
-    statistic, place = _name(reader, f"one of {', '.join(STATISTICS)}")
-    _known(statistic, STATISTICS, "statistic", reader, place)
+    statistic, position = _name(reader, f"one of {', '.join(STATISTICS)}")
+    _known(statistic, STATISTICS, "statistic", reader, position)
     if metric not in MATRIX_METRICS:
-        reader.refuse(f"{metric} is one number for the whole model: it has no {statistic}", place)
+        reader.refuse(f"{metric} is one number for the whole model: it has no {statistic}", position)
     return Quantity(metric, statistic)
 
 
@@ -150,19 +150,19 @@ def _number(reader: _Reader) -> float:
     text = reader.take(_NUMBER, "a number")
     limit = float(text)
     if not isfinite(limit):
-        reader.refuse("the number is too large", reader.place - len(text))
+        reader.refuse("the number is too large", reader.position - len(text))
     return limit
 
 
 def _name(reader: _Reader, expected: str) -> tuple[str, int]:
-    """A name, and where it starts."""
+    """A name, and its position."""
     name = reader.take(_NAME, expected)
-    return name, reader.place - len(name)
+    return name, reader.position - len(name)
 
 
-def _known(name: str, names: Iterable[str], kind: str, reader: _Reader, place: int) -> str:
+def _known(name: str, names: Iterable[str], kind: str, reader: _Reader, position: int) -> str:
     names = tuple(names)
     if name in names:
         return name
     hint = nearest(name, names, "wqscore metrics lists them" if kind == "metric" else "")
-    return reader.refuse(f"no {kind} called {name!r}: {hint}", place)
+    return reader.refuse(f"no {kind} called {name!r}: {hint}", position)

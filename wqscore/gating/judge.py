@@ -1,4 +1,4 @@
-"""Rules against a scored model: each passes, fails, or can't be judged, and what can't be judged never passes."""
+"""Judge a scored model by rules: each rule passes, fails, or can't be judged, which never counts as passed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Literal
 
 from wqscore.escaping import listed
 from wqscore.gating.baseline import Baseline
-from wqscore.gating.rules import STATISTICS, Change, Comparison, Integrity, Quantity, Rule, Share
+from wqscore.gating.rules import STATISTICS, Change, IntegrityTerm, Operator, Quantity, Rule, Share
 from wqscore.metrics.registry import MATRIX_METRICS, find_metric
 from wqscore.ranking.ranking import why_unranked
 from wqscore.scoring.layer_score import Verdict
@@ -19,23 +19,23 @@ from wqscore.scoring.model_score import ModelScore
 
 Status = Literal["passed", "failed", "unscored"]
 
-COMPARISONS: Mapping[Comparison, Callable[[float, float], bool]] = MappingProxyType(
+COMPARISONS: Mapping[Operator, Callable[[float, float], bool]] = MappingProxyType(
     {">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le}
 )
 _COUNTED: Mapping[str, Verdict] = MappingProxyType({"non_finite": "non-finite", "zero": "zero"})
-#: How many matrices are named.
+#: At most this many matrices are named.
 _NAMED = 3
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one rule.
+    """The outcome of one rule.
 
     Attributes:
         rule: the rule.
         status: `passed`; `failed`; `unscored`, which counts as failed.
-        value: what was measured, NaN for `unscored`.
-        reason: why it is unscored; otherwise what stands behind the value, or empty.
+        value: the measured value, NaN for `unscored`.
+        reason: why it is unscored; otherwise a detail of the value, or empty.
     """
 
     rule: Rule
@@ -46,7 +46,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class _Measured:
-    """A value, and what it would be were every unread matrix one of those that are counted."""
+    """A value, and its largest possible value, reached if every unread matrix counts."""
 
     value: float
     at_most: float
@@ -54,19 +54,19 @@ class _Measured:
 
 
 class _UnscoredError(Exception):
-    """A value that a rule asks for and that does not exist; its text says why."""
+    """A rule's value does not exist; the message says why."""
 
 
 def judge(rules: Iterable[Rule], score: ModelScore, baseline: Baseline | None) -> tuple[Outcome, ...]:
-    """Hold a scored model to rules.
+    """Judge a scored model by rules.
 
-    A number that would not rank the model (too little coverage, mostly noise) decides no rule either. Matrices that
-    could not be read may have any verdict: a rule on counts or shares passes only where it would whatever they hold.
+    Numbers too poor to rank the model (too little coverage, mostly noise) leave a rule unscored. Unread matrices may
+    have any verdict: a rule on counts or shares passes or fails only if it does so for every possible verdict.
 
     Args:
-        rules: the rules; the metrics that they name have been computed.
-        score: the model.
-        baseline: what changes are measured from; rules on changes are unscored without one.
+        rules: the rules; the metrics that they name must have been computed.
+        score: the model's score.
+        baseline: the baseline of changes; rules on changes are unscored without one.
 
     Returns:
         An outcome for each rule, in their order.
@@ -75,7 +75,7 @@ def judge(rules: Iterable[Rule], score: ModelScore, baseline: Baseline | None) -
 
 
 def all_unscored(rules: Iterable[Rule], reason: str) -> tuple[Outcome, ...]:
-    """The outcomes where a model could not be scored at all."""
+    """Return the outcomes for a model that could not be scored at all."""
     return tuple(Outcome(rule, "unscored", nan, reason) for rule in rules)
 
 
@@ -100,7 +100,7 @@ def _measure(rule: Rule, score: ModelScore, baseline: Baseline | None) -> _Measu
             return _change(change, score, baseline)
         case Share(verdict):
             return _of_matrices(verdict, score, as_share=True)
-        case Integrity(check):
+        case IntegrityTerm(check):
             return _integrity(check, score)
 
 
@@ -153,7 +153,7 @@ def _integrity(check: str, score: ModelScore) -> _Measured:
 
 
 def _of_matrices(verdict: Verdict, score: ModelScore, as_share: bool = False) -> _Measured:
-    """How many matrices have a verdict, or what share of all."""
+    """The number of matrices with a verdict, or their share of all."""
     found = [row.matrix.name for row in score.layers if row.verdict == verdict]
     unread = len(_unread_names(score))
     matrices = len(score.layers) + unread

@@ -1,6 +1,6 @@
 """JUnit XML, which CI systems show as test results: a test case for each rule.
 
-The elements and attributes are those that Jenkins, GitLab and reporters for GitHub read, of Ant's junit task:
+The elements and attributes are those of Ant's junit task that Jenkins, GitLab and reporters for GitHub read:
 `failure` for a rule that failed, `error` for one that could not be judged.
 """
 
@@ -19,7 +19,7 @@ _ELEMENTS = {"failed": "failure", "unscored": "error"}
 
 
 def gate_junit(judgement: Judgement) -> str:
-    """A suite with a test case for each rule, and one for the model if all of them passed and nothing has a fit."""
+    """Return a suite with a case for each rule, and one for the model if all rules passed but no matrix has a fit."""
     cases = [_case(judgement, outcome) for outcome in judgement.outcomes]
     if judgement.status == "unscored" and all(outcome.status == "passed" for outcome in judgement.outcomes):
         cases.append(_element("testcase", classname=_suite(judgement), name="scored", time="0"))
@@ -58,5 +58,5 @@ def _case(judgement: Judgement, outcome: Outcome) -> ElementTree.Element:
 
 
 def _element(tag: str, **attributes: str) -> ElementTree.Element:
-    # XML has no way to write most control characters.
+    # XML can't represent most control characters.
     return ElementTree.Element(tag, {name: printable(value) for name, value in attributes.items()})

@@ -1,12 +1,12 @@
-"""A gate's policy: its rules and how the model is scored for them, in a file that lies beside the code.
+"""A gate's policy: its rules and how to score the model for them, in a TOML file kept with the code.
 
     rules = ["alpha > 6", "share(random) > 0.2", "delta(alpha) > 0.3"]
     preset = "default"
-    metrics = ["core"]              # shown beside those that the rules name
-    baseline = "production.json"    # from the policy's own folder
-    base = "org/base"               # for rules on distances; ./… is from the policy's own folder
+    metrics = ["core"]              # shown in addition to those that the rules name
+    baseline = "production.json"    # relative to the policy's folder
+    base = "org/base"               # for rules on distances; ./… is relative to the policy's folder
 
-All keys may be left out.
+All keys are optional.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from wqscore.model_list import parse_toml
 from wqscore.presets.registry import find_preset
 from wqscore.refs import ModelRef
 
-#: A policy is a page of text; what is larger is another file, named by mistake.
+#: A policy is a page of text; a larger file was named by mistake.
 _LARGEST = 1_000_000
 _LISTS = ("rules", "metrics")
 _KEYS = ("rules", "preset", "metrics", "baseline", "base")
@@ -32,12 +32,12 @@ _KEYS = ("rules", "preset", "metrics", "baseline", "base")
 
 @dataclass(frozen=True)
 class Policy:
-    """What a model is held to.
+    """The rules of a gate, and how to score for them.
 
     Attributes:
-        rules: what fails it, no rule twice.
+        rules: the rules, each once.
         preset: the preset to score with.
-        metrics: names and groups to compute beside the metrics that rules name.
+        metrics: names and groups to compute in addition to the metrics that rules name.
         baseline: a file that `wqscore score --format json` or `wqscore rank` wrote.
         base: the checkpoint that distances are measured from.
     """
@@ -49,7 +49,7 @@ class Policy:
     base: str | ModelRef | None = None
 
     @property
-    def asked(self) -> tuple[str, ...]:
+    def all_metrics(self) -> tuple[str, ...]:
         """The metrics to compute, as `wqscore.score` takes them."""
         return (*self.metrics, *(rule.quantity.metric for rule in self.rules if rule.quantity))
 
@@ -70,7 +70,7 @@ def load_policy(file: Path) -> Policy:
         file: a TOML file.
 
     Raises:
-        UsageError: it can't be read, is no policy, or holds an unknown key, rule, preset or metric.
+        UsageError: it can't be read, is not a policy, or has an unknown key, rule, preset or metric.
     """
     table = parse_toml(_read(file), str(file), "policy")
     for key, value in table.items():

@@ -1,6 +1,6 @@
-"""Prometheus text, for node_exporter's textfile collector: the gate, its rules, and the model's numbers.
+"""Prometheus text for node_exporter's textfile collector: the gate, its rules, and the model's numbers.
 
-The format is the text-based exposition format, version 0.0.4. A rule or metric without a value has no sample: alert
+The format is the text-based exposition format, version 0.0.4. A rule or metric without a value has no sample; alert
 on `wqscore_gate_passed == 0` and on the age of `wqscore_gate_timestamp_seconds`.
 """
 
@@ -16,7 +16,7 @@ from wqscore.rendering.timestamp import created_at
 
 
 def gate_prometheus(judgement: Judgement) -> str:
-    """All gauges of a gate, each labelled with the model."""
+    """Return all gauges of a gate, each labelled with the model."""
     score, rules = judgement.score, {str(outcome.rule): outcome for outcome in judgement.outcomes}
     summary = score.summary if score else None
     families: list[tuple[str, str, str, Mapping[str, object]]] = [
@@ -51,7 +51,7 @@ def gate_prometheus(judgement: Judgement) -> str:
 
 
 def _text(name: str, meaning: str, model: str, label: str, values: Mapping[str, object]) -> str:
-    """The samples of one name, by the value of the label beside `model` if it has one; nothing without any."""
+    """The samples of one gauge, by the value of its label other than `model` if it has one; empty without samples."""
     samples = []
     for key, value in values.items():
         if isinstance(value, int | float) and isfinite(value):
@@ -61,5 +61,5 @@ def _text(name: str, meaning: str, model: str, label: str, values: Mapping[str, 
 
 
 def _escape(value: str) -> str:
-    # What printable leaves has no line break, the third character that the format escapes.
+    # `printable` removes line breaks, the third character that the format escapes.
     return printable(value).replace("\\", "\\\\").replace('"', '\\"')

@@ -1,4 +1,4 @@
-"""What a gate's rule is: something measured, a comparison, and a limit."""
+"""A gate's rule: a measured value, a comparison, and a limit."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Literal
 
 from wqscore.scoring.layer_score import Verdict
 
-Comparison = Literal[">", ">=", "<", "<="]
+Operator = Literal[">", ">=", "<", "<="]
 Check = Literal["non_finite", "zero", "unread", "coverage", "coverage_all"]
 
-#: A statistic's name in rules and in `ranking.json`, and in the summary of a score.
+#: A statistic's name in rules and in `ranking.json`, and its name in the summary of a score.
 STATISTICS = MappingProxyType(
     {
         **{"median": "median", "mean": "mean", "param_mean": "weighted_mean", "trimmed_mean": "trimmed_mean"},
@@ -38,11 +38,11 @@ class Quantity:
 
 @dataclass(frozen=True)
 class Change:
-    """How far a quantity lies above the baseline's.
+    """The change of a quantity from the baseline.
 
     Attributes:
         kind: `delta`, value − baseline; `relative`, (value − baseline) ÷ |baseline|.
-        quantity: of what.
+        quantity: the quantity.
     """
 
     kind: Literal["delta", "relative"]
@@ -67,8 +67,8 @@ class Share:
 
 
 @dataclass(frozen=True)
-class Integrity:
-    """What can be said of a checkpoint without a fit.
+class IntegrityTerm:
+    """A property of a checkpoint that needs no fit.
 
     Attributes:
         check: `non_finite` and `zero`, matrices with that verdict; `unread`, matrices that could not be read;
@@ -82,16 +82,16 @@ class Integrity:
         return self.check
 
 
-Value = Quantity | Change | Share | Integrity
+Term = Quantity | Change | Share | IntegrityTerm
 
 
 @dataclass(frozen=True)
 class Rule:
-    """What fails a gate.
+    """A condition that fails a gate.
 
     Attributes:
-        value: what is measured.
-        comparison: how it is compared with the limit.
+        value: the value that is measured.
+        comparison: the operator between value and limit.
         limit: a finite number.
 
     Example:
@@ -99,8 +99,8 @@ class Rule:
         'delta(alpha) > 0.3'
     """
 
-    value: Value
-    comparison: Comparison
+    value: Term
+    comparison: Operator
     limit: float
 
     def __str__(self) -> str:
@@ -108,7 +108,7 @@ class Rule:
 
     @property
     def quantity(self) -> Quantity | None:
-        """The metric that has to be computed, `None` where none has."""
+        """The quantity that must be computed, `None` if there is none."""
         if isinstance(self.value, Change):
             return self.value.quantity
         return self.value if isinstance(self.value, Quantity) else None

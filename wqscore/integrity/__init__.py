@@ -1,1 +1,1 @@
-"""Whether a checkpoint's weights are what they should be: damage, dead and repeated rows, checksums."""
+"""Check a checkpoint's weights for damage: NaN and infinities, dead and repeated rows, checksums."""

@@ -1,4 +1,4 @@
-"""A checkpoint's integrity: every floating-point tensor read once, every file beside its checksum."""
+"""Check a checkpoint: examine every floating-point tensor, and compare every file with its checksum."""
 
 from __future__ import annotations
 
@@ -25,23 +25,22 @@ from wqscore.refs import ModelRef, as_ref
 from wqscore.results import Result
 
 if TYPE_CHECKING:
-    # Importing it compiles the fits, which are not needed here.
+    # Importing it would compile the fits, which are not needed here.
     from wqscore.execution.progress import RankProgress, ScoreProgress
 
 
 @dataclass(frozen=True)
 class Integrity(Result):
-    """What was found in a checkpoint.
+    """The result of checking a checkpoint.
 
     Attributes:
-        ref: what was asked for.
+        ref: the reference that was checked.
         revision: the 40-hex commit on the Hub, `None` for files on disk.
-        findings: the errors first, then what is the same as another, then the other remarks; each in the order of
-            `layers.csv`.
-        examined: tensors whose numbers were examined; tied copies share those of another and are not counted.
+        findings: errors, then matrices that equal another, then other remarks; each in the order of `layers.csv`.
+        examined: number of tensors whose numbers were examined; tied copies are not counted.
         size: their bytes.
-        unread: stored dtypes of the tensors that were not, with how many: integers and codes of quantised weights.
-        files: each weight file beside its checksum, less those that were streamed.
+        unread: number of tensors not examined, by stored dtype: integers and codes of quantised weights.
+        files: the comparison of each weight file with its checksum, except those that were streamed.
     """
 
     ref: ModelRef
@@ -54,23 +53,23 @@ class Integrity(Result):
 
     @property
     def errors(self) -> tuple[Finding, ...]:
-        """The findings with which the weights can't be used, or aren't those that were published."""
+        """The findings that make the weights unusable or show that they aren't those that were published."""
         return tuple(finding for finding in self.findings if finding.severity == "error")
 
 
 def check(
     ref: str | ModelRef, *, stream: bool = False, jobs: int | None = None, progress: RankProgress | None = None
 ) -> Integrity:
-    """Look for damage in one model, and compute no metric.
+    """Check one model for damage, without computing a metric.
 
     Args:
         ref: the model, as for `score`.
-        stream: as for `score`; no file is compared with its checksum then, which takes the whole of it.
+        stream: as for `score`; streamed files are not compared with checksums, which needs the whole file.
         jobs: threads; all cores if `None`. The result is the same for any number.
-        progress: told what is done.
+        progress: notified as tensors are done.
 
     Raises:
-        UsageError: a reference that means nothing.
+        UsageError: the reference is invalid.
         CheckpointError: a model that can't be found, fetched or read, or whose files are cut short.
 
     Example:
@@ -88,14 +87,14 @@ def check(
 def check_checkpoint(
     checkpoint: Checkpoint, jobs: int | None = None, progress: ScoreProgress | None = None
 ) -> Integrity:
-    """Examine every floating-point tensor of a checkpoint, and its files.
+    """Check an opened checkpoint: examine every floating-point tensor, and compare its files with their checksums.
 
-    A tensor is read once; again only where a sample of it equals that of another.
+    A tensor is read once, and again only where a sample of it equals that of another.
 
     Args:
         checkpoint: an opened checkpoint.
         jobs: threads; all cores if `None`. The result is the same for any number.
-        progress: told what is done.
+        progress: notified as tensors are done.
 
     Raises:
         CheckpointError: a file changed or vanished while it was read.
@@ -133,14 +132,14 @@ def check_checkpoint(
 
 @dataclass(frozen=True)
 class _Examined:
-    """What one tensor showed, and a fingerprint of each of its matrices that is not all one number."""
+    """A tensor's findings, and a fingerprint of each of its matrices except those that are all one number."""
 
     findings: tuple[Finding, ...]
     fingerprints: tuple[tuple[bytes, WeightMatrix], ...] = ()
 
 
 def _examine(tensor: Tensor, group: Sequence[Outcome]) -> _Examined:
-    """Read one tensor and examine the matrices it holds, or all of it where it holds none."""
+    """Read one tensor and examine its matrices, or the whole tensor where it has none."""
     array = tensor.read()
     matrices = matrices_of(group)
     if not matrices:
@@ -157,12 +156,12 @@ def _examine(tensor: Tensor, group: Sequence[Outcome]) -> _Examined:
 
 
 def _unfolded(matrix: WeightMatrix, array: np.ndarray) -> np.ndarray:
-    """A matrix's values in two dimensions; each row of a convolution holds one whole filter."""
+    """A matrix's values in two dimensions; each row of a convolution is one whole filter."""
     return matrix.values(array).swapaxes(0, 1).reshape(matrix.rows, -1)
 
 
 def _with_copies(examined: Sequence[_Examined], jobs: int | None) -> list[Finding]:
-    """Each matrix that is the same as an earlier one, then what was found in each tensor."""
+    """A finding for each matrix that equals an earlier one, then the findings of each tensor."""
     alike: dict[bytes, list[WeightMatrix]] = defaultdict(list)
     for each in examined:
         for key, matrix in each.fingerprints:

@@ -1,8 +1,8 @@
-"""Whether a weight file is the one that was published, where a checksum of it lies beside it.
+"""Compare weight files with the checksums that downloads and torch's zip files record.
 
 The Hub's cache stores a file of Git LFS or Xet as `blobs/<its SHA-256>`, with a link to it in the commit's folder.
-A download into a folder of one's own (`hf download --local-dir`) notes it under `.cache/huggingface/download`, with
-the time. And torch writes a CRC-32 of each tensor's storage into the zip file.
+A download into another folder (`hf download --local-dir`) records the SHA-256 under `.cache/huggingface/download`,
+with the time. torch writes a CRC-32 of each tensor's storage into its zip file.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ _SHA256 = re.compile("[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class FileCheck:
-    """A file beside its checksum.
+    """The comparison of a file with its checksum.
 
     Attributes:
         file: its name.
-        checksum: what was compared, empty where no checksum is known.
+        checksum: the kind of checksum; empty where none is known.
         detail: how the file differs from it; empty where it does not, or where none is known.
     """
 
@@ -36,7 +36,7 @@ class FileCheck:
 
 
 def check_file(file: Path) -> FileCheck:
-    """Compare a file with the checksum that is known of it.
+    """Compare a file with its checksum, where one is known.
 
     Raises:
         CheckpointError: the file can't be read.
@@ -53,9 +53,9 @@ def check_file(file: Path) -> FileCheck:
 
 
 def published_sha256(file: Path) -> str | None:
-    """The SHA-256 that the Hub gave for a file, 64 hexadecimal digits; `None` where it is not known.
+    """Return the SHA-256 that the Hub gave for a file, 64 hexadecimal digits.
 
-    Of a file that was written to after it was downloaded it is not known.
+    `None` where it was not recorded, or where the file was changed after it was downloaded.
     """
     stored = file.resolve()
     if stored.parent.name == "blobs" and _SHA256.fullmatch(stored.name):
@@ -63,7 +63,7 @@ def published_sha256(file: Path) -> str | None:
     note = file.parent / ".cache" / "huggingface" / "download" / f"{file.name}.metadata"
     try:
         _commit, etag, time = note.read_text(encoding="utf-8").splitlines()
-        # As huggingface_hub does it: the file's own time may be up to a second late.
+        # As in huggingface_hub: the file's own time may be up to a second late.
         unchanged = file.stat().st_mtime - 1 <= float(time)
     except (OSError, ValueError):
         return None
@@ -78,7 +78,7 @@ def _check_zip(file: Path) -> FileCheck:
                 with archive.open(info) as stream:
                     while stream.read(_CHUNK):
                         pass
-            # The last three where a header says what no file of torch's does.
+            # The last three come from headers that torch never writes.
             except (BadZipFile, EOFError, NotImplementedError, ValueError):
                 detail = f"{info.filename} does not match its CRC-32: damaged, fetch the file again"
                 return FileCheck(file.name, "crc32", detail)
@@ -86,5 +86,5 @@ def _check_zip(file: Path) -> FileCheck:
 
 
 def _has_checksum(info: ZipInfo) -> bool:
-    """Entries of torch are stored as they are, with 0 where it was told not to compute checksums."""
+    """Whether an entry has a checksum: torch stores entries uncompressed, and writes 0 when checksums are off."""
     return info.CRC != 0 and info.compress_type == ZIP_STORED and not info.flag_bits & 1

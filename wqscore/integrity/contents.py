@@ -1,8 +1,8 @@
-"""What a matrix of stored numbers holds, told from its bits, a block at a time: no copy of it is made.
+"""Find NaN, infinities, and zero, constant and repeated rows in a stored matrix, blockwise and without copying it.
 
 The bits of a floating-point number without its sign are ordered as its magnitude is, with infinity and then NaN above
-every number (IEEE 754; bfloat16 alike). So the largest in each row and each column, as unsigned integers, tells of
-zeros and of what is not finite. Constant and repeated rows are sought among those that agree in a few entries.
+every number (IEEE 754; also bfloat16). So the largest unsigned integer of a row or column shows whether it is all
+zero or not finite. Constant and repeated rows are searched for among those that agree in a few entries.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-#: Entries of a block, so that one stays in the processor's cache.
+#: Entries of a block: few enough to stay in the CPU cache.
 _BLOCK = 1 << 17
-#: Shorter rows and columns may be constant or equal by chance, in 16 bits above all.
+#: Shorter rows and columns may be constant or equal by chance, above all with 16-bit entries.
 SHORTEST = 16
-#: Entries that rows must share to be compared whole, and matrices to be read again.
+#: Entries in which rows must agree to be compared whole, and matrices to be read again.
 _SAMPLED, _FINGERPRINT = 8, 1024
 #: 2⁶⁴ over the golden ratio: its powers spread a row's entries over 64 bits.
 _MULTIPLIER = 0x9E3779B97F4A7C15
@@ -25,12 +25,12 @@ _MULTIPLIER = 0x9E3779B97F4A7C15
 
 @dataclass(frozen=True)
 class Lines:
-    """Rows or columns with something amiss, by their indices, each index in one of the three.
+    """Indices of rows or columns with a problem, each index in one of the three.
 
     Attributes:
-        zero: all entries are 0; of at least two.
-        constant: all are the same finite number, which is not 0; of at least `SHORTEST`.
-        repeated: finite, bit for bit as an earlier one, and neither of the above; of at least `SHORTEST`.
+        zero: all entries are 0; at least two entries.
+        constant: all entries are the same finite number, not 0; at least `SHORTEST` entries.
+        repeated: finite, bit for bit equal to an earlier one, and neither of the above; at least `SHORTEST` entries.
     """
 
     zero: tuple[int, ...] = ()
@@ -40,16 +40,16 @@ class Lines:
 
 @dataclass(frozen=True)
 class Contents:
-    """What a matrix holds.
+    """The special values, rows and columns of a matrix.
 
     Attributes:
         size: the number of entries.
-        nan: entries that are not a number.
-        positive: entries that are +∞.
-        negative: entries that are −∞.
-        value: the finite number that all entries are, `None` where they differ.
-        rows: rows with something amiss; none are listed of a matrix that is all one number.
-        columns: columns, likewise.
+        nan: number of entries that are NaN.
+        positive: number of entries that are +∞.
+        negative: number of entries that are −∞.
+        value: the finite number that all entries equal, `None` where they differ.
+        rows: rows with a problem; empty for a matrix that is all one number.
+        columns: columns with a problem; empty for a matrix that is all one number.
     """
 
     size: int
@@ -91,12 +91,12 @@ def examine(matrix: np.ndarray) -> Contents:
     value = _only_value(matrix, bits, of_rows, infinity)
     if value is not None:
         return Contents(matrix.size, nan, positive, negative, value)
-    rows_amiss, columns_amiss = _amiss(bits, of_rows, infinity), _amiss(bits.T, of_columns, infinity)
-    return Contents(matrix.size, nan, positive, negative, None, rows_amiss, columns_amiss)
+    bad_rows, bad_columns = _problems(bits, of_rows, infinity), _problems(bits.T, of_columns, infinity)
+    return Contents(matrix.size, nan, positive, negative, None, bad_rows, bad_columns)
 
 
 def fingerprint(matrix: np.ndarray) -> bytes:
-    """Digest of a matrix's shape, dtype and a sample of its entries: equal for equal matrices, seldom for others."""
+    """Return a digest of a matrix's shape, dtype and sampled entries: equal for equal matrices, seldom for others."""
     rows, columns = np.unravel_index(np.linspace(0, matrix.size - 1, _FINGERPRINT, dtype=np.int64), matrix.shape)
     sample = hashlib.sha256(f"{matrix.dtype.name}{matrix.shape}".encode())
     sample.update(matrix[rows, columns].tobytes())
@@ -104,20 +104,20 @@ def fingerprint(matrix: np.ndarray) -> bytes:
 
 
 def digest(matrix: np.ndarray) -> bytes:
-    """SHA-256 of all entries in row-major order, and of the shape and the dtype."""
+    """Return the SHA-256 of all entries in row-major order, and of the shape and the dtype."""
     whole = hashlib.sha256(f"{matrix.dtype.name}{matrix.shape}".encode())
     whole.update(np.ascontiguousarray(matrix).view(np.uint8).data)
     return whole.digest()
 
 
 def _bits(matrix: np.ndarray) -> tuple[np.ndarray, int]:
-    """The entries' bits as unsigned integers, a view of them, and the bits of +∞."""
+    """A view of the entries' bits as unsigned integers, and the bits of +∞."""
     unsigned = np.dtype(f"u{matrix.dtype.itemsize}")
     return matrix.view(unsigned), int(np.array(np.inf, matrix.dtype).view(unsigned))
 
 
 def _blocks(rows: int, columns: int) -> Iterator[tuple[slice, slice]]:
-    """Whole rows, several to a block, or parts of one row."""
+    """Blocks of several whole rows, or of a part of one row."""
     step = max(1, _BLOCK // columns)
     for top in range(0, rows, step):
         for left in range(0, columns, _BLOCK):
@@ -125,7 +125,7 @@ def _blocks(rows: int, columns: int) -> Iterator[tuple[slice, slice]]:
 
 
 def _only_value(matrix: np.ndarray, bits: np.ndarray, largest: np.ndarray, infinity: int) -> float | None:
-    """The finite number that all entries are, or `None`."""
+    """The finite number that all entries equal, or `None`."""
     if not largest.any():
         return 0.0
     first = bits[0, 0]
@@ -135,8 +135,8 @@ def _only_value(matrix: np.ndarray, bits: np.ndarray, largest: np.ndarray, infin
     return None
 
 
-def _amiss(bits: np.ndarray, largest: np.ndarray, infinity: int) -> Lines:
-    """What is amiss with the rows of these bits, given the largest magnitude in each."""
+def _problems(bits: np.ndarray, largest: np.ndarray, infinity: int) -> Lines:
+    """The zero, constant and repeated rows of these bits, given the largest magnitude in each row."""
     count, length = bits.shape
     zero = largest == 0
     if length < SHORTEST:
@@ -153,15 +153,15 @@ def _amiss(bits: np.ndarray, largest: np.ndarray, infinity: int) -> Lines:
 
 
 def _keys(sample: np.ndarray) -> np.ndarray:
-    """A number for each row, equal where the rows are."""
+    """A hash of each row, equal where the rows are."""
     multipliers = [pow(_MULTIPLIER, power, 1 << 64) for power in range(1, sample.shape[1] + 1)]
-    # Integers wrap around at 2⁶⁴, which is meant.
+    # Integers wrap around at 2⁶⁴, as intended.
     keys: np.ndarray = (sample.astype(np.uint64) * np.array(multipliers, np.uint64)).sum(axis=1, dtype=np.uint64)
     return keys
 
 
 def _repeated(bits: np.ndarray, rows: np.ndarray, keys: np.ndarray) -> list[int]:
-    """Those of the rows that equal an earlier one, which none does without an equal key."""
+    """The rows that equal an earlier one; only rows with equal keys are compared."""
     _, group, members = np.unique(keys, return_inverse=True, return_counts=True)
     seen: set[bytes] = set()
     found = []

@@ -1,4 +1,4 @@
-"""What is worth telling of a tensor's contents, and how bad it is."""
+"""Turn a tensor's contents into findings, each an error or a remark."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ _KINDS: dict[Noun, tuple[Kind, Kind, Kind]] = {
     "columns": ("zero-columns", "constant-columns", "repeated-columns"),
 }
 
-#: With these the weights are not those that were trained, or can't be used.
+#: Kinds that make the weights unusable or show that they are not those that were trained.
 _ERRORS = frozenset({"nan", "infinite", "sha256", "crc32"})
-#: What adds to its input starts at 0, and stays there where it is not trained.
+#: Names of shifts, which start at 0 and stay there where they are not trained.
 _SHIFT = re.compile(r"(bias\w*|beta|shift|running_mean)$")
-#: Indices that are named.
+#: At most this many indices are named.
 _NAMED = 5
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Something worth telling of a tensor, of a part of one, or of a file.
+    """A finding about a tensor, a part of one, or a file.
 
     Attributes:
         name: the tensor's name, with the part in brackets where it holds several matrices; a file's for checksums.
         kind: what was found.
-        count: how many entries, rows or columns it concerns; 1 for a matrix or a file as a whole.
-        detail: the same in words.
+        count: how many entries, rows or columns it concerns; 1 for a whole matrix or file.
+        detail: the finding in words.
     """
 
     name: str
@@ -48,18 +48,18 @@ class Finding:
 
     @property
     def severity(self) -> Severity:
-        """`error` where the weights can't be used or aren't those that were published, else `remark`."""
+        """`error` where the weights can't be used or aren't those that were published, otherwise `remark`."""
         return "error" if self.kind in _ERRORS else "remark"
 
 
 def matrix_findings(name: str, role: str, shape: tuple[int, int], contents: Contents) -> list[Finding]:
-    """What is worth telling of a weight matrix.
+    """Return the findings of a weight matrix.
 
     Args:
         name: the matrix's name.
-        role: its role (see `roles`); it decides what zero rows mean.
+        role: its role (see `roles`), which decides what zero rows mean.
         shape: rows and columns.
-        contents: what it holds.
+        contents: its special values, rows and columns.
     """
     rows, columns = shape
     of_rows = _lines(name, "rows", rows, contents.rows, role if rows > columns else "")
@@ -68,9 +68,9 @@ def matrix_findings(name: str, role: str, shape: tuple[int, int], contents: Cont
 
 
 def tensor_findings(name: str, contents: Contents) -> list[Finding]:
-    """What is worth telling of a tensor that is no matrix: a gain, a bias, a buffer, or of a kind not known.
+    """Return the findings of a tensor that is no matrix: a gain, a bias, a buffer, or one of unknown kind.
 
-    Gains of 1, biases of 0, a single number, and −∞ in a mask are as they should be.
+    Gains of 1, biases of 0, a single number, and −∞ in a mask are normal and not reported.
     """
     normal = 0.0 if _SHIFT.search(name) else 1.0
     return [*_not_finite(name, contents), *(() if contents.value == normal else _one_value(name, contents))]
@@ -92,7 +92,7 @@ def _one_value(name: str, contents: Contents) -> Iterator[Finding]:
 
 
 def _lines(name: str, noun: Noun, of: int, lines: Lines, role: str) -> Iterator[Finding]:
-    """Findings on rows or columns; `role` is the matrix's where these are more than the others, else empty.
+    """Findings on rows or columns; `role` is the matrix's for the longer side, and empty for the shorter.
 
     An embedding's tokens and an MLP's neurons lie along the longer side, whichever way the matrix is stored.
     """

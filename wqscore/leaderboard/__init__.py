@@ -1,6 +1,6 @@
-"""A leaderboard as a folder of web pages that is built again each night, from what changed.
+"""A leaderboard: a folder of web pages that is rebuilt each night, with the history of each model.
 
 lists ──► candidates ──► ranking ──► records ──► history ──► site: pages, data, feed, badges
 
-What the folder holds is read back before it is written: the nights of before, and the last record of each model.
+Each build first reads the folder's earlier nights and the last record of each model.
 """

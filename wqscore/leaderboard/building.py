@@ -1,4 +1,4 @@
-"""Building a site: score what the lists name, put it beside what the site has of before, and write all of it."""
+"""Build a site: score the listed models, add the site's earlier records and history, and write all pages."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ from wqscore.version import __version__
 
 @dataclass(frozen=True)
 class Built:
-    """What a build did.
+    """The result of a build.
 
     Attributes:
-        site: what the pages were made of.
-        ranking: tonight's models.
-        index: the first page.
+        site: the records that the pages were made from.
+        ranking: the ranking of tonight's models.
+        index: the path of the first page.
     """
 
     site: Site
@@ -45,7 +45,7 @@ class Built:
 
 @dataclass(frozen=True)
 class _Tonight:
-    """Tonight's models, and what is kept of others."""
+    """Records and points of tonight's models, and of those that are no longer listed."""
 
     records: Mapping[str, ModelRecord | None]
     points: Mapping[str, Point]
@@ -62,20 +62,20 @@ def build(
     settings: Settings | None = None,
     progress: RankProgress | None = None,
 ) -> Built:
-    """Build a site, or one more night of it.
+    """Build a site, or add a night to it.
 
     Args:
         lists: the models; one in several lists counts once.
         out: the site's folder.
-        known: what is known of the models from elsewhere.
-        y: its column.
+        known: published results of the models, such as benchmark scores.
+        y: the column of `known` to show.
         url: where the site is published, for the snippets and the feed.
         by: the metric to rank by; alpha if `None`.
         settings: as for `rank`.
-        progress: told what is done.
+        progress: notified as models and matrices are done.
 
     Raises:
-        UsageError: a list, metric or column that means nothing, or a folder that is no site; nothing was scored then.
+        UsageError: an invalid list, metric or column, or a folder that is not a site; nothing was scored then.
         ReportError: the folder can't be written to.
     """
     created = created_at()
@@ -138,7 +138,7 @@ def _tonight(
 
 
 def _published(reason: str, candidate: Candidate) -> str:
-    """Why a model failed, without its name, and without the folders of the machine."""
+    """The reason why a model failed, without its name and without the machine's folders."""
     path = candidate.ref.path
     shown = reason.replace(str(path), candidate.name) if path is not None else reason
     return shown.removeprefix(f"{candidate.name}: ")
@@ -147,7 +147,7 @@ def _published(reason: str, candidate: Candidate) -> str:
 def _listed(
     ranking: Ranking, candidates: Sequence[Candidate], tonight: _Tonight, history: History
 ) -> tuple[ListedState, ...]:
-    """The models in the ranking's order: a stale one has its old rank, and stands behind those scored tonight."""
+    """The models in the ranking's order; stale ones keep their old rank and follow those scored tonight."""
     by_identity = {each.ref.identity: each for each in candidates}
     ordered = [by_identity[model.ref.identity] for model in ranking.models]
     return tuple(

@@ -1,4 +1,4 @@
-"""The models of a leaderboard: those of its lists, each with what its list says of it."""
+"""The models to score for a leaderboard, with the licence and year that their lists give."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from wqscore.refs import ModelRef, parse_ref
 
 @dataclass(frozen=True)
 class Candidate:
-    """A model that is to be scored tonight.
+    """A model to score tonight.
 
     Attributes:
-        ref: the model; its label is the name that the site knows it by.
+        ref: the model; its label is its name on the site.
         licence: the Hub's licence identifier, empty where the list has none.
         year: year of release, or `None`.
     """
@@ -31,12 +31,12 @@ class Candidate:
 
 
 def read_candidates(lists: Sequence[ModelList]) -> tuple[Candidate, ...]:
-    """The models of one list or more, in their order; one that is named twice counts once.
+    """Return the models of one list or more, in their order, each once.
 
-    A model on disk goes by its first alias, if its list gives it one: paths say more of a machine than of a model.
+    A model on disk is named by its first alias, if its list gives one, since a path describes the machine.
 
     Raises:
-        UsageError: a name that means nothing, or two models of one name.
+        UsageError: an invalid reference, or two models of one name.
     """
     found: dict[object, Candidate] = {}
     for listed in (model for each in lists for model in each.models):

@@ -1,4 +1,4 @@
-"""Whether a site can be published: every link leads somewhere, data are what the schema says, pages are small."""
+"""Check a site before it is published: links resolve, data match the schema, pages are small."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from wqscore.leaderboard.errors import SiteError
 from wqscore.leaderboard.folder import MANIFEST, listed_files, read_history
 from wqscore.leaderboard.history import SCHEMA_VERSION
 from wqscore.leaderboard.record_files import read_record, record_path
-from wqscore.leaderboard.site import MOST_BYTES, Known
+from wqscore.leaderboard.site import MAX_BYTES, Known
 from wqscore.metrics.registry import METRICS
 
 _ATOM = "{http://www.w3.org/2005/Atom}"
-#: Attributes that load what they name, by element; an `a` is only followed by a person.
+#: Elements and attributes whose target the browser loads by itself, unlike the link of an `a`.
 _LOADING = {("link", "href"), ("script", "src"), ("img", "src"), ("image", "href"), ("use", "href")}
 _HUB = re.compile(r"https://huggingface\.co/")
 
 
 def check_site(folder: Path) -> list[str]:
-    """Everything that is wrong with a site, a line each; nothing is changed.
+    """Return the problems of a site, a line each; nothing is changed.
 
     Raises:
-        SiteError: the folder holds no site.
+        SiteError: the folder does not hold a site.
     """
     files = listed_files(folder)
     if not files:
-        raise SiteError(f"{folder}: is no leaderboard: it has no {MANIFEST}")
+        raise SiteError(f"{folder}: is not a leaderboard: it has no {MANIFEST}")
     missing = [f"{name}: is missing" for name in files if not (folder / name).is_file()]
     present = [name for name in files if (folder / name).is_file()]
     pages = {name: _Page((folder / name).read_text("utf-8", "replace")) for name in present if name.endswith(".html")}
@@ -71,8 +71,8 @@ class _Page(HTMLParser):
 
 def _page_findings(folder: Path, name: str, pages: dict[str, _Page]) -> Iterator[str]:
     size = (folder / name).stat().st_size
-    if size > MOST_BYTES:
-        yield f"{name}: has {size:,} bytes, more than {MOST_BYTES:,}"
+    if size > MAX_BYTES:
+        yield f"{name}: has {size:,} bytes, more than {MAX_BYTES:,}"
     page = pages[name]
     for target in page.loaded:
         if urlsplit(target).scheme or target.startswith("//"):
@@ -95,7 +95,7 @@ def _page_findings(folder: Path, name: str, pages: dict[str, _Page]) -> Iterator
 
 
 def _inside(folder: Path, file: Path) -> str | None:
-    """A file's path from the site's folder; `None` for one outside."""
+    """A file's path relative to the site's folder; `None` for one outside."""
     found, root = file.resolve(), folder.resolve()
     return found.relative_to(root).as_posix() if found.is_relative_to(root) else None
 
@@ -108,7 +108,7 @@ def _data_findings(folder: Path) -> Iterator[str]:
         if document["schema_version"] != SCHEMA_VERSION or unknown or not all(isinstance(m, dict) for m in models):
             raise ValueError(f"schema version {document['schema_version']}, metrics {', '.join(metrics)}")
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        yield f"data/models.json: is no table of models: {error}"
+        yield f"data/models.json: is not a table of models: {error}"
         return
     known = Known("", {}, ()) if models and "known" in models[0] else None
     made = columns(metrics, known)

@@ -1,4 +1,4 @@
-"""The columns of `data/models.csv` and `data/models.json`: one table that writes them, explains and checks them."""
+"""The columns of `data/models.csv` and `data/models.json`: both are written, documented and checked from them."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class Column:
 
     Attributes:
         name: its header.
-        kind: what its cells are, where they are not empty.
-        meaning: what it is, for people.
-        cell: its cell of a model.
+        kind: the type of its non-empty cells.
+        meaning: its description in `schema.html`.
+        cell: the function that returns a model's cell.
         empty: whether a cell may be empty.
     """
 
@@ -38,7 +38,7 @@ class Column:
     empty: bool = True
 
     def takes(self, value: object) -> bool:
-        """Whether a value from JSON is one of this column."""
+        """Whether a value from JSON is valid in this column."""
         if value is None:
             return self.empty
         if self.kind == "text":
@@ -49,21 +49,21 @@ class Column:
 
 
 def columns(metrics: Sequence[str], known: Known | None = None) -> tuple[Column, ...]:
-    """All columns, in their order."""
+    """Return all columns, in their order."""
     figures = [column for name in metrics for column in _of_metric(name)]
     extra = [_of_known(known)] if known else []
     return (*_FIXED, *extra, *figures)
 
 
 def models_csv(site: Site) -> str:
-    """The text of `data/models.csv`."""
+    """Return the text of `data/models.csv`."""
     made = columns(site.metrics, site.known)
     rows = ([column.cell(model) for column in made] for model in site.models)
     return csv_text([column.name for column in made], rows)
 
 
 def models_json(site: Site) -> str:
-    """The text of `data/models.json`."""
+    """Return the text of `data/models.json`."""
     made = columns(site.metrics, site.known)
     models = [{column.name: column.cell(model) for column in made} for model in site.models]
     head = {"schema_version": SCHEMA_VERSION, "night": site.night, "by": site.by.name, "better": site.by.better}
@@ -87,39 +87,39 @@ def _why(model: ListedState) -> Cell:
 
 
 _FIXED = (
-    Column("model", "text", "its name: org/name on the Hub, or that of its list", lambda m: m.name, False),
-    Column("page", "text", "its page, from the site's folder", lambda m: f"models/{m.slug}.html", False),
+    Column("model", "text", "the model's name: org/name on the Hub, or as in its list", lambda m: m.name, False),
+    Column("page", "text", "the model's page, relative to the site", lambda m: f"models/{m.slug}.html", False),
     Column(
         "status",
         "text",
-        "scored (tonight), stale (could not be scored tonight: the row is that of the night in `scored`) or failed "
-        "(was never scored)",
+        "scored (tonight), stale (could not be scored tonight; the row is from the night in `scored`) or failed "
+        "(never scored)",
         lambda m: m.status,
         False,
     ),
-    Column("since", "text", "the night from which on the status holds", lambda m: m.since, False),
-    Column("scored", "text", "the night that the numbers are of", _record("scored")),
-    Column("family", "text", "the models it can be compared with", lambda m: m.family or None),
-    Column("rank", "whole number", "1 is best of the family", _record("rank")),
+    Column("since", "text", "the first night of this status", lambda m: m.since, False),
+    Column("scored", "text", "the night on which the model was last scored", _record("scored")),
+    Column("family", "text", "the family, within which models are ranked", lambda m: m.family or None),
+    Column("rank", "whole number", "the rank within the family, 1 being best", _record("rank")),
     Column("rank_best", "whole number", "the best rank it could have, over resampled layers", _record("rank_best")),
-    Column("rank_worst", "whole number", "the worst", _record("rank_worst")),
-    Column("ties", "text", "letters of the groups of models it can't be told apart from", _ties),
+    Column("rank_worst", "whole number", "the worst rank it could have", _record("rank_worst")),
+    Column("ties", "text", "letters of its tie groups, whose models are indistinguishable", _ties),
     Column("revision", "text", "the commit on the Hub", _record("revision")),
-    Column("licence", "text", "of its list", lambda m: m.licence or None),
-    Column("year", "whole number", "of its release, by its list", lambda m: m.year),
-    Column("params", "whole number", "elements of all tensors", _record("parameters")),
+    Column("licence", "text", "the licence given in its list", lambda m: m.licence or None),
+    Column("year", "whole number", "the year of release given in its list", lambda m: m.year),
+    Column("params", "whole number", "number of elements of all tensors", _record("parameters")),
     Column("hidden_size", "whole number", "the width of the model", _record("hidden_size")),
-    Column("depth", "whole number", "numbered layers", _record("depth")),
+    Column("depth", "whole number", "number of numbered layers", _record("depth")),
     Column(
         "coverage",
         "number",
         "weights in matrices with a fit ÷ weights in all matrices that belong in the averages",
         _record("coverage"),
     ),
-    Column("n_matrices", "whole number", "matrices that belong in the averages", _record("n_matrices")),
-    Column("n_fitted", "whole number", "those of them with a fit", _record("n_fitted")),
-    Column("wqscore", "text", "the version that computed the row", _record("version")),
-    Column("reason", "text", "why it has no rank, or could not be scored tonight", _why),
+    Column("n_matrices", "whole number", "number of matrices that belong in the averages", _record("n_matrices")),
+    Column("n_fitted", "whole number", "number of those matrices that have a fit", _record("n_fitted")),
+    Column("wqscore", "text", "the version of wqscore that computed the row", _record("version")),
+    Column("reason", "text", "why the model has no rank, or could not be scored tonight", _why),
 )
 
 
@@ -158,4 +158,4 @@ def _of_known(known: Known) -> Column:
     def cell(model: ListedState) -> Cell:
         return number(known.values[model.name]) if model.name in known.values else None
 
-    return Column("known", "number", f"{known.y}, as given to the build", cell)
+    return Column("known", "number", f"{known.y}, from the table given to the build", cell)

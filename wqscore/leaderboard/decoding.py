@@ -1,4 +1,4 @@
-"""Records from JSON, with every type checked: what is read back may have been damaged, or be someone else's."""
+"""Decode records from JSON and check every type, since the file may be damaged or made by something else."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def decode(kind: type[Record], value: object) -> Record:
         value: what `json.loads` returned.
 
     Raises:
-        ValueError: something in it is missing, of another type, unknown, or no finite number.
+        ValueError: a field is missing, unknown, of the wrong type, or not a finite number.
     """
     if not isinstance(value, dict) or not is_dataclass(kind):
-        raise ValueError(f"is no {kind.__name__}")
+        raise ValueError(f"is not a {kind.__name__}")
     hints = get_type_hints(kind)
     needed = {field.name for field in fields(kind) if field.default is MISSING}
     if not needed <= value.keys() <= hints.keys():
@@ -35,7 +35,7 @@ def decode(kind: type[Record], value: object) -> Record:
 def _decoded(kind: Any, value: Any, where: str) -> Any:
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is UnionType:
-        # Only `… | None` is met.
+        # The only unions are `… | None`.
         return None if value is None else _decoded(next(k for k in arguments if k is not NoneType), value, where)
     if origin is Literal and value in arguments:
         return value

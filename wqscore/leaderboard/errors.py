@@ -1,7 +1,7 @@
-"""What is wrong with a site that was built before."""
+"""The error of a site's folder that can't be used."""
 
 from wqscore.errors import UsageError
 
 
 class SiteError(UsageError):
-    """A folder that is no site, or one whose files are damaged: nothing is written over it."""
+    """A folder that is not a site, or has damaged files; it is left unchanged."""

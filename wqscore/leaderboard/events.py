@@ -1,4 +1,4 @@
-"""What happened to a model on a night, told from its points alone: the feed, and what a build says."""
+"""Events: what happened to each model on each night, derived from its history, for the feed and a build's output."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ Kind = Literal["new", "changed", "stale", "failed", "recovered", "withdrawn"]
 
 @dataclass(frozen=True)
 class Event:
-    """One thing that happened.
+    """A model's change of status or score on a night.
 
     Attributes:
         night: ISO date.
-        kind: what.
-        name: the model's.
-        text: a sentence's end, without the name.
+        kind: `new`, `changed`, `recovered`, or the new status.
+        name: the model's name.
+        text: what happened, without the name.
     """
 
     night: str
@@ -30,13 +30,13 @@ class Event:
 
 
 def events_of(history: History, by: str) -> tuple[Event, ...]:
-    """Everything that happened, the latest night first, models by name.
+    """Return all events, latest night first, models sorted by name.
 
-    A commit that changes no score is none of it.
+    A commit that changes no score is not an event.
 
     Args:
         history: all nights.
-        by: the metric whose values are told.
+        by: the metric whose values are given.
     """
     found = [
         event
@@ -49,13 +49,13 @@ def events_of(history: History, by: str) -> tuple[Event, ...]:
 
 
 def event_between(name: str, before: Point | None, after: Point, by: str) -> Event | None:
-    """What a point tells that the one before it did not; `None` for a commit without a change of score."""
-    told = _told(before, after, by)
-    return told and Event(after.night, told[0], name, told[1])
+    """Return the event between two successive points; `None` for a commit without a change of score."""
+    found = _kind_and_text(before, after, by)
+    return found and Event(after.night, found[0], name, found[1])
 
 
 def what_changed(before: Point, after: Point, by: str) -> str:
-    """How the scores of two points differ, in words; empty where they do not."""
+    """Return how the scores of two points differ, in words; empty where they do not."""
     if after.scores_as(before):
         return ""
     names = [n for n in after.values if n in before.values and figure(after.values[n]) != figure(before.values[n])]
@@ -65,7 +65,7 @@ def what_changed(before: Point, after: Point, by: str) -> str:
     return f"{', '.join(filter(None, (moved, more))) or 'verdicts changed'} ({_cause(before, after)})"
 
 
-def _told(before: Point | None, after: Point, by: str) -> tuple[Kind, str] | None:
+def _kind_and_text(before: Point | None, after: Point, by: str) -> tuple[Kind, str] | None:
     was = before.status if before else None
     if after.status == "scored":
         if before is None or was == "withdrawn":
@@ -78,7 +78,7 @@ def _told(before: Point | None, after: Point, by: str) -> tuple[Kind, str] | Non
     if was == after.status:
         return None
     if after.status == "withdrawn":
-        return "withdrawn", "in no list any more"
+        return "withdrawn", "no longer in any list"
     kept = ", its last row is kept" if after.status == "stale" else ""
     return after.status, f"could not be scored{kept}: {after.reason}"
 
@@ -92,5 +92,5 @@ def _cause(before: Point, after: Point) -> str:
 
 
 def of_night(events: Sequence[Event], night: str) -> tuple[Event, ...]:
-    """Those of one night."""
+    """Return the events of one night."""
     return tuple(event for event in events if event.night == night)

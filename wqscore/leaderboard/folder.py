@@ -1,4 +1,4 @@
-"""The folder of a site: what of it the site wrote itself, reading it back, and writing the next night."""
+"""A site's folder: list the files that the site wrote, read its history, and write the next night."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from wqscore.rendering.json import json_text
 from wqscore.rendering.result_file import write_all
 
 HISTORY = "data/history.json"
-#: The files of the site: what is listed may be written over and removed, and nothing else.
+#: The list of the site's files; only these may be overwritten or removed.
 MANIFEST = "data/files.json"
 _KIND = "wqscore leaderboard"
 _OWN_PATH = re.compile(r"([a-z0-9][a-z0-9._-]*/){0,3}[a-z0-9][a-z0-9._~-]*")
 
-#: Files by path from the site's folder, each made when it is written.
+#: For each file, by its path relative to the site's folder, the function that makes its text.
 Files = Mapping[str, Callable[[], str]]
 
 
 def check_site_folder(folder: Path) -> None:
-    """Find out before the scoring whether a site can be written there; nothing is made.
+    """Check before scoring that a site can be written to a folder; nothing is created.
 
     Raises:
-        UsageError: it can't, or there is something else in the folder.
+        UsageError: it can't be written, or the folder has other files.
     """
     check_folder(folder)
     if folder.is_dir() and not (folder / MANIFEST).is_file() and any(folder.iterdir()):
-        raise SiteError(f"{folder}: has files in it and is no leaderboard: name another folder with --out")
+        raise SiteError(f"{folder}: has files in it and is not a leaderboard: name another folder with --out")
     listed_files(folder)
 
 
 def listed_files(folder: Path) -> tuple[str, ...]:
-    """The files that the site in a folder consists of; none where there is no site yet.
+    """Return the files of the site in a folder; none where there is no site yet.
 
     Raises:
         SiteError: the list is damaged, or was written by something else.
@@ -48,7 +48,7 @@ def listed_files(folder: Path) -> tuple[str, ...]:
         document = json.loads(file.read_text(encoding="utf-8"))
         names = document["files"]
         if document["kind"] != _KIND or type(names) is not list or not all(map(_is_own, names)):
-            raise ValueError("it lists what is no file of a site")
+            raise ValueError("it lists a path that is not a site's file")
     except FileNotFoundError:
         return ()
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
@@ -57,7 +57,7 @@ def listed_files(folder: Path) -> tuple[str, ...]:
 
 
 def read_history(folder: Path) -> History:
-    """The nights of before; an empty history where there is none.
+    """Return the history of earlier nights; empty where there is none.
 
     Raises:
         SiteError: the file is damaged, or was written by something else.
@@ -72,18 +72,18 @@ def read_history(folder: Path) -> History:
 
 
 def write_site(folder: Path, files: Files, kept: Sequence[str] = ()) -> None:
-    """Write a site: each file whole or not at all, the history last, and then remove what it no longer has.
+    """Write a site, each file atomically and the history last; then remove files that it no longer has.
 
-    The list of files is written first, with the old ones in it: a build that was cut off leaves nothing that the
-    next does not know for the site's own. A file that has not changed is left alone.
+    The list of files is written first and includes the old ones, so that the next build recognises every file even
+    if this build is interrupted. A file that has not changed is not written.
 
     Args:
-        folder: made if need be.
-        files: all files but the list.
-        kept: files of the last night that stay as they are.
+        folder: created where missing.
+        files: all files except the list.
+        kept: files of the last night that stay unchanged.
 
     Raises:
-        SiteError: something that the site did not write is in the way; nothing was written.
+        SiteError: a file that the site did not write is in the way; nothing was written.
         ReportError: the folder can't be written to.
     """
     old = listed_files(folder)
@@ -95,8 +95,8 @@ def write_site(folder: Path, files: Files, kept: Sequence[str] = ()) -> None:
         _write(folder, MANIFEST, _manifest({*names, *old}))
         for name in (name for name in files if name != HISTORY):
             _write(folder, name, files[name]())
-        # Once for thousands of files, each of which would wait for the disk: the history tells of nothing that a
-        # power cut could still take.
+        # Sync once for thousands of files rather than once for each, and before the history is written, so that it
+        # lists nothing that a power failure could lose.
         if hasattr(os, "sync"):
             os.sync()
         write_all(folder / "data", {"history.json": files[HISTORY]().encode("utf-8", "backslashreplace")})
@@ -117,13 +117,13 @@ def _manifest(names: set[str]) -> str:
 
 
 def _write(folder: Path, name: str, text: str) -> None:
-    """Write a file under a temporary name and rename it, unless it is there as it should be."""
+    """Write a file under a temporary name and rename it, unless its content is the same already."""
     file, content = folder / name, text.encode("utf-8", "backslashreplace")
     with suppress(FileNotFoundError):
         if file.stat().st_size == len(content) and file.read_bytes() == content:
             return
     file.parent.mkdir(parents=True, exist_ok=True)
-    # Of one name: what a build that was killed leaves is gone with the next.
+    # Always the same name, so that the next build overwrites what a killed one left.
     temporary = folder / ".new"
     try:
         temporary.write_bytes(content)

@@ -1,4 +1,4 @@
-"""The nights of a site: for each model those on which something about it changed, and what it was from then on."""
+"""A site's history: each model's status and score on every night on which they changed."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from wqscore.leaderboard.decoding import decode
 from wqscore.leaderboard.errors import SiteError
 from wqscore.rendering.json import json_text
 
-#: Changes with the meaning or the names of the fields.
+#: Raised when the meaning or the names of the fields change.
 SCHEMA_VERSION = 1
-#: Values closer than this, relatively, are one: other processors give other last bits.
+#: Values with a smaller relative difference count as equal, since last bits depend on the processor.
 _SAME = 1e-9
 
-#: `stale` keeps the row of an earlier night, `failed` never had one, `withdrawn` is in no list any more.
+#: `stale` keeps the row of an earlier night, `failed` never had one, `withdrawn` is no longer in any list.
 Status = Literal["scored", "stale", "failed", "withdrawn"]
 
 
@@ -27,9 +27,9 @@ class Night:
 
     Attributes:
         date: ISO date, in UTC.
-        version: of wqscore.
-        models: how many were listed.
-        scored: how many of them were scored.
+        version: the version of wqscore.
+        models: number of listed models.
+        scored: number of those that were scored.
     """
 
     date: str
@@ -40,16 +40,16 @@ class Night:
 
 @dataclass(frozen=True)
 class Point:
-    """A model from one night on, until its next point.
+    """A model's state from one night until its next point.
 
     Attributes:
         night: ISO date.
-        status: what it is.
-        reason: why it could not be scored, as told on that night; empty where it was.
+        status: its status.
+        reason: why it could not be scored that night; empty where it was.
         revision: the commit whose values these are, or `None`.
-        version: of wqscore, that computed them.
-        values: by name of a metric; `None` where it is not defined.
-        verdicts: how many rows have each.
+        version: the version of wqscore that computed them.
+        values: metrics by name; `None` where one is not defined.
+        verdicts: number of rows by verdict.
     """
 
     night: str
@@ -61,12 +61,12 @@ class Point:
     verdicts: Mapping[str, int]
 
     def scores_as(self, other: Point) -> bool:
-        """Whether the score is the same, by the metrics that both have."""
+        """Whether the score is the same in the metrics that both points have."""
         shared = self.values.keys() & other.values.keys()
         return self.verdicts == other.verdicts and all(_same(self.values[n], other.values[n]) for n in shared)
 
     def continues(self, other: Point) -> bool:
-        """Whether nothing has changed since another point but its night, a failure's words or wqscore's version."""
+        """Whether nothing has changed since another point except the night, a failure's text or wqscore's version."""
         same = (self.status, self.revision, self.values.keys()) == (other.status, other.revision, other.values.keys())
         return same and self.scores_as(other)
 
@@ -76,9 +76,9 @@ class History:
     """All nights of a site.
 
     Attributes:
-        schema_version: of this file.
+        schema_version: the version of the file's format.
         nights: oldest first.
-        models: points by name of a model, oldest first.
+        models: each model's points by its name, oldest first.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -86,10 +86,10 @@ class History:
     models: Mapping[str, tuple[Point, ...]] = field(default_factory=dict)
 
     def before(self, night: str) -> History:
-        """The history without a night, for that night to be written again.
+        """Return the history without a night, so that the night can be written again.
 
         Raises:
-            SiteError: it has a later one.
+            SiteError: the history has a later night.
         """
         if self.nights and self.nights[-1].date > night:
             raise SiteError(f"the site's last night is {self.nights[-1].date}, after {night}: set the clock right")
@@ -98,7 +98,7 @@ class History:
         return replace(self, nights=tuple(n for n in self.nights if n.date != night), models=kept)
 
     def after(self, night: Night, points: Mapping[str, Point]) -> History:
-        """The history with one more night; a point that says nothing new is left out."""
+        """Return the history with one more night; points without a change are left out."""
         models = dict(self.models)
         for name, point in points.items():
             known = models.get(name, ())
@@ -125,14 +125,14 @@ def parse_history(text: str, where: str) -> History:
             raise ValueError("its nights are not in order")
     except (ValueError, RecursionError) as error:
         raise SiteError(
-            f"{where}: is no history of a leaderboard ({error}): nothing was written; put the file back, or name "
+            f"{where}: is not a leaderboard's history ({error}): nothing was written; restore the file, or name "
             "another folder with --out"
         ) from error
     return history
 
 
 def history_text(history: History) -> str:
-    """The text of `data/history.json`."""
+    """Return the text of `data/history.json`."""
     document = asdict(history)
     return json_text({**document, "models": dict(sorted(document["models"].items()))})
 

@@ -1,16 +1,16 @@
-"""How far a median over a model's matrices hangs on which of them are looked at."""
+"""The interval of a median over a model's matrices, by order statistics."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from math import comb
 
-#: The least that the interval covers.
+#: The interval covers at least this.
 _COVERAGE = 0.95
 
 
 def median_interval(values: Sequence[float]) -> tuple[float, float] | None:
-    """The interval of order statistics that covers the median of a law with probability 95 % or more.
+    """Return the interval of order statistics that covers the median of a law with probability 95 % or more.
 
     It holds for any law, and needs no resampling: values below the median are binomial (David and Nagaraja, Order
     Statistics, 2003, section 7.1).
@@ -19,7 +19,7 @@ def median_interval(values: Sequence[float]) -> tuple[float, float] | None:
         values: in any order, all finite.
 
     Returns:
-        Both ends, values themselves; `None` for fewer than 6, where none covers so much.
+        Both ends, each one of the values; `None` for fewer than 6, for which no interval covers 95 %.
 
     Example:
         >>> median_interval([3, 1, 4, 1, 5, 9, 2, 6])
@@ -28,11 +28,11 @@ def median_interval(values: Sequence[float]) -> tuple[float, float] | None:
         True
     """
     ordered = sorted(values)
-    below = _most_below(len(ordered))
+    below = _max_below(len(ordered))
     return None if below is None else (ordered[below], ordered[-1 - below])
 
 
-def _most_below(count: int) -> int | None:
+def _max_below(count: int) -> int | None:
     """The largest k such that at most 2.5 % of outcomes have k heads or fewer in `count` tosses."""
     tail, k = 0, -1
     while 2 * (tail + comb(count, k + 1)) <= (1 - _COVERAGE) * 2**count:

@@ -1,4 +1,4 @@
-"""What is known of a leaderboard's models from elsewhere, and how the metrics go with it."""
+"""Published results of a leaderboard's models, and the metrics' correlations with them."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from wqscore.ranking.ranking import Ranking
 from wqscore.studies.known.known import KnownFigures, choose_known, parse_ranking
 from wqscore.studies.known.score_table import ScoreTable, join
 
-#: How many metrics are told of, the strongest first.
-_TOLD = 5
+#: Correlations listed at most, the strongest first.
+_MAX_NOTES = 5
 
 
 @dataclass(frozen=True)
 class KnownOfModels:
-    """A table that has enough of the models, and the column that is meant."""
+    """A table that has enough of the models, and its column of results."""
 
     figures: KnownFigures
 
     def with_notes(self, ranking: Ranking) -> Known:
-        """The figures by model, and how tonight's metrics go with them."""
+        """Return the figures by model, and the correlations of tonight's metrics with them."""
         table, y = self.figures.table, self.figures.y
         pairs = zip(table.words("model"), table.numbers(y), strict=True)
         values = {name: float(value) for name, value in pairs if isfinite(value)}
@@ -32,7 +32,7 @@ class KnownOfModels:
 
 
 def known_figures(table: ScoreTable, y: str | None, candidates: Sequence[Candidate]) -> KnownOfModels:
-    """Find the models in a table before any of them is scored.
+    """Find the models in a table, before any of them is scored.
 
     Raises:
         UsageError: as `choose_known`.
@@ -51,10 +51,10 @@ def _notes(figures: KnownFigures, ranking: Ranking) -> tuple[str, ...]:
     rows = [row for row in found.tested if row.group is None and row.correlation]
     rows.sort(key=lambda row: -abs(row.correlation.tau.value) if row.correlation else 0)
     ranks = [row for row in rows if row.x == ranking.by.name]
-    told = [*ranks, *(row for row in rows if row not in ranks)][:_TOLD]
+    listed = [*ranks, *(row for row in rows if row not in ranks)][:_MAX_NOTES]
     return tuple(
         f"{row.x}: Kendall's tau {row.correlation.tau.value:.2f} with {figures.y} over {row.n} models, "
         f"p {row.correlation.tau.p:.2g}"
-        for row in told
+        for row in listed
         if row.correlation
     )

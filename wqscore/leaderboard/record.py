@@ -1,4 +1,4 @@
-"""What a site keeps of a model: enough for its pages, so that the model need not be scored to write them again."""
+"""The record that a site stores of a model, from which its pages can be written again without scoring."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Figure:
         value: the preset's headline statistic, `None` where it is not defined.
         lo: lower end of the 95 % interval of a median over the matrices, `None` without one.
         hi: upper end.
-        count: the matrices behind it.
+        count: number of matrices that it is computed from.
     """
 
     value: float | None
@@ -59,26 +59,26 @@ class ModelRecord:
     Attributes:
         name: its name on the site.
         scored: the night, as an ISO date.
-        version: of wqscore.
+        version: the version of wqscore.
         repo: `org/name` on the Hub, `None` for a model on disk.
-        revision: the commit, `None` likewise.
-        family: the models it can be compared with, empty where nothing tells.
-        licence: of its list, empty without.
-        year: of its list, or `None`.
-        parameters: elements of all tensors.
+        revision: the commit, `None` for a model on disk.
+        family: the family, within which models are ranked; empty where unknown.
+        licence: the licence given in its list, or empty.
+        year: the year given in its list, or `None`.
+        parameters: number of elements of all tensors.
         hidden_size: its width, or `None`.
-        depth: numbered layers.
+        depth: number of numbered layers.
         coverage: weights with a fit ÷ weights that belong in the averages, or `None`.
-        n_matrices: matrices that belong in the averages.
-        n_fitted: those of them with a fit.
-        rank: 1 is best of the family, `None` without one.
-        rank_best: the best it could have.
-        rank_worst: the worst.
+        n_matrices: number of matrices that belong in the averages.
+        n_fitted: number of those that have a fit.
+        rank: rank within the family, 1 being best; `None` where it has none.
+        rank_best: the best rank it could have.
+        rank_worst: the worst rank it could have.
         tied: whether another model has the same rank.
-        ties: letters of the groups it can't be told apart from.
-        reason: why it has no rank, empty where it has.
-        figures: by name of a metric.
-        verdicts: how many rows have each, `skipped` among them.
+        ties: letters of its tie groups.
+        reason: why it has no rank; empty where it has one.
+        figures: metrics by name.
+        verdicts: number of rows by verdict, `skipped` included.
         matrices: the scored matrices.
     """
 
@@ -108,12 +108,12 @@ class ModelRecord:
 
 
 def record_of(model: RankedModel, score: ModelScore, candidate: Candidate, night: str) -> ModelRecord:
-    """What is kept of a model that was scored.
+    """Make the record of a model that was scored.
 
     Args:
-        model: its place in the ranking.
+        model: its row in the ranking.
         score: its score.
-        candidate: what its list says of it.
+        candidate: its entry in a list.
         night: an ISO date.
     """
     summary = score.summary

@@ -1,4 +1,4 @@
-"""A model's own files in `data/models/`: a record, which is read back when the model can't be scored, and a CSV."""
+"""A model's files in `data/models/`: its record, which later builds read if the model can't be scored, and a CSV."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ from wqscore.scoring.model_score import ModelScore
 
 
 def record_path(name: str) -> str:
-    """Where the record of a model lies, from the site's folder."""
+    """Return the path of a model's record, relative to the site's folder."""
     return f"data/models/{slug(name)}.json"
 
 
 def matrices_path(name: str) -> str:
-    """Where all its rows lie."""
+    """Return the path of the CSV of a model's matrices, relative to the site's folder."""
     return f"data/models/{slug(name)}.csv"
 
 
 def record_text(record: ModelRecord) -> str:
-    """The text of the record."""
-    # On one line: indented, it takes ten times as long.
+    """Return the text of a record."""
+    # On one line, since indented JSON takes ten times as long.
     return json.dumps(asdict(record), ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"
 
 
 def matrices_csv(score: ModelScore) -> str:
-    """A row per matrix and per skipped tensor, as in `layers.csv` but for the model's name."""
+    """Return a row per matrix and per skipped tensor, as in `layers.csv` without the model's name."""
     rows = (row[1:] for row in layer_rows(score))
     return csv_text(layer_columns(score.preset, score.metrics)[1:], rows)
 
 
 def read_record(site: Path, name: str) -> ModelRecord | None:
-    """The last record of a model; `None` where it has none.
+    """Return the last record of a model; `None` where it has none.
 
     Raises:
-        SiteError: the file is damaged or another model's.
+        SiteError: the file is damaged, or is another model's record.
     """
     file = site / record_path(name)
     try:
@@ -51,5 +51,5 @@ def read_record(site: Path, name: str) -> ModelRecord | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, RecursionError) as error:
-        raise SiteError(f"{file}: is no record of {name!r} ({error}): put it back, or remove it") from error
+        raise SiteError(f"{file}: is not a record of {name!r} ({error}): restore it, or remove it") from error
     return record

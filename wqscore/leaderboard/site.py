@@ -1,4 +1,4 @@
-"""A whole site in records: what the pages are made of."""
+"""The records that a site's pages are made from: its models, their history, events and published results."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from wqscore.leaderboard.record import ModelRecord
 from wqscore.leaderboard.slugs import slug
 from wqscore.metrics.metric import Metric
 
-#: Of a page.
-MOST_BYTES = 150_000
+#: Size limit of a page.
+MAX_BYTES = 150_000
 
 
 @dataclass(frozen=True)
 class ListedState:
-    """A model as it stands tonight.
+    """A model's state tonight.
 
     Attributes:
         name: its name.
-        status: whether its record is tonight's.
-        reason: why it is not, in tonight's words; empty where it is.
-        since: the night from which on the status holds.
-        record: tonight's, or the last there was; `None` for a model that was never scored.
+        status: whether it was scored tonight.
+        reason: why it could not be scored tonight; empty where it was.
+        since: the first night of this status.
+        record: tonight's record, or the last one; `None` for a model that was never scored.
         points: its history.
-        licence: of its list, empty without.
-        year: of its list, or `None`.
-        family: of its record; of its list where there is none.
+        licence: the licence given in its list, or empty.
+        year: the year given in its list, or `None`.
+        family: the family of its record, or of its list where it has no record.
     """
 
     name: str
@@ -50,18 +50,18 @@ class ListedState:
 
     @property
     def changes(self) -> tuple[tuple[Point | None, Point], ...]:
-        """Each point with the one before it, oldest first."""
+        """Each point with its predecessor, oldest first."""
         return tuple(zip((None, *self.points), self.points, strict=False))
 
 
 @dataclass(frozen=True)
 class Known:
-    """What is known of the models from elsewhere.
+    """Published results of the models.
 
     Attributes:
-        y: what it is.
+        y: their name, the table's column.
         values: by name of a model.
-        notes: how the metrics go with it, a line each.
+        notes: the metrics' correlations with them, a line each.
     """
 
     y: str
@@ -71,20 +71,20 @@ class Known:
 
 @dataclass(frozen=True)
 class Site:
-    """Everything that the pages tell.
+    """Everything that the pages show.
 
     Attributes:
         title: the heading.
-        url: where it is published, empty where that is not told.
+        url: where it is published; empty where not given.
         night: tonight, as an ISO date.
         created: the moment of the build.
-        by: the metric that ranks.
+        by: the metric that models are ranked by.
         metrics: the metrics of every model.
         models: the listed models: ranked ones family by family, then the others.
-        withdrawn: models that are in no list any more, by name.
+        withdrawn: models that are no longer in any list, by name.
         history: all nights, tonight last.
-        events: everything that happened, the latest first.
-        known: figures from elsewhere, or `None`.
+        events: all events, latest first.
+        known: published results, or `None`.
     """
 
     title: str
@@ -101,7 +101,7 @@ class Site:
 
     @property
     def tonight(self) -> tuple[Event, ...]:
-        """What happened tonight."""
+        """Tonight's events."""
         return of_night(self.events, self.night)
 
     @property
@@ -111,7 +111,7 @@ class Site:
 
 
 def point_of(record: ModelRecord | None, status: Status, reason: str, night: str) -> Point:
-    """A model's point of a night: the values are those of its record, whichever night that is of."""
+    """Return a model's point for a night, with the values of its record, which may be of an earlier night."""
     if record is None:
         return Point(night, status, reason, None, "", {}, {})
     values = {name: figure.value for name, figure in record.figures.items()}
@@ -121,9 +121,9 @@ def point_of(record: ModelRecord | None, status: Status, reason: str, night: str
 def state_of(
     name: str, point: Point, record: ModelRecord | None, history: History, candidate: Candidate | None = None
 ) -> ListedState:
-    """A model as it stands, from tonight's point and the history that has it."""
+    """Return a model's state, from tonight's point and a history that includes tonight."""
     points = history.models[name]
-    others = [place for place, each in enumerate(points) if each.status != point.status]
+    others = [index for index, each in enumerate(points) if each.status != point.status]
     since = points[others[-1] + 1 if others else 0].night
     licence = candidate.licence if candidate else record.licence if record else ""
     year = candidate.year if candidate else record.year if record else None

@@ -1,4 +1,4 @@
-"""Names of files for the names of models and families."""
+"""File names for models and families."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ _PART = r"[a-z0-9]+([._-][a-z0-9]+)*"
 _PLAIN = re.compile(rf"{_PART}(/{_PART})?")
 #: What no file name here has; nor two dots in a row, which elsewhere stand for the folder above.
 _OTHER = re.compile(r"[^a-z0-9._]+|\.{2,}")
-#: So that a name with its digest and ending stays far below the 255 bytes a file system allows.
+#: Longest readable part: with digest and ending a name stays far below a file system's 255 bytes.
 _LONGEST = 60
 
 
 def slug(name: str) -> str:
-    """A file name for a name: the same each night, another for each name, on file systems without capitals too.
+    """Return a file name for a name: always the same, and unique even on case-insensitive file systems.
 
-    A name of plain letters is its own, with `--` for the slash; any other has a `~` and a digest, so that no two can
-    be alike.
+    A plain lower-case name is used unchanged, with `--` for the slash; any other gets a `~` and a digest.
 
     Example:
         >>> slug("org/name"), slug("Org/Name")

@@ -1,1 +1,1 @@
-"""The registry of metrics and the pure functions behind it, one number per matrix each."""
+"""The registry of metrics and the pure functions behind it, most of them one number per matrix."""

@@ -1,4 +1,4 @@
-"""Everything that can be known of a weight matrix, and of a model, computed when it is first asked for and kept."""
+"""What metrics share on a weight matrix or a model (spectrum, fits, shuffles), computed on first use and cached."""
 
 from __future__ import annotations
 
@@ -33,26 +33,26 @@ from wqscore.spectra.shuffling import Shuffles
 from wqscore.spectra.spectrum import Spectrum
 from wqscore.spectra.windows import window_spectrum
 
-#: Weights, or the two thin matrices that they are a product of.
+#: Weights, or the two thin matrices whose product they are.
 Contents = np.ndarray | LowRank
 
 
 @dataclass(frozen=True)
 class MatrixAnalysis:
-    """One matrix, its spectrum, and every fit that a metric may ask for.
+    """One matrix, its spectrum, and every fit that a metric may need.
 
-    A metric names what it needs, and two metrics that need the same fit or the same shuffles share them; what no
-    metric names is never computed. All fits are `None` where there is no tail to fit.
+    Metrics that need the same fit or the same shuffles share them; what no metric needs is never computed. All fits
+    are `None` where there is no tail to fit.
 
     Attributes:
-        source: the weights, shape (slices, rows, columns), in the stored data type; or the two thin matrices that
-            they are a product of; or what reads either, asked when something needs it.
+        source: the weights, shape (slices, rows, columns), in the stored data type; or the two thin matrices whose
+            product they are; or a function that reads either, called on first use.
         spectrum: of the weights, with eigenvalues.
         floor: eigenvalues at or below it are not fitted.
         fits: how tails are fitted.
-        scale: the factor on the eigenvalues that the spectrum has, for those of shuffles.
-        sampling: the run's seed, and how much random work it does.
-        base: the same matrix of a base checkpoint, the same shape; `None` without one.
+        scale: the factor on the spectrum's eigenvalues, which applies to those of shuffles too.
+        sampling: the run's seed and its numbers of resamples and draws.
+        base: the same matrix in a base checkpoint, of the same shape; `None` without one.
     """
 
     source: Contents | Callable[[], Contents]
@@ -79,7 +79,7 @@ class MatrixAnalysis:
 
     @property
     def eigenvalue_count(self) -> int:
-        """The eigenvalues that may be above 0."""
+        """How many eigenvalues can be above 0."""
         contents = self._contents
         return min(contents.core.shape) if isinstance(contents, LowRank) else self.spectrum.eigenvalues.size
 
@@ -90,7 +90,7 @@ class MatrixAnalysis:
 
     @cached_property
     def interval(self) -> Interval | None:
-        """Alpha over resampled eigenvalues; for wqscore's own fit only."""
+        """The interval of alpha over resampled eigenvalues; for wqscore's own fit only."""
         if not self.sampling.bootstrap or self.fits != TAILS:
             return None
         eigenvalues, sampling = self.spectrum.eigenvalues, self.sampling
@@ -98,7 +98,7 @@ class MatrixAnalysis:
 
     @cached_property
     def p_value(self) -> float:
-        """The power law's goodness of fit; NaN without it, or for another fit than wqscore's own."""
+        """The power law's goodness of fit; NaN without draws, or with any fit but wqscore's own."""
         if not self.power_law or not self.sampling.gof or self.fits != TAILS:
             return nan
         eigenvalues, sampling = self.spectrum.eigenvalues, self.sampling
@@ -106,7 +106,7 @@ class MatrixAnalysis:
 
     @cached_property
     def alpha_range(self) -> tuple[float, float] | None:
-        """The alphas of the xmin's that are nearly as good as the best."""
+        """The lowest and highest alpha over the xmin's that are nearly as good as the best."""
         law = self.power_law
         return alpha_range(self.fits.near_best(self.spectrum.eigenvalues, self.floor, law.D)) if law else None
 
@@ -132,7 +132,7 @@ class MatrixAnalysis:
 
     @cached_property
     def without_fingers(self) -> ClippedFit | None:
-        """The power law without the few largest eigenvalues that spoil it."""
+        """The power law without fingers, the few largest eigenvalues that spoil it."""
         return self.fits.without_fingers(self.spectrum.eigenvalues, self.floor)
 
     @cached_property
@@ -179,29 +179,29 @@ class MatrixAnalysis:
 
     @cached_property
     def entries(self) -> Entries:
-        """Sums over the weights that say what shuffles can be like."""
+        """Sums over the weights that predict properties of their shuffles."""
         return measure(self.weights, self.spectrum)
 
     @property
     def is_low_rank(self) -> bool:
-        """Whether the weights are a product of two thin matrices, whose shuffles say nothing of them."""
+        """Whether the weights are a product of two thin matrices, to which shuffles can't be compared."""
         return isinstance(self._contents, LowRank)
 
     @cached_property
     def is_random(self) -> bool:
-        """Whether the spectrum can't be told from those of shuffles."""
-        # Shuffled, a product of thin matrices has full rank.
+        """Whether the spectrum is indistinguishable from those of shuffles."""
+        # A shuffled product of thin matrices has full rank.
         return not self.is_low_rank and is_random(self.spectrum, self.entries, self.shuffles)
 
     @cached_property
     def is_random_scaled(self) -> bool:
-        """Whether it can't once the scales of rows and columns are divided out, though it can before."""
-        told = self.is_low_rank or self.is_random
-        return not told and is_random_scaled(self.spectrum, self.entries, self.shuffles)
+        """Whether the matrix is random only once the scales of rows and columns are divided out."""
+        is_settled = self.is_low_rank or self.is_random
+        return not is_settled and is_random_scaled(self.spectrum, self.entries, self.shuffles)
 
     @cached_property
     def has_traps(self) -> bool:
-        """Whether most shuffles have spikes of their own."""
+        """Whether most shuffles have spikes."""
         return not self.is_low_rank and has_traps(self.entries, self.shuffles)
 
     @cached_property
@@ -217,7 +217,7 @@ class MatrixAnalysis:
 
 @dataclass(frozen=True)
 class ModelAnalysis:
-    """A model's matrices, and what its metrics share, computed when it is first asked for.
+    """A model's matrices, and what its metrics share, computed on first use.
 
     Attributes:
         frobenius: ‖W‖_F² of every matrix that was read, shape (d,); NaN where a weight is not finite.
@@ -231,5 +231,5 @@ class ModelAnalysis:
 
     @cached_property
     def chain(self) -> FeedForwardChain | Undefined:
-        """The model's linear layers in order, or why they are no chain."""
+        """The model's linear layers in order, or the reason why they form no chain."""
         return feed_forward_chain(self.tensors)

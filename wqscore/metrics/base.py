@@ -1,4 +1,4 @@
-"""How far a matrix is from the same one of a base or initial checkpoint."""
+"""Metrics of how far a matrix is from the same matrix in a base or initial checkpoint."""
 
 from __future__ import annotations
 

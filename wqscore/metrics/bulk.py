@@ -1,4 +1,4 @@
-"""Metrics of the bulk, of what shuffling the weights leaves of the spectrum, and of the trace-log condition."""
+"""Metrics of the bulk, of the spectrum compared with shuffled weights, and of the trace-log condition."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from wqscore.spectra.trace_log import detx_num
 
 
 def erg_gap(analysis: MatrixAnalysis) -> float:
-    """detX_num − n_tail; NaN without a power law."""
+    """Return detX_num − n_tail; NaN without a power law."""
     fit = analysis.power_law
     return detx_num(analysis.spectrum.eigenvalues, analysis.floor) - fit.n_tail if fit else nan
 

@@ -1,4 +1,4 @@
-"""Other estimators of alpha: Hill's, at the peak, without fingers, on square windows, and against shuffles."""
+"""Other estimators of alpha: Hill's, at the peak, without fingers, on square windows, and relative to shuffles."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from wqscore.metrics.metric import NO_CLAIM, MatrixMetric
 
 
 def alpha_hill(analysis: MatrixAnalysis) -> float:
-    """Hill's estimator on the upper half of the spectrum."""
+    """Return Hill's estimator on the upper half of the spectrum."""
     return hill_alpha(analysis.spectrum.eigenvalues, analysis.floor)
 
 
 def alpha_farms(analysis: MatrixAnalysis) -> float:
-    """Hill's estimator on the pooled eigenvalues of square windows."""
+    """Return Hill's estimator on the pooled eigenvalues of square windows."""
     windows = analysis.windows
     return hill_alpha(windows.eigenvalues, windows.floor) if windows.state == "finite" else nan
 
 
 def alpha_null(analysis: MatrixAnalysis) -> float:
-    """Mean of Hill's estimator over the shuffles; NaN where one has none."""
+    """Return the mean of Hill's estimator over the shuffles; NaN where it is undefined for one of them."""
     return fmean(
         hill_alpha(shuffle.eigenvalues, shuffle.floor) if shuffle.state == "finite" else nan
         for shuffle in analysis.shuffles.first()
@@ -30,12 +30,12 @@ def alpha_null(analysis: MatrixAnalysis) -> float:
 
 
 def alpha_excess(analysis: MatrixAnalysis) -> float:
-    """alpha_hill less its mean over shuffles."""
+    """Return alpha_hill − its mean over shuffles."""
     return alpha_hill(analysis) - alpha_null(analysis)
 
 
 def alpha_ratio(analysis: MatrixAnalysis) -> float:
-    """(alpha_hill − 1) / (its mean over shuffles − 1)."""
+    """Return (alpha_hill − 1) / (its mean over shuffles − 1)."""
     return (alpha_hill(analysis) - 1) / (alpha_null(analysis) - 1)
 
 

@@ -1,4 +1,4 @@
-"""The registry of metrics for people: a table of all, and everything about one."""
+"""Print the registry of metrics: a table of all, or everything about one."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def print_metrics() -> None:
 
 
 def print_metric(metric: Metric) -> None:
-    """Print everything the registry says of one."""
+    """Print everything the registry says about one metric."""
     facts = {
         "of a": f"{metric.level}{', computed unless others are chosen' if metric.core else ''}",
         "formula": metric.formula,
@@ -42,7 +42,7 @@ def print_metric(metric: Metric) -> None:
 
 
 def metrics_markdown(metrics: Iterable[Metric]) -> str:
-    """Metrics as a Markdown table: name, formula, unit, claim, where it fails, source and cost."""
+    """Return metrics as a Markdown table: name, formula, unit, claim, where it fails, source and cost."""
     columns = {
         **{"metric": "name", "of a": "level", "formula": "formula", "unit": "unit", "claimed better": "better"},
         **{"known to fail": "caveat", "source": "source", "cost": "cost"},

@@ -1,4 +1,4 @@
-"""What the registry says of one metric, and how it is computed."""
+"""A metric: its name, formula, source, claim and cost, and the function that computes it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from wqscore.metrics.analysis import MatrixAnalysis, ModelAnalysis
 
 Cost = Literal["free", "fit", "resampling", "weights", "shuffles", "windows", "vectors", "base"]
 
-#: What a metric asks for beyond the eigenvalues that every matrix needs.
+#: What a metric costs beyond the eigenvalues that every matrix needs.
 COSTS = MappingProxyType(
     {
         "free": "nothing beyond the eigenvalues",
@@ -32,8 +32,8 @@ class ModelValue:
 
     Attributes:
         value: NaN where it is not defined.
-        count: the matrices behind it.
-        reason: why it is not defined, empty where it is.
+        count: number of matrices it is computed from.
+        reason: why it is not defined; empty where it is.
     """
 
     value: float
@@ -55,19 +55,19 @@ NO_CLAIM = "no claim; an order by convention"
 
 @dataclass(frozen=True)
 class Metric:
-    """What is said of a metric, of a matrix or of a whole model.
+    """A metric of a matrix or of a whole model.
 
     Attributes:
-        level: what it is a metric of.
+        level: `matrix` or `model`.
         name: the column name.
         formula: the definition in plain text; log is base 10, ln natural, λ an eigenvalue of WᵀW.
         source: where the definition comes from.
         caveat: where the claim behind `better` is known to fail, or that there is none.
-        unit: the unit, with w for the weights' own; `1` for a pure number.
-        better: which way the literature claims quality lies, `lower` or `higher`.
-        cost: what it asks for (`COSTS`).
-        core: whether it is computed unless others are chosen.
-        undefined: when there is no value, for people.
+        unit: the unit, with w for the weights' unit; `1` for a pure number.
+        better: which direction the literature claims to be better, `lower` or `higher`.
+        cost: what it needs (`COSTS`).
+        core: whether it is computed by default.
+        undefined: when there is no value, as shown to people.
         summed: whether a model's value is the sum over all its matrices, not a median or mean.
     """
 

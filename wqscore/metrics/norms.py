@@ -3,12 +3,12 @@
 Definitions and equation numbers: Jiang et al., "Fantastic generalization measures and where to find them" (ICLR
 2020). In logs, and without the division by the number of training samples that the papers end with, as computed by
 Dziugaite et al., "In search of robust measures of generalization" (NeurIPS 2020) and Yang et al. (KDD 2023): all
-norms are squared, and "sum" is the margin-free d·(Π‖W_i‖²)^(1/d), not a sum of norms. Those papers take every
-parameter but biases and batch-normalisation's for a matrix; here d counts weight matrices alone, and a
+norms are squared, and "sum" is the margin-free d·(Π‖W_i‖²)^(1/d), not a sum of norms. Those papers count every
+parameter except biases and batch normalisation's as a matrix; here d counts only weight matrices, and a
 convolution's spectral norm is that of its largest slice.
 
-All functions take one value for each of a model's d matrices, in any order, finite and not negative, and return NaN
-where a value is not, or d = 0.
+All functions take one value for each of a model's d matrices, in any order, and return NaN where a value is negative
+or not finite, or d = 0.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 
 
 def log_product(squared_norms: np.ndarray) -> float:
-    """Σ ln ‖W_i‖², the natural log of the product; NaN where a norm is 0.
+    """Return Σ ln ‖W_i‖², the natural log of the product; NaN where a norm is 0.
 
     Example:
         >>> log_product(np.array([1e300, 1e300, 1.0])) == 2 * log(1e300)
@@ -31,7 +31,7 @@ def log_product(squared_norms: np.ndarray) -> float:
 
 
 def log_sum(squared_norms: np.ndarray) -> float:
-    """The natural log of d times the geometric mean, ln d + (Σ ln ‖W_i‖²)/d; NaN where a norm is 0.
+    """Return the natural log of d times the geometric mean, ln d + (Σ ln ‖W_i‖²)/d; NaN where a norm is 0.
 
     Example:
         >>> log_sum(np.array([2.0, 8.0])) == log(2 * 4.0)
@@ -42,7 +42,7 @@ def log_sum(squared_norms: np.ndarray) -> float:
 
 
 def fro_over_spectral(frobenius: np.ndarray, spectral: np.ndarray) -> float:
-    """Σ ‖W_i‖_F²/σ₁(W_i)², the sum of the stable ranks; NaN where a matrix is 0."""
+    """Return Σ ‖W_i‖_F²/σ₁(W_i)², the sum of the stable ranks; NaN where a matrix is 0."""
     if not frobenius.size or not (_all_positive(frobenius) and _all_positive(spectral)):
         return nan
     with np.errstate(over="ignore"):
@@ -50,7 +50,7 @@ def fro_over_spectral(frobenius: np.ndarray, spectral: np.ndarray) -> float:
 
 
 def param_norm(frobenius: np.ndarray) -> float:
-    """Σ ‖W_i‖_F²; NaN where the sum leaves the range of a float."""
+    """Return Σ ‖W_i‖_F²; NaN where the sum leaves the range of a float."""
     with np.errstate(over="ignore", invalid="ignore"):
         return _finite(float(frobenius.sum())) if frobenius.size else nan
 

@@ -7,7 +7,7 @@ from math import exp, inf, log, nan
 
 import numpy as np
 
-#: A vector of numbers ≥ 0 as its largest times e^scale: the entries, at most 1, and the scale.
+#: A vector of numbers ≥ 0, written as entries of at most 1 times e^scale: the entries and the scale.
 _Scaled = tuple[np.ndarray, float]
 
 
@@ -15,11 +15,11 @@ def log_path_norm(layers: Iterable[tuple[np.ndarray, np.ndarray | None]]) -> flo
     """Compute the natural log of the path norm: the sum of the outputs for ones, with every parameter squared.
 
     Without biases that is 1ᵀ(W_d∘W_d)⋯(W_1∘W_1)1, the sum over all paths from an input to an output of the product
-    of the squared weights along it. A bias starts paths of its own. ReLU passes what is not negative and needs no
-    mention; whether the network has it can't be told from its weights.
+    of the squared weights along it. A bias starts additional paths. ReLU passes these non-negative sums unchanged;
+    whether the network has ReLU can't be seen from its weights.
 
     Source: Neyshabur, Tomioka & Srebro, "Norm-based capacity control in neural networks" (COLT 2015); squared, and
-    computed in this way, by Jiang et al., "Fantastic generalization measures and where to find them" (ICLR 2020),
+    computed this way, by Jiang et al., "Fantastic generalization measures and where to find them" (ICLR 2020),
     eq. 44, without its division by the number of training samples.
 
     Args:
@@ -27,8 +27,8 @@ def log_path_norm(layers: Iterable[tuple[np.ndarray, np.ndarray | None]]) -> flo
             float dtype. Read one at a time. Each `in` is the `out` before it.
 
     Returns:
-        NaN when there is no layer, an entry is not finite, or no path has weights that all differ from 0. Scales are
-        carried in logs, so no depth overflows or underflows; units under 1e-308 of their layer's largest count as 0.
+        NaN when there is no layer, an entry is not finite, or every path has a weight of 0. Scales are kept in logs,
+        so that depth can't overflow or underflow; units under 1e-308 of their layer's largest count as 0.
 
     Example:
         >>> weight = np.array([[1.0, -2.0], [0.0, 3.0]])
@@ -50,7 +50,7 @@ def log_path_norm(layers: Iterable[tuple[np.ndarray, np.ndarray | None]]) -> flo
 
 
 def _squared(parameters: np.ndarray) -> _Scaled:
-    """The squared entries; NaN throughout when one is not finite."""
+    """The squared entries; all NaN when one is not finite."""
     sizes = np.abs(np.asarray(parameters, dtype=np.float64))
     largest = float(sizes.max(initial=0.0))
     if not largest < inf:
@@ -59,7 +59,7 @@ def _squared(parameters: np.ndarray) -> _Scaled:
 
 
 def _sum(terms: list[_Scaled]) -> _Scaled:
-    """The sum of vectors that are not negative, its largest entry 1 again unless all are 0."""
+    """The sum of non-negative vectors, its largest entry scaled to 1 unless all are 0."""
     top = max(scale for _, scale in terms)
     if top == -inf:
         return terms[0]

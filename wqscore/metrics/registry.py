@@ -1,4 +1,4 @@
-"""All metrics by name, in the order of their columns, and what `--metrics` chooses of them."""
+"""All metrics by name, in the order of their columns, and the groups that `--metrics` accepts."""
 
 from __future__ import annotations
 
@@ -36,47 +36,47 @@ WHOLE_METRICS = MappingProxyType({metric.name: metric for metric in MODEL_METRIC
 
 METRICS: MappingProxyType[str, Metric] = MappingProxyType({**MATRIX_METRICS, **WHOLE_METRICS})
 
-#: What is computed unless something else is chosen.
+#: The metrics computed by default.
 CORE = tuple(name for name, metric in METRICS.items() if metric.core)
 
-#: Classes of cost that `all` leaves out: they need another input, or cost more than all the rest.
-_ONLY_WHEN_ASKED = ("vectors", "base")
+#: Classes of cost that `all` leaves out: they need another input, or cost more than everything else together.
+_NOT_IN_ALL = ("vectors", "base")
 
 
 def find_metric(name: str) -> Metric:
     """Return the metric of that name.
 
     Raises:
-        UsageError: there is none; the message names the nearest, or where all are listed.
+        UsageError: there is none; the message names the nearest, or says where all are listed.
     """
     if name in METRICS:
         return METRICS[name]
     raise UsageError(f"no metric called {name!r}: {nearest(name, METRICS, 'wqscore metrics lists them')}")
 
 
-def choose_metrics(asked: str | Iterable[str], core: Iterable[str] = CORE) -> tuple[str, ...]:
-    """Return the names that a choice stands for, each once, in the registry's order.
+def choose_metrics(choice: str | Iterable[str], core: Iterable[str] = CORE) -> tuple[str, ...]:
+    """Expand names of metrics and groups to names of metrics, each once, in the registry's order.
 
     Args:
-        asked: names of metrics and of groups, as a sequence or separated by commas. Groups: `core`; `all` but those
-            of `vectors` and `base`; `vectors`, of the singular vectors; `base`, the distances from a base checkpoint.
-        core: what `core` stands for, a preset's.
+        choice: names of metrics and of groups, as a sequence or separated by commas. Groups: `core`; `vectors`, of
+            the singular vectors; `base`, the distances from a base checkpoint; `all` except `vectors` and `base`.
+        core: the metrics of `core`, which depend on the preset.
 
     Raises:
-        UsageError: an unknown name, or none.
+        UsageError: a name is unknown, or there is none.
 
     Example:
         >>> choose_metrics("stable_rank,alpha")
         ('alpha', 'stable_rank')
     """
-    names = asked.split(",") if isinstance(asked, str) else asked
+    names = choice.split(",") if isinstance(choice, str) else choice
     chosen: set[str] = set()
     for name in filter(None, (name.strip() for name in names)):
         if name == "core":
             chosen.update(core)
         elif name == "all":
-            chosen.update(known for known, metric in METRICS.items() if metric.cost not in _ONLY_WHEN_ASKED)
-        elif name in _ONLY_WHEN_ASKED:
+            chosen.update(known for known, metric in METRICS.items() if metric.cost not in _NOT_IN_ALL)
+        elif name in _NOT_IN_ALL:
             chosen.update(known for known, metric in METRICS.items() if metric.cost == name)
         else:
             chosen.add(find_metric(name).name)

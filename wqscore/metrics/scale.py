@@ -1,4 +1,4 @@
-"""Scale metrics: norms and ranks of the matrix, and the two that weigh alpha by scale."""
+"""Scale metrics: norms and ranks of the matrix, and the two that weight alpha by scale."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ from wqscore.spectra.spectrum import Spectrum
 
 
 def log_norm(spectrum: Spectrum) -> float:
-    """log₁₀ Σλ, the log of the squared Frobenius norm."""
+    """Return log₁₀ Σλ, the log of the squared Frobenius norm."""
     return log10(spectrum.total)
 
 
 def log_spectral_norm(spectrum: Spectrum) -> float:
-    """log₁₀ λ_max, the log of the squared spectral norm."""
+    """Return log₁₀ λ_max, the log of the squared spectral norm."""
     return log10(spectrum.largest)
 
 
 def stable_rank(spectrum: Spectrum) -> float:
-    """Σλ/λ_max, between 1 and N."""
+    """Return Σλ/λ_max, between 1 and N."""
     return spectrum.total / spectrum.largest
 
 
 def matrix_rank(spectrum: Spectrum) -> float:
-    """Eigenvalues above the floor (`Spectrum.floor`)."""
+    """Count the eigenvalues above the floor (`Spectrum.floor`)."""
     return float(np.count_nonzero(spectrum.eigenvalues > spectrum.floor))
 
 
 def rank_loss(spectrum: Spectrum) -> float:
-    """Eigenvalues at or below the floor: N minus the rank."""
+    """Count the eigenvalues at or below the floor: N minus the rank."""
     return spectrum.eigenvalues.size - matrix_rank(spectrum)
 
 
 def entropy(spectrum: Spectrum) -> float:
-    """−Σ p ln p / ln rank with p = λ/Σλ over the eigenvalues above the floor; 0 at rank 1.
+    """Return −Σ p ln p / ln rank with p = λ/Σλ over the eigenvalues above the floor; 0 at rank 1.
 
     Example:
         >>> from wqscore.spectra.spectrum import compute_spectrum
@@ -54,12 +54,12 @@ def entropy(spectrum: Spectrum) -> float:
 
 
 def alpha_weighted(spectrum: Spectrum, fit: PowerLawFit | None) -> float:
-    """alpha·log₁₀ λ_max, alpha-hat; NaN without a fit."""
+    """Return alpha·log₁₀ λ_max, alpha-hat; NaN without a fit."""
     return fit.alpha * log10(spectrum.largest) if fit else nan
 
 
 def log_alpha_norm(spectrum: Spectrum, fit: PowerLawFit | None) -> float:
-    """log₁₀ Σ λ^alpha over all eigenvalues, by log-sum-exp so that no power overflows; NaN without a fit."""
+    """Return log₁₀ Σ λ^alpha over all eigenvalues, by log-sum-exp so that no power overflows; NaN without a fit."""
     if fit is None:
         return nan
     logs = fit.alpha * np.log10(spectrum.eigenvalues[spectrum.eigenvalues > 0])
@@ -78,7 +78,7 @@ _WEIGHTED = (
 def _core(
     name: str, formula: str, source: str, caveat: str, value: Callable[[Spectrum], float], **more: Any
 ) -> MatrixMetric:
-    """A number of any spectrum that is computed unless others are chosen."""
+    """A core metric of the spectrum alone, which needs no fit."""
     return MatrixMetric(
         name, formula, source, caveat, lambda a: value(a.spectrum), core=True, undefined="no eigenvalues", **more
     )

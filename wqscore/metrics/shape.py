@@ -1,4 +1,4 @@
-"""Shape metrics: the power law of the spectrum's tail, whatever the weights' scale."""
+"""Shape metrics: the power law of the spectrum's tail."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _CSN = "Clauset, Shalizi & Newman 2009, eq. 3.1 and section 3.3"
 def _core(
     name: str, formula: str, source: str, caveat: str, value: Callable[[PowerLawFit], float], **more: Any
 ) -> MatrixMetric:
-    """A number of the power law that is computed unless others are chosen."""
+    """A core metric of the power law."""
     return MatrixMetric(
         name, formula, source, caveat, lambda a: value(a.power_law) if a.power_law else nan, core=True, **more
     )

@@ -1,4 +1,4 @@
-"""Other families fitted to the tail: the truncated power law, also at the mode, the exponential, the lognormal."""
+"""Other families fitted to the tail: the truncated power law (also at the mode), the exponential, the lognormal."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _KDD_CAVEAT = (
 _NO_MODE_TAIL = "no tail of 10 eigenvalues from the mode on, or its fit does not converge"
 _POWER_LAW = "no tail of 10 eigenvalues, or one so close to a power law, the lognormal's limit, that no mu is best"
 
-#: What is reported of a law with a cut-off: formula, unit, and the value from the fit and the mean eigenvalue.
+#: The metrics of a law with a cut-off: formula, unit, and the value from the fit and the mean eigenvalue.
 _PARTS: Mapping[str, tuple[str, str, Callable[[Any, float], float]]] = MappingProxyType(
     {
         "alpha": ("α of {formula}", "1", lambda fit, mean: fit.alpha),
@@ -39,7 +39,7 @@ _PARTS: Mapping[str, tuple[str, str, Callable[[Any, float], float]]] = MappingPr
 def _cut_off_law(
     law: str, fit: _Law, formula: str, distance: str, caveats: Mapping[str, str], source: str, undefined: str
 ) -> Iterator[MatrixMetric]:
-    """Metrics of a law with the cut-off e^(−Λλ), one for each part that `caveats` names, in its order."""
+    """Metrics of a law with the cut-off e^(−Λλ), one for each part in `caveats`, in its order."""
 
     def compute(value: Callable[[Any, float], float]) -> Callable[[MatrixAnalysis], float]:
         return lambda a: value(found, a.mean_eigenvalue) if (found := fit(a)) else nan

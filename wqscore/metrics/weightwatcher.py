@@ -1,4 +1,4 @@
-"""WeightWatcher 0.7's own versions of metrics that differ from ours, for the preset `ww-0.7`."""
+"""WeightWatcher 0.7's versions of metrics that differ from ours, for the preset `ww-0.7`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _EPSILON = 1e-10
 
 
 def matrix_rank(spectrum: Spectrum) -> float:
-    """Singular values above σ_max·M·eps64, M the larger side: full for nearly everything stored in float32."""
+    """Count singular values above σ_max·M·eps64, M the larger side: full for nearly everything stored in float32."""
     singular_values = np.sqrt(spectrum.eigenvalues)
     larger = max(spectrum.rows, spectrum.columns)
     tolerance = singular_values[-1] * larger * np.finfo(np.float64).eps
@@ -18,11 +18,11 @@ def matrix_rank(spectrum: Spectrum) -> float:
 
 
 def rank_loss(spectrum: Spectrum) -> float:
-    """N minus its rank."""
+    """Return N − WeightWatcher's matrix_rank."""
     return spectrum.eigenvalues.size - matrix_rank(spectrum)
 
 
 def entropy(spectrum: Spectrum) -> float:
-    """−Σ p ln p / ln(rank + 1e−10), p = λ/Σλ + 1e−10."""
+    """Return −Σ p ln p / ln(rank + 1e−10), p = λ/Σλ + 1e−10."""
     p = spectrum.eigenvalues / spectrum.total + _EPSILON
     return float(-(p * np.log(p)).sum() / np.log(matrix_rank(spectrum) + _EPSILON))

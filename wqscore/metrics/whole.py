@@ -15,7 +15,7 @@ from wqscore.metrics.path_norm import log_path_norm
 
 
 def path_norm(analysis: ModelAnalysis) -> ModelValue:
-    """The path norm's natural log, where the model is a chain of linear layers; reads its tensors again."""
+    """Return the natural log of the path norm of a chain of linear layers; reads the model's tensors again."""
     chain = analysis.chain
     if isinstance(chain, Undefined):
         return ModelValue(nan, 0, chain.reason)
@@ -49,7 +49,7 @@ def _norm(
     unit: str = "ln w²",
     undefined: str = "not defined when a matrix is zero or not finite",
 ) -> ModelMetric:
-    """One of the norm family, with the reason where it is not defined."""
+    """A metric of the norm family; its value has a reason where it is not defined."""
 
     def compute(analysis: ModelAnalysis) -> ModelValue:
         found = value(analysis)

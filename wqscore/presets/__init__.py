@@ -1,1 +1,1 @@
-"""Presets: frozen sets of constants, so that a number can be compared with the one it is meant to equal."""
+"""Presets: frozen sets of choices, wqscore's own and those that reproduce the numbers of published code."""

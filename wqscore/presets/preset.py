@@ -1,4 +1,4 @@
-"""What a preset decides."""
+"""A preset: every choice that changes a score (floor, fits, matrices, scale, averages), with its name."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Preset:
     """Every choice that changes a score.
 
     Attributes:
-        name: what `--preset` takes.
-        description: one line for people.
+        name: the name that `--preset` takes.
+        description: one line shown to people.
         fit_floor: eigenvalues at or below it are not fitted; `None` for the relative floor of `Spectrum.floor`.
         fits: how tails are fitted.
         matrices: how tensors become matrices, and which of them count.
@@ -30,11 +30,11 @@ class Preset:
         exact_small_end: whether near-singular matrices are solved by SVD.
         flipped_sign_in_averages: whether alpha_weighted and log_alpha_norm are averaged where λ_max < 1.
         headline: the statistic over matrices that models are ranked by.
-        core: the metrics that are computed unless others are chosen.
-        by: the metric that models are ranked by unless another is chosen.
+        core: the metrics computed by default.
+        by: the metric that models are ranked by by default.
         metrics: metric functions that differ from the registry's.
-        columns: columns that have another name in the output.
-        larger_side_first: whether the two sides are written as larger and smaller, not as rows and columns.
+        columns: columns that are renamed in the output.
+        larger_side_first: whether a matrix's sides are written as larger and smaller, not as rows and columns.
     """
 
     name: str
@@ -53,15 +53,15 @@ class Preset:
     larger_side_first: bool = False
 
     def function(self, metric: str) -> MatrixFunction:
-        """The function that computes a metric of a matrix under this preset."""
+        """Return the function that computes a metric of a matrix under this preset."""
         return self.metrics.get(metric) or MATRIX_METRICS[metric].compute
 
     def scale(self, matrix: WeightMatrix) -> float:
-        """The factor on a matrix's eigenvalues."""
+        """Return the factor on a matrix's eigenvalues."""
         if self.eigenvalue_scale == "half the kernel":
             return matrix.kernel / 2
         return 0.5 if self.eigenvalue_scale == "convolutions halved" and matrix.role == CONV else 1.0
 
     def floor(self, spectrum: Spectrum) -> float:
-        """Eigenvalues of a spectrum at or below this are not fitted."""
+        """Return the floor of a spectrum: eigenvalues at or below it are not fitted."""
         return spectrum.floor if self.fit_floor is None else self.fit_floor

@@ -1,4 +1,4 @@
-"""The codes that papers published beside WeightWatcher, each with its own alpha."""
+"""Presets for published code other than WeightWatcher, each with its own alpha."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _peak(analysis: MatrixAnalysis) -> float:
 
 
 def _farms(analysis: MatrixAnalysis) -> float:
-    """Of language models, whose code has linear layers only: NaN for a convolution."""
+    """FARMS' alpha as in its code for language models, which has linear layers only: NaN for a convolution."""
     if analysis.spectrum.slices > 1:
         return nan
     windows = published_window_spectrum(analysis.weights[0], analysis.spectrum.unit_roundoff)

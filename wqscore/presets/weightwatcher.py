@@ -1,4 +1,4 @@
-"""WeightWatcher as published: 0.7, and 0.2.7, which made the tables of Nature Communications 12:4122 (2021)."""
+"""Presets for WeightWatcher 0.7, and for 0.2.7, which made the tables of Nature Communications 12:4122 (2021)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from wqscore.metrics.analysis import MatrixAnalysis
 from wqscore.presets.preset import Preset
 from wqscore.spectra.trace_log import weightwatcher_detx_num
 
-#: What both versions have.
+#: Core metrics of both versions.
 _OF_BOTH = (
     *("alpha", "xmin", "D", "sigma", "n_tail", "alpha_weighted", "log_alpha_norm", "log_norm", "log_spectral_norm"),
     *("lambda_max", "stable_rank"),

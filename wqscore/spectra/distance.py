@@ -14,9 +14,9 @@ from wqscore.spectra.lanczos import largest_eigenvalue
 def squared_distances(weights: np.ndarray, base: np.ndarray) -> tuple[float, float]:
     """Compute ‖W − W₀‖_F² and ‖W − W₀‖₂².
 
-    Both from the Gram matrix of the difference, which is formed in float64 a block of rows at a time: its trace, and
-    its largest eigenvalue by Lanczos steps (relative error 1e-9). The slices of a convolution are summed in the
-    first; the second is that of the slice that moved most, as λ_max is that of the largest slice. (The published
+    Both come from the Gram matrix of the difference, formed in float64 a block of rows at a time: the first is its
+    trace, the second its largest eigenvalue by Lanczos steps (relative error 1e-9). For a convolution the first sums
+    over slices; the second is that of the slice that moved most, as λ_max is that of the largest slice. (Published
     code takes the norm of the kernel reshaped to out × in·kh·kw, between this one and kh·kw times as much.)
 
     Summed over a model's matrices they are `fro_dist` and `spectral_dist`, equations 40 and 41 of Jiang et al.,
@@ -28,7 +28,7 @@ def squared_distances(weights: np.ndarray, base: np.ndarray) -> tuple[float, flo
 
     Returns:
         Both in squared units of the weights, (0, 0) for equal weights; NaN when an entry, or a sum of squares, is
-        not finite. Differences under 1e-160 count as none: their squares are no float.
+        not finite. Differences under 1e-160 count as 0: their squares underflow.
 
     Raises:
         ValueError: the shapes differ.
@@ -46,7 +46,7 @@ def squared_distances(weights: np.ndarray, base: np.ndarray) -> tuple[float, flo
         with np.errstate(over="ignore"):
             frobenius += float(product.trace())
         spectral = max(spectral, largest_eigenvalue(product))
-    # Whatever is not finite is so in the trace, which no eigenvalue exceeds.
+    # Any non-finite value shows in the trace, which no eigenvalue exceeds.
     return (frobenius, spectral) if isfinite(frobenius) else (nan, nan)
 
 
@@ -58,7 +58,7 @@ def _gram_of_difference(matrix: np.ndarray, origin: np.ndarray) -> np.ndarray:
 
 
 def _difference(matrix: np.ndarray, origin: np.ndarray) -> Iterator[np.ndarray]:
-    """W − W₀ in float64, some rows at a time."""
+    """W − W₀ in float64, a block of rows at a time."""
     for start in range(0, matrix.shape[0], BLOCK_ROWS):
         taken = slice(start, start + BLOCK_ROWS)
         block = np.array(matrix[taken], dtype=np.float64, order="C")

@@ -1,7 +1,7 @@
 """Gram matrix and symmetric eigensolve, both in float64.
 
-Squaring W first costs accuracy only below about 1e-16·λ_max, far under every tail that is fitted, and is
-three to five times as fast as an SVD with N×N extra memory.
+Squaring W first costs accuracy only below about 1e-16·λ_max, far below every fitted tail, and is three to five
+times as fast as an SVD; it takes N×N extra memory.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 
 from wqscore.spectra.lapack import add_gram, symmetric_eigenvalues
 
-#: Rows of W taken into float64 at a time. Fixed, never tuned to the machine: the order of summation decides
+#: Rows of W converted to float64 at a time. Fixed, not tuned to the machine: the order of summation determines
 #: the last bits of the result.
 BLOCK_ROWS = 512
 _MIRROR_ROWS = 256
@@ -29,14 +29,14 @@ def gram(matrix: np.ndarray) -> np.ndarray:
 
 
 def upper_gram(matrix: np.ndarray) -> np.ndarray:
-    """The upper triangle of the same, all that `gram_eigenvalues` reads; below the diagonal are zeros."""
+    """Return the Gram matrix's upper triangle, all that `gram_eigenvalues` reads; zeros below the diagonal."""
     tall = matrix if matrix.shape[0] >= matrix.shape[1] else matrix.T
     starts = range(0, tall.shape[0], BLOCK_ROWS)
     return _summed(np.array(tall[start : start + BLOCK_ROWS], np.float64, order="C") for start in starts)
 
 
 def gram_of_blocks(blocks: Iterable[np.ndarray]) -> np.ndarray:
-    """Return WᵀW, N×N, from W's rows some at a time, each block float64 and row-major, at least one."""
+    """Return WᵀW, N×N, from one or more blocks of W's rows, each float64 and row-major."""
     total = _summed(blocks)
     _mirror(total)
     return total
@@ -44,7 +44,7 @@ def gram_of_blocks(blocks: Iterable[np.ndarray]) -> np.ndarray:
 
 def _summed(blocks: Iterable[np.ndarray]) -> np.ndarray:
     total = np.empty((0, 0))
-    # An overflow is found by the caller, as a non-finite entry of the result.
+    # Overflow leaves a non-finite entry, which the caller checks for.
     for block in blocks:
         if total.size == 0:
             total = np.zeros((block.shape[1],) * 2)
@@ -53,23 +53,23 @@ def _summed(blocks: Iterable[np.ndarray]) -> np.ndarray:
 
 
 def gram_eigenvalues(product: np.ndarray) -> np.ndarray:
-    """Eigenvalues of a Gram matrix, ascending; what rounding made negative is 0.
+    """Return the eigenvalues of a Gram matrix, ascending; those that rounding made negative are set to 0.
 
     Args:
-        product: the Gram matrix, its upper triangle at least; it is destroyed.
+        product: the Gram matrix, its upper triangle at least; overwritten.
     """
     eigenvalues: np.ndarray = np.maximum(symmetric_eigenvalues(product), 0.0)
     return eigenvalues
 
 
 def squared_singular_values(matrix: np.ndarray) -> np.ndarray:
-    """Squared singular values of W by a float64 SVD, ascending: exact at the small end, and slower."""
+    """Return the squared singular values of W by a float64 SVD, ascending: slower, but exact at the small end."""
     eigenvalues: np.ndarray = np.linalg.svd(np.asarray(matrix, dtype=np.float64), compute_uv=False)[::-1] ** 2
     return eigenvalues
 
 
 def _mirror(matrix: np.ndarray) -> None:
-    """Copy the upper triangle onto the lower one, in blocks that the cache holds."""
+    """Copy the upper triangle onto the lower one, in blocks that fit the CPU cache."""
     for start in range(0, len(matrix), _MIRROR_ROWS):
         rows = slice(start, start + _MIRROR_ROWS)
         matrix[rows, :start] = matrix[:start, rows].T

@@ -1,4 +1,4 @@
-"""How loops are compiled: when they are first called, so that numba is imported only by what runs one."""
+"""Compile numeric loops with numba when they are first called, so that only what runs one imports numba."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ Kernel = TypeVar("Kernel", bound=Callable[..., object])
 
 
 def compiled(function: Kernel) -> Kernel:
-    """Compile with numba, kept on disk; where nothing can be written, anew in each process."""
+    """Compile with numba and cache on disk; compile again in each process where the cache can't be written."""
     return cast(Kernel, _Compiled(function))
 
 
 def compiled_sums(function: Kernel) -> Kernel:
-    """Compile sums whose terms may be added in any order, several at a time; NaN and infinity stay what they are."""
+    """Compile sums whose terms may be reordered and vectorised; NaN and infinity propagate as usual."""
     return cast(Kernel, _Compiled(function, fastmath={"reassoc", "contract"}))
 
 

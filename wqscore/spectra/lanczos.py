@@ -1,4 +1,4 @@
-"""The largest eigenvalue of a Gram matrix alone, by Lanczos steps."""
+"""The largest eigenvalue of a Gram matrix by Lanczos steps, without a full eigensolve."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from math import nan
 
 import numpy as np
 
-#: Relative error that Lanczos steps leave in a largest eigenvalue; they come from below.
+#: Relative error of the largest eigenvalue; Lanczos steps approach it from below.
 LANCZOS_ERROR = 1e-9
 
 #: A Ritz value's error is of the order of its residual squared over a gap that is seldom under 1e-3.
 _RESIDUAL = 1e-6
 _CHECKED_EVERY = 10
 #: Square noise takes 80 steps at N = 2,000, and more as N^(1/3).
-_MOST_STEPS = 400
+_MAX_STEPS = 400
 
 
 def largest_eigenvalue(product: np.ndarray) -> float:
     """Compute the largest eigenvalue of a Gram matrix by Lanczos steps; NaN when an entry is not finite.
 
-    Full reorthogonalisation, a fixed starting vector, and an end as soon as the residual is small. On the Gram
-    matrix, since steps on W itself cost more for all but large square W, and hold all of W in float64.
+    Full reorthogonalisation and a fixed starting vector; stops once the residual is small. Steps on W itself would
+    cost more for all but large square W, and would hold all of W in float64.
 
     Source: Golub & Van Loan, Matrix Computations (4th ed.), section 10.1.
 
     Args:
-        product: N×N, float64, as `gram` returns it; it is changed.
+        product: N×N, float64, as `gram` returns it; overwritten.
 
     Example:
         >>> round(largest_eigenvalue(np.diag([1.0, 4.0, 9.0])), 12)
@@ -37,25 +37,25 @@ def largest_eigenvalue(product: np.ndarray) -> float:
         return nan
     if magnitude == 0:
         return 0.0
-    product /= magnitude  # so that no sum overflows; in place, since it is as large as all else
+    product /= magnitude  # so that no sum overflows; in place to save memory
     size = product.shape[0]
-    limit = min(size, _MOST_STEPS)
-    basis, diagonal, beside = np.empty((limit, size)), np.zeros(limit), np.zeros(limit)
+    limit = min(size, _MAX_STEPS)
+    basis, diagonal, subdiagonal = np.empty((limit, size)), np.zeros(limit), np.zeros(limit)
     vector = np.random.default_rng(0).standard_normal((size,))
     vector = vector / np.linalg.norm(vector)
     for steps in counting(1):
         basis[steps - 1] = vector
         image = product @ vector
         diagonal[steps - 1] = vector @ image
-        for _ in range(2):  # once leaves a share of the basis behind, twice does not
+        for _ in range(2):  # one pass leaves rounding error along the basis, two don't
             image -= basis[:steps].T @ (basis[:steps] @ image)
         length = float(np.linalg.norm(image))
         last = steps == limit or length <= LANCZOS_ERROR
         if last or steps % _CHECKED_EVERY == 0:
-            off_diagonal = np.diag(beside[: steps - 1], 1)
+            off_diagonal = np.diag(subdiagonal[: steps - 1], 1)
             ritz, vectors = np.linalg.eigh(np.diag(diagonal[:steps]) + off_diagonal + off_diagonal.T)
             if last or length * abs(vectors[-1, -1]) <= _RESIDUAL * ritz[-1]:
                 break
-        beside[steps - 1] = length
+        subdiagonal[steps - 1] = length
         vector = image / length
     return float(ritz[-1]) * magnitude

@@ -1,7 +1,7 @@
-"""BLAS and LAPACK in place, without the interpreter's lock, and with the driver that is fastest for a size.
+"""Call BLAS and LAPACK in place, without the interpreter's lock, with the fastest driver for the matrix's size.
 
 NumPy's `eigvalsh` solves a copy, a third of the memory that a matrix takes, and has one driver. The library that
-NumPy and SciPy are built with comes as a package of its own, with the C interfaces that its headers declare.
+NumPy and SciPy are built with is also a separate package, scipy_openblas32, with the C interfaces of its headers.
 """
 
 from __future__ import annotations
@@ -12,24 +12,24 @@ from pathlib import Path
 
 import numpy as np
 
-#: From this side on the reduction to tridiagonal form by way of a band is faster; benchmarks/eigensolvers.py.
+#: From this side length on, reduction to tridiagonal form via a band matrix is faster; benchmarks/eigensolvers.py.
 TWO_STAGES = 2048
 #: Row-major, upper triangle, transposed; column-major.
 _ROW_MAJOR, _UPPER, _TRANSPOSED, _COLUMN_MAJOR = 101, 121, 112, 102
 
 
 def driver(side: int) -> str:
-    """LAPACK's name of what solves a matrix of that side: it decides on the last bits."""
+    """Return the LAPACK driver for a matrix of that side; the driver affects the last bits of the result."""
     return "dsyevd_2stage" if side >= TWO_STAGES else "dsyevd"
 
 
 def load() -> None:
-    """Load the library: what limits BLAS's threads finds only what is loaded."""
+    """Load the library, so that limits on BLAS threads apply to it: they reach only loaded libraries."""
     _library()
 
 
 def add_gram(block: np.ndarray, total: np.ndarray) -> None:
-    """Add BᵀB to a symmetric matrix, of which only the upper triangle is kept.
+    """Add BᵀB to a symmetric matrix, of which only the upper triangle is stored.
 
     Args:
         block: B, float64, row-major, shape (rows, N).
@@ -43,14 +43,14 @@ def add_gram(block: np.ndarray, total: np.ndarray) -> None:
 
 
 def symmetric_eigenvalues(matrix: np.ndarray) -> np.ndarray:
-    """Eigenvalues of a symmetric matrix, ascending; the matrix is destroyed.
+    """Return the eigenvalues of a symmetric matrix, ascending; the matrix is overwritten.
 
     Args:
         matrix: float64, row-major, shape (N, N), finite; its upper triangle is read.
 
     Raises:
-        np.linalg.LinAlgError: they don't converge.
-        MemoryError: no memory to work in.
+        np.linalg.LinAlgError: the eigenvalues don't converge.
+        MemoryError: LAPACK can't allocate its workspace.
 
     Example:
         >>> symmetric_eigenvalues(np.array([[2.0, 1.0], [1.0, 2.0]])).round(12).tolist()
@@ -60,10 +60,10 @@ def symmetric_eigenvalues(matrix: np.ndarray) -> np.ndarray:
 
 
 def eigenvalues_by(name: str, matrix: np.ndarray) -> np.ndarray:
-    """The same by one of the two drivers."""
+    """Like `symmetric_eigenvalues`, with the named driver."""
     side = len(matrix)
     values = np.empty(side)
-    # Column by column, as LAPACK works, the upper triangle is the lower one.
+    # LAPACK is column-major: there the upper triangle of a row-major matrix is the lower one.
     job, triangle = ctypes.c_char(b"N"), ctypes.c_char(b"L")
     solve = getattr(_library(), f"scipy_LAPACKE_{name}")
     failed = solve(_COLUMN_MAJOR, job, triangle, side, _address(matrix), side, _address(values))
@@ -76,7 +76,7 @@ def eigenvalues_by(name: str, matrix: np.ndarray) -> np.ndarray:
 
 @cache
 def _library() -> ctypes.CDLL:
-    """The library; calls through ctypes release the interpreter's lock."""
+    """Load the library; calls through ctypes release the interpreter's lock."""
     import scipy_openblas32
 
     folder = Path(scipy_openblas32.get_lib_dir())

@@ -1,6 +1,6 @@
-"""How localised singular vectors are: on how many entries each of them lives, in the bulk and in the tail.
+"""How localised singular vectors are: over how many entries each one spreads, in the bulk and in the tail.
 
-A vector of noise has Gaussian entries and lives on all of them; one that has learnt few inputs lives on those.
+A noise vector has Gaussian entries and spreads over all of them; one that has learnt few inputs is large on those.
 
 Source: Martin & Mahoney, "Implicit self-regularization in deep neural networks", arXiv 1810.01075, and
 WeightWatcher 0.7.7, `analyze(vectors=True)`, whose columns these are.
@@ -21,7 +21,7 @@ _BINS = 100
 _DENSITY_OFFSET = 1e-10
 #: Bin width where all entries are equal: `numpy.histogram` then takes a range of 1.
 _WIDTH_OF_NO_RANGE = 1 / _BINS
-#: Vectors taken at a time: large arrays of bin numbers would cost more than they save.
+#: Vectors binned at a time: larger arrays of bin numbers cost more than they save.
 _BLOCK = 64
 
 
@@ -62,8 +62,8 @@ class VectorLocalisation:
 def localise(slices: Iterable[np.ndarray], n_tail: int | None) -> VectorLocalisation:
     """Measure the singular vectors of a matrix, or those of a convolution's slices pooled.
 
-    The tail is counted from the top rather than compared with xmin: xmin is an eigenvalue itself, and another solver
-    gives it other last bits. Vectors of a null space are an arbitrary basis of it, and count in the bulk.
+    The tail is counted from the top rather than compared with xmin, an eigenvalue whose last bits depend on the
+    solver. Vectors of a null space are an arbitrary basis of it, and count in the bulk.
 
     Args:
         slices: one or more rows × columns arrays of one shape, any real float dtype.
@@ -124,8 +124,8 @@ def participation_ratio(vectors: np.ndarray) -> np.ndarray:
 def vector_entropy(vectors: np.ndarray) -> np.ndarray:
     """−Σ p ln p of each column, p the normalised 100-bin histogram of |v| over its range; at most ln 100.
 
-    Source: WeightWatcher 0.7.7, `RMT_Util.discrete_entropy`; the mean of |v| that it subtracts shifts the bins along
-    with the entries. Entries that differ by no more than rounding fill one bin: theirs would be a histogram of noise.
+    Source: WeightWatcher 0.7.7, `RMT_Util.discrete_entropy`; the mean of |v| that it subtracts shifts the bins with
+    the entries. Entries that differ only by rounding fill one bin; a histogram of them would show rounding noise.
 
     Args:
         vectors: shape (n, k), columns of unit length.

@@ -1,4 +1,4 @@
-"""The Marchenko–Pastur (MP) law fitted to the bulk of a spectrum, and the spikes that stand clear of it.
+"""The Marchenko–Pastur (MP) law fitted to the bulk of a spectrum, and the spikes beyond its edge.
 
 For W of independent entries of variance σ², M×N with N the smaller side, the eigenvalues of WᵀW fill
 σ²(√M ± √N)² as the matrix grows, and the largest fluctuates about the upper edge by the Tracy–Widom law.
@@ -36,7 +36,7 @@ class MarchenkoPasturFit:
 
 
 def bulk_edge(rows: int, columns: int) -> tuple[float, float]:
-    """Upper edge of the MP law and the Tracy–Widom width of the largest eigenvalue, for entries of variance 1.
+    """Return the MP law's upper edge and the Tracy–Widom width of the largest eigenvalue, for entries of variance 1.
 
     λ₊ = M(1 + 1/√Q)² and w = M·Q^(−1/2)·(1 + 1/√Q)^(4/3)·N^(−2/3) with Q = M/N ≥ 1, which is
     (√M + √N)(1/√M + 1/√N)^(1/3).
@@ -54,7 +54,7 @@ def bulk_edge(rows: int, columns: int) -> tuple[float, float]:
 
 @lru_cache(maxsize=256)
 def median_of_law(ratio: float) -> float:
-    """Median of the MP law of λ/(σ²M).
+    """Return the median of the MP law of λ/(σ²M).
 
     With λ/(σ²M) = 1 + r² + 2r·cos θ the law has the density (2/π)·sin²θ/(1 + r² + 2r·cos θ) in θ on [0, π],
     which is smooth for square matrices too.
@@ -70,11 +70,11 @@ def median_of_law(ratio: float) -> float:
 
 
 def fit_marchenko_pastur(eigenvalues: np.ndarray, rows: int, columns: int, slices: int = 1) -> MarchenkoPasturFit:
-    """Fit the MP law to what is left of a spectrum once its spikes are dropped.
+    """Fit the MP law to a spectrum without its spikes.
 
-    The first σ² makes the medians of spectrum and law equal, so that no number of large eigenvalues below a
-    half moves it. Then, until the number of spikes k settles, σ² = Σ_bulk λ/((N−k)(M−k)): k spikes take k
-    directions of either side with them.
+    The first σ² makes the medians of spectrum and law equal, so that it is unaffected by large eigenvalues as long as
+    they are fewer than half. Then σ² = Σ_bulk λ/((N−k)(M−k)) is iterated until the number of spikes k settles: k
+    spikes remove k directions on each side.
 
     Args:
         eigenvalues: eigenvalues of WᵀW, ascending, those of all slices pooled.
@@ -95,8 +95,8 @@ def fit_marchenko_pastur(eigenvalues: np.ndarray, rows: int, columns: int, slice
     sums = np.concatenate(([0.0], np.cumsum(shares)))
     variance = median / (large * median_of_law(sqrt(small / large)))
     bulk = 0
-    # The bulk can grow for some rounds, and once it shrinks it only shrinks: what leaves it lies above σ²(M + N), and
-    # so lowers σ². That is at most as many rounds as there are eigenvalues, either way.
+    # The bulk can grow for some rounds; once it shrinks it only shrinks, because the eigenvalues that leave it lie
+    # above σ²(M + N) and so lower σ². Each phase takes at most as many rounds as there are eigenvalues.
     for _ in range(2 * shares.size):
         before, bulk = bulk, int(np.searchsorted(shares, variance * (edge + TRACY_WIDOM_999 * width), "right"))
         if bulk == before:

@@ -1,4 +1,4 @@
-"""The same Gram matrix and eigenvalues on a GPU, in float64, through torch."""
+"""Gram matrix and symmetric eigensolve on a GPU, both in float64, through torch."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ import numpy as np
 from wqscore.errors import CheckpointError, UsageError
 from wqscore.spectra.eigenvalues import BLOCK_ROWS
 
-#: What solves: LAPACK, or the GPU that torch is on.
+#: Where matrices are solved: on the CPU by LAPACK, or on a GPU by torch.
 Device = Literal["cpu", "cuda"]
 CPU: Device = "cpu"
 
-#: torch.linalg is not safe to call from several threads, and so no more than one matrix is in the GPU's memory.
+#: torch.linalg is not thread-safe; the lock also keeps GPU memory to one matrix at a time.
 _ALONE = Lock()
 
 
 def check_device(device: str, backend: str = "threads") -> None:
-    """Check that a device is there, and that the work is done where it is.
+    """Check that a device is available and that the backend runs on this machine.
 
     Raises:
-        UsageError: no such device, no torch, no GPU that it finds, or workers of a cluster, whose GPUs may differ.
+        UsageError: unknown device, torch missing, no GPU found, or a cluster backend, whose workers' GPUs may differ.
     """
     if device == CPU:
         return
@@ -46,7 +46,7 @@ def check_device(device: str, backend: str = "threads") -> None:
 
 
 def solver_on(device: str) -> str:
-    """What solves there, which decides on the last bits: the function, torch's version, and the GPU's name."""
+    """Describe a device's solver, which affects the last bits: function, torch's version, and the GPU's name."""
     import torch
 
     name = torch.cuda.get_device_name(device) if torch.device(device).type == "cuda" else device
@@ -54,23 +54,24 @@ def solver_on(device: str) -> str:
 
 
 def eigenvalues_on(device: str, matrix: np.ndarray) -> np.ndarray | None:
-    """Eigenvalues of the Gram matrix of the smaller side of W, ascending; what rounding made negative is 0.
+    """Return the eigenvalues of the smaller Gram matrix of W, ascending; those that rounding made negative are 0.
 
     Args:
-        device: torch's name of it.
-        matrix: W, any real dtype; some rows at a time are sent, 16 bits as float32, and made float64 there.
+        device: torch's name of the device.
+        matrix: W, any real dtype; sent a block of rows at a time, 16-bit types as float32, and converted to float64
+            on the device.
 
     Returns:
         float64, N = min(rows, columns) of them; `None` where an entry of the Gram matrix is not finite.
 
     Raises:
-        CheckpointError: the device fails, or has no memory for N×N float64 and what solves it.
+        CheckpointError: the device fails, or lacks memory for an N×N float64 matrix and the solver's workspace.
     """
     import torch
 
     tall = matrix if matrix.shape[0] >= matrix.shape[1] else matrix.T
     rows, side = tall.shape
-    # torch takes no type of ml_dtypes and no foreign byte order; float32 holds every number of 16 bits.
+    # torch accepts neither ml_dtypes' types nor a foreign byte order; float32 holds every 16-bit number exactly.
     sent = np.float32 if matrix.dtype.itemsize <= 2 or matrix.dtype == np.float32 else np.float64
     with _ALONE:
         try:

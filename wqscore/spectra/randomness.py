@@ -1,4 +1,4 @@
-"""How far a spectrum is from that of the same weights shuffled, and whether it can be told from it."""
+"""Compare a spectrum with those of the same weights shuffled: how far apart are they, and is the matrix random?"""
 
 from __future__ import annotations
 
@@ -11,34 +11,34 @@ import numpy as np
 
 from wqscore.spectra.lanczos import LANCZOS_ERROR
 from wqscore.spectra.marchenko_pastur import fit_marchenko_pastur
-from wqscore.spectra.screening import Entries, correlated, measure, traps_foretold
+from wqscore.spectra.screening import Entries, correlated, measure, predict_traps
 from wqscore.spectra.shuffling import SHUFFLES, Shuffles
 from wqscore.spectra.spectrum import Spectrum, compute_spectrum
 
-#: The most spectra of shuffles, and the most λ_max of shuffles, that `is_random` asks for.
+#: Largest numbers of shuffles that `is_random` computes the spectrum of, and λ_max of.
 VERDICT_SPECTRA = 12
 _LARGEST = 99
 
-#: The fewest spectra between which there is a largest distance to speak of.
-_FEWEST = 3
-#: Noise lies up to 1.6 times the largest distance between the first three shuffles away from them.
+#: Shuffled spectra needed before their largest pairwise distance means anything.
+_MIN_SPECTRA = 3
+#: Not random beyond this many times the largest distance between shuffles: noise reaches 1.6 times it for three.
 _FAR = 2.5
-#: Shuffles of one matrix range over a few per cent of λ_max, seldom over a tenth.
+#: Not random with λ_max this many times a shuffle's: shuffles range over a few per cent of λ_max, seldom a tenth.
 _CLEARLY = 1.5
-#: λ_max beyond so many shuffles by more than their own range: noise does that once in several hundred.
-_FIRST_LOOK = 8
+#: Stop after this many shuffles if λ_max is above them by more than their range: noise is so once in several hundred.
+_FIRST_SHUFFLES = 8
 _SCALING_ROUNDS = 3
 
 
 def jensen_shannon_distance(eigenvalues: np.ndarray, others: np.ndarray) -> float:
-    """√(½KL(p‖m) + ½KL(q‖m)) with m = (p + q)/2, natural log, between 0 and √ln 2.
+    """Return √(½KL(p‖m) + ½KL(q‖m)) with m = (p + q)/2, natural log, between 0 and √ln 2.
 
     p and q are the two sorted eigenvalue vectors, each divided by its sum and compared rank by rank, as
     WeightWatcher does (`RMT_Util.jensen_shannon_distance`): it is not a distance between two densities.
 
     Args:
         eigenvalues: ascending, not all 0.
-        others: as many, ascending, not all 0.
+        others: the same number, ascending, not all 0.
 
     Example:
         >>> round(jensen_shannon_distance(np.array([0.0, 1.0]), np.array([1.0, 1.0])), 6)
@@ -57,19 +57,19 @@ def _relative_entropy(p: np.ndarray, both: np.ndarray) -> float:
 
 
 def rand_distance(spectrum: Spectrum, shuffles: Sequence[Spectrum]) -> float:
-    """Mean Jensen–Shannon distance to the shuffles; NaN where a spectrum has no eigenvalues."""
+    """Return the mean Jensen–Shannon distance to the shuffles; NaN where a spectrum has no eigenvalues."""
     if not _all_finite(spectrum, shuffles):
         return nan
     return fmean(jensen_shannon_distance(spectrum.eigenvalues, other.eigenvalues) for other in shuffles)
 
 
 def num_traps(shuffles: Sequence[Spectrum]) -> float:
-    """Correlation traps: spikes of the shuffled matrix beyond its own Marchenko–Pastur edge.
+    """Count correlation traps: spikes of the shuffled matrix beyond its own Marchenko–Pastur edge.
 
-    The median over the shuffles, the lower of two: a trap counts when most of the shuffles show it. NaN where a
-    shuffle has no bulk.
+    The lower median over the shuffles: a trap counts when most of the shuffles show it. NaN where a shuffle has no
+    bulk.
 
-    Source: Martin & Hinrichs, SETOL (2025); WeightWatcher's `rand_num_spikes` is that of one shuffle.
+    Source: Martin & Hinrichs, SETOL (2025); WeightWatcher's `rand_num_spikes` is the count in one shuffle.
     """
     counts = [
         fit_marchenko_pastur(shuffle.eigenvalues, shuffle.rows, shuffle.columns, shuffle.slices).num_spikes
@@ -79,31 +79,31 @@ def num_traps(shuffles: Sequence[Spectrum]) -> float:
 
 
 def ww_softrank(spectrum: Spectrum, shuffles: Sequence[Spectrum]) -> float:
-    """λ_max of the shuffled matrix, mean over shuffles, as a share of λ_max; NaN without eigenvalues."""
+    """Return the shuffled matrix's λ_max, mean over shuffles, divided by λ_max; NaN without eigenvalues."""
     if not _all_finite(spectrum, shuffles):
         return nan
     return fmean(shuffle.largest / spectrum.largest for shuffle in shuffles)
 
 
 def ww_maxdist(spectrum: Spectrum, shuffles: Sequence[Spectrum]) -> float:
-    """λ_max less that of the shuffled matrix, mean over shuffles; NaN without eigenvalues."""
+    """Return λ_max minus the shuffled matrix's, mean over shuffles; NaN without eigenvalues."""
     if not _all_finite(spectrum, shuffles):
         return nan
     return fmean(spectrum.largest - shuffle.largest for shuffle in shuffles)
 
 
 def is_random(spectrum: Spectrum, entries: Entries, shuffles: Shuffles) -> bool:
-    """Whether a spectrum can't be told from those of the same weights shuffled.
+    """Whether a spectrum is indistinguishable from those of the same weights shuffled.
 
-    λ_max is at most the largest λ_max of 99 shuffles, and the mean distance to the shuffles is at most the largest
-    distance between two of them. A permutation test: a matrix of independent entries is one more shuffle of itself,
-    and so comes out above them all with probability 1/100, and is missed.
+    It is when λ_max is at most the largest λ_max of 99 shuffles, and the mean distance to the shuffles is at most the
+    largest distance between two of them. This is a permutation test: a matrix of independent entries is one more
+    shuffle of itself, and so lies above all of them, and is missed, with probability 1/100.
 
-    No shuffle is drawn for a matrix whose entries are `correlated`, as those of nearly every trained matrix are, and
-    no more are drawn than are needed to tell: three or four for most noise.
+    No shuffle is drawn for a matrix whose entries are `correlated`, as those of nearly every trained matrix are.
+    Otherwise drawing stops once the answer is known, for most noise after three or four shuffles.
 
     Args:
-        spectrum: of W; never random when it has no eigenvalues.
+        spectrum: of W; not random when it has no eigenvalues.
         entries: of W, as `measure` returns them.
         shuffles: of W.
     """
@@ -119,7 +119,7 @@ def is_random(spectrum: Spectrum, entries: Entries, shuffles: Shuffles) -> bool:
         distances.append(jensen_shannon_distance(spectrum.eigenvalues, shuffle.eigenvalues))
         for other in shuffles.first(k):
             between = max(between, jensen_shannon_distance(shuffle.eigenvalues, other.eigenvalues))
-        if k + 1 >= _FEWEST:
+        if k + 1 >= _MIN_SPECTRA:
             if fmean(distances) <= between:
                 return _reached(threshold, (shuffles.largest(k) for k in range(_LARGEST)))
             if fmean(distances) > _FAR * between:
@@ -128,21 +128,21 @@ def is_random(spectrum: Spectrum, entries: Entries, shuffles: Shuffles) -> bool:
 
 
 def _reached(threshold: float, draws: Iterable[float]) -> bool:
-    """Whether one of the shuffles reaches λ_max; the first few tell where none ever will."""
+    """Whether a shuffle reaches λ_max; stops after the first few where none is likely to."""
     seen: list[float] = []
     for value in draws:
         if value >= threshold:
             return True
         seen.append(value)
-        if len(seen) == _FIRST_LOOK and threshold > 2 * max(seen) - min(seen):
+        if len(seen) == _FIRST_SHUFFLES and threshold > 2 * max(seen) - min(seen):
             return False
     return False
 
 
 def is_random_scaled(spectrum: Spectrum, entries: Entries, shuffles: Shuffles) -> bool:
-    """`is_random` of what is left when the scales of rows and columns are divided out.
+    """Whether W is random (`is_random`) once the scales of its rows and columns are divided out.
 
-    There is nothing to ask where W itself is random: it is then too, but for the test's own misses.
+    Call it only where W itself is not random: a random W stays so, apart from the test's misses.
 
     Args:
         spectrum: of W.
@@ -152,22 +152,25 @@ def is_random_scaled(spectrum: Spectrum, entries: Entries, shuffles: Shuffles) -
     if spectrum.state != "finite" or correlated(spectrum, entries):
         return False
     even = without_scales(shuffles.weights)
-    left = compute_spectrum(even, spectrum.unit_roundoff)
-    return left.state == "finite" and is_random(left, measure(even, left), replace(shuffles, weights=even, kept={}))
+    rescaled = compute_spectrum(even, spectrum.unit_roundoff)
+    if rescaled.state != "finite":
+        return False
+    return is_random(rescaled, measure(even, rescaled), replace(shuffles, weights=even, spectra={}))
 
 
 def has_traps(entries: Entries, shuffles: Shuffles) -> bool:
-    """Whether `num_traps` is above 0: a spike of its own in more than half of the first six shuffles.
+    """Whether `num_traps` is above 0: more than half of the first six shuffles have a spike.
 
-    No shuffle is drawn where the largest entry and the mean tell (`traps_foretold`), and none once it is settled.
+    No shuffle is drawn where the largest entry and the mean decide it (`predict_traps`); otherwise drawing stops once
+    the majority is clear.
 
     Args:
         entries: of W.
         shuffles: of W.
     """
-    foretold = traps_foretold(entries)
-    if foretold is not None:
-        return foretold
+    predicted = predict_traps(entries)
+    if predicted is not None:
+        return predicted
     spiked = 0
     for k in range(SHUFFLES):
         shuffle = shuffles[k]
@@ -179,9 +182,9 @@ def has_traps(entries: Entries, shuffles: Shuffles) -> bool:
 
 
 def without_scales(weights: np.ndarray) -> np.ndarray:
-    """Divide every row, then every column, by its root mean square over all slices, three times over.
+    """Divide every row, then every column, by its root mean square over all slices, three times.
 
-    One round leaves part of widely spread scales behind, three leave nothing; a row or column of zeros stays.
+    One round leaves part of widely spread scales, three leave nothing; a row or column of zeros stays.
 
     Args:
         weights: shape (slices, rows, columns).

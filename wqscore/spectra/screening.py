@@ -1,4 +1,4 @@
-"""What a matrix's shuffles can be like, told without shuffling: one pass over its entries, and Σλ²."""
+"""Predict properties of a matrix's shuffles without shuffling, from one pass over its entries and from Σλ²."""
 
 from __future__ import annotations
 
@@ -11,38 +11,38 @@ from wqscore.spectra.jit import compiled_sums
 from wqscore.spectra.marchenko_pastur import TRACY_WIDOM_999, bulk_edge
 from wqscore.spectra.spectrum import Spectrum
 
-#: Entries taken into float64 at a time: few enough to stay in the cache.
+#: Entries converted to float64 at a time: few enough to stay in the CPU cache.
 _BLOCK_ENTRIES = 1 << 17
 
-#: Standard deviations of noise. Independent entries of mean 0 stay below 5, whatever their scales and tails; shuffles
-#: miss weak correlations up to 8.5 of them.
+#: A correlation above this many standard deviations of noise counts. Independent entries of mean 0 stay below 5,
+#: whatever their scales and tails; shuffles miss weak correlations of up to 8.5.
 _CORRELATED = 10.0
-#: A mean of all entries may add this many of them before it is left to the shuffles.
+#: The most that the mean of all entries may add to the correlation, in the same unit; above it, shuffles decide.
 _FROM_MEAN = 1.0
 
-#: Tracy–Widom widths that heavy tails may move the edge of noise by before spikes are to be reckoned with.
+#: Heavy tails that move the edge by more than this many Tracy–Widom widths may cause spikes.
 _SLIGHT_SHIFT = 1.0
-#: Standard deviations that the spike of the largest entry must be expected beyond the edge, to be there mostly.
+#: A spike expected this many standard deviations beyond the edge is there in most shuffles.
 _CERTAIN_SPIKE = 1.5
-#: Below this side both are rough, and shuffles cost nothing; so too where next to nothing is beside the largest.
-_SMALLEST_SIDE = 16
-_LEAST_REST = 1e-6
+#: Below this side, or with a smaller share of Σw² outside the largest entry or the mean, the predictions are rough.
+_MIN_SIDE = 16
+_MIN_REST = 1e-6
 
 
 @dataclass(frozen=True)
 class Entries:
-    """Sums over a matrix's entries, each divided by a power of Σw², so that none has a unit.
+    """Sums over a matrix's entries, each divided by a power of Σw² so that it has no unit.
 
     Attributes:
         rows: rows of W (of one slice).
         columns: columns of W (of one slice).
-        slices: matrices, 1 but for a convolution.
+        slices: 1 except for a convolution.
         largest: max w²/Σw².
         mean: (Σw)²/Σw² over the number of entries: the mean's square as a share of the mean square.
         fourth: Σw⁴/(Σw²)².
         lines: Σ (Σw² over a row or a column of a slice)²/(Σw²)².
         corners_deviation: see `correlation`.
-        corners_of_mean: likewise.
+        corners_of_mean: see `correlated`.
     """
 
     rows: int
@@ -57,7 +57,7 @@ class Entries:
 
 
 def measure(weights: np.ndarray, spectrum: Spectrum) -> Entries:
-    """Sum over a matrix's entries, in float64 and a block at a time.
+    """Compute the sums over a matrix's entries in float64, a block at a time.
 
     Args:
         weights: shape (slices, rows, columns).
@@ -94,7 +94,7 @@ def measure(weights: np.ndarray, spectrum: Spectrum) -> Entries:
 
 @compiled_sums
 def _sums(block: np.ndarray, factor: float, of_rows: np.ndarray, of_columns: np.ndarray) -> tuple[float, float]:
-    """Σw and Σw⁴ of a block times a factor; Σw² of each row is set, that of each column added to."""
+    """Return Σw and Σw⁴ of a block times a factor; set each row's Σw² and add to each column's."""
     total = fourth = 0.0
     for i in range(block.shape[0]):
         row = 0.0
@@ -110,12 +110,12 @@ def _sums(block: np.ndarray, factor: float, of_rows: np.ndarray, of_columns: np.
 
 
 def correlation(spectrum: Spectrum, entries: Entries) -> float:
-    """How far W is from having no correlation between entries, in standard deviations of what noise has.
+    """Return the correlation between W's entries, in standard deviations of the same for noise.
 
     Σλ² is the sum of w_ij·w_il·w_kj·w_kl over all rows i, k and columns j, l of a slice. The terms with i = k or
-    j = l depend on the scales of rows and columns alone. In the others, at the four corners of a rectangle, four
-    different entries meet: they are 0 on average, and no two vary together, where entries are independent and of mean
-    0, whatever their scales r_i·c_j and however heavy their tails. So their sum has the variance 4(Σr⁴)²(Σc⁴)².
+    j = l depend on the scales of rows and columns alone. Each of the others multiplies four different entries, the
+    corners of a rectangle. Where entries are independent and of mean 0, whatever their scales r_i·c_j and however
+    heavy their tails, these terms have mean 0 and are uncorrelated, so that their sum has the variance 4(Σr⁴)²(Σc⁴)².
 
     Args:
         spectrum: of W, in any unit.
@@ -133,21 +133,21 @@ def correlation(spectrum: Spectrum, entries: Entries) -> float:
 
 
 def correlated(spectrum: Spectrum, entries: Entries) -> bool:
-    """Whether W has a correlation that no shuffle has, with the scales of rows and columns divided out or not.
+    """Whether W has a correlation that no shuffle has, with or without the scales of rows and columns.
 
-    Never where all entries have a mean that shows: the mean stays in every shuffle.
+    False where the mean of all entries is large, since every shuffle has it too.
     """
     if entries.corners_of_mean > _FROM_MEAN * entries.corners_deviation:
         return False
     return abs(correlation(spectrum, entries)) > _CORRELATED
 
 
-def traps_foretold(entries: Entries) -> bool | None:
-    """Whether shuffled W has spikes beyond its Marchenko–Pastur edge; `None` where it must be tried.
+def predict_traps(entries: Entries) -> bool | None:
+    """Predict whether shuffled W has spikes beyond its Marchenko–Pastur edge; `None` where the prediction is unsure.
 
-    A part of rank one and strength θ² in noise of variance σ² makes a spike of its own when t = θ²/(σ²√(NM)) > 1,
+    A rank-one part of strength θ² in noise of variance σ² makes a spike when t = θ²/(σ²√(NM)) > 1,
     at σ²(√(NM)·(t + 1/t) + N + M), which varies as the norms of the row and the column through it do. Shuffling
-    leaves two such parts in place: the largest entry, and the mean of all entries. Heavy tails without a single
+    preserves two such parts: the largest entry, and the mean of all entries. Heavy tails without a single
     large entry move the edge itself, by a share κ/√(NM) with κ the excess kurtosis.
 
     Source: Benaych-Georges & Nadakuditi (2012) for the spike; Hwang, Lee & Schnelli (2019) for the edge.
@@ -158,7 +158,7 @@ def traps_foretold(entries: Entries) -> bool | None:
     small, large = sorted((entries.rows, entries.columns))
     count = small * large * entries.slices
     rest = 1 - max(entries.largest, entries.mean)
-    if small < _SMALLEST_SIDE or rest < _LEAST_REST:
+    if small < _MIN_SIDE or rest < _MIN_REST:
         return None
     side = sqrt(small * large)
     strength = max(entries.largest * count, entries.mean * small * large) / rest / side

@@ -1,4 +1,4 @@
-"""Copies of a matrix with its entries shuffled: the same weights, without any correlation between them."""
+"""Copies of a matrix with its entries shuffled: the same weights without correlations between them."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from wqscore.spectra.jit import compiled
 from wqscore.spectra.lanczos import largest_eigenvalue
 from wqscore.spectra.spectrum import Spectrum, compute_spectrum
 
-#: Random numbers held at a time.
+#: Random numbers in memory at a time.
 _DRAWN_AT_ONCE = 1 << 20
-#: Shuffles that metrics are taken from.
+#: Shuffles that metrics are computed from.
 SHUFFLES = 6
 
 
 @dataclass(frozen=True)
 class Shuffles:
-    """The shuffles of one matrix, their spectra computed when first asked for, and kept.
+    """The shuffles of one matrix; their spectra are computed on first use and cached.
 
-    Which shuffles they are follows from the weights and the seed, and neither from the matrix's name and data type
-    nor from its being stored transposed: the longer side is taken first, of a square matrix the one that leaves more
-    weight above the diagonal. Entries of a convolution move between its slices.
+    The shuffles depend on the weights and the seed, but not on the matrix's name, its data type, or whether it is
+    stored transposed: rows run along the longer side, or, in a square matrix, so that more weight is above the
+    diagonal. Entries of a convolution move between its slices.
 
     Attributes:
         weights: shape (slices, rows, columns).
         unit_roundoff: u of the data type the weights are stored in.
         seed: the run's seed, 0 or more.
-        scale: factor on every eigenvalue, that of the spectrum they are compared with.
-        kept: the spectra computed so far.
+        scale: factor on every eigenvalue, the same as in the spectrum they are compared with.
+        spectra: those computed so far, by the shuffle's number.
 
     Example:
         >>> shuffles = Shuffles(np.arange(6.0).reshape(1, 2, 3), unit_roundoff=0.0, seed=0)
@@ -45,10 +45,10 @@ class Shuffles:
     unit_roundoff: float
     seed: int
     scale: float = 1.0
-    kept: dict[int, Spectrum] = field(default_factory=dict, repr=False)
+    spectra: dict[int, Spectrum] = field(default_factory=dict, repr=False)
 
     def matrix(self, k: int) -> np.ndarray:
-        """One of the shuffles, shape (slices, larger side, smaller side), in float32 or float64."""
+        """Return shuffle k, shape (slices, larger side, smaller side), in float32 or float64."""
         matrix = self._oriented.copy()
         entries, rng = matrix.reshape(-1), np.random.default_rng([self.seed, k])
         for left in range(entries.size, 0, -_DRAWN_AT_ONCE):
@@ -56,18 +56,18 @@ class Shuffles:
         return matrix
 
     def __getitem__(self, k: int) -> Spectrum:
-        if k not in self.kept:
-            self.kept[k] = compute_spectrum(self.matrix(k), self.unit_roundoff, self.scale)
-        return self.kept[k]
+        if k not in self.spectra:
+            self.spectra[k] = compute_spectrum(self.matrix(k), self.unit_roundoff, self.scale)
+        return self.spectra[k]
 
     def first(self, count: int = SHUFFLES) -> tuple[Spectrum, ...]:
-        """The spectra of the first shuffles."""
+        """Return the spectra of the first shuffles."""
         return tuple(self[k] for k in range(count))
 
     def largest(self, k: int) -> float:
-        """λ_max of one shuffle, by Lanczos steps where its spectrum is not known."""
-        if k in self.kept:
-            return self.kept[k].largest
+        """Return λ_max of shuffle k, by Lanczos steps unless its spectrum is cached."""
+        if k in self.spectra:
+            return self.spectra[k].largest
         return self.scale * max(largest_eigenvalue(gram(each)) for each in self.matrix(k))
 
     @cached_property
@@ -84,7 +84,7 @@ class Shuffles:
 
 @compiled
 def _exchange(entries: np.ndarray, left: int, uniforms: np.ndarray) -> None:
-    """Some steps of Fisher and Yates' shuffle: the last of those that are left changes places with any of them."""
+    """Run some steps of the Fisher–Yates shuffle: swap the last remaining entry with a random remaining one."""
     for step in range(uniforms.size):
         last = left - 1 - step
         chosen = int(uniforms[step] * (last + 1))

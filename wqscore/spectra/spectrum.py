@@ -12,7 +12,7 @@ from wqscore.checkpoints.adapters.low_rank import LowRank
 from wqscore.spectra.eigenvalues import gram_eigenvalues, squared_singular_values, upper_gram
 from wqscore.spectra.on_device import CPU, eigenvalues_on
 
-#: Below this share of the largest eigenvalue a Gram matrix's eigenvalues are too coarse to count a rank by.
+#: Below this share of the largest eigenvalue, a Gram matrix's eigenvalues are too inaccurate to count a rank with.
 _GRAM_RESOLUTION = 1e-10
 
 State = Literal["finite", "zero", "non-finite", "unknown"]
@@ -23,14 +23,14 @@ class Spectrum:
     """The empirical spectral density (ESD) of one weight matrix.
 
     Attributes:
-        eigenvalues: eigenvalues λ of WᵀW, ascending, float64, in squared units of the weights, not divided
-            by anything; those of all slices pooled for a convolution. Empty when `state` is not `finite`.
+        eigenvalues: eigenvalues λ of WᵀW, ascending, float64, in squared units of the weights, not normalised; all
+            slices pooled for a convolution. Empty when `state` is not `finite`.
         rows: rows of W (of one slice).
         columns: columns of W (of one slice).
         slices: matrices pooled into this spectrum: 1, or kh·kw for a convolution.
         unit_roundoff: u of the stored data type, half its machine epsilon.
         state: `finite`; `zero`: every entry is 0, or its square is; `non-finite`: an entry, or a sum of squares,
-            is NaN or ±inf; `unknown`: another engine has it.
+            is NaN or ±inf; `unknown`: another engine computed the scores and reports no spectrum.
     """
 
     eigenvalues: np.ndarray
@@ -76,9 +76,9 @@ def compute_spectrum(
     Args:
         slices: one or more rows × columns arrays of one shape, any real float dtype.
         unit_roundoff: u of the data type the weights are stored in.
-        scale: factor on every eigenvalue (1 but for presets that copy a published convention).
+        scale: factor on every eigenvalue (1 except for presets that copy a published convention).
         exact_small_end: solve by SVD where a Gram matrix can't resolve the smallest eigenvalues.
-        device: what solves: `cpu`, LAPACK; else a device of torch. An SVD is LAPACK's on either.
+        device: `cpu` for LAPACK, otherwise torch's name of a device. An SVD always runs on the CPU.
 
     Raises:
         CheckpointError: the device fails.
@@ -109,10 +109,10 @@ def compute_spectrum(
 
 
 def low_rank_spectrum(weights: LowRank, unit_roundoff: float, scale: float = 1.0, device: str = CPU) -> Spectrum:
-    """Compute the ESD of a product of two thin matrices from its core: as many eigenvalues as its shape has.
+    """Compute the ESD of a product of two thin matrices from its small core, padded with zeros to the full N.
 
     Args:
-        weights: the two.
+        weights: the two thin matrices.
         unit_roundoff: u of the data type they are stored in.
         scale: factor on every eigenvalue.
         device: as for `compute_spectrum`.
@@ -127,7 +127,7 @@ def low_rank_spectrum(weights: LowRank, unit_roundoff: float, scale: float = 1.0
 
 def _solved(matrix: np.ndarray) -> np.ndarray | None:
     product = upper_gram(matrix)
-    # No entry is larger than those of the diagonal, which an entry of W that is not finite reaches.
+    # A non-finite entry of W shows on the diagonal, which bounds all other entries.
     return gram_eigenvalues(product) if np.isfinite(product.diagonal()).all() else None
 
 

@@ -1,7 +1,8 @@
 """SETOL's trace-log (ERG) condition: the largest tail of the spectrum whose determinant is at least 1.
 
-With the eigenvalues scaled to a mean of 1, a tail's trace-log Σ ln λ rises from the top while λ > 1 and falls
-after. Where it is back at 0 the tail keeps its volume; at alpha = 2 that is where the power law is said to begin.
+With the eigenvalues scaled to a mean of 1, the trace-log Σ ln λ of a tail that is extended downwards rises while
+λ > 1 and then falls. Where it is back at 0 the tail's determinant is 1; at alpha = 2 the power law is said to begin
+there.
 
 Source: Martin & Hinrichs, SETOL (2025).
 """
@@ -12,18 +13,18 @@ from math import nan
 
 import numpy as np
 
-#: Per eigenvalue: what rounding can leave in Σ ln λ when all eigenvalues are equal.
+#: Rounding error of Σ ln λ per eigenvalue when all eigenvalues are equal.
 _ROUNDING = 16 * float(np.finfo(np.float64).eps)
 
 
 def detx_num(eigenvalues: np.ndarray, floor: float = 0.0) -> float:
     """Count the eigenvalues of the largest tail with Σ ln λ ≥ 0, λ scaled so that Σλ = N; a whole number.
 
-    A sum of logs, since the product itself leaves the range of a float beyond N of about 3,000.
+    It sums logs because the product itself leaves the range of a float beyond N of about 3,000.
 
     Args:
         eigenvalues: ascending; N of them.
-        floor: rounding noise: eigenvalues at or below are not counted.
+        floor: eigenvalues at or below it are rounding noise and not counted.
 
     Returns:
         NaN when there is no eigenvalue above 0.
@@ -41,9 +42,9 @@ def detx_num(eigenvalues: np.ndarray, floor: float = 0.0) -> float:
 
 
 def weightwatcher_detx_num(eigenvalues: np.ndarray) -> float:
-    """WeightWatcher 0.7's `detX_num`: one more, and beyond N of about 3,000 what a product out of range leaves.
+    """Count as WeightWatcher 0.7's `detX_num` does, its overflow beyond N of about 3,000 included.
 
-    It counts the eigenvalue that brings the product below 1 as well, and returns 0 when all are equal.
+    It also counts the eigenvalue that brings the product below 1, and returns 0 when all are equal.
 
     Source: WeightWatcher 0.7.7, `RMT_Util.detX_constraint`.
 

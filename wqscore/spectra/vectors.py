@@ -1,4 +1,4 @@
-"""The singular vectors of one weight matrix, of its smaller side."""
+"""The singular vectors of a weight matrix on its smaller side."""
 
 from __future__ import annotations
 

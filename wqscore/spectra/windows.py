@@ -18,7 +18,7 @@ _POSITIONS = 10
 def window_spectrum(slices: Iterable[np.ndarray], unit_roundoff: float) -> Spectrum:
     """Compute the pooled eigenvalues of r×r windows, r = min(2000, rows, columns).
 
-    Windows begin at up to 10 evenly spread positions per side, the first and the last possible among them, at one
+    Windows begin at up to 10 evenly spread positions per side, the first and the last possible included, or at one
     where r equals the side. Sides beyond 10·r are not covered in full.
 
     `alpha_farms` is `hill_alpha(spectrum.eigenvalues, spectrum.floor)`: the floor is that of one r×r matrix with the
@@ -42,11 +42,11 @@ def window_spectrum(slices: Iterable[np.ndarray], unit_roundoff: float) -> Spect
 
 
 def published_window_spectrum(matrix: np.ndarray, unit_roundoff: float) -> Spectrum:
-    """Compute the same with the positions of FARMS' published code for language models.
+    """Compute the pooled eigenvalues of windows at the positions of FARMS' published code for language models.
 
     There the step between positions is a whole number, so that up to 8 rows or columns at the end are in no window.
-    Its settings r = 2000, aspect ratio 1 and 10 positions are taken. Its fit to these eigenvalues, to all of them, is
-    `published_fit_at_peak`, not the Hill estimator; its image classifiers are treated differently altogether.
+    The settings are its r = 2000, aspect ratio 1 and 10 positions. It fits all of these eigenvalues by
+    `published_fit_at_peak`, not by the Hill estimator; its code for image classifiers is entirely different.
 
     Args:
         matrix: rows × columns.

@@ -1,7 +1,7 @@
-"""The store: what was computed before, by the content it was computed from, in one SQLite file.
+"""The store: a cache of computed results in one SQLite file, keyed by the content they were computed from.
 
-SQLite through Python's own `sqlite3`, without another dependency: the values are read and written by key, in
-transactions, by several threads and processes at once, and must outlive a killed one. That is what SQLite is, and
-every Python has it. WAL mode lets readers go on while one writer writes; it works on a disk of the machine itself and
-not on a network file system, so each machine of a cluster has a store of its own, and they are merged.
+Values are read and written by key, in transactions, by several threads and processes at once, and must survive a
+killed process. SQLite does all that, and every Python has it (`sqlite3`), so it adds no dependency. WAL mode lets
+readers continue while one writer writes; it works on local disks but not on network file systems, so each machine of
+a cluster has a separate store, and these are merged.
 """

@@ -1,4 +1,4 @@
-"""Connections to one store: one that writes, and as many that read as threads read at a time."""
+"""Connections to one store: one that writes, and one per thread that is reading."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 
-from wqscore.store.errors import StoreError, told
+from wqscore.store.errors import StoreError, as_store_error
 from wqscore.store.schema import check_store, make_store
 
 #: How long to wait for other processes that write, in seconds.
-_PATIENCE = 60.0
+_TIMEOUT = 60.0
 
 
 class Connections:
@@ -21,13 +21,13 @@ class Connections:
 
     def __init__(self, path: Path, writable: bool) -> None:
         self._path = path
-        # The working folder may change.
+        # Absolute, since the working folder may change.
         self._file = path.absolute()
         self._mode = "ro"
         self._idle: list[sqlite3.Connection] = []
         self._lock = Lock()
         self._writer: sqlite3.Connection | None = None
-        with told(path):
+        with as_store_error(path):
             if path.exists():
                 if not path.is_file():
                     raise StoreError(f"{path}: is not a file: name another store")
@@ -36,9 +36,9 @@ class Connections:
             elif writable:
                 make_store(path)
             else:
-                raise StoreError(f"{path}: there is no store: name another")
-            # Read-only, so that what is no store is left as it is. Not by opening the file and closing it: that
-            # would free the locks that this process has on it (https://www.sqlite.org/howtocorrupt.html, 2.2).
+                raise StoreError(f"no store at {path}: name another")
+            # Check through a read-only connection, which leaves a file that is no store unchanged. Opening and
+            # closing the file would free this process's locks on it (https://www.sqlite.org/howtocorrupt.html, 2.2).
             with closing(self._connect()) as connection:
                 check_store(connection, path)
             if writable:
@@ -46,22 +46,22 @@ class Connections:
                 self._writer = self._connect_writer()
 
     def close(self) -> None:
-        """Close them all."""
+        """Close all connections."""
         connections = [*self._idle, *([self._writer] if self._writer else [])]
         self._idle, self._writer = [], None
         for connection in connections:
-            # What is committed stays in the write-ahead log if it can't be moved into the file now.
+            # Committed data stays in the write-ahead log if it can't be moved into the file now.
             with suppress(sqlite3.Error):
                 connection.close()
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """Lend a connection to read with.
+        """Lend a connection for reading.
 
         Raises:
             StoreError: the store can't be read.
         """
-        with told(self._path):
+        with as_store_error(self._path):
             try:
                 connection = self._idle.pop()
             except IndexError:
@@ -73,12 +73,12 @@ class Connections:
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """Lend the connection that writes, in a transaction that is committed at the end: all of it, or nothing.
+        """Lend the connection that writes, in a transaction that is committed at the end or rolled back on an error.
 
         Raises:
             StoreError: the store can't be written.
         """
-        with self.alone() as writer:
+        with self.writing_without_transaction() as writer:
             try:
                 writer.execute("BEGIN IMMEDIATE")
                 yield writer
@@ -89,23 +89,23 @@ class Connections:
                 raise
 
     @contextmanager
-    def alone(self) -> Iterator[sqlite3.Connection]:
+    def writing_without_transaction(self) -> Iterator[sqlite3.Connection]:
         """Lend the connection that writes, without a transaction.
 
         Raises:
-            StoreError: the store can't be written, or was opened to be read.
+            StoreError: the store can't be written, or was opened read-only.
         """
-        with self._lock, told(self._path):
+        with self._lock, as_store_error(self._path):
             if self._writer is None:
-                raise StoreError(f"{self._path}: was opened to be read, not written")
+                raise StoreError(f"{self._path}: was opened read-only: open it with writable=True")
             yield self._writer
 
     def _connect_writer(self) -> sqlite3.Connection:
         writer = self._connect()
         try:
-            # What is committed outlives a killed process; the last of it may be lost with the machine's power.
+            # Committed data survives a killed process; a power failure may lose the last of it.
             writer.execute("PRAGMA synchronous = NORMAL")
-            # Whether it can be written is found out now, not after the first hour of solving.
+            # Fail now if the store can't be written, not after an hour of solving.
             writer.execute("BEGIN IMMEDIATE")
             writer.execute("ROLLBACK")
         except BaseException:
@@ -115,22 +115,22 @@ class Connections:
 
     def _connect(self) -> sqlite3.Connection:
         mode = self._mode
-        if mode == "ro" and self._is_still():
+        if mode == "ro" and self._is_immutable():
             mode += "&immutable=1"
         connection = sqlite3.connect(
             f"{self._file.as_uri()}?mode={mode}",
             uri=True,
-            timeout=_PATIENCE,
+            timeout=_TIMEOUT,
             isolation_level=None,
             check_same_thread=False,
         )
-        # Damage may be in any text, and is found by the checksums.
+        # Damaged text must decode, so that its checksum can reveal the damage.
         connection.text_factory = lambda raw: raw.decode("utf-8", "backslashreplace")
         connection.execute("PRAGMA trusted_schema = OFF")
         connection.execute("PRAGMA cell_size_check = ON")
         return connection
 
-    def _is_still(self) -> bool:
-        """Whether nobody writes it and it can't be locked: someone else's, in a folder that is not ours."""
+    def _is_immutable(self) -> bool:
+        """Whether nobody is writing the store and it can't be locked, since its folder is not writable."""
         log = self._file.with_name(f"{self._file.name}-wal")
         return not os.access(self._file.parent, os.W_OK) and not log.exists()

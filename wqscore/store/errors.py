@@ -1,4 +1,4 @@
-"""Errors of the store, each a line for a person, whatever SQLite has to say."""
+"""Errors of the store: SQLite's and the system's errors as one line that says what to do."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from pathlib import Path
 from wqscore.errors import WqscoreError
 
 _DAMAGED = {"SQLITE_CORRUPT", "SQLITE_NOTADB"}
-_MOVE = "move it away and a new one is made"
+_MOVE = "move it away, and a new one is made"
 _ADVICE = {
     "SQLITE_FULL": "the disk is full: free some space, or name another store",
-    "SQLITE_BUSY": "another process keeps it busy: try again later, or name another store",
-    "SQLITE_LOCKED": "another process keeps it busy: try again later, or name another store",
-    "SQLITE_PROTOCOL": "can't be locked, as on a network's disk: name a store on a disk of this machine",
-    "SQLITE_READONLY": "is not yours to write to: name another store",
-    "SQLITE_PERM": "is not yours to write to: name another store",
-    "SQLITE_CANTOPEN": "can't be opened, or its folder is not yours to write to: name another store",
+    "SQLITE_BUSY": "another process keeps it locked: try again later, or name another store",
+    "SQLITE_LOCKED": "another process keeps it locked: try again later, or name another store",
+    "SQLITE_PROTOCOL": "can't be locked, as on a network disk: name a store on a local disk",
+    "SQLITE_READONLY": "you may not write to it: name another store",
+    "SQLITE_PERM": "you may not write to it: name another store",
+    "SQLITE_CANTOPEN": "can't be opened, or you may not write to its folder: name another store",
     "SQLITE_IOERR": "the disk could not read or write it: free some space, or name another store",
 }
 
@@ -28,18 +28,18 @@ class StoreError(WqscoreError):
 
 
 @contextmanager
-def told(path: Path) -> Iterator[None]:
-    """Turn what SQLite and the system say of a store into one line.
+def as_store_error(path: Path) -> Iterator[None]:
+    """Raise errors of SQLite and of the system as a `StoreError` of one line.
 
     Raises:
-        StoreError: in place of any other error of theirs.
+        StoreError: in place of an error of SQLite or of the system.
     """
     try:
         yield
     except sqlite3.Error as error:
         raise StoreError(f"{path}: {_worded(error)}") from error
     except UnicodeDecodeError as error:
-        # Raised by `sqlite3` in place of SQLite's own message, which quotes what is damaged.
+        # `sqlite3` raises this when SQLite's message quotes damaged text.
         raise StoreError(f"{path}: is damaged: {_MOVE}") from error
     except OSError as error:
         raise StoreError(f"{path}: {error.strerror or error}: name another store") from error

@@ -1,4 +1,4 @@
-"""The store's headers of shards on the Hub: a commit that left weights alone is opened without a request for them."""
+"""Cached headers of shards on the Hub, so that a new commit with the same weights needs no request for them."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from wqscore.store.store import Store
 
 
 class StoredHeaders:
-    """A store as a `HeaderCache`; where it fails headers are read again, and `Memory` says what is wrong with it."""
+    """A store as a `HeaderCache`; where it fails, headers are read again and `Memory` reports the error."""
 
     def __init__(self, store: Store) -> None:
         """Wrap an open store."""
         self._store = store
 
     def find(self, sha256: str, file: Path) -> list[TensorRef] | None:
-        """The tensors of a file, as tensors of `file`; `None` where its header is not known."""
+        """Return the tensors of a shard as tensors of `file`; `None` where its header is not stored."""
         with suppress(StoreError):
             header = self._store.headers([sha256]).get(sha256)
             if header is not None and all(tensor.dtype in STORED_DTYPES for tensor in header):
@@ -29,7 +29,7 @@ class StoredHeaders:
         return None
 
     def keep(self, sha256: str, tensors: Sequence[TensorRef]) -> None:
-        """Keep the tensors of a file."""
+        """Store the header of a shard, given its tensors."""
         header = [HeaderTensor(t.name, t.dtype.name, t.shape, t.offset, t.nbytes) for t in tensors]
         with suppress(StoreError):
             self._store.put_headers({sha256: header})

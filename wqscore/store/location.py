@@ -1,4 +1,4 @@
-"""Where the store is when nobody says."""
+"""The default location of the store."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from wqscore.store.errors import StoreError
 
 
 def standard_path() -> Path:
-    """Where the store of this user is.
+    """Return the default path of this user's store.
 
     Raises:
-        StoreError: the user has no folder of their own.
+        StoreError: the user has no home folder.
     """
     try:
         home = Path.home()
@@ -24,13 +24,13 @@ def standard_path() -> Path:
 
 
 def default_path(environment: Mapping[str, str], platform: str, home: Path | None) -> Path:
-    """WQSCORE_STORE, or else `wqscore/store.sqlite` in the user's cache folder.
+    """Return WQSCORE_STORE if set, otherwise `wqscore/store.sqlite` in the user's cache folder.
 
     Args:
         environment: variables; XDG_CACHE_HOME counts where it is absolute, as its specification says
             (https://specifications.freedesktop.org/basedir-spec/latest/).
         platform: as in `sys.platform`.
-        home: the user's folder, `None` without one.
+        home: the user's home folder, `None` without one.
 
     Raises:
         StoreError: the folder is needed, and there is none.
@@ -47,9 +47,9 @@ def default_path(environment: Mapping[str, str], platform: str, home: Path | Non
 def _cache_folder(environment: Mapping[str, str], platform: str, home: Path | None) -> Path:
     if platform == "win32" and environment.get("LOCALAPPDATA"):
         return Path(environment["LOCALAPPDATA"])
-    asked = Path(environment.get("XDG_CACHE_HOME", ""))
-    if asked.is_absolute():
-        return asked
+    cache = Path(environment.get("XDG_CACHE_HOME", ""))
+    if cache.is_absolute():
+        return cache
     if home is None:
-        raise StoreError("there is no home folder for a store: name one with --store, or by WQSCORE_STORE")
+        raise StoreError("no home folder for the store: pass --store, or set WQSCORE_STORE")
     return home / ("Library/Caches" if platform == "darwin" else ".cache")

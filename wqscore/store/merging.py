@@ -1,4 +1,4 @@
-"""One store's rows into another: what the parts of a cluster's work have found, in one place."""
+"""Merge one store into another, such as the stores of a cluster's machines into one."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ _BATCH = 1000
 
 @dataclass(frozen=True)
 class Merged:
-    """What became of the rows of another store.
+    """The result of merging another store.
 
     Attributes:
-        spectra: that were added.
-        results: likewise.
-        headers: likewise.
-        models: that were added, or of which more is known there.
-        present: rows that were here already, the same.
-        conflicts: rows that were here already with another value, which was kept.
-        damaged: rows that failed their checksum there.
+        spectra: number of spectra added.
+        results: number of results added.
+        headers: number of headers added.
+        models: number of models added or extended.
+        present: rows that both stores have with the same value.
+        conflicts: rows that both stores have with different values; this store's was kept.
+        damaged: rows of the other store that failed their checksum.
     """
 
     spectra: int = 0
@@ -42,13 +42,13 @@ class Merged:
 
 
 def merge(store: Store, other: Store) -> Merged:
-    """Add what another store has and this one lacks; the other stays as it is.
+    """Add the rows of another store that this one lacks; the other stays unchanged.
 
-    What files on disk hold is taken over of those alone that this machine sees under the same stamp, on a file system
-    that both share: another machine's files are not this one's.
+    Contents of files on disk are only merged where this machine sees the file under the same stamp, as on a shared
+    file system; the other machine's local files are skipped.
 
     Raises:
-        StoreError: one of them can't be read or written; batches before that are added.
+        StoreError: a store can't be read or written; earlier batches stay added.
     """
     before = sum(other.damaged.values())
     spectra = results = headers = present = conflicts = 0
@@ -81,7 +81,7 @@ def _batches(pairs: Iterator[tuple[Key, Stored]]) -> Iterator[dict[Key, Stored]]
 def _sorted(
     theirs: Mapping[Key, Stored], ours: Mapping[Key, Stored], bits: Callable[[Key, Stored], object]
 ) -> tuple[dict[Key, Stored], int, int]:
-    """What is lacking here, how many are the same, and how many are not."""
+    """The rows that `ours` lacks, how many are the same in both, and how many differ."""
     lacking = {key: value for key, value in theirs.items() if key not in ours}
     same = sum(bits(key, value) == bits(key, theirs[key]) for key, value in ours.items())
     return lacking, same, len(theirs) - len(lacking) - same
@@ -93,7 +93,7 @@ def _here(store: Store, wanted: Collection[ResultKey]) -> dict[ResultKey, Value]
 
 
 def _newer(ours: Collection[SeenModel], theirs: Collection[SeenModel]) -> list[SeenModel]:
-    """Those of theirs that are not ours as they are, joined with ours."""
+    """Their models that are new or add something to ours, merged with ours."""
     known = {(model.label, model.revision): model for model in ours}
     joined = []
     for model in theirs:

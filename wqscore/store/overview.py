@@ -1,4 +1,4 @@
-"""A store in numbers."""
+"""Count what a store holds."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from wqscore.store.store import Store
 
 @dataclass(frozen=True)
 class StoreOverview(Result):
-    """What a store holds; every row was read and is sound, or is counted as damaged.
+    """The numbers of rows in a store; damaged rows are counted separately.
 
     Attributes:
         path: the file.
         size: bytes of the file and of its write-ahead log.
         schema: the version of its tables.
-        models: the last one scored first.
-        spectra: how many, by recipe.
-        results: how many, by method; the parameters left out.
-        files: of how many files on disk it is recorded what they hold.
-        headers: of how many shards.
-        oldest: when the first row was written, `None` of an empty store.
-        newest: when the last was.
-        damaged: rows that failed their checksums, by table.
+        models: the models, last scored first.
+        spectra: number of spectra by recipe.
+        results: number of results by method, over all parameters.
+        files: number of files on disk whose contents are stored.
+        headers: number of shards whose headers are stored.
+        oldest: when the first row was written, `None` for an empty store.
+        newest: when the last row was written.
+        damaged: rows that failed their checksum, by table.
     """
 
     path: Path
@@ -46,7 +46,7 @@ class StoreOverview(Result):
 
 
 def overview(store: Store) -> StoreOverview:
-    """Count what a store holds; every row of it is read.
+    """Count what a store holds; reads and verifies every row.
 
     Raises:
         StoreError: it can't be read.

@@ -1,4 +1,4 @@
-"""Taking out of a store what is no longer wanted."""
+"""Delete models, and results that no model needs, from a store."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from wqscore.store.store import Store
 
 @dataclass(frozen=True)
 class Pruned:
-    """What went.
+    """What was deleted.
 
     Attributes:
-        models: that were forgotten.
-        contents: tensors of which everything that was stored went.
-        files: files on disk of which what they hold went.
-        headers: of shards.
-        before: bytes of the store's file.
-        after: likewise.
+        models: the models that were forgotten.
+        contents: number of tensors whose results were deleted.
+        files: number of files on disk whose contents were deleted.
+        headers: number of shards whose headers were deleted.
+        before: bytes of the store's file before.
+        after: bytes of the store's file after.
     """
 
     models: tuple[SeenModel, ...]
@@ -34,13 +34,13 @@ class Pruned:
 def prune(
     store: Store, older_than: datetime | None = None, keep_last: int | None = None, unused: bool = False
 ) -> Pruned:
-    """Forget models, and delete what was stored of their tensors alone; then give the space back.
+    """Forget models, delete the results of tensors that no other model has, and free the disk space.
 
     Args:
-        store: opened to be written.
-        older_than: forget models last scored before, and what was stored before and no model consists of.
-        keep_last: forget all models but the ones scored last, so many.
-        unused: delete all that no model consists of, and what is recorded of files that are gone or have changed.
+        store: opened for writing.
+        older_than: forget models last scored before this, and delete results stored before this that no model uses.
+        keep_last: forget all models except this many that were scored last.
+        unused: delete all results that no model uses, and the contents of files that are gone or have changed.
 
     Raises:
         StoreError: the store can't be read or written.
@@ -75,5 +75,5 @@ def _is_before(created: datetime, moment: datetime | None) -> bool:
 
 
 def _shards(contents: Collection[str]) -> set[str]:
-    """The shards on the Hub that the contents lie in."""
+    """The shards on the Hub that hold the contents."""
     return {content.split(":")[1] for content in contents if content.startswith("lfs:")}

@@ -1,4 +1,4 @@
-"""What the store holds, and the keys it is held under."""
+"""The store's records and their keys: spectra, results, files, headers and models."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-#: What a result may be: JSON with every float there is, NaN and the infinities included.
+#: A result: JSON in which floats may be NaN or infinite.
 Value = None | bool | int | float | str | list["Value"] | dict[str, "Value"]
 
-#: A file changed this short a time ago may be changed again without a new time of change.
+#: A file changed less than this long ago may change again without a new modification time.
 _UNSETTLED_NS = 2_000_000_000
 
 
 @dataclass(frozen=True)
 class SpectrumKey:
-    """What decides the bits of a spectrum.
+    """Everything that a spectrum's bits depend on.
 
     Attributes:
         content: `blake3:` and the hex digest of the tensor's bytes, data type and shape; or `lfs:`, the SHA-256 of
-            the shard as the Hub gives it, `:` and the tensor's place in it.
-        part: which numbers of the tensor make the matrix, such as `[q]`, and its axes.
-        recipe: how it was computed: the code, the Gram's block size, what solved it, the scale.
+            the shard as the Hub gives it, `:` and the tensor's byte range in it.
+        part: which numbers of the tensor form the matrix, such as `[q]`, and its axes.
+        recipe: how it was computed: the code, the Gram matrix's block size, the solver, the scale.
     """
 
     content: str
@@ -37,9 +37,9 @@ class Method:
     """How a result is computed from a spectrum.
 
     Attributes:
-        name: of the metric, the fit, or the fact.
+        name: the name of the metric, the fit, or the fact.
         parameters: as `canonical` writes them.
-        version: raised when the same parameters give something else than before.
+        version: raised when the same parameters give a different result than before.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Method:
 
 @dataclass(frozen=True)
 class ResultKey:
-    """What decides a result: the spectrum, and what is done with it."""
+    """Everything that a result depends on: the spectrum and the method."""
 
     spectrum: SpectrumKey
     method: Method
@@ -57,7 +57,7 @@ class ResultKey:
 
 @dataclass(frozen=True)
 class FileStamp:
-    """A file as the system sees it: while this is the same, so are its bytes.
+    """A file's identity and time of change: as long as it stays the same, so do the file's bytes.
 
     Attributes:
         path: absolute.
@@ -75,10 +75,10 @@ class FileStamp:
 
     @classmethod
     def of(cls, file: Path) -> FileStamp:
-        """The stamp of a file now; take it before the file is read.
+        """Return the current stamp of a file; take it before reading the file.
 
         Raises:
-            OSError: there is none, or it is out of reach.
+            OSError: the file does not exist or can't be reached.
         """
         found = file.stat()
         return cls(os.path.abspath(file), found.st_size, found.st_mtime_ns, found.st_ino, found.st_dev)  # noqa: PTH100
@@ -91,20 +91,20 @@ class FileStamp:
             return False
 
     def is_settled(self, now_ns: int) -> bool:
-        """Whether a later change would give it another time of change; clocks of file systems may tick in seconds."""
+        """Whether a later change would change its modification time; clocks of file systems may tick in seconds."""
         return self.mtime_ns < now_ns - _UNSETTLED_NS
 
 
 @dataclass(frozen=True)
 class HeaderTensor:
-    """A tensor as the header of its shard describes it, row-major without gaps.
+    """A tensor as described in the header of its shard, row-major without gaps.
 
     Attributes:
         name: the key in the shard.
         dtype: the name of the stored data type.
         shape: sizes of the dimensions.
         offset: its first byte, from the start of the file.
-        nbytes: how many there are.
+        nbytes: its number of bytes.
     """
 
     name: str
@@ -132,7 +132,7 @@ class SeenModel:
 
 
 def canonical(parameters: Mapping[str, Value]) -> str:
-    """Parameters as JSON, one text for one meaning: sorted, without blanks, ASCII.
+    """Return parameters as canonical JSON: sorted, without blanks, ASCII.
 
     Example:
         >>> canonical({"seed": 0, "floor": 1e-05})

@@ -1,4 +1,4 @@
-"""Records to rows and back: exact both ways, and a damaged row is never believed."""
+"""Convert records to rows and back, exactly; a checksum in each row detects damage."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Record = TypeVar("Record")
 
 
 def checksum(fields: Row) -> bytes:
-    """16 bytes over the fields of a row, its key included: a row under another's key is damaged too."""
+    """Return a 16-byte checksum of a row's fields, its key included, so that a row under a wrong key is detected."""
     blobs = [field for field in fields if isinstance(field, bytes)]
     text = repr([("blob", len(field)) if isinstance(field, bytes) else field for field in fields])
     digest = blake2b(text.encode("utf-8", "backslashreplace"), digest_size=16)
@@ -29,24 +29,24 @@ def checksum(fields: Row) -> bytes:
 
 
 def sealed(fields: Row) -> tuple[Any, ...]:
-    """The fields and their checksum."""
+    """Return the fields and their checksum."""
     return (*fields, checksum(fields))
 
 
 def opened(row: Row, decode: Callable[..., Record]) -> Record | None:
-    """The record of a row whose last field is the checksum of the others; `None` if it is damaged."""
+    """Return the record of a row whose last field is the checksum of the others; `None` if it is damaged."""
     *fields, seal = row
     if seal != checksum(fields):
         return None
     try:
         return decode(*fields)
     except (ValueError, TypeError, AttributeError, LookupError, OverflowError, OSError, RecursionError):
-        # A checksum keeps out accidents, not a file that was written to mislead.
+        # A checksum guards against accidents, not against a maliciously written file.
         return None
 
 
 def escaped(text: str) -> str:
-    r"""Any string as ASCII, and no two the same.
+    r"""Return any string as ASCII, different strings as different text.
 
     Example:
         >>> escaped("café\udcff")
@@ -56,17 +56,17 @@ def escaped(text: str) -> str:
 
 
 def unescaped(text: str) -> str:
-    """The string that `escaped` was given."""
+    """Return the string that `escaped` was given."""
     return text.encode("ascii").decode("unicode_escape")
 
 
 def key_fields(key: SpectrumKey) -> tuple[str, str, str]:
-    """Content, part, recipe."""
+    """Return content, part, recipe."""
     return escaped(key.content), escaped(key.part), escaped(key.recipe)
 
 
 def spectrum_fields(key: SpectrumKey, spectrum: Spectrum) -> tuple[Any, ...]:
-    """The key's, rows, columns, slices, unit_roundoff, state, eigenvalues."""
+    """Return the key's fields, rows, columns, slices, unit_roundoff, state, eigenvalues."""
     eigenvalues = np.ascontiguousarray(spectrum.eigenvalues, dtype="<f8").tobytes()
     sides = (int(spectrum.rows), int(spectrum.columns), int(spectrum.slices))
     return (*key_fields(key), *sides, float(spectrum.unit_roundoff), spectrum.state, eigenvalues)
@@ -75,7 +75,7 @@ def spectrum_fields(key: SpectrumKey, spectrum: Spectrum) -> tuple[Any, ...]:
 def spectrum_record(*fields: Any) -> tuple[SpectrumKey, Spectrum]:
     """The inverse of `spectrum_fields`."""
     content, part, recipe, rows, columns, slices, unit_roundoff, state, eigenvalues = fields
-    # A copy: what a solve returns can be written to, and kernels are compiled for that alone.
+    # A copy, since kernels are compiled for writable arrays, which solvers return.
     values = np.frombuffer(eigenvalues, dtype="<f8").astype(np.float64)
     if state not in get_args(State) or (state == "finite") != (values.size > 0):
         raise ValueError(state)
@@ -83,7 +83,7 @@ def spectrum_record(*fields: Any) -> tuple[SpectrumKey, Spectrum]:
 
 
 def result_fields(key: ResultKey, value: Value) -> tuple[Any, ...]:
-    """The spectrum's key, method, parameters, version, value."""
+    """Return the spectrum key's fields, method, parameters, version, value."""
     method = key.method
     text = json.dumps(value, separators=(",", ":"))
     return (*key_fields(key.spectrum), escaped(method.name), escaped(method.parameters), method.version, text)
@@ -97,7 +97,7 @@ def result_record(
 
 
 def file_fields(stamp: FileStamp, contents: Mapping[str, str]) -> tuple[str, str, str]:
-    """Path, stamp, contents; numbers in JSON, as an inode may be too large for SQLite."""
+    """Return path, stamp, contents; numbers are in JSON, as an inode may be too large for SQLite."""
     numbers = [stamp.size, stamp.mtime_ns, stamp.inode, stamp.device]
     return escaped(stamp.path), json.dumps(numbers), json.dumps(dict(contents))
 
@@ -111,7 +111,7 @@ def file_record(path: str, stamp: str, contents: str) -> tuple[FileStamp, Mappin
 
 
 def header_fields(shard: str, tensors: Sequence[HeaderTensor]) -> tuple[str, str]:
-    """The shard's digest and its tensors."""
+    """Return the shard's digest and its tensors."""
     return escaped(shard), json.dumps([[t.name, t.dtype, t.shape, t.offset, t.nbytes] for t in tensors])
 
 
@@ -121,7 +121,7 @@ def header_record(shard: str, tensors: str) -> tuple[str, tuple[HeaderTensor, ..
 
 
 def model_fields(model: SeenModel) -> tuple[Any, ...]:
-    """Label, revision, seen, contents."""
+    """Return label, revision, seen, contents."""
     contents = json.dumps(sorted(model.contents))
     return escaped(model.label), escaped(model.revision), int(model.seen.timestamp()), contents
 

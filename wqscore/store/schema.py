@@ -1,15 +1,15 @@
-"""The store's tables, making a new store, and telling a store from any other file.
+"""The store's tables; create a new store, and check that a file is a store.
 
     keys      a row per SpectrumKey
     spectra   its eigenvalues
-    results   what was computed of it, by method, parameters and version
-    files     what the tensors of a file on disk hold, by path, while the file's stamp is the same
+    results   values computed from it, by method, parameters and version
+    files     the contents of the tensors in a file on disk, by path; valid while the file's stamp is the same
     headers   the parsed header of a shard on the Hub, by the shard's SHA-256
-    models    what was scored when, and what it consists of
+    models    the models scored, when, and the contents of their tensors
 
 Text is ASCII, other characters as Python escapes them; values are JSON; eigenvalues are little-endian float64; times
-are whole seconds since 1970. Each row but those of `keys` has a checksum over its key and its value, so that a
-damaged row is found before it is believed.
+are whole seconds since 1970. Each row except those of `keys` has a checksum over its key and its value, so that
+damaged rows are detected and ignored.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from wqscore.store.errors import StoreError
 
 #: "wqsc", in the header of every store (https://www.sqlite.org/pragma.html#pragma_application_id).
 APPLICATION_ID = 0x77717363
-#: Raised with every change of the tables.
+#: Raised by 1 with every change of the tables.
 SCHEMA_VERSION = 1
 
 _TABLES = {
@@ -45,9 +45,9 @@ _TABLES = {
 
 
 def make_store(path: Path) -> None:
-    """Make an empty store, and its folder; what is at the path already is left as it is.
+    """Create an empty store, and its folder; leave a file that is already there unchanged.
 
-    Made whole under another name and then linked: no process ever sees half of one.
+    The store is completed under another name and then linked, so that no process sees an incomplete one.
 
     Raises:
         OSError, sqlite3.Error: it can't be made.
@@ -66,7 +66,7 @@ def make_store(path: Path) -> None:
         try:
             os.link(temporary, path)
         except FileExistsError:
-            # Another process was faster.
+            # Another process created it first.
             return
     finally:
         for leftover in ("", "-journal", "-wal", "-shm"):
@@ -74,11 +74,11 @@ def make_store(path: Path) -> None:
 
 
 def check_store(connection: sqlite3.Connection, path: Path) -> None:
-    """Check that an open database is a store that this version knows.
+    """Check that an open database is a store of this version's schema.
 
     Raises:
-        StoreError: it is something else, or another version's.
-        sqlite3.Error: it is no database, or a damaged one.
+        StoreError: it is not a store, or a store of another version.
+        sqlite3.Error: it is not a database, or a damaged one.
     """
     try:
         (application,) = connection.execute("PRAGMA application_id").fetchone()
@@ -93,4 +93,4 @@ def check_store(connection: sqlite3.Connection, path: Path) -> None:
         raise StoreError(f"{path}: was made by a newer wqscore: update wqscore, or name another store")
     found = dict(connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"))
     if version != SCHEMA_VERSION or found != _TABLES:
-        raise StoreError(f"{path}: has tables that wqscore does not know: move it away and a new one is made")
+        raise StoreError(f"{path}: has tables that wqscore does not know: move it away, and a new one is made")

@@ -1,4 +1,4 @@
-"""The store: spectra and results by what they were computed from."""
+"""The open store: get and put spectra, results, files, headers and models."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from wqscore.spectra.spectrum import Spectrum
 from wqscore.store import rows
 from wqscore.store.connections import Connections
-from wqscore.store.errors import told
+from wqscore.store.errors import as_store_error
 from wqscore.store.records import (
     FileStamp,
     HeaderTensor,
@@ -32,28 +32,28 @@ Record = TypeVar("Record")
 _KEY = "k.content, k.part, k.recipe"
 _SPECTRUM = f"{_KEY}, s.rows, s.columns, s.slices, s.unit_roundoff, s.state, s.eigenvalues, s.checksum"
 _RESULT = f"{_KEY}, r.method, r.parameters, r.version, r.value, r.checksum"
-#: The keys that are asked for; CROSS JOIN has SQLite look up each, and never go through all it has.
-_ASKED = (
-    "json_each(?) AS asked CROSS JOIN keys AS k ON k.content = json_extract(asked.value, '$[0]') "
-    "AND k.part = json_extract(asked.value, '$[1]') AND k.recipe = json_extract(asked.value, '$[2]')"
+#: The requested keys; with CROSS JOIN SQLite looks up each of them rather than scan the table.
+_REQUESTED = (
+    "json_each(?) AS requested CROSS JOIN keys AS k ON k.content = json_extract(requested.value, '$[0]') "
+    "AND k.part = json_extract(requested.value, '$[1]') AND k.recipe = json_extract(requested.value, '$[2]')"
 )
 _THIS_KEY = "SELECT id FROM keys WHERE content = ? AND part = ? AND recipe = ?"
 _NOTHING: Mapping[Any, Any] = MappingProxyType({})
 
 
 class Store:
-    """A store that is open; close it, or use it in a `with` statement.
+    """An open store; close it, or use it in a `with` statement.
 
-    Any thread may call any method, and other processes may have the same store open: each write is one transaction,
-    one at a time; readers wait for nobody, and see what was committed before their query. A process that forks opens
-    its own. Every method raises `StoreError` where the file can't be read or written. A row that fails its checksum
-    is counted in `damaged` and otherwise as if it were not there; writing it again mends it.
+    Any thread may call any method, and other processes may have the same store open. Each write is one transaction,
+    one at a time; readers never wait, and see what was committed before their query. A forked process must open the
+    store again. Every method raises `StoreError` where the file can't be read or written. A row that fails its
+    checksum is counted in `damaged` and otherwise treated as absent; writing it again repairs it.
     """
 
     def __init__(self, path: Path, connections: Connections) -> None:
-        """For `open`."""
+        """Used by `open`."""
         self.path = path
-        # The working folder may change.
+        # Absolute, since the working folder may change.
         self._file = path.absolute()
         self._connections = connections
         self._damaged: Counter[str] = Counter()
@@ -64,12 +64,12 @@ class Store:
         """Open a store.
 
         Args:
-            path: its file, made with its folder if there is none.
-            writable: if not, the file must be there and stays as it is; its folder need not be one's own. SQLite may
-                leave two files of its own beside it, `-wal` and `-shm`, for the next one who writes.
+            path: its file; if `writable`, created with its folder where missing.
+            writable: if false, the file must exist and is not changed, and its folder may be read-only. SQLite may
+                leave two files next to it, `-wal` and `-shm`, for the next writer.
 
         Raises:
-            StoreError: the file is no store, or a damaged one, or another version's; it is left as it is.
+            StoreError: the file is not a store, is damaged, or is another version's; it is left unchanged.
         """
         return cls(path, Connections(path, writable))
 
@@ -82,27 +82,27 @@ class Store:
         self.close()
 
     def close(self) -> None:
-        """Close it; nothing can be asked of it afterwards."""
+        """Close the store; no method may be called afterwards."""
         self._connections.close()
 
     @property
     def size(self) -> int:
-        """Bytes of its file and of its write-ahead log."""
+        """Bytes of the file and of its write-ahead log."""
         log = self._file.with_name(f"{self._file.name}-wal")
-        with told(self.path):
+        with as_store_error(self.path):
             return self._file.stat().st_size + (log.stat().st_size if log.exists() else 0)
 
     @property
     def damaged(self) -> Mapping[str, int]:
-        """How many rows of each table were met that failed their checksum."""
+        """How many rows read so far failed their checksum, by table."""
         return dict(self._damaged)
 
     def put(
         self, spectra: Mapping[SpectrumKey, Spectrum] = _NOTHING, results: Mapping[ResultKey, Value] = _NOTHING
     ) -> None:
-        """Write spectra and results in one transaction, over what is there under the same keys.
+        """Write spectra and results in one transaction, replacing those with the same keys.
 
-        Best called once for all the matrices of a tensor: a transaction costs as much as some hundred rows.
+        Call it once for all matrices of a tensor: a transaction costs as much as some hundred rows.
         """
         keys = {*spectra, *(key.spectrum for key in results)}
         now = int(time.time())
@@ -119,45 +119,45 @@ class Store:
             writer.executemany(f"INSERT OR REPLACE INTO results VALUES (({_THIS_KEY}), ?, ?, ?, ?, ?)", result_rows)
 
     def spectra(self, keys: Collection[SpectrumKey]) -> dict[SpectrumKey, Spectrum]:
-        """Those of the spectra that are there, in one query."""
-        query = f"SELECT {_SPECTRUM} FROM {_ASKED} JOIN spectra AS s ON s.key = k.id"
-        return dict(self._records("spectra", query, rows.spectrum_record, _asked(keys)))
+        """Return the stored spectra among those requested, in one query."""
+        query = f"SELECT {_SPECTRUM} FROM {_REQUESTED} JOIN spectra AS s ON s.key = k.id"
+        return dict(self._records("spectra", query, rows.spectrum_record, _key_list(keys)))
 
     def results(self, spectra: Collection[SpectrumKey], methods: Collection[Method]) -> dict[ResultKey, Value]:
-        """Those of the results of these methods on these spectra that are there, in one query."""
+        """Return the stored results of these methods on these spectra, in one query."""
         query = (
-            f"SELECT {_RESULT} FROM {_ASKED} JOIN results AS r ON r.key = k.id "
+            f"SELECT {_RESULT} FROM {_REQUESTED} JOIN results AS r ON r.key = k.id "
             "WHERE r.method IN (SELECT value FROM json_each(?))"
         )
         names = json.dumps(sorted({rows.escaped(method.name) for method in methods}))
-        found = self._records("results", query, rows.result_record, _asked(spectra), names)
+        found = self._records("results", query, rows.result_record, _key_list(spectra), names)
         wanted = set(methods)
         return {key: value for key, value in found if key.method in wanted}
 
     def all_spectra(self) -> Iterator[tuple[SpectrumKey, Spectrum]]:
-        """Every spectrum, one at a time."""
+        """Yield every spectrum."""
         query = f"SELECT {_SPECTRUM} FROM spectra AS s LEFT JOIN keys AS k ON k.id = s.key"
         return self._records("spectra", query, rows.spectrum_record)
 
     def all_results(self) -> Iterator[tuple[ResultKey, Value]]:
-        """Every result, one at a time."""
+        """Yield every result."""
         query = f"SELECT {_RESULT} FROM results AS r LEFT JOIN keys AS k ON k.id = r.key"
         return self._records("results", query, rows.result_record)
 
     def put_files(self, files: Mapping[FileStamp, Mapping[str, str]]) -> None:
         """Record the contents of files' tensors, each under the stamp that the file had before it was read.
 
-        One that was changed a moment ago is left out: it may be changed again under the same stamp.
+        A file that was changed a moment ago is skipped: it may change again under the same stamp.
 
         Args:
-            files: by stamp: by tensor name its content, as in `SpectrumKey`.
+            files: for each stamp, the content of each tensor by name, as in `SpectrumKey`.
         """
         now = time.time_ns()
         self._insert("files", [rows.file_fields(*file) for file in files.items() if file[0].is_settled(now)])
 
     def files(self, stamps: Collection[FileStamp]) -> dict[FileStamp, Mapping[str, str]]:
-        """What is recorded of those files that have not changed."""
-        query = "SELECT f.* FROM json_each(?) AS asked CROSS JOIN files AS f ON f.path = asked.value"
+        """Return the recorded contents of those files that have not changed."""
+        query = "SELECT f.* FROM json_each(?) AS requested CROSS JOIN files AS f ON f.path = requested.value"
         paths = json.dumps([rows.escaped(stamp.path) for stamp in stamps])
         wanted = set(stamps)
         return {
@@ -165,7 +165,7 @@ class Store:
         }
 
     def all_files(self) -> Iterator[tuple[FileStamp, Mapping[str, str]]]:
-        """What is recorded of every file."""
+        """Yield the recorded contents of every file."""
         return self._records("files", "SELECT * FROM files", rows.file_record)
 
     def put_headers(self, headers: Mapping[str, Sequence[HeaderTensor]]) -> None:
@@ -173,27 +173,27 @@ class Store:
         self._insert("headers", [rows.header_fields(*header) for header in headers.items()])
 
     def headers(self, shards: Collection[str]) -> dict[str, tuple[HeaderTensor, ...]]:
-        """Those of the headers that are there."""
-        query = "SELECT h.* FROM json_each(?) AS asked CROSS JOIN headers AS h ON h.shard = asked.value"
+        """Return the stored headers among those requested."""
+        query = "SELECT h.* FROM json_each(?) AS requested CROSS JOIN headers AS h ON h.shard = requested.value"
         wanted = json.dumps([rows.escaped(shard) for shard in shards])
         return dict(self._records("headers", query, rows.header_record, wanted))
 
     def all_headers(self) -> Iterator[tuple[str, tuple[HeaderTensor, ...]]]:
-        """Every header."""
+        """Yield every header."""
         return self._records("headers", "SELECT * FROM headers", rows.header_record)
 
     def put_models(self, models: Collection[SeenModel]) -> None:
-        """Record models that were scored, over what is recorded of the same revision."""
+        """Record models that were scored, replacing the records of the same revisions."""
         whole = [replace(model, seen=model.seen.replace(microsecond=0)) for model in models]
         self._insert("models", [rows.model_fields(model) for model in whole])
 
     def models(self) -> list[SeenModel]:
-        """Every model that was scored, the last one first."""
+        """Return every model that was scored, last scored first."""
         found = self._records("models", "SELECT * FROM models", rows.model_record)
         return sorted(found, key=lambda model: (-model.seen.timestamp(), model.label, model.revision))
 
     def contents(self) -> dict[str, datetime]:
-        """Every content that something is stored of, and when it first was."""
+        """Return every content with a stored key, and when its first key was stored."""
         found: dict[str, datetime] = {}
         with self._connections.reading() as reader:
             for content, created in reader.execute("SELECT content, created FROM keys"):
@@ -210,7 +210,7 @@ class Store:
         files: Collection[FileStamp] = (),
         headers: Collection[str] = (),
     ) -> None:
-        """Delete models, all that is stored of contents, what files hold, and headers; in one transaction."""
+        """Delete models, all results of contents, recorded files, and headers, in one transaction."""
         chosen = [(rows.escaped(content),) for content in contents]
         with self._connections.writing() as writer:
             for table in ("spectra", "results"):
@@ -226,8 +226,8 @@ class Store:
             writer.executemany("DELETE FROM headers WHERE shard = ?", [(rows.escaped(shard),) for shard in headers])
 
     def compact(self) -> None:
-        """Give the space of what was deleted back to the disk."""
-        with self._connections.alone() as writer:
+        """Return the space of deleted rows to the disk."""
+        with self._connections.writing_without_transaction() as writer:
             writer.execute("VACUUM")
             writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
@@ -252,5 +252,5 @@ class Store:
             self._damaged[table] += 1
 
 
-def _asked(keys: Collection[SpectrumKey]) -> str:
+def _key_list(keys: Collection[SpectrumKey]) -> str:
     return json.dumps([rows.key_fields(key) for key in keys])

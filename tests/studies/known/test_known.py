@@ -49,12 +49,12 @@ def test_sizes_and_metrics_are_not_what_is_known_unless_asked_for() -> None:
 def test_columns_to_choose_from_are_counted_over_the_models_to_rank() -> None:
     columns = ("model", "a", "b")
     rows = [("org/a@v1", "1", ""), ("org/b", "2", "n/a"), ("org/b@v2", "3", "7"), ("org/other", "4", "8")]
-    with pytest.raises(UsageError, match=r"one of these: a \(3 models\), b \(1 model\)$"):
+    with pytest.raises(UsageError, match=r"by --y: a \(3 models\), b \(1 model\)$"):
         choose_known(table(*rows, columns=columns), REFS, None)
     with pytest.raises(UsageError, match=r"no column 'c': .*: a \(3 models\), b \(1 model\)$"):
         choose_known(table(*rows, columns=columns), REFS, "c")
     with pytest.raises(
-        UsageError, match=r"^known.csv: 'b' is known of 1 of the 4 models to rank, and 3 are the least"
+        UsageError, match=r"^known.csv: 'b' has figures for 1 of the 4 models to rank, fewer than the 3 needed"
     ):
         choose_known(table(*rows, columns=columns), REFS, "b")
 

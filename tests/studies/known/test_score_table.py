@@ -45,7 +45,7 @@ def test_blanks_are_missing_numbers(blank: str) -> None:
     [
         (b"", "a header and a row per model are needed, it has 0 lines"),
         (b"model,alpha\n", "it has 1 lines"),
-        (b"model,alpha,alpha\na,1,2\n", "column 'alpha' is there twice"),
+        (b"model,alpha,alpha\na,1,2\n", "column 'alpha' occurs twice"),
         (b"model,alpha\na,1\nb\n", "row 2 has 1 cells, the header 2"),
         (b"model,alpha\n\xff\xfe,1\n", "not a CSV file in UTF-8"),
         (b'model,alpha\n"' + b"a" * 200_000 + b'",1\n', "not a CSV file"),
@@ -90,9 +90,7 @@ def test_several_columns_may_name_a_model() -> None:
     known = table("seed,width,y", "1,1,60", "0,1,50", source="b.csv")
     joined = join(scores, known, ["width", "seed"])
     np.testing.assert_array_equal(joined.known.numbers("y"), [50, 60])
-    with pytest.raises(
-        UsageError, match=r"a.csv: '1' is in 2 rows: name the columns that tell them apart with --key"
-    ):
+    with pytest.raises(UsageError, match=r"a.csv: '1' is in 2 rows: name columns that identify a row with --key"):
         join(scores, known, ["width"])
 
 

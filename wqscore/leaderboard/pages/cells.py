@@ -1,4 +1,4 @@
-"""The templates of the site, with what they call to turn values into text: names are text, whatever is in them."""
+"""The site's templates and the filters that turn values into text; names are always escaped."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PLURALS = {"family": "families", "matrix": "matrices"}
 
 @cache
 def site_environment() -> Environment:
-    """The templates, compiled once for thousands of pages."""
+    """Return the templates, compiled once for thousands of pages."""
     return environment(
         __package__,
         figure=figure,
@@ -36,7 +36,7 @@ def site_environment() -> Environment:
 
 
 def counted(count: int, noun: str) -> str:
-    """A number of things.
+    """Return a count with its noun in the singular or plural.
 
     Example:
         >>> counted(1, "model"), counted(2, "family")
@@ -46,25 +46,25 @@ def counted(count: int, noun: str) -> str:
 
 
 def percent(share: float | None) -> str:
-    """A share, rounded down so that 100 % is all."""
+    """Return a share in percent, rounded down so that only all is 100 %."""
     return "–" if share is None else f"{int(share * 100)} %"
 
 
 def ends(found: Figure | None) -> str:
-    """An interval in words, a dash where there is none."""
+    """Return an interval as text, or a dash where there is none."""
     if found is None or found.lo is None or found.hi is None:
         return "–"
     return f"{figure(found.lo)}–{figure(found.hi)}"
 
 
 def last_change(model: ListedState) -> str:
-    """The night on which the model's score last changed: not that of a commit alone."""
+    """Return the night on which the model's score last changed; a commit alone is no change."""
     changes = [after.night for before, after in model.changes if before is None or not after.scores_as(before)]
     return changes[-1] if changes else "–"
 
 
 def packed(rows: list[str], most: int) -> list[list[str]]:
-    """Rows in pages of at most so many bytes, in their order; one page at least.
+    """Split rows into pages of at most `most` bytes, in their order; return at least one page.
 
     Example:
         >>> packed(["aa", "bb", "c"], 3)

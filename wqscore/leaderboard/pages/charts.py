@@ -1,4 +1,4 @@
-"""The site's charts, drawn when it is built: small SVG without ids, scripts or styles of its own."""
+"""The site's charts: small SVG made during the build, without ids, scripts or inline styles."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from wqscore.escaping import printable
 from wqscore.leaderboard.record import Figure, MatrixRecord
 from wqscore.rendering.numbers import figure
 
-#: More marks than this are one for each layer and kind: their median.
-MOST_MARKS = 300
-#: Of a mark's name, in characters.
+#: Beyond this many marks, each layer and kind is one mark at their median.
+MAX_MARKS = 300
+#: Longest name of a mark, in characters.
 _LONGEST = 60
 _KINDS = {"attention": "circle", "mlp": "square"}
 _OTHER = "other"
@@ -22,7 +22,7 @@ _OTHER = "other"
 
 @dataclass(frozen=True)
 class Scale:
-    """From values to places on a line of some length."""
+    """A linear map from values to positions."""
 
     low: float
     high: float
@@ -30,19 +30,19 @@ class Scale:
     end: float
 
     def at(self, value: float) -> float:
-        """The place of a value, with one decimal."""
+        """Return the position of a value, with one decimal."""
         share = (value - self.low) / (self.high - self.low) if self.high > self.low else 0.5
         return round(self.start + share * (self.end - self.start), 1)
 
 
 def common_scale(figures: Sequence[Figure | None], width: float = 120) -> Scale:
-    """One scale for the values and intervals of several models."""
+    """Return one scale for the values and intervals of several models."""
     ends = [end for f in figures if f for end in (f.value, f.lo, f.hi) if end is not None] or [0.0]
     return Scale(min(ends), max(ends), 5, width - 5)
 
 
 def interval(found: Figure | None, scale: Scale) -> Markup:
-    """A value as a dot and its interval as a bar; empty without a value."""
+    """Draw a value as a dot and its interval as a bar; empty without a value."""
     if found is None or found.value is None:
         return Markup()
     bar = Markup()
@@ -53,13 +53,13 @@ def interval(found: Figure | None, scale: Scale) -> Markup:
 
 
 def verdict_bar(verdicts: Mapping[str, int]) -> Markup:
-    """The shares of the verdicts as one bar: `ok` full, the others hatched ever lighter."""
+    """Draw the shares of the verdicts as one bar, `ok` first."""
     total = sum(verdicts.values()) or 1
     parts, start = Markup(), 0.0
-    for place, (_, count) in enumerate(sorted(verdicts.items(), key=lambda each: each[0] != "ok")):
+    for index, (_, count) in enumerate(sorted(verdicts.items(), key=lambda each: each[0] != "ok")):
         width = 100 * count / total
         parts += Markup('<rect x="{}" y="0" width="{}" height="10" class="share{}"/>').format(
-            round(start, 2), round(width, 2), place if "ok" in verdicts else place + 1
+            round(start, 2), round(width, 2), index if "ok" in verdicts else index + 1
         )
         start += width
     return Markup(
@@ -68,15 +68,15 @@ def verdict_bar(verdicts: Mapping[str, int]) -> Markup:
 
 
 def sparkline(values: Sequence[float | None], name: str) -> Markup:
-    """Values night by night as a line; empty with fewer than two."""
+    """Draw values night by night as a line; empty with fewer than two."""
     known = [value for value in values if value is not None]
     if len(known) < 2:
         return Markup()
     across = Scale(0, len(known) - 1, 6, 234)
     up = Scale(min(known), max(known), 42, 6)
-    places = [(across.at(i), up.at(value)) for i, value in enumerate(known)]
-    line = " ".join(f"{x},{y}" for x, y in places)
-    x, y = places[-1]
+    points = [(across.at(i), up.at(value)) for i, value in enumerate(known)]
+    line = " ".join(f"{x},{y}" for x, y in points)
+    x, y = points[-1]
     label = f"{name} from {figure(known[0])} to {figure(known[-1])} over {len(known)} changes"
     return Markup(
         '<svg class="spark" viewBox="0 0 240 48" width="240" height="48" role="img" aria-label="{}">'
@@ -85,7 +85,7 @@ def sparkline(values: Sequence[float | None], name: str) -> Markup:
 
 
 def alpha_by_depth(matrices: Sequence[MatrixRecord]) -> Markup:
-    """Alpha layer by layer, kinds of matrices told apart by shape and colour; empty without any alpha."""
+    """Draw alpha by layer, each kind of matrix with its shape and colour; empty without any alpha."""
     marks = _marks(matrices)
     if not marks:
         return Markup()
@@ -97,27 +97,27 @@ def alpha_by_depth(matrices: Sequence[MatrixRecord]) -> Markup:
     body = Markup().join(_axis_y(y)) + Markup().join(_axis_x(x, sorted({int(d) for d in depths})))
     body += Markup('<line class="median" x1="48" x2="712" y1="{0}" y2="{0}"/>').format(y.at(middle))
     body += Markup().join(_mark(x.at(depth), y.at(alpha), kind, title) for depth, alpha, kind, title in marks)
-    label = f"alpha of {len(marks)} {'medians by layer' if len(matrices) > MOST_MARKS else 'matrices'} by layer"
+    label = f"alpha of {len(marks)} {'medians by layer' if len(matrices) > MAX_MARKS else 'matrices'} by layer"
     return Markup('<svg class="depth" viewBox="0 0 720 268" role="img" aria-label="{}">{}</svg>').format(label, body)
 
 
 def kinds_of(matrices: Sequence[MatrixRecord]) -> list[str]:
-    """The kinds that the chart by depth shows, in order."""
+    """Return the kinds that the chart by depth shows, in order."""
     present = {_kind(row) for row in matrices if row.alpha is not None}
     return [kind for kind in (*_KINDS, _OTHER) if kind in present]
 
 
 def legend_mark(kind: str) -> Markup:
-    """A kind's mark, for the legend."""
+    """Draw a kind's mark for the legend."""
     return Markup('<svg class="depth mark" viewBox="-7 -7 14 14" aria-hidden="true">{}</svg>').format(
         _mark(0, 0, kind)
     )
 
 
 def _marks(matrices: Sequence[MatrixRecord]) -> list[tuple[float, float, str, str]]:
-    """Depth, alpha, kind and name of each mark; matrices of no layer stand left of the first."""
+    """Depth, alpha, kind and name of each mark; matrices outside layers are left of the first layer."""
     found = [(float(-1 if r.depth is None else r.depth), r.alpha, _kind(r), r.name) for r in matrices if r.alpha]
-    if len(found) <= MOST_MARKS:
+    if len(found) <= MAX_MARKS:
         return found
     groups: dict[tuple[float, str], list[float]] = {}
     for depth, alpha, kind, _ in found:
@@ -131,14 +131,14 @@ def _kind(row: MatrixRecord) -> str:
 
 
 def _mark(x: float, y: float, kind: str, title: str = "") -> Markup:
-    """A mark as text that holds numbers and one escaped name: formatting markup takes several times as long."""
-    name, place = {
+    """A mark as formatted text, with its only string escaped; formatting `Markup` takes several times as long."""
+    name, geometry = {
         "attention": ("circle", f'cx="{x}" cy="{y}" r="5"'),
         "mlp": ("rect", f'x="{x - 4.5:.1f}" y="{y - 4.5:.1f}" width="9" height="9"'),
         _OTHER: ("path", f'd="M{x} {y - 6:.1f}l5 9h-10z"'),
     }[kind]
     end = f"><title>{escape(printable(title)[:_LONGEST])}</title></{name}>" if title else "/>"
-    return Markup(f'<{name} class="{kind}" {place}{end}')
+    return Markup(f'<{name} class="{kind}" {geometry}{end}')
 
 
 def _axis_y(y: Scale) -> list[Markup]:
@@ -162,7 +162,7 @@ def _axis_x(x: Scale, depths: Sequence[int]) -> list[Markup]:
 
 
 def _step(extent: float) -> float:
-    """A round distance that leaves three to seven ticks."""
+    """A round distance that gives three to seven ticks."""
     for step in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100):
         if extent / step <= 7:
             return step

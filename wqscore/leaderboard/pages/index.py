@@ -1,4 +1,4 @@
-"""The pages of many models, complete without scripts: the index and those of the families, as many as they fill."""
+"""The pages of many models, complete without scripts: the index and the families, split into pages by size."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from wqscore.escaping import printable
 from wqscore.leaderboard.pages.cells import counted, last_change, packed, site_environment
 from wqscore.leaderboard.pages.charts import common_scale
 from wqscore.leaderboard.record import Figure
-from wqscore.leaderboard.site import MOST_BYTES, ListedState, Site
+from wqscore.leaderboard.site import MAX_BYTES, ListedState, Site
 from wqscore.leaderboard.slugs import slug
 from wqscore.metrics.registry import METRICS
 
-#: Events and withdrawn models on the first page, and families.
-_MOST_EVENTS, _MOST_FAMILIES = 25, 150
-#: For the rows, beside the frame and the lists of the first page.
-_ROWS = MOST_BYTES - 60_000
-#: Digits of the numbers that the script sorts and shows four of: so many that rounding twice does not show.
+#: Events and withdrawn models listed on the first page, and families.
+_MAX_EVENTS, _MAX_FAMILIES = 25, 150
+#: Bytes for the rows; the rest of a page is for the frame and the lists of the first page.
+_ROWS = MAX_BYTES - 60_000
+#: Digits of the numbers that the script sorts by and shows four of; enough that rounding twice does not show.
 _DIGITS = 9
 
 Frame = Mapping[str, Any]
@@ -30,7 +30,7 @@ Pages = Iterator[tuple[str, Callable[[], str]]]
 
 
 def index_pages(site: Site, frame: Frame) -> Pages:
-    """The index: `index.html`, `index-2.html` and so on."""
+    """Return the pages of the index: `index.html`, `index-2.html` and so on."""
     scale = common_scale([_figure(model, site.by.name) for model in site.models])
     rows = _rows()
     made = packed([rows.index_row(model, site.by.name, scale, site.known) for model in site.models], _ROWS)
@@ -46,15 +46,15 @@ def index_pages(site: Site, frame: Frame) -> Pages:
                 pages=len(made),
                 summary=_summary(site),
                 sizes=Counter(model.family for model in site.models),
-                most_events=_MOST_EVENTS,
-                most_families=_MOST_FAMILIES,
+                most_events=_MAX_EVENTS,
+                most_families=_MAX_FAMILIES,
                 **frame,
             ),
         )
 
 
 def family_pages(site: Site, family: str, frame: Frame) -> Pages:
-    """The pages of one family: every metric of its models; those withdrawn are not among them."""
+    """Return the pages of one family, with every metric of its models; withdrawn models are left out."""
     members = [model for model in site.models if model.family == family]
     scale = common_scale([_figure(model, site.by.name) for model in members])
     metrics = sorted(site.metrics, key=lambda name: name != site.by.name)
@@ -79,7 +79,7 @@ def family_pages(site: Site, family: str, frame: Frame) -> Pages:
 
 
 def index_data(site: Site) -> str:
-    """What the index's script filters and sorts: a script itself, since a page from a file may fetch nothing."""
+    """Return the data that the index's script filters and sorts; a script too, since a page on disk can't fetch."""
     data = {
         "night": site.night,
         "by": site.by.name,
@@ -139,5 +139,5 @@ def _rows() -> Any:
 
 
 def _joined(rows: Sequence[str]) -> Markup:
-    """Rows as they were made: each is markup already."""
+    """Join rows, each of which is markup already."""
     return Markup().join(rows)

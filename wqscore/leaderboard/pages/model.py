@@ -1,4 +1,4 @@
-"""The page of one model: what it scored, matrix by matrix, and what became of it night by night."""
+"""The page of one model: its scores, matrix by matrix, and its history, night by night."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from markupsafe import Markup
 from wqscore.leaderboard.events import event_between, what_changed
 from wqscore.leaderboard.history import Point
 from wqscore.leaderboard.pages.cells import packed, site_environment
-from wqscore.leaderboard.pages.charts import MOST_MARKS, alpha_by_depth, kinds_of, sparkline, verdict_bar
+from wqscore.leaderboard.pages.charts import MAX_MARKS, alpha_by_depth, kinds_of, sparkline, verdict_bar
 from wqscore.leaderboard.record import Figure, MatrixRecord
 from wqscore.leaderboard.record_files import matrices_path, record_path
 from wqscore.leaderboard.site import ListedState, Site
@@ -18,15 +18,15 @@ from wqscore.metrics.metric import Metric
 from wqscore.metrics.registry import METRICS
 from wqscore.rendering.numbers import figure
 
-#: For the rows of the matrices: the chart, the metrics and the history have the rest.
+#: Bytes for the rows of the matrices; the rest is for the chart, the metrics and the history.
 _ROWS = 50_000
-#: Of the table of the history.
-_MOST_POINTS = 40
+#: Rows of the history's table.
+_MAX_POINTS = 40
 _BLUE, _GREY = "#0068a5", "#5b6675"
 
 
 def model_page(site: Site, model: ListedState, frame: Mapping[str, Any]) -> str:
-    """Render the page of a model; one that was never scored has little more than the reason."""
+    """Render the page of a model; for one that was never scored it shows little more than the reason."""
     record = model.record
     scored: dict[str, Any] = {}
     if record is not None:
@@ -39,10 +39,10 @@ def model_page(site: Site, model: ListedState, frame: Mapping[str, Any]) -> str:
             "verdict_bar": verdict_bar(of_matrices),
             "verdicts": verdicts,
             "skipped": record.verdicts.get("skipped", 0),
-            "shades": {name: first + place for place, (name, _) in enumerate(verdicts)},
+            "shades": {name: first + index for index, (name, _) in enumerate(verdicts)},
             "chart": alpha_by_depth(record.matrices),
             "kinds": kinds_of(record.matrices),
-            "grouped": len(record.matrices) > MOST_MARKS,
+            "grouped": len(record.matrices) > MAX_MARKS,
             "better": {name: METRICS[name].better if name in METRICS else "" for name in record.figures},
             "rows": Markup().join(rows),
             "shown_matrices": len(rows),
@@ -50,7 +50,7 @@ def model_page(site: Site, model: ListedState, frame: Mapping[str, Any]) -> str:
             "csv": matrices_path(model.name),
             "json": record_path(model.name),
         }
-    told = [(after, _told(model.name, before, after, site.by.name)) for before, after in reversed(model.changes)]
+    changes = [(after, _change(model.name, before, after, site.by.name)) for before, after in reversed(model.changes)]
     value, _ = badge_text(model, site.by)
     return (
         site_environment()
@@ -59,8 +59,8 @@ def model_page(site: Site, model: ListedState, frame: Mapping[str, Any]) -> str:
             root="../",
             model=model,
             r=record,
-            history=told[:_MOST_POINTS],
-            older=len(told[_MOST_POINTS:]),
+            history=changes[:_MAX_POINTS],
+            older=len(changes[_MAX_POINTS:]),
             sparkline=sparkline(_values(model.points, site.by.name), site.by.name),
             badge=f"wqscore {site.by.name}: {value}",
             snippet=_snippet(site, model),
@@ -71,7 +71,7 @@ def model_page(site: Site, model: ListedState, frame: Mapping[str, Any]) -> str:
 
 
 def badge_text(model: ListedState, by: Metric) -> tuple[str, str]:
-    """The right side of a badge, and its colour."""
+    """Return the text of a badge's right side, and its colour."""
     record = model.record
     if record is None or by.name not in record.figures:
         return "not scored", _GREY
@@ -82,12 +82,12 @@ def badge_text(model: ListedState, by: Metric) -> tuple[str, str]:
 
 
 def worth_a_look(matrices: Sequence[MatrixRecord]) -> list[MatrixRecord]:
-    """Matrices in the order in which to look at them: without a sound fit, then by alpha, highest first."""
+    """Return matrices in the order to check them: those without a sound fit, then by alpha, highest first."""
     return sorted(matrices, key=lambda row: (row.verdict == "ok", -(row.alpha or 0.0)))
 
 
 def _matrix_rows(matrices: Sequence[MatrixRecord]) -> list[str]:
-    """All rows in the model's order, or as many of those worth a look as there is room for."""
+    """All rows in the model's order, or, where they don't fit, as many as fit of those to check first."""
     macro: Any = site_environment().get_template("site_rows.html.j2").module
     rows = packed([macro.matrix_row(row) for row in matrices], _ROWS)
     if len(rows) == 1:
@@ -102,7 +102,7 @@ def _values(points: Sequence[Point], by: str) -> list[float | None]:
     return [point.values.get(by) for point in kept]
 
 
-def _told(name: str, before: Point | None, after: Point, by: str) -> str:
+def _change(name: str, before: Point | None, after: Point, by: str) -> str:
     event = event_between(name, before, after, by)
     if event is not None:
         return event.text

@@ -1,4 +1,4 @@
-"""All files of a site but its history and the models' own: pages, tables, feed, badges and what they share."""
+"""All files of a site except its history and the models' data: pages, tables, feed, badges and assets."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from wqscore.rendering.html.page import asset
 from wqscore.reports.overview import headline
 from wqscore.version import __version__
 
-#: The feed tells of the latest.
-_MOST_ENTRIES = 200
-#: Width of a character of the badge's font, on average.
+#: The feed lists this many of the latest events.
+_MAX_ENTRIES = 200
+#: Average width of a character in the badge's font, in pixels.
 _CHARACTER = 6.6
 _ICON = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><rect width="16" height="16" rx="3" fill="#0072b2"/>'
@@ -28,7 +28,7 @@ _ICON = (
 
 
 def site_pages(site: Site) -> dict[str, Callable[[], str]]:
-    """The files by path from the site's folder, each made when it is called for."""
+    """Return for each file, by its path relative to the site's folder, the function that makes its text."""
     return dict(_files(site))
 
 
@@ -57,12 +57,12 @@ def _schema(site: Site, frame: dict[str, object]) -> str:
 
 def _feed(site: Site) -> str:
     def identity(what: str) -> str:
-        """The same for the same event of the same site, wherever it is built."""
+        """An id that is the same for the same event of the same site, wherever it is built."""
         return uuid.uuid5(uuid.NAMESPACE_URL, f"{site.url or site.title}#{what}").urn
 
     template = site_environment().get_template("site_feed.xml.j2")
     base = f"{site.url.rstrip('/')}/" if site.url else ""
-    events = site.events[:_MOST_ENTRIES]
+    events = site.events[:_MAX_ENTRIES]
     return template.render(site=site, events=events, identity=identity, base=base, version=__version__) + "\n"
 
 

@@ -1,1 +1,1 @@
-"""How metrics go with results that are known from elsewhere."""
+"""Correlate metrics with published results of the models."""

@@ -1,7 +1,7 @@
-"""The charts of a study as Vega-Lite specifications without data; `charts.to_svg` adds it by name.
+"""The charts of a study as Vega-Lite specifications without data; `charts.to_svg` adds the data by name.
 
-After Yang et al., "Test accuracy vs. generalization gap", KDD 2023 (arXiv 2202.02842): each metric against what is
-known, and the rank correlations within groups as boxes.
+After Yang et al., "Test accuracy vs. generalization gap", KDD 2023 (arXiv 2202.02842): each metric against the
+published result, and the rank correlations within groups as boxes.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from wqscore.escaping import printable
 from wqscore.rendering.html.charts import Spec, finish, log_axis
 from wqscore.rendering.html.scatter_marks import MARKS
 
-#: In pixels before the page makes a chart as wide as its column: a telephone's is half as wide as the boxes.
+#: Font sizes in pixels, before the page scales a chart to its column; a phone's is half as wide as the boxes.
 _LABEL, _TITLE, _BOX_LABEL = 13, 14, 15
-#: In characters: longer names end in an ellipsis.
+#: In characters; longer names end in an ellipsis.
 _LONGEST_LABEL, _LONGEST_TITLE = 24, 40
 _FITTED = alt.Scale(zero=False, padding=8)
 
 
 def scatter(metric: str, known: str, log: bool) -> Spec:
-    """A metric against what is known, a point for each model.
+    """Return a chart of a metric against the published result, a point per model.
 
     Dataset: `models` (x, y, mark: a key of MARKS).
 
     Args:
         metric: the title of the horizontal axis.
-        known: that of the vertical one.
+        known: the title of the vertical axis.
         log: whether the metric is on a log axis.
     """
     axis = {"labelFontSize": _LABEL, "titleFontSize": _TITLE}
@@ -49,18 +49,18 @@ def scatter(metric: str, known: str, log: bool) -> Spec:
 
 
 def taus_over_groups(metrics: Sequence[str], marks: Sequence[str]) -> Spec:
-    """A box for each metric over Kendall's taus within groups, the groups' points over it, and a line at 0.
+    """Return a chart with a box per metric over Kendall's taus within groups, the groups' points, and a line at 0.
 
-    A box holds the middle half of the groups, its line is their median, and its whiskers reach the outermost.
+    A box spans the middle half of the groups, its line is their median, and its whiskers reach the extremes.
 
-    Datasets: `taus` (metric: its place among them, tau, mark: a key of MARKS), `zero` (tau).
+    Datasets: `taus` (metric: its index, tau, mark: a key of MARKS), `zero` (tau).
 
     Args:
         metrics: in order, from the top.
-        marks: those that the groups have, in order, from the top of each box.
+        marks: the groups' marks, in order, from the top of each box.
     """
     taus = alt.NamedData(name="taus")
-    # By place: names cut short may be the same. JSON's strings are also those of Vega's expressions.
+    # By index, since shortened names may be equal. JSON strings are valid in Vega's expressions.
     names = json.dumps([_short(metric, _LONGEST_LABEL) for metric in metrics])
     labels = alt.Axis(
         labelExpr=f"{names}[datum.value]", labelFontSize=_BOX_LABEL, labelLimit=0, domain=False, ticks=False
@@ -93,7 +93,7 @@ def taus_over_groups(metrics: Sequence[str], marks: Sequence[str]) -> Spec:
 
 
 def _short(name: str, most: int) -> str:
-    """A name as a chart can have it: vl-convert aborts at a control character and fails on an emoji cut in two."""
+    """A name without control characters or split emojis, on which vl-convert aborts or fails, and shortened."""
     shown = printable(name)
     return shown if len(shown) <= most else f"{shown[: most - 1]}…"
 

@@ -1,4 +1,4 @@
-"""Which columns a study is of where nobody says: the registry's metrics, the one that is known, the usual names."""
+"""The default columns of a study: the registry's metrics, the only column of results, and the usual names."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from wqscore.metrics.metric import Metric
 from wqscore.metrics.registry import METRICS
 from wqscore.studies.known.score_table import LISTED, Joined, ScoreTable
 
-#: As in a ranking.csv.
+#: Names as in a ranking.csv.
 DEFAULT_GROUP, DEFAULT_PARAMS, DEFAULT_DEPTH = "family", "params", "depth"
-#: Columns of a ranking.csv that hold numbers and are nothing to be predicted.
+#: Columns of a ranking.csv with numbers that are not results.
 _BOOKKEEPING = frozenset({"rank", "coverage", "n_matrices", "n_fitted", "hidden_size", DEFAULT_PARAMS, DEFAULT_DEPTH})
 
 
 def metric_of(column: str) -> Metric | None:
-    """The registry's metric behind a column, which may be a mean of it over matrices.
+    """Return the registry's metric that a column holds, possibly as a mean over matrices.
 
     Example:
         >>> metric_of("alpha_param_mean").name, metric_of("accuracy")
@@ -29,7 +29,7 @@ def metric_of(column: str) -> Metric | None:
 
 
 def metric_columns(scores: ScoreTable, y: str) -> tuple[str, ...]:
-    """The columns that are a metric's headline value.
+    """Return the columns that are a metric's headline value.
 
     Raises:
         UsageError: there is none.
@@ -37,18 +37,18 @@ def metric_columns(scores: ScoreTable, y: str) -> tuple[str, ...]:
     names = tuple(name for name in scores.columns if name in METRICS and name != y)
     if not names:
         raise UsageError(
-            f"{scores.source}: no column is a metric of wqscore: name those to try with --x, of "
+            f"{scores.source}: no column is a metric of wqscore: name the columns to test with --x, from "
             f"{listed(scores.columns, LISTED)}"
         )
     return names
 
 
 def only_known(joined: Joined, taken: Iterable[str | None]) -> str:
-    """The one column of numbers among what is known that is nothing else.
+    """Return the only column of numbers in the table of results that has no other use.
 
     Args:
         joined: the models of both tables.
-        taken: columns that are something else.
+        taken: columns with another use.
 
     Raises:
         UsageError: there is none, or more than one.
@@ -56,32 +56,32 @@ def only_known(joined: Joined, taken: Iterable[str | None]) -> str:
     candidates = known_columns(joined.known, taken)
     if len(candidates) != 1:
         found = listed(candidates or joined.known.columns, LISTED)
-        raise UsageError(f"{joined.known.source}: name the column to compare the metrics with by --y, of {found}")
+        raise UsageError(f"{joined.known.source}: name the column to compare the metrics with by --y, from {found}")
     return candidates[0]
 
 
 def known_columns(known: ScoreTable, taken: Iterable[str | None]) -> list[str]:
-    """The columns of numbers that may be what is known of the models.
+    """Return the columns of numbers that may be published results.
 
     Args:
         known: the table.
-        taken: columns that are something else.
+        taken: columns with another use.
     """
     others = {*taken, *_BOOKKEEPING, *METRICS}
     return [name for name in known.columns if name not in others and _is_numbers(known, name)]
 
 
 def depth_column(joined: Joined, taken: Iterable[str | None]) -> str | None:
-    """The column of depths, layers of each model, if one of the tables has it and it is nothing else."""
+    """Return the column of depths, in layers, if one of the tables has it and it has no other use."""
     column = None if DEFAULT_DEPTH in set(taken) else column_if_there(joined, DEFAULT_DEPTH)
     return column if column and _is_numbers(joined.holding(column), column) else None
 
 
 def parameter_counts(table: ScoreTable, column: str) -> np.ndarray:
-    """Parameters of each model, NaN where unknown.
+    """Return the parameters of each model, NaN where unknown.
 
     Raises:
-        UsageError: there is no such column, or it holds something else.
+        UsageError: there is no such column, or a cell is not a positive number.
     """
     counts = table.numbers(column)
     if (counts <= 0).any():
@@ -92,7 +92,7 @@ def parameter_counts(table: ScoreTable, column: str) -> np.ndarray:
 
 
 def column_if_there(joined: Joined, column: str) -> str | None:
-    """The column if one of the tables has it."""
+    """Return the column if one of the tables has it."""
     return column if column in {*joined.scores.columns, *joined.known.columns} else None
 
 

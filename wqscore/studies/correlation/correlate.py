@@ -1,4 +1,4 @@
-"""Do the metrics say anything about what is known? Rank correlations pooled, within groups, and along axes."""
+"""Do the metrics predict published results? Rank correlations pooled, within groups, and along axes."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from wqscore.studies.correlation.columns import (
     parameter_counts,
 )
 from wqscore.studies.correlation.granulated import Granulated, granulate
-from wqscore.studies.correlation.row import LEAST_MODELS, CorrelationRow, correlate_row
+from wqscore.studies.correlation.row import MIN_MODELS, CorrelationRow, correlate_row
 from wqscore.studies.known.score_table import Joined
 
-#: Beyond, every pair of models in every random order takes minutes.
-MOST_MODELS = 2_000
+#: More models would take minutes, as each random order goes through every pair.
+MAX_MODELS = 2_000
 Better = Literal["lower", "higher"]
 
 
@@ -34,9 +34,9 @@ class SignFlip:
     """Simpson's paradox: tau has one sign over all models and the other within groups.
 
     Attributes:
-        pooled: over all models.
+        pooled: tau over all models.
         flipped: the groups with the other sign.
-        groups: how many groups have a sign.
+        groups: the number of groups with a sign.
     """
 
     pooled: CorrelationRow
@@ -46,19 +46,19 @@ class SignFlip:
 
 @dataclass(frozen=True)
 class Correlations(Result):
-    """The study.
+    """The result of a study.
 
     Attributes:
-        y: the column of what is known.
-        better: which way it is better.
+        y: the column of published results.
+        better: which direction of y is better.
         group: the column of groups, if any.
         params: the column of parameters, if any.
         tried: the metrics.
-        rows: of the baselines, then of each metric: over all models, then by group.
+        rows: those of the baselines, then of each metric: over all models, then by group.
         granulated: each metric along the axes, if there are any.
         flips: the warnings.
-        joined: the models behind it, and those left out.
-        seed: of the random orders behind the p-values.
+        joined: the models, and those left out.
+        seed: the seed of the p-values' random orders.
         depth: the column of depths, if any.
     """
 
@@ -76,17 +76,17 @@ class Correlations(Result):
 
     @property
     def baselines(self) -> tuple[str, ...]:
-        """The columns of size: what a metric has to do better than."""
+        """The columns of size, which a metric has to beat."""
         return tuple(column for column in (self.params, self.depth) if column)
 
     @property
     def ungrouped(self) -> int:
-        """Models that are in no group, though there are groups."""
+        """Number of models without a group, where there are groups."""
         return self.joined.holding(self.group).words(self.group).count("") if self.group else 0
 
     @property
     def tested(self) -> tuple[CorrelationRow, ...]:
-        """The rows with a correlation, without the baselines: what the best p-value was picked from."""
+        """The rows with a correlation, without the baselines; the best p-value is chosen among them."""
         return tuple(row for row in self.rows if row.correlation and row.x not in self.baselines)
 
 
@@ -100,26 +100,26 @@ def correlate(
     better: Better = "higher",
     seed: int = 0,
 ) -> Correlations:
-    """Correlate metrics with what is known of the models, and beside them what size alone says of it.
+    """Correlate metrics, and size as the baseline, with published results of the models.
 
     Size is the parameters and, where a table has a column `depth`, the layers.
 
     Args:
         joined: the models of both tables.
-        x: columns of the scores; every metric of the registry that is there unless given.
-        y: the column of what is known; may be left out if that table has one column of numbers besides.
-        group: the column that tells groups apart; `family` if there is one. A model without a group is in none.
+        x: columns of the scores; by default every metric of the registry that is there.
+        y: the column of results; may be `None` if their table has only one column of numbers with no other use.
+        group: the column of groups; by default `family` if there is one. A model with an empty cell is in no group.
         axes: two or more columns of hyper-parameters, for the granulated correlation.
-        params: the column of parameter counts; `params` if there is one.
-        better: which way y is better.
-        seed: of the random orders behind p-values of more than 8 models.
+        params: the column of parameter counts; by default `params` if there is one.
+        better: which direction of y is better.
+        seed: the seed of the random orders for p-values of more than 8 models.
 
     Raises:
-        UsageError: a column is not there or not of numbers, or one is not said that must be, or there are fewer
-            than 3 models or more than 2,000.
+        UsageError: a column is missing or has cells that are not numbers, a column must be named, or there are fewer
+            than 3 or more than 2,000 models.
     """
     if len(axes) == 1:
-        raise UsageError(f"a granulated correlation needs two axes or more, not {axes[0]!r} alone: repeat --axis")
+        raise UsageError(f"a granulated correlation needs two or more axes, not only {axes[0]!r}: repeat --axis")
     group = group or column_if_there(joined, DEFAULT_GROUP)
     params = params or column_if_there(joined, DEFAULT_PARAMS)
     y = y or only_known(joined, {*x, *axes, group, params})
@@ -156,7 +156,7 @@ def correlate(
 
 
 def find_flip(rows: Sequence[CorrelationRow]) -> SignFlip | None:
-    """Compare one metric's sign over all models with that in each group; `None` if none is the other way."""
+    """Compare one metric's sign over all models with its sign in each group; `None` if no group's is opposite."""
     pooled = next(row for row in rows if row.group is None)
     within = [row for row in rows if row.group is not None and row.sign]
     flipped = tuple(row for row in within if row.sign == -pooled.sign)
@@ -164,12 +164,12 @@ def find_flip(rows: Sequence[CorrelationRow]) -> SignFlip | None:
 
 
 def _check_count(models: int, source: str) -> None:
-    if models < LEAST_MODELS:
-        raise UsageError(f"{source}: models to compare: {models}, and {LEAST_MODELS} are the least: add others")
-    if models > MOST_MODELS:
+    if models < MIN_MODELS:
+        raise UsageError(f"{source}: models to compare: {models}, fewer than the {MIN_MODELS} needed: add models")
+    if models > MAX_MODELS:
         raise UsageError(
-            f"{source}: {models:,} rows, more than the {MOST_MODELS:,} models that can be compared: a row per model "
-            "is needed, not per matrix"
+            f"{source}: {models:,} rows, more than the {MAX_MODELS:,} models that can be compared: give a row per "
+            "model, not per matrix"
         )
 
 
@@ -180,7 +180,7 @@ def _granulated(name: str, values: np.ndarray, known: np.ndarray, axes: dict[str
 
 
 def _groups(words: Sequence[str]) -> dict[str, np.ndarray]:
-    """The places of each group's models; none where all are of one group, of which the pooled figures tell."""
+    """The indices of each group's models; empty where all are in one group, as the pooled figures cover it."""
     if len(set(words)) < 2:
         return {}
     return {name: np.array([word == name for word in words]).nonzero()[0] for name in dict.fromkeys(words) if name}

@@ -1,8 +1,8 @@
-"""Granulated Kendall: does a metric follow one hyper-parameter at a time, the others held fixed?
+"""Granulated Kendall's tau: does a metric predict the result along one hyper-parameter, with the others fixed?
 
 Jiang, Neyshabur, Mobahi, Krishnan & Bengio, "Fantastic generalization measures and where to find them", ICLR 2020
-(arXiv 1912.02178), section 4.1: a metric that only follows, say, width correlates well over a whole grid and not at
-all along its other axes.
+(arXiv 1912.02178), section 4.1: a metric that only follows, say, width correlates well over a whole grid but not
+along its other axes.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ class AxisTau:
     Attributes:
         axis: the hyper-parameter that varies.
         tau: the mean over cells; `None` without one.
-        cells: settings of the other axes with a tau; one whose models all agree in x or in y has none.
-        n: the models in them.
+        cells: number of settings of the other axes with a tau; a cell whose models all have the same x or y has none.
+        n: number of models in these cells.
     """
 
     axis: str
@@ -39,7 +39,7 @@ class Granulated:
 
     Attributes:
         x: the metric.
-        axes: one by one.
+        axes: the mean tau of each axis.
     """
 
     x: str
@@ -47,7 +47,7 @@ class Granulated:
 
     @property
     def tau(self) -> float | None:
-        """The mean over the axes that have one (Ψ of the paper)."""
+        """The mean over the axes that have a tau (Ψ of the paper)."""
         taus = [axis.tau for axis in self.axes if axis.tau is not None]
         return fmean(taus) if taus else None
 
@@ -58,7 +58,7 @@ def granulate(x: str, values: np.ndarray, y: np.ndarray, axes: Mapping[str, Sequ
     Args:
         x: the metric's name.
         values: its values, finite, shape (n,).
-        y: what it is compared with, likewise.
+        y: the published result, finite, shape (n,).
         axes: the setting of each of the n models, by the hyper-parameter's name.
     """
     return Granulated(x, tuple(_along(axis, values, y, axes) for axis in axes))

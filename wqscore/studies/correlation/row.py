@@ -1,4 +1,4 @@
-"""One metric against what is known, over all models or one group: correlations, given size, and as claimed or not."""
+"""Correlate one metric with the published result, over all models or one group, with and without size held fixed."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from wqscore.ranking.rank_correlation import (
     spearman,
 )
 
-#: Two models are always in order or in reverse.
-LEAST_MODELS = 3
-#: A p-value from here on says nothing of the sign.
+#: Two models always have a correlation of 1 or −1.
+MIN_MODELS = 3
+#: A p-value of this or more leaves the sign open.
 LEVEL = 0.05
 
 
 @dataclass(frozen=True)
 class Partial:
-    """Rank correlations given the parameters, whose ranks are those of their logarithm.
+    """Rank correlations with the parameter count held fixed.
 
     Attributes:
-        tau: Kendall's; `None` where the parameters decide one of the two.
-        rho: Spearman's, likewise.
-        n: the models whose parameters are known.
+        tau: Kendall's; `None` where the parameters determine metric or result.
+        rho: Spearman's; `None` where the parameters determine metric or result.
+        n: number of models whose parameters are known.
     """
 
     tau: float | None
@@ -38,15 +38,15 @@ class Partial:
 
 @dataclass(frozen=True)
 class CorrelationRow:
-    """A metric against what is known, over all models or one group.
+    """The correlation of a metric with the published result, over all models or one group.
 
     Attributes:
         x: the metric's column.
         group: `None` over all models.
         n: models with both numbers.
-        correlation: `None` where there is none to speak of.
-        partial: given the parameters, where they are known.
-        expected: the sign that the registry's claim asks for; `None` without a claim.
+        correlation: `None` where it is not defined.
+        partial: the correlation with the parameters held fixed, where they are known.
+        expected: the sign that the registry claims; `None` without a claim.
         reason: why there is no correlation, or empty.
     """
 
@@ -60,7 +60,7 @@ class CorrelationRow:
 
     @property
     def sign(self) -> int:
-        """−1, 0 or 1: of tau, 0 without one."""
+        """The sign of tau, −1, 0 or 1; 0 without a tau."""
         return int(np.sign(self.correlation.tau.value)) if self.correlation else 0
 
     @property
@@ -82,29 +82,29 @@ def correlate_row(
     expected: Literal[-1, 1] | None,
     seed: int,
 ) -> CorrelationRow:
-    """Correlate one metric of some models.
+    """Correlate one metric with the published result.
 
     Args:
         name: the metric.
-        group: the models' group, `None` for all.
+        group: the models' group, `None` for all models.
         values: the metric, shape (n,), NaN where it is missing.
-        known: what is known, likewise.
-        sizes: the parameters, likewise, if any are known.
-        expected: the sign that is claimed.
-        seed: of the random orders.
+        known: the published result, shape (n,), NaN where it is missing.
+        sizes: the parameters, shape (n,), NaN where missing; `None` if none are known.
+        expected: the claimed sign.
+        seed: the seed of the random orders.
     """
     both = np.isfinite(values) & np.isfinite(known)
     n = int(both.sum())
-    found = rank_correlation(values[both], known[both], seed) if n >= LEAST_MODELS else None
+    found = rank_correlation(values[both], known[both], seed) if n >= MIN_MODELS else None
     partial = _partial(values, known, sizes) if found and sizes is not None else None
-    reason = "" if found else f"fewer than {LEAST_MODELS} models" if n < LEAST_MODELS else "one is the same for all"
+    reason = "" if found else f"fewer than {MIN_MODELS} models" if n < MIN_MODELS else "one is the same for all"
     return CorrelationRow(name, group, n, found, partial, expected, reason)
 
 
 def _partial(values: np.ndarray, known: np.ndarray, sizes: np.ndarray) -> Partial | None:
     every = np.isfinite(values) & np.isfinite(known) & np.isfinite(sizes)
     x, y, z = values[every], known[every], sizes[every]
-    if x.size <= LEAST_MODELS:
+    if x.size <= MIN_MODELS:
         return None
     given = []
     for measure in (kendall_tau_b, spearman):

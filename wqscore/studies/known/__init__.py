@@ -1,1 +1,1 @@
-"""Results that are known of models: benchmark tables and model cards."""
+"""Published results of models, from benchmark tables and model cards."""

@@ -1,4 +1,4 @@
-"""What the cards of several models give, as one table: a column per benchmark."""
+"""The benchmark results in the cards of several models as one table, a column per benchmark."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class ModelBenchmarks:
     Attributes:
         model: its name, as in a ranking.csv.
         results: by column.
-        left_out: what its card gives and can't be used, and why.
+        left_out: entries of its card that can't be used, with reasons.
     """
 
     model: str
@@ -28,10 +28,10 @@ class ModelBenchmarks:
 
 @dataclass(frozen=True)
 class BenchmarkTable(Result):
-    """The table.
+    """A table of benchmark results.
 
     Attributes:
-        columns: the benchmarks, those that most models have first.
+        columns: the benchmarks, sorted by how many models have them, most first.
         models: a row for each.
     """
 
@@ -40,18 +40,18 @@ class BenchmarkTable(Result):
 
     @property
     def counts(self) -> Counter[str]:
-        """How many models have each benchmark."""
+        """Return how many models have each benchmark."""
         return Counter(column for model in self.models for column in model.results)
 
     def doubt(self, column: str) -> str:
-        """Whether a column seems to mix fractions and percentages, in words; empty if not."""
+        """Return a warning if a column seems to mix fractions and percentages; otherwise empty."""
         values = [model.results[column].value for model in self.models if column in model.results]
         if not min(values) <= 1 < max(values) / 10:
             return ""
         return f"{column}: from {min(values):g} to {max(values):g}: some may be fractions and some percentages"
 
     def as_table(self) -> ScoreTable:
-        """The same as the file that `wqscore known --format csv` makes."""
+        """Return the table that `wqscore known --format csv` prints."""
         rows = tuple(
             (
                 model.model,
@@ -63,12 +63,11 @@ class BenchmarkTable(Result):
 
 
 def tabulate(cards: Mapping[str, CardResults]) -> BenchmarkTable:
-    """Put the cards of models side by side.
+    """Combine the cards of models in one table.
 
-    A column is named after data set and metric. Where these stand for several configurations, splits or arguments,
-    each is a column of its own and named after them too, for they can't be compared; where one card then still has
-    two figures, the names that people read tell them apart. A figure that a card gives twice, and not the same, is
-    left out.
+    A column is named after data set and metric. Different configurations, splits or arguments can't be compared, so
+    each gets a separate column that is named after them too; where one card still has two figures, their titles are
+    added. A figure that a card gives twice with different values is left out.
 
     Args:
         cards: by the model's name.
@@ -91,7 +90,7 @@ def tabulate(cards: Mapping[str, CardResults]) -> BenchmarkTable:
 
 
 def _qualified(names: list[str], details: list[tuple[str, ...]], within: list[str]) -> list[str]:
-    """Add the details to the names that stand for several of them within one of the sets."""
+    """Add the details to names that occur with several details within one of the sets."""
     several: dict[tuple[str, str], set[tuple[str, ...]]] = defaultdict(set)
     for name, detail, part in zip(names, details, within, strict=True):
         several[name, part].add(detail)

@@ -1,4 +1,4 @@
-"""The files that say what a model can do: its card and `.eval_results/*.yaml`, on the Hub or on disk."""
+"""Read the files with a model's benchmark results: its card and `.eval_results/*.yaml`, on the Hub or on disk."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from wqscore.refs import ModelRef
 
 CARD = "README.md"
 _EVAL_RESULTS = re.compile(r"\.eval_results/[^/]+\.ya?ml")
-#: Of all of a model's files together: a card with every figure of a large benchmark has some 300 kB.
-MOST_BYTES = 2**20
-#: Files, each of which is a request.
-MOST_FILES = 100
+#: Limit on the total size of a model's files; a card with every figure of a large benchmark has some 300 kB.
+MAX_BYTES = 2**20
+#: Limit on the number of files, each of which takes a request.
+MAX_FILES = 100
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,8 @@ class CardFiles:
     """The files of one model.
 
     Attributes:
-        texts: name and text of each.
-        left_out: which were not read, and why.
+        texts: name and text of each file.
+        left_out: the files that were not read, with reasons.
     """
 
     texts: tuple[tuple[str, str], ...]
@@ -31,7 +31,7 @@ class CardFiles:
 
 
 def read_card_files(ref: ModelRef) -> CardFiles:
-    """Read a model's card and its files of results, whatever of them is there; nothing else is fetched.
+    """Read a model's card and its files of results, where they exist; nothing else is fetched.
 
     Raises:
         CheckpointError: the model or its revision can't be found on the Hub, or a file can't be fetched.
@@ -60,17 +60,17 @@ def _on_hub(ref: ModelRef) -> CardFiles:
 
 
 def _read(sizes: Mapping[str, int], path_of: Callable[[str], Path]) -> CardFiles:
-    """Read the files that matter, as long as they are few and small."""
+    """Read the card and the files of results, up to the limits on number and size."""
     results = sorted(name for name in sizes if _EVAL_RESULTS.fullmatch(name))
     names = [*([CARD] if CARD in sizes else []), *results]
     texts: list[tuple[str, str]] = []
-    left_out = [f"{name}: more than {MOST_FILES} files of results" for name in names[MOST_FILES:][:1]]
-    room = MOST_BYTES
-    for name in names[:MOST_FILES]:
+    left_out = [f"{name}: more than {MAX_FILES} files of results" for name in names[MAX_FILES:][:1]]
+    room = MAX_BYTES
+    for name in names[:MAX_FILES]:
         try:
             data = _limited(path_of(name), room) if sizes[name] <= room else None
             if data is None:
-                left_out.append(f"{name}: more than {MOST_BYTES:,} bytes of model card")
+                left_out.append(f"{name}: more than {MAX_BYTES:,} bytes of model card")
                 continue
             texts.append((name, data.decode("utf-8-sig")))
             room -= len(data)
@@ -82,7 +82,7 @@ def _read(sizes: Mapping[str, int], path_of: Callable[[str], Path]) -> CardFiles
 
 
 def _limited(path: Path, room: int) -> bytes | None:
-    """The bytes of a file; `None` if there are more than fit, whatever its listing said."""
+    """The bytes of a file; `None` if it is too large, whatever size its listing gave."""
     with path.open("rb") as file:
         data = file.read(room + 1)
     return data if len(data) <= room else None

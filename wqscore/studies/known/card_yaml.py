@@ -1,4 +1,4 @@
-"""YAML of strangers: plain values only, and no more of them than the text's length suggests."""
+"""Load untrusted YAML safely: plain values only, with limits on their number, depth and length."""
 
 from __future__ import annotations
 
@@ -6,41 +6,41 @@ from typing import Any
 
 from wqscore.errors import CheckpointError
 
-#: Values once every alias is written out. An alias of a list of aliases, ten levels deep, names billions.
-MOST_VALUES = 200_000
-#: Lists within lists. A model-index has seven, and PyYAML's time for each bracket grows with those open before it.
-MOST_DEEP = 50
-#: Characters of one value: PyYAML takes 1:1:1:… for a number to the base 60, in time that grows with the square.
-MOST_CHARACTERS = 20_000
+#: Values with every alias expanded. Aliases of lists of aliases, ten levels deep, expand to billions.
+MAX_VALUES = 200_000
+#: Nesting depth. A model-index has seven levels; PyYAML's time for each bracket grows with the number of open ones.
+MAX_DEPTH = 50
+#: Characters of one value: PyYAML parses 1:1:1:… as a number to the base 60, in quadratic time.
+MAX_CHARACTERS = 20_000
 
 
 def load_yaml(text: str, where: str) -> Any:
-    """Read YAML with PyYAML's safe loader, which makes no objects but plain ones.
+    """Load YAML with PyYAML's safe loader, which makes only plain objects.
 
     Args:
         text: the YAML.
-        where: the file, for messages.
+        where: the file's name, for messages.
 
     Raises:
-        CheckpointError: it is not valid, or holds more than can be meant.
+        CheckpointError: it is invalid, or exceeds a limit.
     """
     import yaml  # type: ignore[import-untyped]
 
     try:
-        # The same loader in C, ten times as fast, where PyYAML was built with it: its wheels are.
+        # The same loader in C is ten times as fast; PyYAML's wheels have it.
         loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
         if _is_too_much(text, loader):
-            raise CheckpointError(f"{where}: its YAML holds more than can be meant: mend it")
+            raise CheckpointError(f"{where}: its YAML is too large or too deep: shorten it")
         return yaml.load(text, Loader=loader)
     except CheckpointError:
         raise
-    # Whatever its constructors meet: a month 13, `!!int ""`, a name that stands for nothing.
+    # Its constructors raise all kinds of errors: for a month 13, `!!int ""`, an unknown tag.
     except Exception as error:
-        raise CheckpointError(f"{where}: its YAML can't be read: mend it") from error
+        raise CheckpointError(f"{where}: its YAML can't be read: correct it") from error
 
 
 def _is_too_much(text: str, loader: Any) -> bool:
-    """Count values as if each alias were written out, without writing any out."""
+    """Whether a limit is exceeded; counts values with every alias expanded, without expanding any."""
     import yaml
 
     count = 0
@@ -51,16 +51,16 @@ def _is_too_much(text: str, loader: Any) -> bool:
         if isinstance(event, yaml.AliasEvent):
             count += within.get(event.anchor, 0)
         elif isinstance(event, yaml.ScalarEvent):
-            count += 1 if len(event.value) <= MOST_CHARACTERS else MOST_VALUES + 1
+            count += 1 if len(event.value) <= MAX_CHARACTERS else MAX_VALUES + 1
             within[event.anchor] = 1
         elif isinstance(event, yaml.CollectionStartEvent):
             opened.append((event.anchor, before))
             count += 1
-            # Until it ends, an alias of it would make it hold itself.
-            within[event.anchor] = MOST_VALUES
+            # Until the value ends, an alias of it would be recursive.
+            within[event.anchor] = MAX_VALUES
         elif isinstance(event, yaml.CollectionEndEvent):
             anchor, start = opened.pop()
             within[anchor] = count - start
-        if count > MOST_VALUES or len(opened) > MOST_DEEP:
+        if count > MAX_VALUES or len(opened) > MAX_DEPTH:
             return True
     return False

@@ -1,4 +1,4 @@
-"""What is known of the models of a ranking, looked at before they are scored: can it be compared at all?"""
+"""Find a ranking's models in a table of published results, before they are scored."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from wqscore.escaping import listed
 from wqscore.refs import ModelRef
 from wqscore.rendering.csv_escaping import unguarded
 from wqscore.studies.correlation.columns import known_columns
-from wqscore.studies.correlation.row import LEAST_MODELS
+from wqscore.studies.correlation.row import MIN_MODELS
 from wqscore.studies.known.score_table import LISTED, ScoreTable
 
 
 @dataclass(frozen=True)
 class KnownFigures:
-    """A table that has the models of a ranking, and the column to compare the metrics with.
+    """A table of published results, and the column to compare the metrics with.
 
     Attributes:
-        table: its models are named as in the ranking.
+        table: the table, with models named as in the ranking.
         y: the column.
     """
 
@@ -36,12 +36,12 @@ def choose_known(table: ScoreTable, refs: Sequence[ModelRef], y: str | None) -> 
     """Find the models of a ranking in a table, and the column to compare the metrics with.
 
     Args:
-        table: with a column `model`: names as in a ranking.csv, or as typed, or the repository's.
-        refs: the models to be ranked.
-        y: the column; may be left out if there is only one of numbers.
+        table: a table with a column `model`: names as in a ranking.csv, as typed, or of repositories.
+        refs: the models to rank.
+        y: the column; may be `None` if only one column has numbers.
 
     Raises:
-        UsageError: no such column or several, a model in two rows, or too few models with a figure.
+        UsageError: the column is missing or ambiguous, a model is in two rows, or too few models have a figure.
     """
     named = _named_as_ranked(table, refs)
     labels = {ref.label for ref in refs}
@@ -52,35 +52,35 @@ def choose_known(table: ScoreTable, refs: Sequence[ModelRef], y: str | None) -> 
     if doubled:
         raise UsageError(f"{table.source}: {doubled[0]!r} is in several rows: leave one")
     counts = {name: int(np.isfinite(ranked.numbers(name)).sum()) for name in known_columns(ranked, ())}
-    told = listed([f"{name} ({_models(count)})" for name, count in counts.items()], LISTED) or "none of numbers"
+    choices = listed([f"{name} ({_models(count)})" for name, count in counts.items()], LISTED) or "none of numbers"
     if y is not None and y not in table.columns:
-        raise UsageError(f"{table.source}: no column {y!r}: choose by --y one of these: {told}")
+        raise UsageError(f"{table.source}: no column {y!r}: choose one of these with --y: {choices}")
     if y is None and len(counts) > 1:
-        raise UsageError(f"{table.source}: choose what to compare the metrics with by --y, one of these: {told}")
+        raise UsageError(f"{table.source}: choose a column to compare the metrics with, by --y: {choices}")
     chosen = y or next(iter(counts), None)
     if chosen is None:
-        raise UsageError(f"{table.source}: no figure of the models to rank: name them there as the ranking does")
+        raise UsageError(f"{table.source}: no figure for any model to rank: name the models as the ranking does")
     known = int(np.isfinite(ranked.numbers(chosen)).sum())
-    if known < LEAST_MODELS:
+    if known < MIN_MODELS:
         raise UsageError(
-            f"{table.source}: {chosen!r} is known of {known} of the {len(labels)} models to rank, and {LEAST_MODELS} "
-            "are the least: add others, named as the ranking names them"
+            f"{table.source}: {chosen!r} has figures for {known} of the {len(labels)} models to rank, fewer than the "
+            f"{MIN_MODELS} needed: add models, named as in the ranking"
         )
     return KnownFigures(named, chosen)
 
 
 def parse_ranking(text: str) -> ScoreTable:
-    """The text of a ranking.csv as a table."""
+    """Return a ranking.csv's text as a table."""
     header, *rows = (list(map(unguarded, line)) for line in csv.reader(StringIO(text, newline="")))
     return ScoreTable("the ranking", tuple(header), tuple(map(tuple, rows)))
 
 
 def _named_as_ranked(table: ScoreTable, refs: Sequence[ModelRef]) -> ScoreTable:
-    """The table with the ranking's name in place of what was typed or the repository's."""
+    """The table with names as typed, or of repositories, replaced by those of the ranking."""
     others = {name: ref.label for ref in reversed(refs) for name in (ref.repo, ref.text) if name}
     labels = others | {ref.label: ref.label for ref in refs}
-    place = table.columns.index("model") if table.words("model") else 0
-    rows = tuple((*row[:place], labels.get(name, name), *row[place + 1 :]) for row, name in _rows_with_names(table))
+    index = table.columns.index("model") if table.words("model") else 0
+    rows = tuple((*row[:index], labels.get(name, name), *row[index + 1 :]) for row, name in _rows_with_names(table))
     return ScoreTable(table.source, table.columns, rows)
 
 

@@ -1,8 +1,8 @@
-"""The benchmark results that a model's authors give: in its card's metadata, or in `.eval_results/*.yaml`.
+"""The benchmark results that a model's authors report in its card's metadata or in `.eval_results/*.yaml`.
 
-Both formats are the Hub's and are taken apart by `huggingface_hub`:
+Both are formats of the Hub, parsed by `huggingface_hub`:
 https://huggingface.co/docs/hub/model-cards#evaluation-results and https://huggingface.co/docs/hub/eval-results.
-The figures are the authors' word; nothing of them is checked here.
+The figures are the authors' claims and are not verified.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from wqscore.studies.known.card_yaml import load_yaml
 if TYPE_CHECKING:
     from huggingface_hub import EvalResult, EvalResultEntry
 
-#: Of a name, in characters; longer ones are no column's.
+#: Longest name of a column, in characters.
 _LONGEST_NAME = 200
 
 
@@ -32,11 +32,11 @@ class BenchmarkResult:
     Attributes:
         task: the kind of task, or in the newer format the benchmark's part.
         dataset: the data set's id.
-        metric: the metric's id, or again the task in the newer format, which has one figure for each.
+        metric: the metric's id; in the newer format, which has one figure per task, the task.
         value: the figure.
-        setting: which configuration and split of the data set, and the arguments it was run with, where given.
-        title: the names that people read, where given.
-        verified: whether it is said to come from the Hub's own evaluation.
+        setting: configuration and split of the data set, and the run's arguments, where given.
+        title: the display names, where given.
+        verified: whether the card says that it comes from the Hub's own evaluation.
     """
 
     task: str
@@ -50,11 +50,11 @@ class BenchmarkResult:
 
 @dataclass(frozen=True)
 class CardResults:
-    """What a model's card gives.
+    """The results in a model's card.
 
     Attributes:
         results: the figures, in the card's order.
-        left_out: what could not be used, and why, a line each.
+        left_out: entries that could not be used, with reasons, a line each.
     """
 
     results: tuple[BenchmarkResult, ...] = ()
@@ -62,9 +62,9 @@ class CardResults:
 
 
 def read_card(ref: ModelRef) -> CardResults:
-    """Read the benchmark results of a model, from the Hub at the revision asked for or from beside its weights.
+    """Read the benchmark results of a model, from the Hub at the given revision or from its folder.
 
-    Nothing but the card is fetched. A model without a card, or with none in reach, has no results.
+    Only the card and files of results are fetched. A model without a card, or whose card can't be reached, has none.
 
     Raises:
         CheckpointError: the model or its revision can't be found, or its card can't be fetched.
@@ -105,12 +105,12 @@ def parse_card(text: str) -> CardResults:
         return CardResults(left_out=(str(error),))
     index = metadata.get("model-index") if isinstance(metadata, dict) else None
     models = [model.get("results") if isinstance(model, dict) else model for model in _list(index)]
-    # One by one, so that a broken one costs no other.
+    # One by one, so that a broken one doesn't affect the others.
     return _collect([result for results in models for result in _list(results)], parse, CARD)
 
 
 def parse_eval_results(text: str, name: str) -> CardResults:
-    """Read one of the files `.eval_results/*.yaml`.
+    """Read a file `.eval_results/*.yaml`.
 
     Args:
         text: its text.
@@ -129,7 +129,7 @@ def parse_eval_results(text: str, name: str) -> CardResults:
 
 
 def _list(value: Any) -> list[Any]:
-    """A list as it is; one broken item in place of what should be a list, none in place of nothing."""
+    """A list unchanged; one broken item for a value that should be a list; an empty list for no value."""
     return value if isinstance(value, list) else [] if value is None else [value]
 
 
@@ -143,7 +143,7 @@ def _collect(items: Sequence[Any], parse: Callable[[Any], list[BenchmarkResult |
                     results.append(found)
                 else:
                     left_out.append(f"{where}: {found}")
-        # The client takes the structure for granted: a missing key or another type is whatever Python raises.
+        # `huggingface_hub` assumes the structure, so a missing key or a wrong type raises any error.
         except Exception as error:
             lacking = f"it lacks {printable(str(error))[:40]}" if isinstance(error, KeyError) else "not of the format"
             left_out.append(f"{where}: result {number}: {lacking}")
@@ -170,7 +170,7 @@ def _from_entry(found: EvalResultEntry) -> BenchmarkResult | str:
 def _checked(
     names: tuple[Any, Any, Any], value: Any, setting: list[Any], title: list[Any], verified: bool
 ) -> BenchmarkResult | str:
-    """The result, or why it is none."""
+    """The result, or the reason why it can't be used."""
     task, dataset, metric = map(_name, names)
     if not dataset or not metric:
         return "a result without the name of its data set or metric"
@@ -184,7 +184,7 @@ def _checked(
 
 
 def _number(value: Any) -> float | None:
-    """YAML 1.1 takes 1e-5 and what is in quotes for text, and yes for true, which Python takes for 1."""
+    """A figure as a number; YAML 1.1 reads 1e-5 and quoted numbers as text, and yes as true, which equals 1."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
@@ -195,7 +195,7 @@ def _number(value: Any) -> float | None:
 
 
 def _name(value: Any) -> str:
-    """One line of text; empty for what is no name."""
+    """A name as one line of text; empty for a value that is not a name."""
     return printable(" ".join(str(value).split())) if isinstance(value, str | int | float) else ""
 
 

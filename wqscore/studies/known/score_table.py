@@ -1,4 +1,4 @@
-"""Tables of models: a CSV file's rows as text, their columns as numbers, and two files joined by model."""
+"""Tables of models: read a CSV file, get a column as text or numbers, and join two tables by model."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from wqscore.errors import UsageError
 from wqscore.escaping import listed
 from wqscore.rendering.csv_escaping import unguarded
 
-#: What a ranking.csv says of a model it gives no rank.
+#: Statuses in a ranking.csv of models without a rank.
 _WITHOUT_RANK = frozenset({"unranked", "failed"})
 _BLANK = frozenset({"", "nan", "na", "n/a", "none", "null", "-", "–"})
-#: How many names a message has room for.
+#: At most this many names are listed in a message.
 LISTED = 12
 
 
@@ -28,8 +28,8 @@ class ScoreTable:
 
     Attributes:
         source: the file, for messages.
-        columns: their names, each once.
-        rows: the cells of each row, as many as there are columns.
+        columns: the columns' names, each once.
+        rows: the cells of each row, one per column.
     """
 
     source: str
@@ -37,21 +37,21 @@ class ScoreTable:
     rows: tuple[tuple[str, ...], ...]
 
     def words(self, column: str) -> list[str]:
-        """The cells of a column.
+        """Return the cells of a column as text.
 
         Raises:
             UsageError: there is no such column.
         """
         if column not in self.columns:
             raise UsageError(f"{self.source}: no column {column!r}; it has {listed(self.columns, LISTED)}")
-        place = self.columns.index(column)
-        return [row[place].strip() for row in self.rows]
+        index = self.columns.index(column)
+        return [row[index].strip() for row in self.rows]
 
     def numbers(self, column: str) -> np.ndarray:
-        """The cells of a column as numbers, NaN where there is none.
+        """Return the cells of a column as numbers, NaN where one is empty.
 
         Raises:
-            UsageError: there is no such column, or it holds something else.
+            UsageError: there is no such column, or a cell is not a number.
         """
         return np.array([self._number(column, row, cell) for row, cell in enumerate(self.words(column), 1)])
 
@@ -75,11 +75,11 @@ class Joined:
     """Rows of the same models from two tables.
 
     Attributes:
-        scores: the rows of the first that take part.
+        scores: the joined rows of the first table.
         known: those of the second, in the same order.
-        only_in_scores: models that the second has not.
-        only_in_known: and that the first has not.
-        without_rank: models in both that a ranking.csv gives no rank, left out.
+        only_in_scores: models that only the first table has.
+        only_in_known: models that only the second table has.
+        without_rank: models in both tables that are left out because a ranking.csv gives them no rank.
     """
 
     scores: ScoreTable
@@ -89,7 +89,7 @@ class Joined:
     without_rank: tuple[str, ...] = ()
 
     def holding(self, column: str) -> ScoreTable:
-        """The table with a column, the first if both have it."""
+        """Return the table that has a column; the first if both have it."""
         return self.scores if column in self.scores.columns or column not in self.known.columns else self.known
 
 
@@ -97,7 +97,7 @@ def read_table(path: Path) -> ScoreTable:
     """Read a CSV file with a header.
 
     Raises:
-        UsageError: it can't be read, or is no such file.
+        UsageError: it can't be read, or is not a CSV file with a header.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -111,10 +111,10 @@ def read_table(path: Path) -> ScoreTable:
     header, *rows = lines
     doubled = [name for name, times in Counter(header).items() if times > 1]
     if doubled:
-        raise UsageError(f"{path}: column {doubled[0]!r} is there twice: rename one")
+        raise UsageError(f"{path}: column {doubled[0]!r} occurs twice: rename one")
     for number, row in enumerate(rows, 1):
         if len(row) != len(header):
-            raise UsageError(f"{path}: row {number} has {len(row)} cells, the header {len(header)}: mend that row")
+            raise UsageError(f"{path}: row {number} has {len(row)} cells, the header {len(header)}: correct that row")
     return ScoreTable(str(path), tuple(header), tuple(map(tuple, rows)))
 
 
@@ -122,14 +122,14 @@ def join(scores: ScoreTable, known: ScoreTable, key: Sequence[str]) -> Joined:
     """Join two tables on the columns that name a model, compared as text.
 
     Raises:
-        UsageError: a table lacks them or has a model twice, or no model is in both.
+        UsageError: a table lacks these columns or has a model twice, or no model is in both tables.
     """
     ours, theirs = _index(scores, key), _index(known, key)
     both = [name for name in ours if name in theirs]
     if not both:
         raise UsageError(
             f"no model is in both {scores.source} ({listed(_labels(ours), 3)}) and {known.source} "
-            f"({listed(_labels(theirs), 3)}): name the column that says which is which with --key"
+            f"({listed(_labels(theirs), 3)}): name the column that identifies a model with --key"
         )
     joined = Joined(
         _take(scores, [ours[name] for name in both]),
@@ -141,7 +141,7 @@ def join(scores: ScoreTable, known: ScoreTable, key: Sequence[str]) -> Joined:
 
 
 def alone(table: ScoreTable, key: Sequence[str]) -> Joined:
-    """Take a table that has both the scores and what is known; its models need no names."""
+    """Return one table that has both the scores and the published results as joined; its models need no names."""
     named = all(column in table.columns for column in key)
     names = zip(*map(table.words, key), strict=True) if named else ((f"row {i + 1}",) for i in range(len(table.rows)))
     return _ranked_only(Joined(table, table), _labels(names))
@@ -152,29 +152,29 @@ def _index(table: ScoreTable, key: Sequence[str]) -> dict[tuple[str, ...], int]:
     doubled = [name for name, times in Counter(names).items() if times > 1]
     if doubled:
         raise UsageError(
-            f"{table.source}: {_labels(doubled)[0]!r} is in {names.count(doubled[0])} rows: name the columns that "
-            "tell them apart with --key"
+            f"{table.source}: {_labels(doubled)[0]!r} is in {names.count(doubled[0])} rows: name columns "
+            "that identify a row with --key"
         )
-    return {name: place for place, name in enumerate(names)}
+    return {name: index for index, name in enumerate(names)}
 
 
 def _labels(names: Iterable[tuple[str, ...]]) -> list[str]:
     return [" ".join(name) for name in names]
 
 
-def _take(table: ScoreTable, places: Sequence[int]) -> ScoreTable:
-    return ScoreTable(table.source, table.columns, tuple(table.rows[place] for place in places))
+def _take(table: ScoreTable, indices: Sequence[int]) -> ScoreTable:
+    return ScoreTable(table.source, table.columns, tuple(table.rows[index] for index in indices))
 
 
 def _ranked_only(joined: Joined, labels: Sequence[str]) -> Joined:
-    """Leave out what has no rank: its metrics stand for too little of the model, or for noise."""
+    """Leave out models without a rank, whose metrics describe too little of the model, or noise."""
     if "status" not in joined.scores.columns:
         return joined
     status = joined.scores.words("status")
-    places = [place for place, word in enumerate(status) if word not in _WITHOUT_RANK]
+    ranked = [index for index, word in enumerate(status) if word not in _WITHOUT_RANK]
     return Joined(
-        _take(joined.scores, places),
-        _take(joined.known, places),
+        _take(joined.scores, ranked),
+        _take(joined.known, ranked),
         joined.only_in_scores,
         joined.only_in_known,
         tuple(label for label, word in zip(labels, status, strict=True) if word in _WITHOUT_RANK),

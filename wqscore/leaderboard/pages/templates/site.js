@@ -1,5 +1,5 @@
 "use strict";
-// The index: search, filters, sorting by any metric, in the address. The rows that are there without it are replaced.
+// The index: search, filters and sorting by any metric, stored in the address. Replaces the rows of the static page.
 (() => {
   const models = leaderboard.models;
   const metrics = leaderboard.metrics.map((metric) => metric.name);
@@ -22,7 +22,7 @@
     for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
     return made;
   };
-  // Four digits, as the tables have them.
+  // Four digits, as in the tables.
   const figure = (value) => {
     if (value === null) return "–";
     const size = Math.abs(value);
@@ -61,9 +61,9 @@
   const sorted = (found) => {
     if (!order.key) return found;
     const sign = order.down ? -1 : 1;
-    const keyed = found.map((model, place) => [key(model, order.key), place, model]);
+    const keyed = found.map((model, index) => [key(model, order.key), index, model]);
     keyed.sort(([a, i], [b, j]) => {
-      // What has no value comes last either way.
+      // Models without a value come last in both directions.
       if (a === null || b === null) return (a === null) - (b === null) || i - j;
       const difference = typeof a === "string" ? a.localeCompare(b, "en") : a - b;
       return sign * difference || i - j;
