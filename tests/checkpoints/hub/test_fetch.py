@@ -204,7 +204,7 @@ def test_refusals_say_what_to_do_in_one_line(hub, tmp_path, token):
 @pytest.mark.parametrize(
     ("shard", "words"),
     [
-        ("../../evil.safetensors", "not to be trusted"),
+        ("../../evil.safetensors", "outside the checkpoint's folder: refused"),
         ("model-00009.safetensors", "the repository does not have"),
     ],
 )

@@ -239,16 +239,16 @@ def test_an_index_that_contradicts_its_shards_is_refused(hub, tmp_path, weight_m
     assert words in run(hub, tmp_path)["error"]
 
 
-def test_what_can_only_be_read_the_other_way_is_told_before_any_weights_come(hub, tmp_path):
+def test_a_fallback_is_reported_before_any_weights_are_fetched(hub, tmp_path):
     hub.add("org/m", {"pytorch_model.bin": b"pickle"})
     done = run(hub, tmp_path)
     assert (done["kind"], done["error"]) == (
-        "OtherWayError",
+        "FallbackNeededError",
         "org/m: .bin files can't be streamed: read it without --stream",
     )
     hub.add("org/m", {"model.safetensors": TooLarge()})
     done = run(hub, tmp_path, "fetch")
-    assert done["kind"] == "OtherWayError"
+    assert done["kind"] == "FallbackNeededError"
     assert "org/m: its weights of 10,000,000.0 GB don't fit the " in done["error"]
     assert not hub.fetched()
 

@@ -14,7 +14,7 @@ from wqscore.errors import CheckpointError
 NOT_CACHED = "not in the local cache, and the Hub can't be reached: connect, without HF_HUB_OFFLINE, and run it again"
 
 
-class OtherWayError(CheckpointError):
+class FallbackNeededError(CheckpointError):
     """A checkpoint that is to be downloaded but can only be streamed, or the reverse.
 
     Attributes:

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from shutil import disk_usage
 from typing import Any
 
-from wqscore.checkpoints.hub.errors import OtherWayError, talking_to_the_hub
+from wqscore.checkpoints.hub.errors import FallbackNeededError, talking_to_the_hub
 from wqscore.checkpoints.hub.files import HubFiles, OnFile, cached_file, download, list_files
 from wqscore.checkpoints.hub.header_cache import HeaderCache
 from wqscore.checkpoints.hub.headers import join_shards, read_header
@@ -70,7 +70,7 @@ def fetch(ref: ModelRef, on_file: OnFile | None = None) -> HubSnapshot:
         on_file: told the name and the bytes (0 where unknown) of each file that is about to be downloaded.
 
     Raises:
-        OtherWayError: the disk has less room than its weights take; none of them has been fetched.
+        FallbackNeededError: the disk has less room than its weights take; none of them has been fetched.
         CheckpointError: the model, its revision or a file of it can't be had.
     """
     files = list_files(ref)
@@ -114,13 +114,13 @@ def stream(ref: ModelRef, on_file: OnFile | None = None, known: HeaderCache | No
         known: headers that were read before; those of other shards are added.
 
     Raises:
-        OtherWayError: the weights are of a format that can't be read by ranges.
+        FallbackNeededError: the weights are of a format that can't be read by ranges.
         CheckpointError: the model can't be had, or a header is damaged.
     """
     files = list_files(ref)
     weights = find_weights(files, ref.file, on_file)
     if kind := _unreadable_by_ranges(files, weights):
-        raise OtherWayError(f"{ref.label}: {kind} can't be streamed", "read it without --stream")
+        raise FallbackNeededError(f"{ref.label}: {kind} can't be streamed", "read it without --stream")
     source = HubRanges(files, on_file)
 
     def header_of(name: str) -> list[TensorRef]:
@@ -164,7 +164,7 @@ def _check_room(files: HubFiles, weights: Sequence[str]) -> None:
     with talking_to_the_hub(files.repo, files.label):
         free = disk_usage(next(path for path in (cache, *cache.absolute().parents) if path.exists())).free
     if needed > free:
-        raise OtherWayError(
+        raise FallbackNeededError(
             f"{files.label}: its weights of {_gigabytes(needed)} don't fit the {_gigabytes(free)} free for the cache",
             "make room, or set HF_HOME to a folder on another disk",
         )
