@@ -16,7 +16,7 @@ _STACK = re.compile(r"(experts|block_sparse_moe|(^|\.)moe)\.|(^|\.)(input_linear
 #: DBRX writes its experts one below the other.
 _ROWS_OF_EXPERTS = re.compile(r"(^|\.)experts\.mlp\.(w1|v1|w2)$")
 #: Above every published model; a file that claims more is not listed expert by expert.
-_MOST_EXPERTS = 10_000
+_MAX_EXPERTS = 10_000
 
 
 def stack_shape(tensor: Tensor, config: ModelConfig) -> Shape | None:
@@ -30,7 +30,7 @@ def stack_shape(tensor: Tensor, config: ModelConfig) -> Shape | None:
         stack = tensor.shape
     else:
         return None
-    return stack if stack[0] <= _MOST_EXPERTS else None
+    return stack if stack[0] <= _MAX_EXPERTS else None
 
 
 def expert_matrices(

@@ -17,7 +17,7 @@ _RECURRENT = re.compile(r"(^|\.)(weight|bias)_(ih|hh)(_|$)|(^|[._])(lstm|gru|rnn
 _NORMALISATION = re.compile(r"norm|(^|\.)(weight|running_mean|running_var|num_batches_tracked)$", re.IGNORECASE)
 _SKIP_CONNECTION = re.compile(r"residual|resblock|shortcut|downsample|skip", re.IGNORECASE)
 #: Names that differ in more than their numbers; with more, sizes hardly ever leave a single order.
-_MOST_SERIES = 5
+_MAX_SERIES = 5
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def _in_order(layers: Iterable[LinearLayer]) -> FeedForwardChain | Undefined:
     for layer in sorted(layers, key=lambda layer: _numbers(layer.weight.name)):
         series.setdefault(_NUMBER.sub("0", layer.weight.name), []).append(layer)
     unclear = Undefined("the order of its layers follows neither from their names nor from their sizes")
-    if len(series) > _MOST_SERIES:
+    if len(series) > _MAX_SERIES:
         return unclear
     orders = (tuple(chain.from_iterable(order)) for order in permutations(series.values()))
     fitting = [order for order in orders if all(a.weight.shape[0] == b.weight.shape[1] for a, b in pairwise(order))]

@@ -37,9 +37,9 @@ _INPUT_EMBEDDING = re.compile(
     r"(^|\.)(word_embeddings?|embed_tokens|wte|shared|embed_in|tok_embeddings?|tokens_embed|word_embedding)\.weight$"
 )
 _DIGITS = re.compile(r"([0-9]+)")
-_MOST_KERNEL_AXES = 3
+_MAX_KERNEL_AXES = 3
 #: Above every published kernel; a file that claims more is not listed position by position.
-_MOST_POSITIONS = 10_000
+_MAX_POSITIONS = 10_000
 
 
 @dataclass(frozen=True)
@@ -196,7 +196,7 @@ def _matrices(tensor: Tensor, model: _Model) -> list[WeightMatrix]:
     longer = tuple(size for size in tensor.shape if size > 1)
     if role == roles.EMBEDDING and len(longer) == 2:
         return [_whole(tensor, role, longer)]
-    if tensor.name.endswith(("weight", "kernel")) and len(tensor.shape) <= 2 + _MOST_KERNEL_AXES:
+    if tensor.name.endswith(("weight", "kernel")) and len(tensor.shape) <= 2 + _MAX_KERNEL_AXES:
         return [_convolution(tensor)] if model.rules.pool_slices else _slices(tensor)
     return []
 
@@ -228,7 +228,7 @@ def _convolution(tensor: Tensor) -> WeightMatrix:
 def _slices(tensor: Tensor) -> list[WeightMatrix]:
     """One matrix of its own for each position of the kernel; none of a kernel that is no kernel's size."""
     out, inner, *sides = tensor.shape
-    if prod(sides) > _MOST_POSITIONS:
+    if prod(sides) > _MAX_POSITIONS:
         return []
     matrices = []
     for position in product(*map(range, sides)):

@@ -78,7 +78,7 @@ _NOT_A_NAME = frozenset(
     | {"base_layer", "parametrizations", "original0", "original1", "_data"}
 )
 _MLP_WORDS = ("mlp", "ffn", "feed_forward", "moe", "densereludense")
-_LONGEST_NAME = 500
+_MAX_NAME_LENGTH = 500
 _LAYER_NUMBER = re.compile(r"(?:^|\.)([0-9]{1,9})(?=\.)")
 
 
@@ -91,7 +91,7 @@ def role_of(name: str, model_type: str | None = None) -> str:
         >>> role_of("encoder.layer.3.output.dense.weight")
         'mlp.out'
     """
-    parents, last = _parents_and_last(name.lower()[-_LONGEST_NAME:])
+    parents, last = _parents_and_last(name.lower()[-_MAX_NAME_LENGTH:])
     if _is_head(parents, last):
         return HEAD
     if _EMBEDDING.fullmatch(last):

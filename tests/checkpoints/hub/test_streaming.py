@@ -184,7 +184,7 @@ STUBBORN = {
     "429": Stubborn({"status": 429, "headers": NO_WAIT}, "too many requests to the Hub: wait some minutes"),
     "500": Stubborn({"status": 500, "headers": NO_WAIT}, "the Hub is failing: try again later (HTTP 500)"),
     "503": Stubborn({"status": 503, "headers": NO_WAIT}, "the Hub is failing: try again later (HTTP 503)"),
-    "a web page": Stubborn({"whole": True, "headers": {"Content-Type": "text/html"}}, "a web page came in its place"),
+    "a web page": Stubborn({"whole": True, "headers": {"Content-Type": "text/html"}}, "a web page came instead"),
     "redirect loop": Stubborn({"status": 302, "headers": {"Location": "?again"}}, "redirects"),
     "TLS refused": Stubborn({"status": 302, "headers": {"Location": "https://127.0.0.1:{port}/lfs/"}}, "SSL"),
 }

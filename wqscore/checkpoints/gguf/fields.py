@@ -19,8 +19,8 @@ _SCALARS = {
 }
 _LENGTH_BYTES = 8
 _ARRAY_HEAD_BYTES = 12
-_LONGEST_KEPT_ARRAY = 4096
-_DEEPEST_ARRAY = 4
+_MAX_KEPT_ARRAY = 4096
+_MAX_ARRAY_DEPTH = 4
 _SEEK_FROM_BYTES = 65536
 
 Value = int | float | bool | str | tuple[int | float | bool, ...]
@@ -103,7 +103,7 @@ class Fields:
 
     def _array(self, key: str) -> tuple[int | float | bool, ...] | None:
         kind, count = self.u32(), self.u64()
-        if kind in _SCALARS and count <= _LONGEST_KEPT_ARRAY:
+        if kind in _SCALARS and count <= _MAX_KEPT_ARRAY:
             return tuple(self._scalar(kind, key) for _ in range(count))
         self._skip(kind, count, key, 1)
         return None
@@ -113,7 +113,7 @@ class Fields:
             self._pass(_SCALARS[kind].size * count)
         elif kind == _STRING:
             self._skip_strings(count, key)
-        elif kind == _ARRAY and depth < _DEEPEST_ARRAY:
+        elif kind == _ARRAY and depth < _MAX_ARRAY_DEPTH:
             self._check_count(count, _ARRAY_HEAD_BYTES, key)
             for _ in range(count):
                 self._skip(self.u32(), self.u64(), key, depth + 1)

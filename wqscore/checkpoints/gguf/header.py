@@ -18,11 +18,11 @@ from wqscore.errors import reading
 
 _MAGIC = b"GGUF"
 _VERSIONS = (2, 3)
-_MOST_TENSORS = 2**16
-_MOST_KEYS = 2**16
+_MAX_TENSORS = 2**16
+_MAX_KEYS = 2**16
 #: ggml's own limit.
-_MOST_DIMENSIONS = 4
-_LONGEST_TEXT = 2**16
+_MAX_DIMENSIONS = 4
+_MAX_TEXT_BYTES = 2**16
 _TENSOR_BYTES = 24
 _DEFAULT_ALIGNMENT = 32
 ALIGNMENT = "general.alignment"
@@ -102,7 +102,7 @@ def parse_header(
     fields = Fields(stream, file_size, file)
     _check_start(fields)
     tensor_count, key_count = fields.u64(), fields.u64()
-    if tensor_count > min(_MOST_TENSORS, fields.left // _TENSOR_BYTES) or key_count > _MOST_KEYS:
+    if tensor_count > min(_MAX_TENSORS, fields.left // _TENSOR_BYTES) or key_count > _MAX_KEYS:
         raise fields.fault(f"claims {tensor_count} tensors and {key_count} metadata keys: {FORGED}")
     metadata = _metadata(fields, key_count, needed)
     listed = [_tensor(fields, types) for _ in range(tensor_count)]
@@ -133,22 +133,22 @@ def _metadata(fields: Fields, count: int, needed: Callable[[str], bool]) -> dict
     metadata: dict[str, Value] = {}
     seen = set()
     for _ in range(count):
-        key = fields.text(_LONGEST_TEXT, "a metadata key")
+        key = fields.text(_MAX_TEXT_BYTES, "a metadata key")
         if key in seen:
             raise fields.fault(f"has the metadata key {key:.200} twice: {FORGED}")
         seen.add(key)
         if not needed(key):
             fields.skip_value(f"{key:.200}")
-        elif (value := fields.value(_LONGEST_TEXT, f"{key:.200}")) is not None:
+        elif (value := fields.value(_MAX_TEXT_BYTES, f"{key:.200}")) is not None:
             metadata[key] = value
     return metadata
 
 
 def _tensor(fields: Fields, types: Mapping[int, TensorType]) -> StoredTensor:
     """One entry, its offset still counted from the start of the data."""
-    name = fields.text(_LONGEST_TEXT, "a tensor's name")
+    name = fields.text(_MAX_TEXT_BYTES, "a tensor's name")
     dimensions = fields.u32()
-    if dimensions > _MOST_DIMENSIONS:
+    if dimensions > _MAX_DIMENSIONS:
         raise fields.fault(f"tensor {name:.200} claims {dimensions} dimensions: {FORGED}")
     shape = tuple(fields.u64() for _ in range(dimensions))[::-1]
     number, offset = fields.u32(), fields.u64()

@@ -10,7 +10,7 @@ from wqscore.checkpoints.gguf.header import Header
 from wqscore.errors import CheckpointError
 
 _PART = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf")
-_MOST_PARTS = 10_000
+_MAX_PARTS = 10_000
 
 
 def read_parts(file: Path, read: Callable[[Path], Header]) -> list[tuple[Path, Header]]:
@@ -31,7 +31,7 @@ def read_parts(file: Path, read: Callable[[Path], Header]) -> list[tuple[Path, H
     if count is None or count <= 1:
         return [(file, header)]
     match = _PART.fullmatch(file.name)
-    if match is None or int(match["count"]) != count or count > _MOST_PARTS:
+    if match is None or int(match["count"]) != count or count > _MAX_PARTS:
         raise CheckpointError(
             f"{file}: is one of {count} parts and not named so: name them model-00001-of-{count:05d}.gguf and so on"
         )

@@ -23,8 +23,8 @@ Shape = tuple[int, ...]
 _TYPES = ("nf4", "fp4")
 _FLOATS = frozenset({"F32", "F16", "BF16"})
 #: A real one takes 200 bytes.
-_LARGEST_STATE = 65_536
-_MOST_AXES = 8
+_MAX_STATE_BYTES = 65_536
+_MAX_AXES = 8
 _CHUNK = 1 << 18
 
 
@@ -224,8 +224,8 @@ def _companion(tensors: Mapping[str, TensorRef], name: str, dtypes: frozenset[st
 
 def _state(text: TensorRef, kind: str, nested: bool) -> _State:
     """Read and check the JSON text; every value in it may be anything."""
-    if text.dtype.name != "U8" or max(text.parameters, text.nbytes) > _LARGEST_STATE:
-        raise _MisfitError(f"{text.name} is not a text of at most {_LARGEST_STATE} bytes")
+    if text.dtype.name != "U8" or max(text.parameters, text.nbytes) > _MAX_STATE_BYTES:
+        raise _MisfitError(f"{text.name} is not a text of at most {_MAX_STATE_BYTES} bytes")
     try:
         said = json.loads(text.read().tobytes())
     except (ValueError, RecursionError):
@@ -233,7 +233,7 @@ def _state(text: TensorRef, kind: str, nested: bool) -> _State:
     if not isinstance(said, dict) or said.get("quant_type") != kind:
         raise _MisfitError(f"{text.name} is not the JSON text of {kind}")
     shape, offset = said.get("shape"), said.get("nested_offset")
-    if not isinstance(shape, list) or not 0 < len(shape) <= _MOST_AXES or not all(map(_is_size, shape)):
+    if not isinstance(shape, list) or not 0 < len(shape) <= _MAX_AXES or not all(map(_is_size, shape)):
         raise _MisfitError(f"{text.name} gives no shape")
     if not _is_size(said.get("blocksize")) or (nested and not _is_size(said.get("nested_blocksize"))):
         raise _MisfitError(f"{text.name} gives no size of blocks")

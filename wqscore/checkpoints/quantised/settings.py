@@ -7,9 +7,9 @@ from typing import Any
 
 from wqscore.escaping import printable
 
-_DEEPEST = 5
+_MAX_DEPTH = 5
 #: Each layer is compared with each of them.
-_MOST_SIZES = 100
+_MAX_SIZES = 100
 
 
 def settings_of(config: Mapping[str, Any], method: str) -> Mapping[str, Any] | None:
@@ -30,7 +30,7 @@ def named(settings: Mapping[str, Any], *keys: str, default: str) -> str:
     return next((printable(text[:40].lower()) for text in texts if isinstance(text, str)), default)
 
 
-def found(settings: object, key: str, depth: int = _DEEPEST) -> Iterator[Any]:
+def found(settings: object, key: str, depth: int = _MAX_DEPTH) -> Iterator[Any]:
     """Every value under a key, here or in the settings nested in these.
 
     Methods let layers differ, by names and patterns. There is no need to match them: the stored shapes tell which of
@@ -51,7 +51,7 @@ def sizes(settings: Mapping[str, Any], *keys: str) -> frozenset[int]:
     """The positive whole numbers under any of these keys; none if they are too many to be meant."""
     values = (value for key in keys for value in found(settings, key))
     numbers = frozenset(value for value in values if type(value) is int and value > 0)
-    return numbers if len(numbers) <= _MOST_SIZES else frozenset()
+    return numbers if len(numbers) <= _MAX_SIZES else frozenset()
 
 
 def method_name(config: Mapping[str, Any]) -> str:
