@@ -30,7 +30,7 @@ _CHUNK = 1 << 18
 
 @dataclass(frozen=True)
 class _State:
-    """The JSON text of a four-bit weight: its shape and block size, and those of quantised scales with their offset."""
+    """The JSON text of a four-bit weight: its shape and block size; of quantised scales, block size and offset."""
 
     shape: Shape
     blocksize: int

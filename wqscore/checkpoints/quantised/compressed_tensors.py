@@ -31,7 +31,7 @@ from wqscore.checkpoints.quantised.settings import found, settings_of, sizes
 from wqscore.checkpoints.tensor import TensorRef
 from wqscore.errors import CheckpointError
 
-#: The tensor that marks a sparse format ("sparse-bitmask", "sparse-24-bitmask", "marlin-24"), and the one of its codes.
+#: The tensor that marks a sparse format ("sparse-bitmask", "sparse-24-bitmask", "marlin-24"), and that of its codes.
 _SPARSE = {"bitmask": "compressed", "meta": "weight_packed"}
 _BYTES = {"I8": "INT8", "F8_E4M3": "F8_E4M3"}
 _EXPONENTS = ("U8", "F8_E8M0")
