@@ -219,7 +219,7 @@ PATH_KEYS = "known are aliases, family, id, licence, parameters, revision, year"
         ("[[model]]\n" + ONE, "unknown key 'model': did you mean models?"),
         ("qqq = 1\n" + ONE, "unknown key 'qqq': known are list, models"),
         ('[list]\ntitel = "x"\n' + ONE, "[list]: unknown key 'titel': did you mean title?"),
-        ("[list]\nname = 3\n" + ONE, "[list]: name must be a string with something in it"),
+        ("[list]\nname = 3\n" + ONE, "[list]: name must be a non-empty string"),
         ('[list]\nname = "../x"\n' + ONE, "[list]: name takes letters, digits, spaces, . _ + -, not '../x'"),
         (ONE + 'license = "mit"', "model 1: unknown key 'license': did you mean licence?"),
         (
@@ -233,11 +233,11 @@ PATH_KEYS = "known are aliases, family, id, licence, parameters, revision, year"
         (ONE + "parameters = true", "model 1: parameters must be a whole number above 0"),
         (ONE + "parameters = 0", "model 1: parameters must be a whole number above 0"),
         (ONE + "year = 2020-01-01", "model 1: year must be a whole number above 0"),
-        (ONE + 'licence = " "', "model 1: licence must be a string with something in it"),
-        (ONE + "licence = 0x" + "f" * 9000, "model 1: licence must be a string with something in it"),
+        (ONE + 'licence = " "', "model 1: licence must be a non-empty string"),
+        (ONE + "licence = 0x" + "f" * 9000, "model 1: licence must be a non-empty string"),
         (ONE + 'aliases = "x"', "model 1: aliases must be an array"),
-        (ONE + 'aliases = ["x", 3]', "model 1: aliases must be strings with something in them"),
-        (ONE + 'aliases = [""]', "model 1: aliases must be strings with something in them"),
+        (ONE + 'aliases = ["x", 3]', "model 1: aliases must be non-empty strings"),
+        (ONE + 'aliases = [""]', "model 1: aliases must be non-empty strings"),
         (ONE + ONE, "model 2: 'org/name' is listed twice: remove one"),
         (
             ONE + 'revision = "a"\n' + ONE + 'revision = "a"',
@@ -297,7 +297,7 @@ def test_an_unknown_list_name():
     with pytest.raises(UsageError) as raised:
         load_list("pithia")
     assert str(raised.value) == (
-        "no model list called 'pithia': did you mean pythia, phi? (a file of your own ends in .toml)"
+        "no model list called 'pithia': did you mean pythia, phi? (your own list needs a path that ends in .toml)"
     )
     with pytest.raises(UsageError, match="no model list called 'zzzz': known are albert, bart, bert, "):
         load_list("zzzz")

@@ -1,4 +1,4 @@
-"""Names from checkpoints as text that is safe and short to show."""
+"""Make names from checkpoints safe and short enough to display."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 
 def printable(text: str) -> str:
-    r"""Escape what would move a terminal's cursor, colour it, reverse the text or break the line.
+    r"""Escape characters that would move a terminal's cursor, change its colour, reverse the text or break the line.
 
     Example:
         >>> printable("layer\n0 \x1b[31m")
@@ -16,7 +16,7 @@ def printable(text: str) -> str:
 
 
 def listed(names: Sequence[str], most: int) -> str:
-    """Names in a line, the first few if there are many.
+    """Join names with commas, showing at most `most` of them.
 
     Example:
         >>> listed(["a", "b", "c", "d"], most=3)

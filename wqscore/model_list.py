@@ -1,16 +1,16 @@
-"""Model lists: sets of models by name, with what is published about each.
+"""Model lists: named sets of models, with published facts about each.
 
-A list is a TOML file. The shipped ones lie in the folder `model_lists/` of the repository, which the wheel carries as
-`wqscore/data/model_lists/`, one file a family; anyone can write one:
+A list is a TOML file. The shipped ones, one file a family, are in the repository's folder `model_lists/`, which the
+wheel carries as `wqscore/data/model_lists/`; anyone can write one:
 
-    [list]                      # the whole table may be left out
+    [list]                      # optional, and so is each of its keys
     name = "nightly"            # default: the file's name without .toml
     title = "Nightly candidates"
-    family = "bert"             # of every model that does not name its own
+    family = "bert"             # for models that name none
     source = "https://…"
 
     [[models]]
-    id = "google-bert/bert-base-uncased"   # the only key a model must have
+    id = "google-bert/bert-base-uncased"   # the only required key
     revision = "main"
     aliases = ["bert-base"]
     parameters = 110_000_000
@@ -18,9 +18,9 @@ A list is a TOML file. The shipped ones lie in the folder `model_lists/` of the 
     year = 2018
     family = "bert"
 
-`id` is anything `parse_ref` reads; one that starts with `.` is a path from the list's own folder. In the
-shipped lists, `parameters` is the count the authors give, rounded where they round, `licence` the Hub's
-identifier, left out where the repository states none, and `year` the year of the weights' release.
+`id` is anything `parse_ref` accepts; one that starts with `.` is a path relative to the list's folder. In the
+shipped lists, `parameters` is the count the authors give, rounded as they round it; `licence` is the Hub's
+identifier, omitted where the repository states none; `year` is the year the weights were released.
 """
 
 from __future__ import annotations
@@ -49,13 +49,12 @@ _MODEL_KEYS: dict[str, type] = {
     "year": int,
     "family": str,
 }
-# A report's folder is named after its list.
+# A report's folder is named after its list, so a list's name must be a plain file name.
 _NAME = re.compile(r"\w[\w .+-]*")
-#: Room for ten thousand models. Python's parser takes time that grows with the square of a key's dots, and no key
-#: goes over a line's end.
-_MOST_BYTES = 2**20
-_MOST_DOTS = 200
-_KINDS = {dict: "a table", list: "an array", str: "a string with something in it", int: "a whole number above 0"}
+#: Room for ten thousand models. tomllib's time grows with the square of the dots in a key, which has one line.
+_MAX_BYTES = 2**20
+_MAX_DOTS = 200
+_KINDS = {dict: "a table", list: "an array", str: "a non-empty string", int: "a whole number above 0"}
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,7 @@ class ListedModel:
 
     Attributes:
         id: `org/name` on the Hub, or a path on disk.
-        aliases: short names; those of the shipped lists are what `parse_ref` accepts.
+        aliases: short names; `parse_ref` accepts those of the shipped lists.
         parameters: number of parameters as published, or `None`.
         licence: the Hub's licence identifier, or `None`.
         year: year of release, or `None`.
@@ -91,11 +90,11 @@ class ModelList:
     """A list of models, in the file's order.
 
     Attributes:
-        name: short name, also of a shipped list's file.
+        name: short name; a shipped list's file has the same.
         title: name for headings.
         family: the family of models that name none, or `None`.
         models: at least one model, no two with the same id and revision.
-        source: where the models are described, or `None`.
+        source: where the models are described, such as a web address, or `None`.
     """
 
     name: str
@@ -112,13 +111,13 @@ def list_names() -> tuple[str, ...]:
 
 
 def load_list(name_or_path: str) -> ModelList:
-    """Load a shipped list by name, or a list of one's own by path.
+    """Load a shipped list by name, or any other list by path.
 
     Args:
         name_or_path: a name from `list_names()`, or a path: text that ends in `.toml` or contains a `/`.
 
     Raises:
-        UsageError: no such list or file, or a file that is not a model list; the text says which and where.
+        UsageError: no such list or file, or the file is not a model list; the message says what is wrong and where.
     """
     if name_or_path.endswith(_SUFFIX) or "/" in name_or_path:
         return _load_file(name_or_path)
@@ -127,33 +126,33 @@ def load_list(name_or_path: str) -> ModelList:
         return _load_shipped(name_or_path)
     raise UsageError(
         f"no model list called {name_or_path[:100]!r}: {nearest(name_or_path.lower(), names)} "
-        f"(a file of your own ends in {_SUFFIX})"
+        f"(your own list needs a path that ends in {_SUFFIX})"
     )
 
 
 def aliases() -> dict[str, str]:
-    """Every alias of the shipped lists, and the Hub id it stands for."""
+    """Map each alias of the shipped lists to its Hub id."""
     return {alias: model.id for models in _shipped() for model in models.models for alias in model.aliases}
 
 
 def find_listed(repo: str) -> ListedModel | None:
-    """The shipped lists' entry for a Hub id, upper and lower case alike, or `None`."""
+    """Find a Hub id in the shipped lists, ignoring case; `None` if it is not listed."""
     return _by_id().get(repo.lower())
 
 
 @functools.cache
 def _shipped_folder() -> Traversable:
-    """The folder of shipped lists: inside the package as the wheel has it, in a checkout beside the package.
+    """Find the folder of shipped lists: inside an installed package, next to the package in a checkout.
 
     Raises:
-        WqscoreError: neither is there.
+        WqscoreError: neither folder exists.
     """
     installed = resources.files("wqscore") / "data" / "model_lists"
-    beside = Path(__file__).parents[1] / "model_lists"
-    for folder in (installed, beside):
+    checkout = Path(__file__).parents[1] / "model_lists"
+    for folder in (installed, checkout):
         if folder.is_dir():
             return folder
-    raise WqscoreError(f"no model lists in {installed} or {beside}: install wqscore again")
+    raise WqscoreError(f"no model lists in {installed} or {checkout}: install wqscore again")
 
 
 @functools.cache
@@ -175,7 +174,7 @@ def _load_file(text: str) -> ModelList:
     try:
         file = Path(text).expanduser()
         with file.open("rb") as stream:
-            data = stream.read(_MOST_BYTES + 1)
+            data = stream.read(_MAX_BYTES + 1)
     except OSError as error:
         reason = error.strerror or error
         raise UsageError(f"{text[:100]!r}: {reason}: a model list is a .toml file") from None
@@ -185,7 +184,7 @@ def _load_file(text: str) -> ModelList:
 
 
 def _parse(data: bytes, where: str, name: str, folder: Path) -> ModelList:
-    """Turn a list file into records; `name` is its default name, `folder` what its paths are relative to."""
+    """Parse a list file; `name` is its default name, and its paths are relative to `folder`."""
     content = _checked(parse_toml(data, where), _FILE_KEYS, where)
     header = _checked(content.get("list", {}), _LIST_KEYS, f"{where}: [list]")
     tables = content.get("models", [])
@@ -211,19 +210,19 @@ def _refuse_duplicates(models: tuple[ListedModel, ...], where: str) -> None:
 
 
 def parse_toml(data: bytes, where: str, kind: str = "model list") -> dict[str, Any]:
-    """Parse TOML from anyone, in bounded time.
+    """Parse untrusted TOML in bounded time.
 
     Args:
         data: the file's bytes.
         where: the file, for messages.
-        kind: what it should be, for messages.
+        kind: what the file should be, for messages.
 
     Raises:
-        UsageError: it is too large, not UTF-8 text or not TOML.
+        UsageError: the file is too large, not UTF-8 text or not TOML.
     """
-    if len(data) > _MOST_BYTES or any(line.count(b".") > _MOST_DOTS for line in data.splitlines()):
+    if len(data) > _MAX_BYTES or any(line.count(b".") > _MAX_DOTS for line in data.splitlines()):
         raise UsageError(
-            f"{where}: has more than {_MOST_BYTES:,} bytes, or more than {_MOST_DOTS} dots in a line: no {kind}"
+            f"{where}: has more than {_MAX_BYTES:,} bytes, or more than {_MAX_DOTS} dots in a line: not a {kind}"
         )
     try:
         return tomllib.loads(data.decode("utf-8-sig"))
@@ -241,7 +240,7 @@ def _model(table: Any, where: str, family: str | None, folder: Path) -> ListedMo
         raise UsageError(f'{where}: has no id: write id = "org/name" or the path of a folder')
     short = entry.get("aliases", [])
     if not all(isinstance(alias, str) and alias for alias in short):
-        raise UsageError(f"{where}: aliases must be strings with something in them")
+        raise UsageError(f"{where}: aliases must be non-empty strings")
     entry["aliases"] = tuple(short)
     is_path = entry["id"].startswith((".", "/", "~"))
     if is_path and "revision" in entry:
@@ -249,18 +248,18 @@ def _model(table: Any, where: str, family: str | None, folder: Path) -> ListedMo
     if not is_path and "@" in entry["id"]:
         raise UsageError(f'{where}: id holds a revision: write revision = "…" as its own key')
     if entry["id"].startswith("."):
-        entry["id"] = _beside(folder, entry["id"])
+        entry["id"] = _relative_to(folder, entry["id"])
     return ListedModel(**{"family": family, **entry})
 
 
-def _beside(folder: Path, text: str) -> str:
-    """A path from the list's folder, written so that it can't be taken for `org/name`."""
+def _relative_to(folder: Path, text: str) -> str:
+    """A path below the list's folder, written so that it can't be mistaken for `org/name`."""
     path = folder / text
     return str(path) if path.is_absolute() else f"./{path}"
 
 
 def _checked(table: dict[str, Any], keys: Mapping[str, type], where: str) -> dict[str, Any]:
-    """A copy of the table, once every key is known and every value has its type."""
+    """Check a table's keys and the types of its values; return a copy."""
     for key, value in table.items():
         if key not in keys:
             raise UsageError(f"{where}: unknown key {key[:100]!r}: {nearest(key.lower(), sorted(keys))}")
@@ -270,7 +269,7 @@ def _checked(table: dict[str, Any], keys: Mapping[str, type], where: str) -> dic
 
 
 def _is_kind(value: object, kind: type) -> bool:
-    # By type, since to isinstance True is a whole number.
+    # isinstance would accept True as a whole number.
     if type(value) is not kind:
         return False
     if isinstance(value, str):

@@ -1,6 +1,6 @@
-"""What a person types for a model, and what it means.
+"""Parse a model reference as typed: a Hub id or address, an alias, a path, or `base+adapter`.
 
-The first of these that fits is what is meant:
+The first of these that fits wins:
 
 1. `hf://…` or a Hub address: that repository.
 2. Text that starts with `.`, `/` or `~`, or ends like a weight file: a path, which must exist.
@@ -9,7 +9,7 @@ The first of these that fits is what is meant:
 5. `org/name` or `org/name@revision`: a repository on the Hub. The revision is all that follows the first `@`.
 6. `org/name/path/file.gguf`: one weight file of a repository, also with `@revision`.
 
-Text that is none of the first four and has a `+` is a base and an adapter, `base+adapter`, each written as above.
+Any other text with a `+` is a base and an adapter, `base+adapter`, each written as above.
 """
 
 from __future__ import annotations
@@ -42,17 +42,17 @@ _UNPRINTABLE = {"Cc", "Cs", "Zl", "Zp"}
 
 @dataclass(frozen=True)
 class ModelRef:
-    """One model, as asked for.
+    """One requested model.
 
     Attributes:
-        text: what was typed; reports and CSVs name the model by `label`.
+        text: the reference as typed; reports and CSVs name the model by `label`.
         source: `hub` (a repository), `folder` (on disk) or `file` (a single weight file on disk).
         repo: `org/name` for `hub`, else `None`.
-        revision: the branch, tag, commit or `refs/pr/N` asked for, or `None` for the default branch.
-        path: where it lies on disk for `folder` and `file`, else `None`.
-        file: the one weight file of the repository that is meant, `None` for what the repository is.
-        adapter: the adapter that is merged into it, else `None`.
-        family: the family that a model list declares for it, else `None`.
+        revision: the requested branch, tag, commit or `refs/pr/N`, or `None` for the default branch.
+        path: the path on disk for `folder` and `file`, `None` for `hub`.
+        file: one weight file of the repository, or `None` for the repository's checkpoint.
+        adapter: the adapter to merge into the model, or `None`.
+        family: the family that a model list declares for the model, or `None`.
     """
 
     text: str
@@ -89,14 +89,14 @@ class ModelRef:
 
 
 def parse_ref(text: str) -> ModelRef:
-    """Tell which model a text means; nothing is fetched, only the disk is looked at.
+    """Parse a model reference; checks the disk, fetches nothing.
 
     Args:
-        text: a Hub id or address, an alias, or the path of a folder or weight file; see the module's text
-            for what wins when several fit.
+        text: a Hub id or address, an alias, or the path of a folder or weight file; the module docstring says
+            which wins when several fit.
 
     Raises:
-        UsageError: it means no model; the text says why and what can be written instead.
+        UsageError: the text names no model; the message says why and what to write instead.
     """
     if not text.strip():
         raise UsageError("an empty model name: give org/name, a folder or a weight file")
@@ -111,7 +111,7 @@ def parse_ref(text: str) -> ModelRef:
     is_path = text.startswith(_PATH_STARTS) and "+" not in text
     if is_path or (text.endswith((*_WEIGHT_SUFFIXES, _INDEX_SUFFIX)) and "+" not in text) or _is_folder(text):
         return _from_disk(text)
-    # Reading the lists takes longer than everything else here, and no alias has a slash.
+    # No alias has a slash, and reading the lists is the slowest step here.
     repo = None if "/" in name else aliases().get(name.lower())
     if repo is None and _exists(text):
         return _from_disk(text)
@@ -123,7 +123,7 @@ def parse_ref(text: str) -> ModelRef:
 
 
 def as_ref(ref: str | ModelRef) -> ModelRef:
-    """The reference that a text means; a reference is itself.
+    """Parse a text into a reference; return a reference unchanged.
 
     Raises:
         UsageError: as for `parse_ref`.
@@ -132,7 +132,7 @@ def as_ref(ref: str | ModelRef) -> ModelRef:
 
 
 def unique_refs(refs: Iterable[str | ModelRef]) -> list[ModelRef]:
-    """The references, in their order; a model that is named twice is there once.
+    """Parse the references, in order, without duplicates.
 
     Raises:
         UsageError: as for `parse_ref`.
@@ -187,19 +187,19 @@ def _from_disk(text: str) -> ModelRef:
 
 
 def _is_file_of_repo(name: str) -> bool:
-    """Whether a name has the parts of a repository and of a weight file in it."""
+    """Whether a name reads as `org/name/path/file`, with a weight file's suffix."""
     parts = name.split("/")
     plain = all(part not in {"", ".", ".."} for part in parts) and not name.startswith(_PATH_STARTS)
     named = plain and len(parts) > 2 and name.endswith(_WEIGHT_SUFFIXES) and is_repo_id("/".join(parts[:2]))
-    # Below a folder that is there, a path that is not is a slip.
+    # If the first part is a folder on disk, the text is a mistyped path, not a repository.
     return named and not _is_folder(parts[0])
 
 
 def _with_adapter(text: str) -> ModelRef:
-    """A base and an adapter; a path on either side may have a `+` of its own."""
-    places = [place for place, character in enumerate(text) if character == "+"]
-    for place in places:
-        base, adapter = text[:place], text[place + 1 :]
+    """Split a base and an adapter at the first `+` that works: a path on either side may contain a `+` too."""
+    indices = [index for index, character in enumerate(text) if character == "+"]
+    for index in indices:
+        base, adapter = text[:index], text[index + 1 :]
         with suppress(UsageError):
             return replace(parse_ref(base), text=text, adapter=parse_ref(adapter))
     base, _, adapter = text.partition("+")
@@ -232,7 +232,7 @@ def _no_such_alias(text: str, name: str) -> str:
 
 
 def _is_folder(text: str) -> bool:
-    # The disk refuses some texts (too long, no permission): those are no folder's name.
+    # The file system rejects some texts (too long, no permission): they name no folder.
     try:
         return Path(text).is_dir()
     except (OSError, ValueError):

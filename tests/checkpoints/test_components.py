@@ -122,9 +122,9 @@ def test_the_choice_within_a_component(files, weights):
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        (["config.json"], "model: unet has a config.json and no weights"),
+        (["config.json"], "model: unet has a config.json but no readable weights"),
         (["model-00001-of-00003.safetensors"], "model/unet: has 1 of 3 shards and no index: fetch the rest"),
-        (["model.a.safetensors", "model.b.safetensors"], "model/unet: only variants of the weights (a, b)"),
+        (["model.a.safetensors", "model.b.safetensors"], "model/unet: has only variants of the weights (a, b)"),
         (["a.safetensors", "b.safetensors"], "model/unet: several weight files and no index"),
     ],
 )
@@ -149,8 +149,8 @@ def test_folders_outside_the_model_are_refused(path):
     ("manifests", "message"),
     [
         ({MODEL_INDEX: []}, "model_index.json: is not a JSON object"),
-        ({MODEL_INDEX: {"a/b": ["x", "y"]}}, "no folder's name"),
-        ({MODEL_INDEX: {"": ["x", "y"]}}, "no folder's name"),
+        ({MODEL_INDEX: {"a/b": ["x", "y"]}}, "which is not a folder name"),
+        ({MODEL_INDEX: {"": ["x", "y"]}}, "which is not a folder name"),
         ({MODULES: {"path": ""}}, "modules.json: is not a list of modules"),
         ({MODULES: [{"path": None}]}, "modules.json: is not a list of modules"),
         ({MODULES: [{"path": ""}, {"path": ""}]}, "names the same folder twice"),

@@ -91,7 +91,7 @@ REFUSED: dict[str, tuple[dict[str, bytes], str]] = {
     "a list": ({"model.safetensors": container("[]")}, "the header is not a JSON object"),
     "metadata of numbers": (
         {"model.safetensors": edited('{"fc', '{"__metadata__":{"a":1},"fc')},
-        "its __metadata__ is not text by name",
+        "its __metadata__ does not map names to text",
     ),
     "an entry that is none": ({"model.safetensors": container('{"fc.weight":[1]}')}, "its entry does not consist of"),
     "an unknown key": (

@@ -1,1 +1,1 @@
-"""Where tensors come from: the Hub, a folder or a file, and one module per weight format."""
+"""Open checkpoints from the Hub, a folder or a file; one module or folder per weight format."""

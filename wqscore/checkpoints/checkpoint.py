@@ -1,4 +1,4 @@
-"""A checkpoint opened for reading: its tensors by header, its configuration, and what it was resolved to."""
+"""An open checkpoint: its tensors, its configuration and the commit it comes from."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ class Checkpoint:
     """A model's stored weights; opening one reads headers only.
 
     Attributes:
-        ref: what was asked for.
-        revision: the 40-hex commit on the Hub, `None` for files on disk.
-        config: the parsed `config.json`, `{}` where there is none.
-        tensors: every tensor, in the order of the files.
+        ref: the requested model.
+        revision: the commit on the Hub, 40 hex digits; `None` for files on disk.
+        config: the parsed `config.json`, `{}` if there is none.
+        tensors: every tensor, in file order.
     """
 
     ref: ModelRef
@@ -27,6 +27,6 @@ class Checkpoint:
 
     @property
     def parameters(self) -> int:
-        """Elements of all tensors, each range of bytes counted once; scales and the like are none."""
+        """Number of parameters: tied tensors count once, and the scales of quantised weights don't count."""
         unique = {tensor.location: tensor.parameters for tensor in self.tensors if not tensor.part_of}
         return sum(unique.values())

@@ -1,8 +1,8 @@
-"""The parts of a model that is stored in several folders: a diffusers pipeline, a sentence-transformers model.
+"""Find the components of a model stored in several folders: a diffusers pipeline or a sentence-transformers model.
 
 A diffusers folder has a `model_index.json` that names its components, each in a subfolder of that name; a
-sentence-transformers folder has a `modules.json`, whose first module is usually the folder itself. Everything is
-decided from the names of files and these two, so that a folder on disk and a repository on the Hub give the same.
+sentence-transformers folder has a `modules.json`, whose first module is usually the folder itself. Only file names
+and these two manifests decide, so that a folder on disk and a repository on the Hub give the same components.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from wqscore.errors import CheckpointError
 MODEL_INDEX = "model_index.json"
 MODULES = "modules.json"
 
-#: In the order of preference: safetensors before `.bin`, diffusers' own names before those of transformers.
+#: In order of preference: safetensors before `.bin`, diffusers' own names before those of transformers.
 _SUFFIXES = ("safetensors", "bin")
 _STEMS = ("diffusion_pytorch_model", "model", "pytorch_model")
-#: A variant (`fp16`, `non_ema`) is the same weights again; its name stands in one of three places.
+#: A variant (`fp16`, `non_ema`) is another copy of the weights; its name can be in any of three positions.
 _WEIGHTS = re.compile(
     rf"(?P<stem>{'|'.join(_STEMS)})(\.(?P<before>[a-z]\w*))?(?P<shard>-(?P<number>\d{{5}})-of-(?P<total>\d{{5}}))?"
     rf"(\.(?P<after>[a-z]\w*))?\.(?P<suffix>{'|'.join(_SUFFIXES)})(?P<index>\.index(\.(?P<of_index>\w+))?\.json)?"
@@ -33,9 +33,9 @@ class Component:
     """One part of a model.
 
     Attributes:
-        name: what goes before its tensors' names: `unet`, `2_Dense`; empty for the folder itself.
-        folder: where it is, relative to the model's folder, `/` between parts; empty for the folder itself.
-        weights: its weight files, by their names in `folder`.
+        name: the prefix of its tensors' names: `unet`, `2_Dense`; empty for the folder itself.
+        folder: its path relative to the model's folder, `/` between parts; empty for the folder itself.
+        weights: its weight files, named relative to `folder`.
     """
 
     name: str
@@ -44,19 +44,19 @@ class Component:
 
 
 def find_components(names: Collection[str], manifests: Mapping[str, Any], where: str) -> tuple[Component, ...]:
-    """Find the parts of a model that have weights.
+    """Find the components of a model that have weights.
 
     Args:
         names: the model's files, relative to its folder, `/` between parts.
-        manifests: the parsed content of `model_index.json` and `modules.json`, by these names, where they are there.
+        manifests: the parsed `model_index.json` and `modules.json`, by file name, as far as the model has them.
         where: the model, for messages.
 
     Returns:
-        The components in the order of the manifest; none where there is neither manifest, or no weights in any.
+        The components in manifest order; empty if there is no manifest or no component has weights.
 
     Raises:
-        CheckpointError: a manifest is not what it should be or names a folder outside the model's, or a component
-            lacks its weights or a part of them.
+        CheckpointError: a manifest is malformed or names a folder outside the model's, or a component lacks some or
+            all of its weights.
     """
     if MODEL_INDEX in manifests:
         parts = _pipeline_parts(manifests[MODEL_INDEX], f"{where}: {MODEL_INDEX}")
@@ -69,14 +69,14 @@ def find_components(names: Collection[str], manifests: Mapping[str, Any], where:
         inside = _inside(names, folder)
         if weights := _component_weights(inside, f"{where}/{folder}" if folder else where):
             found.append(Component(folder, folder, weights))
-        # Tokenizers and schedulers have configurations of other names; poolings of sentence-transformers have this.
+        # A config.json implies weights in a pipeline, but not in sentence-transformers: poolings have one too.
         elif MODEL_INDEX in manifests and "config.json" in inside:
-            raise CheckpointError(f"{where}: {folder} has a config.json and no weights that are read: fetch them")
+            raise CheckpointError(f"{where}: {folder} has a config.json but no readable weights: fetch them")
     return tuple(found)
 
 
 def _pipeline_parts(manifest: Any, where: str) -> list[str]:
-    """The keys of components: `"unet": ["diffusers", "UNet2DConditionModel"]`, `[null, null]` where left out."""
+    """The keys of a pipeline's components: `"unet": ["diffusers", "UNet2DConditionModel"]`, not `[null, null]`."""
     if not isinstance(manifest, dict):
         raise CheckpointError(f"{where}: is not a JSON object: fetch it again")
     parts = []
@@ -84,7 +84,7 @@ def _pipeline_parts(manifest: Any, where: str) -> list[str]:
         if key.startswith("_") or not _is_component(value):
             continue
         if not key or _folder(key, where) != key or "/" in key:
-            raise CheckpointError(f"{where}: names the component {key!r:.100}, which is no folder's name: refused")
+            raise CheckpointError(f"{where}: names the component {key!r:.100}, which is not a folder name: refused")
         parts.append(key)
     return parts
 
@@ -105,24 +105,24 @@ def _module_folders(manifest: Any, where: str) -> list[str]:
 
 
 def _folder(path: str, where: str) -> str:
-    """A path in the model's folder, without a slash at its end; empty for the folder itself."""
+    """Check a path below the model's folder and strip its final slash; empty for the folder itself."""
     folder = path.removesuffix("/")
     parts = folder.split("/") if folder else []
     if path == "/" or any(part in ("", ".", "..") or re.search(r"[\\:\x00]", part) for part in parts):
         raise CheckpointError(
-            f"{where}: names the folder {path!r:.100}, outside the model's: refused, not to be trusted"
+            f"{where}: names the folder {path!r:.100}, outside the model's: refused, don't trust this checkpoint"
         )
     return folder
 
 
 def _inside(names: Collection[str], folder: str) -> set[str]:
-    """The files of a folder itself, not of those below."""
+    """The files directly in a folder."""
     prefix = f"{folder}/" if folder else ""
     return {rest for name in names if name.startswith(prefix) and "/" not in (rest := name[len(prefix) :])}
 
 
 def _component_weights(names: set[str], where: str) -> WeightFiles | None:
-    """A component's weights: those without a variant, else the fp16 ones, else the only variant there is."""
+    """Choose a component's weights: those without a variant, then the fp16 ones, then the only variant."""
     by_variant: dict[str, list[re.Match[str]]] = {}
     for name in sorted(names):
         if match := _WEIGHTS.fullmatch(name):
@@ -132,7 +132,7 @@ def _component_weights(names: set[str], where: str) -> WeightFiles | None:
     chosen = next(variant for variant in ("", "fp16", *by_variant) if variant in by_variant)
     if chosen not in ("", "fp16") and len(by_variant) > 1:
         raise CheckpointError(
-            f"{where}: only variants of the weights ({', '.join(by_variant)}): keep the one to score"
+            f"{where}: has only variants of the weights ({', '.join(by_variant)}): keep the one to score"
         )
     matches = by_variant[chosen]
     for suffix in _SUFFIXES:
@@ -143,7 +143,7 @@ def _component_weights(names: set[str], where: str) -> WeightFiles | None:
 
 
 def _files(matches: list[re.Match[str]], where: str) -> WeightFiles:
-    """The index, else the single file, else all shards."""
+    """Choose the index, then the single file, then all shards."""
     for kind in (lambda match: match["index"], lambda match: not match["shard"]):
         if files := [match.string for match in matches if kind(match)]:
             return WeightFiles(files[0], ()) if files[0].endswith(".json") else WeightFiles(None, (files[0],))

@@ -1,4 +1,4 @@
-"""Weights that are computed from stored tensors: which, from what, and how; or why not."""
+"""Weights decoded from stored tensors: how each one is computed, or why it can't be."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from wqscore.checkpoints.dtypes import StoredDtype
 from wqscore.checkpoints.tensor import Tensor, TensorRef
 from wqscore.errors import CheckpointError
 
-#: Floating-point codes round each weight by itself, relatively; other codes by the largest of their block, which
-#: the rounding of a float32 stands for.
+#: Codes that are floats: each weight has its own relative rounding error. Other codes round relative to the largest
+#: weight of their block; float32's rounding is used for those.
 FLOAT_CODES: dict[str, type] = {
     "F8_E4M3": ml_dtypes.float8_e4m3fn,
     "F8_E4M3FNUZ": ml_dtypes.float8_e4m3fnuz,
@@ -28,16 +28,17 @@ FLOAT_CODES: dict[str, type] = {
 
 @dataclass(frozen=True)
 class Decoding:
-    """One weight that several stored tensors, or codes in one, stand for.
+    """How one weight is decoded from stored tensors.
 
     Attributes:
-        name: its name, as the unquantised model has it.
-        shape: its shape, likewise.
-        dtype: how it is stored, for people: `F8_E4M3`, `GPTQ-4`, `NF4`, `Q4_K`.
-        parts: the stored tensors that it is decoded from, in the order of `decode`'s arguments.
-        decode: from the arrays of the parts to a float32 array of `shape`.
-        factors: from the same to the two thin matrices that it is a product of, where it is one.
-        items: of a stack, the decoding of one item along its first axis from that item's own bytes, where those do.
+        name: the weight's name in the unquantised model.
+        shape: the weight's shape in the unquantised model.
+        dtype: how the weight is stored, for display: `F8_E4M3`, `GPTQ-4`, `NF4`, `Q4_K`.
+        parts: the stored tensors to decode, in the order of `decode`'s arguments.
+        decode: maps the parts' arrays to a float32 array of `shape`.
+        factors: maps the parts' arrays to two thin matrices whose product is the weight; `None` if it is no product.
+        items: for a stack whose items can be decoded separately, the decoding of the item at an index of the first
+            axis; `None` otherwise.
     """
 
     name: str
@@ -51,7 +52,7 @@ class Decoding:
 
 @dataclass(frozen=True)
 class Refusal:
-    """A stored tensor that is not decoded, and why in one line."""
+    """A stored tensor that can't be decoded, and the reason in one line."""
 
     name: str
     reason: str
@@ -59,10 +60,12 @@ class Refusal:
 
 @dataclass(frozen=True)
 class DecodedTensor:
-    """A weight that is decoded when it is read; for all else a tensor like any other.
+    """A `Tensor` that is decoded from others when it is read.
 
     Attributes:
-        decoding: which, from what, and how.
+        decoding: how it is decoded.
+        part_of: the weight this tensor is decoded into, empty if it is a weight itself.
+        refusal: why it can't be read as a weight, empty if it can.
     """
 
     decoding: Decoding
@@ -71,17 +74,17 @@ class DecodedTensor:
 
     @property
     def name(self) -> str:
-        """As the unquantised model has it."""
+        """The name in the unquantised model."""
         return self.decoding.name
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Likewise."""
+        """The shape in the unquantised model."""
         return self.decoding.shape
 
     @property
     def dtype(self) -> StoredDtype:
-        """How it is stored, for people, and how what is read has been rounded."""
+        """The stored type's name, with the NumPy type whose rounding error the decoded weights have."""
         name = self.decoding.dtype
         return StoredDtype(name, 32, np.dtype(FLOAT_CODES.get(name, np.float32)), "float")
 
@@ -92,21 +95,21 @@ class DecodedTensor:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the stored tensors."""
+        """Bytes of the stored tensors it is decoded from."""
         return sum(part.nbytes for part in self.decoding.parts)
 
     @property
     def location(self) -> tuple[object, ...]:
-        """Of the stored tensors."""
+        """Equal for two weights exactly when they decode the same bytes to the same shape."""
         return (*(part.location for part in self.decoding.parts), self.shape)
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """Of the stored tensors."""
+        """The files on disk that hold the stored tensors."""
         return tuple(dict.fromkeys(file for part in self.decoding.parts for file in part.files))
 
     def read(self) -> np.ndarray:
-        """Read the stored tensors and decode them: a float32 array of `shape`."""
+        """Read the stored tensors and decode them to a float32 array of `shape`."""
         try:
             return self.decoding.decode(*(part.read() for part in self.decoding.parts)).reshape(self.shape)
         except CheckpointError as error:
@@ -114,7 +117,7 @@ class DecodedTensor:
 
 
 def read_contents(tensor: Tensor) -> np.ndarray | LowRank:
-    """Read a tensor; where it is a product of two thin matrices those, and the product is not made.
+    """Read a tensor; if it is a product of two thin matrices, return these without multiplying them.
 
     Raises:
         CheckpointError: it can't be read.
@@ -125,7 +128,7 @@ def read_contents(tensor: Tensor) -> np.ndarray | LowRank:
 
 
 def prefixed(tensor: Tensor, prefix: str) -> Tensor:
-    """A tensor under the name of a component of a model; as it is without a prefix."""
+    """Prefix a tensor's name with a component's; an empty prefix leaves the tensor unchanged."""
     if not prefix:
         return tensor
     part_of = f"{prefix}.{tensor.part_of}" if tensor.part_of else ""
@@ -142,16 +145,16 @@ def with_decoded(
     refusals: Sequence[Refusal],
     beside: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[Tensor, ...]:
-    """Put weights in the place of the first of the tensors that each is decoded from.
+    """Insert each decoded weight before the first stored tensor it is decoded from.
 
-    What a weight is decoded with stays, marked as a part of it, unless it has the weight's name; what can't be
-    decoded stays, marked with the reason.
+    The stored tensors stay, marked as parts of the weight, except one with the weight's own name. Tensors that can't
+    be decoded stay, marked with the reason.
 
     Args:
-        tensors: the stored ones.
-        decodings: no two with the same first part.
-        refusals: why some are not decoded.
-        beside: by name, the weights of other tensors that are parts of them though decoding needs them no more.
+        tensors: the stored tensors.
+        decodings: how weights are decoded; no two with the same first part.
+        refusals: the tensors that can't be decoded.
+        beside: maps further tensors, which belong to a weight but are not needed to decode it, to the weight's name.
     """
     first = {decoding.parts[0].name: decoding for decoding in decodings}
     part_of = dict(beside) | {part.name: decoding.name for decoding in decodings for part in decoding.parts}

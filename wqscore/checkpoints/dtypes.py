@@ -1,4 +1,4 @@
-"""Stored data types: their size, whether they hold plain numbers, and their rounding."""
+"""Stored data types: their size, rounding, and whether they hold plain numbers."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ class StoredDtype:
     """How one element is stored.
 
     Attributes:
-        name: the safetensors name (`F32`, `BF16`, …); torch pickles are mapped onto the same names.
+        name: the safetensors name (`F32`, `BF16`, …), also for dtypes from torch pickles.
         bits: bits of one element in the file.
-        numpy: the NumPy dtype an element is read as, or `None` where it can't be read as a number by itself.
-        kind: `float` (weights), `quantised` (packed or scaled elsewhere), or `other` (integers, booleans, complex).
+        numpy: the NumPy dtype to read elements as, or `None` if an element is not a whole number of bytes.
+        kind: `float` (weights), `quantised` (packed, or scaled by another tensor), or `other` (integers, booleans,
+            complex).
     """
 
     name: str
@@ -26,7 +27,7 @@ class StoredDtype:
 
     @property
     def unit_roundoff(self) -> float:
-        """u, half the distance from 1 to the next stored number: the relative rounding of one entry."""
+        """The unit roundoff u, half the distance from 1 to the next number: an entry's relative rounding error."""
         if self.kind != "float" or self.numpy is None:
             return 0.0
         return float(ml_dtypes.finfo(self.numpy).eps) / 2
@@ -36,8 +37,8 @@ def _dtype(name: str, bits: int, numpy: object, kind: str) -> StoredDtype:
     return StoredDtype(name, bits, None if numpy is None else np.dtype(numpy), kind)  # type: ignore[call-overload]
 
 
-# The safetensors format's own list; 8-bit and smaller numbers are quantised weights, scaled elsewhere. Floats of
-# 8 bits are read as their codes.
+# The list of the safetensors format. Numbers of 8 bits or fewer are quantised weights, scaled by another tensor;
+# 8-bit floats are read as their byte codes.
 _TABLE = [
     _dtype("F64", 64, "<f8", "float"),
     _dtype("F32", 32, "<f4", "float"),

@@ -1,4 +1,4 @@
-"""Weight files of every format as tensors, decoded where they have to be."""
+"""Open weight files of every format; quantised weights are decoded when they are read."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from wqscore.checkpoints.quantised.planning import dequantised
 from wqscore.checkpoints.tensor import Tensor
 from wqscore.checkpoints.weight_files import WeightFiles
 
-#: The configuration, as `config.json` has it, and the tensors.
+#: The parsed `config.json`, and the tensors.
 Opened = tuple[dict[str, Any], tuple[Tensor, ...]]
 
 _ALONE = (".gguf", ".onnx", ".npz", ".npy")
@@ -21,7 +21,7 @@ def open_weights(folder: Path, weights: WeightFiles) -> Opened:
     """Read the headers of a folder's weights.
 
     Raises:
-        CheckpointError: a file is damaged, or the index does not match the shards.
+        CheckpointError: a file is damaged, or the index doesn't match the shards.
     """
     if weights.files and Path(weights.files[0]).suffix in _ALONE:
         return open_file(folder / weights.files[0])
@@ -30,10 +30,10 @@ def open_weights(folder: Path, weights: WeightFiles) -> Opened:
 
 
 def open_file(file: Path) -> Opened:
-    """Read the headers of one weight file, by its suffix; a GGUF file brings its own configuration.
+    """Read the headers of one weight file; its suffix gives the format, and a GGUF file includes its configuration.
 
     Raises:
-        CheckpointError: it is no file, or not what its suffix says.
+        CheckpointError: not a regular file, or not of the format its suffix says.
     """
     config = read_config(file.with_name("config.json"))
     if file.suffix not in _ALONE:

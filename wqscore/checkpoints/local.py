@@ -1,4 +1,4 @@
-"""Checkpoints on disk: a folder in the Hugging Face layout, or a single weight file."""
+"""Read checkpoints on disk: a folder in the Hugging Face layout, or a single weight file."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from wqscore.checkpoints.tensor import TensorRef
 from wqscore.checkpoints.weight_files import WeightFiles, choose_weights, shard_names
 from wqscore.errors import CheckpointError, reading
 
-#: Beyond every published index; the text alone would take several times as much memory.
-_MOST_JSON = 1 << 26
+#: Larger than every published index; parsing takes several times as much memory.
+_MAX_JSON_BYTES = 1 << 26
 
 
 def read_folder(folder: Path, weights: WeightFiles | None = None) -> tuple[dict[str, Any], tuple[TensorRef, ...]]:
-    """Read the configuration and the tensor headers of a checkpoint folder, as they are stored.
+    """Read the configuration and the tensor headers of a checkpoint folder, decoding nothing.
 
     Args:
         folder: the folder.
-        weights: which of its files hold the weights; chosen by their names unless given.
+        weights: the files that hold the weights; by default `choose_weights` picks them by name.
 
     Raises:
-        CheckpointError: no weights, a damaged file, or an index that does not match its shards.
+        CheckpointError: no weights, a damaged file, or an index that doesn't match its shards.
     """
     weights = weights or choose_weights(folder_names(folder), str(folder))
     if weights.index is None:
@@ -36,10 +36,10 @@ def read_folder(folder: Path, weights: WeightFiles | None = None) -> tuple[dict[
 
 
 def read_file(file: Path) -> tuple[TensorRef, ...]:
-    """Read the tensor headers of one weight file, by its suffix.
+    """Read the tensor headers of one safetensors or torch file; its suffix gives the format.
 
     Raises:
-        CheckpointError: it is no file, or not what its suffix says.
+        CheckpointError: not a regular file, or not of the format its suffix says.
     """
     check_is_file(file)
     if file.suffix == ".safetensors":
@@ -48,7 +48,7 @@ def read_file(file: Path) -> tuple[TensorRef, ...]:
 
 
 def read_config(file: Path) -> dict[str, Any]:
-    """Read `config.json`; `{}` where there is none.
+    """Read `config.json`; `{}` if there is none.
 
     Raises:
         CheckpointError: the file is not a JSON object.
@@ -65,29 +65,31 @@ def read_json(file: Path) -> Any:
     """Read a JSON file of any content.
 
     Raises:
-        CheckpointError: it is no file, or not JSON.
+        CheckpointError: not a regular file, too large, or not JSON.
     """
     check_is_file(file)
     try:
         with reading(file):
-            if file.stat().st_size > _MOST_JSON:
-                raise CheckpointError(f"{file}: is larger than {_MOST_JSON:,} bytes: no configuration is")
+            if file.stat().st_size > _MAX_JSON_BYTES:
+                raise CheckpointError(
+                    f"{file}: is larger than {_MAX_JSON_BYTES:,} bytes: not a configuration, replace it"
+                )
             return json.loads(file.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{file}: is not valid JSON: fetch it again") from error
 
 
 def folder_names(folder: Path) -> set[str]:
-    """Names in a folder and in its subfolders: weights there are worth naming when the folder has none."""
+    """Names in a folder and its subfolders, so that an error can name weights found only in a subfolder."""
     with reading(folder):
         entries = list(folder.iterdir())
-    # A subfolder that can't be read has nothing to name; glob leaves it out.
+    # glob skips subfolders that can't be read.
     below = {path.relative_to(folder).as_posix() for path in folder.glob("*/*")}
     return {entry.name for entry in entries} | below
 
 
 def check_is_file(file: Path) -> None:
-    """Refuse what is not a file; opening a named pipe would wait for ever."""
+    """Refuse anything but a regular file: opening a named pipe would block for ever."""
     with reading(file):
         try:
             mode = file.stat().st_mode

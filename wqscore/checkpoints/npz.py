@@ -1,7 +1,7 @@
-"""NumPy's files: one array in a `.npy`, several by name in a `.npz`, which is a zip archive of them.
+"""Read NumPy files: one array in a `.npy`, several named ones in a `.npz`, which is a zip archive of `.npy` files.
 
-Format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html. `numpy.savez` stores the arrays as
-they are, so that each is a range of bytes; `numpy.savez_compressed` deflates each, which is undone when it is read.
+Format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html. `numpy.savez` stores arrays without
+compression, so that each is a range of bytes; `numpy.savez_compressed` deflates each, and reading inflates it.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ from wqscore.checkpoints.tensor import TensorRef
 from wqscore.checkpoints.zip_members import content_start, zip_directory
 from wqscore.errors import CheckpointError, reading
 
-Plan = tuple[list[TensorRef], list[Decoding], list[Refusal]]
+NpzPlan = tuple[list[TensorRef], list[Decoding], list[Refusal]]
 
 _MAGIC = b"\x93NUMPY"
-#: The longest header NumPy reads takes 10,000 bytes; a usual one 128.
+#: NumPy reads headers of up to 10,000 bytes; a typical one has 128.
 _MAX_HEAD_BYTES = 12_000
 _MAX_DIMENSIONS = 64
-#: What deflate can do at best; more is a forged size.
+#: Deflate's highest compression ratio; a higher one means a forged size.
 _MAX_RATIO = 1032
 _NAMES = ("F64", "F32", "F16", "I8", "U8", "I16", "U16", "I32", "U32", "I64", "U64", "BOOL", "C64")
 _DTYPES = {STORED_DTYPES[name].numpy: STORED_DTYPES[name] for name in _NAMES}
 
 
 class _Header(NamedTuple):
-    """What stands before an array's numbers, which begin at byte `size` of it."""
+    """An array's header of `size` bytes; the numbers follow."""
 
     dtype: np.dtype
     shape: tuple[int, ...]
@@ -45,7 +45,7 @@ class _Header(NamedTuple):
     size: int
 
 
-def read_npz(file: Path) -> Plan:
+def read_npz(file: Path) -> NpzPlan:
     """List the arrays of a `.npz` archive from their headers.
 
     Names are the keys, with dots for slashes (`params/dense/kernel` is `params.dense.kernel`).
@@ -54,11 +54,11 @@ def read_npz(file: Path) -> Plan:
         file: the archive.
 
     Returns:
-        The arrays that are stored as they are, by their range of bytes, and the bytes of deflated floats; how
-        those are inflated; and the arrays that are not read (of objects, text, records and the like).
+        The byte ranges of uncompressed arrays and of deflated floats; how to inflate the latter; and the arrays that
+        can't be read (of objects, text, records and the like).
 
     Raises:
-        CheckpointError: no zip archive, damaged, or sizes that contradict one another.
+        CheckpointError: not a zip archive, damaged, or with sizes that contradict each other.
     """
     tensors: list[TensorRef] = []
     decodings: list[Decoding] = []
@@ -79,7 +79,7 @@ def read_npz(file: Path) -> Plan:
 
 
 def read_npy(file: Path) -> TensorRef:
-    """Describe the array of a `.npy` file, from its header; its name is the file's.
+    """Describe the array of a `.npy` file from its header; the file's name, without suffix, is the tensor's.
 
     Raises:
         CheckpointError: no such file, damaged, cut short, or not an array of numbers.
@@ -107,17 +107,17 @@ def _name(info: ZipInfo) -> str:
 
 
 def _start(stream: IO[bytes], info: ZipInfo, file: Path) -> int:
-    """The first byte of a member's content, which must lie in the file whole."""
+    """Find the first byte of a member's content, and check that all of it is in the file."""
     where = f"{file}: zip entry {info.filename!r:.200}"
     if info.compress_type not in (ZIP_STORED, ZIP_DEFLATED) or info.flag_bits & 1:
         raise CheckpointError(
-            f"{where} is encrypted, or compressed in a way NumPy does not: save it with numpy.savez"
+            f"{where} is encrypted, or compressed by a method NumPy doesn't use: save it with numpy.savez"
         )
     start = content_start(stream, info, info.compress_size, file)
     if info.compress_type == ZIP_STORED and info.compress_size != info.file_size:
         raise CheckpointError(f"{where} is not compressed but has two sizes: damaged or forged")
     if info.file_size > info.compress_size * _MAX_RATIO:
-        raise CheckpointError(f"{where} claims to unfold {info.compress_size} bytes to {info.file_size}: forged")
+        raise CheckpointError(f"{where} claims to inflate {info.compress_size} bytes to {info.file_size}: forged")
     return start
 
 
@@ -147,27 +147,27 @@ def _member(head: bytes, info: ZipInfo, start: int, file: Path) -> TensorRef | D
 
 
 def _header(head: bytes, where: str) -> _Header:
-    """Read the header by NumPy's own functions: of up to 10,000 characters, as a literal, never as code."""
+    """Read the header with NumPy's own functions, which parse at most 10,000 characters and only literals."""
     stream = io.BytesIO(head)
     try:
         with warnings.catch_warnings():
-            # Files of Python 2 and odd type names are warned of.
+            # NumPy warns about files from Python 2 and odd type names.
             warnings.simplefilter("ignore")
             version = np.lib.format.read_magic(stream)
             readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
             if version not in readers:
                 raise ValueError(f"version {version}")
             shape, fortran_order, dtype = readers[version](stream)
-    # The literal is parsed by Python's compiler and turned into a dtype: each fails in its own many ways.
+    # Python's parser and NumPy's dtype constructor raise many kinds of errors.
     except Exception as error:
-        raise CheckpointError(f"{where}: its NumPy header can't be read: damaged, or of records") from error
+        raise CheckpointError(f"{where}: its NumPy header can't be read: damaged, or an array of records") from error
     if len(shape) > _MAX_DIMENSIONS or not are_counts(*shape):
-        raise CheckpointError(f"{where}: its sizes are no sizes of an array: damaged or forged")
+        raise CheckpointError(f"{where}: its header gives an impossible shape: damaged or forged")
     return _Header(dtype, shape, fortran_order, stream.tell())
 
 
 def _stored_dtype(dtype: np.dtype) -> StoredDtype | str:
-    """The stored type of an array's numbers, or why it is not read."""
+    """The stored type of an array's numbers, or why the array is not read."""
     if dtype.hasobject:
         return "holds Python objects, which only a pickle could restore: not read; save arrays of numbers"
     if dtype in _DTYPES:
@@ -180,7 +180,7 @@ def _stored_dtype(dtype: np.dtype) -> StoredDtype | str:
 
 
 def _check_size(header: _Header, dtype: StoredDtype, size: int, where: str) -> None:
-    """Check that header and numbers take exactly the bytes there are."""
+    """Check that header and numbers together take exactly `size` bytes."""
     itemsize = dtype.bits // 8
     if not fits_memory(header.shape, itemsize):
         raise CheckpointError(f"{where}: is larger than any memory: damaged or forged")
@@ -197,7 +197,7 @@ def _tensor_ref(name: str, header: _Header, dtype: StoredDtype, file: Path, star
 
 
 def _inflate(compressed: np.ndarray, *, header: _Header, checksum: int, where: str) -> np.ndarray:
-    """Undo deflate, up to the size that the header says and not a byte more; float32."""
+    """Inflate an array to float32, never decompressing more than the header's size."""
     size = header.size + prod(header.shape) * header.dtype.itemsize
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
     try:
@@ -205,7 +205,7 @@ def _inflate(compressed: np.ndarray, *, header: _Header, checksum: int, where: s
     except zlib.error as error:
         raise _damaged(where) from error
     if len(content) != size or not inflater.eof:
-        raise CheckpointError(f"{where}: unfolds to other than the {size} bytes its header says: damaged or forged")
+        raise CheckpointError(f"{where}: does not inflate to the {size} bytes its header gives: damaged or forged")
     if zlib.crc32(content) != checksum:
         raise CheckpointError(f"{where}: does not match its checksum: fetch it again")
     numbers = np.frombuffer(content, header.dtype, offset=header.size)

@@ -1,4 +1,4 @@
-"""From a reference to an opened checkpoint, wherever it lies and however it is stored."""
+"""Open the checkpoint a reference names: from disk or the Hub, in any format, with or without an adapter."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def open_checkpoint(
     stream: bool = False,
     known: HeaderCache | None = None,
 ) -> Checkpoint:
-    """Fetch what a reference names, if need be, and read its headers.
+    """Open a checkpoint: download it if necessary and read its headers.
 
     Args:
         ref: the model.
-        on_file: told the name and size in bytes of each file before it is downloaded.
-        stream: leave the weights on the Hub, and read each tensor there when it is asked for.
-        known: headers that were read before, for a model that is streamed.
+        on_file: called with the name and size in bytes of each file before it is downloaded.
+        stream: leave the weights on the Hub and read each tensor when it is needed.
+        known: cache of headers, used when the model is streamed.
 
     Raises:
         CheckpointError: it can't be found, fetched or read; the message says what to do.
@@ -52,13 +52,17 @@ def open_checkpoint(
     try:
         opened = open_file(path) if path.is_file() else _open_folder(path)
     except CheckpointError as error:
-        # It names a file of the Hub's cache, not what was asked for.
+        # The message names a file in the Hub's cache; prefix the model's name.
         raise CheckpointError(f"{ref.label}: {error}") if ref.source == "hub" else error from error
     return Checkpoint(ref, revision, *opened)
 
 
 def open_headers(ref: ModelRef) -> Checkpoint:
-    """Read a checkpoint's headers without its weights: from the Hub, by ranges of bytes."""
+    """Read a checkpoint's headers without downloading its weights: from the Hub by byte ranges.
+
+    Raises:
+        CheckpointError: it can't be found, fetched or read.
+    """
     if ref.source != "hub" or ref.adapter is not None:
         return open_checkpoint(ref)
     from wqscore.checkpoints.hub.fetch import read_headers
@@ -68,7 +72,7 @@ def open_headers(ref: ModelRef) -> Checkpoint:
 
 
 def _on_disk(ref: ModelRef, on_file: Callable[[str, int], None] | None) -> tuple[Path, str | None]:
-    """The folder or file, fetched if need be, and the commit."""
+    """The checkpoint's folder or file, downloaded if necessary, and its commit."""
     if ref.source != "hub":
         assert ref.path is not None, "a reference that is not on the Hub has a path"
         return ref.path, None
@@ -91,7 +95,7 @@ def _open_folder(folder: Path) -> Opened:
 
 
 def _open_components(folder: Path, components: tuple[Component, ...]) -> Opened:
-    """All components as one model, each tensor under its component's name."""
+    """Open all components as one model; tensor names are prefixed with the component's name."""
     config: dict[str, Any] = {}
     tensors: list[Tensor] = []
     for component in components:

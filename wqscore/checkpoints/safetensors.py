@@ -1,8 +1,8 @@
-"""The safetensors container: an eight-byte length, a JSON header, then the tensors' bytes.
+"""Read safetensors files: an eight-byte length, a JSON header, then the tensors' bytes.
 
-Format: https://huggingface.co/docs/safetensors. The header is read here and not by the safetensors
-package because a `TensorRef` needs each tensor's byte range, which the package does not give, and
-because a header that lies must be refused in words a person can act on.
+Format: https://huggingface.co/docs/safetensors. This module parses the header itself because a `TensorRef` needs
+each tensor's byte range, which the safetensors package doesn't give, and because the error for an invalid header
+must say what to do.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def read_safetensors(file: Path) -> list[TensorRef]:
     """List the tensors of a safetensors file from its header alone.
 
     Raises:
-        CheckpointError: the file is empty, truncated, or its header is not what the format allows.
+        CheckpointError: the file is empty or truncated, or its header breaks the format's rules.
     """
     with reading(file), file.open("rb") as stream:
         size = file.stat().st_size
@@ -41,7 +41,7 @@ def header_length(prefix: bytes, file_size: int, file: Path) -> int:
     """Read the header's length in bytes from the file's first eight bytes.
 
     Raises:
-        CheckpointError: fewer than eight bytes, or a length the file can't hold or the format forbids.
+        CheckpointError: fewer than eight bytes, or a length beyond the file's size or the format's limit.
     """
     if len(prefix) < _LENGTH_BYTES:
         raise CheckpointError(f"{file}: is empty or cut short ({file_size} bytes): fetch it again")
@@ -61,16 +61,16 @@ def header_length(prefix: bytes, file_size: int, file: Path) -> int:
 
 
 def parse_header(header: bytes, file_size: int, file: Path) -> list[TensorRef]:
-    """Turn a header into tensor references, refusing one that contradicts itself or the file.
+    """Parse a header into tensor references; refuse one that contradicts itself or the file.
 
     Args:
-        header: the JSON header, without the length before it.
+        header: the JSON header, without the length that precedes it.
         file_size: bytes of the whole file.
         file: the file, for the references and for messages.
 
     Raises:
         CheckpointError: invalid JSON, a duplicate name, an unknown dtype or key, a shape that does not fit its
-            byte range, or ranges that overlap, leave gaps or end anywhere but at the file's end.
+            byte range, or ranges that overlap, leave gaps or don't end at the file's end.
     """
     try:
         entries = json.loads(header.decode("utf-8"), object_pairs_hook=_unique, parse_int=_integer)
@@ -96,26 +96,26 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     for name, value in pairs:
         if name in entries:
             raise _DuplicateNameError(name)
-        # Half of a surrogate pair is no text and has no UTF-8: UnicodeEncodeError is a ValueError.
+        # A lone surrogate has no UTF-8 encoding: this raises UnicodeEncodeError, a ValueError.
         f"{name}{value if isinstance(value, str) else ''}".encode()
         entries[name] = value
     return entries
 
 
 def _integer(digits: str) -> int:
-    """-0 is no size for the reference implementation, so it is none here."""
+    """Parse an integer; -0 becomes −1, an invalid size, since the reference implementation rejects -0."""
     return -1 if digits == "-0" else int(digits)
 
 
 def _check_metadata(metadata: Any, file: Path) -> None:
     texts = isinstance(metadata, dict) and all(isinstance(value, str) for value in metadata.values())
     if metadata is not None and not texts:
-        raise CheckpointError(f"{file}: its __metadata__ is not text by name: {_FORGED}")
+        raise CheckpointError(f"{file}: its __metadata__ does not map names to text: {_FORGED}")
 
 
 def _tensor(name: str, entry: Any, start: int, file: Path) -> TensorRef:
     where = f"{file}: tensor {name:.200}"
-    # A key of a later version of the format might change what the numbers mean.
+    # An unknown key, of a later version of the format, could change what the numbers mean.
     if not isinstance(entry, dict) or entry.keys() != {"dtype", "shape", "data_offsets"}:
         raise CheckpointError(f"{where}: its entry does not consist of dtype, shape and data_offsets: {_FORGED}")
     dtype = STORED_DTYPES.get(entry["dtype"]) if isinstance(entry["dtype"], str) else None
@@ -147,7 +147,7 @@ def _sizes(value: Any) -> tuple[int, ...] | None:
 
 
 def _check_coverage(tensors: list[TensorRef], start: int, file_size: int, file: Path) -> None:
-    """The format's own rule: the tensors fill the rest of the file, without gap or overlap."""
+    """Check the format's rule that the tensors fill the rest of the file without gap or overlap."""
     for tensor, position in zip(*_in_file_order(tensors, start), strict=True):
         if tensor.offset + tensor.nbytes > file_size:
             raise CheckpointError(

@@ -1,4 +1,4 @@
-"""One item of a stack of matrices, such as one expert, as a tensor that is read by itself."""
+"""Read one item of a stack of matrices, such as one expert, without reading the others."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from wqscore.checkpoints.tensor import Tensor, TensorRef
 
 
 def item_of(tensor: Tensor, stack: tuple[int, ...], index: int) -> Tensor | None:
-    """Give one item of a tensor a name and a place of its own.
+    """Make one item of a stack a separate tensor, named `name[index]`.
 
     Args:
-        tensor: the tensor.
-        stack: the shape it is seen in, its items along the first axis.
-        index: of the item.
+        tensor: the stack.
+        stack: the shape to view it in, with its items along the first axis.
+        index: the item's index.
 
     Returns:
-        A tensor of shape `stack[1:]` that reads no more than it needs; `None` where the bytes of an item don't lie
-        together, or can't be decoded without the others.
+        A tensor of shape `stack[1:]` that reads only the item's bytes; `None` if they are not contiguous or can't be
+        decoded separately.
     """
     name = f"{tensor.name}[{index}]"
     if isinstance(tensor, DecodedTensor):
@@ -32,7 +32,7 @@ def item_of(tensor: Tensor, stack: tuple[int, ...], index: int) -> Tensor | None
 
 
 def run_of(tensor: TensorRef, stack: tuple[int, ...], index: int) -> TensorRef | None:
-    """One item of a stored tensor under the same name, as a stack of one; `None` where it does not lie together."""
+    """One item of a stored tensor as a stack of one, under the same name; `None` if its bytes are not contiguous."""
     bits = prod(stack[1:]) * tensor.dtype.bits
     if tensor.strides is not None or bits % 8:
         return None

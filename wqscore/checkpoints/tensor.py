@@ -1,4 +1,4 @@
-"""Tensors: one that is stored as it is, where its bytes lie, and reading them; and what every tensor can tell."""
+"""The `Tensor` protocol, and `TensorRef`, a stored tensor that knows where its bytes are and reads them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from wqscore.errors import CheckpointError
 
 
 class Tensor(Protocol):
-    """What a checkpoint has under one name, stored as it is or decoded from what is stored."""
+    """A named tensor of a checkpoint, stored plainly or decoded from stored tensors."""
 
     @property
     def name(self) -> str:
@@ -30,11 +30,11 @@ class Tensor(Protocol):
 
     @property
     def part_of(self) -> str:
-        """The weight that this is decoded into, with others; empty for one of its own."""
+        """The name of the weight this tensor is decoded into; empty if it is a weight itself."""
 
     @property
     def refusal(self) -> str:
-        """Why this can't be read as a weight; empty if it can."""
+        """Why the tensor can't be read as a weight; empty if it can."""
 
     @property
     def parameters(self) -> int:
@@ -42,7 +42,7 @@ class Tensor(Protocol):
 
     @property
     def nbytes(self) -> int:
-        """Bytes that reading it takes from the files."""
+        """Number of bytes read from the files."""
 
     @property
     def location(self) -> tuple[object, ...]:
@@ -53,7 +53,7 @@ class Tensor(Protocol):
         """The files on disk that hold its bytes."""
 
     def read(self) -> np.ndarray:
-        """Read it: an array of `shape`.
+        """Read the tensor into an array of `shape`.
 
         Raises:
             CheckpointError: it can't be read.
@@ -61,22 +61,22 @@ class Tensor(Protocol):
 
 
 class ByteSource(Protocol):
-    """Something that holds files elsewhere than on disk."""
+    """A source of files that are not on disk."""
 
     def read(self, file: Path, offset: int, length: int) -> bytes:
         """Read `length` bytes of a file.
 
         Raises:
-            CheckpointError: they can't be had.
+            CheckpointError: they can't be read.
         """
 
     def sha256(self, file: Path) -> str:
-        """The hex digest of a whole file, as whoever holds it says; empty where nobody does."""
+        """The SHA-256 of a whole file in hex, as its host lists it; empty if it lists none."""
 
 
 @dataclass(frozen=True)
 class TensorRef:
-    """A tensor as its file's header describes it; nothing is read until `read`.
+    """A stored tensor as its file's header describes it; `read` reads the numbers.
 
     Attributes:
         name: the key in the checkpoint.
@@ -85,9 +85,9 @@ class TensorRef:
         file: the file that holds the bytes.
         offset: the first byte of the tensor's first element (all indices 0), from the start of the file.
         strides: step of each dimension in elements, or `None` for row-major without gaps.
-        source: what holds the file, `None` for the disk.
-        part_of: the weight that it is decoded into, with others; empty for one of its own.
-        refusal: why it can't be read as a weight; empty if it can.
+        source: where to read the file from, `None` for the disk.
+        part_of: the name of the weight this tensor is decoded into; empty if it is a weight itself.
+        refusal: why the tensor can't be read as a weight; empty if it can.
     """
 
     name: str
@@ -102,7 +102,7 @@ class TensorRef:
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """The file that holds the bytes, none where that is not on disk."""
+        """The file that holds the bytes; empty if it is not on disk."""
         return () if self.source is not None else (self.file,)
 
     @property
@@ -112,7 +112,7 @@ class TensorRef:
 
     @property
     def span(self) -> int:
-        """Elements between the first and the last that the tensor touches, both included."""
+        """Number of stored elements from the first to the last that the tensor uses, both included."""
         if self.parameters == 0:
             return 0
         if self.strides is None:
@@ -121,7 +121,7 @@ class TensorRef:
 
     @property
     def nbytes(self) -> int:
-        """Bytes that reading the tensor takes from the file."""
+        """Number of bytes read from the file."""
         return -(-self.span * self.dtype.bits // 8)
 
     @property
@@ -136,7 +136,7 @@ class TensorRef:
             An array of `shape` in the stored data type; not row-major where the stored strides are not.
 
         Raises:
-            CheckpointError: the file ends before the tensor does, or its numbers can't be read by themselves.
+            CheckpointError: the file ends before the tensor does, or the data type has no NumPy equivalent.
         """
         if self.dtype.numpy is None:
             raise CheckpointError(f"{self.file.name}: {self.name}: {self.dtype.name} can't be read as numbers")

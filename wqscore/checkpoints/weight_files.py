@@ -1,4 +1,4 @@
-"""Which of a checkpoint's files hold its weights, decided from the names alone.
+"""Choose the files that hold a checkpoint's weights, by name alone.
 
 One rule serves a folder on disk and a repository on the Hub, so that both give the same model:
 safetensors before `.bin`, an index before a single file, the standard names before any other.
@@ -17,18 +17,18 @@ from wqscore.errors import CheckpointError
 
 _INDEXED = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
 _SINGLE = ("model.safetensors", "pytorch_model.bin")
-#: Formats of one file, which are looked for after the others, in this order.
+#: Formats that keep a whole model in one file; tried last, in this order.
 _ALONE = (".gguf", ".onnx", ".npz", ".npy")
 _READ = frozenset({".safetensors", ".bin", *_ALONE})
 _NOT_READ = frozenset({".h5", ".msgpack", ".pt", ".pth", ".ckpt", ".distcp"})
-#: Bytes of a file's name on the usual file systems; asking for a longer one is an error of its own.
-_LONGEST_NAME = 255
+#: The limit of common file systems; a longer name raises an OSError.
+_MAX_NAME_BYTES = 255
 _SHARD = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<total>\d{5})(?P<suffix>\.safetensors|\.bin|\.gguf)")
 
 
 @dataclass(frozen=True)
 class WeightFiles:
-    """The weights of a checkpoint by file name: an index that names the shards, or the files themselves."""
+    """A checkpoint's weight files: an index that names the shards, or the files themselves."""
 
     index: str | None
     files: tuple[str, ...]
@@ -38,7 +38,7 @@ def choose_weights(names: Collection[str], where: str) -> WeightFiles:
     """Choose the weight files among a checkpoint's file names (paths relative to its root, `/` between parts).
 
     Raises:
-        CheckpointError: no weights in the root, several candidates, or shards missing without an index.
+        CheckpointError: no weights in the root, several candidates, or missing shards and no index.
     """
     root = {name for name in names if "/" not in name}
     for index, single in zip(_INDEXED, _SINGLE, strict=True):
@@ -59,7 +59,7 @@ def choose_weights(names: Collection[str], where: str) -> WeightFiles:
 
 
 def parts_of(file: str, names: Collection[str]) -> tuple[str, ...]:
-    """The weight file and, where it is one of several parts, the others; without those that are not there."""
+    """A weight file and, if it is one of several parts, the other parts, as far as they exist."""
     match = _SHARD.fullmatch(file)
     if match is None:
         return (file,)
@@ -73,7 +73,7 @@ def shard_names(index: bytes, where: str) -> dict[str, str]:
     """Read `weight_map` from an index file: tensor name to shard file name.
 
     Raises:
-        CheckpointError: not an index, or a shard that is not a plain file name in the same folder.
+        CheckpointError: not an index, or a shard name that is not a plain file name.
     """
     try:
         weight_map: Any = json.loads(index.decode("utf-8"))["weight_map"]
@@ -84,12 +84,12 @@ def shard_names(index: bytes, where: str) -> dict[str, str]:
     for tensor, shard in weight_map.items():
         if not isinstance(shard, str) or shard in {"", ".", ".."} or re.search(r"[/\\\x00]", shard):
             raise CheckpointError(
-                f"{where}: puts {tensor:.100} in {shard!r:.100}, outside the checkpoint's folder: refused, the index "
-                "is not to be trusted"
+                f"{where}: puts {tensor:.100} in {shard!r:.100}, outside the checkpoint's folder: refused, don't "
+                "trust this index"
             )
-        if len(shard.encode(errors="replace")) > _LONGEST_NAME:
+        if len(shard.encode(errors="replace")) > _MAX_NAME_BYTES:
             raise CheckpointError(
-                f"{where}: puts {tensor:.100} in {shard:.100}…, longer than a file's name can be: fetch it again"
+                f"{where}: puts {tensor:.100} in {shard:.100}…, longer than a file name can be: fetch it again"
             )
     return weight_map
 

@@ -1,4 +1,4 @@
-"""The members of a zip archive as ranges of its file's bytes, for checkpoints of NumPy and of torch."""
+"""Locate the members of a zip archive as byte ranges, for NumPy and torch checkpoints."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _UTF8_NAME = 0x800
 
 
 def zip_directory(stream: IO[bytes], file: Path) -> list[ZipInfo]:
-    """The archive's members, as the standard library reads its directory.
+    """List the archive's members with the standard library.
 
     Raises:
-        CheckpointError: there is no directory, or it is damaged.
+        CheckpointError: the zip directory is missing or damaged.
     """
     try:
         return ZipFile(stream).infolist()
@@ -29,16 +29,16 @@ def zip_directory(stream: IO[bytes], file: Path) -> list[ZipInfo]:
 
 
 def content_start(stream: IO[bytes], info: ZipInfo, size: int, file: Path) -> int:
-    """The first byte of a member's content, which follows its local header.
+    """Find the first byte of a member's content, which follows its local header.
 
     Args:
         stream: the archive.
         info: the member.
-        size: bytes of the content as it is stored.
+        size: bytes of the content as stored.
         file: the archive, for messages.
 
     Raises:
-        CheckpointError: the member is not where the directory says, or does not lie in the file whole.
+        CheckpointError: the member is not where the directory says, or extends beyond the file.
     """
     where = f"{file}: zip entry {info.filename!r:.200}"
     misplaced = CheckpointError(f"{where} is not where the zip directory says: damaged, fetch it again")

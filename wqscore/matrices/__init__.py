@@ -1,1 +1,1 @@
-"""From stored tensors to weight matrices: roles, fused projections, convolutions, experts, tied copies."""
+"""Turn stored tensors into weight matrices: roles, fused projections, convolutions, experts, tied copies."""

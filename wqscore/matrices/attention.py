@@ -1,6 +1,6 @@
-"""Fused projections of attention: q, k and v, latents, and the gate of what attention gives.
+"""Cut the fused projections of attention: q, k and v, latents, and the gate of attention's output.
 
-Each layout is that of the model's own code: the modelling files of transformers and of the published checkpoints,
+Each layout follows the model's own code: the modelling files of transformers and of the published checkpoints,
 and torch's `MultiheadAttention`.
 """
 
@@ -28,16 +28,16 @@ class _Heads:
 
 
 def attention_parts(name: str, shape: Shape, config: ModelConfig, shapes: Mapping[str, Shape]) -> Fused | None:
-    """Tell whether a two-dimensional tensor is an attention's fused projection, and cut it.
+    """Cut a two-dimensional tensor if it is a fused projection of attention.
 
     Args:
         name: the tensor's name.
         shape: its shape, two sizes.
-        config: the model's configuration, for head counts; of several nested ones, those whose sizes fit decide.
-        shapes: the shapes of all tensors by name, for what only a neighbour tells.
+        config: the model's configuration, for head counts; of several nested ones, those whose sizes fit are used.
+        shapes: the shapes of all tensors by name, since some layouts depend on neighbouring tensors.
 
     Returns:
-        `None` for any other matrix.
+        The parts, empty if the layout is unknown; `None` for any other matrix.
     """
     if name.endswith(".q_proj.weight"):
         return _gated_queries(shape, name.removesuffix("q_proj.weight"), config, shapes)
@@ -45,14 +45,14 @@ def attention_parts(name: str, shape: Shape, config: ModelConfig, shapes: Mappin
     if match is None:
         return None
     layout = _head_by_head if _NEOBERT.search(name) else _LAYOUTS.get(match[1])
-    # LeViT and its kin (biases by offset beside the projection) order theirs head by head, in unequal sizes.
+    # LeViT and similar models, which store `attention_biases`, order parts of unequal sizes head by head: not cut.
     if layout is None or f"{name[: match.start(1)]}attention_biases" in shapes:
         return Fused(())
     return Fused(_agreed(layout(shape, part) for part in config.parts))
 
 
 def _gated_queries(shape: Shape, block: str, config: ModelConfig, shapes: Mapping[str, Shape]) -> Fused | None:
-    """Each head's query, then the gate of its output, where there are two rows for each that the output reads."""
+    """Each head's query, then its output gate, if the projection has two rows for each input of the output layer."""
     out, keys, values = (shapes.get(f"{block}{name}_proj.weight") for name in "okv")
     if out is None or len(out) != 2 or shape[0] != 2 * out[1] or keys is None or keys != values:
         return None
@@ -64,7 +64,7 @@ def _gated_queries(shape: Shape, block: str, config: ModelConfig, shapes: Mappin
 
 
 def _agreed(cuts: Iterable[tuple[Part, ...]]) -> tuple[Part, ...]:
-    """The one way to cut that the configurations leave; none when they leave none or several."""
+    """The one cut that the configurations allow; empty if they allow none or several."""
     found: list[tuple[Part, ...]] = []
     for cut in cuts:
         if cut and cut not in found:
@@ -73,7 +73,7 @@ def _agreed(cuts: Iterable[tuple[Part, ...]]) -> tuple[Part, ...]:
 
 
 def _grouped(shape: Shape, heads: _Heads) -> tuple[Part, ...]:
-    """Rows ordered by key–value head: the group's query heads, then its key head, then its value head."""
+    """Cut rows ordered by key–value head: the group's query heads, then its key head, then its value head."""
     if heads.query % heads.key_value:
         return ()
     per_group = heads.query // heads.key_value
@@ -83,7 +83,7 @@ def _grouped(shape: Shape, heads: _Heads) -> tuple[Part, ...]:
 
 
 def _heads(shape: Shape, config: ModelConfig, key_value: int | None = None) -> _Heads | None:
-    """The sizes of the attention that reads this tensor's columns; `None` if this configuration is not its own."""
+    """The sizes of the attention layer; `None` if the configuration's hidden size is not the tensor's."""
     query, hidden = config.integer(*HEADS), config.integer(*HIDDEN)
     size = config.integer(*HEAD_SIZE) or (hidden // query if hidden and query else None)
     if query is None or not size or hidden != shape[1]:
@@ -103,7 +103,7 @@ def _group_by_group(shape: Shape, config: ModelConfig) -> tuple[Part, ...]:
 
 
 def _by_sizes(shape: Shape, config: ModelConfig, key_value: int | None) -> tuple[Part, ...]:
-    """All of q, then all of k, then all of v, with so many key–value heads."""
+    """All of q, then all of k, then all of v, with this number of key–value heads."""
     heads = _heads(shape, config, key_value)
     if heads is None:
         return ()
@@ -116,13 +116,13 @@ def _one_key_value_head(shape: Shape, config: ModelConfig) -> tuple[Part, ...]:
 
 
 def _in_three(shape: Shape, config: ModelConfig) -> tuple[Part, ...]:
-    """All of q, then all of k, then all of v, as long as each other unless the configuration says otherwise."""
-    alike = shape[0] % (3 * shape[1]) == 0
+    """All of q, then all of k, then all of v, of equal length unless the configuration says otherwise."""
+    is_equal = shape[0] % (3 * shape[1]) == 0
     cut: tuple[Part, ...] = ()
-    if not alike or any(name in config.file for name in KEY_VALUE_HEADS):
+    if not is_equal or any(name in config.file for name in KEY_VALUE_HEADS):
         grouped = config.nested("attn_config").integer(*KEY_VALUE_HEADS) or config.integer(*KEY_VALUE_HEADS)
         cut = _by_sizes(shape, config, grouped)
-    return cut or (equal(shape, 0, "qkv") if alike else ())
+    return cut or (equal(shape, 0, "qkv") if is_equal else ())
 
 
 def _thirds(shape: Shape, config: ModelConfig) -> tuple[Part, ...]:
@@ -134,7 +134,7 @@ def _key_and_value(shape: Shape, config: ModelConfig) -> tuple[Part, ...]:
 
 
 def _c_attn(shape: Shape, config: ModelConfig) -> tuple[Part, ...]:
-    """GPT-2's Conv1D is (in, out); Qwen-1 and GPT-BigCode keep the name and store (out, in)."""
+    """GPT-2's Conv1D is (in, out); Qwen-1 and GPT-BigCode use the same name and store (out, in)."""
     rows, columns = shape
     if columns in {2 * rows, 3 * rows}:
         return equal(shape, 1, "qkv" if columns == 3 * rows else "kv")
@@ -152,20 +152,20 @@ def _falcon(shape: Shape, config: ModelConfig) -> tuple[Part, ...]:
 
 
 def _chatglm(shape: Shape, config: ModelConfig) -> tuple[Part, ...]:
-    """ChatGLM2 and later share key–value heads among groups and store q, k, v; the first goes head by head."""
+    """ChatGLM2 and later share key–value heads among groups and store q, k, v; ChatGLM goes head by head."""
     return (_in_three if config.flag("multi_query_attention") else _head_by_head)(shape, config)
 
 
 def _codegen(shape: Shape, config: ModelConfig) -> tuple[Part, ...]:
-    """Four blocks, one for each of the TPU cores it was trained on, each holding q, then v, then k.
+    """Four blocks, one for each TPU core used in training, each of q, then v, then k.
 
-    CodeGen2 has the type too, eight blocks, and its own code beside the weights.
+    CodeGen2 has the same type but eight blocks; its configuration names its own code (`auto_map`).
     """
     if shape[0] % 12 or "auto_map" in config.file:
         return ()
-    seen, every = (4, 3, shape[0] // 12, shape[1]), slice(None)
+    view, every = (4, 3, shape[0] // 12, shape[1]), slice(None)
     order = ((0, "q"), (2, "k"), (1, "v"))
-    return tuple(Part(label, Cut(seen, (every, i)), shape[0] // 3, shape[1]) for i, label in order)
+    return tuple(Part(label, Cut(view, (every, i)), shape[0] // 3, shape[1]) for i, label in order)
 
 
 def _latent_key_value(shape: Shape, config: ModelConfig) -> tuple[Part, ...]:
@@ -186,7 +186,7 @@ _Layout = Callable[[Shape, ModelConfig], tuple[Part, ...]]
 
 
 def _by_type(*layouts: tuple[str, _Layout]) -> _Layout:
-    """A layout that differs between the models that share a name; a model not listed is not cut."""
+    """A layout that depends on the model type, for a name that several models use; other types are not cut."""
     of_type = {model_type: layout for types, layout in layouts for model_type in types.split()}
 
     def layout(shape: Shape, config: ModelConfig) -> tuple[Part, ...]:
@@ -221,14 +221,14 @@ _LAYOUTS: dict[str, _Layout] = {
     "in_proj_ba": linear_attention.decays,
     "self.in_proj": _head_by_head,
 }
-#: The names above, and every other that says it holds two of q, k and v.
+#: The names above, and every other name of a tensor with at least two of q, k and v.
 _ATTENTION = re.compile(
     r"(?:^|\.)(in_proj_weight$|(?:c_attn|query_key_value|att_proj|W_pack|(?:self|attn)\.in_proj|to_kv"
     r"|kv(?:_b)?(?:_proj)?|kv_a_proj_with_mqa|in_proj_ba|qk|\w{0,40}qkv\w{0,40})(?=(?:\.linear)?(?:\.base_layer)?\.weight$))"
 )
-#: NeoBERT and what is built on it: the projection is the block's own.
+#: NeoBERT and models built on it: the projection is a direct child of the block.
 _NEOBERT = re.compile(r"(^|\.)transformer_encoder\.[0-9]{1,9}\.qkv\.weight$")
-#: Elsewhere the gate may stand before the query, or after all of them.
+#: Model types with each head's gate after its query; elsewhere it may come before the query, or after all queries.
 _GATED_QUERIES = frozenset(
     {"qwen3_next", "qwen3_5_text", "qwen3_5_moe_text", "qwen4_exp_text", "qwen3_5", "qwen3_5_moe", "qwen4_exp"}
 )

@@ -1,4 +1,4 @@
-"""Stacks of experts: one tensor holds a matrix for each expert, or two where gate and up are fused."""
+"""Cut stacks of experts, tensors with a matrix for each expert, or two if gate and up are fused."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from wqscore.matrices.parts import matrix_of
 from wqscore.matrices.weight_matrix import Cut, Index, WeightMatrix
 
 _STACK = re.compile(r"(experts|block_sparse_moe|(^|\.)moe)\.|(^|\.)(input_linear|output_linear)\.weight$")
-#: DBRX writes its experts one below the other.
+#: DBRX stacks its experts along the rows of a two-dimensional tensor.
 _ROWS_OF_EXPERTS = re.compile(r"(^|\.)experts\.mlp\.(w1|v1|w2)$")
-#: Above every published model; a file that claims more is not listed expert by expert.
-_MOST_EXPERTS = 10_000
+#: More than any published model has; a stack of more is not cut.
+_MAX_EXPERTS = 10_000
 
 
 def stack_shape(tensor: Tensor, config: ModelConfig) -> Shape | None:
@@ -30,18 +30,18 @@ def stack_shape(tensor: Tensor, config: ModelConfig) -> Shape | None:
         stack = tensor.shape
     else:
         return None
-    return stack if stack[0] <= _MOST_EXPERTS else None
+    return stack if stack[0] <= _MAX_EXPERTS else None
 
 
 def expert_matrices(
     tensor: Tensor, stack: Shape, role: str, config: ModelConfig, shapes: Mapping[str, Shape], split_fused: bool
 ) -> list[WeightMatrix]:
-    """Cut a stack into one matrix for each expert, and each of those into gate and up where both are in it.
+    """Cut a stack into one matrix for each expert, or two if an expert's matrix holds gate and up.
 
     Args:
         tensor: the stored tensor.
-        stack: its shape, seen as (experts, rows, columns).
-        role: what its experts' matrices do.
+        stack: its shape, viewed as (experts, rows, columns).
+        role: the role of the experts' matrices.
         config: the model's configuration.
         shapes: the shapes of all tensors by name.
         split_fused: whether gate and up become two matrices.

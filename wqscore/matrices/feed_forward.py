@@ -1,4 +1,4 @@
-"""Whether a checkpoint is one chain of linear layers, the architecture whose path norm its weights define."""
+"""Find out whether a checkpoint is a chain of linear layers, the architecture for which the path norm is defined."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _ATTENTION = re.compile(r"attn|attention|in_proj_weight|qkv", re.IGNORECASE)
 _RECURRENT = re.compile(r"(^|\.)(weight|bias)_(ih|hh)(_|$)|(^|[._])(lstm|gru|rnn)[._]", re.IGNORECASE)
 _NORMALISATION = re.compile(r"norm|(^|\.)(weight|running_mean|running_var|num_batches_tracked)$", re.IGNORECASE)
 _SKIP_CONNECTION = re.compile(r"residual|resblock|shortcut|downsample|skip", re.IGNORECASE)
-#: Names that differ in more than their numbers; with more, sizes hardly ever leave a single order.
-_MOST_SERIES = 5
+#: Limit on series, groups of names that differ only in their numbers: sizes of more rarely leave a single order.
+_MAX_SERIES = 5
 
 
 @dataclass(frozen=True)
@@ -30,26 +30,26 @@ class LinearLayer:
 
 @dataclass(frozen=True)
 class FeedForwardChain:
-    """Linear layers in the order of the network, inputs first."""
+    """Linear layers in the order the network applies them, inputs first."""
 
     layers: tuple[LinearLayer, ...]
 
 
 @dataclass(frozen=True)
 class Undefined:
-    """Why a checkpoint has no path norm, in one line for people."""
+    """Why a checkpoint has no path norm, in one readable line."""
 
     reason: str
 
 
 def feed_forward_chain(tensors: Sequence[Tensor]) -> FeedForwardChain | Undefined:
-    """Find the one chain of linear layers that a checkpoint consists of, from its headers alone.
+    """Find the chain of linear layers that makes up a checkpoint, from its headers alone.
 
-    All tensors have to belong to it. Layers are ordered by the numbers in their names (`0.weight`, `2.weight`,
-    `10.weight`), and series of other names (`fc1`, `fc2`, `out`) by their sizes, when only one order fits.
+    All tensors must belong to the chain. Layers are ordered by the numbers in their names (`0.weight`, `2.weight`,
+    `10.weight`); series of different names (`fc1`, `fc2`, `out`) by their sizes, if only one order fits.
 
-    What no checkpoint shows is taken for absent: that an activation other than ReLU follows a layer, that a skip
-    connection passes one by, or that the network uses its layers in another order than their names have.
+    A checkpoint can't show whether an activation other than ReLU follows a layer, whether a skip connection bypasses
+    one, or whether the network applies its layers in another order than their names; all three are assumed absent.
 
     Example:
         >>> from pathlib import Path
@@ -63,8 +63,8 @@ def feed_forward_chain(tensors: Sequence[Tensor]) -> FeedForwardChain | Undefine
         >>> feed_forward_chain([tensor("conv.weight", 8, 3, 5, 5)]).reason
         'it has a convolution (conv.weight), whose stride, padding and pooling are not in a checkpoint'
     """
-    for stands_in_the_way, reason in _OBSTACLES:
-        if obstacle := next(filter(stands_in_the_way, tensors), None):
+    for is_obstacle, reason in _OBSTACLES:
+        if obstacle := next(filter(is_obstacle, tensors), None):
             return Undefined(reason.format(obstacle.name))
     by_name = {tensor.name: tensor for tensor in tensors}
     weights = [tensor for tensor in tensors if _is_weight(tensor)]
@@ -89,11 +89,11 @@ def _is_attention(tensor: Tensor) -> bool:
 
 
 def _is_normalisation(tensor: Tensor) -> bool:
-    """A vector or a count that such a layer has; most gains are told from matrices by their shape alone."""
+    """Whether a tensor is a vector or count of a normalisation layer; any 1-D `weight` is taken for a gain."""
     return len(tensor.shape) < 2 and _NORMALISATION.search(tensor.name) is not None
 
 
-#: What makes the path norm undefined whatever the other tensors are, the most telling first.
+#: Tensors that make the path norm undefined, whatever the others are; the most specific reason first.
 _OBSTACLES: tuple[tuple[Callable[[Tensor], bool], str], ...] = (
     (_named(_ADAPTER), "it has a low-rank adapter ({}), whose base weights are elsewhere"),
     (_is_attention, "it has attention ({}), whose softmax no sum over paths describes"),
@@ -126,7 +126,7 @@ def _in_order(layers: Iterable[LinearLayer]) -> FeedForwardChain | Undefined:
     for layer in sorted(layers, key=lambda layer: _numbers(layer.weight.name)):
         series.setdefault(_NUMBER.sub("0", layer.weight.name), []).append(layer)
     unclear = Undefined("the order of its layers follows neither from their names nor from their sizes")
-    if len(series) > _MOST_SERIES:
+    if len(series) > _MAX_SERIES:
         return unclear
     orders = (tuple(chain.from_iterable(order)) for order in permutations(series.values()))
     fitting = [order for order in orders if all(a.weight.shape[0] == b.weight.shape[1] for a, b in pairwise(order))]
@@ -136,6 +136,6 @@ def _in_order(layers: Iterable[LinearLayer]) -> FeedForwardChain | Undefined:
 
 
 def _numbers(name: str) -> tuple[tuple[int, str], ...]:
-    """Keys that sort the numbers in a name by their values, however long."""
+    """A sort key that orders names by the values of their numbers, however long these are."""
     digits = (found.lstrip("0") for found in _NUMBER.findall(name))
     return tuple((len(each), each) for each in digits)

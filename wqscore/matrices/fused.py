@@ -1,8 +1,8 @@
-"""Tensors that hold several matrices: fused q/k/v, gate/up, and the projections of recurrent layers.
+"""Cut tensors that hold several matrices: fused q/k/v, gate/up, and the projections of recurrent layers.
 
-A fused matrix has another spectrum than its parts, so the same network would get another score by how it is
-stored. Each layout is that of the model's own code (the modelling files of transformers and of the published
-checkpoints, and torch's own modules); where it can't be told, nothing is cut and the matrix is flagged.
+A fused matrix has a different spectrum from its parts, so without cutting, a network's score would depend on how it
+is stored. Each layout follows the model's own code (the modelling files of transformers and of the published
+checkpoints, and torch's own modules); a matrix whose layout is unknown is not cut but flagged.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from wqscore.matrices.recurrent import recurrent_parts
 
 
 def fused_parts(name: str, shape: Shape, config: ModelConfig, shapes: Mapping[str, Shape]) -> Fused | None:
-    """Tell whether a two-dimensional tensor is a fused one, and cut it.
+    """Cut a two-dimensional tensor if it is fused.
 
     Args:
         name: the tensor's name.
         shape: its shape, two sizes.
-        config: the model's configuration, for head counts; of several nested ones, those whose sizes fit decide.
-        shapes: the shapes of all tensors by name, for what only a neighbour tells.
+        config: the model's configuration, for head counts; of several nested ones, those whose sizes fit are used.
+        shapes: the shapes of all tensors by name, since some layouts depend on neighbouring tensors.
 
     Returns:
-        `None` for an ordinary matrix.
+        The parts, empty if the layout is unknown; `None` for an ordinary matrix.
     """
     if recurrent := recurrent_parts(name, shape, shapes):
         return recurrent

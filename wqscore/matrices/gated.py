@@ -1,4 +1,4 @@
-"""Gate and up projections in one tensor: which halves they are, told from the projection that reads their product.
+"""Find the gate and up projections in one tensor, from the size of the down projection that reads their product.
 
 A gated MLP computes down(act(gate(x)) · up(x)), so the tensor that holds gate and up is twice as long on its output
 side as the down projection is on its input side. That holds whatever the orientation, for one MLP (two sizes) and
@@ -24,9 +24,9 @@ class Halves:
     """Where gate and up lie in a tensor.
 
     Attributes:
-        axis: the axis that holds both.
-        labels: `gate` and `up`, in their order.
-        parts: what each takes of the axis.
+        axis: the axis along which gate and up are stored.
+        labels: `gate` and `up`, in stored order.
+        parts: the slice of the axis that each takes.
     """
 
     axis: int
@@ -39,9 +39,9 @@ class _Projection:
     """A projection that holds, or may hold, gate and up.
 
     Attributes:
-        down: the name of the projection that reads the product.
-        labels: the order of the halves; none where the published code puts them in turn, or is not known.
-        always: whether the name alone says that both are in it.
+        down: the name of the projection that reads the product of gate and up.
+        labels: the order of the halves; empty if the published code interleaves them, or is unknown.
+        always: whether a tensor of this name always holds both.
     """
 
     down: str
@@ -69,12 +69,12 @@ _ENDS = (".base_layer.weight", ".weight", "_weight")
 _SWAPPED = re.compile(r"\.feed_forward_(in|out)\.gate_up_proj\.weight$")
 #: Moonshine keeps the usual name and swaps the halves.
 _SWAPPED_TYPES = frozenset({"moonshine", "moonshine_streaming"})
-#: These put gate and up columns in turn; the others all of one, then all of the other.
-_IN_TURN = frozenset({"gpt_oss"})
+#: Model types that interleave gate and up columns; the others store all of one, then all of the other.
+_INTERLEAVED = frozenset({"gpt_oss"})
 
 
 def gate_and_up(name: str, shape: Shape, config: ModelConfig, shapes: Mapping[str, Shape]) -> Halves | None:
-    """Tell whether a tensor holds gate and up, and where.
+    """Locate gate and up in a tensor that holds both.
 
     Args:
         name: the tensor's name.
@@ -83,7 +83,7 @@ def gate_and_up(name: str, shape: Shape, config: ModelConfig, shapes: Mapping[st
         shapes: the shapes of all tensors by name.
 
     Returns:
-        The halves, with no parts when they can't be told apart; `None` for a tensor that does not hold both.
+        The halves, without parts if their layout is unknown; `None` for a tensor that does not hold both.
     """
     block, dot, last, end = _dissected(name)
     projection = _PROJECTIONS.get(last)
@@ -95,20 +95,20 @@ def gate_and_up(name: str, shape: Shape, config: ModelConfig, shapes: Mapping[st
         return None
     if axis is None and down is None:
         axis = _axis_by_hidden_size(shape, config)
-    in_turn = len(shape) == 3 and bool(_IN_TURN & config.model_types)
-    # A stack with biases is one of gpt-oss's kind: without a configuration that says so, the order can't be told.
-    unknown = not projection.labels or (f"{name}_bias" in shapes and not in_turn)
-    if axis is None or shape[axis] % 2 or unknown:
+    interleaved = len(shape) == 3 and bool(_INTERLEAVED & config.model_types)
+    # A stack with biases is like gpt-oss's; without a configuration that says so, the order is unknown.
+    is_unknown = not projection.labels or (f"{name}_bias" in shapes and not interleaved)
+    if axis is None or shape[axis] % 2 or is_unknown:
         return Halves(0, (), ())
     half = shape[axis] // 2
     swapped = _SWAPPED.search(name) or (last == "fc1" and _SWAPPED_TYPES & config.model_types)
     labels = projection.labels[::-1] if swapped else projection.labels
-    parts = (slice(0, None, 2), slice(1, None, 2)) if in_turn else (slice(0, half), slice(half, None))
+    parts = (slice(0, None, 2), slice(1, None, 2)) if interleaved else (slice(0, half), slice(half, None))
     return Halves(axis, labels, parts)
 
 
 def _dissected(name: str) -> tuple[str, str, str, str]:
-    """What comes before the layer's own name, the dot between them, the layer, and what follows it."""
+    """Split a name into what precedes the layer's own name, the dot, the layer's name, and its ending."""
     for end in _ENDS:
         if name.endswith(end):
             return (*name[: -len(end)].rpartition("."), end)
@@ -116,7 +116,7 @@ def _dissected(name: str) -> tuple[str, str, str, str]:
 
 
 def _doubled_axis(shape: Shape, down: Shape | None) -> int | None:
-    """The axis whose size is twice what the down projection reads; `None` where there is none."""
+    """The axis whose size is twice the down projection's input size; `None` if there is none."""
     if down is None or len(down) != len(shape) or shape[:-2] != down[:-2]:
         return None
     first, second = len(shape) - 2, len(shape) - 1
@@ -127,7 +127,7 @@ def _doubled_axis(shape: Shape, down: Shape | None) -> int | None:
 
 
 def _axis_by_hidden_size(shape: Shape, config: ModelConfig) -> int | None:
-    """Without the down projection: a linear layer's first axis, or the one of a stack that is not the hidden size."""
+    """If there is no down projection: a linear layer's first axis, or a stack's axis that is not the hidden size."""
     if len(shape) == 2:
         return 0
     hidden = {part.integer(*HIDDEN) for part in config.parts}

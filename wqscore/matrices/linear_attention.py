@@ -1,4 +1,4 @@
-"""Fused projections of gated delta nets, the linear attention of Qwen3-Next and what follows it."""
+"""Cut the fused projections of gated delta nets, the linear attention of Qwen3-Next and its successors."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from wqscore.matrices.parts import Part, contiguous, group_by_group
 
 @dataclass(frozen=True)
 class _Heads:
-    """Sizes of a gated delta net: groups of so many value heads that share a key head, and the sizes of both."""
+    """Sizes of a gated delta net: the number of key heads, value heads per key head, and the sizes of both."""
 
     groups: int
     per_group: int
@@ -21,7 +21,7 @@ class _Heads:
 
 
 def _heads(shape: Shape, config: ModelConfig) -> _Heads | None:
-    """The sizes of the linear attention that reads this tensor's columns."""
+    """The sizes of the linear attention layer; `None` if the configuration doesn't give them or doesn't fit."""
     names = ("num_key_heads", "num_value_heads", "key_head_dim", "value_head_dim")
     keys, values, key, value = (config.integer(f"linear_{name}") for name in names)
     if not keys or not values or not key or not value or values % keys or config.integer(*HIDDEN) != shape[1]:
@@ -48,6 +48,6 @@ def key_head_by_key_head(shape: Shape, config: ModelConfig) -> tuple[Part, ...]:
 
 
 def decays(shape: Shape, config: ModelConfig) -> tuple[Part, ...]:
-    """Each key head's learning rates, then decays, one of both for each value head that shares it."""
+    """Each key head's learning rates, then its decays, one of each for every value head that shares it."""
     heads = _heads(shape, config)
     return group_by_group(shape, heads.groups, (("b", heads.per_group), ("a", heads.per_group))) if heads else ()

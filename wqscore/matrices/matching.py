@@ -1,4 +1,4 @@
-"""Which matrix of one checkpoint is which of another: by name, with or without the base model's prefix, and shape."""
+"""Match the matrices of two checkpoints by name, ignoring base-model prefixes, and by shape."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Iterable, Mapping
 
 from wqscore.matrices.weight_matrix import WeightMatrix
 
-#: What a task model puts before the names that its base model has.
+#: Prefixes that a task model adds to the names of its base model.
 _PREFIXES = frozenset(
     {"albert", "base_model", "bert", "distilbert", "electra", "gpt_neox", "model", "module", "roberta", "transformer"}
 )
 
 
 def by_bare_name(matrices: Iterable[WeightMatrix]) -> dict[str, WeightMatrix]:
-    """Matrices by their names without prefix; the first of two that have the same."""
+    """Index matrices by their names without prefixes; of two with the same name the first is kept."""
     found: dict[str, WeightMatrix] = {}
     for matrix in matrices:
         found.setdefault(bare_name(matrix.name), matrix)
@@ -21,7 +21,7 @@ def by_bare_name(matrices: Iterable[WeightMatrix]) -> dict[str, WeightMatrix]:
 
 
 def bare_name(name: str) -> str:
-    """A matrix's name without the prefixes of base models.
+    """Strip the prefixes of base models from a matrix's name.
 
     Example:
         >>> bare_name("bert.encoder.layer.0.output.dense.weight")
@@ -33,7 +33,7 @@ def bare_name(name: str) -> str:
 
 
 def partner(matrix: WeightMatrix, others: Mapping[str, WeightMatrix]) -> WeightMatrix | None:
-    """The same matrix of another model, `None` where it has none of that name and shape."""
+    """Find the same matrix in another model; `None` if it has none of that name and shape."""
     other = others.get(bare_name(matrix.name))
     shape = (matrix.slices, matrix.rows, matrix.columns)
     return other if other and (other.slices, other.rows, other.columns) == shape else None

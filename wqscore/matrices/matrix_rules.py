@@ -1,4 +1,4 @@
-"""The choices that decide which matrices a checkpoint has."""
+"""The settings that decide which matrices of a checkpoint are scored and averaged."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from wqscore.matrices.roles import OUTSIDE_AVERAGES
 
 @dataclass(frozen=True)
 class MatrixRules:
-    """How tensors become matrices, and which of those a model is judged by.
+    """How tensors become matrices, and which matrices count in a model's averages.
 
     Attributes:
         split_fused: whether fused projections are scored part by part.
-        pool_slices: whether a convolution is one matrix, the eigenvalues of its slices pooled, or one for each.
-        max_side: a matrix with a longer side is skipped; `None` for no limit.
-        min_eigenvalues: fewer than this, and a matrix is `too-small` and in no average.
+        pool_slices: whether a convolution is one matrix with the eigenvalues of its slices pooled, or one per slice.
+        max_side: matrices with a longer side are skipped; `None` for no limit.
+        min_eigenvalues: matrices with fewer eigenvalues are `too-small` and in no average.
         average_all_roles: whether embeddings and heads are in the averages.
     """
 

@@ -1,4 +1,4 @@
-"""Matrices cut from the smallest tensors that can be read by themselves: of a stack of experts, from one expert's."""
+"""Cut an expert's matrix from that expert's bytes instead of the whole stack."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from wqscore.matrices.weight_matrix import Cut, WeightMatrix
 
 
 def alone(matrix: WeightMatrix) -> WeightMatrix:
-    """The same matrix, of a tensor that has nothing of other experts; as it is where there is none.
+    """Make an expert's matrix read only that expert's bytes; return any other matrix unchanged.
 
-    Experts are as if each had a tensor of its own: memory holds one, not hundreds, and one that is the same as
+    Each expert then behaves like a separate tensor: memory holds one instead of hundreds, and an expert identical to
     another is tied to it.
     """
     cut = matrix.cut

@@ -1,4 +1,4 @@
-"""The matrices that one fused tensor holds: one after the other, or group by group."""
+"""Cut a fused tensor into its matrices, stored one after the other or group by group."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ class Part:
 
 @dataclass(frozen=True)
 class Fused:
-    """A fused tensor: its parts, or none when the layout can't be told."""
+    """The parts of a fused tensor; empty if its layout is unknown."""
 
     parts: tuple[Part, ...]
 
 
 def matrix_of(tensor: Tensor, part: str, cut: Cut, role: str, rows: int, columns: int, **more: Any) -> WeightMatrix:
-    """A matrix of a tensor, at the tensor's depth; `part` follows the tensor's name, empty for the whole of it."""
+    """Make a matrix of a tensor; `part` is appended to the tensor's name, empty for the whole tensor."""
     depth = roles.depth_of(tensor.name)
     return WeightMatrix(f"{tensor.name}{part}", tensor, cut, role, rows, columns, depth=depth, **more)
 
 
 def contiguous(shape: Shape, axis: int, sizes: Mapping[str, int]) -> tuple[Part, ...]:
-    """Parts one after the other along an axis; none when the sizes don't fill it."""
+    """Cut parts one after the other along an axis; empty if the sizes don't add up to the axis."""
     if sum(sizes.values()) != shape[axis] or min(sizes.values(), default=0) < 1:
         return ()
     parts, start = [], 0
@@ -50,20 +50,20 @@ def contiguous(shape: Shape, axis: int, sizes: Mapping[str, int]) -> tuple[Part,
 
 
 def equal(shape: Shape, axis: int, labels: Iterable[str]) -> tuple[Part, ...]:
-    """Parts of one size, one after the other along an axis."""
+    """Cut parts of equal size, one after the other along an axis."""
     named = tuple(labels)
     return contiguous(shape, axis, dict.fromkeys(named, shape[axis] // len(named)))
 
 
 def group_by_group(shape: Shape, groups: int, sizes: Sequence[tuple[str, int]]) -> tuple[Part, ...]:
-    """Rows ordered by group, so many rows of each part in each group; none when they don't fill the tensor."""
+    """Cut rows ordered by group, each with `sizes` rows of each part; empty if they don't add up to the tensor."""
     per_group, every = sum(size for _, size in sizes), slice(None)
     if groups * per_group != shape[0] or min(size for _, size in sizes) < 1:
         return ()
-    seen = (groups, per_group, shape[1])
+    view = (groups, per_group, shape[1])
     parts, start = [], 0
     for label, size in sizes:
-        cut = Cut(seen, (every, slice(start, start + size)))
+        cut = Cut(view, (every, slice(start, start + size)))
         parts.append(Part(label, cut, groups * size, shape[1]))
         start += size
     return tuple(parts)

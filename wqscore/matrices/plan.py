@@ -1,4 +1,4 @@
-"""Every tensor's outcome: the matrices it holds, or why it is not scored (docs/metrics.md)."""
+"""Plan what is scored: for every tensor, its matrices or the reason it is skipped (docs/metrics.md)."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ _INPUT_EMBEDDING = re.compile(
     r"(^|\.)(word_embeddings?|embed_tokens|wte|shared|embed_in|tok_embeddings?|tokens_embed|word_embedding)\.weight$"
 )
 _DIGITS = re.compile(r"([0-9]+)")
-_MOST_KERNEL_AXES = 3
-#: Above every published kernel; a file that claims more is not listed position by position.
-_MOST_POSITIONS = 10_000
+_MAX_KERNEL_AXES = 3
+#: More than any published kernel has; a kernel with more positions is skipped.
+_MAX_POSITIONS = 10_000
 
 
 @dataclass(frozen=True)
 class _Model:
-    """What deciding on one tensor may need to know of the others."""
+    """The context for planning one tensor: settings, and facts about all tensors."""
 
     config: ModelConfig
     rules: MatrixRules
@@ -54,11 +54,11 @@ class _Model:
 
 
 def plan_matrices(tensors: Sequence[Tensor], config: ModelConfig, rules: MatrixRules) -> tuple[Outcome, ...]:
-    """Decide what is scored of a checkpoint, from its headers alone.
+    """Plan which matrices of a checkpoint are scored, from its headers alone.
 
     Returns:
-        The matrices and skips, embeddings first, heads last, layers in their order between them; each tensor
-        gives either one skip or one matrix for each part of it.
+        The matrices and skips: embeddings first, then layers in order, then heads. Each tensor gives either one skip
+        or its matrices, one for each part.
     """
     shapes = {tensor.name: tensor.shape for tensor in tensors if not tensor.part_of}
     role_by_name = {tensor.name: roles.role_of(tensor.name, config.model_type) for tensor in tensors}
@@ -82,29 +82,29 @@ def plan_matrices(tensors: Sequence[Tensor], config: ModelConfig, rules: MatrixR
 
 
 def tensor_name(outcome: Outcome) -> str:
-    """The name of the tensor an outcome is of."""
+    """The name of an outcome's tensor."""
     return outcome.tensor.name if isinstance(outcome, WeightMatrix) else outcome.name
 
 
 def by_tensor(outcomes: Sequence[Outcome]) -> list[list[Outcome]]:
-    """The outcomes of each tensor together, in their order."""
+    """Group consecutive outcomes by tensor."""
     return [list(group) for _, group in groupby(outcomes, key=tensor_name)]
 
 
 def matrices_of(group: Sequence[Outcome]) -> list[WeightMatrix]:
-    """Those of a tensor's outcomes that are scored."""
+    """The matrices among a tensor's outcomes."""
     return [outcome for outcome in group if isinstance(outcome, WeightMatrix)]
 
 
 def tied_copy(tensor: Tensor, first: str, outcome: Outcome) -> SkippedTensor:
-    """The skip of a tensor whose content is scored under another name."""
+    """Make the skip of a tensor whose content is scored under another name."""
     return SkippedTensor(
         tensor.name, tensor.shape, tensor.dtype.name, outcome.role, f"tied to {first}", "tied", depth=outcome.depth
     )
 
 
 def _order(tensor: Tensor, model: _Model) -> tuple[object, ...]:
-    """Embeddings, layers, heads; in each by name, with numbers by their value."""
+    """A sort key: embeddings, layers, heads; within each by name, with numbers by their value."""
     group = {roles.EMBEDDING: 0, roles.HEAD: 2}.get(model.roles[tensor.name], 1)
     start, *rest = _DIGITS.split(tensor.name)
     numbers = (digits.lstrip("0") for digits in rest[::2])
@@ -118,7 +118,7 @@ def _head_tied_by_config(tensors: Sequence[Tensor], model: _Model) -> tuple[str,
     for head in tensors:
         if model.roles[head.name] == roles.HEAD and _TIED_HEAD.search(head.name):
             same = [t for t in embeddings if t.shape == head.shape and t.dtype == head.dtype]
-            # Asked last: the answer may lie in transformers' defaults, which take a second to import.
+            # Checked last: the flag may require transformers' defaults, which take a second to import.
             shares_bytes = any(t.location == head.location for t in same)
             if same and not shares_bytes and model.config.flag("tie_word_embeddings"):
                 return head.name, same[0].name
@@ -163,7 +163,7 @@ def _not_a_matrix(tensor: Tensor, model: _Model) -> SkippedTensor | None:
 
 
 def _unread(tensor: Tensor, model: _Model) -> SkippedTensor | None:
-    """Matrices whose stored numbers are not the weights."""
+    """The skip of a tensor whose stored numbers are not the weights; `None` for any other."""
     if tensor.refusal:
         reason = tensor.refusal
     elif tensor.dtype.kind == "quantised":
@@ -196,7 +196,7 @@ def _matrices(tensor: Tensor, model: _Model) -> list[WeightMatrix]:
     longer = tuple(size for size in tensor.shape if size > 1)
     if role == roles.EMBEDDING and len(longer) == 2:
         return [_whole(tensor, role, longer)]
-    if tensor.name.endswith(("weight", "kernel")) and len(tensor.shape) <= 2 + _MOST_KERNEL_AXES:
+    if tensor.name.endswith(("weight", "kernel")) and len(tensor.shape) <= 2 + _MAX_KERNEL_AXES:
         return [_convolution(tensor)] if model.rules.pool_slices else _slices(tensor)
     return []
 
@@ -218,7 +218,7 @@ def _whole(tensor: Tensor, role: str, shape: Shape, flags: tuple[str, ...] = ())
 
 
 def _convolution(tensor: Tensor) -> WeightMatrix:
-    """One out × in matrix for each position of the kernel, their eigenvalues pooled."""
+    """One matrix whose slices are the out × in matrices of the kernel's positions; their eigenvalues are pooled."""
     out, inner = tensor.shape[:2]
     axes = (*range(2, len(tensor.shape)), 0, 1)
     slices = tensor.parameters // (out * inner)
@@ -226,9 +226,9 @@ def _convolution(tensor: Tensor) -> WeightMatrix:
 
 
 def _slices(tensor: Tensor) -> list[WeightMatrix]:
-    """One matrix of its own for each position of the kernel; none of a kernel that is no kernel's size."""
+    """A separate matrix for each position of the kernel; empty if there are implausibly many positions."""
     out, inner, *sides = tensor.shape
-    if prod(sides) > _MOST_POSITIONS:
+    if prod(sides) > _MAX_POSITIONS:
         return []
     matrices = []
     for position in product(*map(range, sides)):

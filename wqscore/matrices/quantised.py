@@ -1,4 +1,4 @@
-"""Quantised weights: recognised by type and name, counted, and never read as if they were the weights."""
+"""Recognise quantised tensors that can't be decoded, and count the weights they hold."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from wqscore.matrices.gated import Shape
 from wqscore.matrices.model_config import ModelConfig
 
 _SCALE_SUFFIXES = ("_scale", "_scale_inv", ".absmax", "_scales", ".scale")
-#: The tensors of one quantised layer that hold several weights in each element.
+#: Names of tensors that pack several weights into each element.
 _PACKED = re.compile(r"(?P<layer>(?s:.*))(\.(qweight|weight_packed|W_q)|_blocks)")
 _USUAL_BITS = 4
 
 
 def scaled_elsewhere(tensor: Tensor, shapes: Mapping[str, Shape]) -> str | None:
-    """The name of the tensor that holds the scales of this one, or `None`."""
+    """Find the tensor that holds this tensor's scales; `None` if there is none."""
     stem = tensor.name.removesuffix(".weight")
     candidates = [f"{tensor.name}{suffix}" for suffix in _SCALE_SUFFIXES] + [f"{stem}.SCB", f"{stem}.scales"]
     return next((name for name in candidates if name in shapes), None)
 
 
 def stored_weights(tensor: Tensor, config: ModelConfig, shapes: Mapping[str, Shape]) -> int:
-    """How many weights a tensor stands for: a packed one holds several in each element."""
+    """Count the weights of a tensor; a packed one holds several in each element."""
     if f"{tensor.name}.absmax" in shapes and tensor.shape[-1] == 1:
-        # bitsandbytes packs four-bit codes into one column, whatever type the elements pretend to have.
+        # bitsandbytes packs four-bit codes into one column, whatever the element type.
         return tensor.parameters * tensor.dtype.bits // 4
     packed = _PACKED.fullmatch(tensor.name)
     if packed is None or tensor.dtype.kind != "quantised":
@@ -35,7 +35,7 @@ def stored_weights(tensor: Tensor, config: ModelConfig, shapes: Mapping[str, Sha
 
 
 def _bits_by_zero_points(layer: str, shapes: Mapping[str, Shape]) -> int | None:
-    """GPTQ and AWQ pack a layer's zero points like its weights, and keep one scale for each."""
+    """Bits per weight in GPTQ and AWQ, which pack zero points like weights and store a scale for each zero point."""
     zeros, scales = shapes.get(f"{layer}.qzeros", ()), shapes.get(f"{layer}.scales", ())
     if len(zeros) != 2 or len(scales) != 2 or not scales[1]:
         return None

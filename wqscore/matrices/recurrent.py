@@ -1,7 +1,7 @@
-"""Fused input projections of recurrent layers: gates of LSTMs and GRUs, state spaces, short convolutions.
+"""Cut the fused input projections of recurrent layers: gates of LSTMs and GRUs, state spaces, short convolutions.
 
-Which sizes the parts have is told from the tensors beside them, without a configuration. The order is that of the
-code of torch's `LSTM` and `GRU`, of Mamba 1 and 2 and the hybrids built of them, and of LFM2.
+The sizes of the parts follow from neighbouring tensors, without a configuration. Their order follows the code of
+torch's `LSTM` and `GRU`, of Mamba 1 and 2 and hybrids with them, and of LFM2.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from wqscore.matrices.gated import Shape
 from wqscore.matrices.parts import Fused, Part, contiguous, equal
 
 _CELL = re.compile(r"(?P<stem>(?s:.*\.)?)weight_[ih]h(?P<layer>(_l\d+(_reverse)?)?)")
-#: Gates in torch's order, by how many times the hidden size the matrices are long.
+#: Gates in torch's order, by their number.
 _GATES = {4: ("i", "f", "g", "o"), 3: ("r", "z", "n")}
 
 
 def recurrent_parts(name: str, shape: Shape, shapes: Mapping[str, Shape]) -> Fused | None:
-    """Tell whether a two-dimensional tensor is a recurrent layer's fused projection, and cut it.
+    """Cut a two-dimensional tensor if it is a fused projection of a recurrent layer.
 
     Args:
         name: the tensor's name.
@@ -26,7 +26,7 @@ def recurrent_parts(name: str, shape: Shape, shapes: Mapping[str, Shape]) -> Fus
         shapes: the shapes of all tensors by name.
 
     Returns:
-        `None` for any other matrix.
+        The parts, empty if the layout is unknown; `None` for any other matrix.
     """
     if "weight_" in name and (cell := _CELL.fullmatch(name)):
         return _gates(shape, cell, shapes)
@@ -38,9 +38,9 @@ def recurrent_parts(name: str, shape: Shape, shapes: Mapping[str, Shape]) -> Fus
 
 
 def _gates(shape: Shape, cell: re.Match[str], shapes: Mapping[str, Shape]) -> Fused | None:
-    """An LSTM's or GRU's gates; the hidden size is that of the recurrent matrix, or of the LSTM's projection."""
-    beside = f"{cell['stem']}weight_h"
-    hidden = shapes.get(f"{beside}r{cell['layer']}") or shapes.get(f"{beside}h{cell['layer']}")
+    """Cut the gates of an LSTM or GRU; the recurrent matrix, or the LSTM's projection, gives the hidden size."""
+    stem = f"{cell['stem']}weight_h"
+    hidden = shapes.get(f"{stem}r{cell['layer']}") or shapes.get(f"{stem}h{cell['layer']}")
     if hidden is None or len(hidden) != 2 or not hidden[1] or shape[0] % hidden[1]:
         return Fused(())
     gates = shape[0] // hidden[1]
@@ -48,12 +48,12 @@ def _gates(shape: Shape, cell: re.Match[str], shapes: Mapping[str, Shape]) -> Fu
 
 
 def _input_projection(shape: Shape, block: str, shapes: Mapping[str, Shape]) -> Fused | None:
-    """What reads a layer's input: a state space's, whose decay lies beside it, or a short convolution's."""
+    """Cut the input projection of a state space, which has an `A_log` next to it, or of a short convolution."""
     decay = shapes.get(f"{block}A_log")
     if decay is not None:
         return Fused(_state_space(shape, decay, block, shapes))
     kernel = shapes.get(f"{block}conv.weight")
-    # LFM2: both gates of the convolution, then what it reads.
+    # LFM2: both gates of the convolution, then its input.
     if kernel is not None and len(kernel) == 3 and shape[0] == 3 * kernel[0]:
         return Fused(equal(shape, 0, ("B", "C", "x")))
     return None
@@ -74,7 +74,7 @@ def _state_space(shape: Shape, decay: Shape, block: str, shapes: Mapping[str, Sh
 
 
 def _selection(shape: Shape, block: str, shapes: Mapping[str, Shape]) -> Fused | None:
-    """Mamba's time steps, from a low rank, and its selections of what enters and leaves the state."""
+    """Cut Mamba's `x_proj` into the low-rank time steps and the selections B and C (into and out of the state)."""
     decay, steps = shapes.get(f"{block}A_log", ()), shapes.get(f"{block}dt_proj.weight", ())
     if len(decay) != 2:
         return None

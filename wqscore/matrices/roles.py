@@ -1,8 +1,8 @@
-"""What a tensor does in its network, told from its name.
+"""Derive a tensor's role in its network from its name.
 
 The names are those of the Hugging Face implementations, of timm, and of the original Llama, OpenAI CLIP and
-torch modules. The last component of a name decides; where it says too little (`dense`, `proj`), the nearest
-component before it that names an attention or an MLP block does.
+torch modules. The last component of a name decides; if it is ambiguous (`dense`, `proj`), the nearest component
+before it that names an attention or an MLP block decides.
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ EMBEDDING = "embedding"
 HEAD = "head"
 CONV = "conv"
 OTHER = "other"
-#: Roles left out of a model's averages: their spectra live on another scale, and published averages leave
-#: them out too.
+#: Roles left out of a model's averages: their spectra have another scale, and published averages leave them out too.
 OUTSIDE_AVERAGES = frozenset({EMBEDDING, HEAD})
 
 #: Roles of the parts that fused tensors are cut into.
@@ -25,7 +24,7 @@ def _table(**names: str) -> dict[str, str]:
     return {name: role.replace("_", ".") for role, listed in names.items() for name in listed.split()}
 
 
-#: Names that say it all. Keys of positions count as keys.
+#: Names that give the role by themselves. Keys of positions count as keys.
 _BY_NAME = _table(
     attention_q="q query query_proj q_proj q_lin wq to_q to_query q_net q_a_proj q_b_proj linear_q q_attn in_proj_q"
     " q_head query_global project_q projection_query queries pos_query_proj pos_q_proj",
@@ -46,7 +45,8 @@ _IN_ATTENTION = _table(
     attention_q="input_linear",
     attention_k="r",
 )
-#: Llama multiplies w3's output by the activation of w1's, vision transformers w2's, Qwen-1 w1's by that of w2's.
+#: The gate, whose output goes through the activation, is w1 in Llama and vision transformers and w2 in Qwen-1; the
+#: other factor is w3 in Llama, w2 in vision transformers and w1 in Qwen-1.
 _IN_MLP = _table(
     mlp_gate="w1",
     mlp_in="w3 v1 key in_proj proj_in input_linear intermediate layer_1 up ffn.0 mlp.0 ff.0 net.0 net.0.proj",
@@ -55,16 +55,16 @@ _IN_MLP = _table(
 _VISION_MLP = {"w2": "mlp.in", "w3": "mlp.out"}
 _QWEN_MLP = {"w1": "mlp.in", "w2": "mlp.gate"}
 
-#: NeoBERT's attention is the block itself, and its MLP ends in w3, as that of vision transformers.
+#: NeoBERT has no attention module, only a block, and its MLP ends in w3, as in vision transformers.
 _NEOBERT = {"wo": "attention.o", "w3": "mlp.out"}
 
 _HEAD = re.compile(
     r"cls|lm_heads?|embed_out|score|classifiers?|qa_outputs|vocab_projector|vocab_transform|lm_predictions|lm_loss"
     r"|discriminator_predictions|generator_predictions|predictions|pred_layer|output_projection|sop_classifier|\w+_head"
 )
-#: Names that are a head's only at the end: elsewhere they are blocks.
+#: Names that mean a head only as the last component: elsewhere they are blocks.
 _LAST_OF_HEAD = frozenset({"head", "output", "proj_out", "fc_norm_head"})
-#: ModernBERT's prediction head before its decoder, and timm's classifiers after their pooling.
+#: Layers inside a module called `head`: ModernBERT's before its decoder, timm's classifiers after their pooling.
 _INSIDE_HEAD = frozenset({"dense", "fc"})
 _EMBEDDING = re.compile(
     r"(?!patch_|class_|bbox_)\w*(embeddings?|embeds?|embedder|emb)"
@@ -72,18 +72,18 @@ _EMBEDDING = re.compile(
     r"|wte|wpe|pe|shared|\w*_tokens?|\w*latents|codevectors|relative_attention_bias|relative_position_bias_table"
     r"|rel_pos_[hw]|query_feat|reference_points"
 )
-#: What follows a module's name: the parameter, or a wrapper around the layer.
+#: Components after a layer's name: the parameter, or a wrapper around the layer.
 _NOT_A_NAME = frozenset(
     {"weight", "weight_v", "weight_g", "weight_orig", "weight_packed", "qweight", "w_q", "kernel", "linear"}
     | {"base_layer", "parametrizations", "original0", "original1", "_data"}
 )
 _MLP_WORDS = ("mlp", "ffn", "feed_forward", "moe", "densereludense")
-_LONGEST_NAME = 500
+_MAX_NAME_LENGTH = 500
 _LAYER_NUMBER = re.compile(r"(?:^|\.)([0-9]{1,9})(?=\.)")
 
 
 def role_of(name: str, model_type: str | None = None) -> str:
-    """Tell a two-dimensional tensor's role from its name.
+    """Derive a two-dimensional tensor's role from its name.
 
     Example:
         >>> role_of("encoder.layer.3.attention.self.query.weight")
@@ -91,7 +91,7 @@ def role_of(name: str, model_type: str | None = None) -> str:
         >>> role_of("encoder.layer.3.output.dense.weight")
         'mlp.out'
     """
-    parents, last = _parents_and_last(name.lower()[-_LONGEST_NAME:])
+    parents, last = _parents_and_last(name.lower()[-_MAX_NAME_LENGTH:])
     if _is_head(parents, last):
         return HEAD
     if _EMBEDDING.fullmatch(last):
@@ -142,7 +142,7 @@ def _parents_and_last(name: str) -> tuple[list[str], str]:
 
 
 def _is_head(parents: list[str], last: str) -> bool:
-    """Heads stand outside the numbered layers, save those of layers that predict a further token."""
+    """Whether a name is a head's; in a numbered layer only `head` is (layers that predict a further token)."""
     if any(name.isdigit() for name in parents):
         return last == "head"
     if any(_HEAD.fullmatch(name) for name in parents):
@@ -155,7 +155,7 @@ def _is_head(parents: list[str], last: str) -> bool:
 
 
 def _block(parents: list[str]) -> str | None:
-    """The kind of the innermost block that the components before the last name."""
+    """The kind of the innermost block among the components before the last: `attention`, `mlp` or `None`."""
     for name in reversed(parents):
         if name == "ff" or any(word in name for word in _MLP_WORDS):
             return "mlp"
@@ -172,12 +172,12 @@ def _is_plain_mlp(parents: list[str]) -> bool:
 
 
 def _of_block(block: str, role: str | None) -> str:
-    """A role of another kind of block means that the name says something else here: an attention's output gate."""
+    """The role if it belongs to this kind of block, otherwise `other`: an attention's output gate is no MLP gate."""
     return role if role is not None and role.startswith(block) else OTHER
 
 
 def _dense(parent: str) -> str:
-    """BERT's `intermediate.dense` and `output.dense`, and their variants for other inputs."""
+    """The role of BERT's `intermediate.dense` and `output.dense`, and of their variants for other inputs."""
     if "inter" in parent:
         return "mlp.in"
     return "mlp.out" if "output" in parent else OTHER

@@ -1,4 +1,4 @@
-"""One weight matrix: which numbers of which tensor make it, and what it is for."""
+"""One weight matrix: how it is cut from its tensor, and its role in the network."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class Cut:
     """How one matrix is cut from a tensor: reshape, index, reorder the axes, reshape to slices × rows × columns.
 
     Attributes:
-        shape: the shape the tensor is seen in.
-        index: what is taken of it.
-        axes: the order of the remaining axes, or `None` to leave them.
+        shape: the shape to reshape the tensor to.
+        index: the index to take of it.
+        axes: the order of the remaining axes, or `None` to keep theirs.
     """
 
     shape: tuple[int, ...]
@@ -39,14 +39,14 @@ class WeightMatrix:
     Attributes:
         name: the tensor's name, with the part in brackets where the tensor holds several.
         tensor: the stored tensor it is cut from.
-        cut: how.
-        role: what it does: `embedding`, `attention.q`, …, `conv`, `other` (see `roles`).
-        rows: rows of W, of one slice of a convolution.
-        columns: columns of W, likewise.
-        slices: 1, or the positions of a convolution's kernel where they are pooled.
-        kernel: 1, or the positions of the kernel of the convolution that it is or is cut from.
+        cut: how it is cut from the tensor.
+        role: its role: `embedding`, `attention.q`, …, `conv`, `other` (see `roles`).
+        rows: rows of W, or of one slice of a convolution.
+        columns: columns of W, or of one slice of a convolution.
+        slices: the number of positions of a convolution's kernel if they are pooled, otherwise 1.
+        kernel: the number of positions of the kernel, if the matrix is a convolution or cut from one, otherwise 1.
         depth: index of the layer it belongs to, or `None`.
-        flags: what a reader should know, such as a fused tensor whose layout is not known.
+        flags: notes for the reader, such as `fused` for a fused tensor whose layout is unknown.
     """
 
     name: str
@@ -76,17 +76,17 @@ class WeightMatrix:
 
 @dataclass(frozen=True)
 class SkippedTensor:
-    """A tensor, or a part of one, that is not scored, and why.
+    """A tensor that is not scored, and the reason.
 
     Attributes:
         name: the tensor's name.
         shape: its shape.
         dtype: its stored data type.
-        role: its role, `-` where it has none.
-        reason: why, for people.
+        role: its role, `-` if it has none.
+        reason: the reason, in one readable line.
         kind: `not-a-matrix` (1-D, a buffer), `tied` (scored under another name) or `unread` (a matrix that
             should have been scored).
-        weights: parameters that are missing from the model's averages because of this skip.
+        weights: number of parameters missing from the model's averages because of this skip.
         depth: index of the layer it belongs to, or `None`.
     """
 

@@ -40,7 +40,7 @@ def test_a_missing_part(parts: list[Path], gone: tuple[int, ...], message: str) 
 
 
 def test_a_part_by_another_name(parts: list[Path]) -> None:
-    with pytest.raises(CheckpointError, match="is one of 3 parts and not named so"):
+    with pytest.raises(CheckpointError, match="is one of 3 parts, but not by its name"):
         read_gguf(parts[0].rename(parts[0].with_name("model.gguf")))
 
 

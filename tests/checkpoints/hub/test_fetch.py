@@ -21,7 +21,7 @@ import safetensors.numpy
 
 from tests.hub_server import FOREVER, HubServer
 from tests.oracles import Oracle
-from wqscore.checkpoints.hub.errors import talking_to_the_hub
+from wqscore.checkpoints.hub.errors import hub_errors
 from wqscore.errors import CheckpointError
 
 torch = Oracle("torch")
@@ -135,7 +135,7 @@ def test_exactly_the_shards_of_the_index_are_fetched_and_announced(hub, tmp_path
     assert done.results[1]["told"] == [], "what is in the cache is not announced"
 
 
-def test_safetensors_come_before_bin_and_a_missing_config_is_not_asked_for(hub, tmp_path):
+def test_safetensors_come_before_bin_and_a_missing_config_is_not_requested(hub, tmp_path):
     hub.add("gpt2", {"pytorch_model.bin": b"pickle", "model.safetensors": weights(10)})
     hub.add("org/bin", {"pytorch_model.bin": b"pickle", "config.json": CONFIG})
     done = run(hub, tmp_path, "gpt2", "org/bin")
@@ -189,8 +189,8 @@ def test_refusals_say_what_to_do_in_one_line(hub, tmp_path, token):
         "org/public@v9": "org/public@v9: no such branch, tag or commit",
         f"org/public@{'0' * 40}": "no such branch, tag or commit",
         "org/private": private,
-        "org/gated": "ask for it at https://huggingface.co/org/gated and log in with `hf auth login`",
-        "a/b/c": "a/b/c: is not a name the Hub can have",
+        "org/gated": "request it at https://huggingface.co/org/gated and log in with `hf auth login`",
+        "a/b/c": "a/b/c: is not a valid name on the Hub",
         "org/odd": "which is not a commit",
         "org/empty": "org/empty: no weights",
         "org/forbidden": "org/forbidden: config.json: the token gives no access",
@@ -207,7 +207,7 @@ def test_refusals_say_what_to_do_in_one_line(hub, tmp_path, token):
 @pytest.mark.parametrize(
     ("shard", "words"),
     [
-        ("../../evil.safetensors", "not to be trusted"),
+        ("../../evil.safetensors", "outside the checkpoint's folder: refused"),
         ("model-00009.safetensors", "the repository does not have"),
     ],
 )
@@ -323,9 +323,9 @@ def test_unreachable_hubs_and_unusable_caches(hub, tmp_path):
         assert single_line(done.error)
 
 
-def test_a_full_disk_is_told_from_a_bad_connection():
+def test_a_full_disk_and_a_bad_connection_give_different_messages():
     message = "org/m: the disk of the Hub's cache is full"
-    with pytest.raises(CheckpointError, match=message), talking_to_the_hub("org/m", "org/m"):
+    with pytest.raises(CheckpointError, match=message), hub_errors("org/m", "org/m"):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 

@@ -188,7 +188,7 @@ STUBBORN = {
     "429": Stubborn({"status": 429, "headers": NO_WAIT}, "too many requests to the Hub: wait some minutes"),
     "500": Stubborn({"status": 500, "headers": NO_WAIT}, "the Hub is failing: try again later (HTTP 500)"),
     "503": Stubborn({"status": 503, "headers": NO_WAIT}, "the Hub is failing: try again later (HTTP 503)"),
-    "a web page": Stubborn({"whole": True, "headers": {"Content-Type": "text/html"}}, "a web page came in its place"),
+    "a web page": Stubborn({"whole": True, "headers": {"Content-Type": "text/html"}}, "a web page came instead"),
     "redirect loop": Stubborn({"status": 302, "headers": {"Location": "?again"}}, "redirects"),
     "TLS refused": Stubborn({"status": 302, "headers": {"Location": "https://127.0.0.1:{port}/lfs/"}}, "SSL"),
 }
@@ -243,16 +243,16 @@ def test_an_index_that_contradicts_its_shards_is_refused(hub, tmp_path, weight_m
     assert words in run(hub, tmp_path)["error"]
 
 
-def test_what_can_only_be_read_the_other_way_is_told_before_any_weights_come(hub, tmp_path):
+def test_a_fallback_is_reported_before_any_weights_are_fetched(hub, tmp_path):
     hub.add("org/m", {"pytorch_model.bin": b"pickle"})
     done = run(hub, tmp_path)
     assert (done["kind"], done["error"]) == (
-        "OtherWayError",
+        "FallbackNeededError",
         "org/m: .bin files can't be streamed: read it without --stream",
     )
     hub.add("org/m", {"model.safetensors": TooLarge()})
     done = run(hub, tmp_path, "fetch")
-    assert done["kind"] == "OtherWayError"
+    assert done["kind"] == "FallbackNeededError"
     assert "org/m: its weights of 10,000,000.0 GB don't fit the " in done["error"]
     assert not hub.fetched()
 

@@ -35,9 +35,9 @@ def varint(number):
         ({"location": "m.data", "offset": "x"}, "offset or length that does not fit"),
         ({"location": "m.data", "offset": "9" * 400}, "offset or length that does not fit"),
         ({"location": "m.data", "length": "95"}, "offset or length that does not fit"),
-        ({"location": "m.data", "offset": "5"}, "its data ends after m.data does"),
-        ({"location": "sub"}, "is not there"),
-        ({"location": "m" * 300}, "can't be read|is not there"),
+        ({"location": "m.data", "offset": "5"}, "its data extends beyond the end of m.data"),
+        ({"location": "sub"}, "is missing"),
+        ({"location": "m" * 300}, "can't be read|is missing"),
     ],
 )
 def test_external_data_that_is_not_to_be_trusted(entries, message, tmp_path):

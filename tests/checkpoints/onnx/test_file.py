@@ -96,6 +96,6 @@ def test_external_data(tmp_path):
         assert tensor.file == tmp_path / "m.data"
         np.testing.assert_array_equal(tensor.read(), arrays[tensor.name], strict=True)
     (tmp_path / "m.data").write_bytes((tmp_path / "m.data").read_bytes()[:-1])
-    assert "c: its data ends after m.data does" in refusal(path)
+    assert "c: its data extends beyond the end of m.data" in refusal(path)
     (tmp_path / "m.data").unlink()
-    assert "its data is in m.data, which is not there" in refusal(path)
+    assert "its data is in m.data, which is missing" in refusal(path)

@@ -17,7 +17,7 @@ import pytest
 from tests.checkpoints.quantised.decoded import weights, write
 from tests.matrices.tiny_models import tensor
 from tests.oracles import Oracle
-from wqscore.checkpoints.quantised.awq import decode, plan
+from wqscore.checkpoints.quantised.awq import decode, plan_decoding
 from wqscore.checkpoints.tensor import TensorRef
 
 torch = Oracle("torch")
@@ -83,7 +83,7 @@ def test_weights_are_autoawqs_up_to_its_float16(
         group_size=group_size,
         **spelling,
     )
-    found = weights(folder, plan)[f"{LAYER}.weight"]
+    found = weights(folder, plan_decoding)[f"{LAYER}.weight"]
     theirs = packing_utils.dequantize_gemm(*state.values(), 4, size)
     np.testing.assert_array_equal(found.astype(np.float16), theirs.numpy().T)
     state["scales"] = state["scales"].float()
@@ -102,7 +102,7 @@ def test_a_layer_that_autoawq_packed_is_the_one_it_was_made_from(tmp_path: Path)
     layer = gemm.WQLinear_GEMM.from_linear(linear, 4, GROUP, scales=scales, zeros=zeros)
     state = {f"{LAYER}.{name}": value for name, value in layer.state_dict().items()}
     folder = write(tmp_path, state, quant_method="awq", group_size=GROUP)
-    np.testing.assert_array_equal(weights(folder, plan)[f"{LAYER}.weight"], linear.weight.detach().numpy())
+    np.testing.assert_array_equal(weights(folder, plan_decoding)[f"{LAYER}.weight"], linear.weight.detach().numpy())
 
 
 def header(**changed: TensorRef) -> dict[str, TensorRef]:
@@ -119,7 +119,7 @@ def config(**settings: Any) -> dict[str, Any]:
 
 
 def refused(tensors: dict[str, TensorRef], **settings: Any) -> str:
-    decodings, (refusal,) = plan(tensors, config(**settings))
+    decodings, (refusal,) = plan_decoding(tensors, config(**settings))
     assert not decodings
     assert refusal.name == f"{LAYER}.qweight"
     return refusal.reason
@@ -127,7 +127,7 @@ def refused(tensors: dict[str, TensorRef], **settings: Any) -> str:
 
 def test_other_checkpoints_are_left_alone() -> None:
     for other in ({}, {"quantization_config": []}, config(quant_method="gptq")):
-        assert plan(header(), other) == ([], [])
+        assert plan_decoding(header(), other) == ([], [])
 
 
 @pytest.mark.parametrize("version", ["gemv", "gemv_fast", "marlin", "exllama", "llm-awq", "ipex"])

@@ -16,7 +16,7 @@ from tests.examples import examples
 from tests.oracles import Oracle
 from wqscore.checkpoints.decoding import Decoding
 from wqscore.checkpoints.dtypes import STORED_DTYPES
-from wqscore.checkpoints.quantised.bitsandbytes import plan
+from wqscore.checkpoints.quantised.bitsandbytes import plan_decoding
 from wqscore.checkpoints.safetensors import read_safetensors
 from wqscore.checkpoints.tensor import TensorRef
 from wqscore.errors import CheckpointError
@@ -90,7 +90,7 @@ def test_four_bits_as_bitsandbytes_dequantises_them(
         compress_statistics=nested,
         quant_storage=getattr(torch, storage),
     )
-    [decoding], refusals = plan(stored(tmp_path, tensors), {})
+    [decoding], refusals = plan_decoding(stored(tmp_path, tensors), {})
     assert refusals == []
     assert (decoding.name, decoding.shape, decoding.dtype) == ("w.weight", shape, kind.upper())
     np.testing.assert_array_equal(decoded(decoding), expected.numpy())
@@ -101,7 +101,7 @@ def test_eight_bits_as_bitsandbytes_dequantises_them(tmp_path: Path) -> None:
     codes, largest, _ = bitsandbytes.functional.int8_vectorwise_quant(random_weight(33, 50).half())
     expected = bitsandbytes.functional.int8_vectorwise_dequant(codes, largest)
     tensors = {"w.weight": codes, "w.SCB": largest, "w.weight_format": torch.tensor(0, dtype=torch.uint8)}
-    [decoding], refusals = plan(stored(tmp_path, tensors), {})
+    [decoding], refusals = plan_decoding(stored(tmp_path, tensors), {})
     assert refusals == []
     assert (decoding.name, decoding.shape, decoding.dtype) == ("w.weight", (33, 50), "INT8")
     np.testing.assert_array_equal(decoded(decoding), expected.numpy())
@@ -137,7 +137,7 @@ def test_a_model_as_transformers_saves_it(tmp_path: Path, options: dict[str, Any
             largest = module.weight.SCB if module.weight.SCB is not None else module.state.SCB
             expected[f"{name}.weight"] = bitsandbytes.functional.int8_vectorwise_dequant(module.weight.data, largest)
     tensors = {t.name: t for t in read_safetensors(tmp_path / "small" / "model.safetensors")}
-    decodings, refusals = plan(tensors, json.loads((tmp_path / "small" / "config.json").read_text()))
+    decodings, refusals = plan_decoding(tensors, json.loads((tmp_path / "small" / "config.json").read_text()))
     assert refusals == []
     assert {decoding.name for decoding in decodings} == set(expected)
     assert expected
@@ -205,7 +205,7 @@ def test_four_bits_that_do_not_fit_are_refused(
     assert name in tensors or name.endswith("fp4")
     tensors.pop(name, None)
     tensors |= {name: tensor()} if tensor else {}
-    decodings, [refusal] = plan(stored(tmp_path, tensors), {})
+    decodings, [refusal] = plan_decoding(stored(tmp_path, tensors), {})
     assert decodings == []
     assert refusal.name == "w.weight"
     assert reason in refusal.reason
@@ -224,7 +224,7 @@ def test_four_bits_that_do_not_fit_are_refused(
 )
 def test_eight_bits_that_do_not_fit_are_refused(tmp_path: Path, changes: Callable[[], Any], reason: str) -> None:
     tensors = {"w.weight": torch.ones((5, 3), dtype=torch.int8), "w.SCB": torch.ones(5)} | changes()
-    decodings, [refusal] = plan(stored(tmp_path, tensors), {})
+    decodings, [refusal] = plan_decoding(stored(tmp_path, tensors), {})
     assert decodings == []
     assert refusal.name == "w.weight"
     assert reason in refusal.reason
@@ -234,19 +234,22 @@ def test_a_text_that_the_file_ends_in_is_an_error_of_the_file(tmp_path: Path) ->
     tensors = stored(tmp_path, nested_nf4())
     beyond = TensorRef(STATE, (100,), STORED_DTYPES["U8"], tensors[STATE].file, 10**6)
     with pytest.raises(CheckpointError, match="ends inside"):
-        plan(tensors | {STATE: beyond}, {})
+        plan_decoding(tensors | {STATE: beyond}, {})
 
 
 def test_a_text_that_repeats_one_byte_is_not_unrolled(tmp_path: Path) -> None:
     tensors = stored(tmp_path, nested_nf4())
     endless = TensorRef(STATE, (10**12,), STORED_DTYPES["U8"], tensors[STATE].file, 0, strides=(0,))
-    _, [refusal] = plan(tensors | {STATE: endless}, {})
+    _, [refusal] = plan_decoding(tensors | {STATE: endless}, {})
     assert "at most 65536 bytes" in refusal.reason
 
 
 def test_other_tensors_are_left_alone(tmp_path: Path) -> None:
     tensors = {"a.weight": torch.ones(3, 4), "b.weight": torch.ones((3, 4), dtype=torch.int8), "SCB": torch.ones(3)}
-    assert plan(stored(tmp_path, tensors), {"quantization_config": {"quant_method": "bitsandbytes"}}) == ([], [])
+    assert plan_decoding(stored(tmp_path, tensors), {"quantization_config": {"quant_method": "bitsandbytes"}}) == (
+        [],
+        [],
+    )
 
 
 JSON = st.recursive(
@@ -261,7 +264,7 @@ def test_any_text_gives_a_weight_or_a_reason(
     tmp_path_factory: pytest.TempPathFactory, changes: dict[str, Any]
 ) -> None:
     folder = tmp_path_factory.mktemp("any")
-    decodings, refusals = plan(stored(folder, nested_nf4() | {STATE: said(**changes)}), {})
+    decodings, refusals = plan_decoding(stored(folder, nested_nf4() | {STATE: said(**changes)}), {})
     assert len(decodings) + len(refusals) == 1
     for decoding in decodings:
         decoded(decoding)
@@ -269,5 +272,5 @@ def test_any_text_gives_a_weight_or_a_reason(
 
 def test_scales_that_are_not_finite_pass_through_without_a_warning(tmp_path: Path) -> None:
     tensors = nested_nf4() | {"w.weight.nested_absmax": torch.tensor([3e38])}
-    [decoding], _ = plan(stored(tmp_path, tensors | {STATE: said(nested_offset=1e300)}), {})
+    [decoding], _ = plan_decoding(stored(tmp_path, tensors | {STATE: said(nested_offset=1e300)}), {})
     assert not np.isfinite(decoded(decoding)).all()

@@ -13,7 +13,7 @@ import pytest
 from tests.checkpoints.quantised.decoded import planned, weights, write
 from tests.matrices.tiny_models import build, tensor
 from tests.oracles import Oracle
-from wqscore.checkpoints.quantised.compressed_tensors import plan
+from wqscore.checkpoints.quantised.compressed_tensors import plan_decoding
 
 torch = Oracle("torch")
 BaseCompressor = Oracle("compressed_tensors.compressors", "BaseCompressor")
@@ -65,7 +65,7 @@ def saved(folder: Path, kind: str, state: dict[str, Any], args: QuantizationArgs
 
 
 def only(folder: Path) -> np.ndarray:
-    ((name, weight),) = weights(folder, plan).items()
+    ((name, weight),) = weights(folder, plan_decoding).items()
     assert name == f"{LAYER}.weight"
     return weight
 
@@ -122,7 +122,7 @@ def test_mx_floats(tmp_path: Path, kind: str, bits: int) -> None:
     state = random_state(args, torch.bfloat16, (OUT, IN // 32))
     state["weight_scale"] = 2.0 ** torch.arange(-9, OUT * IN // 32 - 9).remainder(18).sub(9).reshape(OUT, -1)
     folder, theirs = saved(tmp_path, kind, state, args)
-    assert [d.dtype for d in planned(folder, plan)[0].values()] == [f"MXFP{bits}"]
+    assert [d.dtype for d in planned(folder, plan_decoding)[0].values()] == [f"MXFP{bits}"]
     np.testing.assert_array_equal(only(folder), theirs.float().numpy())
 
 
@@ -184,7 +184,7 @@ def test_a_model_that_model_compressor_saved(tmp_path: Path, name: str) -> None:
     model.save_pretrained(tmp_path)
     compressor.update_config(tmp_path)
     assert json.loads((tmp_path / "config.json").read_text())["quantization_config"]["ignore"] == ["lm_head"]
-    found = weights(tmp_path, plan)
+    found = weights(tmp_path, plan_decoding)
     compressor.decompress_model(model)
     linear = {n: m for n, m in model.named_modules() if isinstance(m, torch.nn.Linear) and n != "lm_head"}
     assert len(linear) == 7
@@ -195,7 +195,7 @@ def test_a_model_that_model_compressor_saved(tmp_path: Path, name: str) -> None:
 
 def test_block_sizes_as_they_were_once_written() -> None:
     tensors = tensor("a.weight", 300, 200, dtype="F8_E4M3"), tensor("a.weight_scale", 3, 2)
-    ((decoding,), _) = plan(
+    ((decoding,), _) = plan_decoding(
         {t.name: t for t in tensors},
         {"quantization_config": {"quant_method": "compressed-tensors", "block_structure": "128x128"}},
     )

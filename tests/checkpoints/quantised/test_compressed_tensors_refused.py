@@ -10,7 +10,7 @@ import pytest
 from tests.checkpoints.quantised.decoded import planned, write
 from tests.matrices.tiny_models import tensor
 from tests.oracles import Oracle
-from wqscore.checkpoints.quantised.compressed_tensors import plan
+from wqscore.checkpoints.quantised.compressed_tensors import plan_decoding
 from wqscore.checkpoints.tensor import TensorRef
 
 torch = Oracle("torch")
@@ -27,7 +27,7 @@ def config(**settings: Any) -> dict[str, Any]:
 
 
 def refused(*tensors: TensorRef, **settings: Any) -> tuple[str, str]:
-    decodings, (refusal,) = plan({t.name: t for t in tensors}, config(**settings))
+    decodings, (refusal,) = plan_decoding({t.name: t for t in tensors}, config(**settings))
     assert not decodings
     return refusal.name, refusal.reason
 
@@ -39,8 +39,8 @@ def part(name: str, *shape: int, dtype: str = "F32") -> TensorRef:
 def test_other_checkpoints_are_left_alone() -> None:
     tensors = {t.name: t for t in (part("weight", OUT, IN, dtype="I8"), part("weight_scale", OUT, 1))}
     for other in ({}, {"quantization_config": 1}, config(quant_method="fp8")):
-        assert plan(tensors, other) == ([], [])
-    assert plan({"a.weight": tensor("a.weight", 3, 3)}, config()) == ([], [])
+        assert plan_decoding(tensors, other) == ([], [])
+    assert plan_decoding({"a.weight": tensor("a.weight", 3, 3)}, config()) == ([], [])
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def packed(folder: Path, **changed: Any) -> tuple[list[str], dict[str, str]]:
         "weight_shape": torch.tensor([OUT, IN]),
     } | changed
     write(folder, {f"{LAYER}.{name}": value for name, value in state.items()}, **config()["quantization_config"])
-    decodings, refusals = planned(folder, plan)
+    decodings, refusals = planned(folder, plan_decoding)
     return list(decodings), refusals
 
 

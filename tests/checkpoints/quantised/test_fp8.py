@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tests.oracles import Oracle
 from wqscore.checkpoints.decoding import Decoding
 from wqscore.checkpoints.dtypes import STORED_DTYPES
-from wqscore.checkpoints.quantised.fp8 import decode, plan
+from wqscore.checkpoints.quantised.fp8 import decode, plan_decoding
 from wqscore.checkpoints.safetensors import read_safetensors
 from wqscore.checkpoints.tensor import TensorRef
 
@@ -45,7 +45,7 @@ def decoded(decoding: Decoding) -> np.ndarray:
 
 
 def the_one(folder: Path, tensors: Mapping[str, Any], config: Mapping[str, Any]) -> np.ndarray:
-    decodings, refusals = plan(stored(folder, tensors), config)
+    decodings, refusals = plan_decoding(stored(folder, tensors), config)
     assert refusals == []
     return decoded(decodings[0])
 
@@ -131,7 +131,9 @@ def test_a_model_as_transformers_loads_it(tmp_path: Path) -> None:
         dtype=torch.float32,
         quantization_config=transformers.FineGrainedFP8Config(dequantize=True),
     ).state_dict()
-    decodings, refusals = plan({t.name: t for t in read_safetensors(tmp_path / "model.safetensors")}, declared)
+    decodings, refusals = plan_decoding(
+        {t.name: t for t in read_safetensors(tmp_path / "model.safetensors")}, declared
+    )
     assert refusals == []
     assert {d.name for d in decodings} == {name for name in loaded if "proj" in name}
     for decoding in decodings:
@@ -199,7 +201,7 @@ def test_float8_numbers_without_a_scale_are_the_weights(tmp_path: Path) -> None:
 def test_what_is_not_sure_is_refused(others: list[TensorRef], config: dict[str, Any], reason: str) -> None:
     """384 rows with 4 scales are not blocks of 96: two stacked halves of 128 + 64 look the same."""
     weight = ref("a.weight", "F8_E4M3", (384, 256))
-    decodings, [refusal] = plan({t.name: t for t in [weight, *others]}, config)
+    decodings, [refusal] = plan_decoding({t.name: t for t in [weight, *others]}, config)
     assert decodings == []
     assert refusal.name == "a.weight"
     assert reason in refusal.reason
@@ -208,12 +210,12 @@ def test_what_is_not_sure_is_refused(others: list[TensorRef], config: dict[str, 
 @pytest.mark.parametrize("key", ["quantization_config", "compression_config"])
 def test_what_another_format_reads_is_left_alone(key: str) -> None:
     tensors = {"a.weight": ref("a.weight", "F8_E4M3", (4, 4))}
-    assert plan(tensors, {key: {"quant_method": "compressed-tensors"}}) == ([], [])
+    assert plan_decoding(tensors, {key: {"quant_method": "compressed-tensors"}}) == ([], [])
 
 
 def test_float8_scales_of_four_bit_weights_are_not_weights() -> None:
     tensors = [ref("a.weight", "U8", (4, 32)), ref("a.weight_scale", "F8_E4M3", (4, 4))]
-    assert plan({t.name: t for t in tensors}, {}) == ([], [])
+    assert plan_decoding({t.name: t for t in tensors}, {}) == ([], [])
 
 
 SHAPES = st.lists(st.integers(0, 300), max_size=5).map(tuple)
@@ -227,7 +229,7 @@ def test_any_shapes_and_any_configuration_give_a_weight_or_a_reason(
     tensors = [ref("a.weight", "F8_E4M3", shape), ref("a.weight_scale_inv", dtype, scale)]
     config = {"quantization_config": {"weight_block_size": block, "quant_method": method}}
     for settings in (config, {"quantization_config": whole}):
-        decodings, refusals = plan({t.name: t for t in tensors}, settings)
+        decodings, refusals = plan_decoding({t.name: t for t in tensors}, settings)
         assert len(decodings) + len(refusals) == (0 not in shape)
         for decoding in decodings:
             if decoding.parts[0].parameters < 100_000:

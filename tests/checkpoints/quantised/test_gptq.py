@@ -14,7 +14,7 @@ import pytest
 from tests.checkpoints.quantised.decoded import planned, weights, write
 from tests.matrices.tiny_models import tensor
 from tests.oracles import Oracle
-from wqscore.checkpoints.quantised.gptq import decode, plan
+from wqscore.checkpoints.quantised.gptq import decode, plan_decoding
 from wqscore.checkpoints.tensor import TensorRef
 from wqscore.errors import CheckpointError
 
@@ -62,7 +62,7 @@ def test_weights_are_those_auto_round_multiplies_by_up_to_its_float16(
 ) -> None:
     layer = random_layer(layout, bits, g_idx=g_idx)
     folder = saved(tmp_path, layer, checkpoint_format=layout, bits=bits)
-    found = weights(folder, plan)[f"{LAYER}.weight"]
+    found = weights(folder, plan_decoding)[f"{LAYER}.weight"]
     np.testing.assert_array_equal(found.astype(np.float16), seen_by(layer).astype(np.float16))
     layer.scales = layer.scales.float()
     np.testing.assert_array_equal(found, seen_by(layer))
@@ -86,7 +86,7 @@ def test_a_layer_that_auto_round_packed_is_the_one_it_was_made_from(
     layer = quant_linear("gptq", bits, GROUP, g_idx=True)
     layer.device = "cpu"
     layer.pack(linear, scales, int(zeros[0, 0]) if symmetric else zeros, device="cpu")
-    found = weights(saved(tmp_path, layer, sym=symmetric), plan)[f"{LAYER}.weight"]
+    found = weights(saved(tmp_path, layer, sym=symmetric), plan_decoding)[f"{LAYER}.weight"]
     np.testing.assert_array_equal(found, linear.weight.detach().numpy())
 
 
@@ -95,7 +95,7 @@ def test_one_group_of_all_inputs(tmp_path: Path) -> None:
     layer = random_layer("gptq", 4, group_size=-1)
     folder = saved(tmp_path, layer, group_size=-1)
     np.testing.assert_array_equal(
-        weights(folder, plan)[f"{LAYER}.weight"].astype(np.float16), seen_by(layer).astype(np.float16)
+        weights(folder, plan_decoding)[f"{LAYER}.weight"].astype(np.float16), seen_by(layer).astype(np.float16)
     )
 
 
@@ -106,8 +106,8 @@ def test_layers_may_differ_in_bits_and_groups(tmp_path: Path) -> None:
     state |= {f"b.{name}": value for name, value in second.state_dict().items()}
     dynamic = {"+:b": {"bits": 8, "group_size": 32}}
     folder = write(tmp_path, state, quant_method="gptq", bits=4, group_size=GROUP, dynamic=dynamic)
-    assert [d.dtype for d in planned(folder, plan)[0].values()] == ["GPTQ-4", "GPTQ-8"]
-    found = weights(folder, plan)
+    assert [d.dtype for d in planned(folder, plan_decoding)[0].values()] == ["GPTQ-4", "GPTQ-8"]
+    found = weights(folder, plan_decoding)
     for name, layer in (("a", first), ("b", second)):
         np.testing.assert_array_equal(found[f"{name}.weight"].astype(np.float16), seen_by(layer).astype(np.float16))
 
@@ -126,7 +126,7 @@ def config(**settings: Any) -> dict[str, Any]:
 
 
 def refused(tensors: dict[str, TensorRef], **settings: Any) -> str:
-    decodings, (refusal,) = plan(tensors, config(**settings))
+    decodings, (refusal,) = plan_decoding(tensors, config(**settings))
     assert not decodings
     assert refusal.name == f"{LAYER}.qweight"
     return refusal.reason
@@ -134,17 +134,19 @@ def refused(tensors: dict[str, TensorRef], **settings: Any) -> str:
 
 def test_other_checkpoints_are_left_alone() -> None:
     for other in ({}, {"quantization_config": None}, {"quantization_config": {"quant_method": ["gptq"]}}):
-        assert plan(header(), other) == ([], [])
-    assert plan({"a.weight": tensor("a.weight", 3, 3)}, config()) == ([], [])
+        assert plan_decoding(header(), other) == ([], [])
+    assert plan_decoding({"a.weight": tensor("a.weight", 3, 3)}, config()) == ([], [])
 
 
 def test_settings_of_the_text_model_alone() -> None:
-    ((decoding,), _) = plan(header(), {"text_config": config(), "vision_config": {"quantization_config": {}}})
+    ((decoding,), _) = plan_decoding(
+        header(), {"text_config": config(), "vision_config": {"quantization_config": {}}}
+    )
     assert decoding.shape == (OUT, IN)
 
 
 def test_the_plan_names_shape_and_bits() -> None:
-    ((decoding,), refusals) = plan(header(3), config())
+    ((decoding,), refusals) = plan_decoding(header(3), config())
     assert (decoding.name, decoding.shape, decoding.dtype) == (f"{LAYER}.weight", (OUT, IN), "GPTQ-3")
     assert not refusals
 

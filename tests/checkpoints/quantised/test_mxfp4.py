@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tests.oracles import Oracle
 from wqscore.checkpoints.dtypes import STORED_DTYPES
-from wqscore.checkpoints.quantised.mxfp4 import decode, plan
+from wqscore.checkpoints.quantised.mxfp4 import decode, plan_decoding
 from wqscore.checkpoints.safetensors import read_safetensors
 from wqscore.checkpoints.tensor import TensorRef
 from wqscore.matrices.matrix_rules import MatrixRules
@@ -98,7 +98,7 @@ def test_a_tiny_gpt_oss_as_transformers_loads_it_and_as_its_experts_are_cut(tmp_
     loaded = model.state_dict()
 
     tensors = {t.name: t for t in read_safetensors(tmp_path / "model.safetensors")}
-    decodings, refusals = plan(tensors, declared)
+    decodings, refusals = plan_decoding(tensors, declared)
     assert refusals == []
     assert {d.name for d in decodings} == {n for n in loaded if n.endswith(("gate_up_proj", "down_proj"))}
     values = {d.name: d.decode(*(part.read() for part in d.parts)) for d in decodings}
@@ -146,7 +146,7 @@ def test_what_does_not_fit_is_refused(
 ) -> None:
     tensors = [ref("experts.down_proj_blocks", "U8", shape)]
     tensors += [] if scales is None else [ref("experts.down_proj_scales", dtype, scales)]
-    decodings, [refusal] = plan({t.name: t for t in tensors}, {})
+    decodings, [refusal] = plan_decoding({t.name: t for t in tensors}, {})
     assert decodings == []
     assert refusal.name == "experts.down_proj_blocks"
     assert reason in refusal.reason
@@ -154,7 +154,7 @@ def test_what_does_not_fit_is_refused(
 
 def test_other_tensors_of_that_name_are_left_alone() -> None:
     tensors = [ref("down_blocks", "F32", (2, 3, 4, 16)), ref("blocks", "U8", (2, 3, 4, 16))]
-    assert plan({t.name: t for t in tensors}, {}) == ([], [])
+    assert plan_decoding({t.name: t for t in tensors}, {}) == ([], [])
 
 
 SHAPES = st.lists(st.integers(0, 20), max_size=5).map(tuple)
@@ -165,7 +165,7 @@ SHAPES = st.lists(st.integers(0, 20), max_size=5).map(tuple)
 )
 def test_any_shapes_give_a_weight_or_a_reason(shape: tuple[int, ...], scales: tuple[int, ...], fitting: bool) -> None:
     tensors = [ref("x_blocks", "U8", shape), ref("x_scales", "U8", shape[:3] if fitting else scales)]
-    decodings, refusals = plan({t.name: t for t in tensors}, {})
+    decodings, refusals = plan_decoding({t.name: t for t in tensors}, {})
     assert len(decodings) + len(refusals) == 1
     for decoding in decodings:
         found = decoding.decode(*(np.zeros(part.shape, np.uint8) for part in decoding.parts))

@@ -17,7 +17,11 @@ from wqscore.checkpoints.quantised import awq, compressed_tensors, gptq
 from wqscore.checkpoints.tensor import TensorRef
 from wqscore.errors import CheckpointError
 
-PLANS: dict[str, Plan] = {"gptq": gptq.plan, "awq": awq.plan, "compressed-tensors": compressed_tensors.plan}
+PLANS: dict[str, Plan] = {
+    "gptq": gptq.plan_decoding,
+    "awq": awq.plan_decoding,
+    "compressed-tensors": compressed_tensors.plan_decoding,
+}
 #: What fits together, (method, stored tensors): eight or 64 columns to a group, 64 inputs, 32 outputs.
 _PACKED = {"weight_packed": ("I32", 32, 8), "weight_scale": ("BF16", 32, 8), "weight_shape": ("I64", 2)}
 LAYERS: list[tuple[str, dict[str, tuple[Any, ...]]]] = [

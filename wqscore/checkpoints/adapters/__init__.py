@@ -1,1 +1,1 @@
-"""PEFT adapters: which weights they change, by what, and the changed weights."""
+"""PEFT adapters: find the weights they change, read ΔW, and merge it into the base model."""

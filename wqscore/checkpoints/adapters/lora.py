@@ -1,8 +1,8 @@
-"""LoRA adapters as peft saves them: which weights of the base they change, and by what.
+"""Read LoRA adapters as peft saves them: which weights of the base they change, and by what ΔW.
 
 An adapted layer X of the base has `base_model.model.X.lora_A.weight` and `….lora_B.weight`, an embedding
-`….lora_embedding_A` and `…_B`; files written during training keep the adapter's name after A and B. What else was
-trained, such as a new head, is stored whole.
+`….lora_embedding_A` and `…_B`; files written during training keep the adapter's name after A and B. Anything else
+that was trained, such as a new head, is stored whole.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ _LORA = re.compile(
 _TOKENS = "trainable_tokens_delta"
 _COPY = re.compile(r"\.modules_to_save(\.[^.]+(?=\.))?(?=\.)")
 _WRAPPED = re.compile(r"\.base_layer(?=\.|$)")
-#: More than any model's matrix has; two vectors of a few megabytes could ask for more than any memory.
-_MOST_WEIGHTS = 2**32
-_MOST_AXES = 5
+#: More than any model's matrix has. Two forged vectors of a few megabytes could give a ΔW too large for any memory.
+_MAX_WEIGHTS = 2**32
+_MAX_AXES = 5
 
 
 @dataclass(frozen=True)
@@ -78,15 +78,14 @@ class LoraWeight:
 
 @dataclass(frozen=True)
 class Adapter:
-    """What an adapter does to its base.
+    """How an adapter changes its base.
 
     Attributes:
-        weights: the weights that it changes, in the order of the stored tensors.
-        replaced: what it stores whole, by the name in the base: new heads, trained biases, resized embeddings. A
-            name that is also in `weights` is the copy of the base's weight that peft keeps of an embedding: ΔW adds
-            to it.
-        refusals: the stored tensors that are not read.
-        base_changed: why W + ΔW is not what was trained, though ΔW itself is right; `None` where it is.
+        weights: the weights it changes by ΔW, in the order of the stored tensors.
+        replaced: the tensors it stores whole, by their name in the base: new heads, trained biases, resized
+            embeddings. A name that is also in `weights` is peft's copy of the base's embedding, to which ΔW is added.
+        refusals: the stored tensors that can't be read.
+        base_changed: why W + ΔW is not the trained weight, though ΔW is correct; `None` if it is.
     """
 
     weights: tuple[LoraWeight, ...]
@@ -103,7 +102,7 @@ def plan_adapter(tensors: Mapping[str, TensorRef], adapter_config: Mapping[str, 
         adapter_config: the parsed `adapter_config.json`, of any content.
 
     Raises:
-        CheckpointError: a setting makes no sense, or a pattern is of a syntax that is not read.
+        CheckpointError: a setting is invalid, or a pattern's syntax is not supported.
     """
     if reason := not_lora(adapter_config):
         return Adapter((), {}, tuple(Refusal(name, reason) for name in tensors), None)
@@ -142,7 +141,7 @@ def plan_adapter(tensors: Mapping[str, TensorRef], adapter_config: Mapping[str, 
 
 @dataclass(frozen=True)
 class _Scales:
-    """Rank and alpha of the layers that patterns set apart."""
+    """Rank and alpha of the layers that `rank_pattern` or `alpha_pattern` matches."""
 
     ranks: Mapping[str, int]
     alphas: Mapping[str, float]
@@ -158,12 +157,12 @@ class _Scales:
 
 
 def _bare(name: str) -> str:
-    """A name as the base has it, where peft has not wrapped the layer."""
+    """A name without the `base_layer` of peft's wrappers, as the base has it."""
     return _WRAPPED.sub("", name)
 
 
 def _put(kept: dict[str, TensorRef], key: str, tensor: TensorRef) -> list[Refusal]:
-    """Keep a tensor under a key, the first there is."""
+    """Store a tensor under a key unless the key is taken; then refuse the tensor."""
     if key in kept:
         return [Refusal(tensor.name, f"stored twice, here and as {kept[key].name}")]
     kept[key] = tensor
@@ -171,7 +170,7 @@ def _put(kept: dict[str, TensorRef], key: str, tensor: TensorRef) -> list[Refusa
 
 
 def _parameter_owners(config: Mapping[str, Any]) -> tuple[str, ...]:
-    """The ends of the names of layers whose bare parameters are adapted, such as stacks of experts."""
+    """Suffixes of the names of layers whose bare parameters are adapted (`target_parameters`), such as experts."""
     names = config.get("target_parameters")
     texts = [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
     return tuple(f".{name.rpartition('.')[0]}" for name in texts)
@@ -211,10 +210,10 @@ def _not_read(layer: str, parts: Mapping[str, TensorRef], targets: tuple[str, ..
 
 
 def _misfit(a: TensorRef, b: TensorRef, rank: int, embedding: bool) -> str | None:
-    """Why A and B give no ΔW."""
+    """Why A and B don't fit together; `None` if they do."""
     if a.dtype.kind != "float" or b.dtype.kind != "float":
         return f"LoRA of {a.dtype.name} and {b.dtype.name}: only floats are read"
-    if not 2 <= len(a.shape) == len(b.shape) <= _MOST_AXES or (embedding and len(a.shape) > 2) or 0 in a.shape:
+    if not 2 <= len(a.shape) == len(b.shape) <= _MAX_AXES or (embedding and len(a.shape) > 2) or 0 in a.shape:
         return f"LoRA's A and B have the shapes {_sizes(a)} and {_sizes(b)}: save the adapter again, gathered"
     if b.shape[1] < a.shape[0] and len(a.shape) > 2:
         return "LoRA of a convolution in groups: not read"
@@ -222,7 +221,7 @@ def _misfit(a: TensorRef, b: TensorRef, rank: int, embedding: bool) -> str | Non
         return f"LoRA's A and B have the shapes {_sizes(a)} and {_sizes(b)}, which don't fit"
     if a.shape[0] != rank:
         return f"rank {rank} by adapter_config.json, and {a.shape[0]} as stored"
-    if b.shape[0] * prod(a.shape[1:]) > _MOST_WEIGHTS:
+    if b.shape[0] * prod(a.shape[1:]) > _MAX_WEIGHTS:
         return f"LoRA of {b.shape[0]} × {prod(a.shape[1:])} weights: more than any model has"
     return None
 

@@ -1,4 +1,4 @@
-"""Products of two thin matrices, ΔW = s·B·A: their spectrum without the product, the product, and W + ΔW.
+"""Products of two thin matrices, ΔW = s·B·A: singular values without forming ΔW, ΔW itself, and W + ΔW.
 
 Hu et al., "LoRA: Low-Rank Adaptation of Large Language Models" (2021), section 4.1.
 """
@@ -11,13 +11,13 @@ from functools import cached_property
 
 import numpy as np
 
-#: Elements of ΔW in float64 at a time.
+#: Elements of ΔW computed at a time, in float64.
 _BLOCK = 1 << 21
 
 
 @dataclass(frozen=True)
 class LowRank:
-    """A weight as the product of two thin matrices, ΔW = s·B·A, which is not made until it is asked for.
+    """A weight as the product of two thin matrices, ΔW = s·B·A, computed only when `product` is read.
 
     Attributes:
         A: (r, columns).
@@ -36,7 +36,7 @@ class LowRank:
 
     @cached_property
     def core(self) -> np.ndarray:
-        """A small matrix with the singular values of ΔW, less the zeros that it has for its rank alone."""
+        """A small matrix with the singular values of ΔW, without the zeros due to its low rank."""
         return delta_core(self.A, self.B, self.scale)
 
     @cached_property
@@ -46,18 +46,18 @@ class LowRank:
 
 
 def delta_core(A: np.ndarray, B: np.ndarray, scale: float) -> np.ndarray:
-    """A small matrix with the singular values of ΔW, less the zeros that ΔW has for its rank alone.
+    """Compute a small matrix with the singular values of ΔW, without the zeros due to its low rank.
 
     With B = Q₁R₁ and Aᵀ = Q₂R₂, ΔW = Q₁(s·R₁R₂ᵀ)Q₂ᵀ, and the Qs have orthonormal columns.
 
     Args:
         A: (r, in), any float type.
-        B: (out, r), likewise.
+        B: (out, r), any float type.
         scale: s.
 
     Returns:
-        Shape (min(out, r), min(in, r)), float64; r × r but where r is larger than a side. ΔW has the same singular
-        values and min(out, in) − min(out, in, r) zeros besides. Not finite where A or B is not.
+        Shape (min(out, r), min(in, r)), float64; r × r unless r exceeds a side. ΔW has the same singular values, plus
+        min(out, in) − min(out, in, r) zeros. Not finite if A or B is not.
     """
     with np.errstate(over="ignore", invalid="ignore"):
         left = np.asarray(np.linalg.qr(B.astype(np.float64), mode="r"))
@@ -67,7 +67,7 @@ def delta_core(A: np.ndarray, B: np.ndarray, scale: float) -> np.ndarray:
 
 
 def delta(A: np.ndarray, B: np.ndarray, scale: float) -> np.ndarray:
-    """ΔW = s·B·A, float32, (out, in); A is (r, in), B (out, r), of any float type."""
+    """Compute ΔW = s·B·A, float32, (out, in); A is (r, in), B (out, r), of any float type."""
     change = np.empty((B.shape[0], A.shape[1]), np.float32)
     with np.errstate(over="ignore", invalid="ignore"):
         for rows, block in _blocks(A, B, scale):
@@ -76,18 +76,18 @@ def delta(A: np.ndarray, B: np.ndarray, scale: float) -> np.ndarray:
 
 
 def merged(W: np.ndarray, A: np.ndarray, B: np.ndarray, scale: float) -> np.ndarray:
-    """W + s·B·A in float32.
+    """Compute W + s·B·A in float32.
 
     The sum is rounded once, to float32. peft rounds its sum to the type W is stored in.
 
     Args:
-        W: (out, in), any float type; left as it is.
+        W: (out, in), any float type; not modified.
         A: (r, in).
         B: (out, r).
         scale: s.
 
     Returns:
-        Shape (out, in), float32; besides it only a block of rows is held.
+        Shape (out, in), float32; only one block of rows is in memory besides it.
     """
     total = np.empty(W.shape, np.float32)
     with np.errstate(over="ignore", invalid="ignore"):
@@ -97,7 +97,7 @@ def merged(W: np.ndarray, A: np.ndarray, B: np.ndarray, scale: float) -> np.ndar
 
 
 def _blocks(A: np.ndarray, B: np.ndarray, scale: float) -> Iterator[tuple[slice, np.ndarray]]:
-    """Some rows of s·B·A at a time, in float64."""
+    """Yield s·B·A in blocks of rows, in float64."""
     right = A.astype(np.float64) * scale
     height = max(1, _BLOCK // A.shape[1])
     for start in range(0, B.shape[0], height):

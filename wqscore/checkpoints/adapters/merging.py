@@ -1,4 +1,4 @@
-"""An adapter and its base: the merged weights W + ΔW."""
+"""Merge an adapter into its base: plan the weights W + ΔW."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def base_names(wanted: Iterable[str], base: Iterable[str]) -> dict[str, str]:
     """Find the names that weights have in the base's checkpoint.
 
     A checkpoint of the bare model lacks the first part of the names (`transformer.`, `model.`) that a model with a
-    head has, or has one more. torch's attention keeps its joint weight under a name of its own.
+    head has, or has one more. torch's attention stores its joint weight as `in_proj_weight`.
 
     Returns:
-        The base's name by the wanted one, of those that are there once.
+        The name in the base by wanted name; a name without a match, or with several, is left out.
 
     Example:
         >>> base_names(["transformer.h.0.mlp.c_fc.weight"], ["h.0.mlp.c_fc.weight"])
@@ -44,15 +44,15 @@ def base_names(wanted: Iterable[str], base: Iterable[str]) -> dict[str, str]:
 
 
 def plan_merged(adapter: Adapter, base: Mapping[str, Tensor]) -> tuple[list[Decoding], list[Refusal]]:
-    """Plan the weights that an adapter changes of its base.
+    """Plan the merged weights of an adapter and its base.
 
     Args:
         adapter: the adapter.
         base: the base's tensors by name.
 
     Returns:
-        For each of the adapter's weights the merged one, under its name in the base and decoded from W, A and B; or
-        the refusal of its A, with the reason. What the adapter stores whole is the W where it holds one.
+        For each of the adapter's weights, either the merged weight, named as in the base and decoded from W, A and
+        B, or the refusal of its A, with the reason. W is the adapter's own copy if it stores one.
     """
     names = base_names([weight.name for weight in adapter.weights], base)
     conv1d = _stored_transposed({name: tensor.shape for name, tensor in base.items()})
@@ -80,9 +80,9 @@ def plan_merged(adapter: Adapter, base: Mapping[str, Tensor]) -> tuple[list[Deco
 
 
 def _fitted(weight: LoraWeight, shape: Shape, conv1d: bool | None) -> LoraWeight | None:
-    """The weight turned as the base stores it, or `None` if it fits neither way.
+    """Transpose the adapter's weight if the base stores it so; `None` if neither orientation fits.
 
-    peft saves one `fan_in_fan_out` though layers differ, so that the base itself is asked first.
+    peft saves one `fan_in_fan_out` for all layers though they may differ, so the base's shapes decide first.
     """
     square = len(shape) == 2 and shape[0] == shape[1]
     is_embedding = "lora_embedding_" in weight.a.name
@@ -95,7 +95,7 @@ def _fitted(weight: LoraWeight, shape: Shape, conv1d: bool | None) -> LoraWeight
 
 
 def _stored_transposed(shapes: Mapping[str, Shape]) -> dict[str, bool]:
-    """By block, whether its weights are (in, out): the biases, as long as the outputs, tell of those not square."""
+    """Whether each block stores its weights (in, out): a bias is as long as the outputs of a non-square weight."""
     found: dict[str, bool] = {}
     for name, shape in shapes.items():
         bias = shapes.get(f"{name.removesuffix('weight')}bias")

@@ -1,4 +1,4 @@
-"""An adapter's folder: opened, as a model of its own, and merged into its base."""
+"""Open an adapter's folder, alone as its ΔW or merged into its base."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from wqscore.checkpoints.tensor import Tensor, TensorRef
 from wqscore.errors import CheckpointError
 
 ADAPTER_CONFIG = "adapter_config.json"
-#: In the order of preference, as peft looks for them.
+#: In order of preference, as in peft.
 ADAPTER_WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
 
 
@@ -30,7 +30,7 @@ def open_adapter(folder: Path) -> StoredAdapter:
     """Read an adapter's settings and headers.
 
     Raises:
-        CheckpointError: it is no adapter's folder, or damaged.
+        CheckpointError: not an adapter's folder, or a file is damaged.
     """
     weights = next((folder / name for name in ADAPTER_WEIGHTS if (folder / name).is_file()), None)
     if weights is None or not (folder / ADAPTER_CONFIG).is_file():
@@ -45,11 +45,11 @@ def open_adapter(folder: Path) -> StoredAdapter:
 
 
 def open_change(stored: StoredAdapter) -> tuple[Tensor, ...]:
-    """What the adapter adds to its base, ΔW of each weight, and what it stores whole."""
+    """The tensors of the adapter alone: ΔW of each weight it changes, and the tensors it stores whole."""
     adapter = stored.adapter
     names = {id(tensor): name for name, tensor in adapter.replaced.items()}
     changed = {weight.name for weight in adapter.weights}
-    # What is stored whole and changed besides is peft's copy of the base.
+    # A tensor that is stored whole and also changed by ΔW is peft's copy of the base's weight.
     kept = [
         replace(tensor, name=names.get(id(tensor), tensor.name))
         for tensor in stored.tensors
@@ -59,15 +59,18 @@ def open_change(stored: StoredAdapter) -> tuple[Tensor, ...]:
 
 
 def with_adapter(base: Sequence[Tensor], stored: StoredAdapter, label: str) -> tuple[Tensor, ...]:
-    """The base with the adapter merged into it.
+    """Merge an adapter into a base.
 
     Args:
         base: the base's tensors.
         stored: the adapter.
-        label: the adapter's name.
+        label: the adapter's name, for messages.
+
+    Returns:
+        The base's tensors, changed or replaced by the adapter's, then new ones, then the adapter's refused ones.
 
     Raises:
-        CheckpointError: the base it was trained from is another, or nothing of it fits this one.
+        CheckpointError: training changed the base's weights too, or none of the adapter's weights fits this base.
     """
     adapter = stored.adapter
     if adapter.base_changed:

@@ -1,7 +1,7 @@
-r"""Regular expressions from `adapter_config.json`, matched by RE2 in time that grows with the text.
+r"""Match regular expressions from `adapter_config.json` with RE2, in time linear in the text.
 
-Python's `re`, which peft uses, backtracks: twenty characters of a stranger's file can keep it busy for ever. RE2
-reads the same syntax without look-around and back-references; its `\d \w \s` are those of ASCII.
+Python's `re`, which peft uses, backtracks: a pattern of twenty characters in an untrusted file can keep it busy for
+ever. RE2 has the same syntax without look-around and back-references; its `\d \w \s` match ASCII only.
 """
 
 from __future__ import annotations
@@ -10,25 +10,25 @@ import re
 from collections.abc import Callable
 
 _MAX_CHARACTERS = 1000
-#: What RE2 keeps of one pattern, in bytes; its package holds on to 128 of them.
+#: Memory limit of one compiled pattern, in bytes; the package caches 128 of them.
 _MAX_MEMORY = 1 << 20
-#: Read by both, but not alike: `{,3}`, `[[:alpha:]]`, and escapes that Python lacks.
-_READ_OTHERWISE = re.compile(r"\{,|\[:|\\[pPCQz]")
+#: Syntax that RE2 and Python read differently: `{,3}`, `[[:alpha:]]`, and escapes that Python lacks.
+_AMBIGUOUS = re.compile(r"\{,|\[:|\\[pPCQz]")
 
 
 class PatternError(Exception):
-    """A pattern that is too large, or of a syntax that is not read."""
+    """A pattern that is too large, or whose syntax is not supported."""
 
 
 def compile_pattern(pattern: str) -> tuple[Callable[[str], bool], int]:
     r"""Compile a pattern.
 
     Returns:
-        Whether a text begins with a match, as a function, and the size of the compiled program: the time that a text
-        takes grows with size × length at the worst.
+        A function that says whether a text begins with a match, and the size of the compiled program: matching a
+        text takes time proportional to size × length at worst.
 
     Raises:
-        PatternError: the pattern is not read, or google-re2 is not installed.
+        PatternError: the pattern is not supported, or google-re2 is not installed.
     """
     try:
         import re2
@@ -36,7 +36,7 @@ def compile_pattern(pattern: str) -> tuple[Callable[[str], bool], int]:
         raise PatternError("regular expressions need google-re2: pip install 'wqscore[adapters]'") from error
     if len(pattern) > _MAX_CHARACTERS:
         raise PatternError(f"longer than {_MAX_CHARACTERS} characters")
-    if found := _READ_OTHERWISE.search(pattern):
+    if found := _AMBIGUOUS.search(pattern):
         raise PatternError(f"{found[0]} means something else to RE2 than to peft")
     options = re2.Options()
     options.max_mem, options.never_capture, options.log_errors = _MAX_MEMORY, True, False
@@ -48,5 +48,5 @@ def compile_pattern(pattern: str) -> tuple[Callable[[str], bool], int]:
 
 
 def _bytes(text: str) -> bytes:
-    # Half of a surrogate pair, which JSON can hold, is a character to both.
+    # JSON can hold a lone surrogate, which Python and RE2 both treat as one character.
     return text.encode("utf-8", "surrogatepass")

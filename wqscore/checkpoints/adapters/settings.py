@@ -1,4 +1,4 @@
-"""What `adapter_config.json` says of a LoRA adapter; any of it may be missing or of another type."""
+"""Read a LoRA adapter's settings from `adapter_config.json`, where any key may be missing or of a wrong type."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from wqscore.escaping import printable
 
 #: peft's defaults for the rank and for alpha.
 _DEFAULT = 8
-_LARGEST_RANK = 2**31
-#: Kinds of LoRA whose change of a weight is not s·B·A, by the key that asks for them.
+_MAX_RANK = 2**31
+#: Kinds of LoRA whose ΔW is not s·B·A, by the key that turns them on.
 _VARIANTS = {
     "use_dora": "DoRA",
     "use_qalora": "QALoRA",
@@ -25,14 +25,14 @@ _VARIANTS = {
     "kasa_config": "KaSA",
     "monteclora_config": "MonteCLoRA",
 }
-#: Starts that take something out of the base's weights, which training then leaves as they are.
+#: Initialisations that subtract the adapter's start from the base's weights.
 _BASE_CHANGED = {"pissa": "PiSSA", "olora": "OLoRA", "corda": "CorDA", "loftq": "LoftQ", "lora_ga": "LoRA-GA"}
 _WORD = re.compile(r"[\w.-]{1,200}")
-#: Sizes of the patterns' programs × characters of the layers' names, a second at the worst. A name has the size 1.
-_MOST_WORK = 50_000_000
-#: What compiling a pattern takes, in characters matched.
+#: Limit on program size × characters of layer names, summed over patterns: a second at worst. A name has size 1.
+_MAX_WORK = 50_000_000
+#: Cost of compiling a pattern, as a number of characters matched.
 _COMPILING = 100
-_MOST_PATTERNS = 10_000
+_MAX_PATTERNS = 10_000
 
 
 @dataclass(frozen=True)
@@ -40,12 +40,12 @@ class LoraSettings:
     """The settings that decide the scale of each ΔW.
 
     Attributes:
-        rank: r, where no pattern says otherwise.
-        alpha: likewise.
+        rank: r of layers that no pattern in `ranks` matches.
+        alpha: alpha of layers that no pattern in `alphas` matches.
         by_square_root: rsLoRA: the scale is alpha / √r (Kalajdzievski 2023, arXiv 2312.03732), not alpha / r.
         fan_in_fan_out: whether the adapted layers store their weights (in, out).
-        ranks: r by pattern, the first that matches counts.
-        alphas: alpha by pattern, likewise.
+        ranks: r by pattern; the first pattern that matches counts.
+        alphas: alpha by pattern; the first pattern that matches counts.
     """
 
     rank: int
@@ -57,7 +57,7 @@ class LoraSettings:
 
 
 def not_lora(config: Mapping[str, Any]) -> str | None:
-    """Why an adapter is not read: it is of another kind than LoRA, whose ΔW is s·B·A."""
+    """Why an adapter is not plain LoRA, whose ΔW is s·B·A; `None` if it is."""
     kind = config.get("peft_type")
     if kind != "LORA":
         name = printable(kind[:40]) if isinstance(kind, str) and kind else "adapters that don't say their peft_type"
@@ -67,7 +67,7 @@ def not_lora(config: Mapping[str, Any]) -> str | None:
 
 
 def base_changed(config: Mapping[str, Any]) -> str | None:
-    """Why W + ΔW, with the W of the original base, is not the model that was trained; `None` where it is."""
+    """Why W + ΔW, with W from the original base, is not the trained weight; `None` if it is."""
     start = config.get("init_lora_weights")
     if isinstance(start, str):
         for prefix, name in _BASE_CHANGED.items():
@@ -82,7 +82,7 @@ def lora_settings(config: Mapping[str, Any]) -> LoraSettings:
     """Read the settings of a LoRA adapter.
 
     Raises:
-        CheckpointError: one of them makes no sense, such as a rank of 0.
+        CheckpointError: a setting is invalid, such as a rank of 0.
     """
     return LoraSettings(
         _rank("r", _given(config, "r", _DEFAULT)),
@@ -95,30 +95,30 @@ def lora_settings(config: Mapping[str, Any]) -> LoraSettings:
 
 
 def first_matches(patterns: Mapping[str, Any], modules: list[str], where: str) -> dict[str, str]:
-    r"""For each module that one matches, the first pattern that does: by peft's rule, `(.*\.)?(pattern)$`.
+    r"""Map each module to the first pattern that matches it by peft's rule, `(.*\.)?(pattern)$`.
 
     Raises:
-        CheckpointError: a pattern is not read, also where google-re2 is missing, or together they are too much work.
+        CheckpointError: a pattern is not supported, google-re2 is missing, or matching would take too long.
     """
     found: dict[str, str] = {}
-    waiting, work = modules, 0
-    if len(patterns) > _MOST_PATTERNS:
-        raise CheckpointError(f"adapter_config.json: {where}: more than {_MOST_PATTERNS} patterns: write fewer")
+    unmatched, work = modules, 0
+    if len(patterns) > _MAX_PATTERNS:
+        raise CheckpointError(f"adapter_config.json: {where}: more than {_MAX_PATTERNS} patterns: write fewer")
     for key in patterns:
         matches, size = _matcher(key, where)
-        work += size * (_COMPILING + sum(len(module) + 1 for module in waiting))
-        if work > _MOST_WORK:
+        work += size * (_COMPILING + sum(len(module) + 1 for module in unmatched))
+        if work > _MAX_WORK:
             raise CheckpointError(f"adapter_config.json: {where}: too many patterns for its layers: write fewer")
-        found.update({module: key for module in waiting if matches(module)})
-        waiting = [module for module in waiting if module not in found]
+        found.update({module: key for module in unmatched if matches(module)})
+        unmatched = [module for module in unmatched if module not in found]
     return found
 
 
 def _matcher(key: str, where: str) -> tuple[Callable[[str], object], int]:
-    """A function that says whether a pattern matches a name, and the size of its program."""
+    """Return a function that says whether the pattern matches a name, and the size of the pattern's program."""
     whole = rf"(.*\.)?({key})$"
     if _WORD.fullmatch(key):
-        # A name, as nearly all are: no repeats, nothing that `re` could lose itself in, and many times as fast.
+        # Nearly all patterns are plain names: without repeats `re` can't backtrack, and it is many times as fast.
         return re.compile(whole).match, 1
     try:
         return compile_pattern(whole)
@@ -139,8 +139,8 @@ def _flag(config: Mapping[str, Any], key: str) -> bool:
 
 
 def _rank(key: str, value: object) -> int:
-    if type(value) is not int or not 0 < value < _LARGEST_RANK:
-        raise CheckpointError(f"adapter_config.json: {key} holds what is no rank (1, 2, 3, …): correct it")
+    if type(value) is not int or not 0 < value < _MAX_RANK:
+        raise CheckpointError(f"adapter_config.json: {key} holds a value that is not a rank (1, 2, 3, …): correct it")
     return value
 
 
@@ -150,7 +150,7 @@ def _alpha(key: str, value: object) -> float:
     except OverflowError:
         number = math.inf
     if not math.isfinite(number):
-        raise CheckpointError(f"adapter_config.json: {key} holds what is no finite number: correct it")
+        raise CheckpointError(f"adapter_config.json: {key} holds a value that is not a finite number: correct it")
     return number
 
 

@@ -1,11 +1,11 @@
-"""A GGUF file's metadata as the `config.json` that it was converted from."""
+"""Translate a GGUF file's metadata back to a `config.json`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from wqscore.checkpoints.gguf.fields import Value
+from wqscore.checkpoints.gguf.fields import GgufValue
 from wqscore.checkpoints.gguf.header import ALIGNMENT
 
 ARCHITECTURE = "general.architecture"
@@ -25,8 +25,8 @@ _LATENT = (
     *("attention.value_length", "rope.dimension_count"),
 )
 _SUFFIXES = frozenset((*_SETTINGS, *_LATENT))
-#: transformers' names where they differ by more than hyphens. gpt-oss keeps llama.cpp's: its experts' gate and up
-#: projections are stored apart here, in turn there.
+#: transformers' names that differ by more than hyphens. gpt-oss keeps llama.cpp's, since GGUF stores the gate and
+#: up projections of its experts separately, and transformers interleaves them.
 _MODEL_TYPES = {
     "gptneox": "gpt_neox",
     "starcoder": "gpt_bigcode",
@@ -42,7 +42,7 @@ _MODEL_TYPES = {
 
 
 def needed(key: str) -> bool:
-    """Whether a metadata key is read: the configuration, the alignment, and a split file's count.
+    """Whether a metadata key is needed: for the configuration, the alignment, or the parts of a split file.
 
     Example:
         >>> needed("llama.attention.head_count"), needed("tokenizer.ggml.tokens")
@@ -51,21 +51,21 @@ def needed(key: str) -> bool:
     return key in {ARCHITECTURE, ALIGNMENT} or key.startswith("split.") or key.partition(".")[2] in _SUFFIXES
 
 
-def architecture(metadata: Mapping[str, Value]) -> str:
-    """llama.cpp's name of the architecture, `""` where the file has none."""
+def architecture(metadata: Mapping[str, GgufValue]) -> str:
+    """llama.cpp's name of the architecture, `""` if the file gives none."""
     name = metadata.get(ARCHITECTURE)
     return name if isinstance(name, str) else ""
 
 
-def model_config(metadata: Mapping[str, Value], shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
-    """Write the metadata as `config.json` would have it.
+def model_config(metadata: Mapping[str, GgufValue], shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
+    """Translate the metadata to the keys of `config.json`.
 
     Args:
         metadata: the header's metadata.
-        shapes: the tensors' shapes by llama.cpp's names: the vocabulary, and whether the head is tied.
+        shapes: the tensors' shapes by llama.cpp's names; give the vocabulary size and whether the head is tied.
 
     Returns:
-        The settings that the file gives; one that differs between layers is left out.
+        The settings in the file, except those that differ between layers.
     """
     model = architecture(metadata)
     config: dict[str, Any] = {"tie_word_embeddings": "output.weight" not in shapes}
@@ -83,14 +83,14 @@ def model_config(metadata: Mapping[str, Value], shapes: Mapping[str, tuple[int, 
     return config
 
 
-def _model_type(model: str, metadata: Mapping[str, Value]) -> str:
+def _model_type(model: str, metadata: Mapping[str, GgufValue]) -> str:
     if model == "llama" and _size(metadata.get("llama.expert_count")):
         return "mixtral"
     return _MODEL_TYPES.get(model, model.replace("-", "_"))
 
 
-def _latent_attention(model: str, metadata: Mapping[str, Value]) -> dict[str, int]:
-    """Sizes of a head's key without its rotary part, and of its value; older files have no keys of their own."""
+def _latent_attention(model: str, metadata: Mapping[str, GgufValue]) -> dict[str, int]:
+    """Sizes of a head's key without its rotary part, and of its value; older files lack the `_mla` keys."""
 
     def size(*names: str) -> int | None:
         sizes = (_size(metadata.get(f"{model}.{name}")) for name in names)
@@ -104,8 +104,8 @@ def _latent_attention(model: str, metadata: Mapping[str, Value]) -> dict[str, in
     return {"qk_nope_head_dim": key - rotary, "v_head_dim": value}
 
 
-def _size(value: Value | None) -> int | None:
-    """A positive whole number, or the one that all layers share."""
+def _size(value: GgufValue | None) -> int | None:
+    """A positive whole number, or the one that all layers of a list share; `None` otherwise."""
     if isinstance(value, tuple):
         value = value[0] if len(set(value)) == 1 else None
     return value if type(value) is int and value > 0 else None

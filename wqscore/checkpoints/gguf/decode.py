@@ -1,4 +1,4 @@
-"""Block-quantised numbers to float32, with the `gguf` package's own decoders."""
+"""Decode block-quantised GGUF tensors to float32 with the `gguf` package."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import numpy as np
 
 from wqscore.checkpoints.gguf.package import gguf_package
 
-#: Numbers decoded at once: the decoders take several arrays of this size.
+#: Numbers decoded at a time; the decoders allocate several arrays of this size.
 _AT_ONCE = 2**18
 
 
 def is_decodable(type_name: str) -> bool:
-    """Whether the installed package decodes a type; a few of ggml's exist only inside its kernels."""
+    """Whether the installed package decodes a type; a few types exist only in ggml's kernels."""
     gguf = gguf_package(type_name)
     kind = gguf.GGMLQuantizationType[type_name]
     _, nbytes = gguf.GGML_QUANT_SIZES[kind]
@@ -30,7 +30,7 @@ def decode(stored: np.ndarray, type_name: str, shape: tuple[int, ...]) -> np.nda
     Args:
         stored: its bytes, as uint8.
         type_name: ggml's name of its type: `Q4_K`.
-        shape: the shape to give it; its last size is a whole number of blocks.
+        shape: the shape of the result; its last size is a multiple of the block size.
 
     Returns:
         A float32 array of `shape`; scales that are not finite pass through.
@@ -43,7 +43,7 @@ def decode(stored: np.ndarray, type_name: str, shape: tuple[int, ...]) -> np.nda
     with np.errstate(all="ignore"):
         for first in range(0, numbers.size // block, blocks):
             some = stored[first * nbytes : (first + blocks) * nbytes]
-            # One long row: the package works through its rows sixteen at a time.
+            # Pass one long row: the package's loop takes only sixteen rows at a time.
             decoded = gguf.quants.dequantize(some.reshape(1, -1), kind)
             numbers[first * block : (first + blocks) * block] = decoded[0]
     return numbers.reshape(shape)
@@ -58,7 +58,7 @@ def decode_latent_keys(stored: np.ndarray, type_name: str, shape: tuple[int, int
         shape: (heads, latent, head size).
 
     Returns:
-        A float32 array of (heads · head size, latent), as the model's linear layer has it.
+        A float32 array of (heads · head size, latent), the shape of the model's linear layer.
     """
     heads, latent, size = shape
     numbers = stored if stored.shape == shape else decode(stored, type_name, shape)

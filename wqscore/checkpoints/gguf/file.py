@@ -1,4 +1,4 @@
-"""A GGUF file, or all parts of a split one, as stored tensors and the weights decoded from them."""
+"""Open a GGUF file, or all parts of a split one: its stored tensors, and how to decode them."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ from wqscore.checkpoints.gguf.split import read_parts
 from wqscore.checkpoints.tensor import TensorRef
 from wqscore.errors import CheckpointError
 
-Plan = tuple[dict[str, Any], list[TensorRef], list[Decoding], list[Refusal]]
+GgufPlan = tuple[dict[str, Any], list[TensorRef], list[Decoding], list[Refusal]]
 
 
-def read_gguf(file: Path) -> Plan:
-    """Read a GGUF model's headers and plan what is decoded.
+def read_gguf(file: Path) -> GgufPlan:
+    """Read a GGUF model's headers and plan how its tensors are decoded.
 
     Args:
         file: the file, or any part of a split one.
 
     Returns:
-        The configuration as `config.json` would have it; all stored tensors by their Hugging Face names, plain
-        numbers in their shape and blocks as bytes; the weights that are decoded from some of them; and the
-        stored tensors that the `gguf` package can't decode.
+        The configuration with the keys of `config.json`; all stored tensors by their Hugging Face names, plain
+        numbers in their shape and blocks as bytes; the weights to decode from the blocks; and the stored tensors
+        that the `gguf` package can't decode.
 
     Raises:
-        CheckpointError: the package is not installed, a part is missing, or a header is not what the format allows.
+        CheckpointError: the package is not installed, a part is missing, or a header breaks the format's rules.
     """
     gguf = gguf_package(str(file))
     types = {
@@ -85,7 +85,7 @@ def _decoding(tensor: StoredTensor, part: TensorRef, readable: Mapping[str, bool
 
 
 def _whole_or_item(part: TensorRef, shape: tuple[int, ...], kind: str) -> Decoding:
-    """A tensor of blocks, each of a row: those of one item of a stack lie together."""
+    """Decode a tensor of blocks; no block spans two rows, so the bytes of one item of a stack are contiguous."""
 
     def item(index: int) -> Decoding:
         nbytes = part.shape[0] // shape[0]
@@ -97,7 +97,7 @@ def _whole_or_item(part: TensorRef, shape: tuple[int, ...], kind: str) -> Decodi
 
 
 def _stored_shape(tensor: StoredTensor) -> tuple[int, ...]:
-    """The original's shape, where llama.cpp has another for the same numbers in the same order."""
+    """The original's shape: for some tensors llama.cpp stores the same numbers in another shape."""
     if tensor.name.endswith(".attn_v_b.weight") and len(tensor.shape) == 3:
         heads, size, latent = tensor.shape
         return (heads * size, latent)

@@ -1,7 +1,7 @@
-"""A GGUF file's header: metadata, and each tensor's name, shape, type and byte range.
+"""Read a GGUF file's header: metadata, and each tensor's name, shape, type and byte range.
 
-The package's own `GGUFReader` is not used: it maps the whole file, builds an object for each token of the
-vocabulary, trusts every count in the file, and can't start from a byte range.
+This module replaces the package's `GGUFReader`, which maps the whole file, builds an object for each token of the
+vocabulary, trusts every count in the file, and can't read from a byte range.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from pathlib import Path
 from typing import BinaryIO
 
 from wqscore.checkpoints.counts import fits_memory
-from wqscore.checkpoints.gguf.fields import FORGED, Fields, Value
+from wqscore.checkpoints.gguf.fields import FORGED, Fields, GgufValue
 from wqscore.errors import reading
 
 _MAGIC = b"GGUF"
 _VERSIONS = (2, 3)
-_MOST_TENSORS = 2**16
-_MOST_KEYS = 2**16
+_MAX_TENSORS = 2**16
+_MAX_KEYS = 2**16
 #: ggml's own limit.
-_MOST_DIMENSIONS = 4
-_LONGEST_TEXT = 2**16
+_MAX_DIMENSIONS = 4
+_MAX_TEXT_BYTES = 2**16
 _TENSOR_BYTES = 24
 _DEFAULT_ALIGNMENT = 32
 ALIGNMENT = "general.alignment"
@@ -35,7 +35,7 @@ class TensorType:
     Attributes:
         name: ggml's name: `F16`, `Q4_K`.
         block: numbers in a block.
-        nbytes: bytes that a block takes.
+        nbytes: bytes of a block.
     """
 
     name: str
@@ -45,11 +45,11 @@ class TensorType:
 
 @dataclass(frozen=True)
 class StoredTensor:
-    """A tensor of the header.
+    """A tensor as the header lists it.
 
     Attributes:
         name: llama.cpp's name.
-        shape: sizes, the slowest first: the reverse of the file's order.
+        shape: sizes, the slowest-varying axis first, the reverse of the file's order.
         type: how its numbers are stored.
         offset: its first byte, from the start of the file.
     """
@@ -61,23 +61,23 @@ class StoredTensor:
 
     @property
     def nbytes(self) -> int:
-        """Bytes that it takes in the file."""
+        """Number of bytes in the file."""
         return prod(self.shape) // self.type.block * self.type.nbytes
 
 
 @dataclass(frozen=True)
 class Header:
-    """What a file says of itself: the metadata that was asked for, and its tensors in their order."""
+    """A file's header: the needed metadata, and the tensors in file order."""
 
-    metadata: Mapping[str, Value]
+    metadata: Mapping[str, GgufValue]
     tensors: tuple[StoredTensor, ...]
 
 
 def read_header(file: Path, types: Mapping[int, TensorType], needed: Callable[[str], bool]) -> Header:
-    """Read the header of a file on disk; `parse_header` says the rest.
+    """Read the header of a file on disk; see `parse_header`.
 
     Raises:
-        CheckpointError: the file can't be read, or its header is not what the format allows.
+        CheckpointError: the file can't be read, or its header breaks the format's rules.
     """
     with reading(file), file.open("rb", buffering=2**20) as stream:
         return parse_header(stream, file.stat().st_size, file, types, needed)
@@ -93,16 +93,16 @@ def parse_header(
         file_size: bytes of the whole file.
         file: the file, for messages.
         types: the tensor types by ggml's number.
-        needed: which metadata keys are kept; vocabularies and the like are passed over.
+        needed: says which metadata keys to keep; others, such as vocabularies, are skipped.
 
     Raises:
-        CheckpointError: not GGUF of version 2 or 3 in little-endian order, duplicate keys or tensors, counts or
-            lengths beyond the file, an unknown type, or a tensor that overlaps another or leaves the file.
+        CheckpointError: not little-endian GGUF of version 2 or 3, duplicate keys or tensors, counts or lengths
+            beyond the file, an unknown type, or a tensor that overlaps another or extends beyond the file.
     """
     fields = Fields(stream, file_size, file)
     _check_start(fields)
     tensor_count, key_count = fields.u64(), fields.u64()
-    if tensor_count > min(_MOST_TENSORS, fields.left // _TENSOR_BYTES) or key_count > _MOST_KEYS:
+    if tensor_count > min(_MAX_TENSORS, fields.left // _TENSOR_BYTES) or key_count > _MAX_KEYS:
         raise fields.fault(f"claims {tensor_count} tensors and {key_count} metadata keys: {FORGED}")
     metadata = _metadata(fields, key_count, needed)
     listed = [_tensor(fields, types) for _ in range(tensor_count)]
@@ -129,26 +129,26 @@ def _check_start(fields: Fields) -> None:
         raise fields.fault(f"is GGUF version {version}; 2 and 3 are read: convert the checkpoint again")
 
 
-def _metadata(fields: Fields, count: int, needed: Callable[[str], bool]) -> dict[str, Value]:
-    metadata: dict[str, Value] = {}
+def _metadata(fields: Fields, count: int, needed: Callable[[str], bool]) -> dict[str, GgufValue]:
+    metadata: dict[str, GgufValue] = {}
     seen = set()
     for _ in range(count):
-        key = fields.text(_LONGEST_TEXT, "a metadata key")
+        key = fields.text(_MAX_TEXT_BYTES, "a metadata key")
         if key in seen:
             raise fields.fault(f"has the metadata key {key:.200} twice: {FORGED}")
         seen.add(key)
         if not needed(key):
             fields.skip_value(f"{key:.200}")
-        elif (value := fields.value(_LONGEST_TEXT, f"{key:.200}")) is not None:
+        elif (value := fields.value(_MAX_TEXT_BYTES, f"{key:.200}")) is not None:
             metadata[key] = value
     return metadata
 
 
 def _tensor(fields: Fields, types: Mapping[int, TensorType]) -> StoredTensor:
-    """One entry, its offset still counted from the start of the data."""
-    name = fields.text(_LONGEST_TEXT, "a tensor's name")
+    """Read one entry; its offset is relative to the start of the data."""
+    name = fields.text(_MAX_TEXT_BYTES, "a tensor's name")
     dimensions = fields.u32()
-    if dimensions > _MOST_DIMENSIONS:
+    if dimensions > _MAX_DIMENSIONS:
         raise fields.fault(f"tensor {name:.200} claims {dimensions} dimensions: {FORGED}")
     shape = tuple(fields.u64() for _ in range(dimensions))[::-1]
     number, offset = fields.u32(), fields.u64()
@@ -159,16 +159,16 @@ def _tensor(fields: Fields, types: Mapping[int, TensorType]) -> StoredTensor:
         raise fields.fault(f"tensor {name:.200}: its shape {list(shape)} is larger than any memory: {FORGED}")
     if (shape[-1] if shape else 1) % kind.block:
         raise fields.fault(
-            f"tensor {name:.200}: rows of {shape[-1] if shape else 1} are no whole blocks of {kind.block} as "
-            f"{kind.name} has: {FORGED}"
+            f"tensor {name:.200}: rows of {shape[-1] if shape else 1} are not whole {kind.name} blocks of "
+            f"{kind.block}: {FORGED}"
         )
     return StoredTensor(name, shape, kind, offset)
 
 
-def _alignment(fields: Fields, metadata: Mapping[str, Value]) -> int:
+def _alignment(fields: Fields, metadata: Mapping[str, GgufValue]) -> int:
     alignment = metadata.get(ALIGNMENT, _DEFAULT_ALIGNMENT)
     if type(alignment) is not int or alignment <= 0 or alignment & (alignment - 1):
-        raise fields.fault(f"its {ALIGNMENT} {alignment!s:.100} is no power of two: {FORGED}")
+        raise fields.fault(f"its {ALIGNMENT} {alignment!s:.100} is not a power of two: {FORGED}")
     return alignment
 
 

@@ -1,8 +1,8 @@
-"""llama.cpp's tensor names to the Hugging Face names they were converted from, by the `gguf` package's tables.
+"""Translate llama.cpp's tensor names to Hugging Face names with the `gguf` package's tables.
 
-The tables are from many implementations' names to one. Back from that one, the name is taken that the
-architecture's own implementation has where that is told apart here, Llama's otherwise; of the names that mean
-what most do, so that a tensor has the same role as in the checkpoint it was converted from.
+The tables map the names of many implementations to one name of llama.cpp. For the way back, this module keeps the
+names whose role is the most common one, so that a tensor has the same role as in the checkpoint it was converted
+from; among those it prefers the architecture's own name (`_OWN`), by default Llama's.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from types import ModuleType
 
 from wqscore.matrices.roles import role_of
 
-#: The names of an architecture's own implementation, where they are not Llama's.
+#: The names of an architecture's own implementation, if they differ from Llama's.
 _OWN = {
     "gpt2": r"h\.\{bid\}\.(attn\.c_|mlp\.c_|ln_)|wte|wpe|ln_f|lm_head",
     "bert": r"encoder\.layer\.|embeddings\.|pooler|classifier",
@@ -31,31 +31,31 @@ _OWN = {
     "t5encoder": r"shared|encoder\.|lm_head",
 }
 _LLAMA = r"model\.|lm_head"
-#: llama.cpp stores q, k and v of these one after the other, whatever order the original has.
+#: Architectures whose q, k and v llama.cpp stores one after the other, whatever order the original has.
 _QKV_IN_ORDER = frozenset(
     {"gpt2", "gptneox", "falcon", "bloom", "mpt", "dbrx", "starcoder", "qwen", "jais", "codeshell", "phi2", "phi3"}
     | {"chatglm", "glm4", "nomic-bert", "nomic-bert-moe", "jina-bert-v3", "modern-bert", "bailingmoe2"}
 )
-#: The two halves of kv_b_proj, which llama.cpp stores apart.
+#: The two halves of kv_b_proj, which llama.cpp stores separately.
 _LATENT = {"blk.{bid}.attn_k_b": "k", "blk.{bid}.attn_v_b": "v"}
 _ENDS = (".weight", ".bias")
 _NUMBER = re.compile(r"(?<=\.)([0-9]{1,9})(?=\.|$)")
-#: Experts one by one, as the first files of mixtures had them.
+#: Experts as separate tensors, as in the first GGUF files of mixtures.
 _EXPERT = re.compile(r"blk\.([0-9]{1,9})\.ffn_(gate|up|down)\.([0-9]{1,9})")
 
 Shape = tuple[int, ...]
 
 
 def hugging_face_names(shapes: Mapping[str, Shape], architecture: str, gguf: ModuleType) -> dict[str, str]:
-    """Name tensors as the Hugging Face checkpoint does.
+    """Map tensors to their names in the Hugging Face checkpoint.
 
     Args:
         shapes: the tensors' shapes by llama.cpp's names.
-        architecture: llama.cpp's name of it; of an unknown one, the names that all share are still told.
+        architecture: llama.cpp's name of the architecture; for an unknown one, only names that all share translate.
         gguf: the `gguf` package.
 
     Returns:
-        A name for each, all different; a name that the tables do not have stays.
+        The new name by llama.cpp's name, all different; a name that is not in the tables stays unchanged.
     """
     tables = _Tables(architecture, gguf)
     names: dict[str, str] = {}
@@ -68,7 +68,7 @@ def hugging_face_names(shapes: Mapping[str, Shape], architecture: str, gguf: Mod
 
 
 class _Tables:
-    """The package's tables, turned round for one architecture."""
+    """The package's tables, inverted for one architecture."""
 
     def __init__(self, architecture: str, gguf: ModuleType) -> None:
         known = {name: key for key, name in gguf.MODEL_ARCH_NAMES.items()}
@@ -81,7 +81,7 @@ class _Tables:
         self._found: dict[str, str | None] = {}
 
     def original(self, pattern: str) -> str | None:
-        """The original's name for llama.cpp's, both with `{bid}` for the block's number."""
+        """The original name for a name of llama.cpp's, both with `{bid}` in place of the block's number."""
         if pattern not in self._tensors:
             return None
         if pattern not in self._found:
@@ -94,8 +94,8 @@ class _Tables:
             return None
         roles = {name: role_of(f"{name}.weight") for name in candidates}
         (usual, _), *_ = Counter(roles[name] for name in candidates).most_common(1)
-        meant = [name for name in candidates if roles[name] == usual]
-        return next(filter(self._style.match, meant), meant[0])
+        matching = [name for name in candidates if roles[name] == usual]
+        return next(filter(self._style.match, matching), matching[0])
 
 
 def _translated(name: str, shapes: Mapping[str, Shape], architecture: str, tables: _Tables) -> str:
@@ -119,6 +119,6 @@ def _translated(name: str, shapes: Mapping[str, Shape], architecture: str, table
 
 
 def _holds_gate(stem: str, shapes: Mapping[str, Shape]) -> bool:
-    """Whether ffn_up is gate and up, one after the other: twice as long as what ffn_down reads."""
+    """Whether ffn_up holds gate and up: it has twice as many rows as ffn_down has columns."""
     up, down = shapes.get(f"{stem}.weight", ()), shapes.get(f"{stem.removesuffix('up')}down.weight", ())
     return len(up) == len(down) == 2 and up[0] == 2 * down[1]

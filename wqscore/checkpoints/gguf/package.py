@@ -1,4 +1,4 @@
-"""The `gguf` package, imported when a GGUF file is read."""
+"""Import the optional `gguf` package when a GGUF file is read."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ def gguf_package(where: str) -> ModuleType:
     """Import the `gguf` package.
 
     Args:
-        where: the file that needs it, for the message.
+        where: the file that needs the package, for the message.
 
     Raises:
-        CheckpointError: it is not installed.
+        CheckpointError: the package is not installed.
     """
     try:
         import gguf

@@ -1,4 +1,4 @@
-"""The parts of a split GGUF: `model-00001-of-00003.gguf` and its siblings, found from any one of them."""
+"""Find the parts of a split GGUF from any one of them: `model-00001-of-00003.gguf` and its siblings."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from wqscore.checkpoints.gguf.header import Header
 from wqscore.errors import CheckpointError
 
 _PART = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf")
-_MOST_PARTS = 10_000
+_MAX_PARTS = 10_000
 
 
 def read_parts(file: Path, read: Callable[[Path], Header]) -> list[tuple[Path, Header]]:
@@ -21,7 +21,7 @@ def read_parts(file: Path, read: Callable[[Path], Header]) -> list[tuple[Path, H
         read: reads one file's header.
 
     Returns:
-        The files in their order with their headers; one alone where the model is not split.
+        The files in order with their headers; a single one if the model is not split.
 
     Raises:
         CheckpointError: a part is missing, or the parts do not belong together.
@@ -31,9 +31,9 @@ def read_parts(file: Path, read: Callable[[Path], Header]) -> list[tuple[Path, H
     if count is None or count <= 1:
         return [(file, header)]
     match = _PART.fullmatch(file.name)
-    if match is None or int(match["count"]) != count or count > _MOST_PARTS:
+    if match is None or int(match["count"]) != count or count > _MAX_PARTS:
         raise CheckpointError(
-            f"{file}: is one of {count} parts and not named so: name them model-00001-of-{count:05d}.gguf and so on"
+            f"{file}: is one of {count} parts, but not by its name: call them model-00001-of-{count:05d}.gguf …"
         )
     paths = [file.with_name(f"{match['stem']}-{n:05d}-of-{count:05d}.gguf") for n in range(1, count + 1)]
     missing = [path.name for path in paths if not path.is_file()]

@@ -1,1 +1,1 @@
-"""Repositories on the Hugging Face Hub: fetch whole files, or read headers and ranges of bytes."""
+"""Repositories on the Hugging Face Hub: download whole files, or read headers and byte ranges."""

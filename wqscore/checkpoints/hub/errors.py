@@ -1,4 +1,4 @@
-"""The one place where the Hub's client is let speak: its errors become one line, its log stays off stderr."""
+"""Turn the Hub client's errors into one-line messages, and keep its log off stderr."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from contextlib import contextmanager
 
 from wqscore.errors import CheckpointError
 
-#: Said of whatever is needed and can't be had without a connection.
-NOT_CACHED = "not in the local cache, and the Hub can't be reached: connect, without HF_HUB_OFFLINE, and run it again"
+#: Why a file is not available without a connection.
+NOT_CACHED = "not in the local cache, and the Hub can't be reached: connect, unset HF_HUB_OFFLINE, and run it again"
 
 
-class OtherWayError(CheckpointError):
-    """A checkpoint that is to be downloaded but can only be streamed, or the reverse.
+class FallbackNeededError(CheckpointError):
+    """A checkpoint that was to be downloaded can only be streamed, or the reverse.
 
     Attributes:
-        reason: the model, and why; the whole text has advice too.
+        reason: the model and the reason; the whole message has advice too.
     """
 
     def __init__(self, reason: str, advice: str) -> None:
@@ -27,28 +27,28 @@ class OtherWayError(CheckpointError):
 
 
 @contextmanager
-def talking_to_the_hub(repo: str, where: str) -> Iterator[None]:
-    """Turn whatever the client raises into one line, and keep the client's warnings off stderr.
+def hub_errors(repo: str, where: str) -> Iterator[None]:
+    """Turn any exception of the Hub's client into a one-line error, and keep its warnings off stderr.
 
     Args:
         repo: the repository, for advice.
-        where: the model, and the file if it is about one; begins the line.
+        where: the model, and the file if one is read; begins the message.
 
     Raises:
-        CheckpointError: in place of any other exception.
+        CheckpointError: replaces any other exception.
     """
     try:
-        with _without_its_log():
+        with _silent_client():
             yield
     except CheckpointError:
         raise
-    # The client lets the errors of its HTTP and Xet libraries through, so no list is complete.
+    # The client passes on errors of its HTTP and Xet libraries, so no list of exceptions is complete.
     except Exception as error:
         raise CheckpointError(f"{where}: {_explain(cause_of(error), repo)}") from error
 
 
 def cause_of(error: Exception) -> BaseException:
-    """What lies behind an error: the client wraps others in two of its own."""
+    """Unwrap an error: two of the client's exceptions wrap others."""
     from huggingface_hub.errors import LocalEntryNotFoundError, RevisionResolutionError
 
     wrapped = isinstance(error, LocalEntryNotFoundError | RevisionResolutionError)
@@ -58,11 +58,11 @@ def cause_of(error: Exception) -> BaseException:
 def _explain(error: BaseException, repo: str) -> str:
     from huggingface_hub import errors
 
-    # GatedRepoError is also a RepositoryNotFoundError: the first kind that fits counts.
+    # GatedRepoError is also a RepositoryNotFoundError: the first match counts.
     kinds: list[tuple[type[Exception], str]] = [
         (
             errors.GatedRepoError,
-            f"access is gated: ask for it at https://huggingface.co/{repo} and log in with `hf auth login`",
+            f"access is gated: request it at https://huggingface.co/{repo} and log in with `hf auth login`",
         ),
         (
             errors.RepositoryNotFoundError,
@@ -71,7 +71,7 @@ def _explain(error: BaseException, repo: str) -> str:
         (errors.RevisionNotFoundError, "no such branch, tag or commit: check the revision"),
         (errors.RemoteEntryNotFoundError, "no such file in the repository: check the revision"),
         (errors.DisabledRepoError, "access is disabled on the Hub: choose another model"),
-        (errors.HFValidationError, "is not a name the Hub can have: write it as org/name"),
+        (errors.HFValidationError, "is not a valid name on the Hub: write it as org/name"),
         (errors.OfflineModeIsEnabled, NOT_CACHED),
         (errors.LocalEntryNotFoundError, NOT_CACHED),
     ]
@@ -94,26 +94,26 @@ def _explain_status(status: int) -> str:
         403: "the token gives no access: check its permissions, or log in with `hf auth login`",
         429: "too many requests to the Hub: wait some minutes, or log in with `hf auth login` for more",
     }
-    failing = "the Hub is failing" if status >= 500 else "the Hub does not serve it"
-    return f"{advice.get(status, f'{failing}: try again later')} (HTTP {status})"
+    problem = "the Hub is failing" if status >= 500 else "the Hub does not serve it"
+    return f"{advice.get(status, f'{problem}: try again later')} (HTTP {status})"
 
 
 @contextmanager
-def _without_its_log() -> Iterator[None]:
-    """Keep this thread's warnings off the client's stderr handler, unless more of its log was asked for."""
+def _silent_client() -> Iterator[None]:
+    """Keep this thread's warnings off the client's stderr handler, unless the user raised its verbosity."""
     from huggingface_hub.utils import logging as hub_logging
 
     thread = threading.get_ident()
-    asked_for = hub_logging.get_verbosity() < logging.WARNING
-    handlers = [] if asked_for else list(hub_logging.get_logger().handlers)
+    is_verbose = hub_logging.get_verbosity() < logging.WARNING
+    handlers = [] if is_verbose else list(hub_logging.get_logger().handlers)
 
-    def is_anothers(record: logging.LogRecord) -> bool:
+    def is_from_other_thread(record: logging.LogRecord) -> bool:
         return record.thread != thread
 
     for handler in handlers:
-        handler.addFilter(is_anothers)
+        handler.addFilter(is_from_other_thread)
     try:
         yield
     finally:
         for handler in handlers:
-            handler.removeFilter(is_anothers)
+            handler.removeFilter(is_from_other_thread)

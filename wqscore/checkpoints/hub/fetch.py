@@ -1,8 +1,8 @@
-"""Checkpoints on the Hugging Face Hub: fetched into its local cache, or read there by ranges of bytes.
+"""Download checkpoints from the Hugging Face Hub into its local cache, or read them on the Hub by byte ranges.
 
 Everything goes through `huggingface_hub`, with its cache, its token and its environment variables (HF_HOME,
-HF_TOKEN, HF_ENDPOINT, HF_HUB_OFFLINE, …). It is imported when it is needed: that takes a second.
-Tested against a local server that speaks the Hub's HTTP API, not the Hub itself, and not its Xet transfers.
+HF_TOKEN, HF_ENDPOINT, HF_HUB_OFFLINE, …). Importing it takes a second, so it is imported lazily.
+The tests use a local server with the Hub's HTTP API, neither the Hub itself nor its Xet transfers.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from shutil import disk_usage
 from typing import Any
 
-from wqscore.checkpoints.hub.errors import OtherWayError, talking_to_the_hub
+from wqscore.checkpoints.hub.errors import FallbackNeededError, hub_errors
 from wqscore.checkpoints.hub.files import HubFiles, OnFile, cached_file, download, list_files
 from wqscore.checkpoints.hub.header_cache import HeaderCache
 from wqscore.checkpoints.hub.headers import join_shards, read_header
@@ -25,7 +25,7 @@ from wqscore.checkpoints.tensor import TensorRef
 from wqscore.errors import CheckpointError
 from wqscore.refs import ModelRef
 
-#: Shards whose headers are read at the same time: each takes a few round trips and hardly any bytes.
+#: Shards whose headers are read at the same time; each takes a few round trips and little data.
 _CONCURRENT_SHARDS = 8
 
 
@@ -44,13 +44,13 @@ class HubSnapshot:
 
 @dataclass(frozen=True)
 class RemoteHeaders:
-    """What a checkpoint on the Hub holds.
+    """The configuration and the tensors of a checkpoint on the Hub.
 
     Attributes:
         revision: the commit, 40 hexadecimal digits.
-        config: the contents of config.json, empty where there is none.
-        tensors: every tensor of every shard; `file` is the shard's name, with a source that reads it from the Hub,
-            or its path where the cache has it.
+        config: the parsed `config.json`, `{}` if there is none.
+        tensors: every tensor of every shard; `file` is the shard's path in the cache, or else its name, with a
+            source that reads it from the Hub.
     """
 
     revision: str
@@ -59,19 +59,19 @@ class RemoteHeaders:
 
 
 def fetch(ref: ModelRef, on_file: OnFile | None = None) -> HubSnapshot:
-    """Fetch a checkpoint's configuration and weights into the Hub's local cache.
+    """Download a checkpoint's configuration and weights into the Hub's local cache.
 
-    The revision is resolved once, and every file is of that commit. Only the files that `find_weights`
-    names are fetched; of a sharded checkpoint the index and the shards it names. Without a connection
-    the cache alone serves.
+    The revision is resolved once, and every file is from that commit. Only the files that `find_weights`
+    names are downloaded; for a sharded checkpoint, the index and the shards it names. Without a connection
+    only cached files are used.
 
     Args:
         ref: a model whose source is `hub`.
-        on_file: told the name and the bytes (0 where unknown) of each file that is about to be downloaded.
+        on_file: called with the name and size in bytes (0 if unknown) of each file before it is downloaded.
 
     Raises:
-        OtherWayError: the disk has less room than its weights take; none of them has been fetched.
-        CheckpointError: the model, its revision or a file of it can't be had.
+        FallbackNeededError: the weights don't fit on the disk; none of them has been downloaded.
+        CheckpointError: the model, its revision or one of its files is not available.
     """
     files = list_files(ref)
     weights = find_weights(files, ref.file, on_file)
@@ -83,14 +83,14 @@ def fetch(ref: ModelRef, on_file: OnFile | None = None) -> HubSnapshot:
 
 
 def read_headers(ref: ModelRef) -> RemoteHeaders:
-    """Read a checkpoint's configuration and the headers of its safetensors files, and none of its weights.
+    """Read a checkpoint's configuration and the headers of its safetensors files, without its weights.
 
     Args:
         ref: a model whose source is `hub`.
 
     Raises:
-        CheckpointError: the model can't be had, a header is damaged, or the weights are of another format and the
-            cache does not have them.
+        CheckpointError: the model is not available, a header is damaged, or the weights are of another format and
+            not cached.
     """
     files = list_files(ref)
     weights = find_weights(files, ref.file)
@@ -103,24 +103,24 @@ def read_headers(ref: ModelRef) -> RemoteHeaders:
 
 
 def stream(ref: ModelRef, on_file: OnFile | None = None, known: HeaderCache | None = None) -> RemoteHeaders:
-    """Open a checkpoint whose tensors are read from the Hub by ranges of bytes, each when it is asked for.
+    """Open a checkpoint whose tensors are read from the Hub by byte ranges, each when it is needed.
 
-    Shards that the cache has are read there. Where the server sends no ranges, whole shards are downloaded, each
-    when the first tensor of it is asked for.
+    Cached shards are read from the cache. If the server sends no ranges, a whole shard is downloaded when its first
+    tensor is needed.
 
     Args:
         ref: a model whose source is `hub`.
-        on_file: told the name and the bytes of each file that is about to be downloaded.
-        known: headers that were read before; those of other shards are added.
+        on_file: called with the name and size in bytes of each file before it is downloaded.
+        known: cache of headers, to which those of new shards are added.
 
     Raises:
-        OtherWayError: the weights are of a format that can't be read by ranges.
-        CheckpointError: the model can't be had, or a header is damaged.
+        FallbackNeededError: the weights are of a format that can't be read by ranges.
+        CheckpointError: the model is not available, or a header is damaged.
     """
     files = list_files(ref)
     weights = find_weights(files, ref.file, on_file)
     if kind := _unreadable_by_ranges(files, weights):
-        raise OtherWayError(f"{ref.label}: {kind} can't be streamed", "read it without --stream")
+        raise FallbackNeededError(f"{ref.label}: {kind} can't be streamed", "read it without --stream")
     source = HubRanges(files, on_file)
 
     def header_of(name: str) -> list[TensorRef]:
@@ -148,7 +148,7 @@ def _read_headers(
 
 
 def _unreadable_by_ranges(files: HubFiles, weights: HubWeights) -> str:
-    """What kind of weights these are, where ranges of bytes can't serve them; empty where they, or the cache, can."""
+    """The kind of weights, if they can't be read by byte ranges or from the cache; empty if they can."""
     if weights.kind:
         return weights.kind
     suffixes = {PurePosixPath(name).suffix for name in weights.files} - {".safetensors"}
@@ -161,10 +161,10 @@ def _check_room(files: HubFiles, weights: Sequence[str]) -> None:
 
     needed = sum(files.sizes[name] for name in weights if cached_file(files, name) is None)
     cache = Path(constants.HF_HUB_CACHE)
-    with talking_to_the_hub(files.repo, files.label):
+    with hub_errors(files.repo, files.label):
         free = disk_usage(next(path for path in (cache, *cache.absolute().parents) if path.exists())).free
     if needed > free:
-        raise OtherWayError(
+        raise FallbackNeededError(
             f"{files.label}: its weights of {_gigabytes(needed)} don't fit the {_gigabytes(free)} free for the cache",
             "make room, or set HF_HOME to a folder on another disk",
         )

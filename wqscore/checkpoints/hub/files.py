@@ -1,6 +1,6 @@
-"""The files of a repository on the Hub at one commit: listing them, and getting them into the local cache.
+"""List the files of a Hub repository at one commit, and download them into the local cache.
 
-A branch, tag, pull request or commit is resolved once; whatever is read afterwards is of that commit.
+A branch, tag, pull request or commit is resolved once; everything read afterwards is from that commit.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wqscore.checkpoints.hub.errors import cause_of, talking_to_the_hub
+from wqscore.checkpoints.hub.errors import cause_of, hub_errors
 from wqscore.errors import CheckpointError
 from wqscore.refs import ModelRef
 from wqscore.version import __version__
@@ -20,12 +20,12 @@ from wqscore.version import __version__
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
-#: Seconds between attempts when the Hub asks for none: the client's own between files.
+#: Seconds between attempts unless the Hub requests a pause; the client uses the same for files.
 PAUSES = (1.0, 2.0, 4.0, 8.0)
-#: The longest pause the Hub is granted, in seconds: the window of its rate limit.
-LONGEST_PAUSE = 300.0
+#: The longest pause the Hub may request, in seconds: the window of its rate limit.
+MAX_PAUSE = 300.0
 
-#: Told the name and the bytes (0 where unknown) of a file that is about to be downloaded.
+#: Called with the name and size in bytes (0 if unknown) of a file before it is downloaded.
 OnFile = Callable[[str, int], None]
 
 
@@ -37,9 +37,9 @@ class HubFiles:
         repo: `org/name`.
         label: the model's name in messages.
         revision: the commit, 40 hexadecimal digits.
-        sizes: bytes by file name, 0 where the Hub does not say.
-        cached: the Hub can't be reached, and these are the files that the local cache holds.
-        sha256: hex digests by file name, of the large files of which the Hub says them.
+        sizes: bytes by file name, 0 if the Hub lists none.
+        cached: whether the Hub can't be reached, and these are only the files in the local cache.
+        sha256: hex digests by file name, for the large files whose digest the Hub lists.
     """
 
     repo: str
@@ -51,43 +51,43 @@ class HubFiles:
 
 
 def list_files(ref: ModelRef) -> HubFiles:
-    """Resolve the revision to a commit and list its files, from the cache where the Hub can't be reached.
+    """Resolve the revision to a commit and list its files; fall back to the cache if the Hub can't be reached.
 
     Raises:
         CheckpointError: no such model or revision, no access, or neither the Hub nor the cache has it.
     """
     if ref.repo is None:
         raise CheckpointError(f"{ref.label}: is not a model on the Hub: name it as org/name")
-    with talking_to_the_hub(ref.repo, ref.label):
+    with hub_errors(ref.repo, ref.label):
         for pause in PAUSES:
             try:
                 return _list_once(ref.repo, ref)
             except Exception as error:
-                # The client repeats requests for files by itself, but not those for a repository.
+                # The client retries requests for files, but not those for a repository.
                 response = getattr(cause_of(error), "response", None)
                 if response is None or not (response.status_code == 429 or response.status_code >= 500):
                     raise
-                time.sleep(min(asked_pause(response.headers, pause), LONGEST_PAUSE))
+                time.sleep(min(requested_pause(response.headers, pause), MAX_PAUSE))
         return _list_once(ref.repo, ref)
 
 
 def download(files: HubFiles, name: str, on_file: OnFile | None = None) -> Path:
-    """Download one file into the Hub's cache, unless it is there, and return its path in the commit's folder.
+    """Download one file into the Hub's cache, unless it is cached, and return its path in the commit's folder.
 
     Raises:
-        CheckpointError: it can't be had.
+        CheckpointError: the file is not available.
     """
     if (path := cached_file(files, name)) is not None:
         return path
     if on_file is not None:
         on_file(name, files.sizes[name])
-    with talking_to_the_hub(files.repo, f"{files.label}: {name}"):
+    with hub_errors(files.repo, f"{files.label}: {name}"):
         bar = _silent_bar()
         return Path(_api().hf_hub_download(files.repo, name, revision=files.revision, tqdm_class=bar))
 
 
 def cached_file(files: HubFiles, name: str) -> Path | None:
-    """The path of a file in the Hub's cache, or `None` if it is not there."""
+    """The path of a file in the Hub's cache, or `None` if it is not cached."""
     from huggingface_hub import try_to_load_from_cache
 
     path = try_to_load_from_cache(files.repo, name, revision=files.revision)
@@ -108,11 +108,11 @@ def _list_once(repo: str, ref: ModelRef) -> HubFiles:
         return cached
     if info.sha is None or not re.fullmatch("[0-9a-f]{40}", info.sha):
         raise CheckpointError(f"{ref.label}: the Hub resolves it to {info.sha!r}, which is not a commit")
-    # Notes the branch's commit in the cache's refs/, where it is looked up without a connection.
+    # Records the branch's commit in the cache's refs/, which is read when there is no connection.
     _api().resolve_revision(repo, revision=ref.revision)
     sizes = {sibling.rfilename: sibling.size or 0 for sibling in info.siblings or []}
     large = {sibling.rfilename: sibling.lfs.sha256 for sibling in info.siblings or [] if sibling.lfs}
-    # A mirror may list anything.
+    # A mirror may list anything, so check that it is a digest.
     sha256 = {name: str(digest) for name, digest in large.items() if re.fullmatch("[0-9a-f]{64}", str(digest))}
     return HubFiles(repo, ref.label, info.sha, sizes, cached=False, sha256=sha256)
 
@@ -123,7 +123,7 @@ def _list_cached(repo: str, ref: ModelRef) -> HubFiles | None:
 
     try:
         revision = _api().resolve_revision(repo, revision=ref.revision, local_files_only=True).resolved
-        # Asked for no file, this only finds the commit's folder in the cache.
+        # With no patterns allowed, this only finds the commit's folder in the cache.
         found = snapshot_download(repo, revision=revision, local_files_only=True, allow_patterns=[])
     except (RevisionResolutionError, LocalEntryNotFoundError):
         return None
@@ -132,15 +132,15 @@ def _list_cached(repo: str, ref: ModelRef) -> HubFiles | None:
     return HubFiles(repo, ref.label, revision, sizes, cached=True)
 
 
-def asked_pause(headers: Mapping[str, str], otherwise: float) -> float:
-    """Seconds the Hub asks to wait, and one more against rounding; `otherwise` if it asks for none."""
+def requested_pause(headers: Mapping[str, str], default: float) -> float:
+    """Seconds the Hub requests to wait, plus one against rounding; `default` if it requests none."""
     from huggingface_hub.utils import parse_ratelimit_headers  # type: ignore[attr-defined]
 
     limit = parse_ratelimit_headers(headers)
     if limit is not None and limit.remaining == 0:
         return limit.reset_in_seconds + 1.0
     seconds = headers.get("Retry-After", "")
-    return int(seconds) + 1.0 if seconds.isdigit() else otherwise
+    return int(seconds) + 1.0 if seconds.isdigit() else default
 
 
 def _silent_bar() -> type[Any]:

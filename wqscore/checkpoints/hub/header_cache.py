@@ -1,4 +1,4 @@
-"""Headers of shards that were read before: what a checkpoint on the Hub is opened from without asking for them."""
+"""The interface of a cache of safetensors headers, so that opening a checkpoint on the Hub need not fetch them."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from wqscore.checkpoints.tensor import TensorRef
 
 
 class HeaderCache(Protocol):
-    """Keeps headers of safetensors files under the SHA-256 of the whole file; used by several threads at a time."""
+    """Caches headers of safetensors files by the SHA-256 of the whole file; must be thread-safe."""
 
     def find(self, sha256: str, file: Path) -> list[TensorRef] | None:
-        """The tensors of a file, as tensors of `file`; `None` where its header is not known."""
+        """Look up a file's tensors, with `file` as their file; `None` if its header is not cached."""
 
     def keep(self, sha256: str, tensors: Sequence[TensorRef]) -> None:
-        """Keep the tensors of a file."""
+        """Store the tensors of a file."""

@@ -1,4 +1,4 @@
-"""The headers of safetensors files on the Hub, read by byte ranges: their tensors without their bytes."""
+"""Read the headers of safetensors files on the Hub by byte ranges."""
 
 from __future__ import annotations
 
@@ -20,32 +20,32 @@ _PREFIX_BYTES = 8
 
 
 def read_header(source: HubRanges, name: str, known: HeaderCache | None = None) -> list[TensorRef]:
-    """List the tensors of a safetensors file of a repository, from the Hub's cache if that has the file.
+    """List the tensors of a safetensors file of a repository, from the Hub's cache if the file is cached.
 
     Args:
         source: the repository.
         name: the file.
-        known: headers that were read before, looked up where the Hub lists the file's SHA-256.
+        known: cache of headers, used if the Hub lists the file's SHA-256.
 
     Returns:
-        The tensors; their `file` is `name` and they are read from `source`, or it is the path in the cache.
+        The tensors; `file` is the path in the Hub's cache, or else `name`, to be read from `source`.
 
     Raises:
         NoRangesError: the server does not send ranges.
-        CheckpointError: the file can't be had, or its header is damaged.
+        CheckpointError: the file is not available, or its header is damaged.
     """
     files = source.files
     if (path := cached_file(files, name)) is not None:
-        with _naming(files.label):
+        with _prefixed_errors(files.label):
             return list(read_file(path))
     sha256 = source.sha256(Path(name))
     if known is not None and sha256 and (kept := known.find(sha256, Path(name))) is not None:
         return [replace(tensor, source=source) for tensor in kept]
     prefix, size = fetch_range(files, name, 0, _PREFIX_BYTES)
-    with _naming(files.label):
+    with _prefixed_errors(files.label):
         length = header_length(prefix, size, Path(name))
     header, _ = fetch_range(files, name, _PREFIX_BYTES, length) if length else (b"", size)
-    with _naming(files.label):
+    with _prefixed_errors(files.label):
         tensors = parse_header(header, size, Path(name))
     if known is not None and sha256:
         known.keep(sha256, tensors)
@@ -53,10 +53,10 @@ def read_header(source: HubRanges, name: str, known: HeaderCache | None = None) 
 
 
 def join_shards(headers: Iterable[list[TensorRef]], weights: HubWeights, label: str) -> list[TensorRef]:
-    """The tensors of all shards.
+    """Join the tensors of all shards.
 
     Raises:
-        CheckpointError: a tensor is in two of them, or not in the one that the index names.
+        CheckpointError: a tensor is in two shards, or not in the one that the index names.
     """
     tensors: dict[str, TensorRef] = {}
     for tensor in (tensor for header in headers for tensor in header):
@@ -71,8 +71,8 @@ def join_shards(headers: Iterable[list[TensorRef]], weights: HubWeights, label: 
 
 
 @contextmanager
-def _naming(label: str) -> Iterator[None]:
-    """What parses a header names its file alone."""
+def _prefixed_errors(label: str) -> Iterator[None]:
+    """Prefix errors with the model's name: the header parser knows only the file's."""
     try:
         yield
     except CheckpointError as error:

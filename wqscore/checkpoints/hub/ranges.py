@@ -1,8 +1,8 @@
-"""Bytes of a file on the Hub, read by HTTP ranges: what a tensor is read from when nothing is downloaded.
+"""Stream tensors from files on the Hub by HTTP byte ranges, without downloading the files.
 
-What is verified is that every answer is the range that was asked for, of a file of the size that the Hub lists, at
-one commit. The SHA-256 of a file can't be: that takes the whole of it. Where a server has no ranges, or wrong ones,
-the whole file is downloaded into the Hub's cache and read there.
+Every response is checked to be the requested range, of a file of the size that the Hub lists, at one commit. A file's
+SHA-256 can't be checked, since that takes the whole file. If a server sends no ranges, or wrong ones, the whole file
+is downloaded into the Hub's cache and read there.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wqscore.checkpoints.hub.errors import talking_to_the_hub
-from wqscore.checkpoints.hub.files import LONGEST_PAUSE, PAUSES, HubFiles, OnFile, asked_pause, cached_file, download
+from wqscore.checkpoints.hub.errors import hub_errors
+from wqscore.checkpoints.hub.files import MAX_PAUSE, PAUSES, HubFiles, OnFile, cached_file, download, requested_pause
 from wqscore.errors import CheckpointError, reading
 from wqscore.version import __version__
 
@@ -25,20 +25,20 @@ if TYPE_CHECKING:
 
 
 class NoRangesError(CheckpointError):
-    """A server that sends no ranges of a file, or others than were asked for."""
+    """The server sends no byte ranges of a file, or other ones than requested."""
 
 
 class _CutShortError(CheckpointError):
-    """An answer that ended before what it announced."""
+    """A response that ends before the range it announced."""
 
 
 @dataclass(frozen=True)
 class HubRanges:
-    """The files of a repository at one commit, as a source of bytes.
+    """A `ByteSource` that reads the files of a repository at one commit by ranges.
 
     Attributes:
         files: the files.
-        on_file: told the name and the bytes of a file that has to be downloaded after all.
+        on_file: called with the name and size in bytes of a file that has to be downloaded after all.
     """
 
     files: HubFiles
@@ -46,14 +46,14 @@ class HubRanges:
     _downloading: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False, compare=False)
 
     def __reduce__(self) -> tuple[type[HubRanges], tuple[HubFiles]]:
-        """Pickle the files alone: a worker elsewhere has a lock of its own, and nobody to tell of downloads."""
+        """Pickle only `files`: a worker has its own lock, and reports no downloads."""
         return HubRanges, (self.files,)
 
     def read(self, file: Path, offset: int, length: int) -> bytes:
-        """Read `length` bytes of a file, from the cache if it has the file.
+        """Read `length` bytes of a file, from the cache if the file is cached.
 
         Raises:
-            CheckpointError: they can't be had.
+            CheckpointError: they can't be read.
         """
         name = file.as_posix()
         if length == 0:
@@ -73,7 +73,7 @@ class HubRanges:
         return data
 
     def sha256(self, file: Path) -> str:
-        """The hex digest of a whole file, as the Hub lists it; empty where it does not."""
+        """The SHA-256 of a whole file in hex, as the Hub lists it; empty if it lists none."""
         return self.files.sha256.get(file.as_posix(), "")
 
     def download(self, name: str) -> Path:
@@ -85,26 +85,26 @@ class HubRanges:
 def fetch_range(files: HubFiles, name: str, start: int, length: int) -> tuple[bytes, int]:
     """Fetch a range of bytes of a file on the Hub.
 
-    A connection that breaks is taken up again at the byte where it broke, as often as that brings any bytes; the
-    pauses between attempts that bring none are the Hub's where it asks for some.
+    A broken connection is resumed at the byte where it broke, as long as attempts bring bytes. After an attempt that
+    brings none, the next one waits as long as the Hub requests.
 
     Returns:
-        `length` bytes from `start` on, or fewer where the file ends before; and the size of the file.
+        `length` bytes from `start` on, or fewer if the file ends earlier; and the size of the file.
 
     Raises:
         NoRangesError: the server does not send ranges.
-        CheckpointError: the bytes can't be had.
+        CheckpointError: the bytes can't be read.
     """
     received = BytesIO()
     fruitless = 0
-    with talking_to_the_hub(files.repo, f"{files.label}: {name}"):
+    with hub_errors(files.repo, f"{files.label}: {name}"):
         while True:
             before = received.tell()
             try:
                 size = _receive(files, name, start, length, received)
             except Exception as error:
                 fruitless = 0 if received.tell() > before else fruitless + 1
-                if not _is_passing(error) or fruitless > len(PAUSES):
+                if not _is_transient(error) or fruitless > len(PAUSES):
                     raise
                 if fruitless:
                     time.sleep(_pause(error, PAUSES[fruitless - 1]))
@@ -114,7 +114,7 @@ def fetch_range(files: HubFiles, name: str, start: int, length: int) -> tuple[by
 
 
 def _receive(files: HubFiles, name: str, start: int, length: int, received: BytesIO) -> int:
-    """Ask for what has not been received of a range, add what comes, and return the size of the file."""
+    """Request the missing rest of a range, append it to `received`, and return the size of the file."""
     from huggingface_hub import constants, hf_hub_url
     from huggingface_hub.utils import (  # type: ignore[attr-defined]
         build_hf_headers,
@@ -124,34 +124,34 @@ def _receive(files: HubFiles, name: str, start: int, length: int, received: Byte
 
     first, last = start + received.tell(), start + length - 1
     headers = build_hf_headers(library_name="wqscore", library_version=__version__)
-    # A compressed answer would have no byte ranges of the file itself.
+    # The ranges of a compressed response would not be those of the file itself.
     headers |= {"Range": f"bytes={first}-{last}", "Accept-Encoding": "identity"}
     with http_stream_backoff(
         "GET",
         hf_hub_url(files.repo, name, revision=files.revision),
         headers=headers,
         timeout=constants.HF_HUB_DOWNLOAD_TIMEOUT,
-        # It would begin again at the first byte, and wait for as long as any server asks.
+        # The client's own retries begin again at the first byte, and wait as long as any server requests.
         retry_on_exceptions=(),
         retry_on_status_codes=(),
     ) as response:
         hf_raise_for_status(response)
-        # Left unread where it is something else, which may be of any length.
-        end, size = _announced(response, files, name, first, last)
+        # Check before reading: another response could be of any length.
+        end, size = _announced_range(response, files, name, first, last)
         for chunk in response.iter_raw():
             if start + received.tell() + len(chunk) > end:
                 raise _no_ranges(files, name)
             received.write(chunk)
     if start + received.tell() < end:
-        raise _CutShortError(f"{files.label}: {name}: its server sends less than it announces: try again later")
+        raise _CutShortError(f"{files.label}: {name}: the server sends less than it announces: try again later")
     return size
 
 
-def _announced(response: Response, files: HubFiles, name: str, first: int, last: int) -> tuple[int, int]:
-    """Where the range that is answered ends (the byte after its last), and the size of the file."""
+def _announced_range(response: Response, files: HubFiles, name: str, first: int, last: int) -> tuple[int, int]:
+    """The end of the announced range (the byte after its last), and the size of the file."""
     if "text/html" in response.headers.get("Content-Type", ""):
         raise CheckpointError(
-            f"{files.label}: {name}: a web page came in its place: check the proxy, or the network's login page"
+            f"{files.label}: {name}: a web page came instead: check the proxy, or the network's login page"
         )
     answered = re.fullmatch(rf"bytes {first}-(\d+)/(\d+)", response.headers.get("Content-Range", ""))
     encoding = response.headers.get("Content-Encoding", "identity")
@@ -166,20 +166,20 @@ def _announced(response: Response, files: HubFiles, name: str, first: int, last:
 
 def _no_ranges(files: HubFiles, name: str) -> NoRangesError:
     return NoRangesError(
-        f"{files.label}: {name}: its server sends no byte ranges, or wrong ones: run `wqscore score` on it"
+        f"{files.label}: {name}: the server sends no byte ranges, or wrong ones: run `wqscore score` on it"
     )
 
 
-def _is_passing(error: Exception) -> bool:
-    """Whether what failed may succeed when it is asked for again."""
+def _is_transient(error: Exception) -> bool:
+    """Whether a failed request may succeed when it is repeated."""
     response = getattr(error, "response", None)
     if response is not None:
         return response.status_code in (408, 429) or response.status_code >= 500
-    # By name: the client's HTTP library is httpx or httpx2, as its version has it.
+    # Checked by name, since the client uses httpx or httpx2, depending on its version.
     is_transport = any(kind.__name__ == "TransportError" for kind in type(error).__mro__)
     return is_transport or isinstance(error, _CutShortError)
 
 
-def _pause(error: Exception, otherwise: float) -> float:
+def _pause(error: Exception, default: float) -> float:
     response = getattr(error, "response", None)
-    return otherwise if response is None else min(asked_pause(response.headers, otherwise), LONGEST_PAUSE)
+    return default if response is None else min(requested_pause(response.headers, default), MAX_PAUSE)

@@ -1,4 +1,4 @@
-"""Which files of a repository on the Hub make a model."""
+"""Find the files of a Hub repository that make up a model."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _CONFIG = "config.json"
 
 @dataclass(frozen=True)
 class HubWeights:
-    """The files that make a model.
+    """The files that make up a model.
 
     Attributes:
-        files: those that hold the weights.
-        configs: its configurations and lists of components, those that are there.
-        holders: the file of each tensor, by the tensor's name, where an index tells.
-        kind: what it is, for people, where it is no model in the root: `adapters`, `models of several components`.
+        files: the files that hold the weights.
+        configs: its configurations and manifests of components, as far as they exist.
+        holders: the file that holds each tensor, by the tensor's name, as the index lists them; empty without one.
+        kind: `adapters` or `models of several components`, for messages; empty for a model in the root.
     """
 
     files: tuple[str, ...]
@@ -36,15 +36,15 @@ class HubWeights:
 
 
 def find_weights(files: HubFiles, file: str | None = None, on_file: OnFile | None = None) -> HubWeights:
-    """Tell which files make a model; indices of shards and lists of components are downloaded for that.
+    """Find the files that make up a model; downloads shard indices and manifests of components.
 
     Args:
         files: the files of the repository.
-        file: the one that is meant, with the others it is a part with; those of the checkpoint if `None`.
-        on_file: told of each file before it is downloaded.
+        file: the one requested file, whose sibling parts are included; `None` for the repository's checkpoint.
+        on_file: called with the name and size in bytes of each file before it is downloaded.
 
     Raises:
-        CheckpointError: no weights, or an index that can't be trusted or names a shard that is not there.
+        CheckpointError: no weights, or an index that names a shard outside the repository or a missing one.
     """
     if file is not None:
         return _one_file(files, file)
@@ -84,7 +84,7 @@ def _adapter(files: HubFiles) -> HubWeights:
 
 
 def _in_folder(files: HubFiles, chosen: WeightFiles, folder: str, on_file: OnFile | None) -> HubWeights:
-    """The weights that were chosen in a folder, by their names in the repository."""
+    """The weights chosen in a folder, named relative to the repository."""
     prefix = f"{folder}/" if folder else ""
     config = f"{prefix}{_CONFIG}"
     configs = (config,) if config in files.sizes else ()

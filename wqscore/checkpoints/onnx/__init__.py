@@ -1,1 +1,1 @@
-"""ONNX models: the initialisers of the graph as tensors, named as the model that was exported names them."""
+"""Read ONNX models: the graph's initialisers as tensors, with the names they had in the exported model."""

@@ -1,4 +1,4 @@
-"""Weights of an ONNX graph that are stored as integer codes: `DequantizeLinear`, w = (code − zero point) · scale.
+"""Decode weights that an ONNX graph stores as integer codes: `DequantizeLinear`, w = (code − zero point) · scale.
 
 Definition: https://onnx.ai/onnx/operators/onnx__DequantizeLinear.html, versions 10 to 23.
 """
@@ -11,13 +11,13 @@ Shape = tuple[int, ...]
 
 
 def scale_fits(shape: Shape, scale: Shape, axis: int, block: int) -> bool:
-    """Whether a scale of that shape is one per tensor, per index of the axis, or per block along the axis.
+    """Whether scales of a shape are one per tensor, per index of the axis, or per block along the axis.
 
     Args:
-        shape: of the codes.
-        scale: of the scales.
-        axis: the dimension that scales go along, from 0 on.
-        block: codes that share a scale along the axis, 0 where there are no blocks.
+        shape: the codes' shape.
+        scale: the scales' shape.
+        axis: the dimension along which scales differ, from 0 on.
+        block: codes that share a scale along the axis, 0 if there are no blocks.
     """
     if scale in ((), (1,)) and block == 0:
         return True
@@ -32,14 +32,14 @@ def scale_fits(shape: Shape, scale: Shape, axis: int, block: int) -> bool:
 def dequantise(
     codes: np.ndarray, scale: np.ndarray, zero: np.ndarray | None = None, *, axis: int, block: int
 ) -> np.ndarray:
-    """Turn codes into weights.
+    """Compute weights from codes.
 
     Args:
         codes: integers, of the weight's shape.
-        scale: as `scale_fits` says.
+        scale: scales, of a shape that `scale_fits` accepts.
         zero: zero points of the scale's shape, or `None` for 0.
-        axis: the dimension that scales go along.
-        block: codes that share a scale along the axis, 0 where there are no blocks.
+        axis: the dimension along which scales differ.
+        block: codes that share a scale along the axis, 0 if there are no blocks.
 
     Returns:
         float32 of the codes' shape.
@@ -57,7 +57,7 @@ def dequantise(
 
 
 def _spread(values: np.ndarray, shape: Shape, axis: int, block: int) -> np.ndarray:
-    """Values that broadcast over the codes."""
+    """Reshape or repeat scales or zero points so that they broadcast over the codes."""
     if block:
         index = np.arange(shape[axis]) // block
         return values.astype(np.float32).take(index, axis=axis)

@@ -1,4 +1,4 @@
-"""An ONNX model: its initialisers as stored tensors, and the weights that are decoded from codes or varints."""
+"""Open an ONNX model: its initialisers as stored tensors, and how to decode codes and varints."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ from wqscore.checkpoints.tensor import TensorRef
 from wqscore.errors import CheckpointError, reading
 
 Reader = Callable[[np.ndarray], np.ndarray]
-Plan = tuple[list[TensorRef], list[Decoding], list[Refusal]]
+OnnxPlan = tuple[list[TensorRef], list[Decoding], list[Refusal]]
 
 _CODES = frozenset({"I8", "U8", "I16", "U16", "I32"})
 
 
-def read_onnx(file: Path) -> Plan:
-    """List the initialisers of an ONNX model's main graph from the model alone, reading none of their numbers.
+def read_onnx(file: Path) -> OnnxPlan:
+    """List the initialisers of an ONNX model's main graph without reading their numbers.
 
-    Weights that hang on constants inside nodes, in subgraphs or in functions are not listed.
+    Weights in `Constant` nodes, subgraphs or functions are not listed.
 
     Args:
-        file: the model; external data is looked for beside it and below.
+        file: the model; external data is looked for in its folder and below.
 
     Returns:
-        The initialisers, by the names of the modules they are from where the exporter tells them, plain numbers in
-        their stored shape (`MatMul` has it transposed) and varints as bytes; the weights that are decoded from
-        `DequantizeLinear`'s codes or from varints; and the initialisers that are not read.
+        The initialisers, named after their modules if the exporter recorded them, plain numbers in their stored
+        shape (`MatMul` stores it transposed) and varints as bytes; the weights to decode from `DequantizeLinear`'s
+        codes or from varints; and the initialisers that can't be read.
 
     Raises:
-        CheckpointError: it is no ONNX model, it is damaged, or its external data is missing or outside its folder.
+        CheckpointError: not an ONNX model, damaged, or with external data that is missing or outside its folder.
     """
     graph = _graph(file)
     found = {stored.name: locate(stored, file) for stored in graph.initialisers}
@@ -48,20 +48,20 @@ def read_onnx(file: Path) -> Plan:
     names = module_names(found, graph.nodes)
     codes = {node.inputs[0]: node for node in graph.nodes if node.operator == "DequantizeLinear" and node.inputs}
     values = {
-        name: Stored(replace(there.tensor, name=names[name]), there.varints)
-        for name, there in found.items()
-        if isinstance(there, Stored)
+        name: Stored(replace(stored.tensor, name=names[name]), stored.varints)
+        for name, stored in found.items()
+        if isinstance(stored, Stored)
     }
     decodings, refusals = [], [Refusal(names[name], why) for name, why in found.items() if isinstance(why, str)]
     refusals += [Refusal(name, "sparse initialisers are not read") for name in graph.sparse]
     shapes = {stored.name: stored.dims for stored in graph.initialisers}
-    for name, there in values.items():
-        planned = _decoding(name, there, codes.get(name), values, shapes)
+    for name, stored in values.items():
+        planned = _decoding(name, stored, codes.get(name), values, shapes)
         if isinstance(planned, Decoding):
             decodings.append(planned)
         elif planned is not None:
             refusals.append(Refusal(names[name], planned))
-    return [there.tensor for there in values.values()], decodings, refusals
+    return [stored.tensor for stored in values.values()], decodings, refusals
 
 
 def _graph(file: Path) -> Graph:
@@ -77,7 +77,7 @@ def _graph(file: Path) -> Graph:
 def _decoding(
     name: str, stored: Stored, node: Node | None, values: Mapping[str, Stored], shapes: Mapping[str, Shape]
 ) -> Decoding | str | None:
-    """How an initialiser is decoded, why it can't be, or `None` if its numbers are what they are."""
+    """How to decode an initialiser, or why it can't be decoded; `None` if its numbers are stored plainly."""
     dtype = _dtype(stored)
     if node is not None:
         return _dequantised(name, node, values, shapes)
@@ -115,7 +115,7 @@ def _dtype(stored: Stored) -> StoredDtype:
 
 
 def _reader(stored: Stored, shape: Shape) -> Reader | None:
-    """What turns the bytes of varints into numbers; `None` for numbers that are stored as they are."""
+    """The function that parses varints into numbers; `None` for numbers that are stored plainly."""
     if stored.varints is None:
         return None
     return partial(from_varints, dtype=stored.varints, shape=shape, where=stored.tensor.name)

@@ -1,7 +1,7 @@
-"""What of an ONNX model says where its weights are: the initialisers and the nodes that use them.
+"""Parse an ONNX model's graph: the initialisers, which hold its weights, and the nodes that use them.
 
 Message and field numbers: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto. Subgraphs (of `If` and `Loop`),
-functions and `Constant` nodes are not looked into.
+functions and `Constant` nodes are ignored.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ _NODE_INPUT, _NODE_OUTPUT, _NODE_NAME, _NODE_OPERATOR, _NODE_ATTRIBUTE, _NODE_ME
 _ATTRIBUTE_NAME, _ATTRIBUTE_INTEGER = 1, 3
 _SPARSE_VALUES = 1
 
-#: Where torch's exporter says which module a node is from.
+#: The metadata key under which torch's exporter lists the modules a node belongs to.
 _SCOPES = "pkg.torch.onnx.name_scopes"
 _MAX_DIMENSIONS = 64
-#: Initialisers and nodes; each takes about a kilobyte of memory, in a forged file two bytes of it.
+#: Limit on initialisers and nodes: each takes about a kilobyte of memory, but only two bytes of a forged file.
 MAX_ENTRIES = 200_000
 
 
 @dataclass(frozen=True)
 class StoredInitialiser:
-    """An initialiser as the model describes it: nothing is checked yet but that it is one.
+    """An initialiser as the model describes it; its values are not checked yet.
 
     Attributes:
         name: the value's name in the graph.
         dims: sizes of the dimensions.
         data_type: a number of the `TensorProto.DataType` list.
-        data: the byte range of each list of numbers it has, by the list's name (`raw`, `floats`, `int32s`, …).
-        external: location, offset and length of the bytes in another file; `None` where they are in this one.
+        data: the byte range of each of its lists of numbers, by the list's name (`raw`, `floats`, `int32s`, …).
+        external: location, offset and length of the bytes in another file; `None` if they are in this file.
     """
 
     name: str = ""
@@ -47,7 +47,7 @@ class StoredInitialiser:
 
 @dataclass(frozen=True)
 class Node:
-    """An operator: its inputs and outputs, its integer attributes, and torch's scopes if it says them."""
+    """A graph node: its operator, inputs, outputs, integer attributes, and torch's scopes (empty if not recorded)."""
 
     name: str
     operator: str
@@ -59,7 +59,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Graph:
-    """The main graph of a model, in the order of the file; `sparse` are the names of sparse initialisers."""
+    """The main graph of a model, in file order; `sparse` lists the names of sparse initialisers."""
 
     initialisers: tuple[StoredInitialiser, ...]
     sparse: tuple[str, ...]
@@ -67,14 +67,14 @@ class Graph:
 
 
 def read_graph(reader: WireReader) -> Graph:
-    """Read the main graph of a `ModelProto`, without its numbers.
+    """Read the main graph of a `ModelProto`, without the initialisers' numbers.
 
     Raises:
-        ValueError: it is no model, or too large a one to be meant.
+        ValueError: not a model, or one with too many initialisers and nodes.
     """
     graphs = [reader.span(found) for found in reader.fields(reader.whole) if found[0] == _MODEL_GRAPH]
     if len(graphs) != 1:
-        raise ValueError(f"has {len(graphs)} graphs in place of one")
+        raise ValueError(f"has {len(graphs)} graphs instead of one")
     initialisers, sparse, nodes = [], [], []
     for found in reader.fields(graphs[0]):
         if found[0] == _GRAPH_INITIALISER:
@@ -110,7 +110,7 @@ def _initialiser(reader: WireReader, message: range) -> StoredInitialiser:
             is_external = _last(reader.integers(found)) == 1
         elif number == _EXTERNAL:
             external.update([_entry(reader, found)])
-        # An empty list is none.
+        # Ignore empty lists.
         elif number in lists and (span := reader.span(found)):
             several = data.setdefault(lists[number], span) != span
             if several and number != _STRINGS:
@@ -143,7 +143,7 @@ def _integer_attribute(reader: WireReader, message: range) -> Iterator[tuple[str
 
 
 def _entry(reader: WireReader, entry: Field, only: str | None = None) -> tuple[str, str]:
-    """A pair of texts; the second is left empty where the first is not the one asked for (it may be long)."""
+    """Read a key and its value; if `only` is given, the value of any other key, which may be long, stays empty."""
     fields = {found[0]: found for found in reader.fields(reader.span(entry))}
     key = reader.text(fields[1]) if 1 in fields else ""
     return key, reader.text(fields[2]) if 2 in fields and only in (None, key) else ""

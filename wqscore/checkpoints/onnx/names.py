@@ -1,4 +1,4 @@
-"""Names of initialisers that an exporter folded: `onnx::MatMul_154` is the weight of the module its node is from."""
+"""Name initialisers after their modules: the exporter calls a folded weight `onnx::MatMul_154`."""
 
 from __future__ import annotations
 
@@ -9,31 +9,32 @@ from itertools import pairwise
 
 from wqscore.checkpoints.onnx.graph import Node
 
-#: What exporters call a value that is no parameter of the model as it was.
+#: Names that exporters generate for values that are not parameters of the original model.
 _ANONYMOUS = re.compile(r"onnx::\w+|val_\d+")
-#: What quantisers append to the name of a weight that they store as codes.
+#: The suffix that quantisers append to the name of a weight stored as codes.
 _CODES_SUFFIX = "_quantized"
-#: The parameter that an operator's input is, by its position.
+#: The parameter's name for each operator and input position.
 _PARAMETERS: Mapping[str, Mapping[int, str]] = {
     **{operator: {1: "weight", 2: "bias"} for operator in ("MatMul", "Gemm", "Conv", "ConvTranspose")},
     **{operator: {1: "weight_ih", 2: "weight_hh", 3: "bias"} for operator in ("LSTM", "GRU", "RNN")},
 }
-#: Operators whose result is the same weight.
+#: Operators whose output is the same weight as their input.
 _PASSING = frozenset({"DequantizeLinear", "Transpose", "Cast", "Identity"})
 
 
 def module_names(initialisers: Collection[str], nodes: Iterable[Node]) -> dict[str, str]:
-    """Give each initialiser the name of the parameter it is.
+    """Map each initialiser to the name of its parameter in the exported model.
 
-    torch's exporters keep the names of parameters but for those that they transpose or fold (the weights of
-    linear layers among them), and name each node by the modules around it, in the node's name or its metadata.
+    torch's exporters rename the parameters that they transpose or fold, such as the weights of linear layers, and
+    record the modules of each node in the node's name or its metadata.
 
     Args:
         initialisers: their names in the graph.
-        nodes: the graph's nodes, in its (topological) order.
+        nodes: the graph's nodes, in topological order as the graph lists them.
 
     Returns:
-        A name for each initialiser, all different: its own unless it is anonymous and its node tells a better.
+        The new name by initialiser, all different: an initialiser keeps its name unless that was generated and a
+        node gives its module.
     """
     weights = {name: name for name in initialisers}
     named: dict[str, str] = {}
@@ -45,7 +46,7 @@ def module_names(initialisers: Collection[str], nodes: Iterable[Node]) -> dict[s
             if module and position < len(node.inputs) and node.inputs[position] in weights:
                 named.setdefault(weights[node.inputs[position]], f"{module}.{parameter}")
     wanted = {name: _better(name.removesuffix(_CODES_SUFFIX), named.get(name)) for name in initialisers}
-    # A module used twice, or a name that another has: then its own is the safer one.
+    # If two initialisers would get the same name (a module used twice, or a name already taken), they keep their own.
     counts = Counter([*wanted.values(), *(name for name, other in wanted.items() if other != name)])
     return {name: other if counts[other] == 1 else name for name, other in wanted.items()}
 
@@ -55,10 +56,10 @@ def _better(name: str, of_module: str | None) -> str:
 
 
 def _module(node: Node) -> str:
-    """The dotted name of the module a node is from; empty if unknown.
+    """The dotted name of the module a node belongs to; empty if unknown.
 
-    The metadata lists the scopes from the model to the operator; a node's name has the same between slashes,
-    where a sequence stands twice: `/features/features.0/Conv`.
+    The metadata lists the scopes from the model to the operator. A node's name has them between slashes, with the
+    name of a sequence twice: `/features/features.0/Conv`.
     """
     listed: list[str] = re.findall(r"'([^']*)'", node.scopes)
     if len(listed) > 1:

@@ -1,4 +1,4 @@
-"""Where the numbers of an initialiser lie, and reading those that are stored as varints."""
+"""Locate the numbers of an initialiser, and read those stored as varints."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from wqscore.checkpoints.onnx.graph import StoredInitialiser
 from wqscore.checkpoints.tensor import TensorRef
 from wqscore.errors import CheckpointError
 
-#: `TensorProto.DataType`, as far as its numbers take whole bytes.
+#: The numbers of `TensorProto.DataType` whose elements take whole bytes.
 _DTYPES = {
     **{1: "F32", 2: "U8", 3: "I8", 4: "U16", 5: "I16", 6: "I32", 7: "I64", 9: "BOOL", 10: "F16", 11: "F64"},
     **{12: "U32", 13: "U64", 14: "C64", 16: "BF16", 17: "F8_E4M3", 18: "F8_E4M3FNUZ", 19: "F8_E5M2"},
     **{20: "F8_E5M2FNUZ", 24: "F8_E8M0"},
 }
 _OTHERS = {8: "STRING", 15: "COMPLEX128", 21: "UINT4", 22: "INT4", 23: "FLOAT4E2M1", 25: "UINT2", 26: "INT2"}
-#: The lists that hold numbers as they are in memory, and those that hold them as varints; by data type.
+#: By data type, the lists that hold numbers as in memory, and those that hold them as varints.
 _PLAIN_LISTS = {"F32": "floats", "F64": "doubles", "C64": "floats"}
 _VARINT_LISTS = {
     **dict.fromkeys(("F16", "BF16", "I8", "U8", "I16", "U16", "I32", "BOOL"), "int32s"),
@@ -33,7 +33,7 @@ _MAX_VARINT_BYTES = 10
 
 
 class Stored(NamedTuple):
-    """An initialiser's numbers: a tensor, or the bytes of varints (then `varints` is the type they are of)."""
+    """An initialiser's numbers: a tensor, or the bytes of varints if `varints` gives the type of the numbers."""
 
     tensor: TensorRef
     varints: StoredDtype | None
@@ -43,17 +43,17 @@ def locate(stored: StoredInitialiser, file: Path) -> Stored | str:
     """Find and check the bytes of an initialiser.
 
     Returns:
-        Where they lie, or why they are not read, in one line.
+        The located numbers, or one line that says why they can't be read.
 
     Raises:
-        CheckpointError: the model contradicts itself or the files, or names a file outside its folder.
+        CheckpointError: the model contradicts itself or its files, or names a file outside its folder.
     """
     where = f"{file}: {stored.name:.200}"
     dtype = STORED_DTYPES.get(_DTYPES.get(stored.data_type, ""))
     if dtype is None:
         return f"{_OTHERS.get(stored.data_type, f'data type {stored.data_type}')} numbers are not read"
     if not are_counts(*stored.dims) or not fits_memory(stored.dims, dtype.bits // 8):
-        raise CheckpointError(f"{where}: has a size that is negative or larger than any memory: damaged or forged")
+        raise CheckpointError(f"{where}: has a shape that is negative or larger than any memory: damaged or forged")
     nbytes = prod(stored.dims) * dtype.bits // 8
     if stored.external is not None:
         path, offset = _external(stored.external, nbytes, file, where)
@@ -71,7 +71,7 @@ def locate(stored: StoredInitialiser, file: Path) -> Stored | str:
 
 
 def from_varints(data: np.ndarray, *, dtype: StoredDtype, shape: tuple[int, ...], where: str) -> np.ndarray:
-    """Read numbers that are stored as varints: integers, or the bits of 16-bit floats.
+    """Parse numbers stored as varints: integers, or the bits of 16-bit floats.
 
     Args:
         data: their bytes, uint8.
@@ -88,15 +88,15 @@ def from_varints(data: np.ndarray, *, dtype: StoredDtype, shape: tuple[int, ...]
     starts = np.concatenate([[0], ends[:-1] + 1])
     bits = np.zeros(ends.size, np.uint32)
     # A negative number takes ten bytes, of which the first five hold its lower 32 bits.
-    for place in range(5):
-        there = np.flatnonzero(starts + place <= ends)
-        bits[there] |= (data[starts[there] + place] & 0x7F).astype(np.uint32) << np.uint32(7 * place)
-    assert dtype.numpy is not None, "a type that varints are read as is one of NumPy's"
+    for byte in range(5):
+        having = np.flatnonzero(starts + byte <= ends)
+        bits[having] |= (data[starts[having] + byte] & 0x7F).astype(np.uint32) << np.uint32(7 * byte)
+    assert dtype.numpy is not None, "every type stored as varints has a NumPy equivalent"
     return bits.astype(f"<u{dtype.bits // 8}").view(dtype.numpy).reshape(shape)
 
 
 def _external(entries: Mapping[str, str], nbytes: int, file: Path, where: str) -> tuple[Path, int]:
-    """The file and the first byte of external data, which must lie in the model's folder and be all there."""
+    """The file and the first byte of external data; checks that all of it exists, in the model's folder or below."""
     location = entries.get("location", "")
     path = PurePosixPath(location)
     if not path.parts or path.is_absolute() or ".." in path.parts or any(c in location for c in "\\:\0"):
@@ -112,9 +112,11 @@ def _external(entries: Mapping[str, str], nbytes: int, file: Path, where: str) -
     except OSError as error:
         raise CheckpointError(f"{where}: its data in {location:.200} can't be read: {error.strerror}") from error
     if size < 0:
-        raise CheckpointError(f"{where}: its data is in {location:.200}, which is not there: fetch it too")
+        raise CheckpointError(f"{where}: its data is in {location:.200}, which is missing: fetch it too")
     if offset + nbytes > size:
-        raise CheckpointError(f"{where}: its data ends after {location:.200} does: cut short, fetch it again")
+        raise CheckpointError(
+            f"{where}: its data extends beyond the end of {location:.200}: cut short, fetch it again"
+        )
     return external, offset
 
 

@@ -1,8 +1,8 @@
-"""The protobuf wire format: fields with their byte ranges, nothing copied.
+"""Parse the protobuf wire format into fields and their byte ranges, without copying.
 
-Format: https://protobuf.dev/programming-guides/encoding/. The messages are walked here and not by the onnx
-package because a `TensorRef` needs each tensor's byte range, which the package does not give, and because
-the package reads the whole model into memory.
+Format: https://protobuf.dev/programming-guides/encoding/. This module replaces the onnx package because a
+`TensorRef` needs each tensor's byte range, which the package doesn't give, and because the package reads the
+whole model into memory.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import IO
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 _MAX_VARINT_BYTES = 10
-#: A node takes about 20 fields, with all that torch's exporter notes about 60.
+#: A node takes about 20 fields, or about 60 with the metadata of torch's exporter.
 MAX_FIELDS = 2_000_000
 _MAX_TEXT_BYTES = 10_000
 
@@ -23,7 +23,7 @@ Field = tuple[int, int, int | range]
 class WireReader:
     """Walks the messages of one file.
 
-    All methods raise `ValueError` where the bytes are no protobuf message or too many fields.
+    All methods raise `ValueError` if the bytes are not a protobuf message or have too many fields.
     """
 
     def __init__(self, stream: IO[bytes], size: int) -> None:
@@ -32,7 +32,7 @@ class WireReader:
         self._fields_left = MAX_FIELDS
 
     def fields(self, message: range) -> Iterator[Field]:
-        """The fields of the message that takes this range of bytes, in their order."""
+        """Yield the fields of the message in this byte range, in order."""
         position = message.start
         while position < message.stop:
             self._fields_left -= 1
@@ -61,7 +61,7 @@ class WireReader:
             yield number, wire, value
 
     def bytes(self, span: range) -> bytes:
-        """The bytes of a range, all of which must be there."""
+        """Read the bytes of a range."""
         self._stream.seek(span.start)
         content = self._stream.read(len(span))
         if len(content) != len(span):
@@ -69,7 +69,7 @@ class WireReader:
         return content
 
     def text(self, field: Field) -> str:
-        """A field's text."""
+        """Read a field's text."""
         span = self.span(field)
         if len(span) > _MAX_TEXT_BYTES:
             raise ValueError(f"has a name of {len(span)} bytes")
@@ -83,7 +83,7 @@ class WireReader:
         return value
 
     def integers(self, field: Field) -> list[int]:
-        """A repeated field's signed 64-bit numbers: one, or several packed in a few bytes."""
+        """Read a repeated field's signed 64-bit numbers: a single one, or several packed together."""
         _, wire, value = field
         if wire == VARINT and isinstance(value, int):
             return [_signed(value)]

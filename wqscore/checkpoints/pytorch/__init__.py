@@ -1,1 +1,1 @@
-"""Files that torch.save writes, read without torch and without running a pickle."""
+"""Read the files of torch.save without torch and without running a pickle."""

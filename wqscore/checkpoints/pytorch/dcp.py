@@ -1,7 +1,7 @@
-"""Checkpoints of torch.distributed.checkpoint (DCP), which are recognised and not read.
+"""Recognise checkpoints of torch.distributed.checkpoint (DCP), which can't be read.
 
-Their index, `.metadata`, is a pickle of torch's own classes that only code of torch's can put together again, and
-each shard is a run of `torch.save` files.
+Their index, `.metadata`, is a pickle of torch's own classes, which only torch can restore, and each shard is a
+sequence of `torch.save` files.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ def check_not_distributed(names: Collection[str], where: str) -> None:
         where: the folder, for the message.
 
     Raises:
-        CheckpointError: the folder itself holds such a checkpoint.
+        CheckpointError: the folder holds such a checkpoint.
     """
     if ".metadata" in names or any(name.endswith(".distcp") and "/" not in name for name in names):
         raise CheckpointError(

@@ -1,4 +1,4 @@
-"""PyTorch `.bin` state dicts, read without torch and without running anything they hold."""
+"""Read PyTorch `.bin` state dicts without torch and without running any code they contain."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from wqscore.errors import CheckpointError, reading
 
 #: NumPy's own limit.
 _MAX_DIMENSIONS = 64
-#: How far a tensor whose elements share bytes may unfold, so that a small file can't fill the memory.
+#: Size limit of a tensor whose elements share stored bytes, so that a small file can't fill the memory.
 _MAX_UNFOLDED_BYTES = 2**32
-#: What a walk through nested dictionaries may take, in all and for each entry that is stored: more are nested into
-#: themselves or, a few bytes for each level, into one another a million times.
+#: Limits on a walk through nested dictionaries, in total and per stored entry: a forged file can nest dictionaries in
+#: themselves, or in one another a million times, with a few bytes per level.
 _MAX_NAME_LENGTH = 500
 _MAX_ENTRIES = 1_000_000
 _MAX_TIMES = 16
 _SMALL = 1000
 
-#: Where training scripts put the state dict beside other things.
+#: Keys under which training scripts store the state dict, next to other values.
 _WRAPPERS = ("state_dict", "model", "model_state_dict", "module")
 
 
 def read_torch_file(file: Path) -> list[TensorRef]:
     """List the tensors of a PyTorch state dict, in its order, from its pickle alone.
 
-    A state dict under one of the usual keys (`state_dict`, `model`, …) is found there; dictionaries and
-    lists inside a state dict are flattened with dotted names; values that are not tensors are left out.
+    The state dict may be the value itself or under a usual key (`state_dict`, `model`, …). Nested dictionaries and
+    lists are flattened with dotted names; values that are not tensors are left out.
 
     Raises:
-        CheckpointError: not a state dict of `torch.save`, damaged, or asking for anything but tensors.
+        CheckpointError: not a state dict of `torch.save`, damaged, or naming anything but tensors.
     """
     with reading(file), file.open("rb") as stream:
         value, starts = _read(stream, file)
@@ -46,7 +46,7 @@ def read_torch_file(file: Path) -> list[TensorRef]:
 
 
 def _read(stream: IO[bytes], file: Path) -> tuple[Any, dict[str, int]]:
-    """Tell the container by its first bytes, and read it."""
+    """Read the container that the first bytes identify."""
     head = stream.read(512)
     stream.seek(0)
     if head.startswith(b"PK\x03\x04"):
@@ -63,7 +63,7 @@ def _read(stream: IO[bytes], file: Path) -> tuple[Any, dict[str, int]]:
 
 
 def _state_dict(value: Any, file: Path) -> dict[Any, Any]:
-    """The dictionary of tensors: what the value holds under the one usual key, or the value itself."""
+    """The dictionary of tensors: under a usual key if exactly one holds tensors, otherwise the value itself."""
     if not isinstance(value, dict) or not _holds_tensors(value, file):
         raise CheckpointError(f"{file}: holds no state dict: save model.state_dict()")
     wrapped: list[dict[Any, Any]] = [value[key] for key in _WRAPPERS if _holds_tensors(value.get(key), file)]
@@ -75,9 +75,10 @@ def _holds_tensors(value: Any, file: Path) -> bool:
 
 
 def _tensors(state_dict: dict[Any, Any], file: Path) -> Iterator[tuple[str, PickledTensor]]:
-    """Every tensor with its dotted name, in order, through nested dictionaries and lists.
+    """Yield every tensor with its dotted name, in order, through nested dictionaries and lists.
 
-    The count and the length bound what structures that hold themselves, or one another many times, can cost.
+    Limits on the number of entries and the length of names bound the cost of structures that contain themselves, or
+    one another many times.
     """
     levels = [("", _children(state_dict))]
     seen = {id(state_dict)}
@@ -105,7 +106,7 @@ def _tensors(state_dict: dict[Any, Any], file: Path) -> Iterator[tuple[str, Pick
                     seen.add(id(value))
                     allowed += _MAX_TIMES * len(value)
     raise CheckpointError(
-        f"{file}: has more than {_MAX_ENTRIES} entries, or dictionaries that hold themselves or one another many "
+        f"{file}: has more than {_MAX_ENTRIES} entries, or dictionaries that contain themselves or one another many "
         "times: refused"
     )
 
@@ -115,13 +116,13 @@ def _children(value: dict[Any, Any] | list[Any] | tuple[Any, ...]) -> Iterator[t
 
 
 def _tensor_ref(name: str, tensor: PickledTensor, start: int, file: Path) -> TensorRef:
-    """Check a tensor against its storage, which lies in the file from byte `start` on."""
+    """Check a tensor against its storage, which begins at byte `start` of the file."""
     where = f"{file}: tensor {name}"
     size, strides = tensor.size, tensor.strides
     if len(size) != len(strides) or len(size) > _MAX_DIMENSIONS:
         raise CheckpointError(f"{where}: has {len(size)} sizes and {len(strides)} strides: damaged or forged")
     if not are_counts(tensor.offset, *size, *strides):
-        raise CheckpointError(f"{where}: an offset, size or stride is negative or no number: damaged or forged")
+        raise CheckpointError(f"{where}: an offset, size or stride is negative or not a number: damaged or forged")
     itemsize = tensor.dtype.bits // 8
     if not fits_memory(size, itemsize):
         raise CheckpointError(f"{where}: is larger than any memory: damaged or forged")
@@ -132,12 +133,12 @@ def _tensor_ref(name: str, tensor: PickledTensor, start: int, file: Path) -> Ten
     if tensor.offset * itemsize + ref.nbytes > tensor.view.nbytes:
         raise CheckpointError(f"{where}: reaches past the end of its storage: damaged or forged")
     if ref.parameters > ref.span and ref.parameters * itemsize > _MAX_UNFOLDED_BYTES:
-        raise CheckpointError(f"{where}: unfolds {ref.nbytes} bytes to {ref.parameters * itemsize}: refused")
+        raise CheckpointError(f"{where}: expands {ref.nbytes} bytes to {ref.parameters * itemsize}: refused")
     return ref
 
 
 def _stored_strides(size: tuple[int, ...], strides: tuple[int, ...]) -> tuple[int, ...] | None:
-    """The strides, or `None` if row-major; that of a dimension of one, never stepped along, counts as 0."""
+    """The strides, or `None` if row-major; the stride of a dimension of size 1 doesn't matter and becomes 0."""
     steps = tuple(step if length > 1 else 0 for length, step in zip(size, strides, strict=True))
     expected = 1
     for length, step in zip(reversed(size), reversed(steps), strict=True):

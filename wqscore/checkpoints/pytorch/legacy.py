@@ -1,4 +1,4 @@
-"""The container of torch before 1.6: five pickles, then for each storage its length and its bytes.
+"""Read the container of torch before 1.6: five pickles, then the length and bytes of each storage.
 
 Format: `_legacy_save` in torch/serialization.py.
 """
@@ -19,7 +19,7 @@ _LENGTH_BYTES = 8
 
 
 def read_legacy(stream: IO[bytes], file: Path) -> tuple[Any, dict[str, int]]:
-    """Read the pickles of the old container and find its storages.
+    """Read the container's pickles and locate its storages.
 
     Returns:
         The pickled value, and each storage's first byte in the file, by key.

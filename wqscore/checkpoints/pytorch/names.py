@@ -1,6 +1,6 @@
-"""All that the pickle of a state dict may name, and the plain records each name stands for.
+"""The names that a state dict's pickle may contain, and the plain records the reader builds for them.
 
-What the functions mean: torch/_utils.py. Every other name is refused by the reader.
+The functions' definitions: torch/_utils.py. The reader refuses every other name.
 """
 
 from __future__ import annotations
@@ -47,11 +47,11 @@ class StorageView:
 
 @dataclass(frozen=True, slots=True)
 class PickledTensor:
-    """A tensor as the pickle describes it: nothing is checked yet but the types.
+    """A tensor as the pickle describes it; only the types of the values are checked yet.
 
     Attributes:
-        view: the elements it may touch.
-        dtype: its data type (an untyped storage leaves it to the tensor).
+        view: the part of the storage it may use.
+        dtype: its data type, which may differ from that of an untyped storage.
         offset: its first element, in elements of `dtype` from the start of the view.
         size: sizes of the dimensions.
         strides: step of each dimension in elements.
@@ -66,14 +66,14 @@ class PickledTensor:
 
 @dataclass(frozen=True, slots=True)
 class StorageType:
-    """Stands for `torch.FloatStorage` and its like."""
+    """Replaces `torch.FloatStorage` and the other storage types."""
 
     dtype: StoredDtype
 
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """Stands for a function or class the pickle may call: `build` turns its arguments into plain data."""
+    """Replaces a function or class that the pickle may call; `build` turns its arguments into plain data."""
 
     build: Callable[[tuple[Any, ...]], Any]
 
@@ -82,10 +82,10 @@ def add_items(target: Any, pairs: Iterable[Any]) -> None:
     """Add pairs of a key and a value to a dictionary.
 
     Raises:
-        ValueError: the target is no dictionary, or a key is there already or could be slow or fatal to hash.
+        ValueError: the target is not a dictionary, or a key is a duplicate or could be slow or fatal to hash.
     """
     if type(target) is not dict:
-        raise ValueError("sets an item of what is not a dictionary")
+        raise ValueError("sets an item of a value that is not a dictionary")
     for key, value in pairs:
         if type(key) is not str and not (type(key) is int and abs(key) < 2**31):
             raise ValueError(f"a dictionary key is a {type(key).__name__}, neither text nor a small number")
@@ -102,9 +102,9 @@ def _ordered_dict(arguments: tuple[Any, ...]) -> dict[Any, Any]:
             return items
         case (list(pairs),):
             add_items(items, pairs)
-            pairs.clear()  # or a forged file could copy one long list a million times
+            pairs.clear()  # otherwise a forged file could copy one long list a million times
             return items
-    raise ValueError("an ordered dictionary is described in no known way")
+    raise ValueError("an ordered dictionary has an unknown description")
 
 
 def _size(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -124,7 +124,7 @@ def _tensor(arguments: tuple[Any, ...]) -> PickledTensor:
                     "a tensor has metadata (conjugate, negated or device-specific) that changes its values"
                 )
             return PickledTensor(view, view.storage.dtype, offset, size, strides)
-    raise ValueError("a tensor is described in no known way")
+    raise ValueError("a tensor has an unknown description")
 
 
 def _tensor_v3(arguments: tuple[Any, ...]) -> PickledTensor:
@@ -133,7 +133,7 @@ def _tensor_v3(arguments: tuple[Any, ...]) -> PickledTensor:
         case (_, _, _, _, gradient, hooks, StoredDtype() as dtype, *metadata):
             tensor = _tensor((*arguments[:4], gradient, hooks, *metadata))
             return PickledTensor(tensor.view, dtype, tensor.offset, tensor.size, tensor.strides)
-    raise ValueError("a tensor is described in no known way")
+    raise ValueError("a tensor has an unknown description")
 
 
 def _parameter(arguments: tuple[Any, ...]) -> PickledTensor:

@@ -1,9 +1,9 @@
-"""A pickle reader that can run nothing: it knows the few opcodes and names a state dict needs, and no others.
+"""Read pickles without running code: only the few opcodes and names that a state dict needs are known.
 
 The standard unpickler, even limited to harmless names, still calls them, sets attributes, hashes nested
-tuples (which can exhaust the C stack) and makes room for whatever memo index a file claims. Here the
-standard library only splits the bytes into opcodes; each is carried out on plain lists, dictionaries and
-the records of `torch_names`, so that there is nothing a file could have called.
+tuples (which can exhaust the C stack) and allocates memory for whatever memo index a file claims. Here the
+standard library only splits the bytes into opcodes; each operates on plain lists, dictionaries and the
+records of `names`, so that there is nothing a file could call.
 
 Opcodes: https://docs.python.org/3/library/pickletools.html, protocols 2 and 4, as far as `torch.save`
 uses them; persistent ids: torch/serialization.py.
@@ -30,7 +30,7 @@ _MAX_ARGUMENTS = 8
 
 @dataclass(frozen=True)
 class Unpickled:
-    """What one pickle holds: its value, and the storages it names, by key."""
+    """The value of one pickle, and the storages it names, by key."""
 
     value: Any
     storages: dict[str, Storage]
@@ -48,7 +48,7 @@ def unpickle(stream: IO[bytes], file: Path) -> Unpickled:
         `StoredDtype`; ordered dictionaries are plain ones, parameters their tensors, devices `None`.
 
     Raises:
-        CheckpointError: the pickle names anything a state dict does not need, is damaged, or is too long.
+        CheckpointError: the pickle names something a state dict does not need, is damaged, or is too long.
     """
     machine = _Machine(file)
     try:
@@ -64,18 +64,18 @@ def unpickle(stream: IO[bytes], file: Path) -> Unpickled:
 
 
 class _Limited:
-    """The two reads genops makes, up to `MAX_PICKLE_BYTES` in all, whatever lengths the pickle claims."""
+    """A stream for genops that reads at most `MAX_PICKLE_BYTES` in all, whatever lengths the pickle claims."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
         self._left = MAX_PICKLE_BYTES
         begin = stream.tell()
-        self._there = stream.seek(0, io.SEEK_END) - begin
+        self._available = stream.seek(0, io.SEEK_END) - begin
         stream.seek(begin)
 
     def read(self, length: int) -> bytes:
-        # A file object makes room for all that it is asked for, be it there or not.
-        return self._counted(self._stream.read(min(length, self._there, self._left + 1)))
+        # A file object allocates the requested length even if the file is shorter.
+        return self._counted(self._stream.read(min(length, self._available, self._left + 1)))
 
     def readline(self) -> bytes:
         return self._counted(self._stream.readline(self._left + 1))
@@ -136,7 +136,7 @@ class _Machine:
     def append(self, items: list[Any]) -> None:
         target = self.stack[-1]
         if type(target) is not list:
-            raise ValueError("appends to what is not a list")
+            raise ValueError("appends to a value that is not a list")
         target.extend(items)
 
     def set_items(self, items: list[Any]) -> None:
@@ -156,26 +156,26 @@ class _Machine:
     def call(self) -> None:
         function, arguments = self.last(2)
         if not isinstance(function, Function):
-            raise ValueError("calls what is not a function")
+            raise ValueError("calls a value that is not a function")
         if type(arguments) is not tuple or len(arguments) > _MAX_ARGUMENTS:
-            raise ValueError("calls a function with arguments that none has")
+            raise ValueError("calls a function with arguments that no known function has")
         self.push(function.build(arguments))
 
     def set_state(self) -> None:
         """Drop an ordered dictionary's attributes: a module's `_metadata` holds versions, no tensors."""
         self.stack.pop()
         if type(self.stack[-1]) is not dict:
-            raise ValueError("sets the state of what is not a dictionary")
+            raise ValueError("sets the state of a value that is not a dictionary")
 
     def storage(self) -> None:
         """Turn a persistent id into the elements it names: (`storage`, type, key, device, numel[, view])."""
         match self.stack.pop():
             case tuple(parts) if len(parts) > _MAX_ARGUMENTS:
-                raise ValueError("names a storage in no known way")
+                raise ValueError("names a storage in an unknown way")
             case ("storage", StorageType(dtype), str() as key, _, numel, *rest) if are_counts(numel):
                 storage = self.storages.setdefault(key, Storage(key, dtype, numel))
             case _:
-                raise ValueError("names a storage in no known way")
+                raise ValueError("names a storage in an unknown way")
         if storage != Storage(key, dtype, numel):
             raise ValueError(f"describes storage {key!r:.200} in two ways")
         match rest:
@@ -184,7 +184,7 @@ class _Machine:
             case [(str(), first, length)] if are_counts(first, length) and first + length <= numel:
                 self.push(StorageView(storage, first, length))
             case _:
-                raise ValueError(f"takes a part of storage {key!r:.200} that it does not have")
+                raise ValueError(f"views elements outside storage {key!r:.200}")
 
 
 def _refusal(file: Path, verb: str, what: str) -> str:

@@ -1,8 +1,7 @@
-"""The zip container of torch 1.6 and later: `<name>/data.pkl`, and `<name>/data/<key>` for each storage.
+"""Read the zip container of torch 1.6 and later: `<name>/data.pkl`, and `<name>/data/<key>` for each storage.
 
-Format: torch/serialization.py and caffe2/serialize/inline_container.h. The directory is read by the
-standard library; where an entry's bytes begin stands in its local header, which torch pads so that they
-are aligned.
+Format: torch/serialization.py and caffe2/serialize/inline_container.h. The standard library reads the zip
+directory; the offset of an entry's bytes follows from its local header, which torch pads to align them.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from wqscore.errors import CheckpointError
 
 
 def read_zip(stream: IO[bytes], file: Path) -> tuple[Any, dict[str, int]]:
-    """Read the pickle of a zip container and find its storages.
+    """Read the container's pickle and locate its storages.
 
     Returns:
         The pickled value, and each storage's first byte in the file, by key.
@@ -56,13 +55,13 @@ def _prefix(entries: dict[str, ZipInfo], file: Path) -> str:
     prefixes = [name.split("/")[0] for name in entries if name.count("/") == 1 and name.endswith("/data.pkl")]
     if len(prefixes) != 1:
         raise CheckpointError(
-            f"{file}: is a zip file with {len(prefixes)} data.pkl in place of one: not written by torch.save"
+            f"{file}: is a zip file with {len(prefixes)} data.pkl instead of one: not written by torch.save"
         )
     return prefixes[0]
 
 
 def _start(stream: IO[bytes], info: ZipInfo, file: Path) -> int:
-    """The first byte of an entry's content, which must lie in the file as it is."""
+    """Find the first byte of an entry's content, which must be stored uncompressed."""
     if info.compress_type != ZIP_STORED or info.flag_bits & 1:
         raise CheckpointError(
             f"{file}: zip entry {info.filename!r:.200} is compressed or encrypted: save it again with torch.save"
@@ -77,7 +76,7 @@ def _content(stream: IO[bytes], info: ZipInfo, limit: int, file: Path) -> bytes:
         )
     stream.seek(_start(stream, info, file))
     content = stream.read(info.file_size)
-    # torch writes 0 where it was told not to compute checksums.
+    # torch writes 0 if checksums are turned off.
     if info.CRC not in (0, crc32(content)):
         raise CheckpointError(f"{file}: zip entry {info.filename!r:.200} does not match its checksum: fetch it again")
     return content

@@ -1,1 +1,1 @@
-"""Quantised weights, a file for each format: which weights the stored tensors stand for, and their values."""
+"""Decode quantised weights; one module per format finds the weights in the stored tensors and computes them."""

@@ -1,7 +1,7 @@
-"""AWQ's layers, as AutoAWQ's GEMM format stores them (Lin et al. 2023, arXiv 2306.00978).
+"""Decode AWQ layers in AutoAWQ's GEMM format (Lin et al. 2023, arXiv 2306.00978).
 
-A layer X of in × out weights is `X.qweight`, eight codes of neighbouring outputs in a word; `X.qzeros`, a zero point
-for each group of inputs and each output, packed likewise; and `X.scales`.
+A layer X of in × out weights is stored as `X.qweight`, eight codes of neighbouring outputs in a word; `X.qzeros`, a
+zero point for each group of inputs and each output, packed in the same way; and `X.scales`.
 """
 
 from __future__ import annotations
@@ -20,12 +20,14 @@ from wqscore.checkpoints.tensor import TensorRef
 
 _BITS = 4
 _IN_A_WORD = 32 // _BITS
-#: The place of each of eight neighbouring outputs in its word, whose places hold outputs 0, 2, 4, 6, 1, 3, 5, 7.
-_PLACES = (0, 4, 1, 5, 2, 6, 3, 7)
+#: The index in its word of each of eight neighbouring outputs; a word holds outputs 0, 2, 4, 6, 1, 3, 5, 7.
+_INDICES = (0, 4, 1, 5, 2, 6, 3, 7)
 _CODES = ".qweight"
 
 
-def plan(tensors: Mapping[str, TensorRef], config: Mapping[str, Any]) -> tuple[list[Decoding], list[Refusal]]:
+def plan_decoding(
+    tensors: Mapping[str, TensorRef], config: Mapping[str, Any]
+) -> tuple[list[Decoding], list[Refusal]]:
     """Find the layers that AWQ quantised.
 
     Args:
@@ -33,7 +35,7 @@ def plan(tensors: Mapping[str, TensorRef], config: Mapping[str, Any]) -> tuple[l
         config: the parsed `config.json`, of any content.
 
     Returns:
-        The weights that can be decoded, and the codes that can't with the reason; none if `config` does not say AWQ.
+        The weights that can be decoded, and the codes that can't, with the reason; none if `config` names no AWQ.
     """
     settings = settings_of(config, "awq")
     if settings is None:
@@ -79,7 +81,7 @@ def _layer(
 
 
 def decode(qweight: np.ndarray, qzeros: np.ndarray, scales: np.ndarray, *, group_size: int) -> np.ndarray:
-    """w_oi = (q_io − z_go)·s_go, with g = ⌊i/group_size⌋.
+    """Compute w_oi = (q_io − z_go)·s_go, with g = ⌊i/group_size⌋.
 
     Args:
         qweight: (in, out/8) int32.
@@ -99,4 +101,4 @@ def _codes(words: np.ndarray) -> np.ndarray:
     """The codes of each row in the order of the outputs, (rows, 8·words)."""
     rows, width = words.shape
     codes = unpack_codes(words, _BITS, width * _IN_A_WORD)
-    return codes.reshape(rows, width, _IN_A_WORD)[:, :, _PLACES].reshape(rows, -1)
+    return codes.reshape(rows, width, _IN_A_WORD)[:, :, _INDICES].reshape(rows, -1)

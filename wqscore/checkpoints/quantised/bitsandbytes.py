@@ -1,7 +1,7 @@
-"""bitsandbytes: eight-bit rows, and four-bit blocks (NF4, FP4) with scales that may be quantised themselves.
+"""Decode bitsandbytes weights: eight-bit rows, and four-bit blocks (NF4, FP4) whose scales may be quantised too.
 
-Dettmers et al., "LLM.int8()" (2022), eq. 4, and "QLoRA" (2023), section 3. Beside a four-bit weight lie its
-scales (`absmax`), the 16 values its codes stand for (`quant_map`), and a JSON text of the rest (`quant_state.…`).
+Dettmers et al., "LLM.int8()" (2022), eq. 4, and "QLoRA" (2023), section 3. Stored with a four-bit weight are its
+scales (`absmax`), the 16 values of its codes (`quant_map`), and a JSON text of the rest (`quant_state.…`).
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ Shape = tuple[int, ...]
 
 _TYPES = ("nf4", "fp4")
 _FLOATS = frozenset({"F32", "F16", "BF16"})
-#: A real one takes 200 bytes.
-_LARGEST_STATE = 65_536
-_MOST_AXES = 8
+#: A real JSON text takes 200 bytes.
+_MAX_STATE_BYTES = 65_536
+_MAX_AXES = 8
 _CHUNK = 1 << 18
 
 
 @dataclass(frozen=True)
 class _State:
-    """What the JSON text says of a four-bit weight: its shape and blocks, and those of quantised scales if any."""
+    """The JSON text of a four-bit weight: its shape and block size; of quantised scales, block size and offset."""
 
     shape: Shape
     blocksize: int
@@ -39,24 +39,26 @@ class _State:
 
 
 class _MisfitError(Exception):
-    """Why a weight is not read; caught in `plan`."""
+    """Why a weight is not read; caught in `plan_decoding`."""
 
 
-def plan(tensors: Mapping[str, TensorRef], config: Mapping[str, Any]) -> tuple[list[Decoding], list[Refusal]]:
-    """Find the weights that bitsandbytes stored.
+def plan_decoding(
+    tensors: Mapping[str, TensorRef], config: Mapping[str, Any]
+) -> tuple[list[Decoding], list[Refusal]]:
+    """Find the weights that bitsandbytes quantised.
 
-    The shape of a four-bit weight is in a text beside it, so that one tensor, of at most 64 kB, is read here.
+    The shape of a four-bit weight is in its JSON text, so planning reads that tensor, of at most 64 kB.
 
     Args:
         tensors: the stored tensors by name.
-        config: the parsed `config.json`; the tensors alone decide.
+        config: the parsed `config.json`; not used, since the tensors' names suffice.
 
     Returns:
-        The weights that can be decoded, and those that can't with the reason; both in the order of `tensors`. The
-        weights of GPT-2's kind (in, out) are (out, in), as bitsandbytes stores them.
+        The weights that can be decoded, and those that can't, with the reason; both in the order of `tensors`.
+        GPT-2's (in, out) weights become (out, in), as bitsandbytes stores them.
 
     Raises:
-        CheckpointError: a file ends inside a text that says what a weight is.
+        CheckpointError: a file ends inside a JSON text.
     """
     decodings: list[Decoding] = []
     refusals: list[Refusal] = []
@@ -81,7 +83,7 @@ def decode_int8(codes: np.ndarray, largest: np.ndarray) -> np.ndarray:
         largest: float32, (out,): the largest absolute value of each row.
 
     Returns:
-        float32, (out, in), rounded as bitsandbytes rounds it: times `largest`, then times 1/127 in float32.
+        float32, (out, in), rounded as in bitsandbytes: times `largest`, then times 1/127, both in float32.
 
     Example:
         >>> decode_int8(np.array([[127, -127]], np.int8), np.array([2.0], np.float32)).tolist()
@@ -102,9 +104,9 @@ def decode_4bit(
     Args:
         packed: two codes a byte, the first in the high half, of any element type and shape.
         scales: (ceil(weights / blocksize),).
-        values: (16,), what the codes stand for.
+        values: (16,), the value of each code.
         shape: the weights' shape.
-        blocksize: consecutive weights, in row-major order, that share a scale.
+        blocksize: number of consecutive weights, in row-major order, that share a scale.
 
     Returns:
         float32 of `shape`, not rounded to the type that the model computes in.
@@ -147,11 +149,11 @@ def decode_nested_4bit(
     Args:
         packed: as in `decode_4bit`.
         scale_codes: uint8, (ceil(weights / blocksize),).
-        values: (16,), what the weights' codes stand for.
-        scale_scales: (ceil(scale codes / nested_blocksize),).
-        scale_values: (256,), what the scales' codes stand for.
-        blocksize: scales that share a scale.
-        offset: what is added to each scale.
+        values: (16,), the value of each of the weights' codes.
+        scale_scales: (ceil(scale codes / blocksize),), the scales of the scales.
+        scale_values: (256,), the value of each of the scales' codes.
+        blocksize: number of scales that share a scale in `scale_scales`.
+        offset: the number added to each scale.
         decode: computes the weights from their codes, their scales and `values`, as `decode_4bit` does.
 
     Returns:
@@ -208,7 +210,7 @@ def _four_bits(weight: TensorRef, states: list[str], tensors: Mapping[str, Tenso
 
 
 def _companion(tensors: Mapping[str, TensorRef], name: str, dtypes: frozenset[str], count: int) -> TensorRef:
-    """The tensor of this name, of one of these types, with so many elements."""
+    """Look up a tensor by name, and check its type and its number of elements."""
     found = tensors.get(name)
     if found is None:
         raise _MisfitError(f"without {name}: is a shard missing?")
@@ -220,24 +222,24 @@ def _companion(tensors: Mapping[str, TensorRef], name: str, dtypes: frozenset[st
 
 
 def _state(text: TensorRef, kind: str, nested: bool) -> _State:
-    """Read and check the JSON text; every value in it may be anything."""
-    if text.dtype.name != "U8" or max(text.parameters, text.nbytes) > _LARGEST_STATE:
-        raise _MisfitError(f"{text.name} is not a text of at most {_LARGEST_STATE} bytes")
+    """Read and check the JSON text, whose values may be of any type."""
+    if text.dtype.name != "U8" or max(text.parameters, text.nbytes) > _MAX_STATE_BYTES:
+        raise _MisfitError(f"{text.name} is not a text of at most {_MAX_STATE_BYTES} bytes")
     try:
-        said = json.loads(text.read().tobytes())
+        fields = json.loads(text.read().tobytes())
     except (ValueError, RecursionError):
-        said = None
-    if not isinstance(said, dict) or said.get("quant_type") != kind:
+        fields = None
+    if not isinstance(fields, dict) or fields.get("quant_type") != kind:
         raise _MisfitError(f"{text.name} is not the JSON text of {kind}")
-    shape, offset = said.get("shape"), said.get("nested_offset")
-    if not isinstance(shape, list) or not 0 < len(shape) <= _MOST_AXES or not all(map(_is_size, shape)):
+    shape, offset = fields.get("shape"), fields.get("nested_offset")
+    if not isinstance(shape, list) or not 0 < len(shape) <= _MAX_AXES or not all(map(_is_size, shape)):
         raise _MisfitError(f"{text.name} gives no shape")
-    if not _is_size(said.get("blocksize")) or (nested and not _is_size(said.get("nested_blocksize"))):
+    if not _is_size(fields.get("blocksize")) or (nested and not _is_size(fields.get("nested_blocksize"))):
         raise _MisfitError(f"{text.name} gives no size of blocks")
     if nested and not isinstance(offset, float):
         raise _MisfitError(f"{text.name} gives no offset of the scales")
-    inner = (said["nested_blocksize"], offset) if nested else (1, 0.0)
-    return _State(tuple(shape), said["blocksize"], *inner)
+    inner = (fields["nested_blocksize"], offset) if nested else (1, 0.0)
+    return _State(tuple(shape), fields["blocksize"], *inner)
 
 
 def _is_size(value: object) -> bool:

@@ -1,4 +1,4 @@
-"""What stands beside the codes of a quantised weight: known by name, whatever the format."""
+"""Recognise the companions of quantised weights (scales, zero points, codebooks) by name, for every format."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 from wqscore.checkpoints.tensor import Tensor
 
-#: What stands beside a quantised tensor: scales, zero points, codebooks, the order of its columns.
+#: Names of scales, zero points, codebooks and column orders.
 _COMPANION = re.compile(
     r"(\.(scales?|qzeros|qbiases|centroids|zeros?|zero_point|g_idx|SCB|codebooks|meta|weight_format|weight_integer"
     r"|absmax|nested_absmax|quant_map|nested_quant_map|quant_state\.[^.]+"

@@ -1,4 +1,4 @@
-"""The values of compressed-tensors' codes: bytes, packed integers, packed four-bit floats."""
+"""Compute weights from compressed-tensors' codes: bytes, packed integers, packed four-bit floats."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from wqscore.checkpoints.quantised.scaling import block_numbers, dequantise
 from wqscore.errors import CheckpointError
 
 Sizes = tuple[int, int]
-#: Small floats, which are read as bytes. Scales that are bytes are exponents: 2^(e − 127), and NaN for 255.
+#: Small floats that are read as bytes. Scales stored as bytes e are powers of two, 2^(e − 127), and NaN for 255.
 _FLOATS = {"F8_E4M3": ml_dtypes.float8_e4m3fn, "F8_E8M0": ml_dtypes.float8_e8m0fnu, "U8": ml_dtypes.float8_e8m0fnu}
 
 
@@ -23,12 +23,12 @@ def decode_bytes(
     scale: str,
     blocks: Sizes,
 ) -> np.ndarray:
-    """Codes that are a byte each: w = (q − z)·s.
+    """Decode codes of one byte each: w = (q − z)·s.
 
     Args:
-        weight: q, (out, in), int8, or uint8 where they are floats.
-        weight_scale: s, one for the tensor, for each row, or (row blocks, column blocks).
-        weight_zero_point: z, as the scales, of the codes' type; 0 without it.
+        weight: q, (out, in), int8, or uint8 if the codes are floats.
+        weight_scale: s, one for the tensor, one for each row, or (row blocks, column blocks).
+        weight_zero_point: z, of the scales' shape and the codes' type; `None` for 0.
         code: the stored type of q and z.
         scale: the stored type of s.
         blocks: rows and columns of a block.
@@ -51,22 +51,22 @@ def decode_integers(
     inputs: int,
     blocks: Sizes,
 ) -> np.ndarray:
-    """Integers of b bits, stored as q + 2^(b−1): w = (q − z)·s.
+    """Decode integers of b bits, stored as q + 2^(b−1): w = (q − z)·s.
 
     Args:
         weight_packed: (out, in·b/32) int32.
-        weight_scale: s, one for the tensor, for each row, or (row blocks, column blocks).
-        weight_zero_point: z, as the scales if int8; if int32, stored and packed like q, along the rows; or 0.
-        weight_g_idx: the group of each column, (in,), not in use if it holds a −1.
+        weight_scale: s, one for the tensor, one for each row, or (row blocks, column blocks).
+        weight_zero_point: z, of the scales' shape if int8; if int32, packed like q but along the rows; `None` for 0.
+        weight_g_idx: the group of each column, (in,); ignored if it contains −1.
         bits: b.
         inputs: in.
-        blocks: rows and columns of a block; the columns not used with `weight_g_idx`.
+        blocks: rows and columns of a block; `weight_g_idx` overrides the columns.
 
     Returns:
         (out, in), float32.
 
     Raises:
-        CheckpointError: `weight_g_idx` names a group that there is not.
+        CheckpointError: `weight_g_idx` names a group that doesn't exist.
     """
     outputs, least = weight_packed.shape[0], 2 ** (bits - 1)
     scales = _grid(weight_scale)
@@ -95,14 +95,14 @@ def decode_floats(
     scale: str,
     block: int,
 ) -> np.ndarray:
-    """E2M1 floats of four bits (OCP Microscaling Formats 1.0, section 5.3.3): w = q·s/g.
+    """Decode E2M1 floats of four bits (OCP Microscaling Formats 1.0, section 5.3.3): w = q·s/g.
 
     Args:
         weight_packed: two codes in a byte, the first in its low half, (out, in/2) uint8.
         weight_scale: s, (out, in/block) uint8.
-        weight_global_scale: g, one number; 1 without it.
+        weight_global_scale: g, one number; `None` for 1.
         scale: the stored type of s.
-        block: columns that share a scale.
+        block: number of columns that share a scale.
 
     Returns:
         (out, in), float32.
@@ -122,5 +122,5 @@ def _values(array: np.ndarray, stored: str) -> np.ndarray:
 
 
 def _grid(values: np.ndarray) -> np.ndarray:
-    """One number for the tensor, or one for each row, as a column."""
+    """Reshape scales or zero points to two dimensions: one per tensor or per row becomes a column."""
     return values if values.ndim == 2 else values.reshape(-1, 1)

@@ -1,16 +1,16 @@
-"""The formats of the compressed-tensors package, which llm-compressor writes and vLLM reads.
+"""Plan decoding of the compressed-tensors formats, which llm-compressor writes and vLLM reads.
 
-A quantised layer X stores `X.weight_scale` and, where it is not symmetric, `X.weight_zero_point`: one number for the
+A quantised layer X stores `X.weight_scale` and, if it is not symmetric, `X.weight_zero_point`: one number for the
 tensor, for each row, or for each block of rows and columns. Its codes are
 
 - "int-quantized", "float-quantized", "naive-quantized" and "mxfp8-quantized": `X.weight`, a byte each;
 - "pack-quantized": `X.weight_packed`, integers packed into words along the rows, with the shape in `X.weight_shape`
-  and, where they were quantised in the order of activations, the group of each column in `X.weight_g_idx`;
+  and, if columns were quantised in the order of activations, the group of each column in `X.weight_g_idx`;
 - "nvfp4-pack-quantized" and "mxfp4-pack-quantized": `X.weight_packed`, floats of four bits, for NVFP4 with
   `X.weight_global_scale`.
 
-Layers differ by patterns over their names. These are not evaluated: what is stored tells the format of each layer,
-and what is not quantised (the `ignore` list) has no scales.
+The configuration sets the format of layers by patterns over their names. These are not evaluated: the stored tensors
+of a layer identify its format, and a layer that is not quantised (the `ignore` list) has no scales.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from wqscore.checkpoints.quantised.settings import found, settings_of, sizes
 from wqscore.checkpoints.tensor import TensorRef
 from wqscore.errors import CheckpointError
 
-#: What the formats "sparse-bitmask" and "sparse-24-bitmask" store a layer's numbers as, and "marlin-24".
+#: The tensor that marks a sparse format ("sparse-bitmask", "sparse-24-bitmask", "marlin-24"), and that of its codes.
 _SPARSE = {"bitmask": "compressed", "meta": "weight_packed"}
 _BYTES = {"I8": "INT8", "F8_E4M3": "F8_E4M3"}
 _EXPONENTS = ("U8", "F8_E8M0")
@@ -43,7 +43,7 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True)
 class _Layer:
-    """What is stored of one layer, by the last part of the name, and what the configuration's groups name."""
+    """The stored tensors of one layer, by the last part of their names, and the configuration's possible sizes."""
 
     name: str
     stored: Mapping[str, TensorRef]
@@ -52,21 +52,23 @@ class _Layer:
     columns: frozenset[int]
 
     def decoding(self, shape: Shape, dtype: str, decode: Callable[..., np.ndarray], *parts: str) -> Decoding:
-        """A decoding of those of the parts that are stored, each the argument of its name."""
-        there = tuple(part for part in parts if part in self.stored)
-        arrays = tuple(self.stored[part] for part in there)
-        return Decoding(f"{self.name}.weight", shape, dtype, arrays, partial(_by_name, decode, there))
+        """Plan a decoding from those of `parts` that are stored, each passed as the argument of its name."""
+        names = tuple(part for part in parts if part in self.stored)
+        arrays = tuple(self.stored[name] for name in names)
+        return Decoding(f"{self.name}.weight", shape, dtype, arrays, partial(_by_name, decode, names))
 
 
-def plan(tensors: Mapping[str, TensorRef], config: Mapping[str, Any]) -> tuple[list[Decoding], list[Refusal]]:
+def plan_decoding(
+    tensors: Mapping[str, TensorRef], config: Mapping[str, Any]
+) -> tuple[list[Decoding], list[Refusal]]:
     """Find the layers that compressed-tensors quantised.
 
     Args:
-        tensors: the stored tensors by name; the `weight_shape` of packed layers, two numbers each, is read.
+        tensors: the stored tensors by name; planning reads the `weight_shape`, two numbers, of packed layers.
         config: the parsed `config.json`, of any content.
 
     Returns:
-        The weights that can be decoded, and the codes that can't with the reason; none if `config` names another
+        The weights that can be decoded, and the codes that can't, with the reason; none if `config` names another
         method.
     """
     settings = settings_of(config, "compressed-tensors")
@@ -90,7 +92,7 @@ def plan(tensors: Mapping[str, TensorRef], config: Mapping[str, Any]) -> tuple[l
 
 
 def _block_sizes(settings: Mapping[str, Any]) -> tuple[frozenset[int], frozenset[int]]:
-    """The heights and the widths of all `block_structure`s: `[128, 128]`, once `"128x128"`."""
+    """The heights and the widths of all `block_structure`s: `[128, 128]`, or `"128x128"` in older files."""
     pairs = []
     for block in found(settings, "block_structure"):
         text = _BLOCK.fullmatch(block) if isinstance(block, str) else None
@@ -101,7 +103,7 @@ def _block_sizes(settings: Mapping[str, Any]) -> tuple[frozenset[int], frozenset
 
 
 def _planned(layer: _Layer) -> Decoding | Refusal | None:
-    """`None` for what is not quantised."""
+    """Plan one layer; `None` if it is not quantised."""
     stored = layer.stored
     for mark, part in _SPARSE.items():
         if mark in stored and part in stored:

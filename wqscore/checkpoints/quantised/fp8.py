@@ -1,8 +1,8 @@
-"""FP8 weights: eight-bit floats, each multiplied by a scale of its block, row, column or tensor.
+"""Decode FP8 weights: eight-bit floats, each multiplied by the scale of its block, row, column or tensor.
 
 The eight-bit types are those of Micikevicius et al., "FP8 formats for deep learning" (2022), and their FNUZ
 variants without infinities or negative zero. Whatever a scale is called (`weight_scale_inv`, `weight_scale`), the
-weight is the code's value *times* it. Scales of activations play no part.
+weight is the code's value *times* the scale. Scales of activations are ignored.
 """
 
 from __future__ import annotations
@@ -20,31 +20,33 @@ from wqscore.checkpoints.tensor import TensorRef
 
 Shape = tuple[int, ...]
 
-#: Bytes that are exponents: 2^(byte − 127), and NaN for 255, the E8M0 scale of the OCP microscaling formats.
+#: Types of scales that are exponents, the E8M0 of the OCP microscaling formats: 2^(byte − 127), and NaN for 255.
 _EXPONENTS = frozenset({"F8_E8M0", "U8"})
 _SCALE_DTYPES = _EXPONENTS | {"F64", "F32", "F16", "BF16"}
 _SCALE_SUFFIXES = ("_scale_inv", "_scale")
 _SCALE_ENDING = re.compile(r"_scale(_inv)?$")
-#: Beside `weight`: DeepSeek's own files, Mistral's, and ComfyUI's.
+#: Names of the scale of `weight` in DeepSeek's own files, Mistral's, and ComfyUI's.
 _SCALE_SIBLINGS = ("scale", "qscale_weight", "scale_weight")
 _NOT_OF_WEIGHTS = re.compile(
     r"(input|output|activation|logit|layer|(^|[._])(k|v|q|kv))_scale|scale_input$|_scale_ub$|^scaled_fp8$"
 )
-#: Another planner reads these; a float8 tensor among them may be anything.
+#: compressed_tensors.py plans these; a float8 tensor among them may be anything.
 _ELSEWHERE = "compressed-tensors"
-#: The block of DeepSeek-V3, which is the default of transformers' `FineGrainedFP8Config`.
+#: DeepSeek-V3's block size, the default of transformers' `FineGrainedFP8Config`.
 _USUAL_BLOCK = (128, 128)
 
 
-def plan(tensors: Mapping[str, TensorRef], config: Mapping[str, Any]) -> tuple[list[Decoding], list[Refusal]]:
-    """Find the FP8 weights of a checkpoint, and the scales of each.
+def plan_decoding(
+    tensors: Mapping[str, TensorRef], config: Mapping[str, Any]
+) -> tuple[list[Decoding], list[Refusal]]:
+    """Find the FP8 weights of a checkpoint and their scales.
 
     Args:
         tensors: the stored tensors by name.
         config: the parsed `config.json`, of any content.
 
     Returns:
-        The weights that can be decoded, and the tensors that can't with the reason; both in the order of `tensors`.
+        The weights that can be decoded, and the tensors that can't, with the reason; both in the order of `tensors`.
     """
     declared = (config.get(key) for key in ("quantization_config", "compression_config"))
     settings: Mapping[str, Any] = next((found for found in declared if isinstance(found, dict)), {})
@@ -64,13 +66,13 @@ def decode(
     """Compute the weights: each code's value times the scale of its block.
 
     Args:
-        codes: the stored bytes, uint8, of at least two axes where `blocks` is given.
-        scale: the scales: as many axes as `codes`, the leading ones as long as its own or 1; or a single one of any
-            shape; `None` for 1.
+        codes: the stored bytes, uint8, with at least two axes if `blocks` is given.
+        scale: the scales, with as many axes as `codes`, whose leading axes match those of `codes` or have size 1; or
+            a single scale of any shape; or `None` for 1.
         dtype: the codes' type as safetensors names it: `F8_E4M3`, `F8_E5M2`, `F8_E4M3FNUZ`, `F8_E5M2FNUZ`.
         exponents: whether the scales are bytes e that mean 2^(e − 127).
-        blocks: rows and columns that share a scale, the last block of an axis shorter where they don't divide it;
-            empty for a single scale or none.
+        blocks: rows and columns that share a scale; the last block of an axis may be shorter. Empty for a single
+            scale or none.
 
     Returns:
         float32, the shape of `codes`; the product is rounded once, to float32.
@@ -93,7 +95,7 @@ def decode(
 
 
 def _multiply_blocks(values: np.ndarray, scale: np.ndarray, blocks: Shape) -> None:
-    """Multiply in place; splitting an axis of a row-major array makes a view, so nothing is copied."""
+    """Multiply each block by its scale in place; splitting an axis of a row-major array copies nothing."""
     for row, row_size, rows in _runs(values.shape[-2], blocks[0]):
         for column, column_size, columns in _runs(values.shape[-1], blocks[1]):
             taken = values[..., rows, columns]
@@ -103,7 +105,7 @@ def _multiply_blocks(values: np.ndarray, scale: np.ndarray, blocks: Shape) -> No
 
 
 def _runs(length: int, block: int) -> Iterator[tuple[slice, int, slice]]:
-    """The whole blocks of an axis, then the shorter last one: which blocks, their size, and where they lie."""
+    """Yield the whole blocks of an axis, then the shorter last one: block indices, block size, range of elements."""
     count, rest = divmod(length, block)
     if count:
         yield slice(0, count), block, slice(0, count * block)
@@ -156,7 +158,7 @@ def _decode_on_grid(
 
 
 def _grid(weight: Shape, scale: Shape) -> Shape | None:
-    """The scales' shape with an axis for each of the weight's; a scale for each row or expert lacks the last ones."""
+    """The scales' shape padded to the weight's number of axes (scales per row or expert lack the last axes)."""
     if len(scale) < len(weight) and scale == weight[: len(scale)]:
         scale = (*scale, *(1,) * (len(weight) - len(scale)))
     if len(weight) == 1:
@@ -166,7 +168,7 @@ def _grid(weight: Shape, scale: Shape) -> Shape | None:
 
 
 def _blocks(weight: Shape, grid: Shape, size: tuple[int, int]) -> tuple[int, int] | None:
-    """Rows and columns of a block: the configured ones, or those that the number of scales leaves no doubt about."""
+    """Rows and columns of a block: as configured, or as the number of scales implies; `None` if neither fits."""
     sides = weight[-2:] if len(weight) > 1 else (weight[0], 1)
     if grid[-2:] == tuple(-(-side // block) for side, block in zip(sides, size, strict=True)):
         return size
@@ -175,10 +177,10 @@ def _blocks(weight: Shape, grid: Shape, size: tuple[int, int]) -> tuple[int, int
 
 
 def _side(side: int, count: int) -> int:
-    """The size of equal blocks along an axis, 0 where there are none.
+    """The size of `count` equal blocks along an axis, 0 if there is none.
 
-    Blocks are powers of two unless they span the axis: 4 scales for 384 rows are not blocks of 96, but two halves
-    of 128 + 64 stacked.
+    Blocks are powers of two unless they span the axis: 4 scales for 384 rows are not blocks of 96, but two stacked
+    halves of 128 + 64 rows.
     """
     if count == 0 or side % count:
         return 0
@@ -194,7 +196,7 @@ def _block_size(settings: Mapping[str, Any]) -> tuple[int, int]:
 
 
 def _lacks_scale(weight: TensorRef, strays: Mapping[str, str], settings: Mapping[str, Any]) -> str | None:
-    """Why a weight without a scale is not simply a float8 number; `None` where it is."""
+    """Why a weight needs a scale that is missing; `None` if it is a plain float8 tensor."""
     stray = strays.get(weight.name.rpartition(".")[0])
     if stray is not None:
         return f"FP8 beside {stray}, which are not scales of a kind that is read"
@@ -211,12 +213,12 @@ def _scale_names(name: str) -> Iterator[str]:
 
 
 def _is_scale(tensor: TensorRef) -> bool:
-    """Whether the float8 numbers are themselves scales, of four-bit weights."""
+    """Whether a float8 tensor holds the scales of four-bit weights."""
     return "scale" in tensor.name.rpartition(".")[2]
 
 
 def _stray_scales(names: Iterable[str]) -> dict[str, str]:
-    """For each module that has one, a scale that belongs to no tensor by its name."""
+    """Map each module to a scale in it whose name matches no weight."""
     known = frozenset(names)
     strays: dict[str, str] = {}
     for name in known:

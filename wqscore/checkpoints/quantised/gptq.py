@@ -1,9 +1,9 @@
-"""GPTQ's layers, as AutoGPTQ and GPTQModel store them (Frantar et al. 2022, arXiv 2210.17323).
+"""Decode GPTQ layers as AutoGPTQ and GPTQModel store them (Frantar et al. 2022, arXiv 2210.17323).
 
-A layer X of in × out weights is `X.qweight`, its codes packed along the inputs; `X.qzeros` and `X.scales`, a zero
-point and a scale for each group of inputs and each output; and `X.g_idx`, the group of each input, any of them where
-the inputs were taken in the order of their activations. The layout "gptq" stores a zero point less one, "gptq_v2" as
-it is.
+A layer X of in × out weights is stored as `X.qweight`, its codes packed along the inputs; `X.qzeros` and `X.scales`,
+a zero point and a scale for each group of inputs and each output; and `X.g_idx`, the group of each input, in any
+order if the inputs were quantised in the order of their activations. The layout "gptq" stores a zero point minus
+one, "gptq_v2" the zero point itself.
 """
 
 from __future__ import annotations
@@ -21,27 +21,29 @@ from wqscore.checkpoints.quantised.settings import named, settings_of, sizes
 from wqscore.checkpoints.tensor import TensorRef
 from wqscore.errors import CheckpointError
 
-#: What is added to a stored zero point, by checkpoint format.
+#: The number added to a stored zero point, by checkpoint format.
 _ZERO_OFFSETS = {"gptq": 1, "gptq_v2": 0}
 _BITS = (2, 3, 4, 8)
 _CODES = ".qweight"
 
 
-def plan(tensors: Mapping[str, TensorRef], config: Mapping[str, Any]) -> tuple[list[Decoding], list[Refusal]]:
-    """Find the layers that GPTQ quantised. Bits and groups of each follow from the shapes of what is stored.
+def plan_decoding(
+    tensors: Mapping[str, TensorRef], config: Mapping[str, Any]
+) -> tuple[list[Decoding], list[Refusal]]:
+    """Find the layers that GPTQ quantised; the stored shapes give the bits and groups of each.
 
     Args:
         tensors: the stored tensors by name.
         config: the parsed `config.json`, of any content.
 
     Returns:
-        The weights that can be decoded, and the codes that can't with the reason; none if `config` does not say GPTQ.
+        The weights that can be decoded, and the codes that can't, with the reason; none if `config` names no GPTQ.
     """
     settings = settings_of(config, "gptq")
     if settings is None:
         return [], []
     version = named(settings, "checkpoint_format", "format", default="gptq")
-    # What AutoGPTQ wrote before it named its layouts.
+    # AutoGPTQ wrote this flag before it named its layouts.
     version = "marlin" if settings.get("is_marlin_format") is True else version
     group_sizes = sizes(settings, "group_size")
     layers = [name.removesuffix(_CODES) for name in tensors if name.endswith(_CODES)]
@@ -96,25 +98,25 @@ def decode(
     zero_offset: int,
     group_size: int | None = None,
 ) -> np.ndarray:
-    """w_oi = (q_io − z_go)·s_go, with g the group of input i.
+    """Compute w_oi = (q_io − z_go)·s_go, with g the group of input i.
 
-    The layout "gptq" has no zero point 0. One that is stored as all ones is 2^bits here, as for auto-round and
-    exllama's kernels; AutoGPTQ's fallback in torch wraps it to 0.
+    The layout "gptq" can't store a zero point of 0. A stored 2^bits − 1 means 2^bits here, as in auto-round and
+    exllama's kernels; AutoGPTQ's torch fallback wraps it to 0.
 
     Args:
         qweight: (in·bits/32, out) int32.
         qzeros: (groups, out·bits/32) int32.
         scales: (groups, out), floats.
-        g_idx: the group of each input, (in,); without it, consecutive inputs are a group.
-        bits: of a code.
-        zero_offset: what is added to a stored zero point, 1 for "gptq" and 0 for "gptq_v2".
-        group_size: inputs in a group, all of them if it is not given; not used with `g_idx`.
+        g_idx: the group of each input, (in,); `None` if groups are of consecutive inputs.
+        bits: bits of a code.
+        zero_offset: the number added to a stored zero point, 1 for "gptq" and 0 for "gptq_v2".
+        group_size: inputs in a group, `None` for all of them; ignored if `g_idx` is given.
 
     Returns:
         (out, in), float32.
 
     Raises:
-        CheckpointError: `g_idx` names a group that there is not.
+        CheckpointError: `g_idx` names a group that doesn't exist.
     """
     groups, outputs = scales.shape
     inputs = qweight.shape[0] * 32 // bits

@@ -1,4 +1,4 @@
-"""MXFP4 experts of gpt-oss: four-bit floats, 32 in a row sharing a power of two.
+"""Decode the MXFP4 experts of gpt-oss: four-bit floats, of which each 32 in a row share a power of two.
 
 OCP, "Microscaling formats (MX) specification" 1.0 (2023): elements E2M1, scales E8M0. `…_blocks` holds two elements
 a byte, the first in the low half; `…_scales` holds the exponents.
@@ -19,21 +19,23 @@ from wqscore.checkpoints.tensor import TensorRef
 
 #: Bytes of the 32 elements that share a scale.
 _GROUP_BYTES = 16
-#: Groups decoded at once: a few megabytes beside the result.
+#: Groups decoded at a time: a few megabytes besides the result.
 _GROUPS = 16_384
 _BLOCKS, _SCALES = "_blocks", "_scales"
 
 
-def plan(tensors: Mapping[str, TensorRef], config: Mapping[str, Any]) -> tuple[list[Decoding], list[Refusal]]:
+def plan_decoding(
+    tensors: Mapping[str, TensorRef], config: Mapping[str, Any]
+) -> tuple[list[Decoding], list[Refusal]]:
     """Find the stacks of experts that are stored as MXFP4.
 
     Args:
         tensors: the stored tensors by name.
-        config: the parsed `config.json`; the tensors alone decide.
+        config: the parsed `config.json`; not used, since the tensors' names and shapes suffice.
 
     Returns:
-        The stacks, each of shape (experts, in, out) as transformers' dequantised model has it, and the tensors
-        named like one that don't fit; both in the order of `tensors`.
+        The stacks, each of shape (experts, in, out) as in transformers' dequantised model, and the tensors named like
+        a stack that don't fit, with the reason; both in the order of `tensors`.
     """
     decodings: list[Decoding] = []
     refusals: list[Refusal] = []
@@ -55,7 +57,7 @@ def plan(tensors: Mapping[str, TensorRef], config: Mapping[str, Any]) -> tuple[l
 
 
 def decode(blocks: np.ndarray, scales: np.ndarray) -> np.ndarray:
-    """Compute a stack of experts; any run of experts can be computed alone, from that run of both arrays.
+    """Compute a stack of experts; to compute some of them, pass the same slice of both arrays.
 
     Args:
         blocks: uint8, (experts, rows, groups, 16).
@@ -88,13 +90,13 @@ def _expert(name: str, blocks: TensorRef, scales: TensorRef, index: int) -> Deco
 
 
 def _pairs() -> np.ndarray:
-    """The two numbers of each byte, the one in the low half first: (256, 2)."""
+    """The two numbers of each byte value, the low half's first: (256, 2)."""
     halves = np.arange(16, dtype=np.uint8).view(ml_dtypes.float4_e2m1fn).astype(np.float32)
     return np.stack([np.tile(halves, 16), np.repeat(halves, 16)], axis=1)
 
 
 def _misfit(blocks: TensorRef, scales: TensorRef | None) -> str:
-    """Why the two tensors are not a stack of experts; empty where they are."""
+    """Why the two tensors are not a stack of experts; empty if they are."""
     if scales is None:
         return f"without its scales, {blocks.name.removesuffix(_BLOCKS)}{_SCALES}: is a shard missing?"
     if len(blocks.shape) != 4 or blocks.shape[3] != _GROUP_BYTES:

@@ -1,4 +1,4 @@
-"""Codes of a few bits that are packed one after the other into 32-bit words."""
+"""Unpack codes of a few bits that are stored contiguously in 32-bit words."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ _WORD = 32
 
 
 def unpack_codes(words: np.ndarray, bits: int, count: int) -> np.ndarray:
-    """Take the codes out of each row of words, the lowest bits of the first word first.
+    """Unpack the codes of each row of words, from the lowest bits of the first word on.
 
-    Code k of a row lies at the bits k·b … k·b + b − 1 of its words, and so may begin in one word and end in the next:
-    32 codes fill b words. GPTQ packs three bits so, and compressed-tensors every number of bits.
+    Code k of a row takes the bits k·b … k·b + b − 1 of its words, and so may begin in one word and end in the next:
+    32 codes fill b words. GPTQ packs three bits this way, and compressed-tensors every number of bits.
 
     Args:
         words: (rows, words), of 32 bits each.
         bits: b, 1 to 8.
-        count: how many codes a row holds, at most 32/b times its words.
+        count: number of codes in a row, at most 32/b times its words.
 
     Returns:
         (rows, count), uint8.
@@ -41,5 +41,5 @@ def unpack_codes(words: np.ndarray, bits: int, count: int) -> np.ndarray:
 
 
 def holds(words: int, bits: int, count: int) -> bool:
-    """Whether this many words are what this many codes take."""
+    """Whether `count` codes of so many bits take exactly this many words."""
     return words == -(-count * bits // _WORD)

@@ -1,4 +1,4 @@
-"""The weights that a checkpoint's quantised tensors stand for, whatever the format."""
+"""Plan the decoding of a checkpoint's quantised tensors, trying every format."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ _FORMATS = (compressed_tensors, gptq, awq, bitsandbytes, mxfp4, fp8)
 
 
 def dequantised(tensors: Sequence[TensorRef], config: Mapping[str, Any]) -> tuple[Tensor, ...]:
-    """Put the weights in the place of their codes; tensors of no known format stay as they are.
+    """Replace quantised codes by the weights they decode to; other tensors stay unchanged.
 
     Args:
-        tensors: as the files' headers list them.
+        tensors: the stored tensors.
         config: the parsed `config.json`.
 
     Raises:
-        CheckpointError: a file ends inside one of the few small tensors that say how others are stored.
+        CheckpointError: a file ends inside one of the small tensors that describe how others are stored.
     """
     named = method_name(config)
     left = {tensor.name: tensor for tensor in tensors}
     decodings: list[Decoding] = []
     refusals: list[Refusal] = []
     for method in _FORMATS:
-        decoded, refused = method.plan(left, config)
+        decoded, refused = method.plan_decoding(left, config)
         decodings += decoded
         refusals += [Refusal(each.name, f"quantised{named}: {each.reason}") for each in refused]
         claimed = {part.name for decoding in decoded for part in decoding.parts} | {each.name for each in refused}
@@ -40,5 +40,5 @@ def dequantised(tensors: Sequence[TensorRef], config: Mapping[str, Any]) -> tupl
 
 
 def _layer(name: str) -> str:
-    """What precedes the weight's own name, or a companion's."""
+    """The layer's part of the name of a weight or companion."""
     return name.partition(".weight.")[0] if ".weight." in name else name.rpartition(".")[0]

@@ -1,4 +1,4 @@
-"""From codes to weights: w = (q − z)·s, with a scale and zero point for each block of rows and columns."""
+"""Compute weights from codes: w = (q − z)·s, with a scale and a zero point for each block of rows and columns."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ from collections.abc import Collection
 
 import numpy as np
 
-#: Weights that are worked on at a time: a few megabytes beside the result.
+#: Weights computed at a time: a few megabytes besides the result.
 _AT_A_TIME = 2**20
 
 
 def block_size(length: int, blocks: int, sizes: Collection[int]) -> int | None:
-    """The size of the blocks that a side of a matrix is cut into, the last of them perhaps shorter.
+    """Find the size of the blocks that a side of a matrix is divided into; the last block may be shorter.
 
     Args:
-        length: the side.
-        blocks: how many there are scales for.
-        sizes: those that the configuration names, positive.
+        length: the length of the side.
+        blocks: the number of blocks, one for each scale.
+        sizes: the positive sizes that the configuration names.
 
     Returns:
-        The one of `sizes` that gives so many blocks. One block, or one for each row, needs none. `None` if nothing
-        or more than one thing fits.
+        The one of `sizes` that gives so many blocks; a single block, or blocks of size 1, need not be in `sizes`.
+        `None` if no size or several sizes fit.
 
     Example:
         >>> block_size(300, 3, [128]), block_size(300, 1, []), block_size(300, 4, [128])
@@ -33,24 +33,24 @@ def block_size(length: int, blocks: int, sizes: Collection[int]) -> int | None:
 
 
 def block_numbers(length: int, size: int) -> np.ndarray:
-    """Which block each index of a side is in, shape (length,)."""
+    """The block of each index of a side, shape (length,)."""
     return np.arange(length) // size
 
 
 def dequantise(
     codes: np.ndarray, scales: np.ndarray, zeros: np.ndarray | None, rows: np.ndarray, columns: np.ndarray
 ) -> np.ndarray:
-    """w_ij = (q_ij − z_rc)·s_rc in float32, with r and c the blocks of row i and column j.
+    """Compute w_ij = (q_ij − z_rc)·s_rc in float32, with r and c the blocks of row i and column j.
 
     Args:
         codes: q, (out, in), of any real type.
         scales: s, (row blocks, column blocks).
-        zeros: z, likewise; `None` for 0.
+        zeros: z, of the scales' shape; `None` for 0.
         rows: the block of each row, (out,).
         columns: the block of each column, (in,).
 
     Returns:
-        (out, in), float32. Scales that are not finite give weights that are not.
+        (out, in), float32; not finite where a scale is not.
     """
     weights = np.empty(codes.shape, dtype=np.float32)
     step = max(1, _AT_A_TIME // max(1, codes.shape[1]))

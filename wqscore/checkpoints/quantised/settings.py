@@ -1,4 +1,4 @@
-"""What `config.json` says of how a checkpoint is quantised; any of it may be missing or of another type."""
+"""Read how a checkpoint is quantised from `config.json`, where any key may be missing or of a wrong type."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import Any
 
 from wqscore.escaping import printable
 
-_DEEPEST = 5
-#: Each layer is compared with each of them.
-_MOST_SIZES = 100
+_MAX_DEPTH = 5
+#: Every layer is compared with every size, so their number is limited.
+_MAX_SIZES = 100
 
 
 def settings_of(config: Mapping[str, Any], method: str) -> Mapping[str, Any] | None:
-    """The `quantization_config` (once `compression_config`) of a method; `None` if it is not the one used.
+    """The `quantization_config` (in older files `compression_config`) of a method; `None` if that is not in use.
 
-    Models of several parts may keep it in the `text_config`.
+    Multimodal models may store it in the `text_config`.
     """
     for key in ("quantization_config", "compression_config"):
         for settings in found(config, key):
@@ -25,16 +25,16 @@ def settings_of(config: Mapping[str, Any], method: str) -> Mapping[str, Any] | N
 
 
 def named(settings: Mapping[str, Any], *keys: str, default: str) -> str:
-    """The first of these keys that holds a text, in lower case and fit for a message."""
+    """The first text among these keys, in lower case and printable; `default` if there is none."""
     texts = (settings.get(key) for key in keys)
     return next((printable(text[:40].lower()) for text in texts if isinstance(text, str)), default)
 
 
-def found(settings: object, key: str, depth: int = _DEEPEST) -> Iterator[Any]:
-    """Every value under a key, here or in the settings nested in these.
+def found(settings: object, key: str, depth: int = _MAX_DEPTH) -> Iterator[Any]:
+    """Yield every value of a key, at this level and in nested settings.
 
-    Methods let layers differ, by names and patterns. There is no need to match them: the stored shapes tell which of
-    the values a layer has.
+    Methods can set values per layer, by name or pattern. These need no matching: the stored shapes show which of the
+    values a layer has.
 
     Example:
         >>> sorted(found({"group_size": 128, "dynamic": {"+:.*down": {"group_size": 32}}}, "group_size"))
@@ -48,14 +48,14 @@ def found(settings: object, key: str, depth: int = _DEEPEST) -> Iterator[Any]:
 
 
 def sizes(settings: Mapping[str, Any], *keys: str) -> frozenset[int]:
-    """The positive whole numbers under any of these keys; none if they are too many to be meant."""
+    """The positive whole numbers under any of these keys; empty if there are implausibly many."""
     values = (value for key in keys for value in found(settings, key))
     numbers = frozenset(value for value in values if type(value) is int and value > 0)
-    return numbers if len(numbers) <= _MOST_SIZES else frozenset()
+    return numbers if len(numbers) <= _MAX_SIZES else frozenset()
 
 
 def method_name(config: Mapping[str, Any]) -> str:
-    """The method that `quantization_config` names, in brackets for messages; empty without one."""
+    """The method that `quantization_config` names, in parentheses for messages; empty if it names none."""
     method = config.get("quantization_config")
     value = method.get("quant_method") if isinstance(method, dict) else None
     return f" ({value})" if isinstance(value, str) and value.isprintable() and len(value) < 40 else ""
