@@ -27,7 +27,7 @@ FOLDER = Path(__file__).parent.parent / "checkpoints" / "all-MiniLM-L6-v2"
 IMPORTS = ("numpy", "numba", "wqscore.cli", "wqscore.api.score", "wqscore.reports.folder")
 #: The functions of each stage, by the names under which their callers find them.
 STAGES = {
-    "opening": ("wqscore.api.score:open_either_way",),
+    "opening": ("wqscore.api.score:open_or_fall_back",),
     "planning": ("wqscore.scoring.score_checkpoint:plan_matrices",),
     "reading": ("wqscore.scoring.score_tensor:read_contents",),
     "Gram products": ("wqscore.spectra.spectrum:upper_gram",),
@@ -44,10 +44,10 @@ STAGES = {
         "wqscore.metrics.analysis:has_traps",
     ),
     "store": (
-        "wqscore.scoring.score_checkpoint:Memory.recall",
-        "wqscore.scoring.score_checkpoint:Memory.recall_read",
-        "wqscore.scoring.score_checkpoint:Memory.remember",
-        "wqscore.scoring.score_checkpoint:Memory.close",
+        "wqscore.scoring.score_checkpoint:ScoreCache.get",
+        "wqscore.scoring.score_checkpoint:ScoreCache.get_by_digest",
+        "wqscore.scoring.score_checkpoint:ScoreCache.put",
+        "wqscore.scoring.score_checkpoint:ScoreCache.close",
     ),
     "summary, ranking": ("wqscore.scoring.score_checkpoint:summarise", "wqscore.api.score:rank_models"),
     "report": ("wqscore.reports.folder:write_report",),

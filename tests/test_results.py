@@ -26,7 +26,7 @@ from wqscore.store.store import Store
 from wqscore.studies.correlation.correlate import correlate
 from wqscore.studies.known.benchmarks import tabulate
 from wqscore.studies.known.model_card import BenchmarkResult, CardResults
-from wqscore.studies.known.score_table import ScoreTable, alone
+from wqscore.studies.known.score_table import ScoreTable, single_table
 
 TABLE = ScoreTable(
     "a table",
@@ -43,7 +43,7 @@ def found(ranking: Ranking, tmp_path_factory: pytest.TempPathFactory) -> Mapping
     with Store.open(folder / "store.sqlite") as store:
         judged = gate(str(folder), Policy(rules=tuple(read_rules(["alpha > 1", "zero > 0"]))), store=store)
         seen = overview(store)
-    correlated = correlate(alone(TABLE, ["model"]), y="accuracy")
+    correlated = correlate(single_table(TABLE, ["model"]), y="accuracy")
     card = CardResults((BenchmarkResult("nli", "glue", "accuracy", 0.9, ("mrpc",)),))
     benchmarks = tabulate({"a": card, "b": CardResults()})
     made = [
@@ -106,7 +106,7 @@ def test_a_page_is_made_where_there_is_one(found: Mapping[str, Result], tmp_path
 
 def test_a_gate_has_two_formats_of_its_own(found: Mapping[str, Result]) -> None:
     for name in ("junit", "prometheus"):
-        assert [kind for kind, result in found.items() if name in formats_of(result)] == ["Judgement"]
+        assert [kind for kind, result in found.items() if name in formats_of(result)] == ["GateResult"]
     with pytest.raises(UsageError, match="Ranking has no format 'junit'"):
         render(found["Ranking"], "junit")
 

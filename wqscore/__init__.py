@@ -14,6 +14,7 @@ from wqscore.version import __version__
 
 if TYPE_CHECKING:
     from wqscore.api.score import RankingInterrupted, crosscheck, describe, rank, score
+    from wqscore.api.settings import Settings
     from wqscore.engines.crosscheck import Crosscheck
     from wqscore.integrity.checking import Integrity, check
     from wqscore.matrices.weight_matrix import SkippedTensor, WeightMatrix
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from wqscore.scoring.model_score import ModelScore
 
 _HOMES = {
+    "Settings": "wqscore.api.settings",
     "score": "wqscore.api.score",
     "check": "wqscore.integrity.checking",
     "Integrity": "wqscore.integrity.checking",
@@ -62,6 +64,7 @@ __all__ = [
     "RankedModel",
     "Ranking",
     "RankingInterrupted",
+    "Settings",
     "SkippedTensor",
     "UsageError",
     "WeightMatrix",

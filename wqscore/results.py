@@ -43,7 +43,7 @@ _VIEWS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         "Plan": _views("wqscore.planning.plan_report", "plan"),
         "Integrity": _views("wqscore.integrity.report", "integrity"),
         "Crosscheck": _views("wqscore.engines.crosscheck_report", "crosscheck"),
-        "Judgement": _views(
+        "GateResult": _views(
             "wqscore.gating.report",
             "gate",
             junit="wqscore.gating.junit:gate_junit",

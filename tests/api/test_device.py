@@ -25,7 +25,7 @@ from wqscore.matrices.plan import matrices_of
 from wqscore.presets.registry import DEFAULT
 from wqscore.ranking.ranking import rank_alone
 from wqscore.refs import parse_ref
-from wqscore.scoring.cache import Memory
+from wqscore.scoring.cache import ScoreCache
 from wqscore.scoring.cache_keys import spectrum_key
 from wqscore.scoring.model_score import ModelScore
 from wqscore.scoring.score_checkpoint import Work, planned, score_checkpoint
@@ -105,8 +105,8 @@ def test_another_engine_and_another_device_are_refused(model: Path) -> None:
 
 
 def run(model: Path, store: Store, device: str) -> ModelScore:
-    memory = Memory(store, DEFAULT, USUAL, device=device)
-    return score_checkpoint(open_checkpoint(parse_ref(str(model))), work=Work(memory=memory, device=device))
+    memory = ScoreCache(store, DEFAULT, USUAL, device=device)
+    return score_checkpoint(open_checkpoint(parse_ref(str(model))), work=Work(cache=memory, device=device))
 
 
 @pytest.mark.oracle("torch")

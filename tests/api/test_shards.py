@@ -20,7 +20,7 @@ from wqscore.api.shards import Shard, deal, parse_shard, score_shard
 from wqscore.checkpoints.dtypes import StoredDtype
 from wqscore.checkpoints.tensor import TensorRef
 from wqscore.errors import UsageError
-from wqscore.matrices.plan import Outcome
+from wqscore.matrices.plan import PlannedTensor
 from wqscore.matrices.weight_matrix import Cut, SkippedTensor, WeightMatrix
 from wqscore.planning.work import cost
 from wqscore.spectra import spectrum
@@ -108,7 +108,7 @@ def test_a_model_that_cant_be_read_stops_no_other(model: Path, tmp_path: Path) -
     assert [failure.ref.label for failure in failures] == [str(broken)]
 
 
-def _group(rows: int, place: int) -> list[Outcome]:
+def _group(rows: int, place: int) -> list[PlannedTensor]:
     tensor = TensorRef(f"w{place}", (rows, 8), F32, Path("model.safetensors"), 0)
     return [WeightMatrix(tensor.name, tensor, Cut(tensor.shape), "other", rows, 8)]
 
@@ -116,7 +116,7 @@ def _group(rows: int, place: int) -> list[Outcome]:
 @given(st.lists(st.integers(1, 99), max_size=30), st.integers(1, 9))
 def test_every_tensor_is_in_one_part_and_the_parts_are_alike(sizes: list[int], parts: int) -> None:
     groups = [_group(rows, place) for place, rows in enumerate(sizes)]
-    skip: list[Outcome] = [SkippedTensor("bias", (8,), "F32", "-", "not a matrix", "not-a-matrix")]
+    skip: list[PlannedTensor] = [SkippedTensor("bias", (8,), "F32", "-", "not a matrix", "not-a-matrix")]
     dealt = [deal([*groups, skip], Shard(number, parts)) for number in range(1, parts + 1)]
     assert Counter(group[0].name for part in dealt for group in part) == Counter(group[0].name for group in groups)
     assert max(map(len, dealt)) - min(map(len, dealt)) <= 1

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from wqscore.checkpoints.opening import open_checkpoint
-from wqscore.engines.weightwatcher import WatchedModel, run_weightwatcher
+from wqscore.engines.weightwatcher import WeightWatcherResult, run_weightwatcher
 from wqscore.refs import parse_ref
 
 
 @pytest.fixture(scope="session")
-def watched_minilm(checkpoints: Path) -> WatchedModel:
+def watched_minilm(checkpoints: Path) -> WeightWatcherResult:
     return run_weightwatcher(open_checkpoint(parse_ref(str(checkpoints / "all-MiniLM-L6-v2"))))

@@ -14,7 +14,7 @@ import wqscore
 from tests.oracles import Oracle
 from wqscore.checkpoints.opening import open_checkpoint
 from wqscore.engines.crosscheck import Crosscheck, crosscheck
-from wqscore.engines.weightwatcher import COMPARED, WatchedLayer, WatchedModel, run_weightwatcher
+from wqscore.engines.weightwatcher import COMPARED, WatchedLayer, WeightWatcherResult, run_weightwatcher
 from wqscore.refs import parse_ref
 
 torch = Oracle("torch")
@@ -30,7 +30,7 @@ def score(path: Path) -> wqscore.ModelScore:
     return wqscore.score(str(path), preset="ww-0.7", metrics=COMPARED)
 
 
-def watch(path: Path) -> WatchedModel:
+def watch(path: Path) -> WeightWatcherResult:
     return run_weightwatcher(open_checkpoint(parse_ref(str(path))))
 
 
@@ -50,7 +50,7 @@ def save(folder: Path, **tensors: np.ndarray) -> Path:
 
 
 @needs_weightwatcher
-def test_a_real_model_is_the_same_in_every_column(checkpoints: Path, watched_minilm: WatchedModel) -> None:
+def test_a_real_model_is_the_same_in_every_column(checkpoints: Path, watched_minilm: WeightWatcherResult) -> None:
     check = crosscheck(score(checkpoints / "all-MiniLM-L6-v2"), watched_minilm)
     assert len(check.matrices) == 39
     assert {matrix.verdict for matrix in check.matrices} == {"same"}
@@ -127,7 +127,7 @@ def test_a_tied_copy_in_a_bin_file_counts_once_here_and_twice_there(tmp_path: Pa
     assert check.averaged == (2, 3)
 
 
-def echo(scored: wqscore.ModelScore, **changed: float) -> WatchedModel:
+def echo(scored: wqscore.ModelScore, **changed: float) -> WeightWatcherResult:
     """What WeightWatcher would have to say to agree, but for the columns changed in the first layer."""
     renamed = {"n_tail": "num_pl_spikes"}
     columns = [{renamed.get(name, name): value for name, value in row.metrics.items()} for row in scored.layers]
@@ -136,7 +136,9 @@ def echo(scored: wqscore.ModelScore, **changed: float) -> WatchedModel:
         WatchedLayer(row.matrix.name, "success", values)
         for row, values in zip(scored.layers, columns, strict=True)
     ]  # fmt: skip
-    return WatchedModel("0.7.7", tuple(layers), {"alpha": float(np.mean([values["alpha"] for values in columns]))})
+    return WeightWatcherResult(
+        "0.7.7", tuple(layers), {"alpha": float(np.mean([values["alpha"] for values in columns]))}
+    )
 
 
 def differing(check: Crosscheck) -> set[str]:

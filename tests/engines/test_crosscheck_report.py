@@ -9,29 +9,29 @@ from math import nan
 import pytest
 
 from wqscore.cli.output import show
-from wqscore.engines.crosscheck import Comparison, Crosscheck, MatrixComparison, Unpaired
+from wqscore.engines.crosscheck import Crosscheck, CrosscheckRow, MatrixComparison, Unpaired
 from wqscore.engines.crosscheck_report import (
     crosscheck_notes,
 )
 from wqscore.refs import ModelRef
 
-SAME = Comparison("stable_rank", 38.0625, 38.0625, 0.0)
+SAME = CrosscheckRow("stable_rank", 38.0625, 38.0625, 0.0)
 CHECK = Crosscheck(
     ref=ModelRef("org/name", "hub", "org/name"),
     revision="a" * 40,
     version="0.7.7",
     matrices=(
-        MatrixComparison("a.weight", (Comparison("alpha", 3.0, 3.0, 0.0), SAME), ""),
-        MatrixComparison("b.weight", (Comparison("alpha", 3.00004, 3.0, 1.333e-5), SAME), ""),
+        MatrixComparison("a.weight", (CrosscheckRow("alpha", 3.0, 3.0, 0.0), SAME), ""),
+        MatrixComparison("b.weight", (CrosscheckRow("alpha", 3.00004, 3.0, 1.333e-5), SAME), ""),
         MatrixComparison(
-            "c.weight", (Comparison("alpha", nan, 4.5, nan), SAME), "no eigenvalue leaves a tail to fit"
+            "c.weight", (CrosscheckRow("alpha", nan, 4.5, nan), SAME), "no eigenvalue leaves a tail to fit"
         ),
     ),
     unpaired=(
         *(Unpaired(f"{name}.weight", "wqscore", "WeightWatcher reads no 3-D tensors") for name in "defgh"),
         Unpaired("lm_head.weight", "weightwatcher", "skipped: tied to a.weight"),
     ),
-    means=(Comparison("alpha", 3.00002, 2.375, 0.2083),),
+    means=(CrosscheckRow("alpha", 3.00002, 2.375, 0.2083),),
     averaged=(2, 4),
     failed=("lm_head.weight",),
 )
@@ -107,7 +107,7 @@ def test_the_markdown_keeps_the_bar_out_of_the_table_syntax() -> None:
 
 
 def test_many_differences_are_cut_short_and_nothing_in_common_is_said(capsys: pytest.CaptureFixture[str]) -> None:
-    many = MatrixComparison("x.weight", (Comparison("alpha", 1.5, 3.0, 0.5),), "")
+    many = MatrixComparison("x.weight", (CrosscheckRow("alpha", 1.5, 3.0, 0.5),), "")
     crowd = Crosscheck(CHECK.ref, None, "0.7.7", (many,) * 14, (), (), (14, 14), ())
     assert len(crosscheck_notes(crowd)) == 12
     assert crosscheck_notes(crowd)[-1] == "4 more differ: --format csv has them"

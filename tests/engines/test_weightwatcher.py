@@ -15,7 +15,7 @@ from safetensors.numpy import save_file
 
 from tests.oracles import Oracle
 from wqscore.checkpoints.opening import open_checkpoint
-from wqscore.engines.weightwatcher import WatchedModel, run_weightwatcher
+from wqscore.engines.weightwatcher import WeightWatcherResult, run_weightwatcher
 from wqscore.errors import CheckpointError
 from wqscore.refs import parse_ref
 
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.oracle("weightwatcher", "torch")
 RECORDED = Path(__file__).parent.parent / "data" / "weightwatcher-0.7.7" / "all-MiniLM-L6-v2.default.csv"
 
 
-def run(path: Path | str) -> WatchedModel:
+def run(path: Path | str) -> WeightWatcherResult:
     return run_weightwatcher(open_checkpoint(parse_ref(str(path))))
 
 
@@ -34,7 +34,7 @@ def heavy(seed: int, *shape: int) -> np.ndarray:
     return (np.random.default_rng(seed).standard_t(3, shape) * 0.3).astype(np.float32)
 
 
-def test_a_real_model_gives_the_recorded_table(watched_minilm: WatchedModel) -> None:
+def test_a_real_model_gives_the_recorded_table(watched_minilm: WeightWatcherResult) -> None:
     layers = {layer.tensor: layer for layer in watched_minilm.layers}
     with RECORDED.open(newline="") as file:
         rows = list(csv.DictReader(file))

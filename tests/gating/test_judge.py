@@ -16,7 +16,7 @@ from safetensors.numpy import save_file
 from wqscore.checkpoints.opening import open_checkpoint
 from wqscore.gating.baseline import Baseline
 from wqscore.gating.grammar import parse_rule
-from wqscore.gating.judge import Outcome, judge
+from wqscore.gating.judge import RuleOutcome, apply_rules
 from wqscore.gating.rules import Quantity
 from wqscore.matrices.weight_matrix import SkippedTensor
 from wqscore.metrics.metric import ModelValue
@@ -66,8 +66,8 @@ def given_numbers(
     return replace(scored, rows=tuple(rows), summary=summary)
 
 
-def one(text: str, score: ModelScore, baseline: Baseline | None = None) -> Outcome:
-    return judge([parse_rule(text)], score, baseline)[0]
+def one(text: str, score: ModelScore, baseline: Baseline | None = None) -> RuleOutcome:
+    return apply_rules([parse_rule(text)], score, baseline)[0]
 
 
 def base(model: str = "old", doubt: str = "", **values: float) -> Baseline:

@@ -13,25 +13,25 @@ from junitparser import Error, Failure, JUnitXml
 
 from tests.small_models import HOSTILE
 from wqscore.escaping import printable
-from wqscore.gating.gate import Judgement
+from wqscore.gating.gate import GateResult
 from wqscore.gating.grammar import parse_rule
-from wqscore.gating.judge import Outcome, all_unscored
+from wqscore.gating.judge import RuleOutcome, all_unscored
 from wqscore.gating.junit import gate_junit
 from wqscore.gating.policy import Policy
 from wqscore.ranking.ranking import Ranking
 from wqscore.refs import ModelRef
 
 
-def judged(ranking: Ranking, model: str = "org/model", reason: str = "why") -> Judgement:
+def judged(ranking: Ranking, model: str = "org/model", reason: str = "why") -> GateResult:
     """One rule passed, one failed, one unscored."""
     policy = Policy(tuple(map(parse_rule, ("alpha > 6", "non_finite > 0", "entropy < 0.5"))))
     first, second, third = policy.rules
     outcomes = (
-        Outcome(first, "passed", 3.0, ""),
-        Outcome(second, "failed", 2.0, reason),
-        Outcome(third, "unscored", nan, reason),
+        RuleOutcome(first, "passed", 3.0, ""),
+        RuleOutcome(second, "failed", 2.0, reason),
+        RuleOutcome(third, "unscored", nan, reason),
     )
-    return Judgement(ModelRef(model, "folder"), policy, outcomes, ranking.scores[0], None)
+    return GateResult(ModelRef(model, "folder"), policy, outcomes, ranking.scores[0], None)
 
 
 def test_a_real_parser_reads_it(ranking: Ranking, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,21 +13,24 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.small_models import HOSTILE
 from wqscore.escaping import printable
-from wqscore.gating.gate import Judgement
+from wqscore.gating.gate import GateResult
 from wqscore.gating.grammar import parse_rule
-from wqscore.gating.judge import Outcome, all_unscored
+from wqscore.gating.judge import RuleOutcome, all_unscored
 from wqscore.gating.policy import Policy
 from wqscore.gating.prometheus import gate_prometheus
 from wqscore.ranking.ranking import Ranking
 from wqscore.refs import ModelRef
 
 
-def judged(ranking: Ranking, model: str = "org/model", limit: float = 6.0, value: float = 3.0) -> Judgement:
+def judged(ranking: Ranking, model: str = "org/model", limit: float = 6.0, value: float = 3.0) -> GateResult:
     """One rule passed, one unscored; the last of the ranking's models, with every kind of row."""
     policy = Policy((replace(parse_rule("alpha > 6"), limit=limit), parse_rule("share(random) > 0.5")))
-    outcomes = (Outcome(policy.rules[0], "passed", value, ""), Outcome(policy.rules[1], "unscored", nan, "why"))
+    outcomes = (
+        RuleOutcome(policy.rules[0], "passed", value, ""),
+        RuleOutcome(policy.rules[1], "unscored", nan, "why"),
+    )
     score = next(score for score in ranking.scores if score.ref.label == "models/odd")
-    return Judgement(ModelRef(model, "folder"), policy, outcomes, score, None)
+    return GateResult(ModelRef(model, "folder"), policy, outcomes, score, None)
 
 
 def families(text: str) -> dict[str, Metric]:

@@ -17,7 +17,7 @@ from tests.oracles import Oracle
 from wqscore.checkpoints.opening import open_checkpoint
 from wqscore.matrices.matrix_rules import MatrixRules
 from wqscore.matrices.model_config import ModelConfig
-from wqscore.matrices.one_expert import alone
+from wqscore.matrices.one_expert import isolate_expert
 from wqscore.matrices.plan import plan_matrices
 from wqscore.matrices.weight_matrix import WeightMatrix
 from wqscore.refs import parse_ref
@@ -47,7 +47,7 @@ def check(matrices: list[WeightMatrix]) -> None:
     """Every one has the same numbers, and reads its own share of the stack."""
     assert len(matrices) >= EXPERTS
     for matrix in matrices:
-        single = alone(matrix)
+        single = isolate_expert(matrix)
         np.testing.assert_array_equal(value(single), value(matrix))
         assert single.name == matrix.name
         assert single.tensor.name == matrix.name.partition("[")[0] + f"[{matrix.cut.index[0]}]"
@@ -100,7 +100,7 @@ def test_what_does_not_lie_together_is_cut_from_the_whole(tmp_path: Path) -> Non
     turned = torch.from_numpy(stack()).permute(1, 0, 2).contiguous().permute(1, 0, 2)
     torch.save({"model.layers.0.mlp.experts.down_proj": turned}, tmp_path / "pytorch_model.bin")
     matrices = planned(tmp_path)
-    assert [alone(matrix) is matrix for matrix in matrices] == [True] * EXPERTS
+    assert [isolate_expert(matrix) is matrix for matrix in matrices] == [True] * EXPERTS
 
 
 def test_other_matrices_stay_as_they_are(tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_other_matrices_stay_as_they_are(tmp_path: Path) -> None:
     }
     matrices = planned(folder(tmp_path, tensors, model_type="gpt2", n_head=4))
     assert len(matrices) == 5
-    assert [alone(matrix) is matrix for matrix in matrices] == [True] * 5
+    assert [isolate_expert(matrix) is matrix for matrix in matrices] == [True] * 5
 
 
 def test_a_stack_scores_as_its_experts_do_apart_and_the_same_expert_twice_is_tied(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from wqscore.checkpoints.dtypes import STORED_DTYPES
 from wqscore.checkpoints.tensor import TensorRef
 from wqscore.matrices.matrix_rules import MatrixRules
 from wqscore.matrices.model_config import ModelConfig
-from wqscore.matrices.plan import Outcome, plan_matrices
+from wqscore.matrices.plan import PlannedTensor, plan_matrices
 from wqscore.matrices.weight_matrix import SkippedTensor, WeightMatrix
 
 PIECES = [
@@ -98,7 +98,7 @@ TYPES = st.sampled_from(
 )
 
 
-def outcomes_by_tensor(outcomes: tuple[Outcome, ...]) -> Counter[str]:
+def outcomes_by_tensor(outcomes: tuple[PlannedTensor, ...]) -> Counter[str]:
     return Counter(o.tensor.name if isinstance(o, WeightMatrix) else o.name for o in outcomes)
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.matrices.tiny_models import Model, build, plan_folder, save
 from tests.oracles import Oracle
 from wqscore.matrices import roles
-from wqscore.matrices.plan import Outcome
+from wqscore.matrices.plan import PlannedTensor
 from wqscore.matrices.weight_matrix import WeightMatrix
 
 torch = Oracle("torch")
@@ -98,7 +98,7 @@ def modules_by_content(model: Model) -> dict[bytes, str]:
     return {p.detach().numpy().tobytes(): name for name, p in model.named_parameters()}
 
 
-def scored(model: Model, outcomes: tuple[Outcome, ...]) -> Iterator[tuple[WeightMatrix, str, Any]]:
+def scored(model: Model, outcomes: tuple[PlannedTensor, ...]) -> Iterator[tuple[WeightMatrix, str, Any]]:
     """Each matrix that is one parameter of the model, with the parameter's name and the module that owns it."""
     owners = modules_by_content(model)
     for matrix in outcomes:

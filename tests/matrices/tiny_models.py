@@ -17,7 +17,7 @@ from wqscore.checkpoints.local import read_folder
 from wqscore.checkpoints.tensor import TensorRef
 from wqscore.matrices.matrix_rules import MatrixRules
 from wqscore.matrices.model_config import ModelConfig
-from wqscore.matrices.plan import Outcome, plan_matrices
+from wqscore.matrices.plan import PlannedTensor, plan_matrices
 from wqscore.matrices.weight_matrix import SkippedTensor, WeightMatrix
 
 torch = Oracle("torch")
@@ -41,7 +41,7 @@ def build(model_class: str, model_type: str, **sizes: Any) -> Model:
     return model
 
 
-def plan_folder(folder: Path, **rules: Any) -> tuple[Outcome, ...]:
+def plan_folder(folder: Path, **rules: Any) -> tuple[PlannedTensor, ...]:
     config, tensors = read_folder(folder)
     return plan_matrices(tensors, ModelConfig(config), MatrixRules(**rules))
 
@@ -85,11 +85,11 @@ def header(*tensors: TensorRef) -> tuple[TensorRef, ...]:
     return tuple(placed)
 
 
-def outcome(tensors: tuple[TensorRef, ...], config: dict[str, Any] | None = None) -> list[Outcome]:
+def outcome(tensors: tuple[TensorRef, ...], config: dict[str, Any] | None = None) -> list[PlannedTensor]:
     return list(plan_matrices(tensors, ModelConfig(config or {}), MatrixRules()))
 
 
-def skip_of(outcomes: list[Outcome], name: str) -> SkippedTensor:
+def skip_of(outcomes: list[PlannedTensor], name: str) -> SkippedTensor:
     (found,) = [o for o in outcomes if isinstance(o, SkippedTensor) and o.name == name]
     return found
 

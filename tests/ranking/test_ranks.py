@@ -7,7 +7,7 @@ from itertools import combinations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wqscore.ranking.ranks import _groups, letters
+from wqscore.ranking.ranks import _groups, tie_label
 
 
 def test_groups_follow_from_who_can_be_told_apart() -> None:
@@ -34,4 +34,4 @@ def test_no_group_holds_two_that_are_apart_and_neighbours_that_are_not_share_one
 
 
 def test_letters_go_on_after_z_as_columns_of_a_spreadsheet_do() -> None:
-    assert [letters(n) for n in (0, 25, 26, 51, 52, 701, 702)] == ["a", "z", "aa", "az", "ba", "zz", "aaa"]
+    assert [tie_label(n) for n in (0, 25, 26, 51, 52, 701, 702)] == ["a", "z", "aa", "az", "ba", "zz", "aaa"]

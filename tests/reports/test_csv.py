@@ -20,7 +20,7 @@ from wqscore.matrices.weight_matrix import SkippedTensor
 from wqscore.metrics.registry import CORE, METRICS
 from wqscore.ranking.ranking import Ranking, rank_models
 from wqscore.rendering.csv import csv_text
-from wqscore.rendering.csv_escaping import unguarded
+from wqscore.rendering.csv_escaping import unescape_formula
 from wqscore.reports.csv import layers_csv
 
 #: All that UTF-8 can hold but NUL, at which other readers stop.
@@ -44,7 +44,7 @@ def test_every_cell_comes_back(rows: list[list[str | int | float | None]]) -> No
             else:
                 text = "" if cell is None else str(cell)
                 assert shown in (text, f"'{text}")
-                assert unguarded(shown) == text
+                assert unescape_formula(shown) == text
                 assert not re.match(r"[=+@\t\r\n]|-\D", shown)
 
 
@@ -53,7 +53,7 @@ def test_every_cell_comes_back(rows: list[list[str | int | float | None]]) -> No
 def test_pandas_reads_the_same(rows: list[tuple[str, float]]) -> None:
     text = csv_text(["name", "number"], rows)
     frame = pd.read_csv(io.StringIO(text, newline=""), keep_default_na=False, dtype=str)
-    assert list(zip(frame.name.map(unguarded), frame.number.map(float), strict=True)) == rows
+    assert list(zip(frame.name.map(unescape_formula), frame.number.map(float), strict=True)) == rows
 
 
 @pytest.mark.parametrize("start", list("=+-@\t\r\n＝＋－＠"))
@@ -61,7 +61,7 @@ def test_a_name_is_no_formula(start: str) -> None:
     for text in (f"{start}cmd|' /C calc'!A0", f"'{start}x", f"{start}{start}"):
         ((header,), (cell,)) = read(csv_text([text], [[text]]))
         assert header == cell == f"'{text}"
-        assert unguarded(cell) == text
+        assert unescape_formula(cell) == text
 
 
 def test_numbers_and_other_names_stay_as_they_are() -> None:

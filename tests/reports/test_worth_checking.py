@@ -10,7 +10,7 @@ import pytest
 from tests.small_models import bert, score_tensors
 from wqscore.cli.output import show
 from wqscore.ranking.ranking import Ranking
-from wqscore.reports.worth_checking import first_look_rows, first_looks
+from wqscore.reports.worth_checking import worth_checking, worth_checking_rows
 
 LAYER = "bert.encoder.layer"
 
@@ -22,7 +22,7 @@ def test_damage_comes_first_and_each_reason_is_given(tmp_path: Path) -> None:
     tensors[f"{LAYER}.2.attention.self.query.weight"][7] = 0
     noise = np.random.default_rng(0).standard_normal((128, 64)).astype("f4")
     tensors[f"{LAYER}.3.intermediate.dense.weight"] = noise
-    looks = first_looks(score_tensors(tmp_path / "m", "m", tensors))
+    looks = worth_checking(score_tensors(tmp_path / "m", "m", tensors))
     reasons = {look.row.matrix.name: look.reasons for look in looks}
     names = [look.row.matrix.name.removeprefix(f"{LAYER}.") for look in looks]
     assert names[:3] == [f"{i}.attention.self.query.weight" for i in range(3)]
@@ -37,10 +37,10 @@ def test_damage_comes_first_and_each_reason_is_given(tmp_path: Path) -> None:
 
 def test_nothing_amiss_is_left_out(ranking: Ranking) -> None:
     for score in ranking.scores:
-        shown = {look.row.matrix.name for look in first_looks(score)}
+        shown = {look.row.matrix.name for look in worth_checking(score)}
         amiss = {row.matrix.name for row in score.layers if row.verdict not in ("ok", "too-small")}
         assert amiss <= shown
-        assert len(first_look_rows(first_looks(score))) == len(shown)
+        assert len(worth_checking_rows(worth_checking(score))) == len(shown)
 
 
 def test_the_table_says_how_many_more_there_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

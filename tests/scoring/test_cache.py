@@ -240,11 +240,11 @@ def test_a_killed_run_goes_on_where_it_was(model: Path, store: Path) -> None:
         "import os, sys, wqscore\n"
         "from wqscore.scoring import cache as remembering\n"
         "remembering._FLUSH_SECONDS = 0\n"
-        "put, done = remembering.Memory.remember, []\n"
+        "put, done = remembering.ScoreCache.put, []\n"
         "def remember(self, *args):\n"
         "    put(self, *args); done.append(1)\n"
         "    if len(done) == 3: os.kill(os.getpid(), 9)\n"
-        "remembering.Memory.remember = remember\n"
+        "remembering.ScoreCache.put = remember\n"
         "wqscore.score(sys.argv[1], store=sys.argv[2], jobs=1)"
     )
     killed = subprocess.run([sys.executable, "-c", code, str(model), str(store)], check=False, capture_output=True)

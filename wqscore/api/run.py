@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from wqscore.api.settings import Settings
 from wqscore.checkpoints.checkpoint import Checkpoint
-from wqscore.checkpoints.fetch_or_stream import open_either_way
+from wqscore.checkpoints.fetch_or_stream import open_or_fall_back
 from wqscore.errors import CheckpointError, UsageError
 from wqscore.execution.cluster.run import connected
 from wqscore.execution.progress import RankProgress
@@ -20,7 +20,7 @@ from wqscore.presets.preset import Preset
 from wqscore.presets.registry import find_preset
 from wqscore.presets.weightwatcher import WW_0_7
 from wqscore.refs import ModelRef, as_ref, unique_refs
-from wqscore.scoring.cache import Memory, opened_store
+from wqscore.scoring.cache import ScoreCache, opened_store
 from wqscore.scoring.model_score import Failure
 from wqscore.spectra.on_device import CPU, check_device
 
@@ -63,11 +63,11 @@ class Run:
         return self.progress.note if self.progress else None
 
     @property
-    def memory(self) -> Memory | None:
+    def cache(self) -> ScoreCache | None:
         """Cache of earlier runs; none with a base, whose distances are not cached."""
         if self.store is None or self.base is not None:
             return None
-        return Memory(self.store, self.preset, self.sampling, self.note, self.settings.device)
+        return ScoreCache(self.store, self.preset, self.sampling, self.note, self.settings.device)
 
     def failure(self, ref: ModelRef, error: CheckpointError) -> Failure:
         """A model that could not be scored, after its progress is told so."""
@@ -99,7 +99,7 @@ def started(
     metrics = _metrics(settings, preset, by)
     models = unique_refs(refs)
     resources = _resources(settings)
-    base = None if settings.base is None else open_either_way(as_ref(settings.base), settings.stream, progress)
+    base = None if settings.base is None else open_or_fall_back(as_ref(settings.base), settings.stream, progress)
     with connected(settings.backend), opened_store(settings.store) as store:
         yield Run(settings, models, preset, metrics, base, store, resources, progress)
 

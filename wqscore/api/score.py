@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Unpack
 from wqscore.api.run import Run, memory_errors, preset_of, started
 from wqscore.api.settings import Settings, SettingsKeywords, changed, takes_settings
 from wqscore.checkpoints.checkpoint import Checkpoint
-from wqscore.checkpoints.fetch_or_stream import open_either_way
+from wqscore.checkpoints.fetch_or_stream import open_or_fall_back
 from wqscore.checkpoints.opening import open_checkpoint
 from wqscore.errors import CheckpointError
 from wqscore.execution.progress import RankProgress
@@ -176,12 +176,12 @@ def _score(model: ModelRef, run: Run) -> ModelScore:
     family = declared_family(model)
     with memory_errors(model):
         if run.settings.engine == "weightwatcher":
-            from wqscore.engines.rows import watched_score
+            from wqscore.engines.rows import weightwatcher_score
 
-            return watched_score(_downloaded(model, run.progress), family, run.metrics, run.settings.seed)
+            return weightwatcher_score(_downloaded(model, run.progress), family, run.metrics, run.settings.seed)
         known = StoredHeaders(run.store) if run.store else None
-        checkpoint = open_either_way(model, run.settings.stream, run.progress, known)
-        work = Work(run.resources, run.settings.device, run.memory, progress, run.note)
+        checkpoint = open_or_fall_back(model, run.settings.stream, run.progress, known)
+        work = Work(run.resources, run.settings.device, run.cache, progress, run.note)
         return score_checkpoint(checkpoint, family, run.preset, run.metrics, run.sampling, run.base, work)
 
 

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING
 
 from wqscore.api.run import Run, memory_errors, started
 from wqscore.api.settings import Settings
-from wqscore.checkpoints.fetch_or_stream import open_either_way
+from wqscore.checkpoints.fetch_or_stream import open_or_fall_back
 from wqscore.errors import CheckpointError, UsageError
-from wqscore.matrices.plan import Outcome, by_tensor, matrices_of
+from wqscore.matrices.plan import PlannedTensor, by_tensor, matrices_of
 from wqscore.metrics.registry import MATRIX_METRICS
 from wqscore.planning.work import cost
 from wqscore.refs import ModelRef
 from wqscore.scoring.model_score import Failure
 from wqscore.scoring.score_checkpoint import planned, score_and_remember
-from wqscore.scoring.score_tensor import Task
+from wqscore.scoring.score_tensor import ScoringTask
 
 if TYPE_CHECKING:
     from wqscore.execution.progress import RankProgress
@@ -74,7 +74,7 @@ def parse_shard(text: str) -> Shard:
     return shard
 
 
-def deal(groups: Sequence[list[Outcome]], shard: Shard) -> list[list[Outcome]]:
+def deal(groups: Sequence[list[PlannedTensor]], shard: Shard) -> list[list[PlannedTensor]]:
     """The tensors of one part: all are dealt out in turn, the longest work first, whatever is known of them.
 
     Args:
@@ -135,22 +135,22 @@ def _score_part(model: ModelRef, part: Shard, run: Run) -> ModelShard:
     """Compute and keep one part of one model."""
     bar = run.progress.model(model) if run.progress else None
     names = tuple(name for name in run.metrics if name in MATRIX_METRICS)
-    memory = run.memory
-    assert memory is not None
-    task = Task(run.preset, names, run.sampling, None, memory, run.settings.device)
+    cache = run.cache
+    assert cache is not None
+    task = ScoringTask(run.preset, names, run.sampling, None, cache, run.settings.device)
     with memory_errors(model):
-        checkpoint = open_either_way(model, run.settings.stream, run.progress)
+        checkpoint = open_or_fall_back(model, run.settings.stream, run.progress)
         groups = by_tensor(planned(checkpoint, run.preset))
         mine = deal(groups, part)
         for _ in score_and_remember(mine, task, run.resources, bar, run.note):
             pass
-    memory.close(checkpoint.ref.label, checkpoint.revision or "")
-    if not memory.works:
+    cache.close(checkpoint.ref.label, checkpoint.revision or "")
+    if not cache.works:
         raise CheckpointError(
             f"{model.label}: the store did not keep what was computed: see to it, and run this again"
         )
     return ModelShard(checkpoint.ref, _count(mine), _count(groups))
 
 
-def _count(groups: Sequence[list[Outcome]]) -> int:
+def _count(groups: Sequence[list[PlannedTensor]]) -> int:
     return sum(len(matrices_of(group)) for group in groups)

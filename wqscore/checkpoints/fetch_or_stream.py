@@ -21,7 +21,7 @@ class FetchProgress(Protocol):
         """Called with a one-line notice when the run departs from what was requested."""
 
 
-def open_either_way(
+def open_or_fall_back(
     ref: ModelRef, stream: bool = False, progress: FetchProgress | None = None, known: HeaderCache | None = None
 ) -> Checkpoint:
     """Open a checkpoint as requested; stream if the disk is too small, download if the format can't be streamed.

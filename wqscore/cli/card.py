@@ -8,11 +8,11 @@ import typer
 
 from wqscore.api.settings import Settings
 from wqscore.cli import options
-from wqscore.cli.exits import NOT_SCORED, complain, leave_interrupted, one_line_errors
-from wqscore.cli.open_store import asked_store
+from wqscore.cli.exits import NOT_SCORED, leave_interrupted, one_line_errors, print_error
+from wqscore.cli.open_store import open_store
 from wqscore.cli.output import check_output, complain_if_unscored
 from wqscore.cli.records import Only, with_options
-from wqscore.cli.refs import asked_models
+from wqscore.cli.refs import resolve_refs
 
 
 @with_options
@@ -31,7 +31,7 @@ def card(
     Exit codes: 0 done, 2 wrong usage, 3 a model could not be scored (the others are there), 130 interrupted.
     """
     with one_line_errors():
-        asked = asked_models(refs, None)
+        asked = resolve_refs(refs, None)
         check_output(None)
         from wqscore.api.score import RankingInterrupted
         from wqscore.api.score import rank as rank_refs
@@ -40,11 +40,11 @@ def card(
 
         interrupted = False
         try:
-            with asked_store(settings, no_store) as settings, ProgressBars(quiet) as progress:
+            with open_store(settings, no_store) as settings, ProgressBars(quiet) as progress:
                 ranking = rank_refs(asked, settings=settings, progress=progress)
         except RankingInterrupted as interrupt:
             ranking, interrupted = interrupt.ranking, True
-            complain("interrupted: keeping what was scored before")
+            print_error("interrupted: keeping what was scored before")
         places = {model.identity: place for place, model in enumerate(asked)}
         scores = sorted(ranking.scores, key=lambda score: places[score.ref.identity])
         # UTF-8, whatever the terminal's encoding, as the other commands' Markdown.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from wqscore.cli.exits import complain
+from wqscore.cli.exits import print_error
 from wqscore.errors import CheckpointError
 from wqscore.refs import ModelRef
 
@@ -28,12 +28,12 @@ def read_cards(refs: Sequence[ModelRef]) -> tuple[BenchmarkTable, bool]:
         try:
             cards[ref.label] = read_card(ref)
         except CheckpointError as error:
-            complain(str(error))
+            print_error(str(error))
             cards[ref.label] = CardResults()
             unread += 1
     table = tabulate(cards)
     for model in table.models:
         if model.left_out:
             more = f", and {len(model.left_out) - 1} more" if len(model.left_out) > 1 else ""
-            complain(f"{model.model}: left out: {model.left_out[0]}{more}")
+            print_error(f"{model.model}: left out: {model.left_out[0]}{more}")
     return table, not unread

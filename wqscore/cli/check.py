@@ -8,7 +8,7 @@ import typer
 
 from wqscore.api.settings import Settings
 from wqscore.cli import options
-from wqscore.cli.exits import NOT_SCORED, complain, one_line_errors
+from wqscore.cli.exits import NOT_SCORED, one_line_errors, print_error
 from wqscore.cli.output import show
 from wqscore.cli.records import Only, with_options
 
@@ -40,5 +40,5 @@ def check(
         if result.errors:
             first, more = result.errors[0], len(result.errors) - 1
             others = f", and {more} more {'error' if more == 1 else 'errors'}" if more else ""
-            complain(f"{result.ref.label}: {first.name}: {first.detail}{others}")
+            print_error(f"{result.ref.label}: {first.name}: {first.detail}{others}")
             raise typer.Exit(NOT_SCORED)

@@ -95,11 +95,11 @@ def correlate(
     with one_line_errors():
         check_output(out)
         from wqscore.studies.correlation.correlate import correlate as correlate_tables
-        from wqscore.studies.known.score_table import alone, join, read_table
+        from wqscore.studies.known.score_table import join, read_table, single_table
 
         names = columns.key or ["model"]
         table = read_table(scores)
-        joined = join(table, read_table(known), names) if known else alone(table, names)
+        joined = join(table, read_table(known), names) if known else single_table(table, names)
         found = correlate_tables(
             joined,
             columns.x or (),

@@ -8,7 +8,7 @@ import typer
 
 from wqscore.api.settings import Settings
 from wqscore.cli import options
-from wqscore.cli.exits import NOT_SCORED, complain, one_line_errors
+from wqscore.cli.exits import NOT_SCORED, one_line_errors, print_error
 from wqscore.cli.output import show
 from wqscore.cli.records import Only, with_options
 
@@ -37,5 +37,5 @@ def crosscheck(
             check = check_ref(ref, jobs=settings.jobs, progress=progress)
         show(check, output)
         if not check.averaged[0]:
-            complain(f"{check.ref.label}: wqscore could score none of its matrices: wqscore score says why")
+            print_error(f"{check.ref.label}: wqscore could score none of its matrices: wqscore score says why")
             raise typer.Exit(NOT_SCORED)

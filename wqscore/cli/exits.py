@@ -25,10 +25,10 @@ def one_line_errors() -> Iterator[None]:
         yield
         sys.stdout.flush()
     except UsageError as error:
-        complain(str(error))
+        print_error(str(error))
         raise typer.Exit(USAGE) from error
     except WqscoreError as error:
-        complain(str(error))
+        print_error(str(error))
         raise typer.Exit(NOT_SCORED) from error
     except BrokenPipeError as error:
         # The reader has seen enough.
@@ -37,10 +37,10 @@ def one_line_errors() -> Iterator[None]:
     except OSError as error:
         # What can't be read, or written to a report, has become a WqscoreError before.
         _give_up_stdout()
-        complain(f"{error.filename or 'standard output'}: can't be written: {error.strerror or error}")
+        print_error(f"{error.filename or 'standard output'}: can't be written: {error.strerror or error}")
         raise typer.Exit(NOT_SCORED) from error
     except KeyboardInterrupt:
-        complain("interrupted")
+        print_error("interrupted")
         leave_interrupted()
 
 
@@ -51,7 +51,7 @@ def leave_interrupted() -> NoReturn:
     os._exit(INTERRUPTED)
 
 
-def complain(message: str) -> None:
+def print_error(message: str) -> None:
     """Write one line to standard error."""
     typer.echo(complaint(message), err=True)
 

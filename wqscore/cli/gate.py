@@ -11,13 +11,13 @@ import typer
 
 from wqscore.api.settings import Settings
 from wqscore.cli import options
-from wqscore.cli.exits import NOT_SCORED, complain, one_line_errors
-from wqscore.cli.open_store import asked_store
+from wqscore.cli.exits import NOT_SCORED, one_line_errors, print_error
+from wqscore.cli.open_store import open_store
 from wqscore.cli.output import show
 from wqscore.cli.records import Only, with_options
 
 if TYPE_CHECKING:
-    from wqscore.gating.gate import Judgement
+    from wqscore.gating.gate import GateResult
     from wqscore.gating.policy import Policy
     from wqscore.refs import ModelRef
     from wqscore.results import Format
@@ -96,7 +96,7 @@ def gate(
         from wqscore.gating.gate import gate as gate_ref
 
         policy = _policy(rules, settings.base)
-        with asked_store(settings, no_store) as settings, ProgressBars(quiet) as progress:
+        with open_store(settings, no_store) as settings, ProgressBars(quiet) as progress:
             judgement = gate_ref(ref, policy, settings, progress=progress)
     code = {"passed": 0, "failed": FAILED, "unscored": NOT_SCORED}[judgement.status]
     try:
@@ -106,7 +106,7 @@ def gate(
         # Whoever closes the pipe early ends the printing without an error, and the gate is as it was.
         raise typer.Exit(leaving.exit_code or code) from leaving
     if code == NOT_SCORED:
-        complain(judgement.error or f"{judgement.ref.label}: none of its matrices could be scored")
+        print_error(judgement.error or f"{judgement.ref.label}: none of its matrices could be scored")
     raise typer.Exit(code)
 
 
@@ -135,7 +135,7 @@ def _policy(options: RuleOptions, base: str | ModelRef | None) -> Policy:
     )
 
 
-def _publish(judgement: Judgement, output: GateFormat, files: Mapping[Format, Path | None]) -> None:
+def _publish(judgement: GateResult, output: GateFormat, files: Mapping[Format, Path | None]) -> None:
     """Write the files, then print; what is printed is not lost where a file can't be written."""
     from wqscore.rendering.result_file import write_file
     from wqscore.results import render

@@ -6,7 +6,7 @@ import typer
 
 from wqscore.cli import options
 from wqscore.cli.exits import NOT_SCORED, one_line_errors
-from wqscore.cli.refs import asked_models, load_asked_list
+from wqscore.cli.refs import load_list_option, resolve_refs
 
 
 def known(
@@ -22,7 +22,7 @@ def known(
     Exit codes: 0 done, 2 wrong usage, 3 a model could not be found (the others are shown).
     """
     with one_line_errors():
-        asked = asked_models(refs, load_asked_list(model_list))
+        asked = resolve_refs(refs, load_list_option(model_list))
         from wqscore.cli.cards import read_cards
         from wqscore.cli.output import show
 

@@ -12,7 +12,7 @@ import typer
 from wqscore.api.settings import Settings
 from wqscore.cli import options
 from wqscore.cli.exits import NOT_SCORED, one_line_errors
-from wqscore.cli.open_store import asked_store
+from wqscore.cli.open_store import open_store
 from wqscore.cli.output import check_output, complain_if_unscored
 from wqscore.cli.records import Only, with_options
 from wqscore.errors import UsageError
@@ -89,7 +89,7 @@ def build(
 
         loaded = [load_list(each) for each in lists]
         table = read_table(known.known) if known.known else None
-        with asked_store(settings, no_store) as settings, ProgressBars(quiet) as progress:
+        with open_store(settings, no_store) as settings, ProgressBars(quiet) as progress:
             built = build_site(
                 loaded, out, known=table, y=known.y, url=url, by=by, settings=settings, progress=progress
             )

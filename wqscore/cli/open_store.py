@@ -8,12 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from wqscore.api.settings import Settings
-from wqscore.cli.exits import complain
+from wqscore.cli.exits import print_error
 from wqscore.errors import UsageError
 
 
 @contextmanager
-def asked_store(settings: Settings, no_store: bool) -> Iterator[Settings]:
+def open_store(settings: Settings, no_store: bool) -> Iterator[Settings]:
     """Settings with their store open: the one named, else the user's own.
 
     Where the user's own can't be opened, the work is done without one, and a line says so.
@@ -42,7 +42,7 @@ def asked_store(settings: Settings, no_store: bool) -> Iterator[Settings]:
     except StoreError as error:
         if path is not None:
             raise
-        complain(f"nothing is kept for the next run: {error}")
+        print_error(f"nothing is kept for the next run: {error}")
         yield settings
         return
     with store:
@@ -51,4 +51,4 @@ def asked_store(settings: Settings, no_store: bool) -> Iterator[Settings]:
         finally:
             lost = sum(store.damaged.values())
             if lost:
-                complain(f"{store.path}: {lost} damaged rows were computed again")
+                print_error(f"{store.path}: {lost} damaged rows were computed again")

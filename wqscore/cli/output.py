@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from wqscore.cli.exits import complain
+from wqscore.cli.exits import print_error
 from wqscore.cli.options import ScoreFormat
 from wqscore.errors import UsageError
 from wqscore.rendering.folder import check_folder
@@ -85,7 +85,9 @@ def complain_if_unscored(score: ModelScore) -> bool:
     unread = [(skip.name, skip.reason) for skip in score.skipped if skip.kind == "unread"]
     unfitted = [(row.matrix.name, row.reason) for row in score.layers if row.reason]
     name, reason = (unread + unfitted)[0]
-    complain(f"{score.ref.label}: none of its {score.summary.n_matrices} matrices could be scored: {name}: {reason}")
+    print_error(
+        f"{score.ref.label}: none of its {score.summary.n_matrices} matrices could be scored: {name}: {reason}"
+    )
     return True
 
 
@@ -94,5 +96,5 @@ def complain_of_skips(score: ModelScore) -> bool:
     unread = [skip for skip in score.skipped if skip.kind == "unread"]
     if unread:
         noun = "matrix was" if len(unread) == 1 else "matrices were"
-        complain(f"{score.ref.label}: {len(unread)} {noun} skipped: {unread[0].name}: {unread[0].reason}")
+        print_error(f"{score.ref.label}: {len(unread)} {noun} skipped: {unread[0].name}: {unread[0].reason}")
     return bool(unread)

@@ -9,10 +9,10 @@ import typer
 
 from wqscore.api.settings import Settings
 from wqscore.cli import options
-from wqscore.cli.exits import NOT_SCORED, complain, leave_interrupted, one_line_errors
+from wqscore.cli.exits import NOT_SCORED, leave_interrupted, one_line_errors, print_error
 from wqscore.cli.output import show
 from wqscore.cli.records import Only, with_options
-from wqscore.cli.refs import asked_models, load_asked_list
+from wqscore.cli.refs import load_list_option, resolve_refs
 
 
 @with_options
@@ -32,7 +32,7 @@ def plan(
     Exit codes: 0 done, 2 wrong usage, 3 a model could not be planned (the others are shown).
     """
     with one_line_errors():
-        asked = asked_models(refs, load_asked_list(model_list))
+        asked = resolve_refs(refs, load_list_option(model_list))
         from rich.console import Console
         from rich.progress import Progress
 
@@ -50,12 +50,12 @@ def plan(
             found, interrupted = interrupt.plan, True
             if len(found.failed) == len(found.models):
                 raise
-            complain("interrupted: keeping what was planned before")
+            print_error("interrupted: keeping what was planned before")
         show(found, output)
         if interrupted:
             leave_interrupted()
         if output in ("csv", "json"):
             for model in found.failed:
-                complain(model.reason)
+                print_error(model.reason)
         if found.failed:
             raise typer.Exit(NOT_SCORED)

@@ -10,7 +10,7 @@ import typer
 from wqscore.api.settings import Settings
 from wqscore.cli import options
 from wqscore.cli.exits import one_line_errors
-from wqscore.cli.open_store import asked_store
+from wqscore.cli.open_store import open_store
 from wqscore.cli.records import Only, with_options
 from wqscore.errors import CheckpointError, UsageError
 
@@ -65,7 +65,7 @@ def plot(
         from wqscore.cli.progress import ProgressBars
         from wqscore.rendering.result_file import write_bytes
 
-        with asked_store(settings, no_store) as settings, ProgressBars(quiet) as progress:
+        with open_store(settings, no_store) as settings, ProgressBars(quiet) as progress:
             result = score_ref(ref, settings=settings, progress=progress)
         picture = _picture(result, layer, chart)
         write_bytes(out, picture.svg().encode() if out.suffix.lower() == ".svg" else picture.png())

@@ -12,8 +12,8 @@ import typer
 
 from wqscore.api.settings import Settings
 from wqscore.cli import options
-from wqscore.cli.exits import NOT_SCORED, complain, leave_interrupted, one_line_errors
-from wqscore.cli.open_store import asked_store
+from wqscore.cli.exits import NOT_SCORED, leave_interrupted, one_line_errors, print_error
+from wqscore.cli.open_store import open_store
 from wqscore.cli.output import (
     check_format,
     check_output,
@@ -23,7 +23,7 @@ from wqscore.cli.output import (
     show,
 )
 from wqscore.cli.records import with_options
-from wqscore.cli.refs import asked_models, load_asked_list
+from wqscore.cli.refs import load_list_option, resolve_refs
 from wqscore.errors import UsageError, WqscoreError
 from wqscore.refs import ModelRef
 from wqscore.rendering.timestamp import created_at
@@ -110,8 +110,8 @@ def rank(
         if report.out is not None and report.no_report:
             raise UsageError("--out and --no-report exclude each other")
         settings = run.settings(settings)
-        listed = load_asked_list(model_list)
-        asked = asked_models(refs, listed)
+        listed = load_list_option(model_list)
+        asked = resolve_refs(refs, listed)
         if run.shard is not None:
             from wqscore.cli.shard import compute_shard
             from wqscore.presets.registry import find_preset
@@ -129,7 +129,7 @@ def rank(
 
         interrupted = False
         try:
-            with asked_store(settings, run.no_store) as settings, ProgressBars(run.quiet) as progress:
+            with open_store(settings, run.no_store) as settings, ProgressBars(run.quiet) as progress:
                 ranking = rank_refs(
                     asked,
                     by=order.by,
@@ -141,7 +141,7 @@ def rank(
             ranking, interrupted = interrupt.ranking, True
             if not ranking.scores:
                 raise
-            complain("interrupted: keeping what was scored before")
+            print_error("interrupted: keeping what was scored before")
         found = None
         try:
             publish(ranking, folder, ranking, report.output, run.quiet)
@@ -186,7 +186,7 @@ def _known_figures(
     cards, _ = read_cards(asked)
     chosen = choose_known(cards.as_table(), asked, options.y)
     if doubt := cards.doubt(chosen.y):
-        complain(doubt)
+        print_error(doubt)
     return chosen
 
 
@@ -200,7 +200,7 @@ def _correlate(ranking: Ranking, known: KnownFigures, better: options.Better, se
         joined = join(parse_ranking(ranking.to_csv()), known.table, ["model"])
         return correlate(joined, y=known.y, better=better, seed=seed)
     except WqscoreError as error:
-        complain(f"the ranking is kept, without correlations: {error}")
+        print_error(f"the ranking is kept, without correlations: {error}")
         return None
 
 

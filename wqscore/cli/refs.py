@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from wqscore.model_list import ModelList
 
 
-def load_asked_list(model_list: str | None) -> ModelList | None:
+def load_list_option(model_list: str | None) -> ModelList | None:
     """The list of --list, if there is one."""
     if model_list is None:
         return None
@@ -22,7 +22,7 @@ def load_asked_list(model_list: str | None) -> ModelList | None:
     return load_list(model_list)
 
 
-def asked_models(refs: Sequence[str] | None, listed: ModelList | None) -> list[ModelRef]:
+def resolve_refs(refs: Sequence[str] | None, listed: ModelList | None) -> list[ModelRef]:
     """The models named and those of the list, in that order; one named twice is there once.
 
     Raises:

@@ -7,7 +7,7 @@ import typer
 from wqscore.api.settings import Settings
 from wqscore.cli import options
 from wqscore.cli.exits import NOT_SCORED, one_line_errors
-from wqscore.cli.open_store import asked_store
+from wqscore.cli.open_store import open_store
 from wqscore.cli.output import (
     check_format,
     check_output,
@@ -46,7 +46,7 @@ def score(
         from wqscore.cli.progress import ProgressBars
         from wqscore.ranking.ranking import rank_alone
 
-        with asked_store(settings, run.no_store) as settings, ProgressBars(run.quiet) as progress:
+        with open_store(settings, run.no_store) as settings, ProgressBars(run.quiet) as progress:
             result = score_ref(ref, settings=settings, progress=progress)
         publish(rank_alone(result), out, result, output, run.quiet)
         if any([complain_if_unscored(result), run.strict and complain_of_skips(result)]):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from wqscore.cli.exits import NOT_SCORED, complain, one_line_errors
+from wqscore.cli.exits import NOT_SCORED, one_line_errors, print_error
 from wqscore.cli.output import show
 from wqscore.errors import UsageError
 
@@ -124,7 +124,7 @@ def merge(
                             raise UsageError(f"{other}: is the store itself: name others")
                         merged = merge_stores(store, source)
                 except StoreError as error:
-                    complain(str(error))
+                    print_error(str(error))
                     failed = True
                     continue
                 print_merged(other, merged)
@@ -178,7 +178,7 @@ def _complain_of_damage(store: Store) -> None:
     from wqscore.store.report import damage
 
     if store.damaged:
-        complain(f"{store.path}: {damage(store.damaged)}: they are computed again when they are needed")
+        print_error(f"{store.path}: {damage(store.damaged)}: they are computed again when they are needed")
         raise typer.Exit(NOT_SCORED)
 
 

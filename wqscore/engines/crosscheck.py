@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import isfinite, isnan, nan
 from typing import Literal
 
-from wqscore.engines.weightwatcher import COMPARED, WatchedLayer, WatchedModel
+from wqscore.engines.weightwatcher import COMPARED, WatchedLayer, WeightWatcherResult
 from wqscore.matrices.weight_matrix import SkippedTensor
 from wqscore.presets.weightwatcher import WW_0_7
 from wqscore.refs import ModelRef
@@ -25,11 +25,11 @@ _FEW_REASON = f"WeightWatcher has another rule for fewer than {_FEW} eigenvalues
 #: It leaves out a matrix with more.
 _MOST = 15_000
 
-Verdict = Literal["same", "differs"]
+Agreement = Literal["same", "differs"]
 
 
 @dataclass(frozen=True)
-class Comparison:
+class CrosscheckRow:
     """One number by both.
 
     Attributes:
@@ -46,7 +46,7 @@ class Comparison:
     difference: float
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> Agreement:
         """`same` up to `TOLERANCE`, or if neither is defined."""
         return "same" if self.difference <= TOLERANCE else "differs"
 
@@ -62,16 +62,16 @@ class MatrixComparison:
     """
 
     name: str
-    comparisons: tuple[Comparison, ...]
+    comparisons: tuple[CrosscheckRow, ...]
     reason: str
 
     @property
-    def differing(self) -> tuple[Comparison, ...]:
+    def differing(self) -> tuple[CrosscheckRow, ...]:
         """The columns that differ."""
         return tuple(comparison for comparison in self.comparisons if comparison.verdict == "differs")
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> Agreement:
         """`same` if every column is."""
         return "differs" if self.differing else "same"
 
@@ -106,12 +106,12 @@ class Crosscheck(Result):
     version: str
     matrices: tuple[MatrixComparison, ...]
     unpaired: tuple[Unpaired, ...]
-    means: tuple[Comparison, ...]
+    means: tuple[CrosscheckRow, ...]
     averaged: tuple[int, int]
     failed: tuple[str, ...]
 
 
-def crosscheck(score: ModelScore, watched: WatchedModel) -> Crosscheck:
+def crosscheck(score: ModelScore, watched: WeightWatcherResult) -> Crosscheck:
     """Pair a model's rows with WeightWatcher's layers, by the tensor's name, and compare them.
 
     Args:
@@ -155,8 +155,8 @@ def _matrix(row: LayerScore, layer: WatchedLayer, columns: Iterable[str]) -> Mat
     )
 
 
-def _compare(name: str, ours: float, theirs: float) -> Comparison:
-    return Comparison(_column(name), ours, theirs, _difference(ours, theirs, 1.0 if name in _LOGARITHMS else 0.0))
+def _compare(name: str, ours: float, theirs: float) -> CrosscheckRow:
+    return CrosscheckRow(_column(name), ours, theirs, _difference(ours, theirs, 1.0 if name in _LOGARITHMS else 0.0))
 
 
 def _difference(ours: float, theirs: float, least: float) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from wqscore.engines.crosscheck import TOLERANCE, Comparison, Crosscheck, MatrixComparison, Unpaired
+from wqscore.engines.crosscheck import TOLERANCE, Crosscheck, CrosscheckRow, MatrixComparison, Unpaired
 from wqscore.escaping import listed
 from wqscore.presets.weightwatcher import WW_0_7
 from wqscore.rendering.numbers import Cell, figure, number
@@ -105,15 +105,15 @@ def _means(check: Crosscheck) -> list[Table]:
     return [Table(title, _MEAN_COLUMNS, rows, optional=["difference"])] if rows else []
 
 
-def _pair(comparison: Comparison) -> str:
+def _pair(comparison: CrosscheckRow) -> str:
     return f"{figure(comparison.ours)} | {figure(comparison.theirs)}"
 
 
-def _numbers(comparison: Comparison) -> list[Cell]:
+def _numbers(comparison: CrosscheckRow) -> list[Cell]:
     return [number(comparison.ours), number(comparison.theirs), number(comparison.difference)]
 
 
-def _record(comparison: Comparison) -> dict[str, Cell]:
+def _record(comparison: CrosscheckRow) -> dict[str, Cell]:
     return {
         **dict(zip(("wqscore", "weightwatcher", "difference"), _numbers(comparison), strict=True)),
         "verdict": comparison.verdict,

@@ -8,7 +8,7 @@ from math import isfinite, isnan, nan
 import numpy as np
 
 from wqscore.checkpoints.checkpoint import Checkpoint
-from wqscore.engines.weightwatcher import WatchedLayer, WatchedModel, run_weightwatcher
+from wqscore.engines.weightwatcher import WatchedLayer, WeightWatcherResult, run_weightwatcher
 from wqscore.fits.power_law import PowerLawFit
 from wqscore.fits.sampling import Sampling
 from wqscore.matrices.architecture import architecture_of
@@ -24,7 +24,7 @@ from wqscore.spectra.spectrum import Spectrum
 Row = LayerScore | SkippedTensor
 
 
-def watched_score(checkpoint: Checkpoint, family: str, metrics: Sequence[str], seed: int) -> ModelScore:
+def weightwatcher_score(checkpoint: Checkpoint, family: str, metrics: Sequence[str], seed: int) -> ModelScore:
     """Score a checkpoint with WeightWatcher.
 
     Args:
@@ -54,7 +54,7 @@ def watched_score(checkpoint: Checkpoint, family: str, metrics: Sequence[str], s
     )
 
 
-def watched_rows(checkpoint: Checkpoint, watched: WatchedModel, metrics: Sequence[str]) -> tuple[Row, ...]:
+def watched_rows(checkpoint: Checkpoint, watched: WeightWatcherResult, metrics: Sequence[str]) -> tuple[Row, ...]:
     """Return a row for each tensor of a checkpoint, in the order of the preset `ww-0.7`, by WeightWatcher.
 
     Tied copies and quantised codes, which WeightWatcher scores as they are stored, stay skipped; what it leaves out

@@ -61,7 +61,7 @@ class WatchedLayer:
 
 
 @dataclass(frozen=True)
-class WatchedModel:
+class WeightWatcherResult:
     """What WeightWatcher says of a model.
 
     Attributes:
@@ -95,7 +95,7 @@ def check_installed() -> None:
         )
 
 
-def run_weightwatcher(checkpoint: Checkpoint) -> WatchedModel:
+def run_weightwatcher(checkpoint: Checkpoint) -> WeightWatcherResult:
     """Run WeightWatcher's `analyze()`, with its defaults, on a checkpoint's weight files.
 
     It is shown the files that `checkpoint` was opened from and nothing else of their folder: WeightWatcher alone
@@ -153,10 +153,10 @@ def _why(returncode: int, said: bytes) -> str:
     return f"WeightWatcher failed: {last}{hint}"
 
 
-def _read_answer(answer: bytes) -> WatchedModel:
+def _read_answer(answer: bytes) -> WeightWatcherResult:
     document = json.loads(answer)
     layers = tuple(map(_layer, document["layers"]))
-    return WatchedModel(document["version"], layers, {k: _finite(v) for k, v in document["summary"].items()})
+    return WeightWatcherResult(document["version"], layers, {k: _finite(v) for k, v in document["summary"].items()})
 
 
 def _layer(row: Mapping[str, Any]) -> WatchedLayer:

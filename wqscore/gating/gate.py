@@ -9,7 +9,7 @@ from wqscore.api.settings import Settings
 from wqscore.errors import CheckpointError, UsageError
 from wqscore.execution.progress import RankProgress
 from wqscore.gating.baseline import Baseline, load_baseline
-from wqscore.gating.judge import Outcome, Status, all_unscored, judge
+from wqscore.gating.judge import GateStatus, RuleOutcome, all_unscored, apply_rules
 from wqscore.gating.policy import Policy
 from wqscore.gating.rules import Change
 from wqscore.presets.registry import find_preset
@@ -19,7 +19,7 @@ from wqscore.scoring.model_score import ModelScore
 
 
 @dataclass(frozen=True)
-class Judgement(Result):
+class GateResult(Result):
     """The result of a gate: a model and the outcome of each rule.
 
     Attributes:
@@ -33,13 +33,13 @@ class Judgement(Result):
 
     ref: ModelRef
     policy: Policy
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[RuleOutcome, ...]
     score: ModelScore | None
     baseline: Baseline | None
     error: str = ""
 
     @property
-    def status(self) -> Status:
+    def status(self) -> GateStatus:
         """`failed` if a rule failed, `unscored` if a rule could not be judged or no matrix has a fit, or `passed`."""
         statuses = {outcome.status for outcome in self.outcomes}
         if "failed" in statuses:
@@ -55,7 +55,7 @@ def gate(
     settings: Settings | None = None,
     *,
     progress: RankProgress | None = None,
-) -> Judgement:
+) -> GateResult:
     """Score a model and judge it by a policy's rules.
 
     Args:
@@ -85,8 +85,8 @@ def gate(
     try:
         scored = score(model, settings=chosen, progress=progress)
     except CheckpointError as error:
-        return Judgement(model, policy, all_unscored(policy.rules, str(error)), None, baseline, str(error))
-    return Judgement(model, policy, judge(policy.rules, scored, baseline), scored, baseline)
+        return GateResult(model, policy, all_unscored(policy.rules, str(error)), None, baseline, str(error))
+    return GateResult(model, policy, apply_rules(policy.rules, scored, baseline), scored, baseline)
 
 
-__all__ = ["Judgement", "gate"]
+__all__ = ["GateResult", "gate"]

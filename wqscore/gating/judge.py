@@ -17,7 +17,7 @@ from wqscore.ranking.ranking import why_unranked
 from wqscore.scoring.layer_score import Verdict
 from wqscore.scoring.model_score import ModelScore
 
-Status = Literal["passed", "failed", "unscored"]
+GateStatus = Literal["passed", "failed", "unscored"]
 
 COMPARISONS: Mapping[Operator, Callable[[float, float], bool]] = MappingProxyType(
     {">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le}
@@ -28,7 +28,7 @@ _NAMED = 3
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RuleOutcome:
     """The outcome of one rule.
 
     Attributes:
@@ -39,7 +39,7 @@ class Outcome:
     """
 
     rule: Rule
-    status: Status
+    status: GateStatus
     value: float
     reason: str
 
@@ -57,7 +57,7 @@ class _UnscoredError(Exception):
     """A rule's value does not exist; the message says why."""
 
 
-def judge(rules: Iterable[Rule], score: ModelScore, baseline: Baseline | None) -> tuple[Outcome, ...]:
+def apply_rules(rules: Iterable[Rule], score: ModelScore, baseline: Baseline | None) -> tuple[RuleOutcome, ...]:
     """Judge a scored model by rules.
 
     Numbers too poor to rank the model (too little coverage, mostly noise) leave a rule unscored. Unread matrices may
@@ -74,21 +74,21 @@ def judge(rules: Iterable[Rule], score: ModelScore, baseline: Baseline | None) -
     return tuple(_outcome(rule, score, baseline) for rule in rules)
 
 
-def all_unscored(rules: Iterable[Rule], reason: str) -> tuple[Outcome, ...]:
+def all_unscored(rules: Iterable[Rule], reason: str) -> tuple[RuleOutcome, ...]:
     """Return the outcomes for a model that could not be scored at all."""
-    return tuple(Outcome(rule, "unscored", nan, reason) for rule in rules)
+    return tuple(RuleOutcome(rule, "unscored", nan, reason) for rule in rules)
 
 
-def _outcome(rule: Rule, score: ModelScore, baseline: Baseline | None) -> Outcome:
+def _outcome(rule: Rule, score: ModelScore, baseline: Baseline | None) -> RuleOutcome:
     try:
         measured = _measure(rule, score, baseline)
     except _UnscoredError as error:
-        return Outcome(rule, "unscored", nan, str(error))
+        return RuleOutcome(rule, "unscored", nan, str(error))
     fails = COMPARISONS[rule.comparison]
     ends = {fails(measured.value, rule.limit), fails(measured.at_most, rule.limit)}
     if len(ends) == 2:
-        return Outcome(rule, "unscored", nan, f"could not be read: {_unread(score)}")
-    return Outcome(rule, "failed" if ends == {True} else "passed", measured.value, measured.detail)
+        return RuleOutcome(rule, "unscored", nan, f"could not be read: {_unread(score)}")
+    return RuleOutcome(rule, "failed" if ends == {True} else "passed", measured.value, measured.detail)
 
 
 def _measure(rule: Rule, score: ModelScore, baseline: Baseline | None) -> _Measured:

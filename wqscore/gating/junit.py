@@ -10,15 +10,15 @@ from collections import Counter
 from xml.etree import ElementTree
 
 from wqscore.escaping import printable
-from wqscore.gating.gate import Judgement
-from wqscore.gating.judge import Outcome
+from wqscore.gating.gate import GateResult
+from wqscore.gating.judge import RuleOutcome
 from wqscore.gating.report import explanation, headline
 from wqscore.rendering.timestamp import created_at
 
 _ELEMENTS = {"failed": "failure", "unscored": "error"}
 
 
-def gate_junit(judgement: Judgement) -> str:
+def gate_junit(judgement: GateResult) -> str:
     """Return a suite with a case for each rule, and one for the model if all rules passed but no matrix has a fit."""
     cases = [_case(judgement, outcome) for outcome in judgement.outcomes]
     if judgement.status == "unscored" and all(outcome.status == "passed" for outcome in judgement.outcomes):
@@ -43,11 +43,11 @@ def gate_junit(judgement: Judgement) -> str:
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{ElementTree.tostring(root, encoding="unicode")}\n'
 
 
-def _suite(judgement: Judgement) -> str:
+def _suite(judgement: GateResult) -> str:
     return f"wqscore gate {judgement.ref.label}"
 
 
-def _case(judgement: Judgement, outcome: Outcome) -> ElementTree.Element:
+def _case(judgement: GateResult, outcome: RuleOutcome) -> ElementTree.Element:
     case = _element("testcase", classname=_suite(judgement), name=str(outcome.rule), time="0")
     if outcome.status in _ELEMENTS:
         message = f"{outcome.rule}: {outcome.status}: {explanation(outcome)}"

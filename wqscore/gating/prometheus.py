@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from math import isfinite
 
 from wqscore.escaping import printable
-from wqscore.gating.gate import Judgement
+from wqscore.gating.gate import GateResult
 from wqscore.gating.report import headline_values
 from wqscore.rendering.timestamp import created_at
 
 
-def gate_prometheus(judgement: Judgement) -> str:
+def gate_prometheus(judgement: GateResult) -> str:
     """Return all gauges of a gate, each labelled with the model."""
     score, rules = judgement.score, {str(outcome.rule): outcome for outcome in judgement.outcomes}
     summary = score.summary if score else None

@@ -6,8 +6,8 @@ from collections import Counter
 from math import isfinite
 from typing import Any
 
-from wqscore.gating.gate import Judgement
-from wqscore.gating.judge import COMPARISONS, Outcome
+from wqscore.gating.gate import GateResult
+from wqscore.gating.judge import COMPARISONS, RuleOutcome
 from wqscore.metrics.registry import METRICS
 from wqscore.rendering.numbers import Cell, figure, number
 from wqscore.rendering.rows import Rows
@@ -22,21 +22,21 @@ _COLUMNS = ["rule", "outcome", "value"]
 _RULE_COLUMNS = ["rule", "comparison", "limit", "status", "value", "reason"]
 
 
-def gate_sections(judgement: Judgement, _: Medium) -> list[Section]:
+def gate_sections(judgement: GateResult, _: Medium) -> list[Section]:
     """The rules and what became of them, then the reasons."""
     rows = [[str(outcome.rule), outcome.status, shown_value(outcome)] for outcome in judgement.outcomes]
     table = Table(headline(judgement), _COLUMNS, rows, folding=["rule"], markdown_title="listed")
     return [table, Notes(_notes(judgement))]
 
 
-def gate_rows(judgement: Judgement) -> Rows:
+def gate_rows(judgement: GateResult) -> Rows:
     """A row per rule."""
     rules = [_rule(outcome) for outcome in judgement.outcomes]
     rows = [[judgement.ref.label, *rule.values()] for rule in rules]
     return Rows(["model", *_RULE_COLUMNS], rows, frozenset({"model", *_RULE_COLUMNS} - {"limit", "value"}))
 
 
-def gate_document(judgement: Judgement) -> dict[str, Any]:
+def gate_document(judgement: GateResult) -> dict[str, Any]:
     """Everything, for machines; what is not defined is `null`."""
     policy, score, baseline = judgement.policy, judgement.score, judgement.baseline
     return {
@@ -59,14 +59,14 @@ def gate_document(judgement: Judgement) -> dict[str, Any]:
     }
 
 
-def headline(judgement: Judgement) -> str:
+def headline(judgement: GateResult) -> str:
     """The verdict in a line."""
     counts = Counter(outcome.status for outcome in judgement.outcomes)
     rules = ", ".join(f"{counts[status]} {status}" for status in ("failed", "unscored", "passed") if counts[status])
     return f"gate {judgement.status}: {judgement.ref.label} · rules: {rules} · preset {judgement.policy.preset}"
 
 
-def headline_values(judgement: Judgement) -> dict[str, Cell]:
+def headline_values(judgement: GateResult) -> dict[str, Cell]:
     """The number that models are ranked by, of each metric; empty where the model could not be scored."""
     score = judgement.score
     if score is None:
@@ -75,14 +75,14 @@ def headline_values(judgement: Judgement) -> dict[str, Cell]:
     return {name: number(summary.headline(name, preset), METRICS[name].count) for name in score.metrics}
 
 
-def explanation(outcome: Outcome) -> str:
+def explanation(outcome: RuleOutcome) -> str:
     """Why a rule is unscored, or the value and what stands behind it."""
     if outcome.status == "unscored":
         return outcome.reason
     return f"{shown_value(outcome)}{f' ({outcome.reason})' if outcome.reason else ''}"
 
 
-def shown_value(outcome: Outcome) -> str:
+def shown_value(outcome: RuleOutcome) -> str:
     """The value to four digits, or all of them where four would lie on the limit's other side; a dash for none."""
     if not isfinite(outcome.value):
         return figure(None)
@@ -92,14 +92,14 @@ def shown_value(outcome: Outcome) -> str:
     return short if same_side else repr(outcome.value)
 
 
-def _notes(judgement: Judgement) -> list[str]:
+def _notes(judgement: GateResult) -> list[str]:
     """A line for each rule with something to say; one for all where the model could not be scored."""
     if judgement.error:
         return [judgement.error]
     return [f"{o.rule}: {o.status}: {o.reason}" for o in judgement.outcomes if o.reason]
 
 
-def _rule(outcome: Outcome) -> dict[str, Cell]:
+def _rule(outcome: RuleOutcome) -> dict[str, Cell]:
     rule = outcome.rule
     value, reason = number(outcome.value), outcome.reason or None
     cells: list[Cell] = [str(rule), rule.comparison, rule.limit, outcome.status, value, reason]

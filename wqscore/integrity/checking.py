@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from wqscore.checkpoints.checkpoint import Checkpoint
-from wqscore.checkpoints.fetch_or_stream import open_either_way
+from wqscore.checkpoints.fetch_or_stream import open_or_fall_back
 from wqscore.checkpoints.tensor import Tensor
 from wqscore.errors import CheckpointError
 from wqscore.execution.threads import run_in_order
@@ -19,7 +19,7 @@ from wqscore.integrity.contents import digest, examine, fingerprint
 from wqscore.integrity.findings import Finding, matrix_findings, tensor_findings
 from wqscore.matrices.matrix_rules import MatrixRules
 from wqscore.matrices.model_config import ModelConfig
-from wqscore.matrices.plan import Outcome, by_tensor, matrices_of, plan_matrices, tensor_name
+from wqscore.matrices.plan import PlannedTensor, by_tensor, matrices_of, plan_matrices, tensor_name
 from wqscore.matrices.weight_matrix import SkippedTensor, WeightMatrix
 from wqscore.refs import ModelRef, as_ref
 from wqscore.results import Result
@@ -78,7 +78,7 @@ def check(
     model = as_ref(ref)
     model_progress = progress.model(model) if progress else None
     try:
-        checkpoint = open_either_way(model, stream, progress)
+        checkpoint = open_or_fall_back(model, stream, progress)
         return check_checkpoint(checkpoint, jobs, model_progress)
     except MemoryError as error:
         raise CheckpointError(f"{model.label}: not enough memory: check it with --jobs 1") from error
@@ -138,7 +138,7 @@ class _Examined:
     fingerprints: tuple[tuple[bytes, WeightMatrix], ...] = ()
 
 
-def _examine(tensor: Tensor, group: Sequence[Outcome]) -> _Examined:
+def _examine(tensor: Tensor, group: Sequence[PlannedTensor]) -> _Examined:
     """Read one tensor and examine its matrices, or the whole tensor where it has none."""
     array = tensor.read()
     matrices = matrices_of(group)
@@ -181,5 +181,5 @@ def _digest(matrix: WeightMatrix) -> bytes:
     return digest(_unfolded(matrix, matrix.tensor.read()))
 
 
-def _is_tied(group: Sequence[Outcome]) -> bool:
+def _is_tied(group: Sequence[PlannedTensor]) -> bool:
     return isinstance(group[0], SkippedTensor) and group[0].kind == "tied"

@@ -12,19 +12,19 @@ _PREFIXES = frozenset(
 )
 
 
-def by_bare_name(matrices: Iterable[WeightMatrix]) -> dict[str, WeightMatrix]:
+def by_canonical_name(matrices: Iterable[WeightMatrix]) -> dict[str, WeightMatrix]:
     """Index matrices by their names without prefixes; of two with the same name the first is kept."""
     found: dict[str, WeightMatrix] = {}
     for matrix in matrices:
-        found.setdefault(bare_name(matrix.name), matrix)
+        found.setdefault(canonical_name(matrix.name), matrix)
     return found
 
 
-def bare_name(name: str) -> str:
+def canonical_name(name: str) -> str:
     """Strip the prefixes of base models from a matrix's name.
 
     Example:
-        >>> bare_name("bert.encoder.layer.0.output.dense.weight")
+        >>> canonical_name("bert.encoder.layer.0.output.dense.weight")
         'encoder.layer.0.output.dense.weight'
     """
     while name.partition(".")[0] in _PREFIXES:
@@ -32,8 +32,8 @@ def bare_name(name: str) -> str:
     return name
 
 
-def partner(matrix: WeightMatrix, others: Mapping[str, WeightMatrix]) -> WeightMatrix | None:
+def matching_matrix(matrix: WeightMatrix, others: Mapping[str, WeightMatrix]) -> WeightMatrix | None:
     """Find the same matrix in another model; `None` if it has none of that name and shape."""
-    other = others.get(bare_name(matrix.name))
+    other = others.get(canonical_name(matrix.name))
     shape = (matrix.slices, matrix.rows, matrix.columns)
     return other if other and (other.slices, other.rows, other.columns) == shape else None

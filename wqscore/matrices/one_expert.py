@@ -8,7 +8,7 @@ from wqscore.checkpoints.stack_items import item_of
 from wqscore.matrices.weight_matrix import Cut, WeightMatrix
 
 
-def alone(matrix: WeightMatrix) -> WeightMatrix:
+def isolate_expert(matrix: WeightMatrix) -> WeightMatrix:
     """Make an expert's matrix read only that expert's bytes; return any other matrix unchanged.
 
     Each expert then behaves like a separate tensor: memory holds one instead of hundreds, and an expert identical to

@@ -21,7 +21,7 @@ from wqscore.matrices.parts import matrix_of
 from wqscore.matrices.quantised import scaled_elsewhere, stored_weights
 from wqscore.matrices.weight_matrix import Cut, SkippedTensor, WeightMatrix
 
-Outcome = WeightMatrix | SkippedTensor
+PlannedTensor = WeightMatrix | SkippedTensor
 
 _BUFFER = re.compile(
     r"(^|[._])(bias|biases|bias_[uv]|mask|position_ids|token_type_ids|num_batches_tracked|running_(mean|var)|A_log"
@@ -53,7 +53,7 @@ class _Model:
     has_companions: bool
 
 
-def plan_matrices(tensors: Sequence[Tensor], config: ModelConfig, rules: MatrixRules) -> tuple[Outcome, ...]:
+def plan_matrices(tensors: Sequence[Tensor], config: ModelConfig, rules: MatrixRules) -> tuple[PlannedTensor, ...]:
     """Plan which matrices of a checkpoint are scored, from its headers alone.
 
     Returns:
@@ -67,9 +67,9 @@ def plan_matrices(tensors: Sequence[Tensor], config: ModelConfig, rules: MatrixR
     ordered = sorted(tensors, key=lambda tensor: _order(tensor, model))
     tied_head = _head_tied_by_config(ordered, model)
     seen: dict[tuple[object, ...], str] = {}
-    outcomes: list[Outcome] = []
+    outcomes: list[PlannedTensor] = []
     for tensor in ordered:
-        planned: Sequence[Outcome] = _outcomes(tensor, model)
+        planned: Sequence[PlannedTensor] = _outcomes(tensor, model)
         first = planned[0]
         if isinstance(first, WeightMatrix) or first.kind == "unread":
             source = seen.setdefault(tensor.location, tensor.name)
@@ -81,22 +81,22 @@ def plan_matrices(tensors: Sequence[Tensor], config: ModelConfig, rules: MatrixR
     return tuple(outcomes)
 
 
-def tensor_name(outcome: Outcome) -> str:
+def tensor_name(outcome: PlannedTensor) -> str:
     """The name of an outcome's tensor."""
     return outcome.tensor.name if isinstance(outcome, WeightMatrix) else outcome.name
 
 
-def by_tensor(outcomes: Sequence[Outcome]) -> list[list[Outcome]]:
+def by_tensor(outcomes: Sequence[PlannedTensor]) -> list[list[PlannedTensor]]:
     """Group consecutive outcomes by tensor."""
     return [list(group) for _, group in groupby(outcomes, key=tensor_name)]
 
 
-def matrices_of(group: Sequence[Outcome]) -> list[WeightMatrix]:
+def matrices_of(group: Sequence[PlannedTensor]) -> list[WeightMatrix]:
     """The matrices among a tensor's outcomes."""
     return [outcome for outcome in group if isinstance(outcome, WeightMatrix)]
 
 
-def tied_copy(tensor: Tensor, first: str, outcome: Outcome) -> SkippedTensor:
+def tied_copy(tensor: Tensor, first: str, outcome: PlannedTensor) -> SkippedTensor:
     """Make the skip of a tensor whose content is scored under another name."""
     return SkippedTensor(
         tensor.name, tensor.shape, tensor.dtype.name, outcome.role, f"tied to {first}", "tied", depth=outcome.depth

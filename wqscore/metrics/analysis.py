@@ -34,7 +34,7 @@ from wqscore.spectra.spectrum import Spectrum
 from wqscore.spectra.windows import window_spectrum
 
 #: Weights, or the two thin matrices whose product they are.
-Contents = np.ndarray | LowRank
+Values = np.ndarray | LowRank
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class MatrixAnalysis:
         base: the same matrix in a base checkpoint, of the same shape; `None` without one.
     """
 
-    source: Contents | Callable[[], Contents]
+    source: Values | Callable[[], Values]
     spectrum: Spectrum
     floor: float
     fits: FitMethods = TAILS
@@ -69,7 +69,7 @@ class MatrixAnalysis:
         return self._contents.product[None] if isinstance(self._contents, LowRank) else self._contents
 
     @cached_property
-    def _contents(self) -> Contents:
+    def _contents(self) -> Values:
         return self.source() if callable(self.source) else self.source
 
     @property

@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 
 from wqscore.metrics.analysis import MatrixAnalysis, ModelAnalysis
 
-Cost = Literal["free", "fit", "resampling", "weights", "shuffles", "windows", "vectors", "base"]
+MetricCost = Literal["free", "fit", "resampling", "weights", "shuffles", "windows", "vectors", "base"]
 
 #: What a metric costs beyond the eigenvalues that every matrix needs.
 COSTS = MappingProxyType(
@@ -79,7 +79,7 @@ class Metric:
     caveat: str
     unit: str = field(default="1", kw_only=True)
     better: Literal["lower", "higher"] = field(default="lower", kw_only=True)
-    cost: Cost = field(default="free", kw_only=True)
+    cost: MetricCost = field(default="free", kw_only=True)
     core: bool = field(default=False, kw_only=True)
     undefined: str = field(default=NO_TAIL, kw_only=True)
     summed: bool = field(default=False, kw_only=True)

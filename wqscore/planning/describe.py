@@ -12,7 +12,7 @@ from wqscore.checkpoints.opening import open_headers
 from wqscore.checkpoints.tensor import Tensor, TensorRef
 from wqscore.errors import CheckpointError
 from wqscore.matrices.model_config import ModelConfig
-from wqscore.matrices.plan import Outcome, by_tensor, plan_matrices
+from wqscore.matrices.plan import PlannedTensor, by_tensor, plan_matrices
 from wqscore.matrices.weight_matrix import SkippedTensor, WeightMatrix
 from wqscore.planning.peak_memory import peak_memory
 from wqscore.planning.work import Speed, measure_speed, work_of
@@ -40,7 +40,7 @@ class ModelDescription(Result):
 
     checkpoint: Checkpoint
     preset: Preset
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[PlannedTensor, ...]
     size: int
     to_fetch: int
     eigensolves: int

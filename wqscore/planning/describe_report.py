@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.filesize import decimal
 
-from wqscore.matrices.plan import Outcome, by_tensor, tensor_name
+from wqscore.matrices.plan import PlannedTensor, by_tensor, tensor_name
 from wqscore.matrices.weight_matrix import SkippedTensor, WeightMatrix
 from wqscore.planning.describe import ModelDescription
 from wqscore.rendering.numbers import Cell, size
@@ -75,7 +75,7 @@ def _counted(count: int, one: str, many: str) -> str:
     return f"{count} {one if count == 1 else many}"
 
 
-def _row(group: Sequence[Outcome], size_in_bytes: int, minimum: int) -> list[Cell]:
+def _row(group: Sequence[PlannedTensor], size_in_bytes: int, minimum: int) -> list[Cell]:
     first = group[0]
     if isinstance(first, SkippedTensor):
         shape, dtype, role, happens = first.shape, first.dtype, first.role, f"skipped: {first.reason}"

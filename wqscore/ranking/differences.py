@@ -15,7 +15,7 @@ from math import isfinite, nan, sqrt
 
 import numpy as np
 
-from wqscore.matrices.matching import bare_name
+from wqscore.matrices.matching import canonical_name
 from wqscore.scoring.layer_score import LayerScore
 from wqscore.scoring.model_score import ModelScore
 from wqscore.scoring.summary import belonging_rows, rows_with_value
@@ -175,7 +175,7 @@ def _layers(score: ModelScore, metric: str) -> _Layers:
 def matrix_key(row: LayerScore) -> MatrixKey:
     """What the same matrix has in common in two models: its role, its name without prefixes, and its shape."""
     matrix = row.matrix
-    return matrix.role, bare_name(matrix.name), (matrix.slices, matrix.rows, matrix.columns)
+    return matrix.role, canonical_name(matrix.name), (matrix.slices, matrix.rows, matrix.columns)
 
 
 def _deviation(row: LayerScore, metric: str) -> float:

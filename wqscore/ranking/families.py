@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from wqscore.matrices.matching import bare_name
+from wqscore.matrices.matching import canonical_name
 from wqscore.scoring.model_score import ModelScore
 
 #: The share of two models' matrices that have the same names and shapes, from which on they are of one structure.
@@ -69,7 +69,7 @@ def _declared_of_its_kind(score: ModelScore, scores: Sequence[ModelScore]) -> st
 
 def _structure(score: ModelScore) -> _Structure:
     rows = (row.matrix for row in score.layers)
-    return frozenset((bare_name(matrix.name), (matrix.slices, matrix.rows, matrix.columns)) for matrix in rows)
+    return frozenset((canonical_name(matrix.name), (matrix.slices, matrix.rows, matrix.columns)) for matrix in rows)
 
 
 def _overlap(one: _Structure, other: _Structure) -> bool:

@@ -14,7 +14,7 @@ from wqscore.presets.preset import Preset
 from wqscore.presets.registry import DEFAULT
 from wqscore.ranking.differences import Difference
 from wqscore.ranking.families import resolve_families
-from wqscore.ranking.ranks import Place, letters, place_models
+from wqscore.ranking.ranks import Rank, place_models, tie_label
 from wqscore.refs import ModelRef
 from wqscore.results import Result
 from wqscore.scoring.model_score import Failure, ModelScore
@@ -174,7 +174,7 @@ def rank_models(
     return Ranking(metric, preset, tuple(metrics), seed, across_families, tuple(models), tuple(pairs))
 
 
-def _ranked(place: Place, family: str, groups: int) -> RankedModel:
+def _ranked(place: Rank, family: str, groups: int) -> RankedModel:
     """A ranked model, its ties lettered after the groups of the families before."""
     return RankedModel(
         ref=place.score.ref,
@@ -184,7 +184,7 @@ def _ranked(place: Place, family: str, groups: int) -> RankedModel:
         tied=place.tied,
         best=place.best,
         worst=place.worst,
-        ties=tuple(letters(groups + number) for number in place.ties),
+        ties=tuple(tie_label(groups + number) for number in place.ties),
         reason="",
         score=place.score,
     )

@@ -18,7 +18,7 @@ _SAME = 1e-9
 
 
 @dataclass(frozen=True)
-class Place:
+class Rank:
     """Where a model stands among those it can be compared with.
 
     Attributes:
@@ -48,7 +48,7 @@ class Placing:
             metric is one of the whole model.
     """
 
-    places: tuple[Place, ...]
+    places: tuple[Rank, ...]
     differences: Mapping[tuple[int, int], Difference]
 
 
@@ -72,7 +72,7 @@ def place_models(scores: Sequence[ModelScore], metric: Metric, preset: Preset, s
         apart = frozenset((i, j) for i, j in pairs if not _same(values[i], values[j]))
     groups = _groups(len(ordered), apart)
     places = tuple(
-        Place(
+        Rank(
             score=score,
             rank=rank,
             tied=ranks.count(rank) > 1,
@@ -85,15 +85,15 @@ def place_models(scores: Sequence[ModelScore], metric: Metric, preset: Preset, s
     return Placing(places, differences)
 
 
-def letters(number: int) -> str:
-    """The name of a group of ties: letters, as in the compact letter displays of multiple comparisons.
+def tie_label(number: int) -> str:
+    """The name of a group of ties: tie_label, as in the compact letter displays of multiple comparisons.
 
     Example:
-        >>> letters(0), letters(25), letters(26), letters(27)
+        >>> tie_label(0), tie_label(25), tie_label(26), tie_label(27)
         ('a', 'z', 'aa', 'ab')
     """
     before, letter = divmod(number, len(ascii_lowercase))
-    return (letters(before - 1) if before else "") + ascii_lowercase[letter]
+    return (tie_label(before - 1) if before else "") + ascii_lowercase[letter]
 
 
 def _groups(count: int, apart: frozenset[tuple[int, int]]) -> list[range]:

@@ -6,7 +6,7 @@ import csv
 from collections.abc import Iterable, Sequence
 from io import StringIO
 
-from wqscore.rendering.csv_escaping import guarded
+from wqscore.rendering.csv_escaping import escape_formula
 from wqscore.rendering.numbers import Cell
 from wqscore.rendering.rows import Rows
 
@@ -21,9 +21,9 @@ def csv_text(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
     text = StringIO(newline="")
     # The writer quotes what its own line end consists of: with both characters, every reader sees the same lines.
     writer = csv.writer(_UnixLines(text), lineterminator="\r\n")
-    writer.writerow(map(guarded, columns))
+    writer.writerow(map(escape_formula, columns))
     # A float is written in its shortest form that reads back as the same float.
-    writer.writerows([guarded(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
+    writer.writerows([escape_formula(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
     return text.getvalue()
 
 

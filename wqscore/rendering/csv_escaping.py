@@ -13,17 +13,17 @@ _STARTS = tuple("=+-@\t\r\n＝＋－＠")
 _NUMBER = re.compile(r"[-+]?\d+(\.\d+)?([eE][-+]?\d+)?", re.ASCII)
 
 
-def guarded(text: str) -> str:
+def escape_formula(text: str) -> str:
     """Text that no spreadsheet takes for a formula.
 
     Example:
-        >>> guarded("=1+1"), guarded("-0.5"), guarded("layers.0")
+        >>> escape_formula("=1+1"), escape_formula("-0.5"), escape_formula("layers.0")
         ("'=1+1", '-0.5', 'layers.0')
     """
     return f"'{text}" if _is_formula(text) else text
 
 
-def unguarded(text: str) -> str:
+def unescape_formula(text: str) -> str:
     """The text that was guarded."""
     return text[1:] if text.startswith("'") and _is_formula(text) else text
 

@@ -16,7 +16,7 @@ from wqscore.rendering.numbers import figure, size
 from wqscore.rendering.timestamp import created_at
 from wqscore.reports.overview import score_notes
 from wqscore.reports.trust import trust_notes
-from wqscore.reports.worth_checking import LOOK_COLUMNS, first_look_rows, first_looks
+from wqscore.reports.worth_checking import LOOK_COLUMNS, worth_checking, worth_checking_rows
 from wqscore.scoring.model_score import ModelScore
 from wqscore.version import __version__
 
@@ -27,8 +27,8 @@ _MOST_LOOKS = 5
 
 def card_section(score: ModelScore) -> str:
     """A section of a model card in Markdown; what looks like markup in a name is escaped."""
-    looks = first_looks(score)
-    worth = markdown_table(LOOK_COLUMNS, first_look_rows(looks[:_MOST_LOOKS])) if looks else ""
+    looks = worth_checking(score)
+    worth = markdown_table(LOOK_COLUMNS, worth_checking_rows(looks[:_MOST_LOOKS])) if looks else ""
     more = f" (the first {_MOST_LOOKS} of {len(looks)})" if len(looks) > _MOST_LOOKS else ""
     return "\n".join(
         [

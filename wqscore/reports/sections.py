@@ -25,7 +25,7 @@ from wqscore.reports.overview import (
     value_overview_rows,
 )
 from wqscore.reports.trust import pair_notes, trust_notes
-from wqscore.reports.worth_checking import LOOK_COLUMNS, first_look_rows, first_looks
+from wqscore.reports.worth_checking import LOOK_COLUMNS, worth_checking, worth_checking_rows
 from wqscore.scoring.model_score import ModelScore
 
 #: Matrices worth looking at that are shown.
@@ -88,10 +88,10 @@ def _layers(score: ModelScore, _: Medium) -> Table:
 
 
 def _looks(score: ModelScore, _: Medium) -> Table | None:
-    looks = first_looks(score)
+    looks = worth_checking(score)
     if not looks:
         return None
-    first = first_look_rows(looks[:_MOST_LOOKS])
+    first = worth_checking_rows(looks[:_MOST_LOOKS])
     more = f", and {len(looks) - len(first)} more" if len(looks) > len(first) else ""
     title = f"worth looking at first: {len(first)} of {len(score.layers)} matrices{more}"
     return Table(title, LOOK_COLUMNS, first, folding=["why", "matrix"])

@@ -27,7 +27,7 @@ _LEAST = len(_SEVERITY)
 
 
 @dataclass(frozen=True)
-class FirstLook:
+class WorthChecking:
     """A matrix worth looking at.
 
     Attributes:
@@ -39,7 +39,7 @@ class FirstLook:
     reasons: tuple[str, ...]
 
 
-def first_looks(score: ModelScore) -> list[FirstLook]:
+def worth_checking(score: ModelScore) -> list[WorthChecking]:
     """Matrices whose verdict is not ok, that are damaged, or whose alpha is extreme or known least.
 
     Most serious first: damage, then fits that mean nothing, then unstable ones and extremes; among equals those whose
@@ -56,11 +56,11 @@ def first_looks(score: ModelScore) -> list[FirstLook]:
         reasons = _reasons(row, usual_width)
         if reasons:
             far = abs(alphas.get(id(row), middle) - middle)
-            found.append(((reasons[0][0], -far), FirstLook(row, tuple(text for _, text in reasons))))
+            found.append(((reasons[0][0], -far), WorthChecking(row, tuple(text for _, text in reasons))))
     return [look for _, look in sorted(found, key=lambda each: each[0])]
 
 
-def first_look_rows(looks: Sequence[FirstLook]) -> list[list[str]]:
+def worth_checking_rows(looks: Sequence[WorthChecking]) -> list[list[str]]:
     """A row per matrix."""
     return [
         [", ".join(look.reasons), look.row.matrix.name, figure(look.row.fit.alpha if look.row.fit else None)]

@@ -17,8 +17,8 @@ from wqscore.matrices.weight_matrix import WeightMatrix
 from wqscore.presets.preset import Preset
 from wqscore.scoring.cache_keys import (
     DIGEST,
+    byte_range_key,
     lone_file,
-    place,
     row_method,
     shard_content,
     spectrum_key,
@@ -40,7 +40,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class KnownMatrix:
+class CachedMatrix:
     """A matrix that need not be solved.
 
     Attributes:
@@ -56,7 +56,7 @@ class KnownMatrix:
     digest: bytes
 
 
-class Memory:
+class ScoreCache:
     """The store, for rows of one model computed with one set of constants.
 
     A store that fails costs what it holds, never the run: a line says so, and the rest is computed.
@@ -86,17 +86,17 @@ class Memory:
         """Whether everything was kept so far."""
         return self._store is not None
 
-    def recall(self, matrices: Sequence[WeightMatrix]) -> dict[str, KnownMatrix]:
+    def get(self, matrices: Sequence[WeightMatrix]) -> dict[str, CachedMatrix]:
         """What is known of matrices, by name; files are looked at, not read."""
         return self._with_store(lambda store: self._recall(store, matrices)) or {}
 
-    def recall_read(self, matrices: Sequence[WeightMatrix], digest: bytes) -> dict[str, KnownMatrix]:
+    def get_by_digest(self, matrices: Sequence[WeightMatrix], digest: bytes) -> dict[str, CachedMatrix]:
         """What is known of the matrices of one tensor whose values have been read: under another name, or file."""
         contents = {matrix.tensor.name: values_content(digest) for matrix in matrices}
         return self._with_store(lambda store: self._look_up(store, matrices, contents)) or {}
 
-    def remember(
-        self, tensor: Tensor, digest: bytes, rows: Iterable[LayerScore], known: Mapping[str, KnownMatrix]
+    def put(
+        self, tensor: Tensor, digest: bytes, rows: Iterable[LayerScore], known: Mapping[str, CachedMatrix]
     ) -> None:
         """Keep the rows of one tensor, and under which content its file is to be looked up.
 
@@ -109,7 +109,7 @@ class Memory:
         content = shard_content(tensor) or values_content(digest)
         file = lone_file(tensor)
         if file is not None and (stamp := self._stamps.get(file)) is not None:
-            self._recorded.setdefault(stamp, {})[place(tensor)] = content
+            self._recorded.setdefault(stamp, {})[byte_range_key(tensor)] = content
         self._used.add(content)
         spectra: dict[SpectrumKey, Spectrum] = {}
         results: dict[ResultKey, Value] = {}
@@ -143,12 +143,12 @@ class Memory:
                 self._note(f"the store is left alone from here on: {error}")
             return None
 
-    def _recall(self, store: Store, matrices: Sequence[WeightMatrix]) -> dict[str, KnownMatrix]:
+    def _recall(self, store: Store, matrices: Sequence[WeightMatrix]) -> dict[str, CachedMatrix]:
         return self._look_up(store, matrices, self._contents(store, [matrix.tensor for matrix in matrices]))
 
     def _look_up(
         self, store: Store, matrices: Sequence[WeightMatrix], contents: Mapping[str, str]
-    ) -> dict[str, KnownMatrix]:
+    ) -> dict[str, CachedMatrix]:
         known = [matrix for matrix in matrices if matrix.tensor.name in contents]
         keys = {m.name: spectrum_key(m, contents[m.tensor.name], self._preset, self._device) for m in known}
         spectra = store.spectra(set(keys.values()))
@@ -179,7 +179,7 @@ class Memory:
         recorded = store.files(list(self._stamps.values()))
         for tensor in tensors:
             stamp = self._stamps.get(files[tensor.name]) if tensor.name in files else None
-            kept = recorded.get(stamp, {}).get(place(tensor)) if stamp else None
+            kept = recorded.get(stamp, {}).get(byte_range_key(tensor)) if stamp else None
             if kept is not None:
                 found[tensor.name] = kept
         return found
@@ -211,12 +211,12 @@ def _row(row: LayerScore, known: Mapping[str, float]) -> Value:
     }
 
 
-def _known(spectrum: Spectrum, row: Any, digest: bytes) -> KnownMatrix:
+def _known(spectrum: Spectrum, row: Any, digest: bytes) -> CachedMatrix:
     if row is None:
-        return KnownMatrix(spectrum, {}, None, digest)
+        return CachedMatrix(spectrum, {}, None, digest)
     fit = None
     if row["fit"] is not None:
         alpha, xmin, distance, sigma, n_tail = row["fit"]
         fit = PowerLawFit(alpha, xmin, distance, sigma, n_tail)
     judgement = Judgement(row["verdict"], row["reason"], tuple(row["flags"]), fit)
-    return KnownMatrix(spectrum, row["values"], judgement, digest)
+    return CachedMatrix(spectrum, row["values"], judgement, digest)

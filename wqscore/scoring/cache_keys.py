@@ -134,7 +134,7 @@ def shard_content(tensor: Tensor) -> str:
         sha256 = tensor.source.sha256(tensor.file)
     else:
         sha256 = tensor.file.resolve().name if tensor.file.is_symlink() else ""
-    return f"lfs:{sha256}:{place(tensor)}" if _SHA256.fullmatch(sha256) else ""
+    return f"lfs:{sha256}:{byte_range_key(tensor)}" if _SHA256.fullmatch(sha256) else ""
 
 
 def lone_file(tensor: Tensor) -> Path | None:
@@ -145,7 +145,7 @@ def lone_file(tensor: Tensor) -> Path | None:
     return tensor.file if isinstance(tensor, TensorRef) and tensor.source is None else None
 
 
-def place(tensor: Tensor) -> str:
+def byte_range_key(tensor: Tensor) -> str:
     """A tensor's name, and which bytes of its file are read as what: all that its header decides."""
     assert isinstance(tensor, TensorRef)
     strides = "" if tensor.strides is None else f"/{list(tensor.strides)}"

@@ -13,10 +13,10 @@ from wqscore.execution.progress import ScoreProgress
 from wqscore.execution.resources import ALL, Resources
 from wqscore.fits.sampling import USUAL, Sampling
 from wqscore.matrices.architecture import architecture_of
-from wqscore.matrices.matching import by_bare_name
+from wqscore.matrices.matching import by_canonical_name
 from wqscore.matrices.model_config import ModelConfig
-from wqscore.matrices.one_expert import alone
-from wqscore.matrices.plan import Outcome, by_tensor, matrices_of, plan_matrices, tied_copy
+from wqscore.matrices.one_expert import isolate_expert
+from wqscore.matrices.plan import PlannedTensor, by_tensor, matrices_of, plan_matrices, tied_copy
 from wqscore.matrices.weight_matrix import SkippedTensor, WeightMatrix
 from wqscore.metrics.analysis import ModelAnalysis
 from wqscore.metrics.metric import ModelValue
@@ -24,10 +24,10 @@ from wqscore.metrics.registry import CORE, MATRIX_METRICS, WHOLE_METRICS
 from wqscore.planning.work import cost
 from wqscore.presets.preset import Preset
 from wqscore.presets.registry import DEFAULT
-from wqscore.scoring.cache import Memory
+from wqscore.scoring.cache import ScoreCache
 from wqscore.scoring.layer_score import LayerScore
 from wqscore.scoring.model_score import ModelScore
-from wqscore.scoring.score_tensor import ScoredGroup, Task, score_groups
+from wqscore.scoring.score_tensor import ScoringTask, TensorResult, score_groups
 from wqscore.scoring.summary import summarise
 from wqscore.spectra.on_device import CPU, solver_on
 from wqscore.spectra.spectrum import Spectrum
@@ -40,14 +40,14 @@ class Work:
     Attributes:
         resources: what it may take.
         device: what solves the matrices: `cpu`, or a device of torch. Shuffles and windows are LAPACK's on either.
-        memory: cache of earlier runs on the same device; none with a base.
+        cache: of earlier runs on the same device; none with a base.
         progress: told what is done.
         note: told of a tensor that takes more memory than there is, and so is scored while no other is.
     """
 
     resources: Resources = ALL
     device: str = CPU
-    memory: Memory | None = None
+    cache: ScoreCache | None = None
     progress: ScoreProgress | None = None
     note: Callable[[str], None] | None = None
 
@@ -80,13 +80,13 @@ def score_checkpoint(
     """
     groups = by_tensor(planned(checkpoint, preset))
     of_matrices = tuple(name for name in metrics if name in MATRIX_METRICS)
-    to_compare = by_bare_name(matrices_of(planned(base, preset))) if base else None
-    task = Task(preset, of_matrices, sampling, to_compare, work.memory, work.device)
+    to_compare = by_canonical_name(matrices_of(planned(base, preset))) if base else None
+    task = ScoringTask(preset, of_matrices, sampling, to_compare, work.cache, work.device)
     scored = dict(score_and_remember(groups, task, work.resources, work.progress, work.note))
     first_with: dict[bytes, str] = {}
     rows = [row for place in range(len(groups)) for row in _without_tied(scored[place], first_with)]
-    if work.memory:
-        work.memory.close(checkpoint.ref.label, checkpoint.revision or "")
+    if work.cache:
+        work.cache.close(checkpoint.ref.label, checkpoint.revision or "")
     return ModelScore(
         ref=checkpoint.ref,
         revision=checkpoint.revision,
@@ -104,12 +104,12 @@ def score_checkpoint(
 
 
 def score_and_remember(
-    groups: Sequence[list[Outcome]],
-    task: Task,
+    groups: Sequence[list[PlannedTensor]],
+    task: ScoringTask,
     resources: Resources,
     progress: ScoreProgress | None = None,
     note: Callable[[str], None] | None = None,
-) -> Iterator[tuple[int, ScoredGroup]]:
+) -> Iterator[tuple[int, TensorResult]]:
     """Score the matrices of tensors, those that are not known; what is new is remembered as it comes.
 
     Args:
@@ -123,22 +123,22 @@ def score_and_remember(
         The place of a tensor and what became of it.
     """
     matrices = [matrix for group in groups for matrix in matrices_of(group)]
-    known = task.memory.recall(matrices) if task.memory else {}
+    known = task.cache.get(matrices) if task.cache else {}
     if progress:
         progress.start(len(matrices), *_amounts(matrices))
     for place, found in score_groups(groups, task, known, resources, note):
-        if task.memory and found.is_news and found.tensor is not None:
+        if task.cache and found.is_new and found.tensor is not None:
             scored_rows = [row for row in found.rows if isinstance(row, LayerScore)]
-            task.memory.remember(found.tensor, found.digest, scored_rows, found.known)
+            task.cache.put(found.tensor, found.digest, scored_rows, found.known)
         if progress and found.tensor is not None:
             progress.advance(len(found.rows), *_amounts(matrices_of(groups[place])))
         yield place, found
 
 
-def planned(checkpoint: Checkpoint, preset: Preset) -> list[Outcome]:
+def planned(checkpoint: Checkpoint, preset: Preset) -> list[PlannedTensor]:
     """The matrices of a checkpoint, each of the smallest tensor that can be read by itself, and what is skipped."""
     outcomes = plan_matrices(checkpoint.tensors, ModelConfig(checkpoint.config), preset.matrices)
-    return [alone(outcome) if isinstance(outcome, WeightMatrix) else outcome for outcome in outcomes]
+    return [isolate_expert(outcome) if isinstance(outcome, WeightMatrix) else outcome for outcome in outcomes]
 
 
 def _amounts(matrices: Sequence[WeightMatrix]) -> tuple[int, int]:
@@ -164,7 +164,7 @@ def _norms(spectrum: Spectrum) -> tuple[float, float]:
     return (0.0, 0.0) if spectrum.state == "zero" else (nan, nan)
 
 
-def _without_tied(scored: ScoredGroup, first_with: dict[bytes, str]) -> Iterator[LayerScore | SkippedTensor]:
+def _without_tied(scored: TensorResult, first_with: dict[bytes, str]) -> Iterator[LayerScore | SkippedTensor]:
     """A tensor whose content was met before is one skip; zeros are equal by accident and stay."""
     first_row = scored.rows[0]
     if scored.tensor is None or not isinstance(first_row, LayerScore) or first_row.verdict == "zero":

@@ -11,7 +11,7 @@ from wqscore.checkpoints.adapters.low_rank import LowRank
 from wqscore.fits.sampling import Sampling
 from wqscore.integrity.contents import examine
 from wqscore.matrices.weight_matrix import WeightMatrix
-from wqscore.metrics.analysis import Contents, MatrixAnalysis
+from wqscore.metrics.analysis import MatrixAnalysis, Values
 from wqscore.metrics.registry import MATRIX_METRICS
 from wqscore.presets.preset import Preset
 from wqscore.scoring.layer_score import FLIPPED_SIGN, RANDOM_SCALED, Judgement, LayerScore, Verdict
@@ -31,7 +31,7 @@ _NO_EIGENVALUES: Mapping[str, tuple[Verdict, str]] = {
 
 def score_matrix(
     matrix: WeightMatrix,
-    array: Contents,
+    array: Values,
     preset: Preset,
     metrics: Sequence[str],
     sampling: Sampling,
@@ -52,7 +52,7 @@ def score_matrix(
     """
     scale = preset.scale(matrix)
     unit_roundoff = matrix.tensor.dtype.unit_roundoff
-    weights: Contents
+    weights: Values
     if isinstance(array, LowRank):
         weights, spectrum = array, low_rank_spectrum(array, unit_roundoff, scale, device)
     else:
@@ -100,7 +100,7 @@ def score_known(
     spectrum: Spectrum,
     values: Mapping[str, float],
     judgement: Judgement | None,
-    read: Callable[[], Contents],
+    read: Callable[[], Values],
     preset: Preset,
     metrics: Sequence[str],
     sampling: Sampling,

@@ -17,21 +17,21 @@ from wqscore.execution.cluster.run import run_on_cluster
 from wqscore.execution.resources import Resources, budget_for_jobs
 from wqscore.execution.threads import Job, run_jobs
 from wqscore.fits.sampling import Sampling
-from wqscore.matrices.matching import by_bare_name, partner
-from wqscore.matrices.plan import Outcome, matrices_of
+from wqscore.matrices.matching import by_canonical_name, matching_matrix
+from wqscore.matrices.plan import PlannedTensor, matrices_of
 from wqscore.matrices.weight_matrix import Cut, SkippedTensor, WeightMatrix
-from wqscore.metrics.analysis import Contents
+from wqscore.metrics.analysis import Values
 from wqscore.planning.peak_memory import held, job_memory
 from wqscore.planning.work import cost
 from wqscore.presets.preset import Preset
-from wqscore.scoring.cache import KnownMatrix, Memory
+from wqscore.scoring.cache import CachedMatrix, ScoreCache
 from wqscore.scoring.layer_score import LayerScore
 from wqscore.scoring.score_matrix import score_known, score_matrix
 from wqscore.spectra.on_device import CPU
 
 
 @dataclass(frozen=True)
-class Task:
+class ScoringTask:
     """What is to be computed of every matrix.
 
     Attributes:
@@ -39,7 +39,7 @@ class Task:
         metrics: the metrics of matrices.
         sampling: the run's seed, and how much random work it does.
         base: the matrices of the base checkpoint by bare name, `None` without one.
-        memory: what is known of before.
+        cache: of earlier runs, if any.
         device: what solves: `cpu`, or a device of torch.
     """
 
@@ -47,36 +47,36 @@ class Task:
     metrics: tuple[str, ...]
     sampling: Sampling
     base: Mapping[str, WeightMatrix] | None
-    memory: Memory | None
+    cache: ScoreCache | None
     device: str = CPU
 
 
 @dataclass(frozen=True)
-class ScoredGroup:
+class TensorResult:
     """What became of one tensor.
 
     Attributes:
         rows: its rows.
         tensor: itself, where it holds matrices.
         digest: of its values.
-        is_news: whether the store lacks any of this.
+        is_new: whether the store lacks any of this.
         known: what the store has of its matrices, by name.
     """
 
     rows: tuple[LayerScore | SkippedTensor, ...]
     tensor: Tensor | None = None
     digest: bytes = b""
-    is_news: bool = False
-    known: Mapping[str, KnownMatrix] = field(default_factory=dict)
+    is_new: bool = False
+    known: Mapping[str, CachedMatrix] = field(default_factory=dict)
 
 
 def score_groups(
-    groups: Sequence[list[Outcome]],
-    task: Task,
-    known: Mapping[str, KnownMatrix],
+    groups: Sequence[list[PlannedTensor]],
+    task: ScoringTask,
+    known: Mapping[str, CachedMatrix],
     resources: Resources,
     note: Callable[[str], None] | None = None,
-) -> Iterator[tuple[int, ScoredGroup]]:
+) -> Iterator[tuple[int, TensorResult]]:
     """Say what became of each tensor: at once of those that need no reading, then of the others as they are scored.
 
     The longest are begun first, so that no thread is left with one in the end.
@@ -95,7 +95,7 @@ def score_groups(
     for place, group in enumerate(groups):
         matrices = matrices_of(group)
         if not matrices:
-            yield place, ScoredGroup(tuple(outcome for outcome in group if isinstance(outcome, SkippedTensor)))
+            yield place, TensorResult(tuple(outcome for outcome in group if isinstance(outcome, SkippedTensor)))
         elif all(matrix.name in known and not _is_incomplete(known[matrix.name], task) for matrix in matrices):
             yield place, _score_known(matrices, known, task, partial(_read, matrices))
         else:
@@ -107,17 +107,17 @@ def score_groups(
 
 
 def _job(
-    matrices: Sequence[WeightMatrix], known: Mapping[str, KnownMatrix], task: Task, resources: Resources
-) -> Job[ScoredGroup]:
+    matrices: Sequence[WeightMatrix], known: Mapping[str, CachedMatrix], task: ScoringTask, resources: Resources
+) -> Job[TensorResult]:
     """The job of solving one tensor, or only of completing what is known of it.
 
     It holds no more of the base and the store than it needs where it runs.
     """
-    others = [other for matrix in matrices if task.base and (other := partner(matrix, task.base))]
-    own = replace(task, base=by_bare_name(others) if task.base else None)
+    others = [other for matrix in matrices if task.base and (other := matching_matrix(matrix, task.base))]
+    own = replace(task, base=by_canonical_name(others) if task.base else None)
     if resources.backend != "threads":
         # A worker has no store; what it computes is remembered here.
-        own = replace(own, memory=None)
+        own = replace(own, cache=None)
     memory = job_memory(matrices) + max((held(other.tensor) for other in others), default=0)
     name = matrices[0].tensor.name
     if _are_known(matrices, known):
@@ -130,8 +130,8 @@ def _job(
 
 
 def _run(
-    jobs: Sequence[Job[ScoredGroup]], resources: Resources, note: Callable[[str], None] | None
-) -> Iterator[tuple[int, ScoredGroup]]:
+    jobs: Sequence[Job[TensorResult]], resources: Resources, note: Callable[[str], None] | None
+) -> Iterator[tuple[int, TensorResult]]:
     if resources.backend != "threads":
         return run_on_cluster(jobs, resources.backend, resources.jobs)
     memory = budget_for_jobs(resources)
@@ -144,18 +144,18 @@ def _run(
     return run_jobs(jobs, resources.threads, memory)
 
 
-def _are_known(matrices: Sequence[WeightMatrix], known: Mapping[str, KnownMatrix]) -> bool:
+def _are_known(matrices: Sequence[WeightMatrix], known: Mapping[str, CachedMatrix]) -> bool:
     return all(matrix.name in known for matrix in matrices)
 
 
-def _read(matrices: Sequence[WeightMatrix]) -> Contents:
+def _read(matrices: Sequence[WeightMatrix]) -> Values:
     """A tensor's values; of a product of two thin matrices, scored as a whole, those two."""
     first = matrices[0]
     is_whole = len(matrices) == 1 and first.cut == Cut(first.tensor.shape) and len(first.tensor.shape) == 2
     return read_contents(first.tensor) if is_whole else first.tensor.read()
 
 
-def _score_tensor(matrices: Sequence[WeightMatrix], task: Task, array: Contents) -> ScoredGroup:
+def _score_tensor(matrices: Sequence[WeightMatrix], task: ScoringTask, array: Values) -> TensorResult:
     """Score the matrices that one tensor holds, from its values."""
     tensor = matrices[0].tensor
     content = blake3()
@@ -163,22 +163,22 @@ def _score_tensor(matrices: Sequence[WeightMatrix], task: Task, array: Contents)
         content.update(np.ascontiguousarray(stored).reshape(-1).view(np.uint8).data)
     scale = array.scale if isinstance(array, LowRank) else None
     content.update(f"{tensor.dtype.name}{tensor.shape}{scale!r}".encode())
-    known = task.memory.recall_read(matrices, content.digest()) if task.memory else {}
+    known = task.cache.get_by_digest(matrices, content.digest()) if task.cache else {}
     if _are_known(matrices, known):
-        return replace(_score_known(matrices, known, task, lambda: array), is_news=True)
+        return replace(_score_known(matrices, known, task, lambda: array), is_new=True)
     rows = tuple(
         score_matrix(matrix, array, task.preset, task.metrics, task.sampling, base, task.device)
         for matrix, base in zip(matrices, _base_weights(matrices, task.base), strict=True)
     )
-    return ScoredGroup(rows, tensor, content.digest(), is_news=True)
+    return TensorResult(rows, tensor, content.digest(), is_new=True)
 
 
 def _score_known(
-    matrices: Sequence[WeightMatrix], known: Mapping[str, KnownMatrix], task: Task, read: Callable[[], Contents]
-) -> ScoredGroup:
+    matrices: Sequence[WeightMatrix], known: Mapping[str, CachedMatrix], task: ScoringTask, read: Callable[[], Values]
+) -> TensorResult:
     """Put rows together again; a tensor is read only where a new metric, or the judgement, needs its weights."""
 
-    def weights(matrix: WeightMatrix) -> Contents:
+    def weights(matrix: WeightMatrix) -> Values:
         found = read()
         return found if isinstance(found, LowRank) else matrix.values(found)
 
@@ -196,11 +196,11 @@ def _score_known(
         for matrix in matrices
     )
     first = matrices[0]
-    is_news = any(_is_incomplete(known[matrix.name], task) for matrix in matrices)
-    return ScoredGroup(rows, first.tensor, known[first.name].digest, is_news, known)
+    is_new = any(_is_incomplete(known[matrix.name], task) for matrix in matrices)
+    return TensorResult(rows, first.tensor, known[first.name].digest, is_new, known)
 
 
-def _is_incomplete(known: KnownMatrix, task: Task) -> bool:
+def _is_incomplete(known: CachedMatrix, task: ScoringTask) -> bool:
     """Whether the store lacks the row, or some of it; a matrix without eigenvalues has no values."""
     lacking = known.spectrum.state == "finite" and set(task.metrics) - known.values.keys()
     return known.judgement is None or bool(lacking)
@@ -212,7 +212,7 @@ def _base_weights(
     """The same matrices of the base checkpoint, a tensor that holds several of them read once."""
     tensor, array = None, np.empty(0)
     for matrix in matrices:
-        other = partner(matrix, base) if base else None
+        other = matching_matrix(matrix, base) if base else None
         if other is None:
             yield None
             continue

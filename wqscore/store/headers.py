@@ -14,7 +14,7 @@ from wqscore.store.store import Store
 
 
 class StoredHeaders:
-    """A store as a `HeaderCache`; where it fails, headers are read again and `Memory` reports the error."""
+    """A store as a `HeaderCache`; where it fails, headers are read again and `ScoreCache` reports the error."""
 
     def __init__(self, store: Store) -> None:
         """Wrap an open store."""

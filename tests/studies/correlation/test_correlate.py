@@ -10,7 +10,7 @@ from wqscore.errors import UsageError
 from wqscore.studies.correlation.correlate import Correlations, correlate
 from wqscore.studies.correlation.notes import correlation_notes
 from wqscore.studies.correlation.row import CorrelationRow
-from wqscore.studies.known.score_table import Joined, ScoreTable, alone
+from wqscore.studies.known.score_table import Joined, ScoreTable, single_table
 
 NORMS = ("log_norm", "log_spectral_norm", "alpha_weighted", "log_alpha_norm")
 
@@ -29,7 +29,7 @@ def taxonomy() -> Correlations:
 
 def table(**columns: list[object]) -> Joined:
     rows = zip(*columns.values(), strict=True)
-    return alone(ScoreTable("t.csv", tuple(columns), tuple(tuple(map(str, row)) for row in rows)), ["model"])
+    return single_table(ScoreTable("t.csv", tuple(columns), tuple(tuple(map(str, row)) for row in rows)), ["model"])
 
 
 def row(found: Correlations, x: str, group: str | None = None) -> CorrelationRow:

@@ -28,7 +28,7 @@ from wqscore.rendering.html.scatter_marks import MARKS, OTHERS, largest_groups
 from wqscore.studies.correlation.correlate import Correlations, correlate
 from wqscore.studies.correlation.files import write_correlations
 from wqscore.studies.correlation.page import correlations_html
-from wqscore.studies.known.score_table import Joined, ScoreTable, alone
+from wqscore.studies.known.score_table import Joined, ScoreTable, single_table
 
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
@@ -45,7 +45,7 @@ Open = Callable[..., "Chrome"]
 
 def table(columns: dict[str, list[object]]) -> Joined:
     rows = tuple(tuple(map(str, cells)) for cells in zip(*columns.values(), strict=True))
-    return alone(ScoreTable("models.csv", tuple(columns), rows), ["model"])
+    return single_table(ScoreTable("models.csv", tuple(columns), rows), ["model"])
 
 
 def grid(models: int, metrics: int, groups: int, **more: list[object]) -> Joined:
@@ -249,7 +249,7 @@ def test_without_groups_there_is_no_box_plot_and_no_legend() -> None:
     assert len(charts(lone)) == 2
     columns = [i for i, name in enumerate(joined.scores.columns) if name not in ("family", "params")]
     bare = tuple(tuple(row[i] for i in columns) for row in joined.scores.rows)
-    none = alone(ScoreTable("m.csv", tuple(joined.scores.columns[i] for i in columns), bare), ["model"])
+    none = single_table(ScoreTable("m.csv", tuple(joined.scores.columns[i] for i in columns), bare), ["model"])
     html = correlations_html(correlate(none, ["metric_0"], "accuracy"))
     assert '<ul class="legend">' not in html
     ((_, points),) = charts(html)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from wqscore.errors import UsageError
-from wqscore.studies.known.score_table import ScoreTable, alone, join, read_table
+from wqscore.studies.known.score_table import ScoreTable, join, read_table, single_table
 
 Write = Callable[[str, bytes], Path]
 
@@ -108,6 +108,6 @@ def test_what_a_ranking_gives_no_rank_is_left_out_by_name() -> None:
 
 
 def test_one_file_needs_no_names() -> None:
-    joined = alone(table("x,y,status", "1,2,ranked", "3,4,unranked"), ["model"])
+    joined = single_table(table("x,y,status", "1,2,ranked", "3,4,unranked"), ["model"])
     assert joined.without_rank == ("row 2",)
     assert joined.holding("x").words("x") == ["1"]

@@ -13,7 +13,7 @@ import numpy as np
 from wqscore.errors import UsageError
 from wqscore.escaping import listed
 from wqscore.refs import ModelRef
-from wqscore.rendering.csv_escaping import unguarded
+from wqscore.rendering.csv_escaping import unescape_formula
 from wqscore.studies.correlation.columns import known_columns
 from wqscore.studies.correlation.row import MIN_MODELS
 from wqscore.studies.known.score_table import LISTED, ScoreTable
@@ -71,7 +71,7 @@ def choose_known(table: ScoreTable, refs: Sequence[ModelRef], y: str | None) -> 
 
 def parse_ranking(text: str) -> ScoreTable:
     """Return a ranking.csv's text as a table."""
-    header, *rows = (list(map(unguarded, line)) for line in csv.reader(StringIO(text, newline="")))
+    header, *rows = (list(map(unescape_formula, line)) for line in csv.reader(StringIO(text, newline="")))
     return ScoreTable("the ranking", tuple(header), tuple(map(tuple, rows)))
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from wqscore.errors import UsageError
 from wqscore.escaping import listed
-from wqscore.rendering.csv_escaping import unguarded
+from wqscore.rendering.csv_escaping import unescape_formula
 
 #: Statuses in a ranking.csv of models without a rank.
 _WITHOUT_RANK = frozenset({"unranked", "failed"})
@@ -101,7 +101,7 @@ def read_table(path: Path) -> ScoreTable:
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            lines = [list(map(unguarded, line)) for line in csv.reader(file) if line]
+            lines = [list(map(unescape_formula, line)) for line in csv.reader(file) if line]
     except OSError as error:
         raise UsageError(f"{path}: can't be read: {error.strerror or error}") from error
     except (csv.Error, ValueError) as error:
@@ -140,7 +140,7 @@ def join(scores: ScoreTable, known: ScoreTable, key: Sequence[str]) -> Joined:
     return _ranked_only(joined, _labels(both))
 
 
-def alone(table: ScoreTable, key: Sequence[str]) -> Joined:
+def single_table(table: ScoreTable, key: Sequence[str]) -> Joined:
     """Return one table that has both the scores and the published results as joined; its models need no names."""
     named = all(column in table.columns for column in key)
     names = zip(*map(table.words, key), strict=True) if named else ((f"row {i + 1}",) for i in range(len(table.rows)))
