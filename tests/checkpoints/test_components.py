@@ -83,7 +83,7 @@ def test_a_model_that_sentence_transformers_saved(safe, tmp_path):
     )
     model.save(str(tmp_path / "model"), safe_serialization=safe)
     dense = "model.safetensors" if safe else "pytorch_model.bin"
-    # transformers itself writes safetensors whatever it is told.
+    # transformers itself writes safetensors whatever option is given.
     assert found_in(tmp_path / "model") == (
         Component("", "", WeightFiles(None, ("model.safetensors",))),
         Component("2_Dense", "2_Dense", WeightFiles(None, (dense,))),

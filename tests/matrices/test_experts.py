@@ -116,7 +116,7 @@ CASES = [
 
 
 def project(hidden: Any, weights: np.ndarray) -> Any:
-    """Multiply by W or Wᵀ: stacks are stored in either orientation, and the sizes tell which."""
+    """Multiply by W or Wᵀ: stacks are stored in either orientation, and the sizes show which."""
     matrix = torch.from_numpy(weights).float()
     return hidden @ (matrix if matrix.shape[0] == hidden.shape[1] else matrix.T)
 
@@ -204,7 +204,7 @@ def gate_up(shape: tuple[int, ...], config: dict[str, Any], *beside: Any) -> lis
     [((2, 48, 64), (2, 64, 24), 24, 64), ((2, 64, 48), (2, 24, 64), 64, 24), ((2, 64, 64), (2, 64, 32), 32, 64),
      ((2, 64, 64), (2, 32, 64), 64, 32)],
 )  # fmt: skip
-def test_the_down_projection_tells_the_orientation(
+def test_the_down_projection_gives_the_orientation(
     shape: tuple[int, ...], down: tuple[int, ...], rows: int, columns: int
 ) -> None:
     found = gate_up(shape, {}, tensor(DOWN, *down))
@@ -212,7 +212,7 @@ def test_the_down_projection_tells_the_orientation(
     assert {(m.rows, m.columns) for m in found} == {(rows, columns)}
 
 
-def test_the_hidden_size_tells_the_orientation_without_it() -> None:
+def test_the_hidden_size_gives_the_orientation_without_it() -> None:
     assert {(m.rows, m.columns) for m in gate_up((2, 48, 64), {"hidden_size": 64})} == {(24, 64)}
     nested = {"text_config": {"hidden_size": 48}, "vision_config": {"hidden_size": 96}}
     assert {(m.rows, m.columns) for m in gate_up((2, 48, 64), nested)} == {(48, 32)}
@@ -228,7 +228,7 @@ def test_the_hidden_size_tells_the_orientation_without_it() -> None:
         ((2, 64, 48), {}, (tensor(DOWN, 2, 24, 64), tensor(f"{GATE_UP}_bias", 2, 48))),
     ],
 )
-def test_what_cannot_be_told_is_whole_and_flagged(
+def test_an_unknown_layout_is_whole_and_flagged(
     shape: tuple[int, ...], config: dict[str, Any], beside: tuple[Any, ...]
 ) -> None:
     found = gate_up(shape, config, *beside)

@@ -60,7 +60,7 @@ def test_sizes_order_names_without_numbers() -> None:
     ) == ["first", "fc9", "fc10", "final"]
 
 
-def test_an_order_that_nothing_tells_is_not_guessed() -> None:
+def test_an_unknown_order_is_not_guessed() -> None:
     assert "order" in reason_for(tensor("hidden.weight", 64, 64), tensor("final.weight", 64, 64))
     mirrored = [tensor("enc.0.weight", 8, 20), tensor("enc.2.weight", 3, 8)]
     mirrored += [tensor("dec.0.weight", 8, 3), tensor("dec.2.weight", 20, 8)]

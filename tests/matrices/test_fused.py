@@ -100,7 +100,7 @@ OLD_SIXTY_FOUR = {"hidden_size": SIDE, "n_head": 4}
             },
         ),
         ("exaone4_5", {"vision_config": {"hidden_size": SIDE, "num_heads": 4, "num_key_value_heads": 2}}),
-        # No configuration, where the name and the shape tell.
+        # No configuration: the name and the shape suffice.
         ("gpt2", {}),
         ("mpt", {}),
         ("modernbert", {}),
@@ -139,7 +139,7 @@ def test_a_configuration_with_little_in_it(
         ),
     ],
 )
-def test_a_layout_that_cannot_be_told_is_whole_and_flagged(
+def test_an_unknown_layout_is_whole_and_flagged(
     name: str, config: dict[str, Any], saved: Callable[[str], Saved], tmp_path: Path
 ) -> None:
     (tmp_path / "model.safetensors").symlink_to(saved(name).folder / "model.safetensors")

@@ -150,7 +150,7 @@ GATED += (tensor("model.layers.0.self_attn.o_proj.weight", SIDE, SIDE),)
         ("model.transformer_encoder.0.qkv.weight", 192, ()),
         ("model.layers.0.self_attn.kv_a_proj_with_mqa.weight", 72, ()),
         ("model.layers.0.self_attn.q_proj.weight", 128, GATED),
-        # A state space without the tensors that tell its sizes, and one of several heads (Zamba).
+        # A state space without the tensors that give its sizes, and one of several heads (Zamba).
         ("layers.0.mixer.in_proj.weight", 256, (tensor("layers.0.mixer.A_log", 128, 16),)),
         (
             "layers.0.mamba.in_proj.weight",

@@ -22,7 +22,7 @@ _MAX_SERIES = 5
 
 @dataclass(frozen=True)
 class LinearLayer:
-    """One layer of a chain: its weight, stored (out, in), and its bias, stored (out,), where it has one."""
+    """One layer of a chain: its weight, stored (out, in), and its bias, stored (out,), if it has one."""
 
     weight: Tensor
     bias: Tensor | None

@@ -2,7 +2,7 @@
 
 A gated MLP computes down(act(gate(x)) · up(x)), so the tensor that holds gate and up is twice as long on its output
 side as the down projection is on its input side. That holds whatever the orientation, for one MLP (two sizes) and
-for a stack of experts (three), and tells the two apart where a name alone can't.
+for a stack of experts (three), and identifies such a tensor even if its name does not.
 """
 
 from __future__ import annotations

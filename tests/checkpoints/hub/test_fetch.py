@@ -35,11 +35,11 @@ from wqscore.refs import ModelRef
 assert "huggingface_hub" not in sys.modules, "imported before it is needed"
 for typed in sys.argv[2:]:
     repo, _, revision = typed.partition("@")
-    ref, told = ModelRef(typed, "hub", repo, revision or None), []
+    ref, announced = ModelRef(typed, "hub", repo, revision or None), []
     try:
         if sys.argv[1] == "fetch":
-            snapshot = fetch(ref, lambda name, size: told.append([name, size]))
-            result = {"folder": str(snapshot.folder), "revision": snapshot.revision, "told": told}
+            snapshot = fetch(ref, lambda name, size: announced.append([name, size]))
+            result = {"folder": str(snapshot.folder), "revision": snapshot.revision, "announced": announced}
         else:
             headers = read_headers(ref)
             tensors = [
@@ -72,7 +72,7 @@ class Run:
 
 
 def run(hub: HubServer, home: Path, *typed: str, command: str = "fetch", **variables: str) -> Run:
-    """Call wqscore in a process of its own; TQDM_POSITION asks for bars though there is no terminal."""
+    """Call wqscore in a separate process; TQDM_POSITION turns on progress bars without a terminal."""
     env = hub.environment(home, PYTHONPATH=os.pathsep.join(sys.path), TQDM_POSITION="-1") | variables
     arguments = [sys.executable, "-c", PROGRAM, command, *typed]
     done = subprocess.run(arguments, env=env, capture_output=True, text=True, timeout=300, check=False)
@@ -131,8 +131,8 @@ def test_exactly_the_shards_of_the_index_are_fetched_and_announced(hub, tmp_path
     done = run(hub, tmp_path, "org/m", "org/m")
     assert done.files() == files
     assert hub.fetched() == set(files)
-    assert sorted(done.results[0]["told"]) == sorted([name, len(body)] for name, body in files.items())
-    assert done.results[1]["told"] == [], "what is in the cache is not announced"
+    assert sorted(done.results[0]["announced"]) == sorted([name, len(body)] for name, body in files.items())
+    assert done.results[1]["announced"] == [], "what is in the cache is not announced"
 
 
 def test_safetensors_come_before_bin_and_a_missing_config_is_not_requested(hub, tmp_path):
@@ -284,7 +284,7 @@ def test_without_a_connection_the_cache_serves(hub, tmp_path):
     assert online.files() == files
     places = [{key: result[key] for key in ("folder", "revision")} for result in online.results]
     for offline in (failing, switched_off, refused):
-        assert offline.results == [place | {"told": []} for place in places]
+        assert offline.results == [place | {"announced": []} for place in places]
         assert offline.stderr == ""
     assert {t[0] for t in headers.results[0]["tensors"]} == {"t0", "t0.bias", "t1", "t1.bias"}
 

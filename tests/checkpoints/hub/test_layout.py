@@ -110,7 +110,7 @@ def test_what_is_wrong_is_one_line(tmp_path: Path, files: dict[str, bytes], mess
     with HubServer() as hub:
         hub.add("lab/bad", files)
         status, rows, errors = scored(hub, tmp_path, "lab/bad")
-    told = errors + " ".join(row["reason"] for row in rows)
-    assert message in told
+    reported = errors + " ".join(row["reason"] for row in rows)
+    assert message in reported
     assert status == 3 or all(row["verdict"] == "skipped" for row in rows)
     assert "Traceback" not in errors

@@ -19,7 +19,7 @@ import safetensors.numpy
 
 from tests.hub_server import FOREVER, HubServer
 
-#: Opens a model as asked and reads its tensors, several at a time; prints their digests, or the error.
+#: Opens a model as requested and reads its tensors, several at a time; prints their digests, or the error.
 PROGRAM = """
 import hashlib, json, sys
 from concurrent.futures import ThreadPoolExecutor
@@ -35,17 +35,18 @@ files.PAUSES = ranges.PAUSES = tuple(pause / 100 for pause in ranges.PAUSES)
 def digest(tensor):
     return [tensor.name, hashlib.sha256(tensor.read().tobytes()).hexdigest()]
 
-told = []
+announced = []
 try:
     ref = ModelRef("org/m", "hub", "org/m")
     if sys.argv[1] == "fetch":
         fetch(ref)
-    headers = stream(ref, lambda name, size: told.append([name, size]))
+    headers = stream(ref, lambda name, size: announced.append([name, size]))
     with ThreadPoolExecutor(int(sys.argv[2])) as pool:
-        result = {"revision": headers.revision, "digests": dict(pool.map(digest, headers.tensors)), "told": told}
+        digests = dict(pool.map(digest, headers.tensors))
+    result = {"revision": headers.revision, "digests": digests, "announced": announced}
     assert len({hash(tensor) for tensor in headers.tensors}) == len(headers.tensors)
 except WqscoreError as error:
-    result = {"error": str(error), "kind": type(error).__name__, "told": told}
+    result = {"error": str(error), "kind": type(error).__name__, "announced": announced}
 print(json.dumps(result))
 """
 NO_WAIT = {"Retry-After": "0"}
@@ -102,7 +103,7 @@ def test_every_tensor_comes_whole_once_and_no_weights_are_stored(hub, tmp_path):
     done = run(hub, tmp_path)
     assert (done["revision"], done["digests"]) == (sha, digests(files))
     assert stored(tmp_path) == {"config.json", "model.safetensors.index.json"}
-    assert {name for name, _ in done["told"]} == stored(tmp_path)
+    assert {name for name, _ in done["announced"]} == stored(tmp_path)
     served = [r for r in hub.requests if r.sent and "/lfs/" in r.path]
     assert sum(r.sent for r in served) == len(files[FIRST]) + len(files[SECOND])
     assert len(served) == 2 * 2 + 3, "a prefix and a header for each shard, one range for each tensor"
@@ -151,7 +152,7 @@ def test_without_true_ranges_the_whole_shard_is_downloaded_once(hub, tmp_path, c
     hub.fault("/lfs/", **NO_RANGES[case])
     done = run(hub, tmp_path, threads=3)
     assert done["digests"] == digests(files)
-    downloads = [name for name, _ in done["told"] if name in (FIRST, SECOND)]
+    downloads = [name for name, _ in done["announced"] if name in (FIRST, SECOND)]
     assert len(downloads) == len(set(downloads)) == (2 if case.startswith("the whole") else 1)
     assert stored(tmp_path) == {"config.json", "model.safetensors.index.json", *downloads}
     assert sum(r.method == "GET" and "range" not in r.headers and "/lfs/" in r.path for r in hub.requests) == len(
@@ -167,7 +168,7 @@ def test_ranges_that_end_midway_are_met_by_one_download_though_several_wait_for_
     hub.fault("/lfs/", whole=True, times=FOREVER)
     done = run(hub, tmp_path, threads=8)
     assert done["digests"] == digests(files)
-    assert done["told"] == [["model.safetensors", len(files["model.safetensors"])]]
+    assert done["announced"] == [["model.safetensors", len(files["model.safetensors"])]]
 
 
 @dataclass(frozen=True)
