@@ -97,7 +97,7 @@ def gate(
 
         policy = _policy(rules, settings.base)
         with open_store(settings, no_store) as settings, ProgressBars(quiet) as progress:
-            judgement = gate_ref(ref, policy, settings, progress=progress)
+            judgement = gate_ref(ref, policy, settings=settings, progress=progress)
     code = {"passed": 0, "failed": FAILED, "unscored": NOT_SCORED}[judgement.status]
     try:
         with one_line_errors():

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Unpack
 
 from wqscore.api.score import score
-from wqscore.api.settings import Settings
+from wqscore.api.settings import Settings, SettingsKeywords, changed, takes_settings
 from wqscore.errors import CheckpointError, UsageError
 from wqscore.execution.progress import RankProgress
 from wqscore.gating.baseline import Baseline, load_baseline
@@ -49,12 +50,14 @@ class GateResult(Result):
         return "failed" if "unscored" in statuses else "passed"
 
 
+@takes_settings
 def gate(
     ref: str | ModelRef,
     policy: Policy,
-    settings: Settings | None = None,
     *,
+    settings: Settings | None = None,
     progress: RankProgress | None = None,
+    **changes: Unpack[SettingsKeywords],
 ) -> GateResult:
     """Score a model and judge it by a policy's rules.
 
@@ -64,6 +67,7 @@ def gate(
         settings: as for `wqscore.score`; preset, metrics and base come from the policy. The seed must be the
             baseline's.
         progress: notified as matrices are done.
+        **changes: settings by name, as for `wqscore.score`.
 
     Returns:
         The outcome of each rule; all of them `unscored` for a model that can't be found, fetched or read.
@@ -76,11 +80,11 @@ def gate(
     if not policy.rules:
         raise UsageError('no rule given: write one with --rule "alpha > 6", or rules = [...] in a policy')
     model = as_ref(ref)
-    chosen = replace(settings or Settings(), preset=policy.preset, metrics=policy.all_metrics, base=policy.base)
+    chosen = replace(changed(settings, changes), preset=policy.preset, metrics=policy.all_metrics, base=policy.base)
     preset = find_preset(chosen.preset)
-    changes = [rule for rule in policy.rules if isinstance(rule.value, Change)]
-    if changes and policy.baseline is None:
-        raise UsageError(f"{changes[0].value} needs numbers to compare with: name a file of them with --baseline")
+    of_changes = [rule for rule in policy.rules if isinstance(rule.value, Change)]
+    if of_changes and policy.baseline is None:
+        raise UsageError(f"{of_changes[0].value} needs numbers to compare with: name a file of them with --baseline")
     baseline = load_baseline(policy.baseline, model, preset, chosen.seed, policy.rules) if policy.baseline else None
     try:
         scored = score(model, settings=chosen, progress=progress)
