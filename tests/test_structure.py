@@ -102,6 +102,18 @@ def test_no_file_is_longer_than_350_lines():
     assert {name for name, length in lengths.items() if length > 350} == LONG.keys()
 
 
+def test_no_function_takes_more_than_eight_parameters():
+    """The keywords of `Settings` count as one."""
+    kinds = ast.FunctionDef | ast.AsyncFunctionDef
+    taken = {
+        f"{name}.{node.name}": [argument.arg for argument in ast.walk(node.args) if isinstance(argument, ast.arg)]
+        for name in MODULES
+        for node in ast.walk(parsed(name))
+        if isinstance(node, kinds)
+    }
+    assert [name for name, arguments in taken.items() if len({*arguments} - {"self", "cls"}) > 8] == []
+
+
 def test_a_graph_is_read_as_python_reads_it(tmp_path, monkeypatch):
     """Of every kind of import statement, with two files that import each other and one that goes back up."""
     files = {
