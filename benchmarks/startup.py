@@ -1,28 +1,44 @@
-"""Start-up time: `wqscore --help`, a command's help and the import, and which imports are slow.
+"""Start-up time: `wqscore --help`, quick commands and the import, and which imports are slow.
 
-Alternating whole processes, with a Python that does nothing for comparison. Target: `wqscore --help` in under 0.5 s.
-Usage: python -m benchmarks.startup
+Alternating whole processes, with a Python that does nothing, and another version where its source tree is named.
+Usage: python -m benchmarks.startup [TREE]
 """
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 from statistics import median
 
 from benchmarks.machine import machine_line
-from benchmarks.processes import run, wqscore
+from benchmarks.processes import Usage, run
 
-RUNS = 10
-TARGET = 0.5
+RUNS = 15
 SLOWEST = 12
-COMMANDS = {
-    "python -c pass": [sys.executable, "-c", "pass"],
-    "wqscore --help": wqscore("--help"),
-    "wqscore score --help": wqscore("score", "--help"),
-    "import wqscore": [sys.executable, "-c", "import wqscore"],
-    "from wqscore import score": [sys.executable, "-c", "from wqscore import score"],
+ROOT = Path(__file__).parent.parent
+MODEL = str(ROOT / "checkpoints" / "all-MiniLM-L6-v2")
+PROGRAM = "import sys; sys.argv[0] = 'wqscore'; from wqscore.cli import app; app()"
+#: Programs with their arguments, and how many seconds each may take on a machine that does nothing else.
+COMMANDS: dict[str, tuple[list[str], float | None]] = {
+    "python -c pass": (["pass"], None),
+    "wqscore --version": ([PROGRAM, "--version"], 0.25),
+    "wqscore --help": ([PROGRAM, "--help"], 0.25),
+    "wqscore score --help": ([PROGRAM, "score", "--help"], None),
+    "wqscore metrics": ([PROGRAM, "metrics"], 0.4),
+    "wqscore describe FOLDER": ([PROGRAM, "describe", MODEL], 0.6),
+    "import wqscore": (["import wqscore"], None),
+    "from wqscore import score": (["from wqscore import score"], None),
 }
+
+
+def measure(trees: list[Path]) -> dict[tuple[str, Path], list[Usage]]:
+    """What each command took with each source tree, in turn, after a run that warms the files up."""
+    taken: dict[tuple[str, Path], list[Usage]] = {(name, tree): [] for name in COMMANDS for tree in trees}
+    for _ in range(RUNS + 1):
+        for (name, tree), usages in taken.items():
+            usages.append(run(["env", f"PYTHONPATH={tree}", sys.executable, "-P", "-c", *COMMANDS[name][0]]))
+    return {key: usages[1:] for key, usages in taken.items()}
 
 
 def slowest_imports(statement: str) -> list[tuple[float, float, str]]:
@@ -39,15 +55,14 @@ def slowest_imports(statement: str) -> list[tuple[float, float, str]]:
 
 def main() -> None:
     """Print the tables."""
-    for command in COMMANDS.values():
-        run(command)
-    rounds = [{name: run(command).wall for name, command in COMMANDS.items()} for _ in range(RUNS)]
+    trees = [ROOT, *map(Path, sys.argv[1:])]
     print(machine_line(["wqscore", "typer", "numpy", "numba"]))
-    print(f"{'median of ' + str(RUNS):>26} {'seconds':>8} {'longest':>8}")
-    for name in COMMANDS:
-        seconds = [each[name] for each in rounds]
-        missed = " misses" if name == "wqscore --help" and median(seconds) >= TARGET else ""
-        print(f"{name:>26} {median(seconds):>8.3f} {max(seconds):>8.3f}{missed}")
+    print(f"{'median of ' + str(RUNS):>26} {'seconds':>8} {'shortest':>8} {'of CPU':>8}  source tree")
+    for (name, tree), usages in measure(trees).items():
+        walls, target = [usage.wall for usage in usages], COMMANDS[name][1]
+        missed = " misses" if target and tree == ROOT and median(walls) > target else ""
+        cpu = median(usage.cpu for usage in usages)
+        print(f"{name:>26} {median(walls):>8.3f} {min(walls):>8.3f} {cpu:>8.3f}  {tree.name}{missed}")
     for statement in ("import wqscore.cli", "from wqscore import score"):
         print(f"slowest modules of `{statement}`, ms alone and with what they import")
         for alone, whole, module in slowest_imports(statement):

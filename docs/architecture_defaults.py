@@ -76,7 +76,7 @@ def entry_of(model_type: str) -> Entry | None:
 
 
 def _files(defaults: Values) -> Iterator[Values]:
-    """What files may state: each name alone, every choice of the four kinds of size by known names, and draws."""
+    """What files may state: each name alone, every choice of the four kinds of size, and draws."""
     draws = random.Random(0)
     choice = draws.choice
     for sizes in SIZES:

@@ -31,6 +31,25 @@ print(sorted(heavy & set(sys.modules)))
     assert done.stdout == "[]\n"
 
 
+@pytest.mark.parametrize("arguments", [["metrics"], ["metrics", "alpha"], ["describe", "model"], ["models"]])
+def test_quick_commands_import_only_what_they_use(arguments: list[str], tmp_path: Path) -> None:
+    # The configuration leaves out what cuts the fused projection, and the head may be tied.
+    weights = {"wte.weight": (9, 64), "lm_head.weight": (9, 64), "h.0.attn.query_key_value.weight": (192, 64)}
+    toy(tmp_path / "model", **{name: np.ones(shape, "f4") for name, shape in weights.items()})
+    (tmp_path / "model" / "config.json").write_text('{"model_type": "gpt_neox", "hidden_size": 64}')
+    program = f"""
+import sys
+from typer.testing import CliRunner
+from wqscore.cli import app
+result = CliRunner().invoke(app, {arguments!r})
+heavy = {{"numba", "scipy", "pandas", "pyarrow", "transformers", "huggingface_hub", "jinja2", "altair", "torch"}}
+print(result.exit_code, sorted(heavy & set(sys.modules)))
+"""
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=True)
+    assert done.stdout == "0 []\n"
+
+
 @pytest.mark.oracle("distributed", "ray", "torch")
 def test_no_module_imports_torch() -> None:
     program = """

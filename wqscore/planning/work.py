@@ -32,7 +32,7 @@ _SOLVE, _PASSES = 3, 100
 _REFIT, _REFIT_POINT, _MATRIX = 3_000, 8.5, 120_000
 #: The windows of `spectra.windows`: their largest side, and the most positions along a side of W.
 _WINDOW, _POSITIONS = 2000, 10
-_PROBE, _REPEATS = 768, 5
+_PROBE, _REPEATS = 768, 3
 #: A pass over the entries takes that much longer with the sums for the verdicts, which are compiled: to load what
 #: runs them takes longer than all that is measured.
 _WITH_SUMS = 1.5
@@ -139,7 +139,7 @@ def _solves(rows: int, columns: int, count: int) -> Work:
 
 
 def measure_speed() -> Speed:
-    """Measure this machine's speed on one small matrix; takes about a third of a second."""
+    """Measure this machine's speed on one small matrix; takes about a quarter of a second."""
     rng = np.random.default_rng(0)
     matrix = rng.standard_normal((_PROBE, _PROBE), dtype=np.float32)
     large, vector = np.ones(_UNCACHED), np.ones(_UNCACHED[1])
