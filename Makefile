@@ -4,7 +4,7 @@ TORCH ?= torch==2.13.0
 BIN := .venv/bin
 DEMO := all-MiniLM-L6-v2 rxnfp-bert_pretrained rxnfp-bert_ft rxnfp-bert_ft_10k_25s rxnmapper-albert
 
-.PHONY: demo nightly test slow fuzz lint bench bench-large bench-truth docs sample screenshots clean
+.PHONY: demo nightly test slow fuzz lint bench bench-large bench-truth zoo zoo-sample docs sample screenshots clean
 
 demo: .venv/base checkpoints/.done ## Rank five real checkpoints and say where the report is
 	cd checkpoints && ../$(BIN)/wqscore rank $(DEMO) --out ../reports/demo
@@ -49,6 +49,13 @@ bench-large: .venv/test ## Large matrices, a 7B model, cost and memory as matric
 bench-truth: .venv/test ## Every estimator on draws whose law is known, some minutes
 	$(BIN)/python -m benchmarks.synthetic_truth
 	$(BIN)/python -m benchmarks.calibration
+
+zoo: .venv/test ## Train the zoo, three hours of processor time, and write its table; killed, it goes on where it was
+	$(BIN)/python -m benchmarks.zoo train
+	$(BIN)/python -m benchmarks.zoo collect
+
+zoo-sample: .venv/test ## Train ten networks of the zoo afresh and compare them with its table
+	$(BIN)/python -m benchmarks.zoo sample
 
 docs: .venv/base ## Write the tables that come from the registry
 	$(BIN)/python -m docs.tables
