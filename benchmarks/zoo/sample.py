@@ -23,8 +23,10 @@ SAMPLED = (
     *("transformer2-digits/w128-r02-s0", "transformer4-clarity/w96-r00-s0", "transformer2-text/w128-r00-s0"),
 )
 
-#: How far a value may be from the table's: absolute where it says so, else relative.
-ACCURACY, NATS = 0.03, 0.05
+#: How far a value may be from the table's; a loss by so many nats and by that share of it. On one machine all digits
+#: agree. With other instructions (SSE 4 in place of AVX 2) accuracies moved by up to 0.008, losses by 0.061 at 2.17,
+#: and of the metrics alpha the most, by up to 7 %.
+ACCURACY, NATS, SHARE_OF_LOSS = 0.03, 0.05, 0.05
 RELATIVE = {
     "log_norm_median": 0.02,
     "log_spectral_norm_median": 0.05,
@@ -71,7 +73,8 @@ def trained(run: Run, wheels: Path) -> dict[str, object]:
 
 def out_of_tolerance(fresh: Mapping[str, object], known: Mapping[str, str]) -> Iterator[str]:
     """Yield the values that are too far from the table's."""
-    limits = dict.fromkeys(("train_accuracy", "test_accuracy"), ACCURACY) | {"test_loss": NATS}
+    limits = dict.fromkeys(("train_accuracy", "test_accuracy"), ACCURACY)
+    limits["test_loss"] = NATS + SHARE_OF_LOSS * _number(known["test_loss"])
     limits |= {column: share * abs(_number(known[column])) for column, share in RELATIVE.items()}
     for column, limit in limits.items():
         now, then = _number(fresh[column]), _number(known[column])
