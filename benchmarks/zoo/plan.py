@@ -1,4 +1,4 @@
-"""Every run of the zoo, told apart by its name; the plan is the same on every machine."""
+"""All runs of the zoo, each with a unique name; the plan is the same on every machine."""
 
 from __future__ import annotations
 
