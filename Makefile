@@ -6,7 +6,7 @@ DEMO := all-MiniLM-L6-v2 rxnfp-bert_pretrained rxnfp-bert_ft rxnfp-bert_ft_10k_2
 
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
-.PHONY: demo nightly test oracles test-all slow explore fuzz lint bench bench-large bench-truth docs architectures sample screenshots clean
+.PHONY: demo nightly test oracles test-all slow explore fuzz lint bench bench-large bench-truth zoo zoo-sample docs architectures sample screenshots clean
 
 demo: .venv/base checkpoints/.done ## Rank five real checkpoints and say where the report is
 	cd checkpoints && ../$(BIN)/wqscore rank $(DEMO) --out ../reports/demo
@@ -60,6 +60,13 @@ bench-large: .venv/oracles ## Large matrices, a 7B model, cost and memory as mat
 bench-truth: .venv/oracles ## Every estimator on draws from known laws; some minutes
 	$(BIN)/python -m benchmarks.synthetic_truth
 	$(BIN)/python -m benchmarks.calibration
+
+zoo: .venv/oracles ## Train the zoo, three hours of processor time, and write its table; killed, it goes on where it was
+	$(BIN)/python -m benchmarks.zoo train
+	$(BIN)/python -m benchmarks.zoo collect
+
+zoo-sample: .venv/oracles ## Train ten networks of the zoo afresh and compare them with its table
+	$(BIN)/python -m benchmarks.zoo sample
 
 docs: .venv/base ## Write the tables of README and docs/metrics.md from the registry
 	$(BIN)/python -m docs.tables

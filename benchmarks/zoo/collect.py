@@ -1,0 +1,52 @@
+"""Write the table that is committed, and count what it holds."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from benchmarks.zoo.families import Family, families
+from benchmarks.zoo.plan import plan
+from benchmarks.zoo.score import metric_columns
+from benchmarks.zoo.table import Table, csv_text
+from benchmarks.zoo.tasks import load_task
+
+KINDS = ("recipe", "run", "fine-tune", "damage")
+_MOST_BYTES = 3_000_000
+
+
+def collect(out: Path, wheels: Path, target: Path) -> int:
+    """Write `zoo.csv` and `data.json` from the rows known so far, and print the numbers of rows as Markdown.
+
+    Returns:
+        1 if the table is too large to commit, else 0.
+    """
+    planned = {model for run in plan() for model in run.models()}
+    rows = [row for row in Table(out / "rows.jsonl").rows() if row["model"] in planned]
+    text = csv_text(rows, metric_columns())
+    (target / "zoo.csv").write_text(text, encoding="utf-8")
+    digests = {name: load_task(*name.split("/"), wheels).digest() for name in sorted(map(layout, families()))}
+    (target / "data.json").write_text(json.dumps(digests, indent=1) + "\n", encoding="utf-8")
+    for line in counted(rows):
+        print(line)
+    print(f"\n{len(rows):,} rows of {len(planned):,} planned, {len(text.encode()):,} bytes")
+    return int(len(text.encode()) > _MOST_BYTES)
+
+
+def layout(family: Family) -> str:
+    """Return the name of the data that a family sees, `digits/mlp`."""
+    return f"{family.task}/{family.architecture}"
+
+
+def counted(rows: Sequence[dict[str, object]]) -> Iterator[str]:
+    """Yield a Markdown table of rows by family and kind, and how many whole runs count as trained."""
+    counts = Counter((row["family"], row["kind"]) for row in rows)
+    trained = Counter(row["family"] for row in rows if row["kind"] == "recipe" and row["status"] == "trained")
+    yield f"| family | {' | '.join(KINDS)} | trained |"
+    yield f"|---|{'--:|' * (len(KINDS) + 1)}"
+    for family in sorted({str(row["family"]) for row in rows}):
+        yield f"| {family} | {' | '.join(str(counts[family, kind]) for kind in KINDS)} | {trained[family]} |"
+    totals = [sum(count for (_, of), count in counts.items() if of == kind) for kind in KINDS]
+    yield f"| all | {' | '.join(f'{total:,}' for total in totals)} | {trained.total():,} |"
