@@ -128,7 +128,7 @@ def step(name: str) -> None:
     """Do one step and print its result, seconds and peak memory as JSON."""
     start = perf_counter()
     if name == "describe":
-        from wqscore.api.score import describe
+        from wqscore.planning.describe import describe
 
         done = f"{len(describe(MODEL).outcomes)} rows"
     else:

@@ -13,12 +13,12 @@ from wqscore.errors import CheckpointError, UsageError, WqscoreError
 from wqscore.version import __version__
 
 if TYPE_CHECKING:
-    from wqscore.api.score import RankingInterrupted, crosscheck, describe, rank, score
+    from wqscore.api.score import RankingInterrupted, crosscheck, rank, score
     from wqscore.api.settings import Settings
     from wqscore.engines.crosscheck import Crosscheck
     from wqscore.integrity.checking import Integrity, check
     from wqscore.matrices.weight_matrix import SkippedTensor, WeightMatrix
-    from wqscore.planning.describe import ModelDescription
+    from wqscore.planning.describe import ModelDescription, describe
     from wqscore.planning.plan import ModelPlan, Plan, PlanInterrupted, plan
     from wqscore.ranking.ranking import RankedModel, Ranking
     from wqscore.refs import ModelRef, parse_ref
@@ -33,7 +33,7 @@ _HOMES = {
     "crosscheck": "wqscore.api.score",
     "Crosscheck": "wqscore.engines.crosscheck",
     "rank": "wqscore.api.score",
-    "describe": "wqscore.api.score",
+    "describe": "wqscore.planning.describe",
     "plan": "wqscore.planning.plan",
     "Plan": "wqscore.planning.plan",
     "ModelPlan": "wqscore.planning.plan",

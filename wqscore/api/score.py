@@ -1,4 +1,4 @@
-"""The public functions: score one model, rank several, describe one without reading its weights."""
+"""The public functions that score: `score` one model, `rank` several, `crosscheck` one with WeightWatcher."""
 
 from __future__ import annotations
 
@@ -15,8 +15,6 @@ from wqscore.execution.progress import RankProgress
 from wqscore.execution.resources import Resources
 from wqscore.metrics.registry import find_metric
 from wqscore.model_list import find_listed
-from wqscore.planning.describe import ModelDescription, describe_checkpoint, open_without_weights
-from wqscore.presets.registry import find_preset
 from wqscore.presets.weightwatcher import WW_0_7
 from wqscore.ranking.ranking import Ranking, rank_models
 from wqscore.refs import ModelRef, as_ref
@@ -132,22 +130,6 @@ def crosscheck(ref: str | ModelRef, *, jobs: int | None = None, progress: RankPr
     if progress:
         progress.crosschecking(model)
     return crosschecking.crosscheck(ours, run_weightwatcher(checkpoint))
-
-
-def describe(ref: str | ModelRef, *, preset: str = "default", jobs: int | None = None) -> ModelDescription:
-    """List a model's tensors and what scoring would do with each, from the files' headers alone.
-
-    Args:
-        ref: the model, as for `score`; from the Hub only headers are fetched.
-        preset: the preset to plan for.
-        jobs: threads that would score it, which decides on the memory; all cores if `None`.
-
-    Raises:
-        UsageError: a reference or preset that means nothing.
-        CheckpointError: a model that can't be found or read, or not without downloading its weights.
-    """
-    chosen = find_preset(preset)
-    return describe_checkpoint(open_without_weights(as_ref(ref)), chosen, jobs)
 
 
 def declared_family(ref: ModelRef) -> str:

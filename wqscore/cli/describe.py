@@ -24,6 +24,6 @@ def describe(
     bytes of every tensor, about how long scoring would take on one core, and how much memory with --jobs threads.
     """
     with one_line_errors():
-        from wqscore.api.score import describe as describe_ref
+        from wqscore.planning.describe import describe as describe_ref
 
         show(describe_ref(ref, preset=settings.preset, jobs=settings.jobs), output)

@@ -17,8 +17,8 @@ from wqscore.matrices.weight_matrix import SkippedTensor, WeightMatrix
 from wqscore.planning.peak_memory import peak_memory
 from wqscore.planning.work import Speed, measure_speed, work_of
 from wqscore.presets.preset import Preset
-from wqscore.presets.registry import DEFAULT
-from wqscore.refs import ModelRef
+from wqscore.presets.registry import DEFAULT, find_preset
+from wqscore.refs import ModelRef, as_ref
 from wqscore.results import Result
 
 
@@ -70,6 +70,22 @@ def open_without_weights(ref: ModelRef) -> Checkpoint:
             "on it"
         )
     return open_headers(ref)
+
+
+def describe(ref: str | ModelRef, *, preset: str = "default", jobs: int | None = None) -> ModelDescription:
+    """List a model's tensors and what scoring would do with each, from the files' headers alone.
+
+    Args:
+        ref: the model, as for `wqscore.score`; from the Hub only headers are fetched.
+        preset: the preset to plan for.
+        jobs: threads that would score it, which decides on the memory; all cores if `None`.
+
+    Raises:
+        UsageError: a reference or preset that means nothing.
+        CheckpointError: a model that can't be found or read, or not without downloading its weights.
+    """
+    chosen = find_preset(preset)
+    return describe_checkpoint(open_without_weights(as_ref(ref)), chosen, jobs)
 
 
 def describe_checkpoint(
