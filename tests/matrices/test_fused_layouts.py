@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.matrices.tiny_models import outcome, plan_folder, tensor
+from tests.matrices.tiny_models import header, outcome, plan_folder, tensor
 from tests.oracles import Oracle
 from wqscore.checkpoints.tensor import TensorRef
 from wqscore.matrices.matrix_rules import MatrixRules
@@ -324,7 +324,7 @@ def test_parts_hold_each_element_exactly_once(
     array = np.arange(shape[0] * shape[1], dtype=np.float32).reshape(shape)
     tensors = [tensor(name, *shape)] + [tensor("rnn.weight_hh_l0", 4 * 6, 6)] * (name == "rnn.weight_ih_l0")
     tensors += [other for other in beside if other.name != name]
-    outcomes = plan_matrices(tensors, ModelConfig(config), MatrixRules())
+    outcomes = plan_matrices(header(*tensors), ModelConfig(config), MatrixRules())
     parts = [o for o in outcomes if isinstance(o, WeightMatrix) and o.tensor.name == name]
     assert len({part.name for part in parts}) == len(parts)
     assert all(part.values(array).shape == (1, part.rows, part.columns) for part in parts)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from wqscore.leaderboard.building import Built
 
 #: Of tonight's events, how many are told.
-_MOST_EVENTS = 8
+_MAX_EVENTS = 8
 
 app = typer.Typer(
     name="leaderboard", help="Build a leaderboard as static web pages, night after night.", no_args_is_help=True
@@ -122,8 +122,8 @@ def _tell(built: Built) -> None:
     kinds = Counter(event.kind for event in site.tonight)
     told = ", ".join(f"{count} {kind}" for kind, count in kinds.items()) or "nothing changed"
     typer.echo(f"{site.night}: {len(site.models)} models, {told}")
-    for event in site.tonight[:_MOST_EVENTS]:
+    for event in site.tonight[:_MAX_EVENTS]:
         typer.echo(f"  {event.kind}: {printable(event.name)}: {printable(event.text)}")
-    if len(site.tonight) > _MOST_EVENTS:
-        typer.echo(f"  and {len(site.tonight) - _MOST_EVENTS} more")
+    if len(site.tonight) > _MAX_EVENTS:
+        typer.echo(f"  and {len(site.tonight) - _MAX_EVENTS} more")
     typer.echo(f"site: {printable(str(built.index))}")

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from wqscore.studies.known.known import KnownFigures
 
 #: So that a folder's name stays under the 255 bytes a file system allows.
-_LONGEST_NAME = 50
+_MAX_NAME = 50
 
 
 @dataclass(frozen=True)
@@ -224,7 +224,7 @@ def _publish_correlations(found: Correlations, folder: Path | None, output: opti
 def _default_folder(listed: ModelList | None, first: ModelRef) -> Path:
     """./reports/<list or first model>-<YYYYMMDD-HHMMSS>/."""
     model = first.label if first.path is None else first.path.absolute().name
-    slug = re.sub(r"[^\w.+-]+", "-", listed.name if listed else model).strip("-.")[:_LONGEST_NAME]
+    slug = re.sub(r"[^\w.+-]+", "-", listed.name if listed else model).strip("-.")[:_MAX_NAME]
     return Path("reports") / f"{slug or 'models'}-{created_at():%Y%m%d-%H%M%S}"
 
 

@@ -41,7 +41,7 @@ _ENVIRONMENT = {
     "MPLBACKEND": "Agg",
     "TORCH_FORCE_WEIGHTS_ONLY_LOAD": "1",
 }
-_LONGEST = 300
+_MAX_REASON = 300
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ def _why(returncode: int, said: bytes) -> str:
     if returncode < 0:
         return f"WeightWatcher was ended ({signal.strsignal(-returncode)}): it may need more memory than there is"
     lines = [line for line in said.decode("utf-8", "replace").splitlines() if line.strip()]
-    last = lines[-1].strip()[:_LONGEST] if lines else f"exit code {returncode}"
+    last = lines[-1].strip()[:_MAX_REASON] if lines else f"exit code {returncode}"
     hint = ": one such matrix ends its whole run, and `wqscore score` names it" if "infs or NaNs" in last else ""
     return f"WeightWatcher failed: {last}{hint}"
 

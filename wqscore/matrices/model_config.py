@@ -13,7 +13,7 @@ from typing import Any, TypeGuard
 from wqscore.matrices.architecture_defaults import architecture_defaults
 from wqscore.matrices.config_names import DEFAULTED, TOLD
 
-_LARGEST_SIZE = 2**31
+_MAX_SIZE = 2**31
 #: Parts of a composed model's configuration that do not end in `_config`.
 _SUB_MODELS = ("encoder", "decoder")
 _DEEPEST_PART = 3
@@ -104,7 +104,7 @@ def _nested(file: Mapping[str, Any], levels: int) -> Iterator[Mapping[str, Any]]
 
 
 def _is_size(value: object) -> TypeGuard[int]:
-    return type(value) is int and 0 < value < _LARGEST_SIZE
+    return type(value) is int and 0 < value < _MAX_SIZE
 
 
 def _is_told(name: str, value: object) -> bool:

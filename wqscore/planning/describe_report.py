@@ -16,13 +16,13 @@ from wqscore.rendering.sections import Medium, Notes, Section, Table
 
 _COLUMNS = ["name", "shape", "dtype", "role", "bytes", "what happens"]
 #: Tensors that a notebook has room for.
-_MOST_TENSORS = 20
+_MAX_TENSORS = 20
 
 
 def description_sections(description: ModelDescription, medium: Medium) -> list[Section]:
     """A row per tensor, in a notebook of the first ones, and the totals."""
     rows = [[str(cell) for cell in row] for row in _rows(description)]
-    shown = rows[:_MOST_TENSORS] if medium == "notebook" else rows
+    shown = rows[:_MAX_TENSORS] if medium == "notebook" else rows
     more = [f"and {len(rows) - len(shown)} more tensors"] if len(rows) > len(shown) else []
     folding, optional = ["name", "what happens"], ["bytes", "dtype", "role", "shape"]
     table = Table(description.checkpoint.ref.label, _COLUMNS, shown, folding, optional)

@@ -22,14 +22,14 @@ from wqscore.version import __version__
 
 #: The metrics that a card has room for, those of them that were computed.
 _SHOWN = ("alpha", "D", "stable_rank", "log_norm", "log_spectral_norm", "entropy")
-_MOST_LOOKS = 5
+_MAX_LOOKS = 5
 
 
 def card_section(score: ModelScore) -> str:
     """A section of a model card in Markdown; what looks like markup in a name is escaped."""
     looks = worth_checking(score)
-    worth = markdown_table(LOOK_COLUMNS, worth_checking_rows(looks[:_MOST_LOOKS])) if looks else ""
-    more = f" (the first {_MOST_LOOKS} of {len(looks)})" if len(looks) > _MOST_LOOKS else ""
+    worth = markdown_table(LOOK_COLUMNS, worth_checking_rows(looks[:_MAX_LOOKS])) if looks else ""
+    more = f" (the first {_MAX_LOOKS} of {len(looks)})" if len(looks) > _MAX_LOOKS else ""
     return "\n".join(
         [
             f"## The weights of {_heading(score.ref.label)}",

@@ -29,7 +29,7 @@ from wqscore.reports.worth_checking import LOOK_COLUMNS, worth_checking, worth_c
 from wqscore.scoring.model_score import ModelScore
 
 #: Matrices worth looking at that are shown.
-_MOST_LOOKS = 8
+_MAX_LOOKS = 8
 #: Columns of one model's matrices that are left out first, and, after those that were asked for, last.
 _LEAST_WANTED = ("log_spectral_norm", "log_norm", "stable_rank", "role", "n_tail", "p_value")
 _MOST_WANTED = ("flags", "alpha_hi", "alpha_lo", "D", "shape")
@@ -91,7 +91,7 @@ def _looks(score: ModelScore, _: Medium) -> Table | None:
     looks = worth_checking(score)
     if not looks:
         return None
-    first = worth_checking_rows(looks[:_MOST_LOOKS])
+    first = worth_checking_rows(looks[:_MAX_LOOKS])
     more = f", and {len(looks) - len(first)} more" if len(looks) > len(first) else ""
     title = f"worth looking at first: {len(first)} of {len(score.layers)} matrices{more}"
     return Table(title, LOOK_COLUMNS, first, folding=["why", "matrix"])

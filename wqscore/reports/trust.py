@@ -14,7 +14,7 @@ from wqscore.rendering.numbers import figure, size
 from wqscore.scoring.summary import belonging_rows
 
 #: Up to so many neighbours in rank are compared in words.
-_MOST_PAIRS = 6
+_MAX_PAIRS = 6
 #: From so many models on, an order can be compared with that of their sizes.
 _LEAST_MODELS = 3
 
@@ -36,7 +36,7 @@ def pair_notes(ranking: Ranking) -> list[str]:
     neighbours = pairwise(model.ref for model in ranking.models if model.status == "ranked")
     found = [by_refs.get((id(first), id(second))) for first, second in neighbours]
     pairs = [pair for pair in found if pair is not None]
-    return [pair_sentence(pair, _label(ranking)) for pair in pairs] if len(pairs) <= _MOST_PAIRS else []
+    return [pair_sentence(pair, _label(ranking)) for pair in pairs] if len(pairs) <= _MAX_PAIRS else []
 
 
 def pair_sentence(pair: Pair, label: str) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 
 from wqscore.spectra.spectrum import Spectrum, compute_spectrum
 
-_LARGEST_WINDOW = 2000
+_MAX_WINDOW = 2000
 _POSITIONS = 10
 
 
@@ -58,7 +58,7 @@ def published_window_spectrum(matrix: np.ndarray, unit_roundoff: float) -> Spect
 def _windows(slices: Iterable[np.ndarray], positions: Callable[[int], Iterable[int]]) -> Iterator[np.ndarray]:
     for matrix in slices:
         rows, columns = matrix.shape
-        r = min(_LARGEST_WINDOW, rows, columns)
+        r = min(_MAX_WINDOW, rows, columns)
         for top in positions(rows - r):
             for left in positions(columns - r):
                 yield matrix[top : top + r, left : left + r]

@@ -40,12 +40,12 @@ _EMPTY = {
 }
 
 #: How many pairs of models the page lists.
-_MOST_PAIRS = 200
+_MAX_PAIRS = 200
 
 
 #: With more matrices and skipped tensors than this, the page has no table of them and no ranking.json: they would
 #: make most of its size. layers.csv is in the page still.
-_MOST_ROWS = 5000
+_MAX_ROWS = 5000
 #: The scripts of the page, in the order in which they need each other.
 _SCRIPTS = ("report.js", "drawing.js", "explorer.js", "models.js", "pairs.js", "downloads.js")
 
@@ -64,8 +64,8 @@ def report_html(ranking: Ranking, files: Mapping[str, str] | None = None) -> str
         UsageError: SOURCE_DATE_EPOCH is not a number of seconds.
     """
     drawable = any(score.layers for score in ranking.scores)
-    whole = sum(len(score.rows) for score in ranking.scores) <= _MOST_ROWS
-    pairs = ranking.pairs[:_MOST_PAIRS]
+    whole = sum(len(score.rows) for score in ranking.scores) <= _MAX_ROWS
+    pairs = ranking.pairs[:_MAX_PAIRS]
     style = asset("page.css")
     # Without a matrix there is nothing to unpack or to draw.
     scripts = (

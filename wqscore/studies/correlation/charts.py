@@ -18,7 +18,7 @@ from wqscore.rendering.html.scatter_marks import MARKS
 #: Font sizes in pixels, before the page scales a chart to its column; a phone's is half as wide as the boxes.
 _LABEL, _TITLE, _BOX_LABEL = 13, 14, 15
 #: In characters; longer names end in an ellipsis.
-_LONGEST_LABEL, _LONGEST_TITLE = 24, 40
+_MAX_LABEL, _MAX_TITLE = 24, 40
 _FITTED = alt.Scale(zero=False, padding=8)
 
 
@@ -39,8 +39,8 @@ def scatter(metric: str, known: str, log: bool) -> Spec:
         alt.Chart(alt.NamedData(name="models"), name="points")
         .mark_point(filled=True, size=80, opacity=0.9)
         .encode(
-            x=alt.X("x:Q", title=_short(metric, _LONGEST_TITLE), **fitted),
-            y=alt.Y("y:Q", title=_short(known, _LONGEST_TITLE), scale=_FITTED, axis=alt.Axis(**axis)),
+            x=alt.X("x:Q", title=_short(metric, _MAX_TITLE), **fitted),
+            y=alt.Y("y:Q", title=_short(known, _MAX_TITLE), scale=_FITTED, axis=alt.Axis(**axis)),
             color=_colour(),
             shape=_shape(),
         )
@@ -61,7 +61,7 @@ def taus_over_groups(metrics: Sequence[str], marks: Sequence[str]) -> Spec:
     """
     taus = alt.NamedData(name="taus")
     # By index, since shortened names may be equal. JSON strings are valid in Vega's expressions.
-    names = json.dumps([_short(metric, _LONGEST_LABEL) for metric in metrics])
+    names = json.dumps([_short(metric, _MAX_LABEL) for metric in metrics])
     labels = alt.Axis(
         labelExpr=f"{names}[datum.value]", labelFontSize=_BOX_LABEL, labelLimit=0, domain=False, ticks=False
     )

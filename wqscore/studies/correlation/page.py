@@ -24,7 +24,7 @@ from wqscore.version import __version__
 #: More boxes are drawn in another figure.
 _BOXES = 10
 #: Beyond, the extent of an axis is no number.
-_LARGEST_DRAWN = 1e300
+_MAX_DRAWN = 1e300
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ def _boxes(found: Correlations, marks: Mapping[str, str]) -> list[Markup]:
 def _scatter(found: Correlations, pooled: CorrelationRow, marks: Sequence[str]) -> _Scatter:
     x, y = found.joined.holding(pooled.x).numbers(pooled.x), found.joined.known.numbers(found.y)
     both = np.flatnonzero(np.isfinite(x) & np.isfinite(y))
-    if not both.size or max(np.abs(x[both]).max(), np.abs(y[both]).max()) > _LARGEST_DRAWN:
+    if not both.size or max(np.abs(x[both]).max(), np.abs(y[both]).max()) > _MAX_DRAWN:
         return _Scatter(pooled, both.size, Markup())
     models = [{"x": float(x[model]), "y": float(y[model]), "mark": marks[model]} for model in both.tolist()]
     spec = scatter(pooled.x, found.y, log=pooled.x == found.params)

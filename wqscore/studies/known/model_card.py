@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from huggingface_hub import EvalResult, EvalResultEntry
 
 #: Longest name of a column, in characters.
-_LONGEST_NAME = 200
+_MAX_NAME = 200
 
 
 @dataclass(frozen=True)
@@ -178,8 +178,8 @@ def _checked(
     if number is None:
         return f"{dataset} {metric}: {printable(str(value)[:40])!r} is not a number"
     given = [tuple(filter(None, map(_name, words))) for words in (setting, title)]
-    if max(map(len, (task, dataset, metric, *given[0], *given[1]))) > _LONGEST_NAME:
-        return f"{dataset[:40]} {metric[:40]}: a name of more than {_LONGEST_NAME} characters"
+    if max(map(len, (task, dataset, metric, *given[0], *given[1]))) > _MAX_NAME:
+        return f"{dataset[:40]} {metric[:40]}: a name of more than {_MAX_NAME} characters"
     return BenchmarkResult(task, dataset, metric, number, given[0], given[1], verified)
 
 

@@ -12,13 +12,13 @@ from wqscore.studies.known.benchmarks import BenchmarkTable
 from wqscore.version import __version__
 
 #: Benchmarks that people are shown; a card may give hundreds.
-_MOST_SHOWN = 12
+_MAX_SHOWN = 12
 
 
 def benchmark_sections(table: BenchmarkTable, _: Medium) -> list[Section]:
     """A row per model and the benchmarks that most of them have."""
     title = f"benchmark results in model cards, as their authors give them · {len(table.models)} models"
-    columns = ["model", *table.columns[:_MOST_SHOWN]]
+    columns = ["model", *table.columns[:_MAX_SHOWN]]
     shown = Table(title, columns, _rows(table), ["model"], columns[:0:-1], markdown_title="listed")
     return [shown, Notes(_notes(table))]
 
@@ -46,7 +46,7 @@ def benchmark_document(table: BenchmarkTable) -> dict[str, Any]:
 
 
 def _rows(table: BenchmarkTable) -> list[list[str]]:
-    shown = table.columns[:_MOST_SHOWN]
+    shown = table.columns[:_MAX_SHOWN]
     return [
         [model.model, *(figure(model.results[name].value) if name in model.results else MISSING for name in shown)]
         for model in table.models
@@ -56,6 +56,6 @@ def _rows(table: BenchmarkTable) -> list[list[str]]:
 def _notes(table: BenchmarkTable) -> list[str]:
     if not table.columns:
         return ["no card gives a result that can be compared"]
-    more = len(table.columns) - _MOST_SHOWN
+    more = len(table.columns) - _MAX_SHOWN
     doubts = [doubt for name in table.columns if (doubt := table.doubt(name))]
-    return [*doubts[:_MOST_SHOWN], *([f"{more} more benchmarks: --format csv"] if more > 0 else [])]
+    return [*doubts[:_MAX_SHOWN], *([f"{more} more benchmarks: --format csv"] if more > 0 else [])]
