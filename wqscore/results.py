@@ -1,7 +1,7 @@
-"""The one door from a result to its formats: results know none of them, and none is imported before it is opened.
+"""Print a result in any format: results know no format, and a format is imported when it is first used.
 
-A format is a printer of one view: the rows of a flat table, the sections that a person reads, or the document that
-machines do. A new kind of result is one entry of `_VIEWS`, a new format one of `_FORMATS`.
+A format prints one view: the rows of a flat table, the sections that a person reads, or the document that a machine
+reads. To add a kind of result, add an entry to `_VIEWS`; to add a format, one to `_FORMATS`.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ Format = Literal["table", "csv", "json", "md", "html", "notebook", "parquet", "j
 
 
 def _views(module: str, kind: str, **others: str) -> Mapping[str, str]:
-    """The functions of a report that make the three views, `plan_rows` and so on, and those that are elsewhere."""
+    """The functions that make the views: `{kind}_rows` and so on in `module`, and any `others`."""
     return {view: f"{module}:{kind}_{view}" for view in ("rows", "sections", "document")} | others
 
 
-#: By the kind of result, what makes each view of it.
+#: For each kind of result, the function that makes each view.
 _VIEWS: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
         "ModelScore": {
@@ -61,7 +61,7 @@ _VIEWS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         },
     }
 )
-#: By the format, the view that it prints, and what prints it; nothing where the view is the text itself.
+#: For each format, its view and the function that prints it; empty where the view is already the text.
 _FORMATS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "table": ("sections", "wqscore.rendering.terminal:sections_text"),
@@ -79,49 +79,49 @@ _FORMATS: Mapping[str, tuple[str, str]] = MappingProxyType(
 
 
 class Result:
-    """What a function of this package finds out, in every format that it has."""
+    """Base of all results; converts one to every format that its kind has."""
 
     def to_frame(self) -> pd.DataFrame:
-        """The rows of the CSV as a pandas table; what is not defined is missing."""
-        frame: pd.DataFrame = _made(self, "frame")
+        """The rows of the CSV as a pandas table; undefined values are missing."""
+        frame: pd.DataFrame = _printed(self, "frame")
         return frame
 
     def to_csv(self) -> str:
         """The rows as CSV, as `--format csv` prints them."""
-        return str(_made(self, "csv"))
+        return str(_printed(self, "csv"))
 
     def to_json(self) -> str:
-        """Everything, for machines; what is not defined is `null`."""
-        return str(_made(self, "json"))
+        """The whole result as JSON; undefined values are `null`."""
+        return str(_printed(self, "json"))
 
     def to_markdown(self) -> str:
-        """What a person is shown, as tables and lists of Markdown."""
-        return str(_made(self, "md"))
+        """The tables and notes that a person reads, as Markdown."""
+        return str(_printed(self, "md"))
 
     def to_html(self) -> str:
         """One self-contained HTML page.
 
         Raises:
-            UsageError: this kind of result has none.
+            UsageError: this kind of result has no page.
         """
-        return str(_made(self, "html"))
+        return str(_printed(self, "html"))
 
     def _repr_html_(self) -> str:
-        """What a notebook shows."""
-        return str(_made(self, "notebook"))
+        """The tables and notes that a notebook shows."""
+        return str(_printed(self, "notebook"))
 
 
 def render(result: Result, format: Format) -> str | bytes:
-    """Make a format of a result: text, or bytes for Parquet.
+    """Print a result in a format: as text, or as bytes for Parquet.
 
     Args:
         result: the result.
-        format: `table` is for standard output as it is: fitted to the terminal's width, whole where it is none.
+        format: `table` is fitted to the width of standard output if that is a terminal, and uncut otherwise.
 
     Raises:
-        UsageError: this kind of result does not have the format, or it needs a package that is not installed.
+        UsageError: this kind of result lacks the format, or the format needs a package that is not installed.
     """
-    made: str | bytes = _made(result, format)
+    made: str | bytes = _printed(result, format)
     return made
 
 
@@ -134,16 +134,16 @@ def _kind(result: Result) -> str:
     return next(kind.__name__ for kind in type(result).__mro__ if kind.__name__ in _VIEWS)
 
 
-def _made(result: Result, format: str) -> Any:
+def _printed(result: Result, format: str) -> Any:
     if format not in formats_of(result):
         raise UsageError(f"{_kind(result)} has no format {format!r}: it has {', '.join(formats_of(result))}")
     view, printer = _FORMATS[format]
-    make = _opened(_VIEWS[_kind(result)][view])
+    make = _imported(_VIEWS[_kind(result)][view])
     made = make(result, format) if view == "sections" else make(result)
-    return _opened(printer)(made) if printer else made
+    return _imported(printer)(made) if printer else made
 
 
-def _opened(name: str) -> Any:
-    """A function by its module and its name, imported now."""
+def _imported(name: str) -> Any:
+    """Import the function named `module:function`."""
     module, function = name.split(":")
     return getattr(import_module(module), function)

@@ -1,4 +1,4 @@
-"""The preset `ww-0.7` beside the real WeightWatcher: the same matrices, the same columns, and where they differ."""
+"""Compare the preset `ww-0.7` with the real WeightWatcher, matrix by matrix and column by column."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ from wqscore.results import Result
 from wqscore.scoring.layer_score import LayerScore
 from wqscore.scoring.model_score import ModelScore
 
-#: Two numbers this close, relatively, are the same: the solvers differ by rounding, and so by about 1e-12.
+#: Relative difference up to which two numbers count as the same; the solvers' rounding differs by about 1e-12.
 TOLERANCE = 1e-6
-#: They pass through 0, and their absolute difference is the relative one of what they are logarithms of.
+#: Logarithms pass through 0, so they are compared absolutely: a relative difference of the numbers behind them.
 _LOGARITHMS = frozenset({"log_norm", "log_spectral_norm", "alpha_weighted", "log_alpha_norm"})
-#: WeightWatcher fits fewer eigenvalues by other rules than those of the literature, which wqscore keeps to.
-_FEW = 20
-_FEW_REASON = f"WeightWatcher has another rule for fewer than {_FEW} eigenvalues"
-#: It leaves out a matrix with more.
-_MOST = 15_000
+#: Below this count WeightWatcher fits by rules of its own; wqscore keeps to those of the literature.
+_MIN_COMPARABLE = 20
+_FEW_REASON = f"WeightWatcher has another rule for fewer than {_MIN_COMPARABLE} eigenvalues"
+#: WeightWatcher leaves out a matrix with more eigenvalues.
+_MAX_EIGENVALUES = 15_000
 
 Agreement = Literal["same", "differs"]
 
 
 @dataclass(frozen=True)
 class CrosscheckRow:
-    """One number by both.
+    """One number as wqscore and WeightWatcher compute it.
 
     Attributes:
-        column: WeightWatcher's name for it.
+        column: WeightWatcher's name of the number.
         ours: wqscore's value; NaN where it is not defined.
-        theirs: WeightWatcher's, likewise.
+        theirs: WeightWatcher's value; NaN where it is not defined.
         difference: |ours − theirs| / max(|ours|, |theirs|), for logarithms / max(|ours|, |theirs|, 1); 0 if neither
-            is defined, NaN if one is.
+            is defined, NaN if only one is.
     """
 
     column: str
@@ -53,12 +53,12 @@ class CrosscheckRow:
 
 @dataclass(frozen=True)
 class MatrixComparison:
-    """One matrix that both scored.
+    """One matrix that both tools scored.
 
     Attributes:
         name: the tensor's name.
-        comparisons: a number of each column by both.
-        reason: what is known to make them differ: what wqscore says of its row, or too few eigenvalues; or empty.
+        comparisons: one per column.
+        reason: a known cause of differences: too few eigenvalues, or why wqscore has no fit; empty if none is known.
     """
 
     name: str
@@ -72,13 +72,13 @@ class MatrixComparison:
 
     @property
     def verdict(self) -> Agreement:
-        """`same` if every column is."""
+        """`same` if all columns agree."""
         return "differs" if self.differing else "same"
 
 
 @dataclass(frozen=True)
 class Unpaired:
-    """A matrix that only one of the two scored, and why the other did not."""
+    """A matrix that only one tool scored, and why the other did not."""
 
     name: str
     scored_by: Literal["wqscore", "weightwatcher"]
@@ -87,16 +87,16 @@ class Unpaired:
 
 @dataclass(frozen=True)
 class Crosscheck(Result):
-    """A model by both.
+    """A model scored by both tools, compared.
 
     Attributes:
-        ref: what was asked for.
+        ref: the model as requested.
         revision: the 40-hex commit on the Hub, `None` for files on disk.
         version: WeightWatcher's version.
-        matrices: what both scored, in wqscore's order.
-        unpaired: what only one scored.
-        means: the columns of WeightWatcher's summary, each its mean over matrices by both. They may differ though
-            all matrices are the same: WeightWatcher counts failed fits as −1, and tied copies again.
+        matrices: those that both scored, in wqscore's order.
+        unpaired: those that only one scored.
+        means: each column of WeightWatcher's summary, averaged over matrices by both tools. Means may differ even
+            if all matrices agree: WeightWatcher counts a failed fit as −1, and every tied copy.
         averaged: how many matrices are in wqscore's means, and in WeightWatcher's.
         failed: the matrices that WeightWatcher scored without a fit.
     """
@@ -112,11 +112,11 @@ class Crosscheck(Result):
 
 
 def crosscheck(score: ModelScore, watched: WeightWatcherResult) -> Crosscheck:
-    """Pair a model's rows with WeightWatcher's layers, by the tensor's name, and compare them.
+    """Pair a model's rows with WeightWatcher's layers by tensor name, and compare them.
 
     Args:
-        score: scored with the preset `ww-0.7`, with any of the metrics `COMPARED`.
-        watched: the same model by WeightWatcher.
+        score: the model, scored with the preset `ww-0.7` and any of the metrics `COMPARED`.
+        watched: the same model, scored by WeightWatcher.
     """
     theirs = {layer.tensor: layer for layer in watched.layers}
     paired = [row for row in score.layers if row.matrix.name in theirs]
@@ -151,7 +151,7 @@ def _matrix(row: LayerScore, layer: WatchedLayer, columns: Iterable[str]) -> Mat
     return MatrixComparison(
         row.matrix.name,
         tuple(_compare(name, row.metrics[name], layer.columns.get(_column(name), nan)) for name in columns),
-        _FEW_REASON if _eigenvalues(row) < _FEW else "" if row.fit else row.reason,
+        _FEW_REASON if _eigenvalue_count(row) < _MIN_COMPARABLE else "" if row.fit else row.reason,
     )
 
 
@@ -159,10 +159,10 @@ def _compare(name: str, ours: float, theirs: float) -> CrosscheckRow:
     return CrosscheckRow(_column(name), ours, theirs, _difference(ours, theirs, 1.0 if name in _LOGARITHMS else 0.0))
 
 
-def _difference(ours: float, theirs: float, least: float) -> float:
+def _difference(ours: float, theirs: float, min_scale: float) -> float:
     if not (isfinite(ours) and isfinite(theirs)):
         return 0.0 if isnan(ours) and isnan(theirs) else nan
-    scale = max(abs(ours), abs(theirs), least)
+    scale = max(abs(ours), abs(theirs), min_scale)
     return abs(ours - theirs) / scale if scale else 0.0
 
 
@@ -171,20 +171,20 @@ def _column(name: str) -> str:
 
 
 def _why_not_watched(row: LayerScore) -> str:
-    """The rules of WeightWatcher's folder reader."""
+    """Why WeightWatcher did not score a row, by the rules of its folder reader."""
     matrix = row.matrix
     if not matrix.tensor.name.endswith(".weight"):
         return "WeightWatcher reads tensors called *.weight only"
     if len(matrix.tensor.shape) not in {2, 4}:
         return f"WeightWatcher reads no {len(matrix.tensor.shape)}-D tensors"
-    if _eigenvalues(row) < WW_0_7.matrices.min_eigenvalues:
+    if _eigenvalue_count(row) < WW_0_7.matrices.min_eigenvalues:
         return f"WeightWatcher leaves out fewer than {WW_0_7.matrices.min_eigenvalues} eigenvalues"
-    if _eigenvalues(row) > _MOST:
-        return f"WeightWatcher leaves out more than {_MOST:,} eigenvalues"
+    if _eigenvalue_count(row) > _MAX_EIGENVALUES:
+        return f"WeightWatcher leaves out more than {_MAX_EIGENVALUES:,} eigenvalues"
     return "WeightWatcher does not say why"
 
 
-def _eigenvalues(row: LayerScore) -> int:
+def _eigenvalue_count(row: LayerScore) -> int:
     return min(row.matrix.rows, row.matrix.columns) * row.matrix.slices
 
 

@@ -1,4 +1,4 @@
-"""What `crosscheck` shows: wqscore's numbers and WeightWatcher's side by side, then where they differ, in words."""
+"""The output of `crosscheck`: wqscore's and WeightWatcher's numbers side by side, and where they differ in words."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from wqscore.version import __version__
 _SHOWN = ("alpha", "D", "log_norm", "log_spectral_norm", "stable_rank")
 _CSV_COLUMNS = ["model", "name", "column", "wqscore", "weightwatcher", "difference", "verdict", "reason"]
 _MEAN_COLUMNS = ["mean", "wqscore", "WeightWatcher", "difference", "verdict"]
-#: How many differing matrices, and how many matrices of one reason, are named.
-_TOLD, _NAMED = 10, 3
-_NAMES = {"wqscore": "wqscore", "weightwatcher": "WeightWatcher"}
+#: At most so many differing matrices are listed, and so many matrices named for each reason.
+_MAX_DIFFERING, _NAMED = 10, 3
+_TOOL_NAMES = {"wqscore": "wqscore", "weightwatcher": "WeightWatcher"}
 
 
 def crosscheck_sections(check: Crosscheck, medium: Medium) -> list[Section]:
-    """The matrices and the means, which come first in Markdown, then what differs."""
+    """The tables of matrices and of means (Markdown: means first), then notes on what differs."""
     tables = [*_matrices(check), *_means(check)]
     return [*(reversed(tables) if medium == "md" else tables), Notes(crosscheck_notes(check))]
 
 
 def crosscheck_rows(check: Crosscheck) -> Rows:
-    """A row for each matrix and column, each matrix that only one scored, and, without a name, each mean."""
+    """A row per column of each matrix, per matrix that only one tool scored, and, without a name, per mean."""
     model = check.ref.label
     rows: list[list[Cell]] = [
         [model, matrix.name, c.column, *_numbers(c), c.verdict, matrix.reason or None]
@@ -42,7 +42,7 @@ def crosscheck_rows(check: Crosscheck) -> Rows:
 
 
 def crosscheck_document(check: Crosscheck) -> dict[str, Any]:
-    """Everything, for machines."""
+    """The whole comparison as the document that JSON prints."""
     return {
         "wqscore": __version__,
         "weightwatcher": check.version,
@@ -59,7 +59,7 @@ def crosscheck_document(check: Crosscheck) -> dict[str, Any]:
             }
             for matrix in check.matrices
         ],
-        "averaged": dict(zip(_NAMES, check.averaged, strict=True)),
+        "averaged": dict(zip(_TOOL_NAMES, check.averaged, strict=True)),
         "unpaired": [{"name": u.name, "scored_by": u.scored_by, "reason": u.reason} for u in check.unpaired],
         "means": {c.column: _record(c) for c in check.means},
         "weightwatcher_failed": list(check.failed),
@@ -67,7 +67,7 @@ def crosscheck_document(check: Crosscheck) -> dict[str, Any]:
 
 
 def crosscheck_notes(check: Crosscheck) -> list[str]:
-    """Where the two differ, in words, the count of what agrees first."""
+    """How many matrices agree, then where the tools differ, in words."""
     differing = [matrix for matrix in check.matrices if matrix.differing]
     same = len(check.matrices) - len(differing)
     lines = ["no matrix was scored by both"]
@@ -76,9 +76,9 @@ def crosscheck_notes(check: Crosscheck) -> list[str]:
         lines = [
             f"{same} of {len(check.matrices)} matrices the same in all {columns} columns, to {TOLERANCE:g} relative"
         ]
-    lines += [_difference(matrix) for matrix in differing[:_TOLD]]
-    if len(differing) > _TOLD:
-        lines.append(f"{len(differing) - _TOLD} more differ: --format csv has them")
+    lines += [_difference(matrix) for matrix in differing[:_MAX_DIFFERING]]
+    if len(differing) > _MAX_DIFFERING:
+        lines.append(f"{len(differing) - _MAX_DIFFERING} more differ: --format csv has them")
     if check.failed:
         lines.append(
             f"WeightWatcher has no fit for {listed(check.failed, _NAMED)}; its means count an alpha of −1 or infinity"
@@ -131,17 +131,17 @@ def _difference(matrix: MatrixComparison) -> str:
 
 
 def _exact(value: float) -> str:
-    """Enough digits that what differs by more than the tolerance looks different."""
+    """A value with enough digits to show any difference above the tolerance."""
     return figure(value) if number(value) is None else f"{value:.8g}"
 
 
 def _unpaired(unpaired: Sequence[Unpaired]) -> list[str]:
-    """A line for each reason."""
+    """A line per reason, naming the matrices that only one tool scored."""
     groups: dict[tuple[str, str], list[str]] = {}
     for matrix in unpaired:
         groups.setdefault((matrix.scored_by, matrix.reason), []).append(matrix.name)
     return [
-        f"only {_NAMES[by]} scored {listed(names, _NAMED)}: {_worded(by, reason)}"
+        f"only {_TOOL_NAMES[by]} scored {listed(names, _NAMED)}: {_worded(by, reason)}"
         for (by, reason), names in groups.items()
     ]
 

@@ -1,4 +1,4 @@
-"""WeightWatcher's layers as the rows of a model's table: which matrices is wqscore's plan, the numbers are theirs."""
+"""Score a checkpoint with WeightWatcher: wqscore's plan of matrices, WeightWatcher's numbers."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def weightwatcher_score(checkpoint: Checkpoint, family: str, metrics: Sequence[s
 
     Args:
         checkpoint: opened with its weights on disk.
-        family: the family that a model list gives it.
+        family: the family given in a model list.
         metrics: of `COMPARED`.
         seed: recorded in the result; WeightWatcher's numbers here have no random step.
 
     Raises:
         UsageError: WeightWatcher is not installed.
-        CheckpointError: it failed.
+        CheckpointError: WeightWatcher failed.
     """
     watched = run_weightwatcher(checkpoint)
     rows = watched_rows(checkpoint, watched, metrics)
@@ -55,14 +55,14 @@ def weightwatcher_score(checkpoint: Checkpoint, family: str, metrics: Sequence[s
 
 
 def watched_rows(checkpoint: Checkpoint, watched: WeightWatcherResult, metrics: Sequence[str]) -> tuple[Row, ...]:
-    """Return a row for each tensor of a checkpoint, in the order of the preset `ww-0.7`, by WeightWatcher.
+    """Return a row per tensor, with WeightWatcher's numbers, in the order of the preset `ww-0.7`.
 
-    Tied copies and quantised codes, which WeightWatcher scores as they are stored, stay skipped; what it leaves out
-    is skipped and says so.
+    Tied copies and quantised codes stay skipped, though WeightWatcher scores them as stored; a tensor that
+    WeightWatcher leaves out is skipped with that reason.
 
     Args:
-        checkpoint: what WeightWatcher was run on.
-        watched: what it said.
+        checkpoint: the one that WeightWatcher scored.
+        watched: WeightWatcher's result.
         metrics: names of the metrics that each row has; NaN where WeightWatcher has no such column.
     """
     outcomes = plan_matrices(checkpoint.tensors, ModelConfig(checkpoint.config), WW_0_7.matrices)
@@ -78,7 +78,7 @@ def watched_rows(checkpoint: Checkpoint, watched: WeightWatcherResult, metrics: 
         if layer is None:
             rows.append(_left_out([matrix for matrix in group if isinstance(matrix, WeightMatrix)]))
             continue
-        # The digest of a tensor's values is not at hand, but equal values give exactly equal numbers.
+        # Recognise tied copies without a digest of their values: equal values give exactly equal numbers.
         content = (first.tensor.shape, *(layer.columns.get(name) for name in ("norm", "sv_max", "sv_min")))
         source = first_with.setdefault(content, first.name) if isfinite(layer.columns["alpha"]) else first.name
         rows.append(
@@ -110,7 +110,7 @@ def _scored(matrix: WeightMatrix, layer: WatchedLayer, metrics: Sequence[str]) -
 
 
 def _left_out(matrices: Sequence[WeightMatrix]) -> SkippedTensor:
-    """The skip of a tensor that WeightWatcher did not score; too small a matrix is in no average anyway."""
+    """Skip a tensor that WeightWatcher did not score; one that is too small belongs in no average anyway."""
     first = matrices[0]
     minimum = WW_0_7.matrices.min_eigenvalues
     too_small = min(first.rows, first.columns) * first.slices < minimum

@@ -1,7 +1,7 @@
-"""The real WeightWatcher 0.7.7 on a checkpoint, in a process of its own.
+"""Run the real WeightWatcher 0.7.7 on a checkpoint, in a separate process.
 
-In its own process because it sets up the root logger, silences all warnings, prints, and stops wherever a matrix
-holds a NaN: none of that reaches the caller.
+WeightWatcher sets up the root logger, silences all warnings, prints, and stops at a matrix that holds a NaN; in a
+separate process none of that reaches the caller.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from wqscore.checkpoints.checkpoint import Checkpoint
 from wqscore.errors import CheckpointError, UsageError
 from wqscore.presets.weightwatcher import WW_0_7
 
-#: The metrics that it has too, by wqscore's names.
+#: The metrics that WeightWatcher computes too, by wqscore's names.
 COMPARED = WW_0_7.core
 
-_PROCESS = Path(__file__).with_name("weightwatcher_process.py")
+_SCRIPT = Path(__file__).with_name("weightwatcher_process.py")
 _INSTALL = "pip install 'wqscore[weightwatcher]'"
-#: The version whose columns and meanings the preset `ww-0.7` has.
+#: The version of WeightWatcher that the preset `ww-0.7` reproduces.
 _VERSION = "0.7"
-#: Columns that mean nothing without a fit; WeightWatcher writes −1, or what follows from an alpha of −1.
-_OF_THE_FIT = frozenset({"alpha", "D", "xmin", "xmax", "sigma", "num_pl_spikes", "alpha_weighted", "log_alpha_norm"})
-#: One BLAS thread, since the last bits change with their number; no window system; never pickled code, whatever
-#: the version of torch.
+#: Columns that mean nothing without a fit, where WeightWatcher computes them from an alpha of −1.
+_FIT_COLUMNS = frozenset({"alpha", "D", "xmin", "xmax", "sigma", "num_pl_spikes", "alpha_weighted", "log_alpha_norm"})
+#: One BLAS thread, since the last bits depend on the number of threads; no window system; no unpickling of code,
+#: whatever the version of torch.
 _ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
@@ -50,9 +50,9 @@ class WatchedLayer:
 
     Attributes:
         tensor: the checkpoint's tensor, `longname` with `.weight`.
-        status: WeightWatcher's word on its fit, `success` or `failed`.
-        columns: its numbers by its own column names; NaN for an infinity, and for all that follows from a fit
-            where that failed or gave an infinite alpha.
+        status: whether WeightWatcher's fit was a `success` or `failed`.
+        columns: the layer's numbers by WeightWatcher's column names; NaN for an infinity, and in every column of
+            the fit if it failed or gave an infinite alpha.
     """
 
     tensor: str
@@ -62,13 +62,13 @@ class WatchedLayer:
 
 @dataclass(frozen=True)
 class WeightWatcherResult:
-    """What WeightWatcher says of a model.
+    """WeightWatcher's result for a model.
 
     Attributes:
-        version: WeightWatcher's.
-        layers: the layers it scores, in its order; those it leaves out are not there.
-        summary: its `get_summary()`, the mean of each of a few columns over all layers; a failed fit is in it as −1,
-            and an infinity makes it NaN.
+        version: WeightWatcher's version.
+        layers: the layers that WeightWatcher scores, in its order.
+        summary: its `get_summary()`, the means of a few columns over all layers; a failed fit counts as −1, and a
+            mean that is infinite is NaN here.
     """
 
     version: str
@@ -77,10 +77,10 @@ class WeightWatcherResult:
 
 
 def check_installed() -> None:
-    """Find out whether WeightWatcher can be run, without importing it.
+    """Check that WeightWatcher can be run, without importing it.
 
     Raises:
-        UsageError: it, torch or powerlaw is missing, or of a version that does not work.
+        UsageError: WeightWatcher, torch or powerlaw is missing, or its version does not work.
     """
     try:
         versions = {name: version(name) for name in ("weightwatcher", "torch", "powerlaw")}
@@ -96,24 +96,24 @@ def check_installed() -> None:
 
 
 def run_weightwatcher(checkpoint: Checkpoint) -> WeightWatcherResult:
-    """Run WeightWatcher's `analyze()`, with its defaults, on a checkpoint's weight files.
+    """Run WeightWatcher's `analyze()` with its defaults on a checkpoint's weight files.
 
-    It is shown the files that `checkpoint` was opened from and nothing else of their folder: WeightWatcher alone
-    reads every `model*safetensors` there is, a stale or quantised copy too, and reads no single file.
+    It runs on a folder of links to the files that `checkpoint` was opened from: WeightWatcher takes only folders,
+    and reads every `model*safetensors` in one, stale and quantised copies included.
 
     Args:
         checkpoint: opened with its weights on disk, so not from `open_headers`.
 
     Raises:
         UsageError: WeightWatcher is not installed (see `check_installed`).
-        CheckpointError: it failed; the message has the last line of what it said.
+        CheckpointError: WeightWatcher failed; the message has the last line of its standard error.
     """
     check_installed()
     with TemporaryDirectory(prefix="wqscore-") as folder:
         _link_weights(checkpoint, Path(folder))
-        # An interrupt while it runs kills it.
+        # `run` kills the process if an interrupt arrives.
         process = subprocess.run(
-            [sys.executable, "-P", str(_PROCESS), folder],
+            [sys.executable, "-P", str(_SCRIPT), folder],
             cwd=folder,
             env=_environment(),
             stdin=subprocess.DEVNULL,
@@ -121,7 +121,7 @@ def run_weightwatcher(checkpoint: Checkpoint) -> WeightWatcherResult:
             check=False,
         )
     if process.returncode != 0:
-        raise CheckpointError(f"{checkpoint.ref.label}: {_why(process.returncode, process.stderr)}")
+        raise CheckpointError(f"{checkpoint.ref.label}: {_failure(process.returncode, process.stderr)}")
     return _read_answer(process.stdout)
 
 
@@ -131,7 +131,7 @@ def _environment() -> dict[str, str]:
 
 
 def _link_weights(checkpoint: Checkpoint, folder: Path) -> None:
-    """Link the weight files under the names WeightWatcher looks for, with an index where there are several."""
+    """Link the weight files under the names that WeightWatcher looks for, with an index if there are several."""
     files = sorted({file for tensor in checkpoint.tensors for file in tensor.files})
     names = {}
     for number, file in enumerate(files, 1):
@@ -144,10 +144,10 @@ def _link_weights(checkpoint: Checkpoint, folder: Path) -> None:
         (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": weight_map}), encoding="utf-8")
 
 
-def _why(returncode: int, said: bytes) -> str:
+def _failure(returncode: int, stderr: bytes) -> str:
     if returncode < 0:
         return f"WeightWatcher was ended ({signal.strsignal(-returncode)}): it may need more memory than there is"
-    lines = [line for line in said.decode("utf-8", "replace").splitlines() if line.strip()]
+    lines = [line for line in stderr.decode("utf-8", "replace").splitlines() if line.strip()]
     last = lines[-1].strip()[:_MAX_REASON] if lines else f"exit code {returncode}"
     hint = ": one such matrix ends its whole run, and `wqscore score` names it" if "infs or NaNs" in last else ""
     return f"WeightWatcher failed: {last}{hint}"
@@ -162,7 +162,7 @@ def _read_answer(answer: bytes) -> WeightWatcherResult:
 def _layer(row: Mapping[str, Any]) -> WatchedLayer:
     failed = row["status"] == "failed" or not isfinite(row["alpha"])
     columns = {
-        name: nan if failed and name in _OF_THE_FIT else _finite(value)
+        name: nan if failed and name in _FIT_COLUMNS else _finite(value)
         for name, value in row.items()
         if isinstance(value, int | float) and not isinstance(value, bool) and name != "layer_id"
     }

@@ -1,7 +1,7 @@
-"""What runs in a process of its own: WeightWatcher on one folder, its table as JSON on standard output.
+"""Script of the separate process: run WeightWatcher on a folder and write its table as JSON to standard output.
 
-Run as a file, `python -P weightwatcher_process.py FOLDER`, so that it needs nothing but WeightWatcher. That sets up
-logging, silences warnings and prints, wherever it is imported.
+Run as a file, `python -P weightwatcher_process.py FOLDER`, it needs nothing but WeightWatcher, which sets up logging,
+silences warnings and prints as soon as it is imported.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import Any
 
 
 def main(folder: str) -> None:
-    """Write WeightWatcher's version, its layers and its summary to what is standard output at the start."""
+    """Write WeightWatcher's version, layers and summary to standard output; whatever else prints goes to stderr."""
     with os.fdopen(os.dup(1), "w", encoding="ascii") as answer:
-        # Whatever is printed from here on, by C code too, is no part of the answer.
+        # From here on, prints (of C code too) go to standard error, so that the answer is JSON alone.
         os.dup2(2, 1)
         json.dump(_analyze(folder), answer, default=lambda scalar: scalar.item())
 

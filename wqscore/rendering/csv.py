@@ -17,9 +17,9 @@ def rows_csv(found: Rows) -> str:
 
 
 def csv_text(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
-    """Rows as CSV text with a header and Unix line ends; an empty cell is a missing value, and no text a formula."""
+    """Rows as CSV text with a header and Unix line ends; missing values are empty, formulas are escaped."""
     text = StringIO(newline="")
-    # The writer quotes what its own line end consists of: with both characters, every reader sees the same lines.
+    # The writer quotes cells with a character of its line end; with \r and \n, every reader sees the same lines.
     writer = csv.writer(_UnixLines(text), lineterminator="\r\n")
     writer.writerow(map(escape_formula, columns))
     # A float is written in its shortest form that reads back as the same float.
@@ -28,7 +28,7 @@ def csv_text(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
 
 
 class _UnixLines:
-    """Takes one line at a time, as the writer gives them, and ends it with a line feed."""
+    """File of the CSV writer that ends each line with a line feed alone."""
 
     def __init__(self, text: StringIO) -> None:
         self._text = text

@@ -1,20 +1,20 @@
-"""Text in CSV files that a spreadsheet would take for a formula.
+"""Escape text in CSV files that a spreadsheet would run as a formula.
 
-A name that begins so gets an apostrophe in front, at which spreadsheets read text (OWASP, "CSV Injection"). Names
-come from strangers: `=HYPERLINK(…)` is a name that a checkpoint may have. Our own readers take the apostrophe away.
+Names come from strangers: a checkpoint may call a tensor `=HYPERLINK(…)`. An apostrophe in front makes spreadsheets
+read such a name as text (OWASP, "CSV Injection"); our own readers remove it.
 """
 
 from __future__ import annotations
 
 import re
 
-#: What begins a formula; full-width forms do where the spreadsheet speaks Chinese or Japanese.
+#: Characters that begin a formula; the full-width ones do in Chinese and Japanese spreadsheets.
 _STARTS = tuple("=+-@\t\r\n＝＋－＠")
 _NUMBER = re.compile(r"[-+]?\d+(\.\d+)?([eE][-+]?\d+)?", re.ASCII)
 
 
 def escape_formula(text: str) -> str:
-    """Text that no spreadsheet takes for a formula.
+    """Put an apostrophe in front of text that a spreadsheet would take for a formula.
 
     Example:
         >>> escape_formula("=1+1"), escape_formula("-0.5"), escape_formula("layers.0")
@@ -24,14 +24,14 @@ def escape_formula(text: str) -> str:
 
 
 def unescape_formula(text: str) -> str:
-    """The text that was guarded."""
+    """Undo `escape_formula`."""
     return text[1:] if text.startswith("'") and _is_formula(text) else text
 
 
 def _is_formula(text: str) -> bool:
-    """Whether it begins a formula, behind apostrophes or not: so that what is guarded twice comes back twice.
+    """Whether text begins a formula, apostrophes in front ignored, so that escaping twice can be undone twice.
 
-    A `-` alone is none: it stands where there is nothing to say.
+    A `-` alone is not a formula: it marks a missing value.
     """
     bare = text.lstrip("'")
     return bare != "-" and bare.startswith(_STARTS) and not _NUMBER.fullmatch(bare)

@@ -1,4 +1,4 @@
-"""A folder of results: whether it can be written to, asked before the hours of scoring, and writing it."""
+"""Write a folder of results, and check before hours of scoring that it can be written."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class ReportError(WqscoreError):
 
 
 def check_folder(folder: Path) -> None:
-    """Check that a folder can be made and written to; nothing is made.
+    """Check that a folder can be created and written to, without creating it.
 
     Raises:
         UsageError: it can't.
@@ -36,12 +36,12 @@ def check_folder(folder: Path) -> None:
 
 
 def write_folder(folder: Path, texts: Mapping[str, str]) -> None:
-    """Write files of text into a folder, made if need be; all of them, or none.
+    """Write files of text to a folder, all or none; create the folder if missing.
 
     Raises:
-        ReportError: the folder can't be made or written to; files that were there before stay as they were.
+        ReportError: the folder can't be made or written to; existing files stay unchanged.
     """
-    # Names that no encoding has, from a file system or a checkpoint, are written as escapes.
+    # Names from a file system or a checkpoint may hold characters that UTF-8 lacks: write those as escapes.
     contents = {name: text.encode("utf-8", "backslashreplace") for name, text in texts.items()}
     is_new = not folder.exists()
     try:

@@ -8,5 +8,5 @@ from wqscore.rendering.rows import Rows
 
 
 def rows_frame(found: Rows) -> pd.DataFrame:
-    """The rows as a data frame; what is not defined is missing."""
+    """The rows as a data frame; undefined values are missing."""
     return pd.DataFrame(found.rows, columns=list(found.columns))

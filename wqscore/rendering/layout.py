@@ -1,4 +1,4 @@
-"""A table fitted to a width: numbers stay whole, columns are left out, names are folded where they have a seam."""
+"""Fit a table to a width: drop columns and fold names at dots, slashes and the like; numbers stay whole."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from rich.cells import cell_len, chop_cells
 
 #: Cells between two columns.
 GAP = 2
-#: No column of names gets narrower, however narrow the terminal.
-_NARROWEST = 12
+#: The least width of a column of names.
+_MIN_NAME_WIDTH = 12
 _SEAM = re.compile(r"[/._\- ]")
 
 
@@ -20,9 +20,9 @@ class FittedTable:
     """A table as it is shown.
 
     Attributes:
-        columns: the columns that are left.
-        rows: their cells, with line breaks in what was folded.
-        left_out: the other columns.
+        columns: the columns that are shown.
+        rows: their cells, with line breaks in folded names.
+        left_out: the columns that are dropped.
     """
 
     columns: list[str]
@@ -44,21 +44,21 @@ def fit(
         rows: the cells, one line each.
         width: the terminal's width.
         folding: columns of names, folded when half the width is not enough for one, or two thirds for two.
-        optional: columns that may be left out, the least wanted first.
+        optional: columns that may be dropped, the first one first.
     """
     natural = {
-        column: max([cell_len(column), *(cell_len(row[place]) for row in rows)])
-        for place, column in enumerate(columns)
+        column: max([cell_len(column), *(cell_len(row[index]) for row in rows)])
+        for index, column in enumerate(columns)
     }
     left_out: list[str] = []
     for column in optional:
-        if _least({name: size for name, size in natural.items() if name not in left_out}, width, folding) <= width:
+        if _minimum({name: size for name, size in natural.items() if name not in left_out}, width, folding) <= width:
             break
         left_out.append(column)
     kept = [column for column in columns if column not in left_out]
     widths = _widths({name: natural[name] for name in kept}, width, folding)
-    places = [(columns.index(name), widths[name]) for name in kept]
-    return FittedTable(kept, [[fold(row[place], room) for place, room in places] for row in rows], left_out)
+    kept_widths = [(columns.index(name), widths[name]) for name in kept]
+    return FittedTable(kept, [[fold(row[index], room) for index, room in kept_widths] for row in rows], left_out)
 
 
 def fold(text: str, width: int) -> str:
@@ -79,19 +79,19 @@ def fold(text: str, width: int) -> str:
     return "\n".join([*lines, text])
 
 
-def _least(natural: Mapping[str, int], width: int, folding: Sequence[str]) -> int:
-    """The width of a table whose names are folded as far as is still pleasant."""
-    share = max(width // (len(folding) + 1), _NARROWEST)
+def _minimum(natural: Mapping[str, int], width: int, folding: Sequence[str]) -> int:
+    """The width of a table whose names are folded as far as is readable."""
+    share = max(width // (len(folding) + 1), _MIN_NAME_WIDTH)
     return _total(min(size, share) if name in folding else size for name, size in natural.items())
 
 
 def _widths(natural: Mapping[str, int], width: int, folding: Sequence[str]) -> dict[str, int]:
-    """Names that need less than an even share of the room leave the rest to the others."""
+    """Column widths; names that need less than an even share of the room leave the rest to other names."""
     widths = dict(natural)
     room = width - _total(0 if name in folding else size for name, size in natural.items())
     waiting = sorted(folding, key=natural.__getitem__)
     for others, name in zip(reversed(range(len(waiting))), waiting, strict=True):
-        widths[name] = min(natural[name], max(room // (others + 1), _NARROWEST))
+        widths[name] = min(natural[name], max(room // (others + 1), _MIN_NAME_WIDTH))
         room -= widths[name]
     return widths
 

@@ -10,7 +10,7 @@ from wqscore.rendering.sections import Section, Table
 
 
 def sections_markdown(sections: Sequence[Section]) -> str:
-    """The tables one after the other, then all notes as one list."""
+    """All tables, then all notes as one list."""
     tables = [each for each in sections if isinstance(each, Table)]
     lines = [table.title for table in tables if table.markdown_title == "listed"]
     lines += [line for each in sections if not isinstance(each, Table) for line in each.lines]
@@ -23,7 +23,7 @@ def _titled(table: Table) -> str:
 
 
 def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table; what looks like markup is escaped."""
+    """A Markdown table; markup in cells is escaped."""
     lines = [columns, ["---"] * len(columns), *rows]
     return "".join(f"| {' | '.join(map(escape, line))} |\n" for line in lines)
 
@@ -34,10 +34,10 @@ def markdown_list(lines: Sequence[str]) -> str:
 
 
 def _item(line: str) -> str:
-    """A line that begins with a name begins no heading, list or block of code."""
+    """A list item, escaped so that its start is not taken for a heading, list or block of code."""
     return re.sub(r"^(\d*)([-+#.)=])", r"\1\\\2", escape(line).strip())
 
 
 def escape(text: str) -> str:
-    """A name as text that Markdown takes for nothing else."""
+    """Escape a name so that Markdown shows it as plain text."""
     return re.sub(r"([\\|`*_<>\[\]~&])", r"\\\1", printable(text))

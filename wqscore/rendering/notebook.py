@@ -1,6 +1,6 @@
-"""Results in a notebook: small tables of HTML, without scripts, styles or anything to fetch.
+"""Sections in a notebook: small HTML tables without scripts, styles or anything to fetch.
 
-Names come from strangers: they are text, isolated so that none turns the text around it.
+Names come from strangers: they are escaped, and isolated so that none changes the direction of text around it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from wqscore.rendering.sections import Section, Table
 
 
 def sections_notebook(sections: Sequence[Section]) -> str:
-    """Tables with captions, and lists, in their order."""
+    """Sections as HTML, in order: tables with captions, and lists."""
     parts = (
         _table(each.title, each.columns, each.rows) if isinstance(each, Table) else _list(each.lines)
         for each in sections
@@ -37,6 +37,6 @@ def _list(lines: Sequence[str]) -> Markup:
 
 
 def _isolated(text: str) -> Markup:
-    # Names that no encoding has would keep the notebook from being saved.
+    # A character that UTF-8 lacks would keep the notebook from being saved.
     whole = text.encode("utf-8", "backslashreplace").decode()
     return Markup("<bdi>{}</bdi>").format(whole)

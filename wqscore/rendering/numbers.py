@@ -1,24 +1,24 @@
-"""Numbers in every output: what is missing, and how many digits a person is shown."""
+"""Numbers in every output: how missing ones are written, and how many digits a person sees."""
 
 from __future__ import annotations
 
 from math import isfinite
 
-#: A cell: `None` where there is no value. Never NaN, never an infinity.
+#: A cell; `None` is a missing value, and no number is NaN or infinite.
 Cell = str | int | float | None
-#: What a person is shown where there is no value.
+#: How a missing value is shown to a person.
 MISSING = "–"
 
 
 def number(value: float, count: bool = False) -> int | float | None:
-    """A number for people and machines: `None` for what is not one, whole where it counts something."""
+    """A number as a cell: `None` for NaN or an infinity, an integer for a count."""
     if not isfinite(value):
         return None
     return int(value) if count and value.is_integer() else value
 
 
 def figure(value: float | None) -> str:
-    """A number to four digits, a dash where there is none.
+    """A number to four digits; a dash if it is missing.
 
     Example:
         >>> figure(3.14159), figure(float("nan"))

@@ -1,6 +1,6 @@
 """A flat table as a Parquet file: the columns of the CSV, text as text and every number a float64.
 
-The types do not depend on what is missing. Needs the extra `wqscore[parquet]`.
+The types do not depend on which values are missing. Needs the extra `wqscore[parquet]`.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def rows_parquet(found: Rows) -> bytes:
 def _text(cells: Sequence[Cell]) -> pyarrow.Array:
     import pyarrow as pa
 
-    # Names that no encoding has, from a file system or a checkpoint, are written as escapes.
+    # Names from a file system or a checkpoint may hold characters that UTF-8 lacks: write those as escapes.
     texts = [None if cell is None else str(cell).encode("utf-8", "backslashreplace").decode() for cell in cells]
     return pa.array(texts, pa.string())
 

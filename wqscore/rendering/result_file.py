@@ -1,4 +1,4 @@
-"""Files of results, written whole or not at all."""
+"""Write files of results, whole or not at all."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from wqscore.errors import UsageError, WqscoreError
 
 
 def check_file(file: Path) -> None:
-    """Find out before the scoring what would be found out after it; nothing is made.
+    """Fail before the scoring if the file could not be written; nothing is created.
 
     Raises:
-        UsageError: the file's folder is not there or can't be written to, or the file is a folder or a device.
+        UsageError: the file's folder is missing or can't be written to, or the file is a folder or a device.
     """
     try:
         folder = file.parent
@@ -28,7 +28,7 @@ def check_file(file: Path) -> None:
 
 
 def write_file(file: Path, text: str) -> None:
-    """Write a file; names that no encoding has, from a file system or a checkpoint, are written as escapes.
+    """Write a file of text; characters that UTF-8 lacks, as names of files may have, are written as escapes.
 
     Raises:
         WqscoreError: it can't be written; a file that was there before stays as it was.

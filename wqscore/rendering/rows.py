@@ -15,7 +15,7 @@ class Rows:
     Attributes:
         columns: the header.
         rows: the cells of each row; `None` where there is no value.
-        words: the columns of words; all others hold numbers, whatever is missing there.
+        words: the columns of text; all others hold numbers, even if every value is missing.
     """
 
     columns: Sequence[str]

@@ -1,4 +1,4 @@
-"""What a person is shown of a result: tables and notes, whatever prints them."""
+"""The tables and notes of a result that a person reads, independent of the medium."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-#: What prints sections: the terminal, Markdown, or a notebook.
+#: Where sections are shown: a terminal (`table`), Markdown, or a notebook.
 Medium = Literal["table", "md", "notebook"]
 
 
@@ -18,11 +18,11 @@ class Table:
         title: its caption.
         columns: the headers.
         rows: the cells, one line each.
-        folding: columns of names, which may be folded where a terminal is narrow.
-        optional: columns that may be left out there, the least wanted first.
-        right: columns of words that are aligned as numbers are.
-        column_notes: lines under the table about a column, left out with it; a terminal alone shows them.
-        narrow: makes the lines that a very narrow terminal shows instead, of its width.
+        folding: columns of names, which a narrow terminal may fold.
+        optional: columns that a narrow terminal may drop, the first one first.
+        right: columns of text that are aligned to the right, as numbers are.
+        column_notes: lines under the table about a column, dropped with it; only a terminal shows them.
+        narrow: given the width of a very narrow terminal, returns the lines to show in place of the table.
         markdown_title: where the title goes in Markdown, whose tables have no captions: nowhere, above the table, or
             before the notes.
     """

@@ -1,4 +1,4 @@
-"""Sections as text for a terminal, fitted to its width; whole where the output is not one."""
+"""Sections as text, fitted to the terminal's width; uncut if standard output is no terminal."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from wqscore.rendering.layout import fit
 from wqscore.rendering.numbers import MISSING
 from wqscore.rendering.sections import Section, Table
 
-#: Wide enough that nothing is folded or left out when the table goes to a file or another program.
+#: The width of a file or a pipe: nothing is folded or dropped.
 _UNLIMITED = 10_000
-#: Below this width some tables are lists.
+#: Below this width, a table that has a list form is shown as a list.
 _NARROW = 60
-#: Sets of characters that an encoding may lack, and what stands for them there.
+#: Sets of characters that an encoding may lack, and their replacements.
 _PLAIN = {"–−×·…": "--x*~", "├─┤●": "|-|o"}
 #: A number, a range of them, or one with a unit; no sentence that begins with one.
 _NUMBER = re.compile(r"[-+]?\.?\d(?!.*[A-Za-z]{6})")
@@ -33,13 +33,13 @@ def print_sections(sections: Sequence[Section]) -> None:
 
 
 def sections_text(sections: Sequence[Section]) -> str:
-    """Sections as the text that standard output gets: tables under bold titles, notes wrapped at its width."""
+    """Sections as text for standard output: tables under bold titles, notes wrapped at its width."""
     text = "".join(_table(each) if isinstance(each, Table) else _lines(each.lines) for each in sections)
     return re.sub(r" +$", "", text, flags=re.MULTILINE)
 
 
 def write(text: str) -> None:
-    """Write to standard output, with plain characters or ? for what its encoding lacks."""
+    """Write to standard output; replace characters that its encoding lacks by plain ones or ?."""
     encoding = sys.stdout.encoding or "utf-8"
     for characters, plain in _PLAIN.items():
         if characters.encode(encoding, "ignore").decode(encoding) != characters:
@@ -59,7 +59,7 @@ def _table(table: Table) -> str:
     for row in fitted.rows:
         # Text, not str: names from a checkpoint may look like markup.
         drawn.add_row(*map(Text, row))
-    # It fits, or the terminal is too narrow for the numbers alone and breaks the lines itself.
+    # Draw uncut: the table fits, or the numbers alone are too wide and the terminal wraps them.
     console = _console(_UNLIMITED)
     with console.capture() as capture:
         console.print(drawn)
@@ -69,7 +69,7 @@ def _table(table: Table) -> str:
 
 
 def _alignment(table: Table, column: str) -> Literal["left", "right"]:
-    """Right for a column of numbers and nothing else; names are never taken for some."""
+    """Right for a column of numbers alone; a column of names is never one."""
     index = table.columns.index(column)
     cells = {row[index] for row in table.rows} - {"", MISSING}
     is_number = column not in table.folding and all(map(_NUMBER.match, cells))
@@ -86,6 +86,6 @@ def _lines(lines: Sequence[str], style: str = "") -> str:
 
 
 def _console(width: int | None = None) -> Console:
-    # By what standard output is and nothing else: rich would colour a pipe where FORCE_COLOR is set.
+    # Only standard output decides: rich alone would colour a pipe if FORCE_COLOR is set.
     terminal = sys.stdout.isatty()
     return Console(force_terminal=terminal, width=width if terminal else _UNLIMITED, highlight=False)

@@ -1,4 +1,4 @@
-"""When a report was made: the one thing in it that is not decided by its inputs."""
+"""The time a report was made: its only content that does not follow from its inputs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A section for a model card: what was measured, how sure it is, and the command that measures it again."""
+"""A section for a model card: the measurements, their uncertainty, and the command that repeats them."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from wqscore.reports.worth_checking import LOOK_COLUMNS, worth_checking, worth_c
 from wqscore.scoring.model_score import ModelScore
 from wqscore.version import __version__
 
-#: The metrics that a card has room for, those of them that were computed.
+#: The metrics that a card shows, if they were computed.
 _SHOWN = ("alpha", "D", "stable_rank", "log_norm", "log_spectral_norm", "entropy")
 _MAX_LOOKS = 5
 
 
 def card_section(score: ModelScore) -> str:
-    """A section of a model card in Markdown; what looks like markup in a name is escaped."""
+    """A section of a model card in Markdown; markup in names is escaped."""
     looks = worth_checking(score)
     worth = markdown_table(LOOK_COLUMNS, worth_checking_rows(looks[:_MAX_LOOKS])) if looks else ""
     more = f" (the first {_MAX_LOOKS} of {len(looks)})" if len(looks) > _MAX_LOOKS else ""
@@ -51,7 +51,7 @@ _COLUMNS = ["metric", "median", "95 % interval", "mean", "matrices"]
 
 
 def _metric_rows(score: ModelScore) -> list[list[str]]:
-    """A row per metric; the interval is that of the statistic by which the preset ranks."""
+    """A row per metric; the interval is that of the statistic that the preset ranks by."""
     rows = []
     for name in _SHOWN:
         found = score.summary.statistics.get(name)
@@ -78,7 +78,7 @@ def _measured(score: ModelScore) -> list[str]:
 
 
 def _trust(score: ModelScore) -> list[str]:
-    """What the reader should know before believing the table, from this model's own numbers."""
+    """Reasons to doubt the table, from this model's own numbers."""
     alone = rank_alone(score)
     unranked = why_unranked(score, alone.by, score.preset)
     found = score.summary.statistics.get(alone.by.name)
@@ -99,7 +99,7 @@ def _trust(score: ModelScore) -> list[str]:
 
 
 def _command(score: ModelScore) -> str:
-    """The command, with the revision that was scored and what was not left to the defaults."""
+    """The command that repeats the measurement: the scored revision, and every option that is not the default."""
     ref, sampling = score.ref, score.sampling
     name = ref.text
     if ref.repo and score.revision and ref.adapter is None:
@@ -114,18 +114,18 @@ def _command(score: ModelScore) -> str:
     ):
         if value != usual:
             options += [option, str(value)]
-    # A name that begins like an option is one only before the two dashes.
+    # After two dashes, a name that begins with one is not taken for an option.
     ends = ["--"] if name.startswith("-") else []
     return shlex.join(["wqscore", "card", *options, *ends, name])
 
 
 def _code(line: str) -> str:
-    """A line as code, in a fence that nothing in it can close."""
+    """A line as a code block, whose fence is longer than any run of backticks in the line."""
     text = printable(line)
     fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
     return f"{fence}console\n$ {text}\n{fence}\n"
 
 
 def _heading(name: str) -> str:
-    """A name in a heading, where # at the end would be taken for its close."""
+    """A name escaped for a heading, where Markdown drops a # at the end."""
     return escape(name).replace("#", r"\#")

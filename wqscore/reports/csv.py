@@ -1,4 +1,4 @@
-"""The CSV files of a report beside that of the ranking."""
+"""The CSV files of a report other than `ranking.csv`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from wqscore.scoring.model_score import ModelScore
 
 
 def pairs_csv(ranking: Ranking) -> str:
-    """The text of `pairs.csv`: a row per two models that share ranks, and how they differ over their layers."""
+    """The text of `pairs.csv`: a row per pair of models ranked together, and how they differ over their layers."""
     return csv_text(PAIR_COLUMNS, pair_rows(ranking))
 
 
@@ -20,7 +20,7 @@ def layers_csv(scores: Sequence[ModelScore], header: Sequence[str] | None = None
 
     Args:
         scores: models scored with one preset.
-        header: the columns, if there may be no model to tell them.
+        header: the columns; required if `scores` is empty.
     """
     columns = header if header is not None else layer_columns(scores[0].preset, scores[0].metrics)
     return csv_text(columns, (row for score in scores for row in layer_rows(score)))

@@ -10,13 +10,15 @@ from wqscore.reports.html.report import data_files, report_html
 
 
 def write_report(ranking: Ranking, folder: Path) -> Path:
-    """Write `ranking.csv`, `pairs.csv`, `layers.csv`, `ranking.json` and `index.html` into a folder, made if need be.
+    """Write `ranking.csv`, `pairs.csv`, `layers.csv`, `ranking.json` and `index.html` to a folder.
+
+    A missing folder is created.
 
     Returns:
         The path of `index.html`.
 
     Raises:
-        ReportError: the folder can't be made or written to; files that were there before stay as they were.
+        ReportError: the folder can't be made or written to; existing files stay unchanged.
     """
     files = data_files(ranking)
     write_folder(folder, {**files, "index.html": report_html(ranking, files)})

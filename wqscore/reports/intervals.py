@@ -1,4 +1,4 @@
-"""The interval of each model's number over its layers, in digits and as a bar of characters."""
+"""The interval of a model's number over resampled layers, as numbers and as a bar of characters."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from wqscore.ranking.differences import resampled_interval
 from wqscore.ranking.ranking import Ranking
 from wqscore.scoring.model_score import ModelScore
 
-#: The left end of a bar, what is between, the right end, and the number itself.
+#: The characters of a bar: its left end, line and right end, and the number itself.
 _LEFT, _LINE, _RIGHT, _NUMBER = "├", "─", "┤", "●"
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A model's number and where it lies over resampled layers; all finite."""
+    """A model's number and the ends of its interval over resampled layers; all finite."""
 
     lo: float
     value: float
@@ -25,12 +25,12 @@ class Interval:
 
 
 def has_intervals(ranking: Ranking) -> bool:
-    """Whether a model's number is a statistic over its layers, and moves with the choice of them."""
+    """Whether the number that ranks is a statistic over layers, so that it varies when they are resampled."""
     return isinstance(ranking.by, MatrixMetric) and not ranking.by.summed
 
 
 def interval_of(score: ModelScore, ranking: Ranking) -> Interval | None:
-    """The interval of the number that ranks, `None` where there is none."""
+    """The interval of the number that ranks; `None` if it has none."""
     if not has_intervals(ranking):
         return None
     value = score.summary.headline(ranking.by.name, ranking.preset)
@@ -39,7 +39,7 @@ def interval_of(score: ModelScore, ranking: Ranking) -> Interval | None:
 
 
 def extent(intervals: Sequence[Interval | None]) -> tuple[float, float]:
-    """The ends of a scale on which all of the intervals have room; 0 and 0 for none."""
+    """The ends of a scale that holds all the intervals; (0, 0) if there are none."""
     known = [interval for interval in intervals if interval is not None]
     ends = [end for each in known for end in (each.lo, each.value, each.hi)]
     return (min(ends), max(ends)) if ends else (0.0, 0.0)
@@ -60,11 +60,11 @@ def bar(interval: Interval, scale: tuple[float, float], width: int) -> str:
     low, high = scale
     cells = [" "] * width
 
-    def place(value: float) -> int:
+    def cell_of(value: float) -> int:
         return round((value - low) / (high - low) * (width - 1)) if high > low else 0
 
-    for cell in range(place(interval.lo), place(interval.hi) + 1):
+    for cell in range(cell_of(interval.lo), cell_of(interval.hi) + 1):
         cells[cell] = _LINE
-    cells[place(interval.lo)], cells[place(interval.hi)] = _LEFT, _RIGHT
-    cells[place(interval.value)] = _NUMBER
+    cells[cell_of(interval.lo)], cells[cell_of(interval.hi)] = _LEFT, _RIGHT
+    cells[cell_of(interval.value)] = _NUMBER
     return "".join(cells)

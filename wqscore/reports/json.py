@@ -22,12 +22,12 @@ from wqscore.spectra import lapack
 from wqscore.spectra.eigenvalues import BLOCK_ROWS
 from wqscore.version import __version__
 
-#: Changes with the meaning or the names of the fields.
+#: Increases when a field changes its name or its meaning.
 SCHEMA_VERSION = 5
 
 
 def ranking_document(ranking: Ranking) -> dict[str, Any]:
-    """What `ranking.json` holds; what is not defined is `null`."""
+    """The document of `ranking.json`; undefined values are `null`."""
     solver = next((score.solver for score in ranking.scores), "")
     return {
         **_provenance(ranking.preset, ranking.metrics, ranking.seed, solver),

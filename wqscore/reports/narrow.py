@@ -1,4 +1,4 @@
-"""A ranking's bars, and the ranking as a list for terminals that are too narrow for a table."""
+"""A ranking's interval bars, and the ranking as a list for terminals too narrow for a table."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _INDENT = "   "
 
 
 def scale_note(ranking: Ranking) -> list[str]:
-    """What the bars show, and their scale; empty where nothing is drawn."""
+    """A line on what the bars show, and their scale; empty if no bar is drawn."""
     low, high = extent(_intervals(ranking))
     return [f"interval: {BARS} over layers, drawn from {figure(low)} to {figure(high)}"] if low < high else []
 
 
 def ranking_bars(ranking: Ranking) -> list[str]:
-    """The interval of each model as a bar, all on one scale; empty where it has none."""
+    """The interval of each model as a bar, all on one scale; an empty string for a model without one."""
     intervals = _intervals(ranking)
     scale = extent(intervals)
     return ["" if each is None else bar(each, scale, _BAR_WIDTH) for each in intervals]
@@ -33,7 +33,7 @@ def narrow_ranking(ranking: Ranking, width: int) -> list[str]:
 
     Args:
         ranking: the ranking.
-        width: of the terminal.
+        width: the terminal's width.
     """
     bars = ranking_bars(ranking) if has_intervals(ranking) else [""] * len(ranking.models)
     lines = [ranking_title(ranking), *scale_note(ranking), ""]
@@ -43,7 +43,7 @@ def narrow_ranking(ranking: Ranking, width: int) -> list[str]:
 
 
 def _head(model: RankedModel, width: int) -> list[str]:
-    """The rank and the name, folded behind it."""
+    """The rank, then the name, folded to the width."""
     rank = "–" if model.rank is None else f"{model.rank}{'=' if model.tied else ''}"
     first, *rest = fold(printable(model.ref.label), max(width - len(_INDENT), 1)).split("\n")
     return [f"{rank:<{len(_INDENT)}}{first}", *(f"{_INDENT}{line}" for line in rest)]

@@ -1,4 +1,4 @@
-"""What a person is shown of a ranking or a score: few columns, four digits, words for what is missing."""
+"""The cells and notes of a ranking or a score that a person reads: few columns, four digits."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from wqscore.scoring.expert_spread import ExpertSpread
 from wqscore.scoring.layer_score import LayerScore
 from wqscore.scoring.model_score import ModelScore
 
-#: The columns of one model's summary, and of its metrics of the whole model.
+#: The columns of one model's summary over matrices, and of its whole-model metrics.
 SUMMARY_COLUMNS = ["metric", "median", "mean", "by size", "matrices"]
 VALUE_COLUMNS = ["metric", "value", "matrices", "reason"]
-#: How many reasons for skipping are told, and how many names with each.
-_REASONS, _LISTED = 6, 3
+#: At most so many reasons for skipping are listed, and so many names with each.
+_MAX_REASONS, _MAX_NAMES = 6, 3
 #: The core metrics of one model's matrices that are shown; the CSV has them all.
 _SHOWN = ("alpha", "alpha_lo", "alpha_hi", "D", "p_value", "n_tail", "stable_rank", "log_norm", "log_spectral_norm")
 
 
 def ranking_title(ranking: Ranking) -> str:
-    """What ranks, and which way is better."""
+    """The statistic that ranks, the better direction, and the preset."""
     name = ranking.preset.columns.get(ranking.by.name, ranking.by.name)
     statistic = headline(ranking.by, ranking.preset)
     return f"{statistic} {name}, {ranking.by.better} is better · {made_by(ranking.preset, ranking.scores)}"
@@ -39,7 +39,7 @@ def ranking_overview_columns(ranking: Ranking) -> list[str]:
         "model",
         name,
         *(["interval"] if has_intervals(ranking) else []),
-        *_other(ranking),
+        *_other_statistic(ranking),
         "range",
         "ties",
         "coverage",
@@ -51,7 +51,7 @@ def ranking_overview_columns(ranking: Ranking) -> list[str]:
 
 
 def ranking_overview_rows(ranking: Ranking) -> list[list[str]]:
-    """A row per model; a rank shared by several is marked `=`, and `range` says which ranks a model could have."""
+    """A row per model; `=` marks a shared rank, and `range` holds the ranks that a model could have."""
     rows = []
     for model in ranking.models:
         rank = MISSING if model.rank is None else f"{model.rank}{'=' if model.tied else ''}"
@@ -66,7 +66,7 @@ def ranking_overview_rows(ranking: Ranking) -> list[list[str]]:
                 model.ref.label,
                 figure(summary.headline(ranking.by.name, ranking.preset)),
                 *([interval_text(model.score, ranking)] if has_intervals(ranking) else []),
-                *(figure(getattr(summary.statistics[ranking.by.name], other)) for other in _other(ranking)),
+                *(figure(getattr(summary.statistics[ranking.by.name], other)) for other in _other_statistic(ranking)),
                 rank_range(model),
                 " ".join(model.ties) or MISSING,
                 MISSING if number(summary.coverage) is None else f"{summary.coverage:.0%}",
@@ -87,14 +87,14 @@ def rank_range(model: RankedModel) -> str:
 
 
 def headline(metric: Metric, preset: Preset) -> str:
-    """What a model's number is of the metric's values: `median`, `mean` or `sum`; of a metric of models, `value`."""
+    """The statistic of a metric that is a model's number: `median`, `mean` or `sum`; `value` if it is whole-model."""
     if isinstance(metric, MatrixMetric):
         return "sum" if metric.summed else preset.headline
     return "value"
 
 
-def _other(ranking: Ranking) -> list[str]:
-    """The statistic that is shown beside the one that ranks."""
+def _other_statistic(ranking: Ranking) -> list[str]:
+    """The statistic shown after the one that ranks, if any."""
     return {"median": ["mean"], "mean": ["median"]}.get(headline(ranking.by, ranking.preset), [])
 
 
@@ -105,13 +105,13 @@ def interval_text(score: ModelScore, ranking: Ranking) -> str:
 
 
 def made_by(preset: Preset, scores: Sequence[ModelScore]) -> str:
-    """The preset, and the engine where it is another's."""
+    """The preset, and any engine other than wqscore."""
     others = sorted({score.engine for score in scores} - {"wqscore"})
     return " · ".join([f"preset {preset.name}", *(f"engine {engine}" for engine in others)])
 
 
 def family_notes(ranking: Ranking) -> list[str]:
-    """A line where the models come from several families."""
+    """A line if the models come from several families."""
     families = [family or "unknown" for family in ranking.families]
     if len(families) < 2:
         return []
@@ -123,7 +123,7 @@ def family_notes(ranking: Ranking) -> list[str]:
 
 
 def remarks(ranking: Ranking) -> list[str]:
-    """A line for each model without a rank: its name and why."""
+    """A line per model without a rank: its name, its status and the reason."""
     lines = []
     for model in ranking.models:
         # A failure's reason often begins with the name.
@@ -149,7 +149,7 @@ def summary_overview_rows(score: ModelScore) -> list[list[str]]:
 
 
 def value_overview_rows(score: ModelScore) -> list[list[str]]:
-    """A row per metric of the whole model, and per metric that is summed over its matrices."""
+    """A row per whole-model metric, and per metric summed over matrices."""
     sums = {
         name: [figure(s.total), str(s.count), ""]
         for name, s in score.summary.statistics.items()
@@ -160,7 +160,7 @@ def value_overview_rows(score: ModelScore) -> list[list[str]]:
 
 
 def shown_metrics(score: ModelScore) -> list[str]:
-    """The metrics of a matrix that are shown: the best known of the core, and what was asked for beyond it."""
+    """The metrics shown for each matrix: the best-known core ones, and all requested beyond the core."""
     chosen = [name for name in score.metrics if name in MATRIX_METRICS]
     known = [name for name in _SHOWN if name in chosen]
     return [*known, *(name for name in chosen if name not in score.preset.core)] or chosen
@@ -179,7 +179,7 @@ def layer_overview_rows(score: ModelScore) -> list[list[str]]:
 
 
 def score_notes(score: ModelScore) -> list[str]:
-    """Lines under one model's tables: coverage, and what was skipped and why."""
+    """Lines under one model's tables: coverage, and which tensors were skipped and why."""
     summary = score.summary
     covered = MISSING if number(summary.coverage) is None else f"{summary.coverage:.1%}"
     everything = MISSING if number(summary.coverage_all) is None else f"{summary.coverage_all:.1%}"
@@ -201,21 +201,21 @@ def _experts(found: ExpertSpread) -> str:
 
 
 def _skips(skipped: Sequence[SkippedTensor]) -> list[str]:
-    """A line for each reason, as long as there are few."""
+    """A line per reason for skipping, the most frequent first, and one that counts the rest."""
     groups: dict[str, list[SkippedTensor]] = {}
     for skip in skipped:
         groups.setdefault("tied to another tensor" if skip.kind == "tied" else skip.reason, []).append(skip)
     common = sorted(groups.items(), key=lambda group: -len(group[1]))
-    rest = sum(len(skips) for _, skips in common[_REASONS:])
-    lines = [f"skipped {len(skips)}: {reason}{_names(skips)}" for reason, skips in common[:_REASONS]]
+    rest = sum(len(skips) for _, skips in common[_MAX_REASONS:])
+    lines = [f"skipped {len(skips)}: {reason}{_names(skips)}" for reason, skips in common[:_MAX_REASONS]]
     return [*lines, f"skipped {rest} more: --format csv says why"] if rest else lines
 
 
 def _names(skips: Sequence[SkippedTensor]) -> str:
-    # Nobody looks for a bias among the matrices.
+    # Nobody expects a bias or a norm to be scored: leave its name out.
     if skips[0].kind == "not-a-matrix":
         return ""
-    return f" ({', '.join(skip.name for skip in skips[:_LISTED])}{', …' if len(skips) > _LISTED else ''})"
+    return f" ({', '.join(skip.name for skip in skips[:_MAX_NAMES])}{', …' if len(skips) > _MAX_NAMES else ''})"
 
 
 def _layer(row: LayerScore, metrics: Sequence[str]) -> list[str]:

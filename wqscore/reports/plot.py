@@ -1,4 +1,4 @@
-"""One chart of the report as a picture: dark on white, with its names and its numbers in it."""
+"""One chart of the report as an SVG or PNG picture: dark on white, titled with names and numbers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from wqscore.scoring.model_score import ModelScore
 
 Rows = Mapping[str, Sequence[Mapping[str, object]]]
 
-#: Cells in a line of the title, which is as wide as the chart.
+#: Characters in a line of the title, which is as wide as the chart.
 _TITLE_WIDTH = 72
 #: Pixels for each unit of the drawing, enough for print.
 _SCALE = 3
@@ -69,7 +69,7 @@ def distance_picture(score: ModelScore, layer: LayerScore, floor: float) -> Pict
 
 
 def depth_picture(score: ModelScore) -> Picture:
-    """Alpha layer by layer, and the model's own as a line."""
+    """Alpha layer by layer, and the model's headline alpha as a line."""
     spec = charts.alpha_by_depth(present_roles([score]))
     return _picture(spec, {"layers": depth_rows(score), "average": average_rows(score)}, score.ref.label, _own(score))
 
@@ -88,12 +88,12 @@ def _picture(spec: dict[str, Any], data: Rows, head: str, below: Sequence[str]) 
 
 
 def _folded(line: str) -> list[str]:
-    """Lines as wide as the chart: nothing of what a stranger named is cut."""
+    """A line folded to the chart's width, so that no name is cut."""
     return fold(printable(line), _TITLE_WIDTH).split("\n")
 
 
 def _on_paper(part: Any) -> Any:
-    """A specification with ink where it has the page's own colour."""
+    """A specification with `currentColor`, the page's colour, replaced by ink."""
     if isinstance(part, dict):
         return {key: _on_paper(value) for key, value in part.items()}
     if isinstance(part, list):
@@ -114,7 +114,7 @@ def _below(score: ModelScore, layer: LayerScore) -> list[str]:
 
 
 def _own(score: ModelScore) -> list[str]:
-    """The model's own alpha."""
+    """The subtitle with the model's headline alpha, if it has one."""
     if "alpha" not in score.summary.statistics:
         return []
     return [f"{score.preset.headline} alpha {figure(score.summary.headline('alpha', score.preset))}"]

@@ -1,4 +1,4 @@
-"""What a person is shown of a ranking and of a score: the tables and the notes, in the order of each medium."""
+"""The tables and notes of a ranking or a score that a person reads, in the order of each medium."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ from wqscore.reports.trust import pair_notes, trust_notes
 from wqscore.reports.worth_checking import LOOK_COLUMNS, worth_checking, worth_checking_rows
 from wqscore.scoring.model_score import ModelScore
 
-#: Matrices worth looking at that are shown.
+#: At most so many matrices worth looking at are shown.
 _MAX_LOOKS = 8
-#: Columns of one model's matrices that are left out first, and, after those that were asked for, last.
-_LEAST_WANTED = ("log_spectral_norm", "log_norm", "stable_rank", "role", "n_tail", "p_value")
-_MOST_WANTED = ("flags", "alpha_hi", "alpha_lo", "D", "shape")
+#: Columns of one model's matrices that a narrow terminal drops first, and those that it drops last.
+_DROPPED_FIRST = ("log_spectral_norm", "log_norm", "stable_rank", "role", "n_tail", "p_value")
+_DROPPED_LAST = ("flags", "alpha_hi", "alpha_lo", "D", "shape")
 
 
 def ranking_sections(ranking: Ranking, medium: Medium) -> list[Section]:
-    """The ranking, how sure it is, and the models without a rank and why; bars are drawn in a terminal alone."""
+    """The ranking, how far to trust it, and why models have no rank; only a terminal gets bars."""
     table = _bars_table(ranking) if medium == "table" else _ranking_table(ranking)
     doubts = {"table": pair_notes, "md": trust_notes}
     doubted = doubts[medium](ranking) if medium in doubts else []
@@ -44,7 +44,7 @@ def ranking_sections(ranking: Ranking, medium: Medium) -> list[Section]:
 
 
 def score_sections(score: ModelScore, medium: Medium) -> list[Section]:
-    """One model's matrices, those worth looking at first, its summary, and what was skipped and why."""
+    """One model's matrices, those worth looking at, its summary, and which tensors were skipped and why."""
     tables = [make(score, medium) for make in _SCORE_TABLES[medium]]
     return [*filter(None, tables), Notes(score_notes(score))]
 
@@ -55,7 +55,7 @@ def _ranking_table(ranking: Ranking) -> Table:
 
 
 def _bars_table(ranking: Ranking) -> Table:
-    """The ranking with each model's interval drawn; a list of lines where there is no room for a table."""
+    """The ranking with each model's interval as a bar; a list of lines if a table does not fit."""
     columns, rows = ranking_overview_columns(ranking), ranking_overview_rows(ranking)
     drawn = has_intervals(ranking)
     optional = ["depth", *columns[4 if drawn else 3 : columns.index("range")], "params", "fitted"]
@@ -82,8 +82,8 @@ def _bars_table(ranking: Ranking) -> Table:
 
 def _layers(score: ModelScore, _: Medium) -> Table:
     columns = layer_overview_columns(score)
-    others = [name for name in reversed(columns[4:-2]) if name not in {*_LEAST_WANTED, *_MOST_WANTED}]
-    optional = [name for name in (*_LEAST_WANTED, *others, *_MOST_WANTED) if name in columns and name != columns[3]]
+    others = [name for name in reversed(columns[4:-2]) if name not in {*_DROPPED_FIRST, *_DROPPED_LAST}]
+    optional = [name for name in (*_DROPPED_FIRST, *others, *_DROPPED_LAST) if name in columns and name != columns[3]]
     return Table(score.ref.label, columns, layer_overview_rows(score), folding=["name"], optional=optional)
 
 

@@ -13,7 +13,7 @@ from wqscore.rendering.rows import Rows
 from wqscore.scoring.layer_score import LayerScore
 from wqscore.scoring.model_score import ModelScore
 
-#: What follows a metric's name: the statistic that ranks, the means, and the matrices behind them.
+#: Suffixes of a metric's columns: the statistic that ranks, the two means, and the count of matrices.
 _SUFFIXES = ("", "_mean", "_param_mean", "_count")
 #: The header of `pairs.csv`.
 PAIR_COLUMNS = [
@@ -26,7 +26,7 @@ _RANKING_WORDS = frozenset({"model", "revision", "family", "ties", "status", "re
 
 
 def of_matrices(metrics: Sequence[str]) -> list[str]:
-    """Those of the metrics that a single matrix has."""
+    """Those of the metrics that are computed per matrix."""
     return [name for name in metrics if name in MATRIX_METRICS]
 
 
@@ -42,7 +42,7 @@ def layer_rows(score: ModelScore) -> list[list[Cell]]:
 
 
 def score_rows(score: ModelScore) -> Rows:
-    """`layers.csv` of one model."""
+    """The table of `layers.csv` for one model."""
     words = (score.preset.columns.get(name, name) for name in _LAYER_WORDS)
     return Rows(layer_columns(score.preset, score.metrics), layer_rows(score), frozenset(words))
 
@@ -62,13 +62,13 @@ def ranking_columns(ranking: Ranking) -> list[str]:
 
 
 def ranking_rows(ranking: Ranking) -> Rows:
-    """`ranking.csv`: a row per model, in the ranking's order."""
+    """The table of `ranking.csv`: a row per model, in the ranking's order."""
     rows = [_ranking_row(model, ranking) for model in ranking.models]
     return Rows(ranking_columns(ranking), rows, _RANKING_WORDS)
 
 
 def pair_rows(ranking: Ranking) -> list[list[Cell]]:
-    """A row per two models that share ranks, in the ranking's order."""
+    """A row per pair of models ranked together, in the ranking's order."""
     return [_pair_row(pair, ranking) for pair in ranking.pairs]
 
 

@@ -13,14 +13,14 @@ from wqscore.ranking.ranking import Pair, RankedModel, Ranking
 from wqscore.rendering.numbers import figure, size
 from wqscore.scoring.summary import belonging_rows
 
-#: Up to so many neighbours in rank are compared in words.
+#: More pairs of neighbours in rank than this are not compared in words.
 _MAX_PAIRS = 6
-#: From so many models on, an order can be compared with that of their sizes.
-_LEAST_MODELS = 3
+#: Fewer models than this have no rank correlation with size.
+_MIN_MODELS = 3
 
 
 def trust_notes(ranking: Ranking) -> list[str]:
-    """What the reader of a ranking should know before believing it, most important first."""
+    """Reasons to doubt a ranking, most important first."""
     return [
         *_ties(ranking),
         *(note for members in _by_family(ranking).values() for note in _sizes(ranking, members)),
@@ -31,7 +31,7 @@ def trust_notes(ranking: Ranking) -> list[str]:
 
 
 def pair_notes(ranking: Ranking) -> list[str]:
-    """A sentence for each model and the next in rank, as long as there are few."""
+    """A sentence per pair of neighbours in rank; none if there are more than a few pairs."""
     by_refs = {(id(pair.ahead), id(pair.behind)): pair for pair in ranking.pairs}
     neighbours = pairwise(model.ref for model in ranking.models if model.status == "ranked")
     found = [by_refs.get((id(first), id(second))) for first, second in neighbours]
@@ -40,7 +40,7 @@ def pair_notes(ranking: Ranking) -> list[str]:
 
 
 def pair_sentence(pair: Pair, label: str) -> str:
-    """Who is ahead of whom, by how much, and over how many matrices."""
+    """Which model is ahead, by how much, and over how many matrices."""
     found = pair.difference
     verb = "can't be told from" if found.tied else "is ahead of"
     over = f"{found.pairs} pairs of matrices" if found.pairs else "the layers of each"
@@ -77,7 +77,7 @@ def _by_family(ranking: Ranking) -> dict[str | int, list[RankedModel]]:
 
 
 def _sizes(ranking: Ranking, members: Sequence[RankedModel]) -> list[str]:
-    """Size and depth are the baselines: what orders models as they do may say no more than they do."""
+    """How a ranking agrees with size and depth: one that orders models alike may add nothing beyond them."""
     scores = [model.score for model in members if model.score is not None]
     values = np.array([score.summary.headline(ranking.by.name, ranking.preset) for score in scores])
     notes = []
@@ -89,7 +89,7 @@ def _sizes(ranking: Ranking, members: Sequence[RankedModel]) -> list[str]:
         if high <= low * 1.1 or len(scores) < 2:
             continue
         name = f"{members[0].family}: " if members[0].family and len(ranking.families) > 1 else ""
-        tau = kendall_tau_b(values, np.array(sizes, float)) if len(scores) >= _LEAST_MODELS else None
+        tau = kendall_tau_b(values, np.array(sizes, float)) if len(scores) >= _MIN_MODELS else None
         agreement = f"; its tau with them is {tau:+.2f} over {len(scores)} models" if tau is not None else ""
         span = f"{shown(low)} to {shown(high)} {what}"
         notes.append(f"{name}the models have {span}, which alone moves {_label(ranking)}{agreement}")
@@ -97,7 +97,7 @@ def _sizes(ranking: Ranking, members: Sequence[RankedModel]) -> list[str]:
 
 
 def _coverage(ranking: Ranking) -> list[str]:
-    """How much of the models is behind their numbers, and how many models have no rank."""
+    """The share of the weights that the ranks rest on, and how many models have no rank."""
     summaries = [model.score.summary for model in ranking.models if model.status == "ranked" and model.score]
     notes = []
     if summaries:
@@ -109,19 +109,19 @@ def _coverage(ranking: Ranking) -> list[str]:
         notes.append(f"coverage: {span} of the weights that belong in the averages, in {matrices} matrices{without}")
     statuses = Counter(model.status for model in ranking.models if model.status != "ranked")
     if summaries and statuses:
-        told = ", ".join(f"{count} {status}" for status, count in statuses.items())
-        notes.append(f"models without a rank: {told}")
+        counts = ", ".join(f"{count} {status}" for status, count in statuses.items())
+        notes.append(f"models without a rank: {counts}")
     return notes
 
 
 def _caveat(ranking: Ranking) -> list[str]:
-    """What is known to go wrong with the metric; nothing where there is no rank to doubt."""
+    """The known failures of the metric; empty if no model is ranked."""
     ranked = any(model.status == "ranked" for model in ranking.models)
     return [f"known failures of {_label(ranking)}: {ranking.by.caveat}"] if ranked else []
 
 
 def _verdicts(ranking: Ranking) -> list[str]:
-    """How many of the matrices behind the ranks have a fit that means something."""
+    """How many of the matrices behind the ranks have each verdict."""
     scores = [model.score for model in ranking.models if model.status == "ranked" and model.score]
     verdicts = Counter(row.verdict for score in scores for row in belonging_rows(score.layers, score.preset))
     others = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.most_common() if verdict != "ok")

@@ -16,14 +16,14 @@ from wqscore.scoring.model_score import ModelScore
 LOOK_COLUMNS = ["why", "matrix", "alpha"]
 #: The usual range of trained layers' alpha.
 _USUAL = (2.0, 6.0)
-#: An interval so many times as wide as the model's median one is told of.
+#: An interval is wide if it is more than this many times the model's median width.
 _WIDE = 2.0
-#: What is told first; a matrix that is too small for a fit is nothing to look at.
+#: Problems from the most serious (0) on; a matrix too small for a fit is not one.
 _SEVERITY: Mapping[str, int] = {
-    name: place
-    for place, name in enumerate(("non-finite", "zero", "damage", "random", "degenerate", "trap", "no-power-law"))
+    name: severity
+    for severity, name in enumerate(("non-finite", "zero", "damage", "random", "degenerate", "trap", "no-power-law"))
 }
-_LEAST = len(_SEVERITY)
+_MINOR = len(_SEVERITY)
 
 
 @dataclass(frozen=True)
@@ -40,10 +40,10 @@ class WorthChecking:
 
 
 def worth_checking(score: ModelScore) -> list[WorthChecking]:
-    """Matrices whose verdict is not ok, that are damaged, or whose alpha is extreme or known least.
+    """Matrices with a verdict other than ok, damage, an extreme alpha or a wide interval.
 
-    Most serious first: damage, then fits that mean nothing, then unstable ones and extremes; among equals those whose
-    alpha is furthest from the model's median.
+    Most serious first: damage, then fits that mean nothing, then unstable ones and extremes; among equals, the
+    alpha furthest from the model's median first.
     """
     alphas = {id(row): row.fit.alpha for row in score.layers if row.fit}
     middle = float(np.median(list(alphas.values()))) if alphas else 0.0
@@ -69,21 +69,21 @@ def worth_checking_rows(looks: Sequence[WorthChecking]) -> list[list[str]]:
 
 
 def _reasons(row: LayerScore, usual_width: float) -> list[tuple[int, str]]:
-    """What is amiss with a matrix, each with its severity, least first."""
+    """The problems of a matrix, each with its severity, the most serious (lowest number) first."""
     reasons: list[tuple[int, str]] = []
     if row.verdict != "ok":
-        reasons.append((_SEVERITY.get(row.verdict, _LEAST), row.verdict))
-    # The flags of damaged lines; those of a matrix's kind, and of a scale below 1, are nothing to worry about.
+        reasons.append((_SEVERITY.get(row.verdict, _MINOR), row.verdict))
+    # Only flags of damaged rows or columns count; flags of a matrix's kind, or of a scale below 1, are harmless.
     reasons += [(_SEVERITY["damage"], flag) for flag in row.flags if flag.endswith(("-rows", "-columns"))]
     if RANDOM_SCALED in row.flags:
         reasons.append((_SEVERITY["random"], RANDOM_SCALED))
     if row.fit and not _USUAL[0] <= row.fit.alpha <= _USUAL[1]:
-        reasons.append((_LEAST, f"alpha {'below 2' if row.fit.alpha < _USUAL[0] else 'above 6'}"))
+        reasons.append((_MINOR, f"alpha {'below 2' if row.fit.alpha < _USUAL[0] else 'above 6'}"))
     if isfinite(_width(row)) and _width(row) > _WIDE * usual_width:
-        reasons.append((_LEAST, "wide interval"))
+        reasons.append((_MINOR, "wide interval"))
     return sorted(reasons, key=lambda reason: reason[0])
 
 
 def _width(row: LayerScore) -> float:
-    """Of alpha's interval, NaN without one."""
+    """The width of alpha's interval; NaN without one."""
     return row.metrics.get("alpha_hi", float("nan")) - row.metrics.get("alpha_lo", float("nan"))
