@@ -81,7 +81,7 @@ def rank(
     Args:
         refs: the models, as for `score`; one named twice counts once.
         by: the metric to rank by, any of the registry; the preset's own (alpha) if `None`.
-        across_families: rank models of different families together, which means little; by default, each on its own.
+        across_families: rank models of all families together, which means little, instead of each family by itself.
         settings: as for `score`, the same for all models.
         progress: receives progress.
         **changes: as for `score`. With `stream` the base's tensors are read again for each model.

@@ -98,7 +98,7 @@ def print_merged(path: Path, merged: Merged) -> None:
 
 
 def results_csv(store: Store) -> str:
-    """A row per result and model that has it; numbers and text unquoted, other values as JSON."""
+    """A row per result and model that has it; numbers and text as they are, other values as JSON."""
     owners = _owners(store.models())
     rows: Iterator[list[Cell]] = (
         [model.label if model else None, (model.revision if model else "") or None, *_fields(key), _cell(value)]
