@@ -126,7 +126,7 @@ def _transformers_config(model_type: str, hints: Mapping[str, Any]) -> Any:
 def _quiet() -> Iterator[None]:
     """Keep transformers' messages off stderr, and leave its logger as it was.
 
-    A level alone is not enough: importing transformers sets it anew, and logs there if torch is missing. Hence the filter.
+    A filter as well as a level: importing transformers resets the level, and logs if torch is missing.
     """
     logger = logging.getLogger("transformers")
     logger.addFilter(_drop_record)

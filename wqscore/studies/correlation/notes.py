@@ -29,11 +29,11 @@ def correlation_notes(found: Correlations) -> list[str]:
 
 def _flip(flip: SignFlip, group: str) -> str:
     pooled = flip.pooled
-    opposite = ", ".join(f"{row.group} {_tau(row)}" for row in flip.flipped[:_MAX_NAMES])
+    others = ", ".join(f"{row.group} {_tau(row)}" for row in flip.flipped[:_MAX_NAMES])
     more = f" and {len(flip.flipped) - _MAX_NAMES} more" if len(flip.flipped) > _MAX_NAMES else ""
     return (
         f"warning: {pooled.x} changes sign (Simpson's paradox): tau {_tau(pooled)} over all, the other way in "
-        f"{len(flip.flipped)} of {flip.groups} groups by {group}, {opposite}{more}: trust the pooled figure in no group"
+        f"{len(flip.flipped)} of {flip.groups} groups by {group}, {others}{more}: trust the pooled figure in no group"
     )
 
 
