@@ -1,1 +1,1 @@
-"""The public functions."""
+"""The public functions, and the settings that they share."""

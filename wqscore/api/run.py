@@ -1,4 +1,4 @@
-"""Settings made ready for a run: names found, contradictions refused, base and store opened, a cluster connected."""
+"""Prepare a run: resolve names, refuse contradictory settings, open the base and the store, connect a cluster."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Run:
-    """What is the same for all models of a run, found, checked and opened.
+    """What all models of a run share: settings checked, names resolved, base and store open.
 
     Attributes:
-        settings: what the run was given.
-        models: the models, each once.
-        preset: the constants.
+        settings: the settings as given.
+        models: the models, without duplicates.
+        preset: the preset's constants.
         metrics: the metrics to compute, in the registry's order.
-        base: the checkpoint to measure distances from, open.
-        store: the result cache, open.
-        resources: what the work may take.
-        progress: told what is done.
+        base: the open checkpoint to measure distances from, if any.
+        store: the open result cache, if any.
+        resources: threads, memory and backend that the run may use.
+        progress: receives progress, if any.
     """
 
     settings: Settings
@@ -54,7 +54,7 @@ class Run:
 
     @property
     def sampling(self) -> Sampling:
-        """The seed of every random step, and how much random work to do."""
+        """The seed of every random step, and the numbers of resamples and synthetic draws."""
         return Sampling(self.settings.seed, self.settings.bootstrap, self.settings.gof)
 
     @property
@@ -70,7 +70,7 @@ class Run:
         return ScoreCache(self.store, self.preset, self.sampling, self.note, self.settings.device)
 
     def failure(self, ref: ModelRef, error: CheckpointError) -> Failure:
-        """A model that could not be scored, after its progress is told so."""
+        """Report to the progress that a model could not be scored, and return it as a `Failure`."""
         failure = Failure(ref, str(error))
         if self.progress:
             self.progress.failed(failure.ref, failure.reason)
@@ -81,17 +81,16 @@ class Run:
 def started(
     refs: Iterable[str | ModelRef], settings: Settings, progress: RankProgress | None, by: str | None = None
 ) -> Iterator[Run]:
-    """Make settings ready, and keep the store open and the cluster connected for as long as the run takes.
+    """Prepare a run; its store stays open and its cluster connected until the context ends.
 
     Args:
         refs: the models; one named twice counts once.
         settings: the settings.
-        progress: told what is done.
-        by: a metric that is computed beside those of the settings.
+        progress: receives progress.
+        by: a metric to compute in addition to those of the settings.
 
     Raises:
-        UsageError: a reference, preset or metric that means nothing, settings that exclude each other, no cluster,
-            or no GPU.
+        UsageError: an unknown reference, preset or metric, settings that exclude each other, no cluster, or no GPU.
         StoreError: the store can't be opened.
         CheckpointError: the base can't be found, fetched or read.
     """
@@ -106,7 +105,7 @@ def started(
 
 @contextmanager
 def memory_errors(ref: ModelRef) -> Iterator[None]:
-    """Turn a lack of memory into the failure of a model.
+    """Turn a `MemoryError` into a `CheckpointError`, so that one model fails and the run goes on.
 
     Raises:
         CheckpointError: there was not enough memory.
@@ -120,10 +119,10 @@ def memory_errors(ref: ModelRef) -> Iterator[None]:
 
 
 def preset_of(settings: Settings) -> Preset:
-    """The preset; WeightWatcher's own where it is the engine.
+    """The preset of the settings; `ww-0.7` where WeightWatcher is the engine.
 
     Raises:
-        UsageError: there is no such preset, or the engine has another, is not installed, or can't stream.
+        UsageError: an unknown preset, or a WeightWatcher that is not installed or can't use this preset or stream.
     """
     if settings.engine == "wqscore":
         return find_preset(settings.preset)
@@ -150,13 +149,13 @@ def _resources(settings: Settings) -> Resources:
 
 
 def _metrics(settings: Settings, preset: Preset, by: str | None) -> tuple[str, ...]:
-    """The metrics to compute, the distances from a base among them when there is one."""
-    more = [name for name, wanted in ((by, by), ("base", settings.base)) if name and wanted is not None]
-    names = choose_metrics([*choose_metrics(settings.metrics, preset.core), *more], preset.core)
-    lacking = [name for name in names if name not in preset.core]
-    if settings.engine == "weightwatcher" and lacking:
-        raise UsageError(f"the engine weightwatcher has no {lacking[0]}: it has {', '.join(preset.core)}")
-    lost = [name for name in names if find_metric(name).cost == "base"]
-    if lost and settings.base is None:
-        raise UsageError(f"{lost[0]} needs a checkpoint to measure from: name one with --base (base= in Python)")
+    """The metrics to compute: those of the settings, `by`, and with a base the distances from it."""
+    extra = [name for name, wanted in ((by, by), ("base", settings.base)) if name and wanted is not None]
+    names = choose_metrics([*choose_metrics(settings.metrics, preset.core), *extra], preset.core)
+    unsupported = [name for name in names if name not in preset.core]
+    if settings.engine == "weightwatcher" and unsupported:
+        raise UsageError(f"the engine weightwatcher has no {unsupported[0]}: it has {', '.join(preset.core)}")
+    distances = [name for name in names if find_metric(name).cost == "base"]
+    if distances and settings.base is None:
+        raise UsageError(f"{distances[0]} needs a checkpoint to measure from: name one with --base (base= in Python)")
     return names

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class RankingInterrupted(KeyboardInterrupt):
-    """Ctrl-C during `rank`: `ranking` holds what was scored before, the rest as failed."""
+    """Ctrl-C during `rank`: `ranking` holds the models already scored, and lists the others as failed."""
 
     def __init__(self, ranking: Ranking) -> None:
         super().__init__("interrupted")
@@ -47,7 +47,7 @@ def score(
     Args:
         ref: a Hub id (`org/name`, `org/name@revision`), an alias, a folder or a weight file.
         settings: what to compute and how; the usual settings if `None`.
-        progress: told what is done.
+        progress: receives progress.
         **changes: settings by name, over those of `settings`: preset, metrics, base, engine, seed, bootstrap, gof,
             stream, store, jobs, memory, backend, device. `Settings` says what each is.
 
@@ -55,7 +55,7 @@ def score(
         A row for each matrix and each skipped tensor, and the model's summary.
 
     Raises:
-        UsageError: a reference, preset or metric that means nothing, no cluster that answers, or no GPU.
+        UsageError: an unknown reference, preset or metric, no cluster that answers, or no GPU.
         StoreError: the store can't be opened.
         CheckpointError: a model that can't be found, fetched or read.
 
@@ -81,14 +81,14 @@ def rank(
     Args:
         refs: the models, as for `score`; one named twice counts once.
         by: the metric to rank by, any of the registry; the preset's own (alpha) if `None`.
-        across_families: rank models of different families together, which means little; else each family by itself.
+        across_families: rank models of all families together, which means little, instead of each family by itself.
         settings: as for `score`, the same for all models.
-        progress: told what is done.
-        **changes: as for `score`. With `stream` the tensors of the base are read again for each model.
+        progress: receives progress.
+        **changes: as for `score`. With `stream` the base's tensors are read again for each model.
 
     Raises:
-        UsageError: a reference, metric or preset that means nothing, no cluster that answers, or no GPU;
-            nothing has been scored then.
+        UsageError: an unknown reference, metric or preset, no cluster that answers, or no GPU; no model has been
+            scored then.
         CheckpointError: the base can't be found, fetched or read.
         RankingInterrupted: Ctrl-C; a `KeyboardInterrupt` that carries the ranking so far.
 
@@ -111,10 +111,10 @@ def crosscheck(ref: str | ModelRef, *, jobs: int | None = None, progress: RankPr
     Args:
         ref: the model, as for `score`.
         jobs: threads of wqscore; all cores if `None`.
-        progress: told what wqscore has done.
+        progress: receives wqscore's progress.
 
     Raises:
-        UsageError: a reference that means nothing, or WeightWatcher is not installed.
+        UsageError: an unknown reference, or WeightWatcher is not installed.
         CheckpointError: a model that can't be found, fetched or read by one of the two.
     """
     from wqscore.engines import crosscheck as crosschecking
@@ -133,13 +133,13 @@ def crosscheck(ref: str | ModelRef, *, jobs: int | None = None, progress: RankPr
 
 
 def declared_family(ref: ModelRef) -> str:
-    """The family that the model's list gives it, or that of the shipped list it is in; empty without one."""
+    """The family that a model list gives the model: its own list, else a shipped one; empty if none does."""
     listed = find_listed(ref.repo) if ref.repo else None
     return ref.family or (listed and listed.family) or ""
 
 
 def _score_all(run: Run) -> tuple[list[ModelScore], list[Failure], KeyboardInterrupt | None]:
-    """The models that can be scored, the others, and the Ctrl-C that came before the last."""
+    """The scores, the failures, and the Ctrl-C that stopped the run, if one did."""
     scores: list[ModelScore] = []
     failures: list[Failure] = []
     for index, model in enumerate(run.models):
@@ -148,7 +148,7 @@ def _score_all(run: Run) -> tuple[list[ModelScore], list[Failure], KeyboardInter
         except CheckpointError as error:
             failures.append(run.failure(model, error))
         except KeyboardInterrupt as interrupt:
-            failures += [Failure(left, "interrupted before it was scored") for left in run.models[index:]]
+            failures += [Failure(rest, "interrupted before it was scored") for rest in run.models[index:]]
             return scores, failures, interrupt
     return scores, failures, None
 

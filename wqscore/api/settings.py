@@ -1,6 +1,6 @@
-"""The settings of a run: one record, from which Python's keywords and the command line's options are made.
+"""The settings of a run: one record that Python's keywords and the command line's options are made from.
 
-The command line is built from this file, so it imports nothing heavy.
+Every command imports this file, so it imports nothing heavy.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from wqscore.store.store import Store
 
 Engine = Literal["wqscore", "weightwatcher"]
-#: As `wqscore.spectra.on_device.Device`, which NumPy comes with.
+#: The same as `wqscore.spectra.on_device.Device`, whose module would import NumPy.
 Device = Literal["cpu", "cuda"]
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 def _setting(default: Any, help: str, **words: Any) -> Any:
-    """A field with its default, and what the command line says of it, in plain words and numbers.
+    """A field with its default; its metadata describe the command-line option.
 
     Args:
         default: the default.
@@ -40,31 +40,30 @@ def _setting(default: Any, help: str, **words: Any) -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What is the same for all models of a run.
+    """The settings that all models of a run share.
 
     Attributes:
-        preset: the constants, a name that `find_preset` knows.
-        metrics: what to compute: names, `core` or `all`, as `choose_metrics` takes them. Nothing else is computed.
+        preset: the constants, by a name that `find_preset` knows.
+        metrics: what to compute: names, `core` or `all`, as `choose_metrics` takes them.
         base: a base or initial checkpoint; the distances from it are computed too.
-        engine: `weightwatcher` for the numbers of the real one, which has to be installed; always the preset
-            `ww-0.7`.
+        engine: `weightwatcher` runs the real WeightWatcher, which must be installed, always with the preset `ww-0.7`.
         seed: the seed of every random step, recorded in the result.
         bootstrap: resamples behind alpha's interval; 0 for none.
         gof: synthetic draws behind the goodness of fit; 0 for none, and no verdict `no-power-law`.
-        stream: read each tensor from the Hub when it is needed and store none. A checkpoint that the disk has no
-            room for is streamed anyway, and one that can't be (`.bin` files) is downloaded all the same.
-        store: a store, or the path of one: what it holds is not computed again, what is new is kept there.
+        stream: read each tensor from the Hub when it is needed, and download no files. A checkpoint too large for
+            the disk is always streamed; one that can't be streamed (`.bin` files) is always downloaded.
+        store: a store, or its path: results in it are not computed again, and new ones are added.
         jobs: threads; all cores if `None`. The result is the same for any number.
-        memory: bytes that the process stays under; most of what is free if `None`. A tensor that needs more by
-            itself is scored while no other is. The result is the same for any number.
-        backend: `dask` or `ray` for a running cluster, which DASK_SCHEDULER_ADDRESS or RAY_ADDRESS names, or to which
-            the process is connected. Its workers read the tensors themselves; `jobs` is then how many run at a time,
-            as many as there is room for if `None`, and `memory` is not used. The result is the same.
-        device: `cuda` to solve matrices on this machine's GPU, with torch, one at a time; not on a cluster. The last
+        memory: bytes that the process stays under; most of what is free if `None`. A tensor that alone needs more is
+            scored while no other is. The result is the same for any number.
+        backend: `dask` or `ray` for a running cluster: the one that the process is connected to, or the one at
+            DASK_SCHEDULER_ADDRESS or RAY_ADDRESS. Its workers read the tensors themselves; `jobs` limits how many
+            tasks run at a time (`None`: as many as fit), and `memory` is ignored. The result is the same.
+        device: `cuda` solves matrices on this machine's GPU, with torch, one at a time; not on a cluster. The last
             bits differ from those of `cpu`, and a store keeps the two apart.
 
     Raises:
-        UsageError: a number out of its range, or a word that is no choice.
+        UsageError: a number out of range, or a word that is not among the choices.
     """
 
     preset: str = _setting(
@@ -148,7 +147,7 @@ def changed(settings: Settings | None, changes: SettingsKeywords) -> Settings:
     """Settings with some of them changed.
 
     Raises:
-        TypeError: a keyword that is no setting; the nearest one is named.
+        TypeError: a keyword that is no setting; the message names the nearest one.
         UsageError: as for `Settings`.
     """
     names = [each.name for each in fields(Settings)]
@@ -160,7 +159,7 @@ def changed(settings: Settings | None, changes: SettingsKeywords) -> Settings:
 
 
 def takes_settings(function: _Function) -> _Function:
-    """Show a function's `**changes` as the keywords that they are, in its help and signature."""
+    """List the settings in a function's help and signature, in place of its `**changes`."""
     signature = inspect.signature(function)
     kept = [each for each in signature.parameters.values() if each.kind is not inspect.Parameter.VAR_KEYWORD]
     keywords = [

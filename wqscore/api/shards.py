@@ -1,6 +1,6 @@
-"""One part of the work of several processes that know nothing of each other, such as the tasks of a Slurm array.
+"""Score one shard of the work of several independent processes, such as the tasks of a Slurm array.
 
-Each keeps what it computes in a store of its own; joined, they are a store with which nothing is left to compute.
+Each process writes to a separate store; a run with the merged stores finds every result in them.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Shard:
-    """One of several parts of the work.
+    """Which shard of how many.
 
     Attributes:
-        number: which, from 1 on.
-        of: how many there are.
+        number: the shard's number, from 1.
+        of: the number of shards.
     """
 
     number: int
@@ -44,12 +44,12 @@ class Shard:
 
 @dataclass(frozen=True)
 class ModelShard:
-    """One part of one model, computed and kept.
+    """One shard of one model, computed and stored.
 
     Attributes:
         ref: the model.
-        matrices: how many matrices are in this part.
-        all_matrices: how many the model has.
+        matrices: the number of matrices in this shard.
+        all_matrices: the number of matrices in the model.
     """
 
     ref: ModelRef
@@ -58,31 +58,31 @@ class ModelShard:
 
 
 def parse_shard(text: str) -> Shard:
-    """Read which part is meant.
+    """Parse a shard written as `number/of`.
 
     Raises:
-        UsageError: it is none.
+        UsageError: the text is not one, or the number is not between 1 and `of`.
 
     Example:
         >>> parse_shard("4/16")
         Shard(number=4, of=16)
     """
-    found = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", text)
-    shard = Shard(int(found[1]), int(found[2])) if found else Shard(0, 0)
+    match = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", text)
+    shard = Shard(int(match[1]), int(match[2])) if match else Shard(0, 0)
     if not 1 <= shard.number <= shard.of:
         raise UsageError(f"--shard {text}: no part of the work: write 1/4, 2/4, 3/4 and 4/4 for four")
     return shard
 
 
 def deal(groups: Sequence[list[PlannedTensor]], shard: Shard) -> list[list[PlannedTensor]]:
-    """The tensors of one part: all are dealt out in turn, the longest work first, whatever is known of them.
+    """Pick one shard's tensors: the model's, cached or not, are dealt round-robin, the costliest first.
 
     Args:
-        groups: the outcomes of each tensor of a model.
-        shard: which part.
+        groups: the planned outcomes of each tensor of a model.
+        shard: the shard.
 
     Returns:
-        The groups of that part, none without matrices.
+        The groups of that shard; groups without matrices are in none.
     """
     to_solve = [group for group in groups if matrices_of(group)]
     to_solve.sort(key=lambda group: -cost(matrices_of(group)))
@@ -97,23 +97,23 @@ def score_shard(
     by: str | None = None,
     progress: RankProgress | None = None,
 ) -> tuple[list[ModelShard], list[Failure]]:
-    """Compute one part of every model and keep it in a store; the others are for other processes.
+    """Compute one shard of every model into a store.
 
-    `wqscore.rank` and `wqscore.score`, asked for the same with the joined stores, compute nothing then.
+    With the merged stores of all shards, `wqscore.rank` and `wqscore.score` with the same settings compute nothing.
 
     Args:
         refs: the models, as for `wqscore.rank`.
-        shard: which part of how many, such as `2/16`.
-        settings: as for `wqscore.rank`, with a store that no other process writes to. The joined stores serve a run
+        shard: which shard of how many, such as `2/16`.
+        settings: as for `wqscore.rank`, with a store that no other process writes to. The merged stores serve a run
             on the same device: `cpu`, or a GPU of the same name.
-        by: a metric that is computed beside the others.
-        progress: told what is done.
+        by: a metric to compute in addition to those of the settings.
+        progress: receives progress.
 
     Returns:
-        What was computed of each model, and the models of which nothing or not all could be.
+        What was computed of each model, and the models whose shard failed.
 
     Raises:
-        UsageError: as for `wqscore.rank`; a part that there is none of; no store, or what none can keep: distances
+        UsageError: as for `wqscore.rank`; no such shard; no store, or results that a store can't hold: distances
             from a base, or WeightWatcher's numbers.
         StoreError: the store can't be opened.
     """
@@ -132,8 +132,8 @@ def score_shard(
 
 
 def _score_part(model: ModelRef, part: Shard, run: Run) -> ModelShard:
-    """Compute and keep one part of one model."""
-    bar = run.progress.model(model) if run.progress else None
+    """Compute one shard of one model into the store."""
+    progress = run.progress.model(model) if run.progress else None
     names = tuple(name for name in run.metrics if name in MATRIX_METRICS)
     cache = run.cache
     assert cache is not None
@@ -142,7 +142,7 @@ def _score_part(model: ModelRef, part: Shard, run: Run) -> ModelShard:
         checkpoint = open_or_fall_back(model, run.settings.stream, run.progress)
         groups = by_tensor(planned(checkpoint, run.preset))
         mine = deal(groups, part)
-        for _ in score_and_remember(mine, task, run.resources, bar, run.note):
+        for _ in score_and_remember(mine, task, run.resources, progress, run.note):
             pass
     cache.close(checkpoint.ref.label, checkpoint.revision or "")
     if not cache.works:

@@ -1,4 +1,4 @@
-"""The command line: options in, one of the package's functions, tables out."""
+"""The command line: each command parses options, calls one function of the package, and prints its result."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ app.add_typer(leaderboard, name="leaderboard")
 app.add_typer(store, name="store")
 
 
-def _version(asked: bool) -> None:
-    if asked:
+def _version(requested: bool) -> None:
+    if requested:
         typer.echo(__version__)
         raise typer.Exit
 
@@ -65,6 +65,6 @@ def _main(
     ] = False,
 ) -> None:
     """Judge pretrained checkpoints from their weights alone: no data, no forward pass."""
-    # Python has no stream where the caller closed it; nobody reads what is written there.
+    # A stream that the caller closed is None in Python: write to the null device instead.
     sys.stdout = sys.stdout or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
     sys.stderr = sys.stderr or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115

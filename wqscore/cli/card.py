@@ -1,4 +1,4 @@
-"""`wqscore card`."""
+"""`wqscore card`: print a Markdown section for each model's card."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def card(
     Exit codes: 0 done, 2 wrong usage, 3 a model could not be scored (the others are there), 130 interrupted.
     """
     with one_line_errors():
-        asked = resolve_refs(refs, None)
+        models = resolve_refs(refs, None)
         check_output(None)
         from wqscore.api.score import RankingInterrupted
         from wqscore.api.score import rank as rank_refs
@@ -41,13 +41,13 @@ def card(
         interrupted = False
         try:
             with open_store(settings, no_store) as settings, ProgressBars(quiet) as progress:
-                ranking = rank_refs(asked, settings=settings, progress=progress)
+                ranking = rank_refs(models, settings=settings, progress=progress)
         except RankingInterrupted as interrupt:
             ranking, interrupted = interrupt.ranking, True
             print_error("interrupted: keeping what was scored before")
-        places = {model.identity: place for place, model in enumerate(asked)}
-        scores = sorted(ranking.scores, key=lambda score: places[score.ref.identity])
-        # UTF-8, whatever the terminal's encoding, as the other commands' Markdown.
+        order = {model.identity: index for index, model in enumerate(models)}
+        scores = sorted(ranking.scores, key=lambda score: order[score.ref.identity])
+        # UTF-8 whatever the terminal's encoding, like the Markdown of other commands.
         typer.echo("\n".join(map(card_section, scores)).encode("utf-8", "backslashreplace"), nl=False)
         if interrupted:
             leave_interrupted()

@@ -1,4 +1,4 @@
-"""The model cards of what was asked for, read one after the other, with a line for each that gives trouble."""
+"""Read the cards of several models, and print a line for each that can't be found or used in full."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 def read_cards(refs: Sequence[ModelRef]) -> tuple[BenchmarkTable, bool]:
-    """Read the cards of some models.
+    """Read the benchmark results in the models' cards.
 
     Returns:
-        What they give, and whether every model could be found; one that couldn't has no figures.
+        The results, and whether every model was found; one that wasn't has no results.
     """
     from wqscore.studies.known.benchmarks import tabulate
     from wqscore.studies.known.model_card import CardResults, read_card

@@ -1,4 +1,4 @@
-"""`wqscore check`."""
+"""`wqscore check`: look for damage in a model's weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`wqscore correlate`."""
+"""`wqscore correlate`: correlate metrics with known figures of the models."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ColumnOptions:
-    """Which columns are compared, and within which groups."""
+    """Options: which columns to compare, and within which groups."""
 
     x: Annotated[
         list[str] | None,
@@ -114,7 +114,7 @@ def correlate(
 
 
 def _publish(found: Correlations, folder: Path | None, output: options.Format) -> None:
-    """Write the files and print the table; neither is lost when the other can't be written."""
+    """Write the files and print the table; if one fails, the other is still written."""
     page = None
     try:
         if folder is not None:

@@ -1,4 +1,4 @@
-"""`wqscore crosscheck`."""
+"""`wqscore crosscheck`: compare a model's numbers with the real WeightWatcher's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`wqscore describe`."""
+"""`wqscore describe`: list a model's tensors, with the work that scoring them takes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Exit codes, and one line on standard error for everything that goes wrong."""
+"""Exit codes, and one line on standard error for every error."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ INTERRUPTED = 130
 
 @contextmanager
 def one_line_errors() -> Iterator[None]:
-    """Turn the package's errors into a line and an exit code, and leave quietly when a pipe is closed."""
+    """Turn the package's errors into a line and an exit code, and exit silently when a pipe is closed."""
     try:
         yield
         sys.stdout.flush()
@@ -31,11 +31,11 @@ def one_line_errors() -> Iterator[None]:
         print_error(str(error))
         raise typer.Exit(NOT_SCORED) from error
     except BrokenPipeError as error:
-        # The reader has seen enough.
+        # The reader closed the pipe, as `head` does: no error.
         _give_up_stdout()
         raise typer.Exit(0) from error
     except OSError as error:
-        # What can't be read, or written to a report, has become a WqscoreError before.
+        # Only standard output is left: errors of other files are WqscoreErrors already.
         _give_up_stdout()
         print_error(f"{error.filename or 'standard output'}: can't be written: {error.strerror or error}")
         raise typer.Exit(NOT_SCORED) from error
@@ -45,7 +45,7 @@ def one_line_errors() -> Iterator[None]:
 
 
 def leave_interrupted() -> NoReturn:
-    """Exit at once: threads are deep in LAPACK, and a normal exit waits for them, crashes or hangs."""
+    """Exit at once: a normal exit waits for threads inside LAPACK, and may crash or hang."""
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(INTERRUPTED)
@@ -57,10 +57,10 @@ def print_error(message: str) -> None:
 
 
 def complaint(message: str) -> str:
-    """The line that tells of something that went wrong."""
+    """An error's line, with the program's name and without control characters."""
     return f"wqscore: {printable(message)}"
 
 
 def _give_up_stdout() -> None:
-    """Python would complain once more at exit, when it flushes what was not written."""
+    """Redirect standard output to the null device, or Python's flush at exit would fail once more."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""`wqscore gate`."""
+"""`wqscore gate`: hold a model to rules, with an exit code for pipelines."""
 
 from __future__ import annotations
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 FAILED = 1
 
-
 #: How a gate's outcome is printed.
 GateFormat = Literal["table", "json", "junit", "md", "prometheus"]
 
@@ -36,7 +35,7 @@ def _file_option(name: str, text: str) -> typer.models.OptionInfo:
 
 @dataclass(frozen=True)
 class RuleOptions:
-    """What a model is held to."""
+    """Options: the rules that a model is held to."""
 
     rules: Annotated[
         list[str] | None,
@@ -54,7 +53,7 @@ class RuleOptions:
 
 @dataclass(frozen=True)
 class FileOptions:
-    """What is written beside standard output."""
+    """Options: files to write in addition to standard output."""
 
     junit: Annotated[Path | None, _file_option("--junit", "Write JUnit XML too.")] = None
     prometheus: Annotated[Path | None, _file_option("--prometheus", "Write a Prometheus textfile too.")] = None
@@ -85,11 +84,7 @@ def gate(
     Exit codes: 0 passed, 1 a rule failed or could not be judged, 2 wrong usage, 3 the model could not be scored, 130
     interrupted.
     """
-    written: dict[Format, Path | None] = {
-        "junit": files.junit,
-        "prometheus": files.prometheus,
-        "md": files.summary,
-    }
+    written: dict[Format, Path | None] = {"junit": files.junit, "prometheus": files.prometheus, "md": files.summary}
     with one_line_errors():
         _check(written.values())
         from wqscore.cli.progress import ProgressBars
@@ -103,7 +98,7 @@ def gate(
         with one_line_errors():
             _publish(judgement, output, written)
     except typer.Exit as leaving:
-        # Whoever closes the pipe early ends the printing without an error, and the gate is as it was.
+        # A closed pipe ends the printing with code 0; the gate's own exit code then counts.
         raise typer.Exit(leaving.exit_code or code) from leaving
     if code == NOT_SCORED:
         print_error(judgement.error or f"{judgement.ref.label}: none of its matrices could be scored")
@@ -120,7 +115,7 @@ def _check(files: Iterable[Path | None]) -> None:
 
 
 def _policy(options: RuleOptions, base: str | ModelRef | None) -> Policy:
-    """The file's policy, with what the command line adds and overrides."""
+    """The policy of --policy, with the rules and settings of the command line added."""
     from dataclasses import replace
 
     from wqscore.gating.policy import Policy, load_policy, read_rules
@@ -136,7 +131,7 @@ def _policy(options: RuleOptions, base: str | ModelRef | None) -> Policy:
 
 
 def _publish(judgement: GateResult, output: GateFormat, files: Mapping[Format, Path | None]) -> None:
-    """Write the files, then print; what is printed is not lost where a file can't be written."""
+    """Write the files, then print the result, even if a file can't be written."""
     from wqscore.rendering.result_file import write_file
     from wqscore.results import render
 

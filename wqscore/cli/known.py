@@ -1,4 +1,4 @@
-"""`wqscore known`."""
+"""`wqscore known`: show the benchmark results in models' cards."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def known(
     Exit codes: 0 done, 2 wrong usage, 3 a model could not be found (the others are shown).
     """
     with one_line_errors():
-        asked = resolve_refs(refs, load_list_option(model_list))
+        models = resolve_refs(refs, load_list_option(model_list))
         from wqscore.cli.cards import read_cards
         from wqscore.cli.output import show
 
-        table, all_read = read_cards(asked)
+        table, all_read = read_cards(models)
         show(table, output)
         if not all_read:
             raise typer.Exit(NOT_SCORED)

@@ -1,4 +1,4 @@
-"""`wqscore leaderboard build` and `wqscore leaderboard check`."""
+"""`wqscore leaderboard build` and `wqscore leaderboard check`: make a static site, and check it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from wqscore.escaping import printable
 if TYPE_CHECKING:
     from wqscore.leaderboard.building import Built
 
-#: Of tonight's events, how many are told.
+#: How many of tonight's events are printed.
 _MAX_EVENTS = 8
 
 app = typer.Typer(
@@ -31,7 +31,7 @@ app = typer.Typer(
 
 @dataclass(frozen=True)
 class KnownOptions:
-    """What is known of the models from elsewhere."""
+    """Options: known figures of the models."""
 
     known: Annotated[
         Path | None,
@@ -93,7 +93,7 @@ def build(
             built = build_site(
                 loaded, out, known=table, y=known.y, url=url, by=by, settings=settings, progress=progress
             )
-        _tell(built)
+        _print_night(built)
         unscored = [complain_if_unscored(score) for score in built.ranking.scores]
         if any(unscored) or any(model.status == "failed" for model in built.ranking.models):
             raise typer.Exit(NOT_SCORED)
@@ -117,11 +117,11 @@ def check(
             raise typer.Exit(1)
 
 
-def _tell(built: Built) -> None:
+def _print_night(built: Built) -> None:
     site = built.site
     kinds = Counter(event.kind for event in site.tonight)
-    told = ", ".join(f"{count} {kind}" for kind, count in kinds.items()) or "nothing changed"
-    typer.echo(f"{site.night}: {len(site.models)} models, {told}")
+    events = ", ".join(f"{count} {kind}" for kind, count in kinds.items()) or "nothing changed"
+    typer.echo(f"{site.night}: {len(site.models)} models, {events}")
     for event in site.tonight[:_MAX_EVENTS]:
         typer.echo(f"  {event.kind}: {printable(event.name)}: {printable(event.text)}")
     if len(site.tonight) > _MAX_EVENTS:

@@ -1,4 +1,4 @@
-"""`wqscore metrics`."""
+"""`wqscore metrics`: list the metrics, or explain one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`wqscore models`."""
+"""`wqscore models`: show the shipped model lists and aliases."""
 
 from __future__ import annotations
 

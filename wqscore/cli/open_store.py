@@ -1,4 +1,4 @@
-"""The store that a command uses: the one named, the user's own, or none."""
+"""Open the store that a command uses: the one of --store, the user's, or none."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from wqscore.errors import UsageError
 
 @contextmanager
 def open_store(settings: Settings, no_store: bool) -> Iterator[Settings]:
-    """Settings with their store open: the one named, else the user's own.
+    """Yield the settings with their store open: the one of --store, by default the user's.
 
-    Where the user's own can't be opened, the work is done without one, and a line says so.
+    If the user's store can't be opened, print a line and run without one.
 
     Args:
-        settings: with the path of --store, or `None`.
-        no_store: of --no-store.
+        settings: their store is the path of --store, or `None`.
+        no_store: whether --no-store was given.
 
     Raises:
         UsageError: both are given.
-        StoreError: the one that is named can't be opened.
+        StoreError: the store of --store can't be opened.
     """
     path = settings.store
     assert path is None or isinstance(path, Path)

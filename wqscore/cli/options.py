@@ -65,7 +65,7 @@ OutOption = Annotated[
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How `score` and `rank` run, beside their settings."""
+    """Options of `score` and `rank` that are no settings."""
 
     vectors: VectorsOption = False
     no_store: NoStoreOption = False

@@ -1,4 +1,4 @@
-"""Results: data on standard output, and the report in its folder."""
+"""Print results to standard output, and write reports to their folders."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 
 def check_output(folder: Path | None) -> None:
-    """Find out before hours of scoring what would be found out after them.
+    """Fail early if the report could not be written.
 
     Raises:
-        UsageError: the report's folder can't be written to, or SOURCE_DATE_EPOCH is no time.
+        UsageError: the report's folder can't be written to, or SOURCE_DATE_EPOCH is not a time.
     """
     created_at()
     if folder is not None:
@@ -32,22 +32,23 @@ def check_output(folder: Path | None) -> None:
 
 
 def show(result: Result, output: Format) -> None:
-    """Write a result to standard output in one of its formats; only that one is made."""
-    made = render(result, output)
+    """Render a result in one format and write it to standard output."""
+    rendered = render(result, output)
     if output == "table":
         from wqscore.rendering.terminal import write
 
-        write(str(made))
+        write(str(rendered))
     else:
-        # As the report's files have it: UTF-8, whatever the terminal's encoding.
-        typer.echo(made if isinstance(made, bytes) else made.encode("utf-8", "backslashreplace"), nl=False)
+        # UTF-8 whatever the terminal's encoding, like the report's files.
+        data = rendered if isinstance(rendered, bytes) else rendered.encode("utf-8", "backslashreplace")
+        typer.echo(data, nl=False)
 
 
 def check_format(output: ScoreFormat) -> None:
-    """Find out before the scoring whether its result can be printed as asked.
+    """Fail early if the result could not be printed in this format.
 
     Raises:
-        UsageError: Parquet is asked for and can't be written, or would go to a terminal.
+        UsageError: the format is Parquet, and can't be written or would go to a terminal.
     """
     if output != "parquet":
         return
@@ -59,10 +60,10 @@ def check_format(output: ScoreFormat) -> None:
 
 
 def publish(ranking: Ranking, folder: Path | None, result: Result, output: Format, quiet: bool) -> None:
-    """Write a ranking's report and print a result; neither is lost when the other can't be written.
+    """Write a ranking's report and print a result; if one fails, the other is still written.
 
     Raises:
-        ReportError: the report can't be written; the result is printed all the same.
+        ReportError: the report can't be written; the result is printed first.
     """
     page = None
     try:
@@ -79,7 +80,7 @@ def publish(ranking: Ranking, folder: Path | None, result: Result, output: Forma
 
 
 def complain_if_unscored(score: ModelScore) -> bool:
-    """Say so when a model has matrices to judge it by and none could be scored, and return whether that is so."""
+    """Print an error if a model has matrices but none could be scored; return whether that is so."""
     if score.summary.n_fitted or not score.summary.n_matrices:
         return False
     unread = [(skip.name, skip.reason) for skip in score.skipped if skip.kind == "unread"]
@@ -92,7 +93,7 @@ def complain_if_unscored(score: ModelScore) -> bool:
 
 
 def complain_of_skips(score: ModelScore) -> bool:
-    """Say how many matrices a model was scored without, and return whether there are any."""
+    """Print how many of a model's matrices were skipped, if any were; return whether any were."""
     unread = [skip for skip in score.skipped if skip.kind == "unread"]
     if unread:
         noun = "matrix was" if len(unread) == 1 else "matrices were"

@@ -1,4 +1,4 @@
-"""`wqscore plan`."""
+"""`wqscore plan`: estimate what scoring models would take."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def plan(
     Exit codes: 0 done, 2 wrong usage, 3 a model could not be planned (the others are shown).
     """
     with one_line_errors():
-        asked = resolve_refs(refs, load_list_option(model_list))
+        models = resolve_refs(refs, load_list_option(model_list))
         from rich.console import Console
         from rich.progress import Progress
 
@@ -44,8 +44,8 @@ def plan(
         interrupted = False
         try:
             with Progress(console=console, transient=True, disable=quiet or not terminal) as bar:
-                task = bar.add_task("reading headers", total=len(asked))
-                found = plan_refs(asked, jobs=settings.jobs, on_model=lambda _: bar.advance(task))
+                task = bar.add_task("reading headers", total=len(models))
+                found = plan_refs(models, jobs=settings.jobs, on_model=lambda _: bar.advance(task))
         except PlanInterrupted as interrupt:
             found, interrupted = interrupt.plan, True
             if len(found.failed) == len(found.models):

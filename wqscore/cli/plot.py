@@ -1,4 +1,4 @@
-"""`wqscore plot`."""
+"""`wqscore plot`: draw a chart of one model to a file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from wqscore.scoring.model_score import ModelScore
 
 _ENDINGS = (".svg", ".png")
-
 
 #: What is drawn.
 Chart = Literal["spectrum", "distance", "depth"]

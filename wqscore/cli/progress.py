@@ -1,4 +1,4 @@
-"""A bar for each model on standard error: matrices done, bytes read, time left."""
+"""Progress bars on standard error, one per model: matrices done, bytes read, time left."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from rich.text import Text
 from wqscore.cli.exits import complaint
 from wqscore.refs import ModelRef
 
-#: Where a line has no room for names, bytes and a long bar.
+#: A terminal with fewer columns gets a short bar, and no bytes.
 _NARROW = 70
 
 
 class ProgressBars:
-    """Shows a bar for the model at hand on a terminal, a line for each finished model, nothing when quiet.
+    """Shows a bar for the current model on a terminal, and a line for each finished one; nothing when quiet.
 
-    Use as a context manager around `wqscore.rank` or `wqscore.score`. A failure is always told.
+    Use as a context manager around `wqscore.rank` or `wqscore.score`. A failure is always printed.
     """
 
     def __init__(self, quiet: bool) -> None:
-        # By what standard error is and nothing else: rich would draw into a log where FORCE_COLOR is set.
+        # Decided by standard error alone: with FORCE_COLOR, rich would draw bars into a log.
         terminal = sys.stderr.isatty()
         console = Console(stderr=True, force_terminal=terminal, highlight=False)
         self._quiet = quiet
@@ -37,7 +37,7 @@ class ProgressBars:
             TextColumn("{task.fields[status]}", markup=False),
             TimeRemainingColumn(compact=True),
             console=console,
-            # Many models are more bars than a terminal has lines: a finished one becomes a line above.
+            # There may be more models than lines on the terminal: a finished bar becomes a line above.
             transient=True,
             disable=quiet or not terminal,
         )
@@ -57,31 +57,31 @@ class ProgressBars:
         self._bars.stop()
 
     def model(self, ref: ModelRef) -> _ModelBar:
-        """Begin a model."""
+        """Show a model's bar in place of the last one's."""
         self._close()
         self._open = _ModelBar(self._bars, ref.label, self._narrow)
         return self._open
 
     def fetching(self, file: str, size: int) -> None:
-        """Say what is being downloaded."""
+        """Show which file is being downloaded."""
         if self._open is not None:
             self._open.fetch(size)
         if self._bars.disable and not self._quiet:
             self._say(f"fetching {file} ({decimal(size)})")
 
     def note(self, text: str) -> None:
-        """Say what is done otherwise than asked."""
+        """Print a notice that the run departs from what was requested."""
         if not self._quiet:
             self._say(text)
 
     def crosschecking(self, ref: ModelRef) -> None:
-        """Say that wqscore is done and WeightWatcher begins."""
+        """Print that wqscore is done and WeightWatcher starts."""
         self._close()
         if not self._quiet:
             self._say(f"{ref.label}: now WeightWatcher, which takes longer")
 
     def failed(self, ref: ModelRef, reason: str) -> None:
-        """Say why a model could not be scored, and drop its bar."""
+        """Print why a model could not be scored, and remove its bar."""
         if self._open is not None:
             self._open.drop()
             self._open = None
@@ -116,12 +116,12 @@ class _ModelBar:
         self._bars.update(self._task, status=f"fetching {decimal(size)}")
 
     def start(self, matrices: int, size: int, cost: int) -> None:
-        """Set how much there is to do; the bar and the time left go by the cost, for a large matrix takes longest."""
+        """Set the totals; the bar and the time left follow the cost, since large matrices take longest."""
         self._all_matrices, self._all_bytes = matrices, size
         self._bars.update(self._task, total=cost, status=self._status())
 
     def advance(self, matrices: int, size: int, cost: int) -> None:
-        """Count what is done."""
+        """Add finished work."""
         self._matrices += matrices
         self._bytes += size
         self._bars.update(self._task, advance=cost, status=self._status())
@@ -142,7 +142,7 @@ class _ModelBar:
 
 
 def _ending(text: str, width: int) -> str:
-    """The end of a name, which says more of a path than its beginning."""
+    """The end of a name, cut to a width: a path's end says more than its beginning."""
     shown = text
     while cell_len(shown) > width and text:
         text = text[1:]

@@ -1,4 +1,4 @@
-"""`wqscore rank`."""
+"""`wqscore rank`: score models, rank them, and write the report."""
 
 from __future__ import annotations
 
@@ -14,14 +14,7 @@ from wqscore.api.settings import Settings
 from wqscore.cli import options
 from wqscore.cli.exits import NOT_SCORED, leave_interrupted, one_line_errors, print_error
 from wqscore.cli.open_store import open_store
-from wqscore.cli.output import (
-    check_format,
-    check_output,
-    complain_if_unscored,
-    complain_of_skips,
-    publish,
-    show,
-)
+from wqscore.cli.output import check_format, check_output, complain_if_unscored, complain_of_skips, publish, show
 from wqscore.cli.records import with_options
 from wqscore.cli.refs import load_list_option, resolve_refs
 from wqscore.errors import UsageError, WqscoreError
@@ -40,7 +33,7 @@ _MAX_NAME = 50
 
 @dataclass(frozen=True)
 class OrderOptions:
-    """By what models are ranked, and with which others."""
+    """Options: the metric to rank by, and whether to rank across families."""
 
     by: Annotated[
         str | None,
@@ -58,7 +51,7 @@ class OrderOptions:
 
 @dataclass(frozen=True)
 class KnownOptions:
-    """What is known of the models from elsewhere."""
+    """Options: known figures of the models."""
 
     known: Annotated[
         str | None,
@@ -79,7 +72,7 @@ class KnownOptions:
 
 @dataclass(frozen=True)
 class ReportOptions:
-    """What is written and printed."""
+    """Options: what is written and printed."""
 
     out: options.OutOption = None
     no_report: Annotated[bool, typer.Option("--no-report", help="Write no files.")] = False
@@ -111,18 +104,18 @@ def rank(
             raise UsageError("--out and --no-report exclude each other")
         settings = run.settings(settings)
         listed = load_list_option(model_list)
-        asked = resolve_refs(refs, listed)
+        models = resolve_refs(refs, listed)
         if run.shard is not None:
             from wqscore.cli.shard import compute_shard
             from wqscore.presets.registry import find_preset
 
             useless = {"--out": report.out, "--known": known.known}
-            compute_shard(asked, settings, run, useless, order.by or find_preset(settings.preset).by)
+            compute_shard(models, settings, run, useless, order.by or find_preset(settings.preset).by)
             return
-        folder = None if report.no_report else report.out or _default_folder(listed, asked[0])
+        folder = None if report.no_report else report.out or _default_folder(listed, models[0])
         check_output(folder)
         check_format(report.output)
-        figures = _known_figures(known, asked, settings, folder is not None or report.output == "table")
+        figures = _known_figures(known, models, settings, folder is not None or report.output == "table")
         from wqscore.api.score import RankingInterrupted
         from wqscore.api.score import rank as rank_refs
         from wqscore.cli.progress import ProgressBars
@@ -131,7 +124,7 @@ def rank(
         try:
             with open_store(settings, run.no_store) as settings, ProgressBars(run.quiet) as progress:
                 ranking = rank_refs(
-                    asked,
+                    models,
                     by=order.by,
                     across_families=order.across_families,
                     settings=settings,
@@ -146,7 +139,7 @@ def rank(
         try:
             publish(ranking, folder, ranking, report.output, run.quiet)
         finally:
-            # After the ranking, which is not lost with it, and though nobody reads on after that.
+            # After the ranking is out, so that a failure here can't lose it, and even if the pipe was closed.
             if figures and not interrupted:
                 found = _correlate(ranking, figures, known.better, settings.seed)
             if found:
@@ -158,14 +151,14 @@ def rank(
 
 
 def _known_figures(
-    options: KnownOptions, asked: Sequence[ModelRef], settings: Settings, is_shown: bool
+    options: KnownOptions, models: Sequence[ModelRef], settings: Settings, is_shown: bool
 ) -> KnownFigures | None:
-    """What is known, from a file or the model cards; what is wrong with it is found out before the scoring.
+    """Read the figures of --known, from a file or the model cards, before the scoring so that errors come early.
 
     Args:
-        options: of --known.
-        asked: the models.
-        settings: of the run.
+        options: the options around --known.
+        models: the models.
+        settings: the settings of the run.
         is_shown: whether correlations are printed or written.
     """
     if options.known is None:
@@ -180,18 +173,18 @@ def _known_figures(
 
     check_device(settings.device, settings.backend)
     if options.known != "cards":
-        return choose_known(read_table(Path(options.known)), asked, options.y)
+        return choose_known(read_table(Path(options.known)), models, options.y)
     from wqscore.cli.cards import read_cards
 
-    cards, _ = read_cards(asked)
-    chosen = choose_known(cards.as_table(), asked, options.y)
+    cards, _ = read_cards(models)
+    chosen = choose_known(cards.as_table(), models, options.y)
     if doubt := cards.doubt(chosen.y):
         print_error(doubt)
     return chosen
 
 
 def _correlate(ranking: Ranking, known: KnownFigures, better: options.Better, seed: int) -> Correlations | None:
-    """Compare a ranking with what is known; where too little was scored for that, say so."""
+    """Correlate a ranking with known figures; print an error and return `None` if too little was scored."""
     from wqscore.studies.correlation.correlate import correlate
     from wqscore.studies.known.known import parse_ranking
     from wqscore.studies.known.score_table import join
@@ -205,7 +198,7 @@ def _correlate(ranking: Ranking, known: KnownFigures, better: options.Better, se
 
 
 def _publish_correlations(found: Correlations, folder: Path | None, output: options.ScoreFormat, quiet: bool) -> None:
-    """Write the files and print the table under the ranking's; neither is lost when the other can't be written."""
+    """Write the files and print the table under the ranking's; if one fails, the other is still written."""
     from wqscore.studies.correlation.files import write_correlations
 
     page = None

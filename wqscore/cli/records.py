@@ -1,4 +1,4 @@
-"""Records as options: a command's parameter that is a record becomes an option for each of the record's fields."""
+"""Make options from dataclasses: a command's dataclass parameter becomes one option per field."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from wqscore.cli.sizes import parse_size
 
 _Function = TypeVar("_Function", bound=Callable[..., None])
 
-#: What is typed for settings whose default is `None`, or that Python takes in other forms too.
+#: Option types of settings whose default is `None`, or that Python takes in other forms too.
 _TYPED: dict[str, Any] = {
     "metrics": str,
     "base": str | None,
@@ -28,19 +28,17 @@ _PARSERS = {"memory": parse_size}
 
 
 class Only:
-    """Which fields of a record a command offers: `Annotated[Settings, Only("preset", "jobs")]`."""
+    """The fields of a record that a command offers: `Annotated[Settings, Only("preset", "jobs")]`."""
 
     def __init__(self, *names: str) -> None:
         self.names = names
 
 
 def with_options(function: _Function) -> _Function:
-    """Let a command take records, and offer their fields as options, each by its name and with its default.
+    """Turn a function's dataclass parameters into options, one per field, with its name and default.
 
-    A field is described by its own `Annotated[..., typer.Option(...)]`, one of `Settings` by its metadata.
-
-    Raises:
-        UsageError: in the command, as a line and an exit code: fields that a record refuses.
+    A field's `Annotated[..., typer.Option(...)]` describes its option; for `Settings` its metadata do.
+    The command turns the UsageError of a record that refuses its values into a line and an exit code.
     """
     hints = get_type_hints(function, include_extras=True)
     records: dict[str, tuple[Any, list[Field[Any]]]] = {}

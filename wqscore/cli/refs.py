@@ -1,4 +1,4 @@
-"""The models that a command line asks for: those named, and those of a list."""
+"""The models that a command line names: its arguments, and those of --list."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def load_list_option(model_list: str | None) -> ModelList | None:
-    """The list of --list, if there is one."""
+    """Load the list of --list, if given."""
     if model_list is None:
         return None
     from wqscore.model_list import load_list
@@ -23,13 +23,13 @@ def load_list_option(model_list: str | None) -> ModelList | None:
 
 
 def resolve_refs(refs: Sequence[str] | None, listed: ModelList | None) -> list[ModelRef]:
-    """The models named and those of the list, in that order; one named twice is there once.
+    """The models named, then those of the list, without duplicates.
 
     Raises:
-        UsageError: a name that means nothing, or no model at all.
+        UsageError: an unknown name, or no model at all.
     """
     refs_of_list = [replace(parse_ref(model.ref), family=model.family) for model in listed.models] if listed else []
-    asked = unique_refs([*(refs or []), *refs_of_list])
-    if not asked:
+    models = unique_refs([*(refs or []), *refs_of_list])
+    if not models:
         raise UsageError("no model given: name one or more, or a list with --list (see wqscore models)")
-    return asked
+    return models

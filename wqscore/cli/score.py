@@ -1,4 +1,4 @@
-"""`wqscore score`."""
+"""`wqscore score`: score one model and show its matrices."""
 
 from __future__ import annotations
 
@@ -8,13 +8,7 @@ from wqscore.api.settings import Settings
 from wqscore.cli import options
 from wqscore.cli.exits import NOT_SCORED, one_line_errors
 from wqscore.cli.open_store import open_store
-from wqscore.cli.output import (
-    check_format,
-    check_output,
-    complain_if_unscored,
-    complain_of_skips,
-    publish,
-)
+from wqscore.cli.output import check_format, check_output, complain_if_unscored, complain_of_skips, publish
 from wqscore.cli.records import with_options
 
 

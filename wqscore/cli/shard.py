@@ -1,4 +1,4 @@
-"""`--shard i/n` of `score` and `rank`: one part of the work, into a store."""
+"""`--shard i/n` of `score` and `rank`: compute one shard of the work into a store."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from wqscore.refs import ModelRef
 def compute_shard(
     refs: Sequence[str | ModelRef], settings: Settings, run: RunOptions, useless: Mapping[str, object], by: str | None
 ) -> None:
-    """Compute one part of every model, keep it, and print how many matrices of how many that is.
+    """Compute one shard of every model into the store, and print how many of its matrices that is.
 
     Args:
         refs: the models.
         settings: the settings.
-        run: with the part.
-        useless: options that say nothing to a shard, by name, and their values; each has to be false.
-        by: a metric that is computed beside the others.
+        run: the options, --shard among them.
+        useless: options without a meaning for a shard, by name, and their values; each has to be false.
+        by: a metric to compute in addition to those of the settings.
 
     Raises:
-        UsageError: no such part, no store, or options that say nothing to a shard.
+        UsageError: no such shard, no store, or options without a meaning for a shard.
     """
     from wqscore.api.shards import parse_shard, score_shard
     from wqscore.cli.progress import ProgressBars
@@ -36,12 +36,8 @@ def compute_shard(
     part = parse_shard(run.shard)
     if settings.store is None:
         raise UsageError("--shard needs a store of its own, to be merged with the others: name one with --store")
-    given = {
-        **useless,
-        "--base": settings.base,
-        "--engine": settings.engine != "wqscore",
-        "--no-store": run.no_store,
-    }
+    engine = settings.engine != "wqscore"
+    given = {**useless, "--base": settings.base, "--engine": engine, "--no-store": run.no_store}
     if name := next((name for name, value in given.items() if value), None):
         raise UsageError(f"{name} says nothing to a shard, which fills its store alone: leave it out")
     with ProgressBars(run.quiet) as progress:

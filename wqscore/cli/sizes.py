@@ -1,4 +1,4 @@
-"""Amounts of memory as people write them."""
+"""Parse amounts of memory such as 4GB or 2GiB."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _POWERS = {"": 0.0, "k": 1.0, "m": 2.0, "g": 3.0, "t": 4.0}
 
 
 def parse_size(text: str) -> int:
-    """Read a number of bytes.
+    """Parse an amount of memory into bytes.
 
     Raises:
-        typer.BadParameter: it is none.
+        typer.BadParameter: the text is not an amount of memory.
 
     Example:
         >>> parse_size("4GB"), parse_size("1.5 GiB"), parse_size("800m")

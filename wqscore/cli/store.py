@@ -1,4 +1,4 @@
-"""`wqscore store`."""
+"""`wqscore store`: inspect, prune, merge and export a store."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ def _opened(path: Path | None, writable: bool = True, must_exist: bool = False) 
 
 
 def _ago(text: str) -> datetime:
-    """The moment that was so long ago."""
+    """The time that long ago; the text is a number and h, d or w."""
     from wqscore.rendering.timestamp import created_at
 
     match = re.fullmatch(r"([0-9]{1,6})([hdw])", text)
@@ -183,5 +183,5 @@ def _complain_of_damage(store: Store) -> None:
 
 
 def _print(text: str) -> None:
-    # UTF-8, whatever the terminal's encoding.
+    # UTF-8 whatever the terminal's encoding.
     typer.echo(text.encode("utf-8", "backslashreplace"), nl=False)

@@ -1,4 +1,4 @@
-"""What `gate` shows: a row for each rule, then why those that did not pass didn't."""
+"""The output of `gate`: a row per rule, then the reasons of those that did not pass."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from wqscore.rendering.sections import Medium, Notes, Section, Table
 from wqscore.rendering.timestamp import created_at
 from wqscore.version import __version__
 
-#: Changes with the meaning or the names of the fields.
+#: Version of the JSON document; goes up when a field's name or meaning changes.
 SCHEMA_VERSION = 1
 
 _COLUMNS = ["rule", "outcome", "value"]
@@ -23,21 +23,21 @@ _RULE_COLUMNS = ["rule", "comparison", "limit", "status", "value", "reason"]
 
 
 def gate_sections(judgement: GateResult, _: Medium) -> list[Section]:
-    """The rules and what became of them, then the reasons."""
+    """A table of the rules and their outcomes, then the reasons."""
     rows = [[str(outcome.rule), outcome.status, shown_value(outcome)] for outcome in judgement.outcomes]
     table = Table(headline(judgement), _COLUMNS, rows, folding=["rule"], markdown_title="listed")
     return [table, Notes(_notes(judgement))]
 
 
 def gate_rows(judgement: GateResult) -> Rows:
-    """A row per rule."""
+    """A CSV row per rule."""
     rules = [_rule(outcome) for outcome in judgement.outcomes]
     rows = [[judgement.ref.label, *rule.values()] for rule in rules]
     return Rows(["model", *_RULE_COLUMNS], rows, frozenset({"model", *_RULE_COLUMNS} - {"limit", "value"}))
 
 
 def gate_document(judgement: GateResult) -> dict[str, Any]:
-    """Everything, for machines; what is not defined is `null`."""
+    """The JSON document; undefined values are `null`."""
     policy, score, baseline = judgement.policy, judgement.score, judgement.baseline
     return {
         "schema_version": SCHEMA_VERSION,
@@ -60,14 +60,14 @@ def gate_document(judgement: GateResult) -> dict[str, Any]:
 
 
 def headline(judgement: GateResult) -> str:
-    """The verdict in a line."""
+    """One line: the gate's status, the model, and how many rules passed or failed."""
     counts = Counter(outcome.status for outcome in judgement.outcomes)
     rules = ", ".join(f"{counts[status]} {status}" for status in ("failed", "unscored", "passed") if counts[status])
     return f"gate {judgement.status}: {judgement.ref.label} · rules: {rules} · preset {judgement.policy.preset}"
 
 
 def headline_values(judgement: GateResult) -> dict[str, Cell]:
-    """The number that models are ranked by, of each metric; empty where the model could not be scored."""
+    """Each metric's headline value, the one models are ranked by; empty if the model could not be scored."""
     score = judgement.score
     if score is None:
         return {}
@@ -76,14 +76,14 @@ def headline_values(judgement: GateResult) -> dict[str, Cell]:
 
 
 def explanation(outcome: RuleOutcome) -> str:
-    """Why a rule is unscored, or the value and what stands behind it."""
+    """The reason if a rule is unscored, otherwise its value with the reason, if any, in brackets."""
     if outcome.status == "unscored":
         return outcome.reason
     return f"{shown_value(outcome)}{f' ({outcome.reason})' if outcome.reason else ''}"
 
 
 def shown_value(outcome: RuleOutcome) -> str:
-    """The value to four digits, or all of them where four would lie on the limit's other side; a dash for none."""
+    """The value to four digits, or to all if rounding would cross the limit; a dash if there is none."""
     if not isfinite(outcome.value):
         return figure(None)
     short, rule = f"{outcome.value:.4g}", outcome.rule
@@ -93,7 +93,7 @@ def shown_value(outcome: RuleOutcome) -> str:
 
 
 def _notes(judgement: GateResult) -> list[str]:
-    """A line for each rule with something to say; one for all where the model could not be scored."""
+    """A line per rule that has a reason; only the error if the model could not be scored."""
     if judgement.error:
         return [judgement.error]
     return [f"{o.rule}: {o.status}: {o.reason}" for o in judgement.outcomes if o.reason]

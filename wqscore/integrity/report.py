@@ -1,4 +1,4 @@
-"""What `check` shows: each finding, and what was examined."""
+"""The output of `check`: a row per finding, then what was examined."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from wqscore.version import __version__
 
 _COLUMNS = ["severity", "name", "kind", "detail"]
 _CSV_COLUMNS = ["model", "severity", "name", "kind", "count", "detail"]
-#: Checksums in words.
+#: How a note names each kind of checksum.
 _CHECKSUMS = {"sha256": "the Hub's SHA-256", "crc32": "its CRC-32"}
 
 
 def integrity_sections(integrity: Integrity, _: Medium) -> list[Section]:
-    """A row per finding, if there is any, and what was examined."""
+    """A table of the findings, if there are any, and notes on what was examined."""
     rows = [[finding.severity, finding.name, finding.kind, finding.detail] for finding in integrity.findings]
     table = Table(integrity.ref.label, _COLUMNS, rows, folding=["name", "detail"], optional=["kind"])
     return [*([table] if rows else []), Notes(integrity_notes(integrity))]
 
 
 def integrity_rows(integrity: Integrity) -> Rows:
-    """A row per finding; none where nothing was found."""
+    """A CSV row per finding."""
     label = integrity.ref.label
     rows: list[list[Cell]] = [[label, f.severity, f.name, f.kind, f.count, f.detail] for f in integrity.findings]
     return Rows(_CSV_COLUMNS, rows, frozenset(_CSV_COLUMNS) - {"count"})
 
 
 def integrity_document(integrity: Integrity) -> dict[str, Any]:
-    """Everything, for machines."""
+    """The JSON document: findings, counts and files."""
     return {
         "wqscore": __version__,
         "model": integrity.ref.label,
@@ -56,14 +56,14 @@ def integrity_document(integrity: Integrity) -> dict[str, Any]:
 
 
 def integrity_notes(integrity: Integrity) -> list[str]:
-    """The counts and the files, a line each."""
+    """A line for the counts, one for what was not examined, and one per file."""
     errors = len(integrity.errors)
     found = f"{_counted(errors, 'error')}, {_counted(len(integrity.findings) - errors, 'remark')}"
     lines = [f"{_counted(integrity.examined, 'tensor')} examined, {decimal(integrity.size)}: {found}"]
     if integrity.unread:
         dtypes = ", ".join(f"{count} of {dtype}" for dtype, count in integrity.unread.items())
         lines.append(f"not examined, because they hold no floating-point numbers: {dtypes}")
-    return lines + [f"{each.file}: {_told(each)}" for each in integrity.files]
+    return lines + [f"{each.file}: {_comparison(each)}" for each in integrity.files]
 
 
 def _verdict(check: FileCheck) -> str:
@@ -72,7 +72,7 @@ def _verdict(check: FileCheck) -> str:
     return "differs" if check.detail else "same"
 
 
-def _told(check: FileCheck) -> str:
+def _comparison(check: FileCheck) -> str:
     if not check.checksum:
         return "no checksum of it is known"
     return f"{'differs from' if check.detail else 'matches'} {_CHECKSUMS[check.checksum]}"

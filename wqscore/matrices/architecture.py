@@ -1,4 +1,4 @@
-"""What kind of model a checkpoint is, apart from what it has learnt: its architecture, vocabulary and size."""
+"""A checkpoint's architecture, vocabulary and size, from its configuration and its tensors' names."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from wqscore.matrices.config_names import HIDDEN
 from wqscore.matrices.model_config import ModelConfig
 from wqscore.matrices.roles import layer_of
 
-#: Vocabularies are padded for the hardware, by less than this: Pythia's 50,277 tokens are 50,304 to 50,688 rows.
+#: Vocabularies are padded for the hardware by fewer rows than this: Pythia's 50,277 tokens are 50,304 to 50,688 rows.
 _PADDING = 512
 
 
@@ -20,10 +20,10 @@ class Architecture:
     """The kind and the size of a model.
 
     Attributes:
-        model_type: transformers' name of it, empty where the configuration gives none.
-        vocabulary: tokens in the vocabulary, as the configuration has them, or `None`.
-        hidden_size: the width of the model, likewise.
-        depth: numbered layers, of encoder and decoder together.
+        model_type: its name in transformers; empty if the configuration gives none.
+        vocabulary: tokens in the vocabulary; `None` if the configuration gives no number.
+        hidden_size: the width of the model; `None` if the configuration gives no number.
+        depth: the number of numbered layers, of encoder and decoder together.
     """
 
     model_type: str = ""
@@ -33,12 +33,12 @@ class Architecture:
 
     @property
     def padded_vocabulary(self) -> int | None:
-        """The vocabulary rounded up so that two paddings of one are equal."""
+        """The vocabulary rounded up to a multiple of 512, so that paddings of the same one mostly agree."""
         return None if self.vocabulary is None else -(-self.vocabulary // _PADDING) * _PADDING
 
     @property
     def family(self) -> str:
-        """Architecture and vocabulary as one name: what models of one training recipe share, whatever their size.
+        """Architecture and vocabulary as one name, which models of one training recipe share at every size.
 
         Example:
             >>> Architecture("gpt_neox", 50432).family, Architecture("vit").family, Architecture("", 591).family
@@ -50,7 +50,7 @@ class Architecture:
 
 
 def architecture_of(checkpoint: Checkpoint) -> Architecture:
-    """Read a checkpoint's architecture off its configuration, and its depth off its tensors' names."""
+    """Read a checkpoint's architecture from its configuration, and its depth from its tensors' names."""
     config = ModelConfig(checkpoint.config)
     return Architecture(
         model_type=config.model_type or "",

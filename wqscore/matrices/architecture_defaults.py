@@ -1,7 +1,7 @@
-"""The defaults of each architecture for what a `config.json` leaves out: a table in place of importing transformers.
+"""Each architecture's defaults for keys missing from a `config.json`, from a table: transformers isn't imported.
 
-`architecture_defaults.json` holds, for each `model_type`, the names that wqscore reads and what transformers'
-configuration class makes of each. `python -m docs.architecture_defaults` writes it and states the release.
+`architecture_defaults.json` holds, for each `model_type`, the names that wqscore reads and the values that
+transformers' configuration class gives them. `python -m docs.architecture_defaults` writes it and states the release.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ class Entry(TypedDict):
     An expression is a name or a number, then any number of times ` // ` or ` % ` and another, read left to right.
 
     Attributes:
-        defaults: by the names of one value, separated by spaces, its default: the value, or an expression of
-            other names.
-        multiples: expressions that must be 0, a name without a value being 0; for a file in which one is not,
-            transformers is asked, whose class may refuse it.
+        defaults: each value's default, by its names separated by spaces: a value, or an expression of other
+            names.
+        multiples: expressions that must be 0, where a name without a value is 0; a file in which one is not goes
+            to transformers, whose class may refuse it.
     """
 
     defaults: dict[str, int | bool | str]
     multiples: list[str]
 
 
-def architecture_defaults(model_type: str, told: Mapping[str, int | bool]) -> Mapping[str, int | bool] | None:
-    """The values of an architecture by name, given those that a file states.
+def architecture_defaults(model_type: str, given: Mapping[str, int | bool]) -> Mapping[str, int | bool] | None:
+    """An architecture's values by name, from its defaults and the values `given` in a file.
 
     Returns:
-        `None` where only transformers can tell: the table lacks the architecture, or has it for other sizes.
+        `None` where transformers is needed: the table lacks the architecture, or has it for other sizes only.
 
     Example:
         >>> architecture_defaults("llama", {"hidden_size": 1024, "num_attention_heads": 8})["head_dim"]
@@ -42,16 +42,16 @@ def architecture_defaults(model_type: str, told: Mapping[str, int | bool]) -> Ma
         True
     """
     entry = _table().get(model_type)
-    return None if entry is None else resolve(entry, told)
+    return None if entry is None else resolve(entry, given)
 
 
-def resolve(entry: Entry, told: Mapping[str, int | bool]) -> Mapping[str, int | bool] | None:
-    """Fill an entry in with what a file states; `None` where that contradicts itself or the entry's multiples."""
+def resolve(entry: Entry, given: Mapping[str, int | bool]) -> Mapping[str, int | bool] | None:
+    """Complete a file's values by an entry; `None` if they contradict each other or the entry's multiples."""
     values: dict[str, int | bool] = {}
     rules: dict[str, str] = {}
     for names, default in entry["defaults"].items():
         aliases = names.split()
-        stated = {told[name] for name in aliases if name in told}
+        stated = {given[name] for name in aliases if name in given}
         if len(stated) > 1:
             return None
         value = stated.pop() if stated else default
@@ -60,7 +60,7 @@ def resolve(entry: Entry, told: Mapping[str, int | bool]) -> Mapping[str, int | 
         else:
             values |= dict.fromkeys(aliases, value)
     values |= {name: _result(rule, values) for name, rule in rules.items()}
-    return None if any(_result(multiple, {**told, **values}) for multiple in entry["multiples"]) else values
+    return None if any(_result(multiple, {**given, **values}) for multiple in entry["multiples"]) else values
 
 
 def _result(expression: str, values: Mapping[str, int]) -> int:

@@ -1,4 +1,4 @@
-"""A checkpoint's `config.json`, with its architecture's defaults for what the file leaves out."""
+"""A checkpoint's `config.json`, completed by its architecture's defaults."""
 
 from __future__ import annotations
 
@@ -16,17 +16,16 @@ from wqscore.matrices.config_names import DEFAULTED, TOLD
 _MAX_SIZE = 2**31
 #: Parts of a composed model's configuration that do not end in `_config`.
 _SUB_MODELS = ("encoder", "decoder")
-_DEEPEST_PART = 3
-_ONE_AT_A_TIME = threading.Lock()
+_MAX_NESTING = 3
+_TRANSFORMERS_LOCK = threading.Lock()
 
 
 class ModelConfig:
     """Read-only view of a model's configuration.
 
-    A value comes from the file; where the file is silent, from the table of architectures' defaults. For what the
-    table does not know, transformers is imported and asked for its configuration class of the same `model_type`,
-    which never runs code from the checkpoint. Without a `model_type`, or with one that neither knows, the file
-    alone decides.
+    A value comes from the file; where the file lacks it, from the table of architectures' defaults; where the table
+    lacks the architecture, from transformers' configuration class of that `model_type`, which never runs code from
+    the checkpoint. Without a `model_type`, or with one unknown to both, only the file counts.
     """
 
     def __init__(self, file: Mapping[str, Any]) -> None:
@@ -43,7 +42,7 @@ class ModelConfig:
     def parts(self) -> tuple[ModelConfig, ...]:
         """This configuration and those nested in it: a vision-language model has one per tower."""
         return tuple(
-            ModelConfig(file) if file is not self.file else self for file in _nested(self.file, _DEEPEST_PART)
+            ModelConfig(file) if file is not self.file else self for file in _nested(self.file, _MAX_NESTING)
         )
 
     @cached_property
@@ -52,7 +51,7 @@ class ModelConfig:
         return frozenset(part.model_type for part in self.parts if part.model_type)
 
     def integer(self, *names: str) -> int | None:
-        """The first of these keys that holds a positive whole number, in the file or else in the defaults."""
+        """The first of these keys that holds a positive whole number, in the file, then in the defaults."""
         for source in (self.file.get, self._default):
             for name in names:
                 value = source(name)
@@ -66,7 +65,7 @@ class ModelConfig:
         return next(filter(_is_size, values), None)
 
     def flag(self, name: str) -> bool:
-        """Whether a key is true, in the file or else in the defaults."""
+        """Whether a key is true, in the file, then in the defaults."""
         return (self.file[name] if name in self.file else self._default(name)) is True
 
     def nested(self, name: str) -> ModelConfig:
@@ -79,21 +78,22 @@ class ModelConfig:
             return self._tabled.get(name)
         try:
             return getattr(self._from_transformers, name, None)
-        # A value that differs from layer to layer has none of its own; transformers raises more than AttributeError.
+        # transformers raises for a value that differs from layer to layer, and not AttributeError alone.
         except Exception:
             return None
 
     @cached_property
-    def _told(self) -> Mapping[str, int | bool]:
-        return {name: value for name, value in self.file.items() if _is_told(name, value)}
+    def _hints(self) -> Mapping[str, int | bool]:
+        """The file's values that defaults may follow from."""
+        return {name: value for name, value in self.file.items() if _is_hint(name, value)}
 
     @cached_property
     def _tabled(self) -> Mapping[str, int | bool] | None:
-        return None if self.model_type is None else architecture_defaults(self.model_type, self._told)
+        return None if self.model_type is None else architecture_defaults(self.model_type, self._hints)
 
     @cached_property
     def _from_transformers(self) -> Any:
-        return None if self.model_type is None else _transformers_config(self.model_type, self._told)
+        return None if self.model_type is None else _transformers_config(self.model_type, self._hints)
 
 
 def _nested(file: Mapping[str, Any], levels: int) -> Iterator[Mapping[str, Any]]:
@@ -107,17 +107,17 @@ def _is_size(value: object) -> TypeGuard[int]:
     return type(value) is int and 0 < value < _MAX_SIZE
 
 
-def _is_told(name: str, value: object) -> bool:
+def _is_hint(name: str, value: object) -> bool:
     return type(value) is TOLD.get(name) and (isinstance(value, bool) or _is_size(value))
 
 
-def _transformers_config(model_type: str, told: Mapping[str, Any]) -> Any:
-    with _ONE_AT_A_TIME, _quiet():
+def _transformers_config(model_type: str, hints: Mapping[str, Any]) -> Any:
+    with _TRANSFORMERS_LOCK, _quiet():
         try:
             from transformers import AutoConfig
 
-            return AutoConfig.for_model(model_type, **told)
-        # Whatever a configuration class makes of a file's odd values, the file itself is still there to read.
+            return AutoConfig.for_model(model_type, **hints)
+        # A configuration class may raise anything for a file's odd values; the file itself can still be read.
         except Exception:
             return None
 
@@ -126,10 +126,10 @@ def _transformers_config(model_type: str, told: Mapping[str, Any]) -> Any:
 def _quiet() -> Iterator[None]:
     """Keep transformers' messages off stderr, and leave its logger as it was.
 
-    Importing transformers sets its logger's level, and without torch says so there: hence a filter as well.
+    A filter as well as a level: importing transformers resets the level, and logs if torch is missing.
     """
     logger = logging.getLogger("transformers")
-    logger.addFilter(_say_nothing)
+    logger.addFilter(_drop_record)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -142,8 +142,8 @@ def _quiet() -> Iterator[None]:
             finally:
                 logger.setLevel(level)
     finally:
-        logger.removeFilter(_say_nothing)
+        logger.removeFilter(_drop_record)
 
 
-def _say_nothing(record: logging.LogRecord) -> bool:
+def _drop_record(record: logging.LogRecord) -> bool:
     return False

@@ -1,4 +1,4 @@
-"""What `wqscore store` shows: a store in numbers, what went, what was added, and all results."""
+"""The output of `wqscore store`: a store's counts, what was pruned or merged, and all results."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _RESULT_COLUMNS = ["model", "revision", "content", "part", "recipe", "method", "
 
 
 def overview_sections(found: StoreOverview, medium: Medium) -> list[Section]:
-    """What there is of each kind, then the recipes and the methods."""
+    """Counts of what the store holds, then tables of spectra by recipe and of results by method."""
     facts = {
         "size": data_size(found.size),
         "tables": f"version {found.schema}",
@@ -53,7 +53,7 @@ def overview_sections(found: StoreOverview, medium: Medium) -> list[Section]:
 
 
 def overview_document(found: StoreOverview) -> dict[str, Any]:
-    """The same for machines, and every model."""
+    """The JSON document: the same counts, and every model."""
     return {
         "wqscore": __version__,
         "path": str(found.path),
@@ -73,7 +73,7 @@ def overview_document(found: StoreOverview) -> dict[str, Any]:
 
 
 def print_pruned(pruned: Pruned) -> None:
-    """Print what went."""
+    """Print what pruning deleted."""
     lines = [
         *(f"forgot {named(model)}, last scored {_moment(model.seen)}" for model in pruned.models),
         f"deleted: all of {_counted(pruned.contents, 'tensor')}, {_counted(pruned.files, 'file')}, "
@@ -84,7 +84,7 @@ def print_pruned(pruned: Pruned) -> None:
 
 
 def print_merged(path: Path, merged: Merged) -> None:
-    """Print what was added from one store."""
+    """Print what was merged from one store."""
     added = (
         f"{path}: added {_counted(merged.spectra, 'spectrum', 'spectra')}, {_counted(merged.results, 'result')}, "
         f"{_counted(merged.headers, 'header')}, {_counted(merged.models, 'model')}"
@@ -98,7 +98,7 @@ def print_merged(path: Path, merged: Merged) -> None:
 
 
 def results_csv(store: Store) -> str:
-    """A row per result and model that it belongs to; numbers as they are, all else as JSON."""
+    """A row per result and model that has it; numbers and text as they are, other values as JSON."""
     owners = _owners(store.models())
     rows: Iterator[list[Cell]] = (
         [model.label if model else None, (model.revision if model else "") or None, *_fields(key), _cell(value)]
@@ -109,7 +109,7 @@ def results_csv(store: Store) -> str:
 
 
 def results_json(store: Store) -> str:
-    """The models, each with its contents, and the results, each with its content."""
+    """The models with the hashes of their contents, and the results with the hash each belongs to."""
     models = [{**_model(model), "contents": sorted(model.contents)} for model in store.models()]
     names = _RESULT_COLUMNS[2:]
     results = [dict(zip(names, [*_fields(key), _defined(value)], strict=True)) for key, value in store.all_results()]
@@ -123,7 +123,7 @@ def damage(damaged: Mapping[str, int]) -> str:
 
 
 def data_size(count: int) -> str:
-    """A count of bytes in the largest decimal unit that leaves a whole number.
+    """A number of bytes to three digits, in the largest decimal unit not above it.
 
     Example:
         >>> data_size(22713216)
@@ -136,7 +136,7 @@ def data_size(count: int) -> str:
 
 
 def named(model: SeenModel) -> str:
-    """A model and the start of its revision."""
+    """A model's label, with the start of its revision if it has one."""
     return f"{model.label}@{model.revision[:12]}" if model.revision else model.label
 
 
@@ -171,7 +171,7 @@ def _cell(value: Value) -> Cell:
 
 
 def _defined(value: Value) -> Value:
-    """The value with `None` for every number in it that is not one."""
+    """The value, with `None` for NaN and infinities."""
     if isinstance(value, list):
         return [_defined(item) for item in value]
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""The files of a study, all written whole or none at all."""
+"""Write the files of a correlation study: all of them, complete, or none."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from wqscore.studies.correlation.correlate import Correlations
 
 
 def write_correlations(found: Correlations, folder: Path, page_name: str = "index.html") -> Path:
-    """Write `correlations.csv`, `correlations.json` and the page into a folder, made if need be.
+    """Write `correlations.csv`, `correlations.json` and the page into a folder, created if missing.
 
     Args:
         found: the study.
-        folder: where to.
-        page_name: of the page, where the folder has an `index.html` of its own.
+        folder: the folder to write to.
+        page_name: the page's file name, for a folder whose `index.html` is another page.
 
     Returns:
         The path of the page.
 
     Raises:
-        ReportError: the folder can't be made or written to; files that were there before stay as they were.
+        ReportError: the folder can't be created or written to; files already in it stay unchanged.
         UsageError: SOURCE_DATE_EPOCH is not a number of seconds.
     """
     texts = {

@@ -1,4 +1,4 @@
-"""What to beware of in a table of correlations, in words."""
+"""Warnings and notes that go with a table of correlations."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from wqscore.rendering.numbers import figure
 from wqscore.studies.correlation.correlate import Correlations, SignFlip
 from wqscore.studies.correlation.row import LEVEL, CorrelationRow
 
-#: How many names are listed.
-_NAMED = 5
+#: How many names a note lists.
+_MAX_NAMES = 5
 
 
 def correlation_notes(found: Correlations) -> list[str]:
-    """Warnings first, then how little so few models show, how many metrics were tried, and who was left out."""
+    """Warnings first, then the limits of so few models and so many tests, then what was left out."""
     return [
         *(_flip(flip, found.group or "") for flip in found.flips),
         *_few(found),
@@ -29,11 +29,11 @@ def correlation_notes(found: Correlations) -> list[str]:
 
 def _flip(flip: SignFlip, group: str) -> str:
     pooled = flip.pooled
-    told = ", ".join(f"{row.group} {_tau(row)}" for row in flip.flipped[:_NAMED])
-    more = f" and {len(flip.flipped) - _NAMED} more" if len(flip.flipped) > _NAMED else ""
+    others = ", ".join(f"{row.group} {_tau(row)}" for row in flip.flipped[:_MAX_NAMES])
+    more = f" and {len(flip.flipped) - _MAX_NAMES} more" if len(flip.flipped) > _MAX_NAMES else ""
     return (
         f"warning: {pooled.x} changes sign (Simpson's paradox): tau {_tau(pooled)} over all, the other way in "
-        f"{len(flip.flipped)} of {flip.groups} groups by {group}, {told}{more}: trust the pooled figure in no group"
+        f"{len(flip.flipped)} of {flip.groups} groups by {group}, {others}{more}: trust the pooled figure in no group"
     )
 
 
@@ -66,24 +66,24 @@ def _size(found: Correlations) -> list[str]:
     unknown = "the number of parameters is not in the tables (--params): size may explain any of this"
     names = found.baselines
     role = "is the baseline" if len(names) == 1 else "are the baselines"
-    told = f"{' and '.join(names)} {role}: a metric that does no better says no more than size does"
-    return [*([] if found.params else [unknown]), *([told] if names else [])]
+    baseline = f"{' and '.join(names)} {role}: a metric that does no better says no more than size does"
+    return [*([] if found.params else [unknown]), *([baseline] if names else [])]
 
 
 def _without_figure(found: Correlations) -> list[str]:
-    """A line for each reason, the groups before the metrics: they lack it for most metrics alike."""
+    """A line per reason for a missing correlation, with the groups and metrics that it applies to."""
     reasons: dict[str, dict[str, None]] = {}
     for row in found.rows:
         if row.reason:
             name = f"{row.x} over all" if row.group is None else row.group
             reasons.setdefault(row.reason, {})[name] = None
-    return [f"no correlation for {listed(list(names), _NAMED)}: {reason}" for reason, names in reasons.items()]
+    return [f"no correlation for {listed(list(names), _MAX_NAMES)}: {reason}" for reason, names in reasons.items()]
 
 
 def _left_out(found: Correlations) -> list[str]:
     joined = found.joined
     lines = [
-        f"left out, {why}: {listed(names, _NAMED)}"
+        f"left out, {why}: {listed(names, _MAX_NAMES)}"
         for why, names in (
             (f"not in {joined.known.source}", joined.only_in_scores),
             (f"not in {joined.scores.source}", joined.only_in_known),

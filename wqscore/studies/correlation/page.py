@@ -1,4 +1,4 @@
-"""The page of a study: how far to trust it, each correlation in a table, and what is behind them in charts."""
+"""The HTML page of a correlation study: how far to trust it, a table of correlations, and charts of the data."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from wqscore.studies.correlation.notes import correlation_notes
 from wqscore.studies.correlation.row import LEVEL, CorrelationRow
 from wqscore.version import __version__
 
-#: More boxes are drawn in another figure.
-_BOXES = 10
-#: Beyond, the extent of an axis is no number.
+#: Boxes in one chart; more go into another chart.
+_MAX_BOXES = 10
+#: Above this, an axis's extent overflows.
 _MAX_DRAWN = 1e300
 
 
 @dataclass(frozen=True)
 class _Scatter:
-    """A metric's part of the page.
+    """A metric's scatter chart.
 
     Attributes:
         pooled: its correlation over all models.
-        drawn: the models with both numbers.
-        chart: as SVG; empty if there is nothing that can be drawn.
+        drawn: the number of models with both values.
+        chart: the SVG; empty if nothing can be drawn.
     """
 
     pooled: CorrelationRow
@@ -44,15 +44,15 @@ class _Scatter:
 
 @dataclass(frozen=True)
 class _Trust:
-    """What this run's figures can bear.
+    """How far the study's figures can be trusted.
 
     Attributes:
-        most: the models behind a tau, at most.
-        least: the |tau| that so many can tell from 0, if any.
-        tests: how many taus were looked at.
-        by_chance: how many of them would have p < 0.05 if none meant anything.
-        baselines: the rows over all models of what is known without a weight, where it has a correlation.
-        beyond: the metrics whose |tau| over all models is above that of every baseline.
+        most: the largest number of models behind a tau.
+        least: the smallest |tau| that differs significantly from 0 with that many models, if any.
+        tests: the number of taus computed.
+        by_chance: how many of them are expected to have p < 0.05 by chance alone.
+        baselines: rows over all models of the metrics that need no weights, where they have a correlation.
+        beyond: the metrics whose |tau| over all models exceeds every baseline's.
     """
 
     most: int
@@ -66,8 +66,8 @@ class _Trust:
 def correlations_html(found: Correlations) -> str:
     """Render a study as one self-contained HTML page.
 
-    The page fetches nothing and runs no code; its content security policy names its one style by its hash. Names
-    come from tables and are text wherever they stand.
+    The page fetches nothing and runs no code; its content security policy allows its one style by its hash. Names
+    from the tables are escaped everywhere.
 
     Raises:
         UsageError: SOURCE_DATE_EPOCH is not a number of seconds.
@@ -104,37 +104,37 @@ def _trust(found: Correlations) -> _Trust:
     most = max((row.n for row in found.tested), default=0)
     pooled = [row for row in found.rows if row.group is None and row.correlation]
     baselines = [row for row in pooled if row.x in found.baselines]
-    highest = max((_reach(row) for row in baselines), default=0.0)
+    highest = max((_abs_tau(row) for row in baselines), default=0.0)
     return _Trust(
         most=most,
         least=least_telling_tau(most),
         tests=len(found.tested),
         by_chance=LEVEL * len(found.tested),
         baselines=baselines,
-        beyond=[row.x for row in pooled if row not in baselines and _reach(row) > highest],
+        beyond=[row.x for row in pooled if row not in baselines and _abs_tau(row) > highest],
     )
 
 
-def _reach(row: CorrelationRow) -> float:
+def _abs_tau(row: CorrelationRow) -> float:
     return abs(row.correlation.tau.value) if row.correlation else 0.0
 
 
 def _others(words: Sequence[str], groups: Sequence[Group]) -> tuple[int, int]:
-    """The groups without a mark of their own, and the models without a group."""
+    """The number of groups that share the mark for others, and the number of models without a group."""
     named = {group.name for group in groups}
     return len({word for word in words if word} - named), list(words).count("")
 
 
 def _boxes(found: Correlations, marks: Mapping[str, str]) -> list[Markup]:
-    """Charts of the taus within groups; none if all are of one group, which has no spread."""
+    """Charts of the taus within groups; none if there is only one group, which has no spread."""
     within = [(row, row.correlation.tau.value) for row in found.rows if row.group is not None and row.correlation]
     if len({row.group for row, _ in within}) < 2:
         return []
     metrics = list(dict.fromkeys(row.x for row, _ in within))
     used = {marks.get(row.group or "", OTHERS) for row, _ in within}
     drawn = []
-    for start in range(0, len(metrics), _BOXES):
-        names = metrics[start : start + _BOXES]
+    for start in range(0, len(metrics), _MAX_BOXES):
+        names = metrics[start : start + _MAX_BOXES]
         taus = [
             {"metric": names.index(row.x), "tau": tau, "mark": marks.get(row.group or "", OTHERS)}
             for row, tau in within
@@ -156,7 +156,7 @@ def _scatter(found: Correlations, pooled: CorrelationRow, marks: Sequence[str]) 
 
 
 def _models(found: Correlations, words: Sequence[str]) -> list[list[str]]:
-    """A row of text for each model: its name or its place, its group, what is known, and each metric."""
+    """A row of text per model: its name or row number, its group, the known figure, and each metric."""
     joined = found.joined
     n = len(joined.known.rows)
     names = joined.scores.words("model") if "model" in joined.scores.columns else [f"row {i + 1}" for i in range(n)]

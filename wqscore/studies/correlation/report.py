@@ -1,4 +1,4 @@
-"""What `correlate` shows: a row per metric and set of models, each with its n, then what to beware of, in words."""
+"""The output of `correlate`: a row per metric and set of models, with its n, then warnings and notes."""
 
 from __future__ import annotations
 
@@ -21,13 +21,11 @@ _CSV_COLUMNS = [
     *("partial_tau", "partial_rho", "partial_n", "as_claimed", "reason"),
 ]
 _CSV_WORDS = frozenset({"x", "scope", "group", "p_method", "as_claimed", "reason"})
-
-
 _AXIS_TITLE = "granulated: mean tau with one axis varying and the others fixed (cells, n)"
 
 
 def correlation_sections(found: Correlations, _: Medium) -> list[Section]:
-    """The correlations, those along axes, and what to beware of."""
+    """A table of the correlations, one of the taus along axes, then warnings and notes."""
     optional = ["rho 95 %", "rho p", *_given(found), "tau 95 %", _CLAIM, "rho", "tau p"]
     title = f"against {found.y}, {found.better} is better · {len(found.joined.known.rows)} models"
     columns = [*_COLUMNS, *_given(found), _CLAIM]
@@ -36,14 +34,14 @@ def correlation_sections(found: Correlations, _: Medium) -> list[Section]:
 
 
 def correlation_rows(found: Correlations) -> Rows:
-    """A row per metric and scope: `pooled`, `group`, `axis` (tau with only that one varying) and `granulated`."""
+    """A row per metric and scope: `pooled`, `group`, `axis` (tau with only that axis varying) and `granulated`."""
     rows = [_csv_row(row) for row in found.rows]
     rows += [row for granulated in found.granulated for row in _csv_axes(granulated)]
     return Rows(_CSV_COLUMNS, rows, _CSV_WORDS)
 
 
 def correlation_document(found: Correlations) -> dict[str, Any]:
-    """Everything, for machines."""
+    """The JSON document: all results, settings and notes."""
     joined = found.joined
     return {
         "wqscore": __version__,

@@ -1,4 +1,4 @@
-"""What `known` shows: a row per model, a column per benchmark."""
+"""The output of `known`: a row per model, a column per benchmark."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from wqscore.rendering.sections import Medium, Notes, Section, Table
 from wqscore.studies.known.benchmarks import BenchmarkTable
 from wqscore.version import __version__
 
-#: Benchmarks that people are shown; a card may give hundreds.
+#: How many benchmarks the table has room for; a card may give hundreds.
 _MAX_SHOWN = 12
 
 
 def benchmark_sections(table: BenchmarkTable, _: Medium) -> list[Section]:
-    """A row per model and the benchmarks that most of them have."""
+    """A table with a row per model, of the benchmarks that most models have."""
     title = f"benchmark results in model cards, as their authors give them · {len(table.models)} models"
     columns = ["model", *table.columns[:_MAX_SHOWN]]
     shown = Table(title, columns, _rows(table), ["model"], columns[:0:-1], markdown_title="listed")
@@ -33,7 +33,7 @@ def benchmark_rows(table: BenchmarkTable) -> Rows:
 
 
 def benchmark_document(table: BenchmarkTable) -> dict[str, Any]:
-    """Everything that the cards give, and what of it can't be used."""
+    """The JSON document: every result in the cards, and what was left out of each."""
     models = [
         {
             "model": model.model,
