@@ -1,4 +1,4 @@
-"""How far a run is: what it calls while it works."""
+"""Callbacks through which a run reports its progress."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from wqscore.refs import ModelRef
 
 
 class ScoreProgress(Protocol):
-    """Told how far the scoring of one model is."""
+    """Receives the progress of scoring one model."""
 
     def start(self, matrices: int, size: int, cost: int) -> None:
         """Called once, with the matrices to score, the bytes to read, and what that costs, in no unit."""
@@ -18,10 +18,10 @@ class ScoreProgress(Protocol):
 
 
 class RankProgress(Protocol):
-    """Told how far a ranking is."""
+    """Receives the progress of a ranking."""
 
     def model(self, ref: ModelRef) -> ScoreProgress | None:
-        """Called before each model; what it returns is told how far that model is."""
+        """Called before each model; the returned object receives that model's progress."""
 
     def fetching(self, file: str, size: int) -> None:
         """Called before each download, with the file's name and bytes."""

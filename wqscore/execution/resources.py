@@ -1,4 +1,4 @@
-"""What the work may take: threads or a cluster, and how much memory."""
+"""The resources a run may use: threads or a cluster, and memory."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from wqscore.errors import UsageError
 Backend = Literal["threads", "dask", "ray"]
 #: Python, the libraries and the compiled kernels; and what each thread has of its own, BLAS's buffers above all.
 _PROGRAM, _THREAD = 190_000_000, 15_000_000
-#: Where Linux tells of the container that a process is in (cgroup v2).
+#: Where Linux lists the limits of a process's container (cgroup v2).
 _CONTAINER = Path("/sys/fs/cgroup")
-#: The rest is for what others begin meanwhile.
+#: The share of free memory to use; the rest is left to processes that start meanwhile.
 _SHARE_OF_FREE = 0.8
 
 
 @dataclass(frozen=True)
 class Resources:
-    """What the work may take; it decides on no result.
+    """The resources a run may use; they change no result.
 
     Attributes:
         jobs: threads, or tasks at a time; all cores if `None`.
@@ -34,7 +34,7 @@ class Resources:
     backend: Backend = "threads"
 
     def __post_init__(self) -> None:
-        """Refuse a bound that the workers of a cluster would not know of."""
+        """Refuse a memory bound for a cluster, whose workers do not get it."""
         if self.backend != "threads" and self.memory is not None:
             raise UsageError(f"--memory is for threads: the workers of {self.backend} have limits of their own")
 
@@ -61,7 +61,7 @@ def available_memory() -> int:
     free = int(psutil.virtual_memory().available)
     try:
         limit, used = (int((_CONTAINER / name).read_text()) for name in ("memory.max", "memory.current"))
-    except (OSError, ValueError):  # in none, or in one without a limit
+    except (OSError, ValueError):  # no container, or one without a limit
         return free
     return min(free, max(0, limit - used))
 

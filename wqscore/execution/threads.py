@@ -1,4 +1,4 @@
-"""How the work is spread: threads on this machine, one BLAS thread in each, and others that read ahead of them."""
+"""Run jobs in threads, each with one BLAS thread, while other threads read ahead."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Job(Generic[Result]):
-    """Something to read, and what is to be done with it.
+    """Something to read, and the work to do on it.
 
     Attributes:
         read: reads it.
@@ -47,8 +47,8 @@ def run_jobs(jobs: Sequence[Job[Result]], threads: int, memory: float = inf) -> 
     """Run jobs in threads, read the next while some are worked on, and yield results as they come.
 
     NumPy's and LAPACK's routines release the interpreter's lock, so threads do, and nothing is copied between
-    processes. Jobs begin in the order they are given, but for those that have to wait for memory; up to twice
-    `threads` are in memory at a time, half of them waiting. When one fails or the caller stops, those not yet begun
+    processes. Jobs start in the given order, except those that wait for memory; up to twice
+    `threads` are in memory at a time, half of them waiting. When one fails or the caller stops, those not yet started
     are dropped; the interpreter waits for the others at exit.
 
     Args:
@@ -57,7 +57,7 @@ def run_jobs(jobs: Sequence[Job[Result]], threads: int, memory: float = inf) -> 
         memory: bytes that jobs may take together; one that needs more runs alone.
 
     Yields:
-        The place of a job and its result.
+        The index of a job and its result.
     """
     if not jobs:
         return
@@ -67,14 +67,14 @@ def run_jobs(jobs: Sequence[Job[Result]], threads: int, memory: float = inf) -> 
     with one_blas_thread():
         try:
             while waiting or begun:
-                free = memory - sum(jobs[place].memory for place in begun.values())
+                free = memory - sum(jobs[index].memory for index in begun.values())
                 while (
-                    len(begun) < 2 * threads and (place := _next(jobs, waiting, free if begun else inf)) is not None
+                    len(begun) < 2 * threads and (index := _next(jobs, waiting, free if begun else inf)) is not None
                 ):
-                    waiting.remove(place)
-                    reading = readers.submit(jobs[place].read)
-                    begun[pool.submit(_work, jobs[place], reading)] = place
-                    free -= jobs[place].memory
+                    waiting.remove(index)
+                    reading = readers.submit(jobs[index].read)
+                    begun[pool.submit(_work, jobs[index], reading)] = index
+                    free -= jobs[index].memory
                 for future in wait(begun, return_when=FIRST_COMPLETED).done:
                     yield begun.pop(future), future.result()
         finally:
@@ -83,8 +83,8 @@ def run_jobs(jobs: Sequence[Job[Result]], threads: int, memory: float = inf) -> 
 
 
 def _next(jobs: Sequence[Job[Result]], waiting: Iterable[int], free: float) -> int | None:
-    """The first job that there is memory for."""
-    return next((place for place in waiting if jobs[place].memory <= free), None)
+    """The index of the first waiting job that fits into the free memory."""
+    return next((index for index in waiting if jobs[index].memory <= free), None)
 
 
 def _work(job: Job[Result], reading: Future[Any]) -> Result:
@@ -96,7 +96,7 @@ def run_in_order(
 ) -> Iterator[Result]:
     """Run a task on each set of arguments and yield the results in their order.
 
-    When a task fails or the caller stops, those not yet begun are dropped; the interpreter waits for the others at
+    When a task fails or the caller stops, those not yet started are dropped; the interpreter waits for the others at
     exit.
 
     Args:

@@ -1,4 +1,4 @@
-"""What would be done with a checkpoint, from its headers alone."""
+"""Describe what scoring would do with a checkpoint, from its headers alone."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class ModelDescription(Result):
         eigensolves: one for each matrix, and of a convolution one for each position of its kernel.
         seconds: about how long scoring takes on one core of this machine once everything is fetched, without starting
             up and without the shuffles that only noise is put to.
-        peak_memory: about how many bytes scoring holds at its peak, likewise.
+        peak_memory: about how many bytes scoring holds at its peak, also without those shuffles.
     """
 
     checkpoint: Checkpoint
@@ -97,7 +97,7 @@ def describe_checkpoint(
         checkpoint: an opened checkpoint.
         preset: the preset to plan for.
         jobs: threads that would score it; all cores if `None`. They decide on the memory.
-        speed: of one core; measured if `None`.
+        speed: the speed of one core; measured if `None`.
     """
     outcomes = plan_matrices(checkpoint.tensors, ModelConfig(checkpoint.config), preset.matrices)
     matrices = [outcome for outcome in outcomes if isinstance(outcome, WeightMatrix)]

@@ -1,4 +1,4 @@
-"""What `describe` shows: every tensor, what it is, and what would be done with it."""
+"""What `describe` shows: every tensor, and what scoring would do with it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MAX_TENSORS = 20
 
 
 def description_sections(description: ModelDescription, medium: Medium) -> list[Section]:
-    """A row per tensor, in a notebook of the first ones, and the totals."""
+    """A row per tensor, in a notebook only the first ones, and the totals."""
     rows = [[str(cell) for cell in row] for row in _rows(description)]
     shown = rows[:_MAX_TENSORS] if medium == "notebook" else rows
     more = [f"and {len(rows) - len(shown)} more tensors"] if len(rows) > len(shown) else []

@@ -1,4 +1,4 @@
-"""How much memory scoring takes at its peak, told from the shapes of the matrices."""
+"""How much memory scoring takes at its peak, from the shapes of the matrices."""
 
 from __future__ import annotations
 

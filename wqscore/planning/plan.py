@@ -46,7 +46,7 @@ class ModelPlan:
     """One row of a plan.
 
     Attributes:
-        ref: what was asked for.
+        ref: the requested model.
         revision: the 40-hex commit on the Hub, `None` for files on disk, or without any headers.
         to_fetch: bytes of the files that scoring would download first; `None` where they are not known.
         cost: what scoring it takes, `None` without its headers.
@@ -65,14 +65,14 @@ class Plan(Result):
     """What scoring some models would take.
 
     Attributes:
-        models: a row for each, in the order they were asked for.
+        models: a row for each, in the requested order.
     """
 
     models: tuple[ModelPlan, ...]
 
     @property
     def failed(self) -> tuple[ModelPlan, ...]:
-        """The models that nothing but perhaps the bytes to fetch is known of."""
+        """The models without a cost; at most their bytes to fetch are known."""
         return tuple(model for model in self.models if model.cost is None)
 
     @property
@@ -100,7 +100,7 @@ class Plan(Result):
 
 
 class PlanInterrupted(KeyboardInterrupt):
-    """Ctrl-C during `plan`: `plan` holds what was planned before, the rest with that reason."""
+    """Ctrl-C during `plan`: `plan` holds the rows planned so far, and a reason for each other model."""
 
     def __init__(self, plan: Plan) -> None:
         super().__init__("interrupted")
@@ -113,15 +113,15 @@ def plan(
     jobs: int | None = None,
     on_model: Callable[[ModelPlan], None] | None = None,
 ) -> Plan:
-    """Tell what scoring models with the preset `default` would take, from their files' headers alone.
+    """Estimate what scoring models with the preset `default` takes, from their files' headers alone.
 
-    Never downloads weights. A model that fails is a row with its reason and stops no other; of one whose weights are
-    not safetensors files and not in the Hub's cache, the bytes to fetch are known and nothing else.
+    Never downloads weights. A model that fails is a row with its reason and stops no other; if a model's
+    weights are neither safetensors files nor in the Hub's cache, only the bytes to fetch are known.
 
     Args:
         refs: the models, as for `wqscore.score`.
-        jobs: threads that would score them; all cores if `None`. They decide on the memory.
-        on_model: told of each model, in their order.
+        jobs: threads that would score them; all cores if `None`. They decide the memory.
+        on_model: called with each model's row, in order.
 
     Raises:
         UsageError: a reference that means nothing.
@@ -135,7 +135,7 @@ def plan(
     futures: list[Future[ModelPlan]] = []
     pool = ThreadPoolExecutor(_CONCURRENT_MODELS)
     try:
-        # Before there are threads that it would have to share the cores with.
+        # Measured before threads start, with which it would share the cores.
         speed = measure_speed()
         futures += [pool.submit(_plan_model, model, jobs, speed) for model in models]
         for future in futures:
@@ -150,7 +150,7 @@ def plan(
 
 
 def _so_far(models: Sequence[ModelRef], done: Sequence[ModelPlan], futures: Sequence[Future[ModelPlan]]) -> Plan:
-    """The rows told of, those that are finished too, and the others without anything."""
+    """Rows already reported, then finished ones, then placeholders."""
     rows = list(done)
     for number in range(len(done), len(models)):
         finished = number < len(futures) and futures[number].done() and not futures[number].exception()
@@ -163,7 +163,7 @@ def _plan_model(ref: ModelRef, jobs: int | None, speed: Speed) -> ModelPlan:
     try:
         checkpoint = open_without_weights(ref)
     except CheckpointError as error:
-        # What the Hub's client raises lies behind a failure of the Hub, which would fail again.
+        # An error with a cause is a failure of the Hub's client: listing the files would fail again.
         asked = ref.source == "hub" and error.__cause__ is None
         return ModelPlan(ref, to_fetch=_download_size(ref) if asked else None, reason=str(error))
     return _with_cost(checkpoint, jobs, speed)

@@ -1,4 +1,4 @@
-"""How much work scoring is, told from the shapes of the matrices; and how fast this machine does such work."""
+"""Estimate the work of scoring from the shapes of the matrices, and measure this machine's speed at it."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class Speed:
 def work_of(matrices: Iterable[WeightMatrix], preset: Preset, sampling: Sampling = USUAL) -> Work:
     """The work of scoring matrices with a preset's metrics, without the shuffles that only noise is put to.
 
-    At the speed of `measure_speed` it takes as long as is told within a factor of 1.5 for the preset `default`, of 2
+    At the speed of `measure_speed` the estimate holds within a factor of 1.5 for the preset `default`, of 2
     for the others. Reading is not in it: it waits for the disk or the network.
 
     Args:
@@ -121,7 +121,7 @@ def cost(matrices: Iterable[WeightMatrix]) -> int:
 
 
 def solved_sides(matrix: WeightMatrix) -> tuple[int, int]:
-    """The sides of what an eigensolve is of: W, or the core of a product of two thin matrices."""
+    """The sides of the matrix that is solved: W, or the core of a product of two thin matrices."""
     tensor = matrix.tensor
     if isinstance(tensor, DecodedTensor) and tensor.decoding.factors is not None:
         rank = min(side for part in tensor.decoding.parts for side in part.shape)
@@ -160,7 +160,7 @@ def measure_speed() -> Speed:
 
 
 def _usual(task: Callable[[], object]) -> float:
-    """Seconds that a core works on a task, the median of a few times."""
+    """CPU seconds that a task takes, the median of a few runs."""
     seconds = []
     for _ in range(_REPEATS):
         start = thread_time()

@@ -1,7 +1,7 @@
 """Whether one model is ahead of another over their layers, or the two can't be told apart.
 
 A model's matrices are a census of it, not a sample: what is measured here is *consistency over layers*, how far a
-difference of two summaries hangs on which of their matrices are looked at, and no confidence in anything outside.
+difference of two summaries depends on which of their matrices are included; it says nothing beyond these models.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from wqscore.scoring.summary import belonging_rows, rows_with_value
 
 _DRAWS = 1000
 #: Pairs whose quantiles are taken together, which is quicker than one by one.
-_AT_ONCE = 500
+_CHUNK = 500
 #: An interval of 95 %, in standard deviations of a normal law.
 _WIDTH_95 = 2 * 1.959964
-#: Differences below this share of a metric's spread over the matrices are none.
+#: Differences below this share of a metric's spread over the matrices count as ties.
 _NEGLIGIBLE = 1e-3
 #: Two models are compared pair by pair when they share at least this share of their matrices.
-_MOST = 0.5
+_MIN_SHARED = 0.5
 
 
 MatrixKey = tuple[str, str, tuple[int, int, int]]
@@ -42,10 +42,10 @@ class Difference:
         value: the difference over all matrices of both; of the pairs, where they are paired.
         lo: lower end of the 95 % interval over resampled layers.
         hi: upper end.
-        delta: a difference up to this is none: 1e-3 of the metric's spread, and what rounding in storage can do.
-        lowest: `value` if the matrices that only one has, or has a value for, were in the other as low or as high
-            as any of the two models, whichever makes the difference smallest; `value` where none is lost.
-        highest: likewise the largest.
+        delta: a difference up to this is a tie: 1e-3 of the metric's spread, and what rounding in storage can do.
+        lowest: smallest possible `value` if each unpaired matrix took the lowest or highest value in either model;
+            `value` where none is lost.
+        highest: the largest possible `value`, found in the same way.
         pairs: matrices of one name and shape that both have a value for; 0 where the models are not paired.
         lost: matrices of either that are in no pair, where they are paired.
     """
@@ -73,7 +73,7 @@ class _Layers:
         keys: role, bare name and shape of each.
         values: shape (n,).
         deviations: standard deviation of each fit, 0 where none is known.
-        rounding: what rounding in storage can change each by.
+        rounding: how much rounding in storage can change each value.
         headline: the statistic that sums them up.
     """
 
@@ -95,7 +95,7 @@ class _Layers:
 
     @cached_property
     def usual_rounding(self) -> float:
-        """Median of what rounding can do."""
+        """Median of the changes that rounding can make."""
         return float(np.median(self.rounding))
 
     @cached_property
@@ -127,15 +127,15 @@ def compare_all(scores: Sequence[ModelScore], metric: str, seed: int) -> dict[tu
         seed: the run's seed.
 
     Returns:
-        By the places i < j of two models, the first less the second.
+        By the indices i < j of two models, the first less the second.
     """
     layers = [_layers(score, metric) for score in scores]
     draws = [_resampled(each, seed) for each in layers]
-    # Else roles of equal size would be resampled alike, as if they were pairs.
+    # Unpaired models: without this, roles of equal size would be resampled as pairs.
     apart = [np.random.default_rng(seed).permutation(each) for each in draws]
-    places = combinations(range(len(scores)), 2)
+    pairs = combinations(range(len(scores)), 2)
     found: dict[tuple[int, int], Difference] = {}
-    while chunk := list(islice(places, _AT_ONCE)):
+    while chunk := list(islice(pairs, _CHUNK)):
         compared = [_compared(layers[i], layers[j], draws[i], draws[j], apart[j], seed) for i, j in chunk]
         ends = np.quantile(np.array([each.draws for each in compared]), [0.025, 0.975], axis=1).T
         found |= {pair: _difference(each, lo, hi) for pair, each, (lo, hi) in zip(chunk, compared, ends, strict=True)}
@@ -151,8 +151,8 @@ def resampled_interval(score: ModelScore, metric: str, seed: int) -> tuple[float
         seed: the run's seed.
 
     Returns:
-        The lower and the upper end; NaN where no matrix has a value, or none is like another, so that resampling
-        changes nothing and says nothing.
+        The lower and the upper end; NaN where no matrix has a value, or resampling changes nothing, as with one
+        matrix per role.
     """
     draws = _resampled(_layers(score, metric), seed)
     lo, hi = np.quantile(draws, [0.025, 0.975])
@@ -233,7 +233,7 @@ def _compared(
     a: _Layers, b: _Layers, draws_a: np.ndarray, draws_b: np.ndarray, apart_b: np.ndarray, seed: int
 ) -> _Compared:
     shared = a.key_set & b.key_set
-    if not (shared and len(shared) >= _MOST * max(a.values.size, b.values.size)):
+    if not (shared and len(shared) >= _MIN_SHARED * max(a.values.size, b.values.size)):
         return _Compared(a, b, draws_a - apart_b, None, 0, 0)
     lost = a.values.size + b.values.size - 2 * len(shared)
     if not lost:
@@ -254,7 +254,7 @@ def _difference(found: _Compared, lo: float, hi: float) -> Difference:
 
 
 def _bounds(a: _Layers, b: _Layers) -> tuple[float, float]:
-    """The difference with the matrices that one of the two has not at the worst and the best value of either."""
+    """Smallest and largest difference if each unpaired matrix took the lowest or highest value of either model."""
     only_a = sum(key not in b.keys for key in a.keys)
     only_b = sum(key not in a.keys for key in b.keys)
     low = min(float(a.values.min()), float(b.values.min()))

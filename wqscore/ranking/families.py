@@ -1,4 +1,4 @@
-"""Which models can be compared: the family of each, where a model list or the configuration does not tell it alone.
+"""Which models can be compared: the family of each, from a model list, its configuration or similar models.
 
 The authors of the method found no correlation between architectures, and on public leaderboards there is none: ranks
 are within a family.
@@ -11,14 +11,14 @@ from collections.abc import Sequence
 from wqscore.matrices.matching import canonical_name
 from wqscore.scoring.model_score import ModelScore
 
-#: The share of two models' matrices that have the same names and shapes, from which on they are of one structure.
-_MOST = 0.5
+#: Two models have one structure if at least this share of their matrices have the same names and shapes.
+_MIN_SHARED = 0.5
 
 _Structure = frozenset[tuple[str, tuple[int, int, int]]]
 
 
 def resolve_families(scores: Sequence[ModelScore]) -> list[str]:
-    """The family of each model, as it is among these.
+    """Find the family of each model, given the others.
 
     A declared one stands. A model that no list has belongs with the declared ones of its architecture and vocabulary,
     where those are of one family: a fine-tune with its parent. One whose configuration names no architecture belongs
@@ -28,8 +28,7 @@ def resolve_families(scores: Sequence[ModelScore]) -> list[str]:
         scores: the models that are to be ranked.
 
     Returns:
-        A name for each, `like …` where all that is known is another model of that structure; empty for a model of
-        which nothing tells.
+        A name for each, `like …` if only another model of the same structure is known; empty if nothing is.
     """
     families = [score.declared_family or _declared_of_its_kind(score, scores) for score in scores]
     unnamed = [place for place, family in enumerate(families) if not family]
@@ -52,7 +51,7 @@ def resolve_families(scores: Sequence[ModelScore]) -> list[str]:
 
 
 def _short(scores: Sequence[ModelScore], place: int) -> str:
-    """The last part of a model's name, or all of it where another ends alike."""
+    """The last part of a model's name, or all of it if another model's name ends the same."""
     label = scores[place].ref.label
     last = label.rstrip("/").rpartition("/")[2]
     return label if sum(score.ref.label.endswith(last) for score in scores) > 1 else last
@@ -73,4 +72,4 @@ def _structure(score: ModelScore) -> _Structure:
 
 
 def _overlap(one: _Structure, other: _Structure) -> bool:
-    return bool(one) and len(one & other) >= _MOST * max(len(one), len(other))
+    return bool(one) and len(one & other) >= _MIN_SHARED * max(len(one), len(other))

@@ -66,7 +66,7 @@ def rank_correlation(x: np.ndarray, y: np.ndarray, seed: int) -> RankCorrelation
 
     Args:
         x: finite, shape (n,).
-        y: likewise.
+        y: shape (n,).
         seed: of the random orders; columns of one length share them.
 
     Returns:
@@ -89,7 +89,7 @@ def kendall_tau_b(x: np.ndarray, y: np.ndarray) -> float | None:
 
     Args:
         x: shape (n,).
-        y: likewise.
+        y: shape (n,).
 
     Example:
         >>> round(kendall_tau_b(np.array([1, 2, 3, 4]), np.array([1, 3, 2, 4])), 3)  # 5 pairs of 6 agree
@@ -114,7 +114,7 @@ def spearman(x: np.ndarray, y: np.ndarray) -> float | None:
 
 
 def p_values(x: np.ndarray, y: np.ndarray, seed: int) -> tuple[float, float]:
-    """Return the two-sided p-values of tau-b and of rho, ties taken as they are.
+    """Return the two-sided p-values of tau-b and of rho, ties kept.
 
     Up to 8 pairs they are the share of all n! orders of y whose coefficient is as far from 0. Beyond, they are
     (1 + #)/(1 + 9,999) of random orders, which keeps the error rate at what it says.
@@ -151,7 +151,7 @@ def tau_interval(tau: float, n: int) -> Interval | None:
 
 
 def rho_interval(rho: float, n: int) -> Interval | None:
-    """Return the 95 % interval tanh(atanh(rho) ± 1.96·√((1 + rho²/2)/(n − 3))); all else as for `tau_interval`."""
+    """Return the 95 % interval tanh(atanh(rho) ± 1.96·√((1 + rho²/2)/(n − 3))); see `tau_interval`."""
     return _fisher(rho, (1 + rho**2 / 2) / (n - 3)) if n >= LEAST_FOR_INTERVAL else None
 
 

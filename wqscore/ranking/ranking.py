@@ -1,4 +1,4 @@
-"""Who is ahead: scored models in order, with ties, and those that can't be ranked with the reason."""
+"""Rank scored models, with ties; list those that can't be ranked with the reason."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ class RankedModel:
     """One row of a ranking.
 
     Attributes:
-        ref: what was asked for.
-        family: the models it can be compared with (`families`); empty where nothing tells, and for a failed one.
+        ref: the requested model.
+        family: the models it can be compared with (`families`); empty if unknown, and for a failed one.
         status: `ranked`, `unranked` (scored, but its score can't be trusted with a rank) or `failed`.
         rank: 1 is best of its family, or of all; models whose scores are equal share the best of their ranks. `None`
             without one.
         tied: whether another model has the same rank.
-        best: the best rank it could have: 1 and as many more as models are ahead of it beyond doubt.
-        worst: the worst, likewise.
-        ties: letters of the groups of models it is in that can't be told apart, none of them from any other.
+        best: the best rank it could have: 1 plus the number of models that are ahead of it and not tied with it.
+        worst: the worst rank it could have, counted from the models behind it in the same way.
+        ties: letters of its tie groups; all models of a group are pairwise indistinguishable.
         reason: why it has no rank; empty for `ranked`.
         score: the scored model, `None` if it failed.
     """
@@ -62,7 +62,7 @@ class Pair:
     """Two models of one family, compared over their layers by the metric that ranks.
 
     Attributes:
-        ahead: the one with the better rank, or asked for earlier where they share one.
+        ahead: the one with the better rank, or the one requested earlier if they share a rank.
         behind: the other.
         difference: the first's summary less the second's.
     """
@@ -79,11 +79,11 @@ class Ranking(Result):
     Attributes:
         by: the metric; its registry entry says which way is better.
         preset: the preset, whose headline statistic ranks.
-        metrics: names of the metrics that were asked for, in the order of their columns.
+        metrics: names of the requested metrics, in the order of their columns.
         seed: the seed of every random step.
         across_families: whether models of different families share ranks, which mean little then.
-        models: ranked models first, family by family and best first; then the unranked, then the failed, in the order
-            asked for.
+        models: ranked models first, family by family and best first; then the unranked, then the failed, in the
+            requested order.
         pairs: every two models that share ranks, in the order of the models; none where the metric is one of the
             whole model, which says nothing of layers.
     """
@@ -123,10 +123,10 @@ def rank_models(
         scores: the models, all scored with `preset`, `metrics` and `seed`.
         by: one of the metrics.
         preset: its headline statistic ranks.
-        metrics: names of the metrics that were asked for.
+        metrics: names of the requested metrics.
         seed: the seed of every random step.
         failures: models that could not be scored, listed last.
-        across_families: rank all together; else each family by itself, in the order in which they come up.
+        across_families: rank all models together; by default each family by itself, in order of appearance.
 
     Raises:
         UsageError: an unknown metric, or one that was not computed; a model scored with another preset, seed,
@@ -175,7 +175,7 @@ def rank_models(
 
 
 def _ranked(place: Rank, family: str, groups: int) -> RankedModel:
-    """A ranked model, its ties lettered after the groups of the families before."""
+    """A ranked model, its tie groups lettered after those of earlier families."""
     return RankedModel(
         ref=place.score.ref,
         family=family,

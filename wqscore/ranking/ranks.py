@@ -1,4 +1,4 @@
-"""The order of models that can be compared: ranks, the range each could have, and which can't be told apart."""
+"""Order comparable models: their ranks, the range of ranks each could have, and tie groups."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class Rank:
         score: the model.
         rank: 1 is best; models whose scores are equal share the best of their ranks.
         tied: whether another model has the same rank.
-        best: the best rank it could have: 1 and as many more as models are ahead of it beyond doubt.
-        worst: the worst, likewise.
-        ties: numbers, from 0, of the groups of models it is in that can't be told apart, none from any other.
+        best: the best rank it could have: 1 plus the number of models that are ahead of it and not tied with it.
+        worst: the worst rank it could have, counted from the models behind it in the same way.
+        ties: indices of its tie groups; all models of a group are pairwise indistinguishable.
     """
 
     score: ModelScore
@@ -44,7 +44,7 @@ class Placing:
 
     Attributes:
         places: best first.
-        differences: by the places i < j of two models, the first less the second over their layers; empty where the
+        differences: by the indices i < j of two models, the first less the second over their layers; empty where the
             metric is one of the whole model.
     """
 
@@ -53,9 +53,9 @@ class Placing:
 
 
 def place_models(scores: Sequence[ModelScore], metric: Metric, preset: Preset, seed: int) -> Placing:
-    """Order models, all of which have the metric, and tell which of them can be told apart.
+    """Order models, all of which have the metric, and find which of them are tied.
 
-    Models are compared over their layers where those stand behind the metric; else any difference counts.
+    Models are compared over their layers if the metric is one of layers; otherwise any difference counts.
     """
     sign = 1 if metric.better == "lower" else -1
     ordered = sorted(scores, key=lambda score: sign * score.summary.headline(metric.name, preset))
@@ -86,7 +86,7 @@ def place_models(scores: Sequence[ModelScore], metric: Metric, preset: Preset, s
 
 
 def tie_label(number: int) -> str:
-    """The name of a group of ties: tie_label, as in the compact letter displays of multiple comparisons.
+    """The letters of a tie group, as in the compact letter displays of multiple comparisons.
 
     Example:
         >>> tie_label(0), tie_label(25), tie_label(26), tie_label(27)
@@ -97,7 +97,7 @@ def tie_label(number: int) -> str:
 
 
 def _groups(count: int, apart: frozenset[tuple[int, int]]) -> list[range]:
-    """The longest runs of two and more neighbours of which none can be told from any other."""
+    """The maximal runs of two or more neighbours that are all pairwise tied."""
     groups: list[range] = []
     for first in range(count):
         last = first

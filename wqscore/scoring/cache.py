@@ -1,4 +1,4 @@
-"""What the store knows of a checkpoint's matrices, and telling it more."""
+"""Look up a checkpoint's matrices in the store, and add new results."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from wqscore.store.errors import StoreError
 from wqscore.store.records import FileStamp, ResultKey, SeenModel, SpectrumKey, Value
 from wqscore.store.store import Store
 
-#: What is lost at most by a kill, beside the tensors being solved.
+#: Seconds between writes: a killed run loses at most these, and the tensors being solved.
 _FLUSH_SECONDS = 2.0
 
 T = TypeVar("T")
@@ -46,7 +46,7 @@ class CachedMatrix:
     Attributes:
         spectrum: its eigenvalues.
         values: those of its metrics that are known.
-        judgement: what is thought of it; `None` where that was found with other constants or code.
+        judgement: its verdict; `None` if cached with other constants or code.
         digest: of its tensor's values.
     """
 
@@ -59,7 +59,7 @@ class CachedMatrix:
 class ScoreCache:
     """The store, for rows of one model computed with one set of constants.
 
-    A store that fails costs what it holds, never the run: a line says so, and the rest is computed.
+    If the store fails, the run goes on without it: a note says so, and the rest is computed.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class ScoreCache:
         note: Callable[[str], None] | None = None,
         device: str = CPU,
     ) -> None:
-        """Wrap an open store; `note` is told where it fails. What another device solved is not known."""
+        """Wrap an open store; `note` is called if it fails. Spectra solved on another device are not found."""
         self._store: Store | None = store
         self._preset = preset
         self._device = device
@@ -83,28 +83,28 @@ class ScoreCache:
 
     @property
     def works(self) -> bool:
-        """Whether everything was kept so far."""
+        """Whether the store has not failed so far."""
         return self._store is not None
 
     def get(self, matrices: Sequence[WeightMatrix]) -> dict[str, CachedMatrix]:
-        """What is known of matrices, by name; files are looked at, not read."""
+        """Look up matrices, by name; files are checked for changes, not read."""
         return self._with_store(lambda store: self._recall(store, matrices)) or {}
 
     def get_by_digest(self, matrices: Sequence[WeightMatrix], digest: bytes) -> dict[str, CachedMatrix]:
-        """What is known of the matrices of one tensor whose values have been read: under another name, or file."""
+        """Look up the matrices of a tensor by the digest of its values, cached under any name or file."""
         contents = {matrix.tensor.name: values_content(digest) for matrix in matrices}
         return self._with_store(lambda store: self._look_up(store, matrices, contents)) or {}
 
     def put(
         self, tensor: Tensor, digest: bytes, rows: Iterable[LayerScore], known: Mapping[str, CachedMatrix]
     ) -> None:
-        """Keep the rows of one tensor, and under which content its file is to be looked up.
+        """Store the rows of one tensor, and the content that identifies it in its file.
 
         Args:
             tensor: the tensor.
             digest: of its values.
             rows: of its matrices.
-            known: what was known of them before, by name.
+            known: what the store had of them, by name.
         """
         content = shard_content(tensor) or values_content(digest)
         file = lone_file(tensor)
@@ -125,14 +125,14 @@ class ScoreCache:
             self._with_store(self._flush)
 
     def close(self, label: str, revision: str) -> None:
-        """Keep the contents of the files that were read, and that the model was seen."""
+        """Store the contents of the files that were read, and record the model as seen."""
         self._with_store(self._flush)
         now = datetime.now(UTC).replace(microsecond=0)
         seen = SeenModel(label, revision, now, frozenset(self._used))
         self._with_store(lambda store: store.put_models([seen]))
 
     def _with_store(self, action: Callable[[Store], T]) -> T | None:
-        """Do something with the store while it works; `None` once it does not."""
+        """Apply an action to the store; `None` once the store has failed."""
         if self._store is None:
             return None
         try:
@@ -163,14 +163,14 @@ class ScoreCache:
         return found
 
     def _flush(self, store: Store) -> None:
-        """Keep the contents of the files that were read so far: a killed run goes on where it was."""
+        """Store the contents of the files read so far, so that a killed run can resume."""
         known = store.files(list(self._recorded))
         store.put_files({stamp: {**known.get(stamp, {}), **new} for stamp, new in self._recorded.items()})
         self._recorded.clear()
         self._flushed = monotonic()
 
     def _contents(self, store: Store, tensors: Sequence[Tensor]) -> dict[str, str]:
-        """The content of each tensor that is known, by name."""
+        """The content of each tensor whose content is known, by name."""
         found = {tensor.name: content for tensor in tensors if (content := shard_content(tensor))}
         files = {tensor.name: file for tensor in tensors if (file := lone_file(tensor)) and tensor.name not in found}
         for file in set(files.values()) - self._stamps.keys():
@@ -187,7 +187,7 @@ class ScoreCache:
 
 @contextmanager
 def opened_store(store: Store | Path | str | None) -> Iterator[Store | None]:
-    """A store by its path, closed afterwards; an open one as it is.
+    """Open the store at a path and close it afterwards; yield an open store unchanged.
 
     Raises:
         StoreError: it can't be opened.

@@ -1,4 +1,4 @@
-"""What spectra and rows are kept under: whatever decides their bits, and nothing else.
+"""Cache keys of spectra and rows: everything that decides their bits, and nothing else.
 
 A tensor's content is known without reading it: from the file's SHA-256, as the Hub lists it and as its cache names
 the file, or from what was recorded of a file on disk that has not changed since. What is decoded is known once it is
@@ -26,7 +26,7 @@ from wqscore.spectra.on_device import CPU, solver_on
 from wqscore.store.records import Method, SpectrumKey, canonical
 from wqscore.version import __version__
 
-#: What decides a row's numbers: where any of it has changed, rows of before are not these.
+#: What decides a row's numbers: if any of it changes, cached rows no longer match.
 ROW_SOURCES = (
     "checkpoints",
     "fits",
@@ -62,7 +62,7 @@ _EARLIER_NAMES: Mapping[str, str] = {
         "5e036f9935c965b7c4d9e293814ebff7da2ab03c5db3962831051b615d491624"
     ),
 }
-#: The digest of a tensor's values, by which copies in a model are told; the version is raised with what is hashed.
+#: The digest of a tensor's values, which identifies copies in a model; raise the version if what is hashed changes.
 DIGEST = Method("digest", canonical({}), 1)
 _SHA256 = re.compile("[0-9a-f]{64}")
 
@@ -118,13 +118,13 @@ def values_content(digest: bytes) -> str:
 
 
 def values_digest(content: str) -> str:
-    """The hex digest of the values, where the content says it; empty for a place in a file."""
+    """The hex digest of the values, if the content is one; empty for a byte range of a file."""
     kind, _, digest = content.partition(":")
     return digest if kind == "blake3" else ""
 
 
 def shard_content(tensor: Tensor) -> str:
-    """The content of a tensor by the SHA-256 of its file, where the Hub tells that, and its place; empty elsewhere.
+    """The content of a tensor by the SHA-256 of its file, if the Hub lists it, and its byte range; else empty.
 
     In the Hub's cache, where large files are links to their SHA-256, and in its listing: the same either way.
     """
@@ -140,7 +140,7 @@ def shard_content(tensor: Tensor) -> str:
 def lone_file(tensor: Tensor) -> Path | None:
     """The file on disk that alone decides a tensor's values; `None` for one that is decoded, or elsewhere.
 
-    What is decoded depends on several tensors, maybe of several files, and on settings: it is read to be known.
+    What is decoded depends on several tensors, maybe of several files, and on settings: it has to be read.
     """
     return tensor.file if isinstance(tensor, TensorRef) and tensor.source is None else None
 
@@ -163,5 +163,5 @@ def _lapack(side: int) -> str:
 
 @cache
 def _openblas() -> str:
-    # Some milliseconds, which would be the most of a key.
+    # Cached: it takes milliseconds, most of the time that a key takes.
     return version("scipy-openblas32")

@@ -1,4 +1,4 @@
-"""How much the experts of a mixture differ: each is a row of its own, and this is the summary of their spread."""
+"""How much the experts of a mixture differ: the spread of each metric over their rows."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import numpy as np
 
 from wqscore.scoring.layer_score import LayerScore
 
-#: An expert's number: in the name of a tensor of its own, or in the brackets of one cut from a stack.
+#: An expert's number: in the name of its separate tensor, or in the brackets of one cut from a stack.
 _NUMBER = re.compile(r"(?<=\.experts\.)\d+(?=\.)|(?<=\[)\d+(?=[.\]])")
 #: With fewer, quartiles say nothing.
-_LEAST = 4
+_MIN_EXPERTS = 4
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def _spread(name: str, members: Sequence[Sequence[LayerScore]]) -> float:
     for rows in members:
         values = np.array([row.metrics[name] for row in rows])
         known = values[np.isfinite(values)]
-        if known.size >= _LEAST:
+        if known.size >= _MIN_EXPERTS:
             low, high = np.quantile(known, [0.25, 0.75])
             ranges.append(float(high - low))
     return float(np.median(ranges)) if ranges else nan

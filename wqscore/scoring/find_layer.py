@@ -1,4 +1,4 @@
-"""One of a model's matrices by its name, or by a part of the name that no other has."""
+"""Find a model's matrix by its name, or by a part of the name that no other matrix has."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ def choose_layer(score: ModelScore, name: str) -> LayerScore:
         if name == skip.name:
             raise UsageError(f"{score.ref.label}: {name}: was not scored: {skip.reason}")
     near = nlargest(_LISTED, layers, key=lambda each: _likeness(name, each))
-    told = f"near it: {', '.join(near)}" if near else "none was scored"
-    raise UsageError(f"{score.ref.label}: no matrix has {name!r} in its name: {told}")
+    hint = f"near it: {', '.join(near)}" if near else "none was scored"
+    raise UsageError(f"{score.ref.label}: no matrix has {name!r} in its name: {hint}")
 
 
-def _likeness(asked: str, name: str) -> float:
-    """How much of a name, or of a part between dots, is what was asked for; 1 where it is the same."""
-    return max(SequenceMatcher(None, asked, part).ratio() for part in (name, *name.split(".")))
+def _likeness(requested: str, name: str) -> float:
+    """How much of a name, or of a part between dots, matches the requested one; 1 if they are equal."""
+    return max(SequenceMatcher(None, requested, part).ratio() for part in (name, *name.split(".")))

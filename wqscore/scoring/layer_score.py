@@ -1,4 +1,4 @@
-"""One matrix's result: a row of `layers.csv`, and what is thought of its fit."""
+"""One matrix's result: a row of `layers.csv`, with the verdict on its fit."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Verdict = Literal["ok", "unstable", "no-power-law", "trap", "random", "too-small
 
 #: alpha_weighted and log_alpha_norm fall as alpha rises when λ_max < 1 (docs/metrics.md, "A model's score").
 FLIPPED_SIGN = "lambda_max<1"
-#: Noise but for the scales of its rows and columns.
+#: Noise, apart from the scales of its rows and columns.
 RANDOM_SCALED = "random-scaled"
 
 
@@ -24,9 +24,9 @@ class LayerScore:
 
     Attributes:
         matrix: what was scored.
-        metrics: the metrics that were asked for by name; NaN where one is not defined.
-        verdict: what to think of the fit.
-        reason: the verdict in words, and which metrics are not defined and why; empty if all is well.
+        metrics: the requested metrics, by name; NaN where one is not defined.
+        verdict: whether the fit counts, or why not.
+        reason: the verdict in words, and which metrics are not defined and why; empty if `ok` and all are defined.
         flags: what a reader should know; a flag never takes a finite fit out of an average.
         spectrum: the eigenvalues.
         fit: the fitted tail, `None` without one.
@@ -43,7 +43,7 @@ class LayerScore:
 
 @dataclass(frozen=True)
 class Judgement:
-    """What is thought of a matrix, whichever metrics are asked for.
+    """A matrix's verdict; does not depend on the metrics requested.
 
     Attributes:
         verdict: the first that holds.

@@ -19,14 +19,14 @@ class ModelScore(Result):
     """A scored model: a row for each matrix and each skipped tensor, and the summary.
 
     Attributes:
-        ref: what was asked for.
+        ref: the requested model.
         revision: the 40-hex commit on the Hub, `None` for files on disk.
         declared_family: the family that a model list gives it; empty if none does.
         architecture: its architecture and size.
         parameters: elements of all tensors, shared bytes once.
         preset: the constants used.
         sampling: the seed of every random step, and how much random work was done.
-        metrics: names of the metrics that were asked for, in the order of their columns.
+        metrics: names of the requested metrics, in the order of their columns.
         rows: the rows, embeddings first, then by layer, heads last.
         summary: statistics over the rows that count.
         engine: what computed the rows.
@@ -50,7 +50,7 @@ class ModelScore(Result):
 
     @property
     def family(self) -> str:
-        """The model's family, from a list or else its configuration; empty if neither tells."""
+        """The model's family, from a list, or else from its configuration; empty if neither names one."""
         return self.declared_family or self.architecture.family
 
     @property
@@ -71,7 +71,7 @@ class ModelScore(Result):
 
 @dataclass(frozen=True)
 class Failure:
-    """A model that was asked for and could not be scored, and why in one line."""
+    """A requested model that could not be scored, and why in one line."""
 
     ref: ModelRef
     reason: str

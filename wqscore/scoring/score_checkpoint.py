@@ -40,9 +40,9 @@ class Work:
     Attributes:
         resources: what it may take.
         device: what solves the matrices: `cpu`, or a device of torch. Shuffles and windows are LAPACK's on either.
-        cache: of earlier runs on the same device; none with a base.
-        progress: told what is done.
-        note: told of a tensor that takes more memory than there is, and so is scored while no other is.
+        cache: of earlier runs on the same device; none with a base, whose distances are not cached.
+        progress: called as work is done.
+        note: called for each tensor that exceeds the memory budget, and so is scored alone.
     """
 
     resources: Resources = ALL
@@ -61,10 +61,10 @@ def score_checkpoint(
     base: Checkpoint | None = None,
     work: Work = Work(),
 ) -> ModelScore:
-    """Score every matrix of a checkpoint, each tensor read once and forgotten.
+    """Score every matrix of a checkpoint, reading each tensor once and then freeing it.
 
-    While some are scored the next are read: up to two tensors for each thread are in memory at a time, half of them
-    waiting. Of a stack of experts each is read by itself where its bytes lie together.
+    The next tensors are read while others are scored: up to two per thread are in memory, half of them waiting. An
+    expert of a stack is read by itself if its bytes are contiguous.
 
     Args:
         checkpoint: an opened checkpoint.
@@ -84,7 +84,7 @@ def score_checkpoint(
     task = ScoringTask(preset, of_matrices, sampling, to_compare, work.cache, work.device)
     scored = dict(score_and_remember(groups, task, work.resources, work.progress, work.note))
     first_with: dict[bytes, str] = {}
-    rows = [row for place in range(len(groups)) for row in _without_tied(scored[place], first_with)]
+    rows = [row for index in range(len(groups)) for row in _without_tied(scored[index], first_with)]
     if work.cache:
         work.cache.close(checkpoint.ref.label, checkpoint.revision or "")
     return ModelScore(
@@ -110,29 +110,29 @@ def score_and_remember(
     progress: ScoreProgress | None = None,
     note: Callable[[str], None] | None = None,
 ) -> Iterator[tuple[int, TensorResult]]:
-    """Score the matrices of tensors, those that are not known; what is new is remembered as it comes.
+    """Score the matrices of tensors that are not cached; add new results to the cache as they finish.
 
     Args:
         groups: the outcomes of each tensor.
-        task: what is to be computed, and what is known of before.
+        task: what to compute, and the cache of earlier runs.
         resources: what the work may take.
-        progress: told what is done.
+        progress: called as work is done.
         note: as for `score_checkpoint`.
 
     Yields:
-        The place of a tensor and what became of it.
+        The index of a tensor and its result.
     """
     matrices = [matrix for group in groups for matrix in matrices_of(group)]
     known = task.cache.get(matrices) if task.cache else {}
     if progress:
         progress.start(len(matrices), *_amounts(matrices))
-    for place, found in score_groups(groups, task, known, resources, note):
+    for index, found in score_groups(groups, task, known, resources, note):
         if task.cache and found.is_new and found.tensor is not None:
             scored_rows = [row for row in found.rows if isinstance(row, LayerScore)]
             task.cache.put(found.tensor, found.digest, scored_rows, found.known)
         if progress and found.tensor is not None:
-            progress.advance(len(found.rows), *_amounts(matrices_of(groups[place])))
-        yield place, found
+            progress.advance(len(found.rows), *_amounts(matrices_of(groups[index])))
+        yield index, found
 
 
 def planned(checkpoint: Checkpoint, preset: Preset) -> list[PlannedTensor]:
@@ -150,7 +150,7 @@ def _amounts(matrices: Sequence[WeightMatrix]) -> tuple[int, int]:
 def _of_the_whole(
     checkpoint: Checkpoint, rows: Sequence[LayerScore | SkippedTensor], metrics: Sequence[str]
 ) -> dict[str, ModelValue]:
-    """The metrics of the whole model that were asked for."""
+    """The requested metrics of the whole model."""
     norms = [_norms(row.spectrum) for row in rows if isinstance(row, LayerScore)]
     frobenius, spectral = np.array(norms).reshape(-1, 2).T
     analysis = ModelAnalysis(frobenius, spectral, checkpoint.tensors)
@@ -165,7 +165,7 @@ def _norms(spectrum: Spectrum) -> tuple[float, float]:
 
 
 def _without_tied(scored: TensorResult, first_with: dict[bytes, str]) -> Iterator[LayerScore | SkippedTensor]:
-    """A tensor whose content was met before is one skip; zeros are equal by accident and stay."""
+    """Yield the rows of a tensor, or one skip if an earlier tensor equals it; all-zero tensors keep their rows."""
     first_row = scored.rows[0]
     if scored.tensor is None or not isinstance(first_row, LayerScore) or first_row.verdict == "zero":
         yield from scored.rows

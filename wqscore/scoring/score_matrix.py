@@ -78,18 +78,18 @@ def layer_score(
         matrix: what was scored.
         spectrum: its eigenvalues.
         values: the metrics by name, these and maybe others; of a matrix without eigenvalues none are needed.
-        judgement: what is thought of it.
-        metrics: names of those that were asked for, in their order.
+        judgement: its verdict.
+        metrics: names of the requested metrics, in order.
     """
-    asked = {name: values[name] if spectrum.state == "finite" else nan for name in metrics}
-    undefined = _undefined(asked) if spectrum.state == "finite" else ""
+    requested = {name: values[name] if spectrum.state == "finite" else nan for name in metrics}
+    undefined = _undefined(requested) if spectrum.state == "finite" else ""
     reason = "; ".join(filter(None, (judgement.reason, undefined)))
     flags = (*matrix.flags, *judgement.flags)
-    return LayerScore(matrix, asked, judgement.verdict, reason, flags, spectrum, judgement.fit)
+    return LayerScore(matrix, requested, judgement.verdict, reason, flags, spectrum, judgement.fit)
 
 
 def judgement_of(row: LayerScore) -> Judgement:
-    """What is thought of a row's matrix, without the metrics that were asked for."""
+    """The judgement that a row was made from, without what depends on the requested metrics."""
     undefined = _undefined(row.metrics) if row.spectrum.state == "finite" else ""
     reason = row.reason.removesuffix(undefined).removesuffix("; ") if undefined else row.reason
     return Judgement(row.verdict, reason, row.flags[len(row.matrix.flags) :], row.fit)
@@ -105,14 +105,14 @@ def score_known(
     metrics: Sequence[str],
     sampling: Sampling,
 ) -> LayerScore:
-    """Score a matrix of which the spectrum is known, and maybe more; nothing is solved but what a metric solves.
+    """Score a matrix whose spectrum is cached; only a missing metric may solve an eigenproblem.
 
     Args:
         matrix: which numbers of the tensor make it.
         spectrum: its eigenvalues.
-        values: the metrics that are known.
-        judgement: what is thought of it, `None` where that is not known.
-        read: reads its weights; called only where a metric that is not known, or the judgement, needs them.
+        values: the cached metrics.
+        judgement: its verdict, `None` if not cached.
+        read: reads its weights; called only if a missing metric or the judgement needs them.
         preset: the constants to use.
         metrics: names of the metrics to return.
         sampling: the run's seed, and how much random work it does.
@@ -153,9 +153,9 @@ def _damaged_lines(weights: np.ndarray) -> list[str]:
     found = examine(np.moveaxis(weights, 0, -1).reshape(weights.shape[1], -1) if len(weights) > 1 else weights[0])
     return [
         f"{kind}-{lines}"
-        for lines, amiss in (("rows", found.rows), ("columns", found.columns))
+        for lines, damage in (("rows", found.rows), ("columns", found.columns))
         for kind in ("zero", "constant", "repeated")
-        if getattr(amiss, kind)
+        if getattr(damage, kind)
     ]
 
 
@@ -173,9 +173,9 @@ def _judge(analysis: MatrixAnalysis, preset: Preset) -> tuple[Verdict, str]:
     if analysis.power_law.D > FAR_FROM_FIT and analysis.p_value < UNLIKELY:
         far = f"D {analysis.power_law.D:.2f}, and {analysis.p_value:.0%} of true power laws are as far from their fit"
         return "no-power-law", far
-    least, most = analysis.alpha_range or (nan, nan)
-    if most - least > UNSTABLE:
-        return "unstable", f"alphas from {least:.3g} to {most:.3g} fit nearly as well"
+    lowest, highest = analysis.alpha_range or (nan, nan)
+    if highest - lowest > UNSTABLE:
+        return "unstable", f"alphas from {lowest:.3g} to {highest:.3g} fit nearly as well"
     return "ok", ""
 
 

@@ -1,4 +1,4 @@
-"""The rows of a checkpoint's tensors: read ahead, scored in threads, or put together from what the store has."""
+"""The rows of a checkpoint's tensors: read ahead and scored in threads, or restored from the cache."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from wqscore.spectra.on_device import CPU
 
 @dataclass(frozen=True)
 class ScoringTask:
-    """What is to be computed of every matrix.
+    """What to compute for every matrix.
 
     Attributes:
         preset: the constants.
@@ -53,7 +53,7 @@ class ScoringTask:
 
 @dataclass(frozen=True)
 class TensorResult:
-    """What became of one tensor.
+    """The result of one tensor.
 
     Attributes:
         rows: its rows.
@@ -77,29 +77,29 @@ def score_groups(
     resources: Resources,
     note: Callable[[str], None] | None = None,
 ) -> Iterator[tuple[int, TensorResult]]:
-    """Say what became of each tensor: at once of those that need no reading, then of the others as they are scored.
+    """Yield a result per tensor: cached and skipped ones first, then the others as they finish.
 
-    The longest are begun first, so that no thread is left with one in the end.
+    The longest start first, so that no thread is left with one at the end.
 
     Args:
         groups: the outcomes of each tensor.
-        task: what is to be computed.
+        task: what to compute.
         known: what the store has of matrices, by name.
         resources: what the work may take.
-        note: told of a tensor that takes more by itself.
+        note: called for each tensor that exceeds the memory by itself.
 
     Yields:
-        The place of a group and what became of it.
+        The index of a group and its result.
     """
     to_work: list[tuple[int, list[WeightMatrix]]] = []
-    for place, group in enumerate(groups):
+    for index, group in enumerate(groups):
         matrices = matrices_of(group)
         if not matrices:
-            yield place, TensorResult(tuple(outcome for outcome in group if isinstance(outcome, SkippedTensor)))
+            yield index, TensorResult(tuple(outcome for outcome in group if isinstance(outcome, SkippedTensor)))
         elif all(matrix.name in known and not _is_incomplete(known[matrix.name], task) for matrix in matrices):
-            yield place, _score_known(matrices, known, task, partial(_read, matrices))
+            yield index, _score_known(matrices, known, task, partial(_read, matrices))
         else:
-            to_work.append((place, matrices))
+            to_work.append((index, matrices))
     to_work.sort(key=lambda each: -cost(each[1]))
     jobs = [_job(matrices, known, task, resources) for _, matrices in to_work]
     for number, scored in _run(jobs, resources, note):
@@ -109,20 +109,20 @@ def score_groups(
 def _job(
     matrices: Sequence[WeightMatrix], known: Mapping[str, CachedMatrix], task: ScoringTask, resources: Resources
 ) -> Job[TensorResult]:
-    """The job of solving one tensor, or only of completing what is known of it.
+    """The job of solving one tensor, or of completing its cached rows.
 
-    It holds no more of the base and the store than it needs where it runs.
+    It holds only the part of the base and the cache that it needs, for it may be sent to another process.
     """
     others = [other for matrix in matrices if task.base and (other := matching_matrix(matrix, task.base))]
     own = replace(task, base=by_canonical_name(others) if task.base else None)
     if resources.backend != "threads":
-        # A worker has no store; what it computes is remembered here.
+        # A worker has no store; this process stores what the worker computes.
         own = replace(own, cache=None)
     memory = job_memory(matrices) + max((held(other.tensor) for other in others), default=0)
     name = matrices[0].tensor.name
     if _are_known(matrices, known):
         before = {matrix.name: known[matrix.name] for matrix in matrices}
-        # Where all that is lacking needs eigenvalues alone, nothing is read.
+        # Nothing is read if all missing metrics need only eigenvalues.
         return Job(
             lambda: cache(partial(_read, matrices)), partial(_score_known, matrices, before, own), memory, name
         )
@@ -149,7 +149,7 @@ def _are_known(matrices: Sequence[WeightMatrix], known: Mapping[str, CachedMatri
 
 
 def _read(matrices: Sequence[WeightMatrix]) -> Values:
-    """A tensor's values; of a product of two thin matrices, scored as a whole, those two."""
+    """A tensor's values; the two factors of a product of thin matrices that is scored whole."""
     first = matrices[0]
     is_whole = len(matrices) == 1 and first.cut == Cut(first.tensor.shape) and len(first.tensor.shape) == 2
     return read_contents(first.tensor) if is_whole else first.tensor.read()
@@ -176,7 +176,7 @@ def _score_tensor(matrices: Sequence[WeightMatrix], task: ScoringTask, array: Va
 def _score_known(
     matrices: Sequence[WeightMatrix], known: Mapping[str, CachedMatrix], task: ScoringTask, read: Callable[[], Values]
 ) -> TensorResult:
-    """Put rows together again; a tensor is read only where a new metric, or the judgement, needs its weights."""
+    """Restore rows from the cache; the tensor is read only if a new metric or the judgement needs its weights."""
 
     def weights(matrix: WeightMatrix) -> Values:
         found = read()

@@ -1,4 +1,4 @@
-"""From a model's rows to one number per metric, each with how many matrices stand behind it."""
+"""From a model's rows to one number per metric, each with the number of matrices behind it."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from wqscore.presets.preset import Preset
 from wqscore.scoring.expert_spread import ExpertSpread, expert_spread
 from wqscore.scoring.layer_score import FLIPPED_SIGN, LayerScore
 
-#: Left out of the averages where λ_max < 1, because there they fall as alpha rises.
+#: Metrics whose averages leave out matrices with λ_max < 1, where they fall as alpha rises.
 _SIGN_DEPENDS_ON_SCALE = frozenset({"alpha_weighted", "log_alpha_norm"})
 
 
 @dataclass(frozen=True)
 class Statistic:
-    """One metric over a model's matrices; NaN where none stands behind it.
+    """One metric over a model's matrices; NaN if none has a value.
 
     Attributes:
         median: the median.
-        mean: the mean, each matrix alike.
-        weighted_mean: the mean, each matrix by its number of weights.
+        mean: the mean, all matrices weighted equally.
+        weighted_mean: the mean, each matrix weighted by its number of weights.
         trimmed_mean: the mean without the smallest and the largest tenth.
         ok_median: the median over those with the verdict `ok`.
-        lowest: what the median would be if all matrices without a value had the smallest there is.
-        highest: likewise the largest.
+        lowest: the median if every matrix without a value had the smallest value of the others.
+        highest: the median if every matrix without a value had the largest value of the others.
         total: the sum.
         count: how many matrices.
     """

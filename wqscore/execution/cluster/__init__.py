@@ -1,1 +1,1 @@
-"""Run the work on a Dask or Ray cluster that is already there."""
+"""Run the work on a running Dask or Ray cluster."""

@@ -1,4 +1,4 @@
-"""Dask: a scheduler that is running, and workers that have declared the resource `memory`, or just their limits."""
+"""Dask: a running scheduler, and workers with a declared resource `memory` or with memory limits only."""
 
 from __future__ import annotations
 
@@ -57,31 +57,31 @@ def room(memory: int) -> int:
     found = 0
     for worker in _workers():
         limit = worker["resources"][_RESOURCE] if _is_declared() else worker["memory_limit"]
-        # No limit is 0.
+        # 0 means no limit.
         found += min(worker["nthreads"], int(limit // memory)) if limit else worker["nthreads"]
     return found
 
 
 def parallel(memory: int, tasks: int) -> Any:
     """Joblib's `Parallel` on the workers, whose results come as they are ready."""
-    # A task that asks for a resource that nobody has declared would wait for ever.
+    # A task that requests a resource no worker has declared would wait for ever.
     resources = {"resources": {_RESOURCE: memory}} if _is_declared() else {}
     backend = _Backend(client=default_client(), **resources)
     return Parallel(backend=backend, return_as="generator_unordered", batch_size=1, pre_dispatch=tasks)
 
 
 class _Backend(DaskDistributedBackend):  # type: ignore[misc]
-    """joblib's own, but for what it would wait for without end, or do in this process."""
+    """joblib's backend, but without endless waits for killed workers and without work in this process."""
 
     def submit(self, func: Callable[[], Any], callback: Callable[[Any], None]) -> Future[Any]:
-        """Submit a task; joblib is told, too, that one has killed its workers."""
+        """Submit a task; report it to joblib also if it has killed its workers."""
         future: Future[Any] = super().submit(func, callback)
 
-        def tell(done: Future[Any]) -> None:
+        def report(done: Future[Any]) -> None:
             if error := done.exception():
                 callback(error)
 
-        future.add_done_callback(tell)
+        future.add_done_callback(report)
         return future
 
     def effective_n_jobs(self, n_jobs: int) -> int:
@@ -98,7 +98,7 @@ def _is_declared() -> bool:
 
 
 def _check_worker(client: Client) -> None:
-    """Have one worker say its versions; an adaptive cluster starts one for it."""
+    """Compare one worker's versions with ours; an adaptive cluster starts a worker for it."""
     try:
         found = client.submit(versions, pure=False).result(timeout=_WORKER_SECONDS)
     except Exception as error:
@@ -109,8 +109,8 @@ def _check_worker(client: Client) -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Dask logs a traceback where a scheduler is lost; what failed is told in a line."""
-    # Dask's configuration gives the second a level of its own.
+    """Silence Dask, which logs a traceback when a scheduler is lost; our one-line error reports it."""
+    # Dask's configuration sets the level of the second logger separately.
     loggers = [logging.getLogger(name) for name in ("distributed", "distributed.client")]
     before = [logger.level for logger in loggers]
     for logger in loggers:

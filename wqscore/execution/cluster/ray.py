@@ -69,13 +69,13 @@ def parallel(memory: int, tasks: int) -> Any:
 
 
 class _Backend(RayBackend):  # type: ignore[misc]
-    """Ray's own, which hands results on one by one, though it does not say so."""
+    """Ray's joblib backend, declared able to return results one by one, which it is."""
 
     supports_return_generator = True
 
 
 def _init(address: str) -> None:
-    """Connect in a thread that is left behind: at an address of something else Ray itself tries for minutes."""
+    """Connect in a thread and give up on it after a time limit: Ray tries a wrong address for minutes."""
     done: Future[None] = Future()
 
     def connect() -> None:
@@ -95,7 +95,7 @@ def _init(address: str) -> None:
 
 
 def _check_address(address: str) -> None:
-    """Find out at once that nobody is there."""
+    """Fail at once if nothing listens at the address."""
     found = re.fullmatch(r"(?:ray://)?(.+):(\d+)", address)
     if found is None:
         return
@@ -106,7 +106,7 @@ def _check_address(address: str) -> None:
 
 
 def _check_worker() -> None:
-    """Have one worker say its versions."""
+    """Compare one worker's versions with those of this process."""
     try:
         found = ray.get(ray.remote(_versions).remote(), timeout=_WORKER_SECONDS)
     except Exception as error:
@@ -115,7 +115,7 @@ def _check_worker() -> None:
 
 
 def _versions() -> str:
-    # Ray takes a plain function alone.
+    # Ray takes only a plain function, not a cached one.
     return versions()
 
 

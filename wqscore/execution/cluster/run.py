@@ -1,4 +1,4 @@
-"""The work on a cluster that is there already: tasks go to its workers through joblib's backends for Dask and Ray.
+"""Run jobs on the workers of a running cluster, through joblib's backends for Dask and Ray.
 
 A task carries references; the worker reads its own tensors, from a file system that all share or from the Hub.
 """
@@ -17,7 +17,7 @@ from wqscore.execution.cluster.worker import do_job, versions
 from wqscore.execution.resources import Backend, program_memory
 from wqscore.execution.threads import Job, Result
 
-#: Bytes of the smallest class of memory; each other is twice the one before.
+#: Bytes of the smallest class of memory; each further class is twice as large.
 SMALLEST_CLASS = 10**9
 
 
@@ -25,8 +25,8 @@ class Engine(Protocol):
     """What runs tasks on workers, as the modules `dask` and `ray` beside this one do.
 
     Attributes:
-        FAILURES: the errors by which it says that a task could not be run.
-        REPEATS: how often a failed call is repeated for what is missing.
+        FAILURES: the errors it raises when a task could not be run.
+        REPEATS: how often a failed call is repeated for the missing results.
     """
 
     FAILURES: tuple[type[Exception], ...]
@@ -52,7 +52,7 @@ class Engine(Protocol):
 
 
 def connected(backend: Backend) -> AbstractContextManager[None]:
-    """Be connected to a cluster while the work is done; nothing for threads.
+    """Stay connected to a cluster inside the context; do nothing for threads.
 
     Raises:
         UsageError: no such backend, its package is not installed, no cluster is named, or it does not answer.
@@ -65,8 +65,8 @@ def run_on_cluster(
 ) -> Iterator[tuple[int, Result]]:
     """Run jobs on the workers of a cluster, and yield results as they come.
 
-    Jobs are put into classes by their memory, the largest first, each job in its place. What a lost worker had is
-    done again.
+    Jobs are put into classes by their memory, the largest class first, and keep their order within a class. The jobs
+    of a lost worker run again.
 
     Args:
         jobs: what to do; has to be pickled, and its result too.
@@ -74,10 +74,10 @@ def run_on_cluster(
         most: how many run at a time; as many as there is room for if `None`.
 
     Yields:
-        The place of a job and its result.
+        The index of a job and its result.
 
     Raises:
-        CheckpointError: a job needs more memory than any worker has, nothing runs then; or workers die of it.
+        CheckpointError: a job needs more memory than any worker has (no job runs then), or workers run out of memory.
         UsageError: a worker has other versions than this process.
     """
     engine = _engine(backend)
@@ -110,7 +110,7 @@ def memory_class(memory: int) -> int:
 def _run_class(
     jobs: Sequence[Job[Result]], places: Sequence[int], engine: Engine, memory: int, tasks: int
 ) -> Iterator[tuple[int, Result]]:
-    """Run jobs of one class, again those that are missing when the whole call fails."""
+    """Run the jobs of one class; if the call fails, run those without a result again."""
     from joblib import delayed
 
     missing = dict.fromkeys(places)

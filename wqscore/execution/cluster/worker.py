@@ -1,4 +1,4 @@
-"""What a worker does."""
+"""Run one job on a cluster's worker, after checking its versions."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ def do_job(place: int, job: Job[Result], expected: str) -> tuple[int, Result]:
     """Read and work in this process.
 
     Args:
-        place: given back, for results come in any order.
+        place: the job's index, returned with the result because results come in any order.
         job: what to do.
-        expected: the versions of the process that asks.
+        expected: the versions of the process that sent the job.
 
     Raises:
-        UsageError: this process has others.
+        UsageError: this process has other versions.
     """
     check_versions(versions(), expected)
     _keep_one_blas_thread()
@@ -29,7 +29,7 @@ def do_job(place: int, job: Job[Result], expected: str) -> tuple[int, Result]:
 
 @cache
 def versions() -> str:
-    """What decides on the bits of a result beside the processor."""
+    """Versions of everything besides the processor that decides a result's bits."""
     return ", ".join(
         [f"wqscore {__version__}", *(f"{name} {version(name)}" for name in ("numpy", "scipy-openblas32", "numba"))]
     )
@@ -49,5 +49,5 @@ def check_versions(found: str, expected: str) -> None:
 
 @cache
 def _keep_one_blas_thread() -> None:
-    # For good: of several threads of a worker the first to leave would free the others'.
+    # Never undone: the first of a worker's threads to leave the limit would lift it for the others.
     one_blas_thread()
