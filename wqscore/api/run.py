@@ -136,6 +136,11 @@ def preset_of(settings: Settings) -> Preset:
     return WW_0_7
 
 
+def distances_among(names: Iterable[str]) -> list[str]:
+    """The metrics that measure distances from a base."""
+    return [name for name in names if find_metric(name).cost == "base"]
+
+
 def _resources(settings: Settings) -> Resources:
     resources = Resources(settings.jobs, settings.memory, settings.backend)
     if settings.backend != "threads" and settings.engine != "wqscore":
@@ -155,7 +160,7 @@ def _metrics(settings: Settings, preset: Preset, by: str | None) -> tuple[str, .
     unsupported = [name for name in names if name not in preset.core]
     if settings.engine == "weightwatcher" and unsupported:
         raise UsageError(f"the engine weightwatcher has no {unsupported[0]}: it has {', '.join(preset.core)}")
-    distances = [name for name in names if find_metric(name).cost == "base"]
+    distances = distances_among(names)
     if distances and settings.base is None:
         raise UsageError(f"{distances[0]} needs a checkpoint to measure from: name one with --base (base= in Python)")
     return names

@@ -10,12 +10,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from wqscore.api.run import Run, memory_errors, started
+from wqscore.api.run import Run, distances_among, memory_errors, started
 from wqscore.api.settings import Settings
 from wqscore.checkpoints.fetch_or_stream import open_or_fall_back
 from wqscore.errors import CheckpointError, UsageError
 from wqscore.matrices.plan import PlannedTensor, by_tensor, matrices_of
-from wqscore.metrics.registry import MATRIX_METRICS
+from wqscore.metrics.registry import MATRIX_METRICS, choose_metrics
 from wqscore.planning.work import cost
 from wqscore.refs import ModelRef
 from wqscore.scoring.model_score import Failure
@@ -120,6 +120,9 @@ def score_shard(
     part = parse_shard(shard) if isinstance(shard, str) else shard
     if settings.store is None or settings.base is not None or settings.engine != "wqscore":
         raise UsageError("a shard needs a store, and has no base and no other engine")
+    asked = [*choose_metrics(settings.metrics), *([by] if by else [])]
+    if distances := distances_among(asked):
+        raise UsageError(f"{distances[0]} is not kept in a store: leave it out of a shard")
     done: list[ModelShard] = []
     failures: list[Failure] = []
     with started(refs, settings, progress, by) as run:
