@@ -19,7 +19,7 @@ from wqscore.metrics.registry import choose_metrics, find_metric
 from wqscore.presets.preset import Preset
 from wqscore.presets.registry import find_preset
 from wqscore.presets.weightwatcher import WW_0_7
-from wqscore.refs import ModelRef, as_ref, unique_refs
+from wqscore.refs import ModelRef, Models, as_ref, refs_of
 from wqscore.scoring.cache import ScoreCache, opened_store
 from wqscore.scoring.model_score import Failure
 from wqscore.spectra.on_device import CPU, check_device
@@ -78,9 +78,7 @@ class Run:
 
 
 @contextmanager
-def started(
-    refs: Iterable[str | ModelRef], settings: Settings, progress: RankProgress | None, by: str | None = None
-) -> Iterator[Run]:
+def started(refs: Models, settings: Settings, progress: RankProgress | None, by: str | None = None) -> Iterator[Run]:
     """Prepare a run; its store stays open and its cluster connected until the context ends.
 
     Args:
@@ -96,7 +94,7 @@ def started(
     """
     preset = preset_of(settings)
     metrics = _metrics(settings, preset, by)
-    models = unique_refs(refs)
+    models = refs_of(refs)
     resources = _resources(settings)
     base = None if settings.base is None else open_or_fall_back(as_ref(settings.base), settings.stream, progress)
     with connected(settings.backend), opened_store(settings.store) as store:

@@ -6,7 +6,7 @@ Each process writes to a separate store; a run with the merged stores finds ever
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ from wqscore.errors import CheckpointError, UsageError
 from wqscore.matrices.plan import PlannedTensor, by_tensor, matrices_of
 from wqscore.metrics.registry import MATRIX_METRICS, choose_metrics
 from wqscore.planning.work import cost
-from wqscore.refs import ModelRef
+from wqscore.refs import ModelRef, Models
 from wqscore.scoring.model_score import Failure
 from wqscore.scoring.score_checkpoint import planned, score_and_remember
 from wqscore.scoring.score_tensor import ScoringTask
@@ -90,7 +90,7 @@ def deal(groups: Sequence[list[PlannedTensor]], shard: Shard) -> list[list[Plann
 
 
 def score_shard(
-    refs: Iterable[str | ModelRef],
+    refs: Models,
     shard: str | Shard,
     settings: Settings,
     *,
