@@ -81,6 +81,8 @@ def is_spectrum_of(matrix: WeightMatrix, spectrum: Spectrum) -> bool:
     """Whether a stored spectrum can be a matrix's: of its shape, with ascending, finite, non-negative eigenvalues."""
     if (spectrum.rows, spectrum.columns, spectrum.slices) != (matrix.rows, matrix.columns, matrix.slices):
         return False
+    if not 0 <= spectrum.unit_roundoff < 1:
+        return False
     values = spectrum.eigenvalues
     if spectrum.state != "finite":
         return spectrum.state != "unknown"

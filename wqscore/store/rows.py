@@ -81,8 +81,8 @@ def spectrum_record(*fields: Any) -> tuple[SpectrumKey, Spectrum]:
         raise ValueError(state)
     if (state == "finite") != (values.size > 0):
         raise ValueError(state)
-    if type(unit_roundoff) is not float or not 0 <= unit_roundoff < 1:
-        raise ValueError(unit_roundoff)
+    if type(unit_roundoff) is not float:
+        raise TypeError(unit_roundoff)
     return _key(content, part, recipe), Spectrum(values, rows, columns, slices, unit_roundoff, state)
 
 
