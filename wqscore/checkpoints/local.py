@@ -61,9 +61,7 @@ def _refuse_unfolding(file: Path, tensors: tuple[TensorRef, ...]) -> None:
         size = file.stat().st_size
     if unfolded > _MOST_UNFOLDED * size + _SMALL_BYTES:
         times = unfolded // max(size, 1)
-        raise CheckpointError(
-            f"{file}: its tensors unfold to {times:,} times its size: no training run saves such a file"
-        )
+        raise CheckpointError(f"{file}: its tensors unfold to {times:,} times its size: such a file is refused")
 
 
 def read_config(file: Path) -> dict[str, Any]:
