@@ -16,6 +16,8 @@ from wqscore.checkpoints.tensor import Tensor
 #: More than any model's matrix has. Two forged vectors of a few megabytes could give a ΔW too large for any memory.
 _MAX_WEIGHTS = 2**32
 _MAX_AXES = 5
+#: The flag of updates whose alpha is not stored anywhere.
+SCALE_ASSUMED = "scale=1"
 
 
 @dataclass(frozen=True)

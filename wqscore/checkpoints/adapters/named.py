@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from wqscore.checkpoints.adapters.factor_names import FactorName, companions_of, factor_name, other_adapter
 from wqscore.checkpoints.adapters.lora import PREFIX, Adapter, why_not_plain
-from wqscore.checkpoints.adapters.lora_weight import LoraWeight, Scale, Scaling, lora_weight
+from wqscore.checkpoints.adapters.lora_weight import SCALE_ASSUMED, LoraWeight, Scale, Scaling, lora_weight
 from wqscore.checkpoints.decoding import Refusal
 from wqscore.checkpoints.tensor import Tensor
 
@@ -40,7 +40,7 @@ class NamedUpdates:
 
 def unknown_scale(layers: list[str]) -> Scaling:
     """The scale of updates that are stored without alpha: 1."""
-    return lambda layer, rank: Scale(1.0, "scale=1")
+    return lambda layer, rank: Scale(1.0, SCALE_ASSUMED)
 
 
 def find_updates(

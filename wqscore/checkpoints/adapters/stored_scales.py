@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import Any
 
-from wqscore.checkpoints.adapters.lora_weight import Scale, Scaling
+from wqscore.checkpoints.adapters.lora_weight import SCALE_ASSUMED, Scale, Scaling
 from wqscore.checkpoints.adapters.named import Scalings, unknown_scale
 from wqscore.checkpoints.adapters.settings import config_scaling, lora_settings
 from wqscore.checkpoints.safetensors import read_metadata
@@ -95,7 +95,7 @@ def _of_components(text: str, where: str) -> Scalings:
 
         def scale(layer: str, rank: int) -> Scale | str:
             if layer not in found:
-                return Scale(1.0, "scale=1")
+                return Scale(1.0, SCALE_ASSUMED)
             scaling, name = found[layer]
             return scaling(name, rank)
 
