@@ -21,6 +21,8 @@ from wqscore.checkpoints.tensor import Tensor
 PREFIX = "base_model.model."
 _TOKENS = "trainable_tokens_delta"
 _COPY = re.compile(r"\.modules_to_save(\.[^.]+(?=\.))?(?=\.)")
+#: Kinds of LoRA by the parameter that plain LoRA lacks.
+_VARIANTS = {"magnitude_vector": "DoRA", "E": "AdaLoRA", "mid": "LoCon in Tucker form (lora_mid)"}
 _WRAPPED = re.compile(r"\.base_layer(?=\.|$)")
 
 
@@ -88,8 +90,8 @@ def plan_adapter(tensors: Mapping[str, Tensor], adapter_config: Mapping[str, Any
 
 def why_not_plain(layer: str, parts: Mapping[str, Tensor]) -> str | None:
     """Why the parameters of a layer are not those of plain LoRA; `None` if they are."""
-    if "magnitude_vector" in parts:
-        return "DoRA: only plain LoRA is read"
+    if named := next((kind for part, kind in _VARIANTS.items() if part in parts), None):
+        return f"{named}: only plain LoRA is read"
     if _bare(layer) != layer:
         return "inside a layer that peft wraps as a whole, such as torch's MultiheadAttention: peft adds it twice"
     factors = parts.keys() - {"alpha"}
