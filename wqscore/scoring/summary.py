@@ -162,13 +162,9 @@ def _rows_of(
 
 
 def _rows_without_fit(layers: Sequence[LayerScore], preset: Preset) -> list[LayerScore]:
-    """The matrices that count in metrics that need no fit: large ones, and low-rank updates of any rank.
-
-    Small ones count in a model that has no others.
-    """
-    averaged = [row for row in layers if preset.matrices.averages(row.matrix.role)]
-    large = [row for row in averaged if row.verdict != "too-small" or is_update(row.matrix.tensor)]
-    return large or averaged
+    """The matrices that count in metrics that need no fit: low-rank updates of any rank, and all that belong."""
+    averaged = (row for row in layers if preset.matrices.averages(row.matrix.role))
+    return [row for row in averaged if row.verdict != "too-small" or is_update(row.matrix.tensor)]
 
 
 def rows_with_value(rows: Sequence[LayerScore], metric: str, preset: Preset) -> list[LayerScore]:
