@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
+import wqscore
 from tests.checkpoints.adapters.spellings import SPELLINGS
 from tests.examples import examples
 from tests.oracles import Oracle
@@ -244,6 +245,21 @@ def test_ordinary_names_are_left_alone(tmp_path: Path, name: str) -> None:
     assert factor_name(name) is None
     assert other_adapter(name) is None
     assert opened(written({name: np.ones((3, 4), np.float32)}, tmp_path)).keys() == {name}
+
+
+def test_names_of_any_length_take_no_time() -> None:
+    for name in ("adapter." * 1_000_000, "x.lora_A." * 1_000_000, "_lora" * 1_000_000):
+        assert factor_name(name) is None
+        assert other_adapter(name) is None
+
+
+@pytest.mark.parametrize(("alpha", "verdict"), [(np.nan, "non-finite"), (np.inf, "non-finite"), (0.0, "zero")])
+def test_an_alpha_that_makes_no_sense(tmp_path: Path, alpha: float, verdict: str) -> None:
+    a, b = factors(np.random.default_rng(7), 4, 60, 70)
+    file = written(SPELLINGS["kohya"].stored(a, b, alpha), tmp_path)
+    (row,) = wqscore.score(str(file), jobs=1).layers
+    assert row.verdict == verdict
+    assert all(np.isnan(value) for value in row.metrics.values())
 
 
 def test_a_file_is_merged_into_its_base(tmp_path: Path) -> None:

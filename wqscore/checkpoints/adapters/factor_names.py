@@ -17,6 +17,8 @@ from dataclasses import dataclass
 _HINT = re.compile(
     r"lora|dora_scale|hada_|lokr_|vera_|ia3_|oft_|hra_u|fourierft_|shira_|c3a_|adapter[._].*linear_|:(up|down)$"
 )
+#: Longer than any model's names.
+_MAX_NAME = 500
 _KNOWN_PARTS = "[A-Za-z]|down|up|mid|embedding_[AB]|magnitude_vector|ranknum|alpha"
 _LORA, _LORA_OF_ANY_PART = (
     re.compile(
@@ -81,7 +83,7 @@ def factor_name(name: str) -> FactorName | None:
         >>> factor_name("unet.attn1.processor.to_out_lora.down.weight")
         FactorName(layer='unet.attn1.to_out.0', part='A', adapter=None, either_way=False, is_bias=False)
     """
-    if not _HINT.search(name):
+    if not _is_hinted(name):
         return None
     if found := _PROCESSOR.fullmatch(name):
         stem = f"{found['stem']}{found['number']}"
@@ -98,6 +100,11 @@ def factor_name(name: str) -> FactorName | None:
     return FactorName(stem, "magnitude_vector") if last == "dora_scale" else None
 
 
+def _is_hinted(name: str) -> bool:
+    # A forged file can have a name of any length, and the patterns take time quadratic in it.
+    return len(name) <= _MAX_NAME and _HINT.search(name) is not None
+
+
 def _of_lora(found: re.Match[str]) -> FactorName:
     layer, part = found["layer"], found["part"]
     bare = part in ("a", "b") and not found["leaf"] and not layer.endswith(".weight")
@@ -108,7 +115,7 @@ def _of_lora(found: re.Match[str]) -> FactorName:
 
 def other_adapter(name: str) -> str | None:
     """The kind of adapter that a parameter belongs to, if it is one whose change to a weight is not B·A."""
-    if not _HINT.search(name):
+    if not _is_hinted(name):
         return None
     return next((kind for pattern, kind in _OTHERS if pattern.search(name)), None)
 
