@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.formats.made import Made, Make, llama, state_of, stored_in, torch
+from tests.formats.made import Made, Make, files, llama, state_of, stored_in, torch
 from tests.oracles import Oracle
 
 peft = Oracle("peft")
@@ -53,6 +53,38 @@ def merged(**settings: Any) -> Make:
     return make
 
 
+def by_name(folder: Path) -> Iterator[Made]:
+    """Factors in files of their own that have no configuration, with alpha where the spelling has one."""
+    torch.manual_seed(0)
+    spelled = {
+        "peft": ("base_model.model.h.0.q_proj", "lora_A", "lora_B", None),
+        "kohya": ("lora_unet_mid_block_to_q", "lora_down", "lora_up", 12.0),
+        "diffusers": ("unet.mid_block.to_q", "lora.down", "lora.up", None),
+        "torchtune": ("layers.0.q_proj", "lora_a", "lora_b", None),
+    }
+    for name, (layer, down, up, alpha) in spelled.items():
+        for rank in (8, 60):
+            own = folder / f"{name}-{rank}"
+            own.mkdir()
+            a, b = torch.randn(rank, 96), torch.randn(80, rank)
+            state = {f"{layer}.{down}.weight": a, f"{layer}.{up}.weight": b}
+            state |= {} if alpha is None else {f"{layer}.alpha": torch.tensor(alpha)}
+            files.save_file(state, own / "lora.safetensors")
+            weight = f"{layer.removeprefix('base_model.model.')}.weight"
+            yield Made(
+                own, {weight: (b.double() @ a.double()) * (1 if alpha is None else alpha / rank)}, tuple(state)
+            )
+
+
+def not_merged(folder: Path) -> Iterator[Made]:
+    """The state of a model with an adapter in it, saved as it is; alpha, which the state lacks, equals the rank."""
+    model = adapted(folder, lora_alpha=8)
+    state = {name: value.detach().clone() for name, value in model.base_model.model.state_dict().items()}
+    files.save_file(state, folder / "model.safetensors")
+    merged_state = state_of(model.merge_and_unload())
+    yield Made(folder / "model.safetensors", merged_state, tuple(state))
+
+
 def dora(folder: Path) -> Iterator[Made]:
     adapted(folder, use_dora=True)
     yield unread(folder / "adapter", "DoRA: only plain LoRA is read")
@@ -86,6 +118,8 @@ ROWS: dict[str, Make] = {
     "LoRA adapter": alone(),
     "LoRA adapter, rank-stabilised (rslora)": alone(use_rslora=True),
     "base + LoRA adapter": merged(),
+    "low-rank factors without `adapter_config.json`": by_name,
+    "model with LoRA that is not merged": not_merged,
     "DoRA adapter": dora,
     "other adapters (IA³, LoHa, LoKr, AdaLoRA, VeRA, OFT, prompts)": other_kinds,
 }

@@ -25,7 +25,7 @@ def scored(name: str, median: float, mean: float = 0.0, coverage: float = 1.0, m
     statistics = dict.fromkeys(
         CORE, Statistic(median, mean, mean, mean, median, median, median, mean * matrices, matrices)
     )
-    summary = ModelSummary(statistics, {}, coverage, coverage, matrices, matrices, matrices, 0, {})
+    summary = ModelSummary(statistics, {}, coverage, coverage, matrices, matrices, matrices, 0, {}, None, coverage)
     return ModelScore(
         ModelRef(name, "hub", repo=name), "0" * 40, "bert", Architecture(), 10, DEFAULT, USUAL, CORE, (), summary
     )

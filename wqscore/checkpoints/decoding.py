@@ -39,6 +39,8 @@ class Decoding:
         factors: maps the parts' arrays to two thin matrices whose product is the weight; `None` if it is no product.
         items: for a stack whose items can be decoded separately, the decoding of the item at an index of the first
             axis; `None` otherwise.
+        flags: notes for the reader of the weight's row.
+        is_update: whether it is a low-rank change to a weight, and no weight.
     """
 
     name: str
@@ -48,6 +50,8 @@ class Decoding:
     decode: Callable[..., np.ndarray]
     factors: Callable[..., LowRank] | None = None
     items: Callable[[int], Decoding] | None = None
+    flags: tuple[str, ...] = ()
+    is_update: bool = False
 
 
 @dataclass(frozen=True)
@@ -127,16 +131,44 @@ def read_contents(tensor: Tensor) -> np.ndarray | LowRank:
     return tensor.read()
 
 
+def is_update(tensor: Tensor) -> bool:
+    """Whether a tensor is a low-rank change to a weight, and no weight."""
+    return isinstance(tensor, DecodedTensor) and tensor.decoding.is_update
+
+
+def flags_of(tensor: Tensor) -> tuple[str, ...]:
+    """The notes for the reader of a tensor's rows."""
+    return tensor.decoding.flags if isinstance(tensor, DecodedTensor) else ()
+
+
+def renamed(tensor: Tensor, name: str) -> Tensor:
+    """The same tensor under another name."""
+    if tensor.name == name:
+        return tensor
+    if isinstance(tensor, DecodedTensor):
+        return replace(tensor, decoding=replace(tensor.decoding, name=name))
+    assert isinstance(tensor, TensorRef)
+    return replace(tensor, name=name)
+
+
+def part_of(tensor: Tensor, weight: str) -> Tensor:
+    """The same tensor as a stored part of a weight."""
+    assert isinstance(tensor, DecodedTensor | TensorRef)
+    return replace(tensor, part_of=weight)
+
+
+def refused(tensor: Tensor, reason: str) -> Tensor:
+    """The same tensor, which can't be read as a weight."""
+    assert isinstance(tensor, DecodedTensor | TensorRef)
+    return replace(tensor, refusal=reason)
+
+
 def prefixed(tensor: Tensor, prefix: str) -> Tensor:
     """Prefix a tensor's name with a component's; an empty prefix leaves the tensor unchanged."""
     if not prefix:
         return tensor
-    part_of = f"{prefix}.{tensor.part_of}" if tensor.part_of else ""
-    if isinstance(tensor, DecodedTensor):
-        decoding = replace(tensor.decoding, name=f"{prefix}.{tensor.name}")
-        return replace(tensor, decoding=decoding, part_of=part_of)
-    assert isinstance(tensor, TensorRef)
-    return replace(tensor, name=f"{prefix}.{tensor.name}", part_of=part_of)
+    named = renamed(tensor, f"{prefix}.{tensor.name}")
+    return part_of(named, f"{prefix}.{tensor.part_of}") if tensor.part_of else named
 
 
 def with_decoded(
@@ -157,15 +189,15 @@ def with_decoded(
         beside: maps further tensors, which belong to a weight but are not needed to decode it, to the weight's name.
     """
     first = {decoding.parts[0].name: decoding for decoding in decodings}
-    part_of = dict(beside) | {part.name: decoding.name for decoding in decodings for part in decoding.parts}
-    refused = {refusal.name: refusal.reason for refusal in refusals}
+    owners = dict(beside) | {part.name: decoding.name for decoding in decodings for part in decoding.parts}
+    reasons = {refusal.name: refusal.reason for refusal in refusals}
     found: list[Tensor] = []
     for tensor in tensors:
         if tensor.name in first:
             found.append(DecodedTensor(first[tensor.name]))
-        owner = part_of.get(tensor.name)
+        owner = owners.get(tensor.name)
         if owner is None:
-            found.append(replace(tensor, refusal=refused[tensor.name]) if tensor.name in refused else tensor)
+            found.append(replace(tensor, refusal=reasons[tensor.name]) if tensor.name in reasons else tensor)
         elif owner != tensor.name:
             found.append(replace(tensor, part_of=owner))
     return tuple(found)

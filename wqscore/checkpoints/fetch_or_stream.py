@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from wqscore.checkpoints.adapters.lora_weight import SCALE_ASSUMED
 from wqscore.checkpoints.checkpoint import Checkpoint
+from wqscore.checkpoints.decoding import flags_of
 from wqscore.checkpoints.hub.errors import FallbackNeededError
 from wqscore.checkpoints.hub.header_cache import HeaderCache
 from wqscore.checkpoints.opening import open_checkpoint
@@ -29,7 +31,7 @@ def open_or_fall_back(
     Args:
         ref: the model.
         stream: leave the weights on the Hub and read each tensor when it is needed.
-        progress: notified of downloads and of the fallback.
+        progress: notified of downloads, of the fallback and of an assumed scale.
         known: cache of headers, used when the model is streamed.
 
     Raises:
@@ -37,8 +39,13 @@ def open_or_fall_back(
     """
     on_file = progress.fetching if progress else None
     try:
-        return open_checkpoint(ref, on_file, stream, known)
+        checkpoint = open_checkpoint(ref, on_file, stream, known)
     except FallbackNeededError as error:
         if progress:
             progress.note(f"{error.reason}: {'downloading' if stream else 'streaming'} them")
-    return open_checkpoint(ref, on_file, not stream, known)
+        checkpoint = open_checkpoint(ref, on_file, not stream, known)
+    if progress and (assumed := sum(SCALE_ASSUMED in flags_of(tensor) for tensor in checkpoint.tensors)):
+        progress.note(
+            f"{ref.label}: no alpha is stored for {assumed} of its low-rank updates: their scale is taken as 1"
+        )
+    return checkpoint

@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from wqscore.checkpoints.adapters.opening import ADAPTER_CONFIG, open_adapter, open_change, with_adapter
+from wqscore.checkpoints.adapters.opening import (
+    ADAPTER_CONFIG,
+    adapter_file,
+    open_adapter,
+    open_alone,
+    with_adapter,
+    with_named_updates,
+)
 from wqscore.checkpoints.checkpoint import Checkpoint
 from wqscore.checkpoints.components import MODEL_INDEX, MODULES, Component, find_components
 from wqscore.checkpoints.decoding import prefixed
-from wqscore.checkpoints.formats import Opened, open_file, open_weights
+from wqscore.checkpoints.formats import Opened, open_weights
 from wqscore.checkpoints.hub.header_cache import HeaderCache
 from wqscore.checkpoints.in_memory import open_in_memory
 from wqscore.checkpoints.local import folder_names, read_json
 from wqscore.checkpoints.pytorch.dcp import check_not_distributed
 from wqscore.checkpoints.quantised.planning import dequantised
 from wqscore.checkpoints.tensor import Tensor
-from wqscore.checkpoints.weight_files import choose_weights
+from wqscore.checkpoints.weight_files import WeightFiles, choose_weights
 from wqscore.errors import CheckpointError
 from wqscore.refs import ModelRef
+
+if TYPE_CHECKING:
+    from wqscore.checkpoints.hub.fetch import RemoteHeaders
 
 
 def open_checkpoint(
@@ -50,10 +60,10 @@ def open_checkpoint(
         from wqscore.checkpoints.hub.fetch import stream as stream_headers
 
         headers = stream_headers(ref, on_file, known)
-        return Checkpoint(ref, headers.revision, headers.config, dequantised(headers.tensors, headers.config))
+        return _of_headers(ref, headers)
     path, revision = _on_disk(ref, on_file)
     try:
-        opened = open_file(path) if path.is_file() else _open_folder(path)
+        opened = open_alone(path) if path.is_file() else _open_folder(path)
     except CheckpointError as error:
         # The message names a file in the Hub's cache; prefix the model's name.
         raise CheckpointError(f"{ref.label}: {error}") if ref.source == "hub" else error from error
@@ -71,7 +81,12 @@ def open_headers(ref: ModelRef) -> Checkpoint:
     from wqscore.checkpoints.hub.fetch import read_headers
 
     headers = read_headers(ref)
-    return Checkpoint(ref, headers.revision, headers.config, dequantised(headers.tensors, headers.config))
+    return _of_headers(ref, headers)
+
+
+def _of_headers(ref: ModelRef, headers: RemoteHeaders) -> Checkpoint:
+    tensors = dequantised(headers.tensors, headers.config)
+    return Checkpoint(ref, headers.revision, headers.config, with_named_updates(tensors, headers.config) or tensors)
 
 
 def _on_disk(ref: ModelRef, on_file: Callable[[str, int], None] | None) -> tuple[Path, str | None]:
@@ -89,12 +104,24 @@ def _open_folder(folder: Path) -> Opened:
     names = folder_names(folder)
     check_not_distributed(names, str(folder))
     if ADAPTER_CONFIG in names:
-        return {}, open_change(open_adapter(folder))
+        return open_alone(folder)
     manifests = {name: read_json(folder / name) for name in (MODEL_INDEX, MODULES) if name in names}
     components = find_components(names, manifests, str(folder))
     if any(component.folder for component in components):
-        return _open_components(folder, components)
-    return open_weights(folder, choose_weights(names, str(folder)))
+        config, tensors = _open_components(folder, components)
+    else:
+        config, tensors = open_weights(folder, _weights(folder, names))
+    return config, with_named_updates(tensors, config) or tensors
+
+
+def _weights(folder: Path, names: Collection[str]) -> WeightFiles:
+    """The files of a model, or of an adapter without its configuration."""
+    try:
+        return choose_weights(names, str(folder))
+    except CheckpointError:
+        if (file := adapter_file(names, folder)) is None:
+            raise
+        return WeightFiles(None, (file.name,))
 
 
 def _open_components(folder: Path, components: tuple[Component, ...]) -> Opened:

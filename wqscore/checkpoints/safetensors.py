@@ -37,6 +37,23 @@ def read_safetensors(file: Path) -> list[TensorRef]:
         return parse_header(stream.read(header_length(stream.read(_LENGTH_BYTES), size, file)), size, file)
 
 
+def read_metadata(tensor: TensorRef) -> dict[str, str]:
+    """Read the free text that a safetensors file has beside its tensors, from the file of one of them.
+
+    Raises:
+        CheckpointError: the file can't be read.
+    """
+    file, source = tensor.file, tensor.source
+    if source is not None:
+        length = int.from_bytes(source.read(file, 0, _LENGTH_BYTES), "little")
+        header = source.read(file, _LENGTH_BYTES, min(length, MAX_HEADER_BYTES))
+    else:
+        with reading(file), file.open("rb") as stream:
+            header = stream.read(header_length(stream.read(_LENGTH_BYTES), file.stat().st_size, file))
+    metadata = json.loads(header.decode("utf-8")).get("__metadata__")
+    return metadata if isinstance(metadata, dict) else {}
+
+
 def header_length(prefix: bytes, file_size: int, file: Path) -> int:
     """Read the header's length in bytes from the file's first eight bytes.
 

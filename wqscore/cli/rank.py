@@ -222,6 +222,7 @@ def _default_folder(listed: ModelList | None, first: ModelRef) -> Path:
 
 
 def _is_incomplete(ranking: Ranking, strict: bool) -> bool:
-    unscored = [complain_if_unscored(score) for score in ranking.scores]
+    unranked = [model.score for model in ranking.models if model.score is not None and model.rank is None]
+    unscored = [complain_if_unscored(score) for score in unranked]
     skipped = [strict and complain_of_skips(score) for score in ranking.scores]
     return any(unscored) or any(skipped) or any(model.status == "failed" for model in ranking.models)

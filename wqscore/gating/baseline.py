@@ -31,12 +31,14 @@ class Baseline:
         base: the checkpoint that its distances were measured from; empty without one.
         doubt: why its numbers can't be trusted, which is why it would have no rank; empty if they can.
         values: by quantity; NaN where one is not defined.
+        doubt_without_fit: why its numbers that need no fit can't be trusted; empty if they can.
     """
 
     model: str
     base: str
     doubt: str
     values: Mapping[Quantity, float]
+    doubt_without_fit: str = ""
 
 
 def load_baseline(file: Path, ref: ModelRef, preset: Preset, seed: int, rules: Iterable[Rule]) -> Baseline:
@@ -90,7 +92,7 @@ def _baseline(
                 _check_sampling(model)
             values[quantity] = _value(model, quantity, preset)
     base = "" if model.get("base") is None else _field(model, "base", str)
-    return Baseline(_field(model, "model", str), base, _doubt(model), values)
+    return Baseline(_field(model, "model", str), base, _doubt(model), values, _doubt_without_fit(model, values))
 
 
 def _check_sampling(model: Mapping[str, Any]) -> None:
@@ -138,6 +140,21 @@ def _doubt(model: Mapping[str, Any]) -> str:
     coverage = _number(model.get("coverage"), "coverage")
     if not coverage >= MIN_COVERAGE:
         return f"less than {MIN_COVERAGE:.0%} of its weights have a fit"
+    return _mostly_noise(model)
+
+
+def _doubt_without_fit(model: Mapping[str, Any], quantities: Iterable[Quantity]) -> str:
+    n_matrices = _number(_field(model, "n_matrices", int), "n_matrices")
+    for quantity in quantities:
+        metric = find_metric(quantity.metric)
+        if not metric.needs_fit and metric.name in MATRIX_METRICS and not metric.summed:
+            entry = _field(_field(model, "summary", dict), metric.name, dict)
+            if _number(_field(entry, "count", int), "count") < n_matrices * MIN_COVERAGE:
+                return f"less than {MIN_COVERAGE:.0%} of its matrices have {metric.name}"
+    return _mostly_noise(model)
+
+
+def _mostly_noise(model: Mapping[str, Any]) -> str:
     n_random, n_matrices = (_number(_field(model, name, int), name) for name in ("n_random", "n_matrices"))
     if n_random > n_matrices * MAX_RANDOM:
         return "most of its matrices can't be told from noise"

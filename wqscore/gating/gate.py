@@ -13,6 +13,7 @@ from wqscore.gating.baseline import Baseline, load_baseline
 from wqscore.gating.judge import GateStatus, RuleOutcome, all_unscored, apply_rules
 from wqscore.gating.policy import Policy
 from wqscore.gating.rules import Change
+from wqscore.metrics.registry import METRICS
 from wqscore.presets.registry import find_preset
 from wqscore.refs import Model, ModelRef, as_ref
 from wqscore.results import Result
@@ -41,11 +42,16 @@ class GateResult(Result):
 
     @property
     def status(self) -> GateStatus:
-        """`failed` if a rule failed, `unscored` if a rule could not be judged or no matrix has a fit, or `passed`."""
+        """`failed` if a rule failed or, where something was scored, could not be judged; `unscored`; or `passed`.
+
+        A model without a fit is scored where a rule on a metric that needs none passed.
+        """
         statuses = {outcome.status for outcome in self.outcomes}
         if "failed" in statuses:
             return "failed"
-        if self.score is None or not self.score.summary.n_fitted:
+        passed = [outcome.rule.quantity for outcome in self.outcomes if outcome.status == "passed"]
+        is_scored = any(quantity and not METRICS[quantity.metric].needs_fit for quantity in passed)
+        if self.score is None or not (self.score.summary.n_fitted or is_scored):
             return "unscored"
         return "failed" if "unscored" in statuses else "passed"
 

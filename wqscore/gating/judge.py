@@ -120,9 +120,10 @@ def _quantity(quantity: Quantity, score: ModelScore) -> float:
 def _change(change: Change, score: ModelScore, baseline: Baseline | None) -> _Measured:
     if baseline is None:
         raise _UnscoredError("there is no baseline")
-    if baseline.doubt:
-        raise _UnscoredError(f"the baseline {baseline.model} can't be trusted: {baseline.doubt}")
     quantity = change.quantity
+    doubt = baseline.doubt if find_metric(quantity.metric).needs_fit else baseline.doubt_without_fit
+    if doubt:
+        raise _UnscoredError(f"the baseline {baseline.model} can't be trusted: {doubt}")
     if find_metric(quantity.metric).cost == "base" and baseline.base != score.base:
         raise _UnscoredError(
             f"measured from {score.base or 'nothing'}, in the baseline from {baseline.base or 'nothing'}"

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from wqscore.checkpoints.decoding import flags_of
 from wqscore.checkpoints.tensor import Tensor
 from wqscore.matrices import roles
 from wqscore.matrices.gated import Shape
@@ -31,8 +32,8 @@ class Fused:
 
 def matrix_of(tensor: Tensor, part: str, cut: Cut, role: str, rows: int, columns: int, **more: Any) -> WeightMatrix:
     """Make a matrix of a tensor; `part` is appended to the tensor's name, empty for the whole tensor."""
-    depth = roles.depth_of(tensor.name)
-    return WeightMatrix(f"{tensor.name}{part}", tensor, cut, role, rows, columns, depth=depth, **more)
+    depth, flags = roles.depth_of(tensor.name), (*flags_of(tensor), *more.pop("flags", ()))
+    return WeightMatrix(f"{tensor.name}{part}", tensor, cut, role, rows, columns, depth=depth, flags=flags, **more)
 
 
 def contiguous(shape: Shape, axis: int, sizes: Mapping[str, int]) -> tuple[Part, ...]:

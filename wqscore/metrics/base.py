@@ -15,6 +15,7 @@ _distance = partial(
     cost="base",
     undefined="no matrix of that name and shape in the base checkpoint",
     summed=True,
+    needs_fit=False,
 )
 
 BASE_METRICS = (

@@ -23,8 +23,10 @@ _SETOL = "Martin & Hinrichs, SETOL (2025)"
 _RANDOM_CAVEAT = "says best how far one model has moved from its start; no claim across models"
 _RESCALED = "no claim; changes when weights are rescaled"
 
-_bulk = partial(MatrixMetric, undefined="no bulk above the eigensolver's error")
-_shuffled = partial(MatrixMetric, cost="shuffles", undefined="no shuffle has a bulk above the eigensolver's error")
+_bulk = partial(MatrixMetric, undefined="no bulk above the eigensolver's error", needs_fit=False)
+_shuffled = partial(
+    MatrixMetric, cost="shuffles", undefined="no shuffle has a bulk above the eigensolver's error", needs_fit=False
+)
 
 BULK_METRICS = (
     _bulk(
@@ -94,6 +96,7 @@ BULK_METRICS = (
         unit="eigenvalues",
         better="higher",
         undefined="no eigenvalue above 0",
+        needs_fit=False,
     ),
     MatrixMetric(
         "erg_gap",

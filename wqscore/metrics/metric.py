@@ -69,6 +69,7 @@ class Metric:
         core: whether it is computed by default.
         undefined: when there is no value, as shown to people.
         summed: whether a model's value is the sum over all its matrices, not a median or mean.
+        needs_fit: whether only matrices with a fitted tail count in a model's value.
     """
 
     level: ClassVar[Literal["matrix", "model"]]
@@ -83,6 +84,7 @@ class Metric:
     core: bool = field(default=False, kw_only=True)
     undefined: str = field(default=NO_TAIL, kw_only=True)
     summed: bool = field(default=False, kw_only=True)
+    needs_fit: bool = field(default=True, kw_only=True)
 
     @property
     def count(self) -> bool:

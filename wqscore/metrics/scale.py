@@ -80,7 +80,11 @@ def _core(
 ) -> MatrixMetric:
     """A core metric of the spectrum alone, which needs no fit."""
     return MatrixMetric(
-        name, formula, source, caveat, lambda a: value(a.spectrum), core=True, undefined="no eigenvalues", **more
+        *(name, formula, source, caveat, lambda a: value(a.spectrum)),
+        core=True,
+        undefined="no eigenvalues",
+        needs_fit=False,
+        **more,
     )
 
 

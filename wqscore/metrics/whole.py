@@ -55,7 +55,9 @@ def _norm(
         found = value(analysis)
         return ModelValue(found, analysis.frobenius.size, "" if isfinite(found) else _why_no_norm(analysis))
 
-    return ModelMetric(name, formula, _JIANG.format(equation), caveat, compute, unit=unit, undefined=undefined)
+    return ModelMetric(
+        name, formula, _JIANG.format(equation), caveat, compute, unit=unit, undefined=undefined, needs_fit=False
+    )
 
 
 MODEL_METRICS = (
@@ -89,5 +91,6 @@ MODEL_METRICS = (
         unit="ln w^2d",
         cost="weights",
         undefined="the model is not one chain of linear layers",
+        needs_fit=False,
     ),
 )

@@ -18,7 +18,7 @@ import numpy as np
 from wqscore.matrices.matching import canonical_name
 from wqscore.scoring.layer_score import LayerScore
 from wqscore.scoring.model_score import ModelScore
-from wqscore.scoring.summary import belonging_rows, rows_with_value
+from wqscore.scoring.summary import counted_rows
 
 _DRAWS = 1000
 #: Pairs whose quantiles are taken together, which is quicker than one by one.
@@ -160,8 +160,7 @@ def resampled_interval(score: ModelScore, metric: str, seed: int) -> tuple[float
 
 
 def _layers(score: ModelScore, metric: str) -> _Layers:
-    fitted = [row for row in belonging_rows(score.layers, score.preset) if row.fit is not None]
-    rows = rows_with_value(fitted, metric, score.preset)
+    rows = counted_rows(score.layers, metric, score.preset)
     rows.sort(key=matrix_key)
     return _Layers(
         tuple(map(matrix_key, rows)),

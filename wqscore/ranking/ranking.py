@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isfinite
+from math import isfinite, isnan
 from typing import Literal
 
 from wqscore.errors import UsageError
@@ -199,10 +199,12 @@ def rank_alone(score: ModelScore) -> Ranking:
 def why_unranked(score: ModelScore, metric: Metric, preset: Preset) -> str:
     """Why a model's number can't be trusted with a rank; empty if it can."""
     summary = score.summary
-    if summary.n_matrices == 0:
+    coverage = summary.coverage if metric.needs_fit else summary.coverage_without_fit
+    if isnan(coverage) or (metric.needs_fit and summary.n_matrices == 0):
         return "no matrix that belongs in an average"
-    if summary.coverage < MIN_COVERAGE:
-        return f"only {summary.coverage:.0%} of its weights have a fit, less than {MIN_COVERAGE:.0%}"
+    if coverage < MIN_COVERAGE:
+        what = "have a fit" if metric.needs_fit else "have eigenvalues"
+        return f"only {coverage:.0%} of its weights {what}, less than {MIN_COVERAGE:.0%}"
     if summary.n_random > summary.n_matrices * MAX_RANDOM:
         return f"{summary.n_random} of its {summary.n_matrices} matrices can't be told from noise"
     if not isfinite(summary.headline(metric.name, preset)):

@@ -98,7 +98,7 @@ def _looks(score: ModelScore, _: Medium) -> Table | None:
 
 
 def _summary(score: ModelScore, medium: Medium) -> Table | None:
-    if medium == "table" and not score.summary.n_fitted:
+    if medium == "table" and not any(statistic.count for statistic in score.summary.statistics.values()):
         return None
     what = "over matrices" if medium == "table" else score.ref.label
     title = f"{what} · {made_by(score.preset, [score])}"

@@ -9,6 +9,7 @@ from math import isfinite, nan
 
 import numpy as np
 
+from wqscore.checkpoints.decoding import is_update
 from wqscore.matrices.weight_matrix import SkippedTensor
 from wqscore.metrics.metric import ModelValue
 from wqscore.metrics.registry import MATRIX_METRICS
@@ -53,7 +54,8 @@ class ModelSummary:
 
     Attributes:
         statistics: by name of a metric of a matrix, over the matrices with a finite fit that belong in the averages;
-            of a summed one over all matrices where it is defined.
+            of one that needs no fit over all that belong, low-rank updates of any rank included; of a summed one over
+            all matrices where it is defined.
         values: by name of a metric of the whole model.
         coverage: weights in those matrices ÷ weights in all matrices that belong; NaN if none does.
         coverage_all: weights in all matrices with a finite fit ÷ all parameters of the checkpoint.
@@ -63,6 +65,8 @@ class ModelSummary:
         n_random: those of them with the verdict `random`.
         verdicts: how many rows have each verdict, `skipped` included.
         experts: how much the experts of a mixture differ, `None` where it is none.
+        coverage_without_fit: of the matrices that count in metrics that need no fit, weights in those with
+            eigenvalues ÷ weights in all; NaN if none counts.
     """
 
     statistics: Mapping[str, Statistic]
@@ -75,6 +79,7 @@ class ModelSummary:
     n_random: int
     verdicts: Mapping[str, int]
     experts: ExpertSpread | None = None
+    coverage_without_fit: float = nan
 
     def headline(self, metric: str, preset: Preset) -> float:
         """The number that a preset ranks models by."""
@@ -107,12 +112,21 @@ def summarise(
     sized = [row for row in layers if row.verdict != "too-small"]
     belonging = belonging_rows(layers, preset)
     fitted = [row for row in belonging if row.fit is not None]
+    unfitted = _rows_without_fit(layers, preset)
+    solved = [row for row in unfitted if row.spectrum.state in ("finite", "unknown")]
     unread = [skip.weights for skip in skipped if skip.weights]
     weights = _weights(belonging) + sum(unread)
     missing = len(belonging) + len(unread) - len(fitted)
+    unsolved = len(unfitted) + len(unread) - len(solved)
+    all_weights = _weights(unfitted) + sum(unread)
     return ModelSummary(
         statistics={
-            name: _statistic(name, layers if MATRIX_METRICS[name].summed else fitted, missing, preset)
+            name: _statistic(
+                name,
+                _rows_of(name, layers, fitted, unfitted),
+                missing if MATRIX_METRICS[name].needs_fit else unsolved,
+                preset,
+            )
             for name in metrics
         },
         values=values,
@@ -124,12 +138,33 @@ def summarise(
         n_random=sum(row.verdict == "random" for row in belonging),
         verdicts=dict(Counter([row.verdict for row in layers] + ["skipped"] * len(skipped))),
         experts=expert_spread(layers, metrics),
+        coverage_without_fit=_weights(solved) / all_weights if all_weights else nan,
     )
 
 
 def belonging_rows(layers: Sequence[LayerScore], preset: Preset) -> list[LayerScore]:
     """The matrices that belong in the averages."""
     return [row for row in layers if row.verdict != "too-small" and preset.matrices.averages(row.matrix.role)]
+
+
+def counted_rows(layers: Sequence[LayerScore], metric: str, preset: Preset) -> list[LayerScore]:
+    """The matrices whose values of a metric make a model's number."""
+    fitted = [row for row in belonging_rows(layers, preset) if row.fit is not None]
+    return rows_with_value(_rows_of(metric, layers, fitted, _rows_without_fit(layers, preset)), metric, preset)
+
+
+def _rows_of(
+    metric: str, layers: Sequence[LayerScore], fitted: Sequence[LayerScore], unfitted: Sequence[LayerScore]
+) -> Sequence[LayerScore]:
+    if MATRIX_METRICS[metric].summed:
+        return layers
+    return fitted if MATRIX_METRICS[metric].needs_fit else unfitted
+
+
+def _rows_without_fit(layers: Sequence[LayerScore], preset: Preset) -> list[LayerScore]:
+    """The matrices that count in metrics that need no fit: low-rank updates of any rank, and all that belong."""
+    averaged = (row for row in layers if preset.matrices.averages(row.matrix.role))
+    return [row for row in averaged if row.verdict != "too-small" or is_update(row.matrix.tensor)]
 
 
 def rows_with_value(rows: Sequence[LayerScore], metric: str, preset: Preset) -> list[LayerScore]:

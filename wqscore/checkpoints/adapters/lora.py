@@ -1,4 +1,4 @@
-"""Read LoRA adapters as peft saves them: which weights of the base they change, and by what ΔW.
+"""Plan the LoRA adapters of an `adapter_config.json`: which weights of the base they change, and by what ΔW.
 
 An adapted layer X of the base has `base_model.model.X.lora_A.weight` and `….lora_B.weight`, an embedding
 `….lora_embedding_A` and `…_B`; files written during training keep the adapter's name after A and B. Anything else
@@ -10,70 +10,20 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
-from math import prod, sqrt
 from typing import Any
 
-import numpy as np
+from wqscore.checkpoints.adapters.factor_names import factor_name
+from wqscore.checkpoints.adapters.lora_weight import LoraWeight, Scaling, lora_weight
+from wqscore.checkpoints.adapters.settings import base_changed, config_scaling, lora_settings, not_lora
+from wqscore.checkpoints.decoding import Refusal
+from wqscore.checkpoints.tensor import Tensor
 
-from wqscore.checkpoints.adapters.low_rank import LowRank, delta, merged
-from wqscore.checkpoints.adapters.settings import LoraSettings, base_changed, first_matches, lora_settings, not_lora
-from wqscore.checkpoints.decoding import Decoding, Refusal
-from wqscore.checkpoints.tensor import Tensor, TensorRef
-
-_PREFIX = "base_model.model."
-_LORA = re.compile(
-    r"(?s)(?P<layer>.+)\.lora_(?P<part>\w+)(\.(?!weight$|bias$)(?P<adapter>[^.]+))?(?P<leaf>\.weight|\.bias)?"
-)
+PREFIX = "base_model.model."
 _TOKENS = "trainable_tokens_delta"
 _COPY = re.compile(r"\.modules_to_save(\.[^.]+(?=\.))?(?=\.)")
+#: Kinds of LoRA by the parameter that plain LoRA lacks.
+_VARIANTS = {"magnitude_vector": "DoRA", "E": "AdaLoRA", "mid": "LoCon in Tucker form (lora_mid)"}
 _WRAPPED = re.compile(r"\.base_layer(?=\.|$)")
-#: More than any model's matrix has. Two forged vectors of a few megabytes could give a ΔW too large for any memory.
-_MAX_WEIGHTS = 2**32
-_MAX_AXES = 5
-
-
-@dataclass(frozen=True)
-class LoraWeight:
-    """One weight of the base that the adapter changes by ΔW = s·B·A.
-
-    Attributes:
-        name: the weight's name in the base.
-        shape: its shape there: (out, in), (in, out) if `transposed`, (out, in, …) of a convolution.
-        a: the stored A: (r, in), (r, in, …) of a convolution; of an embedding (r, tokens).
-        b: the stored B: (out, r), (out, r, 1, …); of an embedding (size, r).
-        scale: s.
-        transposed: whether the base stores the transpose of B·A: embeddings do, and GPT-2's Conv1D.
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    a: TensorRef
-    b: TensorRef
-    scale: float
-    transposed: bool
-
-    @property
-    def rank(self) -> int:
-        """The rank r."""
-        return self.a.shape[0]
-
-    def factors(self, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The stored arrays as A (r, columns) and B (rows, r) of ΔW as a matrix of `shape[0]` rows."""
-        A, B = a.reshape(self.rank, -1), b.reshape(-1, self.rank)
-        return (B.T, A.T) if self.transposed else (A, B)
-
-    @property
-    def change(self) -> Decoding:
-        """ΔW alone, from A and B."""
-        decode, factors = partial(_delta, self), partial(_low_rank, self)
-        thin = factors if len(self.shape) == 2 else None
-        return Decoding(self.name, self.shape, f"LoRA-{self.rank}", (self.a, self.b), decode, thin)
-
-    def merged_with(self, base: Tensor) -> Decoding:
-        """W + ΔW, from W, A and B; W has `shape`."""
-        dtype = f"{base.dtype.name}+LoRA-{self.rank}"
-        return Decoding(base.name, self.shape, dtype, (base, self.a, self.b), partial(_merged, self))
 
 
 @dataclass(frozen=True)
@@ -89,12 +39,12 @@ class Adapter:
     """
 
     weights: tuple[LoraWeight, ...]
-    replaced: Mapping[str, TensorRef]
+    replaced: Mapping[str, Tensor]
     refusals: tuple[Refusal, ...]
     base_changed: str | None
 
 
-def plan_adapter(tensors: Mapping[str, TensorRef], adapter_config: Mapping[str, Any]) -> Adapter:
+def plan_adapter(tensors: Mapping[str, Tensor], adapter_config: Mapping[str, Any]) -> Adapter:
     """Find what a LoRA adapter changes, from the headers alone.
 
     Args:
@@ -107,53 +57,49 @@ def plan_adapter(tensors: Mapping[str, TensorRef], adapter_config: Mapping[str, 
     if reason := not_lora(adapter_config):
         return Adapter((), {}, tuple(Refusal(name, reason) for name in tensors), None)
     settings = lora_settings(adapter_config)
-    layers: dict[tuple[str, str | None], dict[str, TensorRef]] = {}
+    layers: dict[tuple[str, str | None], dict[str, Tensor]] = {}
     refusals: list[Refusal] = []
-    replaced: dict[str, TensorRef] = {}
+    replaced: dict[str, Tensor] = {}
     for tensor in tensors.values():
-        name = tensor.name.removeprefix(_PREFIX)
-        found = _LORA.fullmatch(name)
+        name = tensor.name.removeprefix(PREFIX)
+        found = factor_name(name)
         if name.endswith(_TOKENS):
             refusals.append(Refusal(tensor.name, "single tokens of an embedding trained: not read"))
         elif found is None:
             refusals += _put(replaced, _COPY.sub("", _bare(name)), tensor)
-        elif found["leaf"] == ".bias":
+        elif found.is_bias:
             refusals += _put(replaced, name, tensor)
         else:
-            parts = layers.setdefault((found["layer"], found["adapter"]), {})
-            refusals += _put(parts, found["part"], tensor)
-    scales = _Scales.of(settings, list(dict.fromkeys(layer for layer, _ in layers)))
+            parts = layers.setdefault((found.layer, found.adapter), {})
+            refusals += _put(parts, found.part, tensor)
+    scaling = config_scaling(settings, list(dict.fromkeys(layer for layer, _ in layers)))
     targets = _parameter_owners(adapter_config)
-    outcomes = [_weight(layer, parts, settings, scales, targets) for (layer, _), parts in layers.items()]
     weights: dict[str, LoraWeight] = {}
-    for outcome in outcomes:
-        if isinstance(outcome, LoraWeight) and outcome.name not in weights:
-            weights[outcome.name] = outcome
-        elif isinstance(outcome, LoraWeight):
+    for (layer, _), parts in layers.items():
+        made = _weight(layer, parts, scaling, settings.fan_in_fan_out, targets)
+        if isinstance(made, str):
+            refusals += [Refusal(tensor.name, made) for tensor in parts.values()]
+        elif made.name in weights:
             refusals += [
-                Refusal(part.name, f"a second adapter of {outcome.name}: save each by itself")
-                for part in (outcome.a, outcome.b)
+                Refusal(part.name, f"a second adapter of {made.name}: save each by itself") for part in made.parts
             ]
         else:
-            refusals += outcome
+            weights[made.name] = made
     return Adapter(tuple(weights.values()), replaced, tuple(refusals), base_changed(adapter_config))
 
 
-@dataclass(frozen=True)
-class _Scales:
-    """Rank and alpha of the layers that `rank_pattern` or `alpha_pattern` matches."""
-
-    ranks: Mapping[str, int]
-    alphas: Mapping[str, float]
-
-    @classmethod
-    def of(cls, settings: LoraSettings, layers: list[str]) -> _Scales:
-        ranks = first_matches(settings.ranks, layers, "rank_pattern")
-        alphas = first_matches(settings.alphas, layers, "alpha_pattern")
-        return cls(
-            {layer: settings.ranks[pattern] for layer, pattern in ranks.items()},
-            {layer: settings.alphas[pattern] for layer, pattern in alphas.items()},
-        )
+def why_not_plain(layer: str, parts: Mapping[str, Tensor]) -> str | None:
+    """Why the parameters of a layer are not those of plain LoRA; `None` if they are."""
+    if named := next((kind for part, kind in _VARIANTS.items() if part in parts), None):
+        return f"{named}: only plain LoRA is read"
+    if _bare(layer) != layer:
+        return "inside a layer that peft wraps as a whole, such as torch's MultiheadAttention: peft adds it twice"
+    factors = parts.keys() - {"alpha"}
+    if factors in ({"A", "B"}, {"embedding_A", "embedding_B"}):
+        return None
+    if factors <= {"A", "B", "embedding_A", "embedding_B"}:
+        return "LoRA's A without its B, or B without its A"
+    return "an adapted layer with more than A and B: only plain LoRA is read"
 
 
 def _bare(name: str) -> str:
@@ -161,7 +107,7 @@ def _bare(name: str) -> str:
     return _WRAPPED.sub("", name)
 
 
-def _put(kept: dict[str, TensorRef], key: str, tensor: TensorRef) -> list[Refusal]:
+def _put(kept: dict[str, Tensor], key: str, tensor: Tensor) -> list[Refusal]:
     """Store a tensor under a key unless the key is taken; then refuse the tensor."""
     if key in kept:
         return [Refusal(tensor.name, f"stored twice, here and as {kept[key].name}")]
@@ -177,67 +123,8 @@ def _parameter_owners(config: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _weight(
-    layer: str, parts: dict[str, TensorRef], settings: LoraSettings, scales: _Scales, targets: tuple[str, ...]
-) -> LoraWeight | list[Refusal]:
-    reason = _not_read(layer, parts, targets)
-    if reason:
-        return [Refusal(tensor.name, reason) for tensor in parts.values()]
-    embedding = "embedding_A" in parts
-    a, b = (parts["embedding_A"], parts["embedding_B"]) if embedding else (parts["A"], parts["B"])
-    rank = scales.ranks.get(layer, settings.rank)
-    if reason := _misfit(a, b, rank, embedding):
-        return [Refusal(a.name, reason), Refusal(b.name, reason)]
-    alpha = scales.alphas.get(layer, settings.alpha)
-    scale = alpha / (sqrt(rank) if settings.by_square_root else rank)
-    outer, inner = b.shape[0], a.shape[1:]
-    transposed = embedding or (settings.fan_in_fan_out and len(inner) == 1)
-    shape = (inner[0], outer) if transposed else (outer, *inner)
-    return LoraWeight(f"{layer}.weight", shape, a, b, scale, transposed)
-
-
-def _not_read(layer: str, parts: Mapping[str, TensorRef], targets: tuple[str, ...]) -> str | None:
-    if "magnitude_vector" in parts:
-        return "DoRA: only plain LoRA is read"
-    if f".{_bare(layer)}".endswith(targets):
+    layer: str, parts: Mapping[str, Tensor], scaling: Scaling, fan_in_fan_out: bool, targets: tuple[str, ...]
+) -> LoraWeight | str:
+    if "magnitude_vector" not in parts and f".{_bare(layer)}".endswith(targets):
         return "an adapted bare parameter (target_parameters), such as a stack of experts: not read"
-    if _bare(layer) != layer:
-        return "inside a layer that peft wraps as a whole, such as torch's MultiheadAttention: peft adds it twice"
-    if parts.keys() in ({"A", "B"}, {"embedding_A", "embedding_B"}):
-        return None
-    if parts.keys() <= {"A", "B", "embedding_A", "embedding_B"}:
-        return "LoRA's A without its B, or B without its A"
-    return "an adapted layer with more than A and B: only plain LoRA is read"
-
-
-def _misfit(a: TensorRef, b: TensorRef, rank: int, embedding: bool) -> str | None:
-    """Why A and B don't fit together; `None` if they do."""
-    if a.dtype.kind != "float" or b.dtype.kind != "float":
-        return f"LoRA of {a.dtype.name} and {b.dtype.name}: only floats are read"
-    if not 2 <= len(a.shape) == len(b.shape) <= _MAX_AXES or (embedding and len(a.shape) > 2) or 0 in a.shape:
-        return f"LoRA's A and B have the shapes {_sizes(a)} and {_sizes(b)}: save the adapter again, gathered"
-    if b.shape[1] < a.shape[0] and len(a.shape) > 2:
-        return "LoRA of a convolution in groups: not read"
-    if b.shape[0] == 0 or b.shape[1:] != (a.shape[0],) + (1,) * (len(b.shape) - 2):
-        return f"LoRA's A and B have the shapes {_sizes(a)} and {_sizes(b)}, which don't fit"
-    if a.shape[0] != rank:
-        return f"rank {rank} by adapter_config.json, and {a.shape[0]} as stored"
-    if b.shape[0] * prod(a.shape[1:]) > _MAX_WEIGHTS:
-        return f"LoRA of {b.shape[0]} × {prod(a.shape[1:])} weights: more than any model has"
-    return None
-
-
-def _sizes(tensor: TensorRef) -> str:
-    return " × ".join(map(str, tensor.shape)) or "()"
-
-
-def _delta(weight: LoraWeight, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    return delta(*weight.factors(a, b), weight.scale).reshape(weight.shape)
-
-
-def _low_rank(weight: LoraWeight, a: np.ndarray, b: np.ndarray) -> LowRank:
-    return LowRank(*weight.factors(a, b), weight.scale)
-
-
-def _merged(weight: LoraWeight, base: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    flat = base.reshape(weight.shape[0], -1)
-    return merged(flat, *weight.factors(a, b), weight.scale).reshape(weight.shape)
+    return why_not_plain(layer, parts) or lora_weight(layer, parts, scaling, fan_in_fan_out)

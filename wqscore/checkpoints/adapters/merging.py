@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from wqscore.checkpoints.adapters.lora import Adapter, LoraWeight
+from wqscore.checkpoints.adapters.lora import Adapter
+from wqscore.checkpoints.adapters.lora_weight import LoraWeight
 from wqscore.checkpoints.decoding import Decoding, Refusal
 from wqscore.checkpoints.tensor import Tensor
 
@@ -55,7 +56,7 @@ def plan_merged(adapter: Adapter, base: Mapping[str, Tensor]) -> tuple[list[Deco
         B, or the refusal of its A, with the reason. W is the adapter's own copy if it stores one.
     """
     names = base_names([weight.name for weight in adapter.weights], base)
-    conv1d = _stored_transposed({name: tensor.shape for name, tensor in base.items()})
+    conv1d = stored_transposed({name: tensor.shape for name, tensor in base.items()})
     decodings: list[Decoding] = []
     refusals: list[Refusal] = []
     used: set[str] = set()
@@ -69,17 +70,17 @@ def plan_merged(adapter: Adapter, base: Mapping[str, Tensor]) -> tuple[list[Deco
             refusals.append(Refusal(weight.a.name, reason))
             continue
         stored = adapter.replaced.get(weight.name, base[name])
-        fitted = _fitted(weight, stored.shape, conv1d.get(_block(name)))
-        if stored.dtype.kind != "float" or fitted is None:
-            kind = "floats" if fitted else " × ".join(map(str, weight.shape))
+        fits = fitted(weight, stored.shape, conv1d.get(block_of(name)))
+        if stored.dtype.kind != "float" or fits is None:
+            kind = "floats" if fits else " × ".join(map(str, weight.shape))
             refusals.append(Refusal(weight.a.name, f"the base's {name} is not of {kind}: is it the adapter's base?"))
             continue
         used.add(name)
-        decodings.append(replace(fitted.merged_with(stored), name=name))
+        decodings.append(replace(fits.merged_with(stored), name=name))
     return decodings, refusals
 
 
-def _fitted(weight: LoraWeight, shape: Shape, conv1d: bool | None) -> LoraWeight | None:
+def fitted(weight: LoraWeight, shape: Shape, conv1d: bool | None) -> LoraWeight | None:
     """Transpose the adapter's weight if the base stores it so; `None` if neither orientation fits.
 
     peft saves one `fan_in_fan_out` for all layers though they may differ, so the base's shapes decide first.
@@ -89,12 +90,24 @@ def _fitted(weight: LoraWeight, shape: Shape, conv1d: bool | None) -> LoraWeight
     turn = not is_embedding and square and conv1d is not None and conv1d != weight.transposed
     if weight.shape == shape and not turn:
         return weight
+    if (
+        _without_ones(weight.shape) == _without_ones(shape)
+        and not weight.transposed
+        and len(weight.shape) != len(shape)
+    ):
+        # A linear layer and a convolution of one position are the same.
+        return replace(weight, shape=shape)
     if len(shape) == 2 and weight.shape == shape[::-1] and not is_embedding:
         return replace(weight, shape=shape, transposed=not weight.transposed)
     return None
 
 
-def _stored_transposed(shapes: Mapping[str, Shape]) -> dict[str, bool]:
+def _without_ones(shape: Shape) -> Shape:
+    """A shape without the axes of size 1 after its first two."""
+    return (*shape[:2], *(size for size in shape[2:] if size > 1))
+
+
+def stored_transposed(shapes: Mapping[str, Shape]) -> dict[str, bool]:
     """Whether each block stores its weights (in, out): a bias is as long as the outputs of a non-square weight."""
     found: dict[str, bool] = {}
     for name, shape in shapes.items():
@@ -105,10 +118,11 @@ def _stored_transposed(shapes: Mapping[str, Shape]) -> dict[str, bool]:
             and shape[0] != shape[1]
             and bias in ((shape[0],), (shape[1],))
         ):
-            found[_block(name)] = bias == (shape[1],)
+            found[block_of(name)] = bias == (shape[1],)
     return found
 
 
-def _block(name: str) -> str:
+def block_of(name: str) -> str:
+    """A name up to its first number, `h.3.`; empty without one."""
     found = _BLOCK.match(name)
     return found[0] if found else ""

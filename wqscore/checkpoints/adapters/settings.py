@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from wqscore.checkpoints.adapters.lora_weight import Scale, Scaling
 from wqscore.checkpoints.adapters.patterns import PatternError, compile_pattern
 from wqscore.errors import CheckpointError
 from wqscore.escaping import printable
@@ -92,6 +93,32 @@ def lora_settings(config: Mapping[str, Any]) -> LoraSettings:
         {key: _rank("rank_pattern", value) for key, value in _patterns(config, "rank_pattern").items()},
         {key: _alpha("alpha_pattern", value) for key, value in _patterns(config, "alpha_pattern").items()},
     )
+
+
+def config_scaling(settings: LoraSettings, layers: list[str], flagged: bool = False) -> Scaling:
+    """Return the scale of each layer by an adapter's settings, alpha / r or alpha / √r.
+
+    Args:
+        settings: the adapter's settings.
+        layers: the names of all layers that it adapts, which patterns are matched with.
+        flagged: whether rows say which formula it was.
+
+    Raises:
+        CheckpointError: as for `first_matches`.
+    """
+    ranks = first_matches(settings.ranks, layers, "rank_pattern")
+    alphas = first_matches(settings.alphas, layers, "alpha_pattern")
+
+    def scale(layer: str, stored: int) -> Scale | str:
+        rank = settings.ranks[ranks[layer]] if layer in ranks else settings.rank
+        alpha = settings.alphas[alphas[layer]] if layer in alphas else settings.alpha
+        if stored != rank:
+            return f"rank {rank} by adapter_config.json, and {stored} as stored"
+        if settings.by_square_root:
+            return Scale(alpha / math.sqrt(rank), "scale=alpha/sqrt(r)" if flagged else "")
+        return Scale(alpha / rank, "scale=alpha/r" if flagged else "")
+
+    return scale
 
 
 def first_matches(patterns: Mapping[str, Any], modules: list[str], where: str) -> dict[str, str]:

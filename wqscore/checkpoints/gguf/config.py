@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from wqscore.checkpoints.adapters.stored_scales import GGUF_ALPHA
 from wqscore.checkpoints.gguf.fields import GgufValue
 from wqscore.checkpoints.gguf.header import ALIGNMENT
 
@@ -48,7 +49,9 @@ def needed(key: str) -> bool:
         >>> needed("llama.attention.head_count"), needed("tokenizer.ggml.tokens")
         (True, False)
     """
-    return key in {ARCHITECTURE, ALIGNMENT} or key.startswith("split.") or key.partition(".")[2] in _SUFFIXES
+    return (
+        key in {ARCHITECTURE, ALIGNMENT, GGUF_ALPHA} or key.startswith("split.") or key.partition(".")[2] in _SUFFIXES
+    )
 
 
 def architecture(metadata: Mapping[str, GgufValue]) -> str:
@@ -71,6 +74,8 @@ def model_config(metadata: Mapping[str, GgufValue], shapes: Mapping[str, tuple[i
     config: dict[str, Any] = {"tie_word_embeddings": "output.weight" not in shapes}
     if model:
         config["model_type"] = _model_type(model, metadata)
+    if (alpha := metadata.get(GGUF_ALPHA)) is not None:
+        config[GGUF_ALPHA] = alpha
     for suffix, name in _SETTINGS.items():
         if (size := _size(metadata.get(f"{model}.{suffix}"))) is not None:
             config[name] = size

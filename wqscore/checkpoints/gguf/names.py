@@ -38,7 +38,7 @@ _QKV_IN_ORDER = frozenset(
 )
 #: The two halves of kv_b_proj, which llama.cpp stores separately.
 _LATENT = {"blk.{bid}.attn_k_b": "k", "blk.{bid}.attn_v_b": "v"}
-_ENDS = (".weight", ".bias")
+_ENDS = (".weight", ".bias", ".weight.lora_a", ".weight.lora_b")
 _NUMBER = re.compile(r"(?<=\.)([0-9]{1,9})(?=\.|$)")
 #: Experts as separate tensors, as in the first GGUF files of mixtures.
 _EXPERT = re.compile(r"blk\.([0-9]{1,9})\.ffn_(gate|up|down)\.([0-9]{1,9})")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
-from wqscore.checkpoints.adapters.opening import ADAPTER_CONFIG, ADAPTER_WEIGHTS
+from wqscore.checkpoints.adapters.opening import ADAPTER_CONFIG, ADAPTER_WEIGHTS, adapter_file
 from wqscore.checkpoints.components import MODEL_INDEX, MODULES, find_components
 from wqscore.checkpoints.hub.errors import NOT_CACHED
 from wqscore.checkpoints.hub.files import HubFiles, OnFile, download
@@ -61,6 +61,8 @@ def find_weights(files: HubFiles, file: str | None = None, on_file: OnFile | Non
     try:
         chosen = choose_weights(files.sizes, files.label)
     except CheckpointError:
+        if (named := adapter_file(files.sizes, Path())) is not None:
+            return HubWeights((named.name,), (), kind="adapters")
         if files.cached:
             raise CheckpointError(f"{files.label}: its weights are {NOT_CACHED}") from None
         raise
