@@ -140,7 +140,7 @@ def prefixed(tensor: Tensor, prefix: str) -> Tensor:
 
 
 def with_decoded(
-    tensors: Iterable[TensorRef],
+    tensors: Iterable[Tensor],
     decodings: Sequence[Decoding],
     refusals: Sequence[Refusal],
     beside: Mapping[str, str] = MappingProxyType({}),
@@ -165,7 +165,12 @@ def with_decoded(
             found.append(DecodedTensor(first[tensor.name]))
         owner = part_of.get(tensor.name)
         if owner is None:
-            found.append(replace(tensor, refusal=refused[tensor.name]) if tensor.name in refused else tensor)
+            found.append(_marked(tensor, "", refused[tensor.name]) if tensor.name in refused else tensor)
         elif owner != tensor.name:
-            found.append(replace(tensor, part_of=owner))
+            found.append(_marked(tensor, owner, tensor.refusal))
     return tuple(found)
+
+
+def _marked(tensor: Tensor, part_of: str, refusal: str) -> Tensor:
+    assert isinstance(tensor, TensorRef | DecodedTensor)
+    return replace(tensor, part_of=part_of, refusal=refusal)

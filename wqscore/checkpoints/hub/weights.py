@@ -12,7 +12,8 @@ from wqscore.checkpoints.hub.errors import NOT_CACHED
 from wqscore.checkpoints.hub.files import HubFiles, OnFile, download
 from wqscore.checkpoints.local import read_json
 from wqscore.checkpoints.pytorch.dcp import check_not_distributed
-from wqscore.checkpoints.weight_files import WeightFiles, choose_weights, parts_of, shard_names
+from wqscore.checkpoints.standard_names import WeightFiles
+from wqscore.checkpoints.weight_files import choose_weights, parts_of, remark_on, shard_names
 from wqscore.errors import CheckpointError
 
 _CONFIG = "config.json"
@@ -26,6 +27,7 @@ class HubWeights:
         files: the files that hold the weights.
         configs: its configurations and manifests of components, as far as they exist.
         holders: the file that holds each tensor, by the tensor's name, as the index lists them; empty without one.
+        remarks: lines that say which files of other sets of weights are left out.
         kind: `adapters` or `models of several components`, for messages; empty for a model in the root.
     """
 
@@ -33,6 +35,7 @@ class HubWeights:
     configs: tuple[str, ...]
     holders: Mapping[str, str] = field(default_factory=dict)
     kind: str = ""
+    remarks: tuple[str, ...] = ()
 
 
 def find_weights(files: HubFiles, file: str | None = None, on_file: OnFile | None = None) -> HubWeights:
@@ -57,7 +60,8 @@ def find_weights(files: HubFiles, file: str | None = None, on_file: OnFile | Non
     if any(component.folder for component in components):
         found = [_in_folder(files, each.weights, each.folder, on_file) for each in components]
         names, configs = [n for each in found for n in each.files], [n for each in found for n in each.configs]
-        return HubWeights(tuple(names), (*manifests, *configs), kind="models of several components")
+        remarks = tuple(remark for each in found for remark in each.remarks)
+        return HubWeights(tuple(names), (*manifests, *configs), {}, "models of several components", remarks)
     try:
         chosen = choose_weights(files.sizes, files.label)
     except CheckpointError:
@@ -88,8 +92,9 @@ def _in_folder(files: HubFiles, chosen: WeightFiles, folder: str, on_file: OnFil
     prefix = f"{folder}/" if folder else ""
     config = f"{prefix}{_CONFIG}"
     configs = (config,) if config in files.sizes else ()
+    remarks = tuple(filter(None, [remark_on(chosen, folder)]))
     if chosen.index is None:
-        return HubWeights(tuple(f"{prefix}{name}" for name in chosen.files), configs)
+        return HubWeights(tuple(f"{prefix}{name}" for name in chosen.files), configs, remarks=remarks)
     name = f"{prefix}{chosen.index}"
     index = download(files, name, on_file)
     shard_of = shard_names(index.read_bytes(), f"{files.label}: {name}")
@@ -103,4 +108,4 @@ def _in_folder(files: HubFiles, chosen: WeightFiles, folder: str, on_file: OnFil
             f"{files.label}: {name} names {missing[0]}, which the repository does not have: "
             "its upload is incomplete, try another revision"
         )
-    return HubWeights(tuple(shards), configs, holders)
+    return HubWeights(tuple(shards), configs, holders, remarks=remarks)

@@ -26,6 +26,9 @@ from wqscore.errors import CheckpointError
 MAX_PICKLE_BYTES = 100_000_000
 MAX_OPCODES = 10_000_000
 _MAX_ARGUMENTS = 8
+#: What the state of every torch.nn.Module holds, and how far behind the name of its class to look for it.
+_MODULE_STATE = b"_parameters"
+_AHEAD_BYTES = 10_000
 
 
 @dataclass(frozen=True)
@@ -57,10 +60,20 @@ def unpickle(stream: IO[bytes], file: Path) -> Unpickled:
                 raise ValueError(f"more than {MAX_OPCODES} opcodes")
             machine.step(opcode.name, argument)
         return Unpickled(machine.stack.pop(), machine.storages)
+    except _UnknownNameError as error:
+        raise CheckpointError(_of_unknown_name(error.name, stream, file)) from None
     except (ValueError, TypeError, IndexError, OverflowError) as error:
         raise CheckpointError(
             f"{file}: its pickle can't be read ({error!s:.200}): fetch it again, or save model.state_dict() alone"
         ) from error
+
+
+class _UnknownNameError(Exception):
+    """A name that a state dict does not need."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
 
 
 class _Limited:
@@ -144,7 +157,7 @@ class _Machine:
 
     def name(self, name: str) -> None:
         if name not in GLOBALS:
-            raise CheckpointError(_refusal(self._file, "asks for", name))
+            raise _UnknownNameError(name)
         self.push(GLOBALS[name])
 
     def name_from_stack(self) -> None:
@@ -185,6 +198,17 @@ class _Machine:
                 self.push(StorageView(storage, first, length))
             case _:
                 raise ValueError(f"views elements outside storage {key!r:.200}")
+
+
+def _of_unknown_name(name: str, stream: IO[bytes], file: Path) -> str:
+    """What to say of a name: torch's modules, and classes whose state holds parameters, are pickled modules."""
+    if name.startswith("torch.nn.modules.") or _MODULE_STATE in stream.read(_AHEAD_BYTES):
+        shown = name if name.isprintable() and len(name) <= 200 else f"{name[:200]!a}"
+        return (
+            f"{file}: holds a pickled module ({shown}), which only its code can restore: save its state_dict: "
+            "torch.save(model.state_dict(), …); nothing was run"
+        )
+    return _refusal(file, "asks for", name)
 
 
 def _refusal(file: Path, verb: str, what: str) -> str:
