@@ -198,7 +198,7 @@ def test_shards_beside_a_single_file_are_what_diffusers_loads(tmp_path: Path) ->
     assert {tensor.name for tensor in opened.tensors} == loaded.keys()
     for tensor in opened.tensors:
         np.testing.assert_array_equal(tensor.read(), loaded[tensor.name].numpy())
-    assert opened.remarks == (f"the shards of {name}.index.json scored; left out, as from_pretrained does: {name}",)
+    assert opened.remarks == (f"{name}.index.json (its shards) scored; left out, as from_pretrained does: {name}",)
 
 
 def test_a_configuration_of_any_kind(tmp_path: Path) -> None:

@@ -119,7 +119,7 @@ def test_a_remark_names_what_is_left_out() -> None:
     )
     bin_beside = choose_weights({INDEX, *SHARDS, "pytorch_model.bin"}, "model")
     assert remark_on(bin_beside, "unet") == (
-        f"unet/the shards of {INDEX} scored; left out, as from_pretrained does: pytorch_model.bin"
+        f"unet/{INDEX} (its shards) scored; left out, as from_pretrained does: pytorch_model.bin"
     )
     assert remark_on(choose_weights({"model.safetensors"}, "model")) == ""
 

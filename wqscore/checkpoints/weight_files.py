@@ -64,7 +64,7 @@ def remark_on(weights: WeightFiles, folder: str = "") -> str:
     if not weights.left_out:
         return ""
     prefix = f"{folder}/" if folder else ""
-    taken = f"the shards of {weights.index}" if weights.index else ", ".join(weights.files[:_MAX_LISTED])
+    taken = f"{weights.index} (its shards)" if weights.index else ", ".join(weights.files[:_MAX_LISTED])
     more = len(weights.left_out) - _MAX_LISTED
     listed = ", ".join(weights.left_out[:_MAX_LISTED]) + (f" and {more} more" if more > 0 else "")
     return f"{prefix}{taken} scored; left out, as from_pretrained does: {listed}"

@@ -122,8 +122,6 @@ def _module_step(attributes: Mapping[str, Tensor], weight: Tensor) -> _Step | st
     match attributes:
         case {"_u": left, "_v": right, **others} if not others and _divides(weight, left, right):
             return _Step(spectral_norm, (left, right))
-        case {"mask": mask, **others} if not others and _masks(weight, mask):
-            return _Step(masked, (mask,))
         case {"base": _, **others} if not others:
             return _refused("orthogonal, by a map that the file does not name (all singular values are 1)")
     return _refused(", ".join(sorted(attributes)) or "a function that stores nothing")

@@ -75,7 +75,7 @@ def spectral_norm(weight: np.ndarray, left: np.ndarray, right: np.ndarray) -> np
 
 
 def masked(weight: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Compute W·mask element by element: torch.nn.utils.prune, and FakeSparsity of torch.ao.pruning."""
+    """Compute W·mask element by element, as torch.nn.utils.prune does."""
     W = as_floats(weight)
     product: np.ndarray = W * mask.astype(W.dtype)
     return product
