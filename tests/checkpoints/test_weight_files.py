@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import tempfile
+from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
+from tests.oracles import Oracle
 from wqscore.checkpoints.standard_names import WeightFiles
 from wqscore.checkpoints.weight_files import choose_weights, remark_on, shard_names
 from wqscore.errors import CheckpointError
@@ -15,6 +19,8 @@ from wqscore.refs import TORCH_SUFFIXES
 
 SHARDS = tuple(f"model-{i:05}-of-00003.safetensors" for i in (1, 2, 3))
 BIN_SHARDS = tuple(f"pytorch_model-{i:05}-of-00002.bin" for i in (1, 2))
+resolve = Oracle("transformers.modeling_utils", "_get_resolved_checkpoint_files")
+
 UNET = "diffusion_pytorch_model.safetensors"
 UNET_SHARDS = tuple(f"diffusion_pytorch_model-{i:05}-of-00002.safetensors" for i in (1, 2))
 INDEX, BIN_INDEX = "model.safetensors.index.json", "pytorch_model.bin.index.json"
@@ -182,3 +188,35 @@ def test_a_shard_is_the_name_of_a_file_in_the_folder(shard: str) -> None:
             shard_names(content, "index")
     else:
         assert shard_names(content, "index") == {"a": shard}
+
+
+CANDIDATES = (
+    *("model.safetensors", INDEX, *SHARDS, "pytorch_model.bin", BIN_INDEX, *BIN_SHARDS, "model.fp16.safetensors"),
+    *("model.gguf", "model.onnx", "tf_model.h5", "flax_model.msgpack", "weights.safetensors", "model.pt"),
+)
+
+
+@pytest.mark.oracle("transformers")
+@settings(max_examples=examples(100))
+@given(st.sets(st.sampled_from(CANDIDATES)), st.none() | st.sampled_from([INDEX, "weights.safetensors"]))
+def test_what_transformers_would_load_is_chosen(names: set[str], named: str | None) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        for name in names:
+            shards = {"a": SHARDS[0]} if name == INDEX else {"a": BIN_SHARDS[0]}
+            (Path(folder) / name).write_text(json.dumps({"metadata": {}, "weight_map": shards}))
+        try:
+            loaded, index = resolve(folder, None, None, None, False, None, transformers_explicit_filename=named)
+        except (OSError, ValueError):
+            return
+    if named is not None and named not in names:
+        with pytest.raises(CheckpointError, match=r"config\.json names .* as the weights, which is not there"):
+            choose_weights(names, "model", named)
+        return
+    chosen = choose_weights(names, "model", named)
+    if index is None:
+        assert (chosen.index, chosen.files) == (None, tuple(Path(file).name for file in loaded))
+    else:
+        assert chosen.files == ()
+        assert {"a": Path(loaded[0]).name} == ({"a": SHARDS[0]} if chosen.index == INDEX else {"a": BIN_SHARDS[0]})
+    assert set(chosen.left_out) < set(names)
+    assert not {chosen.index, *chosen.files} & set(chosen.left_out)

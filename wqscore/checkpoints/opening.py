@@ -12,7 +12,7 @@ from wqscore.checkpoints.components import MODEL_INDEX, MODULES, Component, find
 from wqscore.checkpoints.decoding import prefixed
 from wqscore.checkpoints.formats import Opened, decoded, open_file, open_weights
 from wqscore.checkpoints.hub.header_cache import HeaderCache
-from wqscore.checkpoints.local import folder_names, read_json
+from wqscore.checkpoints.local import folder_names, read_config, read_json
 from wqscore.checkpoints.pytorch.dcp import check_not_distributed
 from wqscore.checkpoints.remarks import Say
 from wqscore.checkpoints.tensor import Tensor
@@ -99,7 +99,8 @@ def _open_folder(folder: Path, say: Say) -> Opened:
     components = find_components(names, manifests, str(folder))
     if any(component.folder for component in components):
         return _open_components(folder, components, say)
-    return open_weights(folder, choose_weights(names, str(folder)), say)
+    named = read_config(folder / "config.json").get("transformers_weights")
+    return open_weights(folder, choose_weights(names, str(folder), named), say)
 
 
 def _open_components(folder: Path, components: tuple[Component, ...], say: Say) -> Opened:

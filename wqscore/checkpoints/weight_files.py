@@ -31,13 +31,26 @@ _SHARD = re.compile(
 _MAX_LISTED = 3
 
 
-def choose_weights(names: Collection[str], where: str) -> WeightFiles:
+def choose_weights(names: Collection[str], where: str, named: object = None) -> WeightFiles:
     """Choose the weight files among a checkpoint's file names (paths relative to its root, `/` between parts).
 
+    Args:
+        names: the file names.
+        where: the checkpoint, for messages.
+        named: `transformers_weights` of its `config.json`, the file that transformers loads before any other.
+
     Raises:
-        CheckpointError: no weights in the root, several candidates, or missing shards and no index.
+        CheckpointError: no weights in the root, several candidates, missing shards and no index, or the configuration
+            names a file that is not there.
     """
     root = {name for name in names if "/" not in name}
+    if isinstance(named, str) and named.endswith((SAFETENSORS_SUFFIX, f"{SAFETENSORS_SUFFIX}.index.json")):
+        if named not in root:
+            raise CheckpointError(
+                f"{where}: config.json names {named:.100} as the weights, which is not there: fetch it"
+            )
+        left_out = tuple(match.string for match in standard_names(root - {named}) if not match["shard"])
+        return WeightFiles(named, (), left_out) if named.endswith(".json") else WeightFiles(None, (named,), left_out)
     if loaded := choose_loaded(root):
         return loaded
     safetensors = sorted(name for name in root if name.endswith(SAFETENSORS_SUFFIX))

@@ -10,7 +10,7 @@ from wqscore.checkpoints.adapters.opening import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 from wqscore.checkpoints.components import MODEL_INDEX, MODULES, find_components
 from wqscore.checkpoints.hub.errors import NOT_CACHED
 from wqscore.checkpoints.hub.files import HubFiles, OnFile, download
-from wqscore.checkpoints.local import read_json
+from wqscore.checkpoints.local import read_config, read_json
 from wqscore.checkpoints.pytorch.dcp import check_not_distributed
 from wqscore.checkpoints.standard_names import WeightFiles
 from wqscore.checkpoints.weight_files import choose_weights, parts_of, remark_on, shard_names
@@ -62,8 +62,9 @@ def find_weights(files: HubFiles, file: str | None = None, on_file: OnFile | Non
         names, configs = [n for each in found for n in each.files], [n for each in found for n in each.configs]
         remarks = tuple(remark for each in found for remark in each.remarks)
         return HubWeights(tuple(names), (*manifests, *configs), {}, "models of several components", remarks)
+    config = read_config(download(files, _CONFIG, on_file)) if _CONFIG in files.sizes else {}
     try:
-        chosen = choose_weights(files.sizes, files.label)
+        chosen = choose_weights(files.sizes, files.label, config.get("transformers_weights"))
     except CheckpointError:
         if files.cached:
             raise CheckpointError(f"{files.label}: its weights are {NOT_CACHED}") from None
