@@ -10,6 +10,7 @@ from wqscore.checkpoints.counts import are_counts, fits_memory
 from wqscore.checkpoints.pytorch.legacy import read_legacy
 from wqscore.checkpoints.pytorch.names import PickledTensor
 from wqscore.checkpoints.pytorch.nesting import find_state_dict
+from wqscore.checkpoints.pytorch.tar import read_tar
 from wqscore.checkpoints.pytorch.zip import read_zip
 from wqscore.checkpoints.remarks import Say, say_nothing
 from wqscore.checkpoints.tensor import TensorRef
@@ -64,7 +65,7 @@ def _read(stream: IO[bytes], file: Path) -> tuple[Any, dict[str, int]]:
     if head.startswith(b"version https://git-lfs"):
         raise CheckpointError(f"{file}: is a Git LFS pointer, not the weights: fetch it with git lfs pull")
     if head[257:262] == b"ustar":
-        raise CheckpointError(f"{file}: is in the tar format of torch before 0.1.10: convert it to safetensors")
+        return read_tar(stream, file)
     raise CheckpointError(f"{file}: is not a file that torch.save wrote: fetch it again or convert to safetensors")
 
 

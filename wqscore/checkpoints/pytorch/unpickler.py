@@ -12,10 +12,11 @@ uses them; persistent ids: torch/serialization.py.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from pickletools import genops
+from types import MappingProxyType
 from typing import IO, Any, cast
 
 from wqscore.checkpoints.counts import are_counts
@@ -39,12 +40,13 @@ class Unpickled:
     storages: dict[str, Storage]
 
 
-def unpickle(stream: IO[bytes], file: Path) -> Unpickled:
+def unpickle(stream: IO[bytes], file: Path, known: Mapping[str, Any] = MappingProxyType({})) -> Unpickled:
     """Read one pickle, from the stream's position to its end, without running anything.
 
     Args:
         stream: left at the first byte after the pickle.
         file: for messages.
+        known: what the persistent ids of the tar container name: tensors and storages, by id.
 
     Returns:
         A value made of `None`, booleans, numbers, text, lists, tuples, dictionaries, `PickledTensor` and
@@ -53,7 +55,7 @@ def unpickle(stream: IO[bytes], file: Path) -> Unpickled:
     Raises:
         CheckpointError: the pickle names something a state dict does not need, is damaged, or is too long.
     """
-    machine = _Machine(file)
+    machine = _Machine(file, known)
     try:
         for count, (opcode, argument, _) in enumerate(genops(cast(IO[bytes], _Limited(stream)))):
             if count >= MAX_OPCODES:
@@ -103,12 +105,13 @@ class _Limited:
 class _Machine:
     """The pickle machine: a stack, the stacks below its marks, and a memo."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, known: Mapping[str, Any]) -> None:
         self.stack: list[Any] = []
         self.storages: dict[str, Storage] = {}
         self._below: list[list[Any]] = []
         self._memo: dict[int, Any] = {}
         self._file = file
+        self._known = known
 
     def step(self, opcode: str, argument: Any) -> None:
         handler = _HANDLERS.get(opcode)
@@ -183,6 +186,9 @@ class _Machine:
     def storage(self) -> None:
         """Turn a persistent id into the elements it names: (`storage`, type, key, device, numel[, view])."""
         match self.stack.pop():
+            case str() | int() as key if str(key) in self._known:
+                self.push(self._known[str(key)])
+                return
             case tuple(parts) if len(parts) > _MAX_ARGUMENTS:
                 raise ValueError("names a storage in an unknown way")
             case ("storage", StorageType(dtype), str() as key, _, numel, *rest) if are_counts(numel):
