@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.examples import examples
 from wqscore.errors import UsageError
-from wqscore.refs import is_repo_id, parse_ref
+from wqscore.refs import TORCH_SUFFIXES, WEIGHT_SUFFIXES, container_of, is_repo_id, parse_ref
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -22,7 +22,7 @@ def desk(tmp_path, monkeypatch):
     """A working directory with folders and files of every kind a person might name."""
     (tmp_path / "home" / "kept").mkdir(parents=True)
     folders = ["run", "org/local", "roberta-base", "with space", "modèle", "odd@name", "dir.bin", ".hidden"]
-    files = ["model.safetensors", "weights.bin", "config.json", "x.gguf", "x.pt", "gpt2", "a+b.bin"]
+    files = ["model.safetensors", "weights.bin", "config.json", "x.gguf", "x.pt", "x.txt", "gpt2", "a+b.bin"]
     for folder in folders:
         (tmp_path / "work" / folder).mkdir(parents=True)
     for file in [*files, "run/model.safetensors.index.json"]:
@@ -166,6 +166,46 @@ def test_a_path_with_a_plus_is_a_path(desk):
     assert (parse_ref("a+b.bin").source, parse_ref("a+b.bin").adapter) == ("file", None)
 
 
+@pytest.mark.parametrize("suffix", [*WEIGHT_SUFFIXES, ".pth.tar"])
+def test_weight_files_of_every_suffix(desk, suffix):
+    (desk / f"best{suffix}").write_bytes(b"")
+    for text in (f"best{suffix}", f"./best{suffix}"):
+        assert (parse_ref(text).source, parse_ref(text).path) == ("file", Path(text))
+    found = parse_ref(f"lab/model/sub/best{suffix}@main")
+    assert (found.source, found.repo, found.file) == ("hub", "lab/model", f"sub/best{suffix}")
+
+
+@pytest.mark.parametrize("suffix", TORCH_SUFFIXES[1:])
+def test_a_repository_whose_name_ends_like_a_file_of_torch(desk, suffix):
+    assert parse_ref(f"lab/model{suffix}").source == "hub"
+    with pytest.raises(UsageError, match="no such folder or file: run/gone"):
+        parse_ref(f"run/gone{suffix}")
+    (desk / "run" / f"here{suffix}").write_bytes(b"")
+    assert parse_ref(f"run/here{suffix}").source == "file"
+
+
+HEADS = {
+    "safetensors": (24).to_bytes(8, "little") + b'{"a":{}}',
+    "zip": b"PK\x03\x04" + bytes(26),
+    "pickle": b"\x80\x02}q\x00.",
+    "tar": b"pickle".ljust(257, b"\0") + b"ustar\x0000",
+    "gguf": b"GGUF" + bytes(20),
+    "npy": b"\x93NUMPY\x01\x00",
+    "": b'{"a": 1}',
+}
+
+
+@pytest.mark.parametrize("container", HEADS)
+def test_a_file_of_another_name_is_known_by_its_first_bytes(desk, container):
+    assert container_of(HEADS[container]) == container
+    (desk / "weights").write_bytes(HEADS[container])
+    if container:
+        assert parse_ref("./weights").source == "file"
+    else:
+        with pytest.raises(UsageError, match="not a weight file"):
+            parse_ref("./weights")
+
+
 def test_absolute_and_home_paths(desk):
     absolute = str(desk / "model.safetensors")
     assert (parse_ref(absolute).source, parse_ref(absolute).path) == ("file", desk / "model.safetensors")
@@ -190,11 +230,11 @@ def test_absolute_and_home_paths(desk):
         ("config.json/x.bin", "no such folder or file: config.json/x.bin: check the path"),
         (
             "config.json",
-            "config.json: not a weight file: a folder or a .safetensors, .bin, .gguf, .onnx, .npz, .npy file is read",
+            f"config.json: not a weight file: a folder or a {', '.join(WEIGHT_SUFFIXES)} file is read",
         ),
         (
-            "./x.pt",
-            "./x.pt: not a weight file: a folder or a .safetensors, .bin, .gguf, .onnx, .npz, .npy file is read",
+            "./x.txt",
+            f"./x.txt: not a weight file: a folder or a {', '.join(WEIGHT_SUFFIXES)} file is read",
         ),
         (
             "run/model.safetensors.index.json",

@@ -3,7 +3,8 @@
 The first of these that fits wins:
 
 1. `hf://…` or a Hub address: that repository.
-2. Text that starts with `.`, `/` or `~`, or ends like a weight file: a path, which must exist.
+2. Text that starts with `.`, `/` or `~`, or ends like a weight file: a path, which must exist. A file of any other
+   name must begin like a weight file.
 3. The name of a folder that exists, even one written `org/name`: that folder, as in transformers.
 4. An alias of the shipped model lists, `bert-base` or `bert-base@revision`.
 5. `org/name` or `org/name@revision`: a repository on the Hub. The revision is all that follows the first `@`.
@@ -29,7 +30,13 @@ from typing import Any, Literal
 from wqscore.errors import UsageError, nearest
 from wqscore.model_list import aliases
 
-_WEIGHT_SUFFIXES = (".safetensors", ".bin", ".gguf", ".onnx", ".npz", ".npy")
+SAFETENSORS_SUFFIX = ".safetensors"
+#: Names that people give to the files of torch.save; the first is that of transformers. `.pth.tar` ends in `.tar`.
+TORCH_SUFFIXES = (".bin", ".pt", ".pth", ".ckpt", ".th", ".tar")
+#: Formats that keep a whole model in one file, in order of preference.
+ALONE_SUFFIXES = (".gguf", ".onnx", ".npz", ".npy")
+#: The one list of the suffixes of weight files; a file of any other name is known by its first bytes.
+WEIGHT_SUFFIXES = (SAFETENSORS_SUFFIX, *TORCH_SUFFIXES, *ALONE_SUFFIXES)
 _INDEX_SUFFIX = ".index.json"
 _PATH_STARTS = (".", "/", "~")
 _ADDRESS_STARTS = ("hf://", "https://", "http://", "huggingface.co/", "hf.co/")
@@ -38,6 +45,13 @@ _REPO_PART = r"(?=\w)[\w.-]{1,96}(?<=\w)"
 _REPO_ID = re.compile(rf"(?!.*(--|\.\.|\.git$)){_REPO_PART}/{_REPO_PART}", re.ASCII)
 # What git forbids in the name of a branch or tag (git check-ref-format).
 _BAD_REVISION = re.compile(r"[\s\x00-\x1f\x7f-\x9f~^:?*\[\\]|\.\.|@\{|//|^/|/$|\.$")
+#: As many bytes of a file as `container_of` needs.
+HEAD_BYTES = 512
+_STARTS: dict[Literal["zip", "gguf", "npy"], bytes] = {
+    "zip": b"PK\x03\x04",
+    "gguf": b"GGUF",
+    "npy": b"\x93NUMPY",
+}
 # Control characters, halves of surrogate pairs, and line and paragraph separators.
 _UNPRINTABLE = {"Cc", "Cs", "Zl", "Zp"}
 
@@ -137,7 +151,7 @@ def parse_ref(text: str) -> ModelRef:
         owner, repository, file = name.split("/", 2)
         return _on_hub(text, f"{owner}/{repository}", revision if at else None, file)
     is_path = text.startswith(_PATH_STARTS) and "+" not in text
-    if is_path or (text.endswith((*_WEIGHT_SUFFIXES, _INDEX_SUFFIX)) and "+" not in text) or _is_folder(text):
+    if is_path or _ends_as_file(text) or _is_folder(text):
         return _from_disk(text)
     # No alias has a slash, and reading the lists is the slowest step here.
     repo = None if "/" in name else aliases().get(name.lower())
@@ -235,7 +249,7 @@ def _from_address(text: str) -> ModelRef:
     if address.type != "model":
         raise UsageError(f"{_shown(text)}: names a {address.type}, not a model")
     file = address.path_in_repo or None
-    if file is not None and not file.endswith(_WEIGHT_SUFFIXES):
+    if file is not None and not file.endswith(WEIGHT_SUFFIXES):
         where = f"{_shown(text)}: names a file inside {address.id}"
         raise UsageError(f"{where} that holds no weights: name the repository")
     return _on_hub(text, address.id, address.revision, file)
@@ -255,16 +269,50 @@ def _from_disk(text: str) -> ModelRef:
         return ModelRef(text, "folder", path=path)
     if text.endswith(_INDEX_SUFFIX):
         raise UsageError(f"{_shown(text)}: an index of shards: name its folder, {_shown(str(path.parent))}")
-    if stat.S_ISREG(mode) and text.endswith(_WEIGHT_SUFFIXES):
+    if stat.S_ISREG(mode) and (text.endswith(WEIGHT_SUFFIXES) or _starts_as_weights(path)):
         return ModelRef(text, "file", path=path)
-    raise UsageError(f"{_shown(text)}: not a weight file: a folder or a {', '.join(_WEIGHT_SUFFIXES)} file is read")
+    raise UsageError(f"{_shown(text)}: not a weight file: a folder or a {', '.join(WEIGHT_SUFFIXES)} file is read")
+
+
+def _ends_as_file(text: str) -> bool:
+    """Whether a text ends like a weight file or an index, and can't rather be a repository such as `org/model.th`."""
+    if "+" in text or not text.endswith((*WEIGHT_SUFFIXES, _INDEX_SUFFIX)):
+        return False
+    if not text.endswith(TORCH_SUFFIXES[1:]) or not is_repo_id(text):
+        return True
+    return _exists(text) or _is_folder(text.partition("/")[0])
+
+
+def _starts_as_weights(path: Path) -> bool:
+    """Whether a file begins like one of weights, whatever its name."""
+    try:
+        with path.open("rb") as stream:
+            return bool(container_of(stream.read(HEAD_BYTES)))
+    except OSError:
+        return False
+
+
+def container_of(head: bytes) -> Literal["safetensors", "zip", "pickle", "tar", "gguf", "npy", ""]:
+    """The container that a file's first `HEAD_BYTES` bytes tell; empty if none of those that hold weights.
+
+    Of ONNX nothing can be told, and of a zip archive not whether NumPy or torch wrote it.
+    """
+    for container, start in _STARTS.items():
+        if head.startswith(start):
+            return container
+    if head[257:262] == b"ustar":
+        return "tar"
+    if head[:1] == b"\x80" and head[1:2] in (b"\2", b"\3", b"\4", b"\5"):
+        return "pickle"
+    # The header's length, far below the format's limit of 10⁸, and the header, which begins with a brace.
+    return "safetensors" if head[4:9] == b"\0\0\0\0{" else ""
 
 
 def _is_file_of_repo(name: str) -> bool:
     """Whether a name reads as `org/name/path/file`, with a weight file's suffix."""
     parts = name.split("/")
     plain = all(part not in {"", ".", ".."} for part in parts) and not name.startswith(_PATH_STARTS)
-    named = plain and len(parts) > 2 and name.endswith(_WEIGHT_SUFFIXES) and is_repo_id("/".join(parts[:2]))
+    named = plain and len(parts) > 2 and name.endswith(WEIGHT_SUFFIXES) and is_repo_id("/".join(parts[:2]))
     # If the first part is a folder on disk, the text is a mistyped path, not a repository.
     return named and not _is_folder(parts[0])
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.oracles import Oracle
 from wqscore.checkpoints.components import MODEL_INDEX, MODULES, Component, find_components
-from wqscore.checkpoints.weight_files import WeightFiles
+from wqscore.checkpoints.standard_names import WeightFiles
 from wqscore.errors import CheckpointError
 
 diffusers = Oracle("diffusers")
@@ -19,6 +19,7 @@ transformers = Oracle("transformers")
 
 PIPELINE = {"_class_name": "P", "unet": ["diffusers", "UNet2DModel"], "scheduler": ["diffusers", "DDPMScheduler"]}
 MODEL = "diffusion_pytorch_model"
+INDEX = "model.safetensors.index.json"
 
 
 def found_in(folder):
@@ -102,7 +103,24 @@ def test_no_manifest_no_components():
 @pytest.mark.parametrize(
     ("files", "weights"),
     [
-        (["pytorch_model.bin", "model.safetensors"], WeightFiles(None, ("model.safetensors",))),
+        (
+            ["pytorch_model.bin", "model.safetensors"],
+            WeightFiles(None, ("model.safetensors",), ("pytorch_model.bin",)),
+        ),
+        # transformers loads the single file, diffusers what its index names.
+        (["model.safetensors.index.json", "model.safetensors"], WeightFiles(None, ("model.safetensors",), (INDEX,))),
+        (
+            [f"{MODEL}.safetensors.index.json", f"{MODEL}.safetensors", f"{MODEL}-00001-of-00001.safetensors"],
+            WeightFiles(f"{MODEL}.safetensors.index.json", (), (f"{MODEL}.safetensors",)),
+        ),
+        (
+            [f"{MODEL}.safetensors.index.json", f"{MODEL}.safetensors", f"{MODEL}.fp16-00001-of-00001.safetensors"],
+            WeightFiles(None, (f"{MODEL}.safetensors",), (f"{MODEL}.safetensors.index.json",)),
+        ),
+        (
+            [f"{MODEL}.safetensors.index.fp16.json", f"{MODEL}.fp16.safetensors"],
+            WeightFiles(None, (f"{MODEL}.fp16.safetensors",), (f"{MODEL}.safetensors.index.fp16.json",)),
+        ),
         (["pytorch_model.bin", "model.fp16.safetensors"], WeightFiles(None, ("pytorch_model.bin",))),
         (["model.bf16.safetensors", "model.fp16.safetensors"], WeightFiles(None, ("model.fp16.safetensors",))),
         ([f"{MODEL}.non_ema.safetensors"], WeightFiles(None, (f"{MODEL}.non_ema.safetensors",))),

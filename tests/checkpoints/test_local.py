@@ -18,7 +18,9 @@ from wqscore.checkpoints.opening import open_checkpoint, open_headers
 from wqscore.errors import CheckpointError
 from wqscore.refs import parse_ref
 
+diffusers = Oracle("diffusers")
 torch = Oracle("torch")
+transformers = Oracle("transformers")
 
 INDEX = "model.safetensors.index.json"
 A, B, C = (np.full((2, 3), value, dtype="f4") for value in (1, 2, 3))
@@ -119,13 +121,84 @@ def test_an_index_that_does_not_match(tmp_path: Path, change: object, message: s
         read_folder(tmp_path)
 
 
-def test_a_tensor_in_two_shards(tmp_path: Path) -> None:
+@pytest.mark.parametrize("holder", ["a", "c"])
+def test_the_index_says_which_copy_of_a_tensor_is_meant(tmp_path: Path, holder: str) -> None:
+    weight_map = save_sharded(tmp_path)
+    save_file({"c": C, "a": B, "stray": C}, tmp_path / weight_map["c"])
+    (tmp_path / INDEX).write_text(json.dumps({"weight_map": weight_map | {"a": weight_map[holder]}}))
+    said: list[str] = []
+    found = {tensor.name: tensor.read() for tensor in read_folder(tmp_path, say=said.append)[1]}
+    assert found.keys() == {"a", "b", "c"}, "what the index does not list is no part of the model"
+    np.testing.assert_array_equal(found["a"], A if holder == "a" else B)
+    assert said == ["left out: 1 tensor that the shards hold and the index does not list: stray"]
+    assert open_checkpoint(parse_ref(str(tmp_path))).remarks == tuple(said)
+
+
+def test_a_tensor_in_another_shard_than_the_index_says(tmp_path: Path) -> None:
+    weight_map = save_sharded(tmp_path)
+    (tmp_path / INDEX).write_text(json.dumps({"weight_map": weight_map | {"a": weight_map["c"]}}))
+    assert {tensor.name for tensor in read_folder(tmp_path)[1]} == {"a", "b", "c"}
+
+
+def test_a_tensor_in_two_shards_without_an_index(tmp_path: Path) -> None:
     weight_map = save_sharded(tmp_path)
     save_file({"c": C, "a": A}, tmp_path / weight_map["c"])
+    (tmp_path / INDEX).unlink()
     with pytest.raises(
-        CheckpointError, match=r"00002-of-00002.safetensors: a is in model-00001.* too: remove the stale"
+        CheckpointError, match=r"00002-of-00002.safetensors: a is in model-00001.* too, and there is no"
     ):
         read_folder(tmp_path)
+
+
+@pytest.mark.oracle("torch", "transformers")
+@pytest.mark.parametrize("shards_there", [True, False])
+@pytest.mark.parametrize("safe", [True, False])
+def test_a_single_file_beside_an_index_is_what_transformers_loads(
+    tmp_path: Path, shards_there: bool, safe: bool
+) -> None:
+    config = transformers.BertConfig(
+        vocab_size=12, hidden_size=8, num_hidden_layers=1, num_attention_heads=2, intermediate_size=8
+    )
+    torch.manual_seed(0)
+    transformers.BertModel(config).save_pretrained(tmp_path / "m", max_shard_size="1KB")
+    single = transformers.BertModel(config)
+    if safe:
+        single.save_pretrained(tmp_path / "single")
+        (tmp_path / "single" / "model.safetensors").rename(tmp_path / "m" / "model.safetensors")
+    else:
+        torch.save(single.state_dict(), tmp_path / "m" / "pytorch_model.bin")
+        (tmp_path / "m" / "pytorch_model.bin.index.json").write_text('{"weight_map": {"a": "gone.bin"}}')
+    for shard in (tmp_path / "m").glob("model-*"):
+        if not shards_there or not safe:
+            shard.unlink()
+    if not safe:
+        (tmp_path / "m" / INDEX).unlink()
+    loaded = transformers.BertModel.from_pretrained(tmp_path / "m").state_dict()
+    opened = open_checkpoint(parse_ref(str(tmp_path / "m")))
+    found = {tensor.name: tensor.read() for tensor in opened.tensors}
+    assert found.keys() <= loaded.keys()
+    for name, values in found.items():
+        np.testing.assert_array_equal(values, loaded[name].numpy())
+    (remark,) = opened.remarks
+    assert remark.startswith(
+        f"{'model.safetensors' if safe else 'pytorch_model.bin'} scored; left out, as from_pretr"
+    )
+
+
+@pytest.mark.oracle("torch", "diffusers")
+def test_shards_beside_a_single_file_are_what_diffusers_loads(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    for options in ({"max_shard_size": "30KB"}, {}):
+        vae = diffusers.AutoencoderKL(block_out_channels=(32,), layers_per_block=1, latent_channels=4)
+        vae.save_pretrained(tmp_path / ("single" if not options else "m"), **options)
+    name = "diffusion_pytorch_model.safetensors"
+    (tmp_path / "single" / name).rename(tmp_path / "m" / name)
+    loaded = diffusers.AutoencoderKL.from_pretrained(tmp_path / "m").state_dict()
+    opened = open_checkpoint(parse_ref(str(tmp_path / "m")))
+    assert {tensor.name for tensor in opened.tensors} == loaded.keys()
+    for tensor in opened.tensors:
+        np.testing.assert_array_equal(tensor.read(), loaded[tensor.name].numpy())
+    assert opened.remarks == (f"{name}.index.json (its shards) scored; left out, as from_pretrained does: {name}",)
 
 
 def test_a_configuration_of_any_kind(tmp_path: Path) -> None:

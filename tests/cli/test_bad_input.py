@@ -62,7 +62,9 @@ class Writes:
 REFUSED: dict[str, tuple[dict[str, bytes], str]] = {
     "no weights": ({"config.json": b"{}"}, "no weights"),
     "empty folder": ({}, "no weights"),
-    "weights of another kind": ({"model.pt": b"GGUF"}, r"only \.pt weights, which are not read: convert"),
+    "weights of another kind": ({"tf_model.h5": b"HDF"}, r"only \.h5 weights, which are not read: convert"),
+    "a file of torch that is none": ({"model.pt": b"HDF"}, r"model\.pt: is not a file that torch\.save wrote: fetch"),
+    "a file of torch that is a GGUF": ({"model.pt": b"GGUF"}, r"model\.pt: .*cut short"),
     "cut GGUF": ({"model.gguf": b"GGUF"}, "cut short"),
     "weights in a subfolder": ({"unet/model.safetensors": WEIGHTS}, "no weights in the root, but in unet: name that"),
     "several files": ({"a.safetensors": WEIGHTS, "b.safetensors": WEIGHTS}, r"several weight files .*name the one"),
@@ -152,13 +154,9 @@ REFUSED: dict[str, tuple[dict[str, bytes], str]] = {
         {INDEX: json.dumps({"weight_map": {"x": "a.safetensors"}}).encode(), "a.safetensors": WEIGHTS},
         "a.safetensors: lacks x, which model.safetensors.index.json puts there",
     ),
-    "a tensor in two shards": (
-        {
-            INDEX: json.dumps({"weight_map": {"fc.weight": "a.safetensors", "x": "b.safetensors"}}).encode(),
-            "a.safetensors": WEIGHTS,
-            "b.safetensors": WEIGHTS,
-        },
-        "fc.weight is in a.safetensors too",
+    "a tensor in two shards without an index": (
+        {f"model-0000{i}-of-00002.safetensors": WEIGHTS for i in (1, 2)},
+        "fc.weight is in model-00001-of-00002.safetensors too, and there is no index that says which is meant",
     ),
     "shards missing without an index": (
         {"model-00001-of-00003.safetensors": WEIGHTS, "model-00003-of-00003.safetensors": WEIGHTS},

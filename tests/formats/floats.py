@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.formats.made import Made, Make, files, filled, heavy_tailed, llama, state_of, torch
+from tests.formats.made import Made, Make, files, filled, heavy_tailed, llama, state_of, torch, write
 from tests.oracles import Oracle
 
 
@@ -111,11 +111,44 @@ def distributed(folder: Path) -> Iterator[Made]:
 
 
 def torch_file_of_another_name(folder: Path) -> Iterator[Made]:
-    for suffix in (".pt", ".pth", ".ckpt"):
+    state = state_of(llama())
+    for number, suffix in enumerate((".pt", ".pth", ".ckpt", ".th", ".pth.tar")):
         own = folder / suffix[1:]
         own.mkdir()
-        torch.save(state_of(llama()), own / f"model{suffix}")
-        yield Made(own, error=f"only {suffix} weights, which are not read: convert to safetensors")
+        saved = {"model_state_dict": state, "epoch": 3} if number % 2 else state
+        torch.save(saved, own / f"best{suffix}", _use_new_zipfile_serialization=number < 3)
+        yield Made(own if number else own / "best.pt", state, state)
+
+
+def reparametrised(folder: Path) -> Iterator[Made]:
+    utils, new = torch.nn.utils, torch.nn.utils.parametrizations
+    prune = Oracle("torch.nn.utils.prune")
+    layers = {
+        "old": utils.weight_norm(filled(torch.nn.Linear(64, 96))),
+        "new": new.weight_norm(filled(torch.nn.Conv1d(64, 80, 3), 1), dim=2),
+        "spectral": utils.spectral_norm(filled(torch.nn.Linear(64, 96), 2)),
+        "orthonormal": new.spectral_norm(filled(torch.nn.Conv2d(64, 72, 2), 3)),
+        "pruned": prune.l1_unstructured(filled(torch.nn.Linear(64, 96), 4), "weight", 0.3),
+    }
+    model = torch.nn.ModuleDict(layers).eval()
+    state = state_of(model)
+    weights = {f"{name}.bias": layer.bias.detach() for name, layer in layers.items()}
+    for name, layer in layers.items():
+        layer(torch.ones(1, 64, *(8,) * (layer.weight.dim() - 2)))
+        weights[f"{name}.weight"] = layer.weight.detach().clone()
+    yield Made(write(folder / "safetensors", state), weights, state)
+    (folder / "torch").mkdir()
+    torch.save(state, folder / "torch" / "pytorch_model.bin")
+    yield Made(folder / "torch", weights, state)
+
+
+def parametrised_by_a_function(folder: Path) -> Iterator[Made]:
+    layer = torch.nn.ModuleDict({"fc": torch.nn.utils.parametrizations.orthogonal(torch.nn.Linear(64, 96))})
+    refused = {
+        "fc.parametrizations.weight.original": "parametrised by orthogonal, by a map that the file does not name"
+    }
+    state = state_of(layer)
+    yield Made(write(folder / "m", state), {"fc.bias": layer["fc"].bias.detach()}, state, refused)
 
 
 def by_name_alone(name: str) -> Make:
@@ -143,7 +176,9 @@ ROWS: dict[str, Make] = {
     "Conv1d, Conv2d, Conv3d": convolutions,
     "depthwise convolution": depthwise,
     "torch distributed checkpoint": distributed,
-    "torch `.pt`, `.pth`, `.ckpt`": torch_file_of_another_name,
+    "torch `.pt`, `.pth`, `.ckpt`, `.th`, `.tar`": torch_file_of_another_name,
+    "weight_norm, spectral_norm, pruning masks": reparametrised,
+    "orthogonal and other parametrisations": parametrised_by_a_function,
     "TensorFlow `.h5`": by_name_alone("tf_model.h5"),
     "Flax `.msgpack`": by_name_alone("flax_model.msgpack"),
 }

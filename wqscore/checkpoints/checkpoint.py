@@ -19,12 +19,14 @@ class Checkpoint:
         revision: the commit on the Hub, 40 hex digits; `None` for files on disk.
         config: the parsed `config.json`, `{}` if there is none.
         tensors: every tensor, in file order.
+        remarks: lines that say what was taken as the model where its files hold more than one.
     """
 
     ref: ModelRef
     revision: str | None
     config: dict[str, Any]
     tensors: tuple[Tensor, ...]
+    remarks: tuple[str, ...] = ()
 
     @property
     def parameters(self) -> int:

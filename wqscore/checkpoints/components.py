@@ -12,20 +12,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from wqscore.checkpoints.weight_files import WeightFiles, choose_weights
+from wqscore.checkpoints.standard_names import WeightFiles, choose_loaded, choose_standard
+from wqscore.checkpoints.weight_files import choose_weights
 from wqscore.errors import CheckpointError
+from wqscore.refs import SAFETENSORS_SUFFIX
 
 MODEL_INDEX = "model_index.json"
 MODULES = "modules.json"
-
-#: In order of preference: safetensors before `.bin`, diffusers' own names before those of transformers.
-_SUFFIXES = ("safetensors", "bin")
-_STEMS = ("diffusion_pytorch_model", "model", "pytorch_model")
-#: A variant (`fp16`, `non_ema`) is another copy of the weights; its name can be in any of three positions.
-_WEIGHTS = re.compile(
-    rf"(?P<stem>{'|'.join(_STEMS)})(\.(?P<before>[a-z]\w*))?(?P<shard>-(?P<number>\d{{5}})-of-(?P<total>\d{{5}}))?"
-    rf"(\.(?P<after>[a-z]\w*))?\.(?P<suffix>{'|'.join(_SUFFIXES)})(?P<index>\.index(\.(?P<of_index>\w+))?\.json)?"
-)
 
 
 @dataclass(frozen=True)
@@ -122,32 +115,7 @@ def _inside(names: Collection[str], folder: str) -> set[str]:
 
 
 def _component_weights(names: set[str], where: str) -> WeightFiles | None:
-    """Choose a component's weights: those without a variant, then the fp16 ones, then the only variant."""
-    by_variant: dict[str, list[re.Match[str]]] = {}
-    for name in sorted(names):
-        if match := _WEIGHTS.fullmatch(name):
-            by_variant.setdefault(match["before"] or match["after"] or match["of_index"] or "", []).append(match)
-    if not by_variant:
-        return choose_weights(names, where) if any(name.endswith(".safetensors") for name in names) else None
-    chosen = next(variant for variant in ("", "fp16", *by_variant) if variant in by_variant)
-    if chosen not in ("", "fp16") and len(by_variant) > 1:
-        raise CheckpointError(
-            f"{where}: has only variants of the weights ({', '.join(by_variant)}): keep the one to score"
-        )
-    matches = by_variant[chosen]
-    for suffix in _SUFFIXES:
-        for stem in _STEMS:
-            if files := [match for match in matches if (match["suffix"], match["stem"]) == (suffix, stem)]:
-                return _files(files, where)
-    return None
-
-
-def _files(matches: list[re.Match[str]], where: str) -> WeightFiles:
-    """Choose the index, then the single file, then all shards."""
-    for kind in (lambda match: match["index"], lambda match: not match["shard"]):
-        if files := [match.string for match in matches if kind(match)]:
-            return WeightFiles(files[0], ()) if files[0].endswith(".json") else WeightFiles(None, (files[0],))
-    total = int(matches[0]["total"])
-    if len(matches) != total or len({match["total"] for match in matches}) != 1:
-        raise CheckpointError(f"{where}: has {len(matches)} of {total} shards and no index: fetch the rest")
-    return WeightFiles(None, tuple(match.string for match in matches))
+    """Choose a component's weights by their standard name, else a safetensors file of another name."""
+    if found := choose_loaded(names) or choose_standard(names, where):
+        return found
+    return choose_weights(names, where) if any(name.endswith(SAFETENSORS_SUFFIX) for name in names) else None

@@ -172,7 +172,7 @@ def prefixed(tensor: Tensor, prefix: str) -> Tensor:
 
 
 def with_decoded(
-    tensors: Iterable[TensorRef],
+    tensors: Iterable[Tensor],
     decodings: Sequence[Decoding],
     refusals: Sequence[Refusal],
     beside: Mapping[str, str] = MappingProxyType({}),
@@ -197,7 +197,7 @@ def with_decoded(
             found.append(DecodedTensor(first[tensor.name]))
         owner = owners.get(tensor.name)
         if owner is None:
-            found.append(replace(tensor, refusal=reasons[tensor.name]) if tensor.name in reasons else tensor)
+            found.append(refused(tensor, reasons[tensor.name]) if tensor.name in reasons else tensor)
         elif owner != tensor.name:
-            found.append(replace(tensor, part_of=owner))
+            found.append(part_of(tensor, owner))
     return tuple(found)

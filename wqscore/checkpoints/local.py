@@ -4,50 +4,78 @@ from __future__ import annotations
 
 import json
 import stat
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from wqscore.checkpoints.pytorch.file import read_torch_file
+from wqscore.checkpoints.remarks import Say, say_nothing
 from wqscore.checkpoints.safetensors import read_safetensors
+from wqscore.checkpoints.shards import JoinedShards, join_shards
+from wqscore.checkpoints.standard_names import WeightFiles
 from wqscore.checkpoints.tensor import TensorRef
-from wqscore.checkpoints.weight_files import WeightFiles, choose_weights, shard_names
+from wqscore.checkpoints.weight_files import choose_weights, remark_on, shard_names
 from wqscore.errors import CheckpointError, read_small, reading
+from wqscore.refs import HEAD_BYTES, SAFETENSORS_SUFFIX, container_of
 
 #: Masks and position ids that are expanded take a few times what is stored.
 _MOST_UNFOLDED = 4
 _SMALL_BYTES = 1 << 24
 
 
-def read_folder(folder: Path, weights: WeightFiles | None = None) -> tuple[dict[str, Any], tuple[TensorRef, ...]]:
+def read_folder(
+    folder: Path, weights: WeightFiles | None = None, say: Say = say_nothing
+) -> tuple[dict[str, Any], tuple[TensorRef, ...]]:
     """Read the configuration and the tensor headers of a checkpoint folder, decoding nothing.
 
     Args:
         folder: the folder.
         weights: the files that hold the weights; by default `choose_weights` picks them by name.
+        say: called with a line for everything that is left out.
 
     Raises:
         CheckpointError: no weights, a damaged file, or an index that doesn't match its shards.
     """
     weights = weights or choose_weights(folder_names(folder), str(folder))
     if weights.index is None:
-        tensors = _read_files([folder / name for name in weights.files])
+        joined = _read_files(folder, weights.files, say)
     else:
-        tensors = _read_indexed(folder, folder / weights.index)
+        joined = _read_indexed(folder, folder / weights.index, say)
+    for line in filter(None, (remark_on(weights), joined.remark)):
+        say(line)
+    tensors = joined.tensors
     return read_config(folder / "config.json"), tensors
 
 
-def read_file(file: Path) -> tuple[TensorRef, ...]:
-    """Read the tensor headers of one safetensors or torch file; its suffix gives the format.
+def read_file(file: Path, say: Say = say_nothing) -> tuple[TensorRef, ...]:
+    """Read the tensor headers of one safetensors or torch file.
+
+    The suffix `.safetensors` gives the format; of a file of any other name, the first bytes do.
+
+    Args:
+        file: the file.
+        say: called with a line for everything that is left out.
 
     Raises:
-        CheckpointError: not a regular file, or not of the format its suffix says.
+        CheckpointError: not a regular file, or not of such a format.
     """
     check_is_file(file)
-    if file.suffix == ".safetensors":
+    if file.suffix == SAFETENSORS_SUFFIX or first_container(file) == "safetensors":
         return tuple(read_safetensors(file))
-    tensors = tuple(read_torch_file(file))
+    tensors = tuple(read_torch_file(file, say))
     _refuse_unfolding(file, tensors)
     return tensors
+
+
+def first_container(file: Path) -> str:
+    """The container that a file's first bytes tell; empty if none.
+
+    Raises:
+        CheckpointError: it can't be read.
+    """
+    with reading(file), file.open("rb") as stream:
+        return container_of(stream.read(HEAD_BYTES))
 
 
 def _refuse_unfolding(file: Path, tensors: tuple[TensorRef, ...]) -> None:
@@ -112,18 +140,14 @@ def check_is_file(file: Path) -> None:
         raise CheckpointError(f"{file}: is not a file: put the checkpoint's own file there")
 
 
-def _read_files(files: list[Path]) -> tuple[TensorRef, ...]:
-    tensors: dict[str, TensorRef] = {}
-    for file in files:
-        for tensor in read_file(file):
-            if tensor.name in tensors:
-                other = tensors[tensor.name].file.name
-                raise CheckpointError(f"{file}: {tensor.name:.200} is in {other} too: remove the stale file")
-            tensors[tensor.name] = tensor
-    return tuple(tensors.values())
+def _read_files(
+    folder: Path, names: Iterable[str], say: Say, holders: Mapping[str, str] = MappingProxyType({}), index: str = ""
+) -> JoinedShards:
+    shards = (read_file(folder / name, say) for name in names)
+    return join_shards(shards, holders, f"{folder}/", index, "fetch both again")
 
 
-def _read_indexed(folder: Path, index: Path) -> tuple[TensorRef, ...]:
+def _read_indexed(folder: Path, index: Path, say: Say) -> JoinedShards:
     check_is_file(index)
     with reading(index):
         weight_map = shard_names(read_small(index), str(index))
@@ -131,10 +155,4 @@ def _read_indexed(folder: Path, index: Path) -> tuple[TensorRef, ...]:
     for shard in shards:
         if not (folder / shard).is_file():
             raise CheckpointError(f"{index}: names the shard {shard}, which is not there: fetch it")
-    tensors = _read_files([folder / shard for shard in shards])
-    missing = weight_map.keys() - {tensor.name for tensor in tensors}
-    if missing:
-        name = min(missing)
-        holder = folder / weight_map[name]
-        raise CheckpointError(f"{holder}: lacks {name:.200}, which {index.name} puts there: fetch both again")
-    return tensors
+    return _read_files(folder, shards, say, weight_map, index.name)

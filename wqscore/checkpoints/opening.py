@@ -17,14 +17,15 @@ from wqscore.checkpoints.adapters.opening import (
 from wqscore.checkpoints.checkpoint import Checkpoint
 from wqscore.checkpoints.components import MODEL_INDEX, MODULES, Component, find_components
 from wqscore.checkpoints.decoding import prefixed
-from wqscore.checkpoints.formats import Opened, open_weights
+from wqscore.checkpoints.formats import Opened, decoded, open_weights
 from wqscore.checkpoints.hub.header_cache import HeaderCache
 from wqscore.checkpoints.in_memory import open_in_memory
-from wqscore.checkpoints.local import folder_names, read_json
+from wqscore.checkpoints.local import folder_names, read_config, read_json
 from wqscore.checkpoints.pytorch.dcp import check_not_distributed
-from wqscore.checkpoints.quantised.planning import dequantised
+from wqscore.checkpoints.remarks import Say
+from wqscore.checkpoints.standard_names import WeightFiles
 from wqscore.checkpoints.tensor import Tensor
-from wqscore.checkpoints.weight_files import WeightFiles, choose_weights
+from wqscore.checkpoints.weight_files import choose_weights
 from wqscore.errors import CheckpointError
 from wqscore.refs import ModelRef
 
@@ -53,21 +54,21 @@ def open_checkpoint(
         return open_in_memory(ref)
     if ref.adapter is not None:
         base = open_checkpoint(ref.base, on_file, stream, known)
-        folder, _ = _on_disk(ref.adapter, on_file)
+        folder, _, _ = _on_disk(ref.adapter, on_file)
         tensors = with_adapter(base.tensors, open_adapter(folder), ref.adapter.label)
-        return Checkpoint(ref, base.revision, base.config, tensors)
+        return Checkpoint(ref, base.revision, base.config, tensors, base.remarks)
     if stream and ref.source == "hub":
         from wqscore.checkpoints.hub.fetch import stream as stream_headers
 
-        headers = stream_headers(ref, on_file, known)
-        return _of_headers(ref, headers)
-    path, revision = _on_disk(ref, on_file)
+        return _from_headers(ref, stream_headers(ref, on_file, known))
+    path, revision, remarks = _on_disk(ref, on_file)
+    said = list(remarks)
     try:
-        opened = open_alone(path) if path.is_file() else _open_folder(path)
+        opened = open_alone(path, said.append) if path.is_file() else _open_folder(path, said.append)
     except CheckpointError as error:
         # The message names a file in the Hub's cache; prefix the model's name.
         raise CheckpointError(f"{ref.label}: {error}") if ref.source == "hub" else error from error
-    return Checkpoint(ref, revision, *opened)
+    return Checkpoint(ref, revision, *opened, remarks=tuple(dict.fromkeys(said)))
 
 
 def open_headers(ref: ModelRef) -> Checkpoint:
@@ -80,56 +81,61 @@ def open_headers(ref: ModelRef) -> Checkpoint:
         return open_checkpoint(ref)
     from wqscore.checkpoints.hub.fetch import read_headers
 
-    headers = read_headers(ref)
-    return _of_headers(ref, headers)
+    return _from_headers(ref, read_headers(ref))
 
 
-def _of_headers(ref: ModelRef, headers: RemoteHeaders) -> Checkpoint:
-    tensors = dequantised(headers.tensors, headers.config)
-    return Checkpoint(ref, headers.revision, headers.config, with_named_updates(tensors, headers.config) or tensors)
+def _from_headers(ref: ModelRef, headers: RemoteHeaders) -> Checkpoint:
+    tensors = decoded(headers.tensors, headers.config)
+    tensors = with_named_updates(tensors, headers.config) or tensors
+    return Checkpoint(ref, headers.revision, headers.config, tensors, headers.remarks)
 
 
-def _on_disk(ref: ModelRef, on_file: Callable[[str, int], None] | None) -> tuple[Path, str | None]:
-    """The checkpoint's folder or file, downloaded if necessary, and its commit."""
+def _on_disk(ref: ModelRef, on_file: Callable[[str, int], None] | None) -> tuple[Path, str | None, tuple[str, ...]]:
+    """The folder or file, downloaded if necessary, its commit, and remarks on what was not downloaded."""
     if ref.source != "hub":
         assert ref.path is not None, "a reference that is not on the Hub has a path"
-        return ref.path, None
+        return ref.path, None, ()
     from wqscore.checkpoints.hub.fetch import fetch
 
     snapshot = fetch(ref, on_file)
-    return snapshot.folder if ref.file is None else snapshot.folder / ref.file, snapshot.revision
+    path = snapshot.folder if ref.file is None else snapshot.folder / ref.file
+    return path, snapshot.revision, snapshot.remarks
 
 
-def _open_folder(folder: Path) -> Opened:
+def _open_folder(folder: Path, say: Say) -> Opened:
     names = folder_names(folder)
     check_not_distributed(names, str(folder))
     if ADAPTER_CONFIG in names:
-        return open_alone(folder)
+        return open_alone(folder, say)
     manifests = {name: read_json(folder / name) for name in (MODEL_INDEX, MODULES) if name in names}
     components = find_components(names, manifests, str(folder))
     if any(component.folder for component in components):
-        config, tensors = _open_components(folder, components)
+        config, tensors = _open_components(folder, components, say)
     else:
-        config, tensors = open_weights(folder, _weights(folder, names))
+        config, tensors = open_weights(folder, _weights(folder, names), say)
     return config, with_named_updates(tensors, config) or tensors
 
 
 def _weights(folder: Path, names: Collection[str]) -> WeightFiles:
     """The files of a model, or of an adapter without its configuration."""
+    named = read_config(folder / "config.json").get("transformers_weights")
     try:
-        return choose_weights(names, str(folder))
+        return choose_weights(names, str(folder), named)
     except CheckpointError:
         if (file := adapter_file(names, folder)) is None:
             raise
         return WeightFiles(None, (file.name,))
 
 
-def _open_components(folder: Path, components: tuple[Component, ...]) -> Opened:
+def _open_components(folder: Path, components: tuple[Component, ...], say: Say) -> Opened:
     """Open all components as one model; tensor names are prefixed with the component's name."""
     config: dict[str, Any] = {}
     tensors: list[Tensor] = []
     for component in components:
-        own, found = open_weights(folder / component.folder, component.weights)
+        remarks: list[str] = []
+        own, found = open_weights(folder / component.folder, component.weights, remarks.append)
+        for remark in remarks:
+            say(f"{component.folder}/{remark}" if component.folder else remark)
         config |= {f"{component.name}_config": own} if component.name else own
         tensors += [prefixed(tensor, component.name) for tensor in found]
     return config, tuple(tensors)

@@ -1,7 +1,7 @@
 """Choose the files that hold a checkpoint's weights, by name alone.
 
-One rule serves a folder on disk and a repository on the Hub, so that both give the same model:
-safetensors before `.bin`, an index before a single file, the standard names before any other.
+One rule serves a folder on disk and a repository on the Hub, so that both give the same model: what `from_pretrained`
+loads. Where it finds nothing, a set of weights of other names is taken if it is the only one.
 """
 
 from __future__ import annotations
@@ -9,53 +9,78 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
+from wqscore.checkpoints.standard_names import WeightFiles, choose_loaded, choose_standard, standard_names
 from wqscore.errors import CheckpointError
+from wqscore.refs import ALONE_SUFFIXES, SAFETENSORS_SUFFIX, TORCH_SUFFIXES, WEIGHT_SUFFIXES
 
-_INDEXED = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
-_SINGLE = ("model.safetensors", "pytorch_model.bin")
-#: Formats that keep a whole model in one file; tried last, in this order.
-_ALONE = (".gguf", ".onnx", ".npz", ".npy")
-_READ = frozenset({".safetensors", ".bin", *_ALONE})
-_NOT_READ = frozenset({".h5", ".msgpack", ".pt", ".pth", ".ckpt", ".distcp"})
+#: Suffixes of weights that are not read.
+_NOT_READ = frozenset({".h5", ".msgpack", ".distcp"})
+#: What trainers keep beside the weights under torch's suffixes.
+_NO_WEIGHTS = re.compile(
+    r"(training_args|optim(izer)?|(lr_)?scheduler|scaler|rng_states?|random_states|sampler|dl_state)([_-].*)?\.\w+"
+)
 #: The limit of common file systems; a longer name raises an OSError.
 _MAX_NAME_BYTES = 255
-_SHARD = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<total>\d{5})(?P<suffix>\.safetensors|\.bin|\.gguf)")
+_SHARD = re.compile(
+    rf"(?P<stem>.+)-(?P<number>\d{{5}})-of-(?P<total>\d{{5}})(?P<suffix>{'|'.join(map(re.escape, WEIGHT_SUFFIXES))})"
+)
+#: At most so many names are listed in a remark.
+_MAX_LISTED = 3
 
 
-@dataclass(frozen=True)
-class WeightFiles:
-    """A checkpoint's weight files: an index that names the shards, or the files themselves."""
-
-    index: str | None
-    files: tuple[str, ...]
-
-
-def choose_weights(names: Collection[str], where: str) -> WeightFiles:
+def choose_weights(names: Collection[str], where: str, named: object = None) -> WeightFiles:
     """Choose the weight files among a checkpoint's file names (paths relative to its root, `/` between parts).
 
+    Args:
+        names: the file names.
+        where: the checkpoint, for messages.
+        named: `transformers_weights` of its `config.json`, the file that transformers loads before any other.
+
     Raises:
-        CheckpointError: no weights in the root, several candidates, or missing shards and no index.
+        CheckpointError: no weights in the root, several candidates, missing shards and no index, or the configuration
+            names a file that is not there.
     """
     root = {name for name in names if "/" not in name}
-    for index, single in zip(_INDEXED, _SINGLE, strict=True):
-        if index in root:
-            return WeightFiles(index, ())
-        if single in root:
-            return WeightFiles(None, (single,))
-        suffix = PurePosixPath(single).suffix
-        if suffix == ".safetensors" and (others := sorted(n for n in root if n.endswith(suffix))):
-            return _other_names(others, root, where)
-    shards = sorted(n for n in root if re.fullmatch(r"pytorch_model-\d{5}-of-\d{5}\.bin", n))
-    if shards:
-        return _other_names(shards, root, where)
-    for suffix in _ALONE:
-        if found := sorted(n for n in root if n.endswith(suffix)):
-            return _other_names(found, root, where)
+    if isinstance(named, str) and named.endswith((SAFETENSORS_SUFFIX, f"{SAFETENSORS_SUFFIX}.index.json")):
+        if named not in root:
+            raise CheckpointError(
+                f"{where}: config.json names {named:.100} as the weights, which is not there: fetch it"
+            )
+        left_out = tuple(match.string for match in standard_names(root - {named}) if not match["shard"])
+        return WeightFiles(named, (), left_out) if named.endswith(".json") else WeightFiles(None, (named,), left_out)
+    if loaded := choose_loaded(root):
+        return loaded
+    safetensors = sorted(name for name in root if name.endswith(SAFETENSORS_SUFFIX))
+    if len(standard_names(safetensors)) < len(safetensors):
+        return _other_names(safetensors, root, where)
+    if standard := choose_standard(root, where):
+        return standard
+    for suffix in ALONE_SUFFIXES:
+        if alone := sorted(name for name in root if name.endswith(suffix)):
+            return _other_names(alone, root, where)
+    torch_files = sorted(name for name in root if name.endswith(TORCH_SUFFIXES) and not _NO_WEIGHTS.fullmatch(name))
+    if torch_files:
+        return _other_names(torch_files, root, where)
     raise CheckpointError(f"{where}: {_nothing_found(names)}")
+
+
+def remark_on(weights: WeightFiles, folder: str = "") -> str:
+    """A line that says which files of other sets of weights are left out; empty if there are none.
+
+    Args:
+        weights: the chosen files.
+        folder: their folder, relative to the model's; empty for the folder itself.
+    """
+    if not weights.left_out:
+        return ""
+    prefix = f"{folder}/" if folder else ""
+    taken = f"{weights.index} (its shards)" if weights.index else ", ".join(weights.files[:_MAX_LISTED])
+    more = len(weights.left_out) - _MAX_LISTED
+    listed = ", ".join(weights.left_out[:_MAX_LISTED]) + (f" and {more} more" if more > 0 else "")
+    return f"{prefix}{taken} scored; left out, as from_pretrained does: {listed}"
 
 
 def parts_of(file: str, names: Collection[str]) -> tuple[str, ...]:
@@ -97,13 +122,15 @@ def shard_names(index: bytes, where: str) -> dict[str, str]:
 def _other_names(candidates: list[str], root: Collection[str], where: str) -> WeightFiles:
     if len(candidates) == 1 and not _SHARD.fullmatch(candidates[0]):
         index = f"{candidates[0]}.index.json"
-        return WeightFiles(index, ()) if index in root else WeightFiles(None, (candidates[0],))
-    matches = [_SHARD.fullmatch(name) for name in candidates]
-    indices = {f"{match['stem']}{match['suffix']}.index.json" for match in matches if match} & set(root)
+        return WeightFiles(None, (candidates[0],), (index,) if index in root else ())
+    matches = [match for name in candidates if (match := _SHARD.fullmatch(name))]
+    indices = {f"{match['stem']}{match['suffix']}.index.json" for match in matches} & set(root)
     if len(indices) == 1:
-        return WeightFiles(indices.pop(), ())
-    if all(matches) and len({(m["stem"], m["total"]) for m in matches if m}) == 1:
-        total = int(matches[0]["total"]) if matches[0] else 0
+        index = indices.pop()
+        parts = {match.string for match in matches if index.startswith(f"{match['stem']}{match['suffix']}")}
+        return WeightFiles(index, (), tuple(name for name in candidates if name not in parts))
+    if len(matches) == len(candidates) and len({(match["stem"], match["total"]) for match in matches}) == 1:
+        total = int(matches[0]["total"])
         if len(candidates) == total:
             return WeightFiles(None, tuple(candidates))
         raise CheckpointError(f"{where}: has {len(candidates)} of {total} shards and no index: fetch the rest")
@@ -113,7 +140,8 @@ def _other_names(candidates: list[str], root: Collection[str], where: str) -> We
 
 def _nothing_found(names: Collection[str]) -> str:
     paths = [PurePosixPath(name) for name in names]
-    below = sorted({str(path.parent) for path in paths if len(path.parts) > 1 and path.suffix in _READ})
+    read = frozenset(WEIGHT_SUFFIXES)
+    below = sorted({str(path.parent) for path in paths if len(path.parts) > 1 and path.suffix in read})
     if below:
         return f"no weights in the root, but in {', '.join(below[:5])}: name that folder"
     other = sorted({path.suffix for path in paths} & _NOT_READ)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import IO
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
-from wqscore.errors import CheckpointError
+from wqscore.errors import CheckpointError, reading
 
 _LOCAL_HEADER = struct.Struct("<4s22xHH")
 _UTF8_NAME = 0x800
@@ -26,6 +26,17 @@ def zip_directory(stream: IO[bytes], file: Path) -> list[ZipInfo]:
         raise CheckpointError(
             f"{file}: its zip directory can't be read ({error}): cut short or damaged, fetch it again"
         ) from error
+
+
+def holds_arrays(file: Path) -> bool:
+    """Whether NumPy wrote an archive: all its members are `.npy` files.
+
+    Raises:
+        CheckpointError: the file can't be read, or its zip directory is damaged.
+    """
+    with reading(file), file.open("rb") as stream:
+        members = zip_directory(stream, file)
+    return bool(members) and all(member.filename.endswith(".npy") for member in members)
 
 
 def content_start(stream: IO[bytes], info: ZipInfo, size: int, file: Path) -> int:

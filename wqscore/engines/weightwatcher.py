@@ -135,9 +135,9 @@ def _link_weights(checkpoint: Checkpoint, folder: Path) -> None:
     files = sorted({file for tensor in checkpoint.tensors for file in tensor.files})
     names = {}
     for number, file in enumerate(files, 1):
-        stem = "model" if file.suffix == ".safetensors" else "pytorch_model"
+        stem, suffix = ("model", ".safetensors") if file.suffix == ".safetensors" else ("pytorch_model", ".bin")
         shard = f"-{number:05}-of-{len(files):05}" if len(files) > 1 else ""
-        names[file] = f"{stem}{shard}{file.suffix}"
+        names[file] = f"{stem}{shard}{suffix}"
         (folder / names[file]).symlink_to(file.absolute())
     if len(files) > 1 and files[0].suffix == ".safetensors":
         weight_map = {tensor.name: names[tensor.files[0]] for tensor in checkpoint.tensors}

@@ -93,10 +93,11 @@ def shown_value(outcome: RuleOutcome) -> str:
 
 
 def _notes(judgement: GateResult) -> list[str]:
-    """A line per rule that has a reason; only the error if the model could not be scored."""
+    """A line per rule that has a reason, and what was taken as the model; only the error if it was not scored."""
     if judgement.error:
         return [judgement.error]
-    return [f"{o.rule}: {o.status}: {o.reason}" for o in judgement.outcomes if o.reason]
+    remarks = judgement.score.remarks if judgement.score else ()
+    return [*(f"{o.rule}: {o.status}: {o.reason}" for o in judgement.outcomes if o.reason), *remarks]
 
 
 def _rule(outcome: RuleOutcome) -> dict[str, Cell]:

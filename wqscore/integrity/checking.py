@@ -41,6 +41,7 @@ class Integrity(Result):
         size: their bytes.
         unread: number of tensors not examined, by stored dtype: integers and codes of quantised weights.
         files: the comparison of each weight file with its checksum, except those that were streamed.
+        remarks: lines that say what was taken as the model where its files hold more than one.
     """
 
     ref: ModelRef
@@ -50,6 +51,7 @@ class Integrity(Result):
     size: int
     unread: dict[str, int]
     files: tuple[FileCheck, ...]
+    remarks: tuple[str, ...] = ()
 
     @property
     def errors(self) -> tuple[Finding, ...]:
@@ -127,6 +129,7 @@ def check_checkpoint(
             sorted(Counter(tensor.dtype.name for tensor, _ in tasks if tensor.dtype.kind != "float").items())
         ),
         files=checks,
+        remarks=checkpoint.remarks,
     )
 
 

@@ -56,14 +56,14 @@ def integrity_document(integrity: Integrity) -> dict[str, Any]:
 
 
 def integrity_notes(integrity: Integrity) -> list[str]:
-    """A line for the counts, one for what was not examined, and one per file."""
+    """A line for the counts, one for what was not examined, one per file, and what was taken as the model."""
     errors = len(integrity.errors)
     found = f"{_counted(errors, 'error')}, {_counted(len(integrity.findings) - errors, 'remark')}"
     lines = [f"{_counted(integrity.examined, 'tensor')} examined, {decimal(integrity.size)}: {found}"]
     if integrity.unread:
         dtypes = ", ".join(f"{count} of {dtype}" for dtype, count in integrity.unread.items())
         lines.append(f"not examined, because they hold no floating-point numbers: {dtypes}")
-    return lines + [f"{each.file}: {_comparison(each)}" for each in integrity.files]
+    return [*lines, *(f"{each.file}: {_comparison(each)}" for each in integrity.files), *integrity.remarks]
 
 
 def _verdict(check: FileCheck) -> str:

@@ -106,6 +106,7 @@ def _are_waves(matrix: np.ndarray) -> bool:
     rows = rows[np.isfinite(rows).all(axis=1) & (np.abs(rows) > 1e-6).any(axis=1)]
     if len(rows) < len(chosen) // 2:
         return False
+    rows /= np.abs(rows).max(axis=1, keepdims=True)
     energy = np.abs(np.fft.rfft(rows, axis=1)) ** 2
     peaks = energy.argmax(axis=1)
     bins = np.arange(energy.shape[1])

@@ -48,6 +48,7 @@ def description_document(description: ModelDescription) -> dict[str, Any]:
         "bytes_to_read": description.size,
         "core_seconds_estimate": hundredths(description.seconds),
         "peak_memory_estimate": description.peak_memory,
+        **({"remarks": list(description.checkpoint.remarks)} if description.checkpoint.remarks else {}),
         "tensors": [dict(zip(keys, row, strict=True)) for row in _rows(description)],
     }
 
@@ -59,7 +60,7 @@ def _rows(description: ModelDescription) -> list[list[Cell]]:
 
 
 def description_notes(description: ModelDescription) -> list[str]:
-    """The totals, a line each."""
+    """The totals, a line each, and what was taken as the model."""
     return [
         f"{_counted(len(description.checkpoint.tensors), 'tensor', 'tensors')}, "
         f"{size(description.checkpoint.parameters)} parameters; "
@@ -68,6 +69,7 @@ def description_notes(description: ModelDescription) -> list[str]:
         f"{_counted(description.eigensolves, 'eigensolve', 'eigensolves')}, "
         f"about {duration(description.seconds)} on one core of this machine, "
         f"and {decimal(description.peak_memory)} of memory at its peak",
+        *description.checkpoint.remarks,
     ]
 
 

@@ -128,6 +128,7 @@ def _score(score: ModelScore) -> dict[str, Any]:
             name: {"value": number(value.value), "count": value.count, "reason": value.reason or None}
             for name, value in summary.values.items()
         },
+        **({"remarks": list(score.remarks)} if score.remarks else {}),
         "layers": [_layer(row) if isinstance(row, LayerScore) else _skip(row) for row in score.rows],
     }
 

@@ -123,14 +123,18 @@ def family_notes(ranking: Ranking) -> list[str]:
 
 
 def remarks(ranking: Ranking) -> list[str]:
-    """A line per model without a rank: its name, its status and the reason."""
+    """A line per model without a rank: its name, its status and the reason; then what was taken as each model."""
     lines = []
     for model in ranking.models:
         # A failure's reason often begins with the name.
         reason = model.reason.removeprefix(f"{model.ref.label}: ")
         if model.status != "ranked":
             lines.append(f"{model.ref.label}: {model.status}: {reason}")
-    return lines
+    models: dict[str, list[str]] = {}
+    for score in ranking.scores:
+        for remark in score.remarks:
+            models.setdefault(remark, []).append(score.ref.label)
+    return lines + [f"{', '.join(labels)}: {remark}" for remark, labels in models.items()]
 
 
 def summary_overview_rows(score: ModelScore) -> list[list[str]]:
@@ -179,7 +183,7 @@ def layer_overview_rows(score: ModelScore) -> list[list[str]]:
 
 
 def score_notes(score: ModelScore) -> list[str]:
-    """Lines under one model's tables: coverage, and which tensors were skipped and why."""
+    """Lines under one model's tables: coverage, which tensors were skipped and why, what was taken as the model."""
     summary = score.summary
     covered = MISSING if number(summary.coverage) is None else f"{summary.coverage:.1%}"
     everything = MISSING if number(summary.coverage_all) is None else f"{summary.coverage_all:.1%}"
@@ -188,6 +192,7 @@ def score_notes(score: ModelScore) -> list[str]:
         f"averages, {everything} of all {size(score.parameters)} parameters",
         *([_experts(summary.experts)] if summary.experts and summary.experts.spread else []),
         *_skips(score.skipped),
+        *score.remarks,
     ]
 
 

@@ -32,6 +32,7 @@ class ModelScore(Result):
         engine: what computed the rows.
         base: what distances were measured from, as `label@revision`; empty without.
         solver: what solved on a device of torch; empty for LAPACK.
+        remarks: lines that say what was taken as the model where its files hold more than one.
     """
 
     ref: ModelRef
@@ -47,6 +48,7 @@ class ModelScore(Result):
     engine: str = "wqscore"
     base: str = ""
     solver: str = ""
+    remarks: tuple[str, ...] = ()
 
     @property
     def family(self) -> str:

@@ -100,6 +100,7 @@ def score_checkpoint(
         summary=summarise(rows, checkpoint.parameters, preset, of_matrices, _of_the_whole(checkpoint, rows, metrics)),
         base="@".join(filter(None, (base.ref.label, base.revision))) if base else "",
         solver="" if work.device == CPU else solver_on(work.device),
+        remarks=checkpoint.remarks,
     )
 
 

@@ -211,14 +211,14 @@ def test_refusals_say_what_to_do_in_one_line(hub, tmp_path, token):
         ("model-00009.safetensors", "the repository does not have"),
     ],
 )
-def test_a_bad_index_is_refused_before_anything_else_is_fetched(hub, tmp_path, shard, words):
+def test_a_bad_index_is_refused_before_any_weights_are_fetched(hub, tmp_path, shard, words):
     index = json.dumps({"weight_map": {"a": "model-00001.safetensors", "b": shard}}).encode()
     files = {"config.json": CONFIG, "model-00001.safetensors": weights(10), "../../evil.safetensors": b"evil"}
     hub.add("org/m", files | {"model.safetensors.index.json": index})
     done = run(hub, tmp_path, "org/m")
     assert words in done.error
     assert shard in done.error
-    assert hub.fetched() == {"model.safetensors.index.json"}
+    assert hub.fetched() == {"config.json", "model.safetensors.index.json"}
 
 
 def test_too_many_requests_are_waited_out(hub, tmp_path):

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -94,6 +95,74 @@ def test_a_pipeline_is_all_its_components_without_variants(tmp_path: Path, optio
         }
     assert [row["name"] for row in rows] == ["unet.layers.0.fc1.weight", "vae.layers.0.fc1.weight"]
     assert float(rows[0]["log_norm"]) == pytest.approx(log_norm(W), rel=1e-6)
+
+
+def document(hub: HubServer, home: Path, ref: str, *options: str) -> dict[str, Any]:
+    code = "from wqscore.cli import app; app()"
+    command = [sys.executable, "-c", code, "score", ref, "--format", "json", "--metrics", "log_norm", "-q", *options]
+    done = subprocess.run(command, env=hub.environment(home), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+SHARD, INDEX = "model-00001-of-00001.safetensors", "model.safetensors.index.json"
+OTHER = {
+    SHARD: save({"layers.0.fc1.weight": W * 2, "stray": W}),
+    INDEX: json.dumps({"weight_map": {"layers.0.fc1.weight": SHARD}}).encode(),
+    "pytorch_model.bin": b"a copy",
+    "tf_model.h5": b"another",
+    "model.gguf": b"another",
+}
+VARIANTS = PIPELINE | {
+    "unet/diffusion_pytorch_model.safetensors.index.json": b'{"weight_map": {"a": "gone.safetensors"}}'
+}
+
+
+@pytest.mark.parametrize("options", [(), ("--stream",)])
+@pytest.mark.parametrize(
+    ("files", "scale", "remarks"),
+    [
+        (BASE, 1, None),
+        (
+            BASE | OTHER,
+            1,
+            [f"model.safetensors scored; left out, as from_pretrained does: {SHARD}, {INDEX}, pytorch_model.bin"],
+        ),
+        (BASE | {INDEX: OTHER[INDEX]}, 1, [f"model.safetensors scored; left out, as from_pretrained does: {INDEX}"]),
+        (
+            OTHER,
+            2,
+            [
+                f"{INDEX} (its shards) scored; left out, as from_pretrained does: pytorch_model.bin",
+                "left out: 1 tensor that the shards hold and the index does not list: stray",
+            ],
+        ),
+        (
+            VARIANTS,
+            1,
+            [
+                "unet/diffusion_pytorch_model.safetensors scored; left out, as from_pretrained does: "
+                "diffusion_pytorch_model.safetensors.index.json"
+            ],
+        ),
+    ],
+    ids=["one set", "both", "stale index", "shards", "component"],
+)
+def test_the_set_that_is_scored_and_what_is_left_out(
+    tmp_path: Path, files: dict[str, bytes], scale: float, remarks: list[str] | None, options: tuple[str, ...]
+) -> None:
+    with HubServer() as hub:
+        hub.add("lab/m", files)
+        found = document(hub, tmp_path, "lab/m", *options)
+        for name, content in files.items():
+            file = tmp_path / "folder" / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content)
+        local = document(hub, tmp_path, str(tmp_path / "folder"))
+    assert found.get("remarks") == local.get("remarks") == remarks
+    norms = {row["name"]: row["log_norm"] for row in found["layers"] if "log_norm" in row}
+    assert norms == {row["name"]: row["log_norm"] for row in local["layers"] if "log_norm" in row}
+    assert next(iter(norms.values())) == pytest.approx(log_norm(W * scale), rel=1e-6)
 
 
 @pytest.mark.parametrize(

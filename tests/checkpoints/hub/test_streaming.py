@@ -230,18 +230,22 @@ def test_shards_that_the_cache_has_are_read_there(hub, tmp_path):
     assert {r.path.split("/")[2].split("?")[0] for r in hub.requests[before:] if "/lfs/" in r.path} == fetched
 
 
-@pytest.mark.parametrize(
-    ("weight_map", "words"),
-    [
-        ({"a": FIRST, "b": FIRST, "c": SECOND, "d": SECOND}, f"{SECOND} lacks d, which the index puts there"),
-        ({"a": FIRST, "b": FIRST, "c": "twin.safetensors"}, f"a is in {FIRST} and in twin.safetensors"),
-    ],
-)
-def test_an_index_that_contradicts_its_shards_is_refused(hub, tmp_path, weight_map, words):
-    index = json.dumps({"weight_map": weight_map}).encode()
-    twin = {"twin.safetensors": weights("a", "c")}
-    hub.add("org/m", sharded() | twin | {"model.safetensors.index.json": index})
-    assert words in run(hub, tmp_path)["error"]
+def test_an_index_that_contradicts_its_shards_is_refused(hub, tmp_path):
+    index = json.dumps({"weight_map": {"a": FIRST, "b": FIRST, "c": SECOND, "d": SECOND}}).encode()
+    hub.add("org/m", sharded() | {"model.safetensors.index.json": index})
+    assert f"{SECOND}: lacks d, which the index puts there" in run(hub, tmp_path)["error"]
+
+
+@pytest.mark.parametrize("how", ["stream", "fetch"])
+def test_the_index_says_which_copy_is_meant_and_a_single_file_goes_before_it(hub, tmp_path, how):
+    index = json.dumps({"weight_map": {"a": FIRST, "b": FIRST, "c": "twin.safetensors"}}).encode()
+    files = sharded() | {"model.safetensors.index.json": index, "twin.safetensors": weights("a", "c", rows=20)}
+    hub.add("org/m", files)
+    shards = [digests({name: files[name]}) for name in ("twin.safetensors", FIRST)]
+    assert run(hub, tmp_path, how)["digests"] == shards[0] | shards[1]
+    single = {"model.safetensors": weights("c", "d")}
+    hub.add("org/m", files | single)
+    assert run(hub, tmp_path, how)["digests"] == digests(single)
 
 
 def test_a_fallback_is_reported_before_any_weights_are_fetched(hub, tmp_path):

@@ -207,7 +207,7 @@ def test_no_state_dict(container, value, tmp_path):
 )
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_what_is_not_a_plain_tensor_is_refused_by_name(container, value, name, tmp_path):
-    with pytest.raises(CheckpointError, match=f"asks for .*({name}).*: refused, nothing was run"):
+    with pytest.raises(CheckpointError, match=f"(asks for|pickled module) .*({name}).*nothing was run"):
         read_torch_file(save({"w": value()}, tmp_path / "m.bin", container))
 
 

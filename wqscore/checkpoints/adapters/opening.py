@@ -16,6 +16,7 @@ from wqscore.checkpoints.adapters.stored_scales import is_of_mlx, stored_scaling
 from wqscore.checkpoints.decoding import DecodedTensor, refused, renamed, with_decoded
 from wqscore.checkpoints.formats import Opened, open_file, open_weights
 from wqscore.checkpoints.local import folder_names, read_config, read_file
+from wqscore.checkpoints.remarks import Say, say_nothing
 from wqscore.checkpoints.tensor import Tensor, TensorRef
 from wqscore.checkpoints.weight_files import choose_weights
 from wqscore.errors import CheckpointError
@@ -36,19 +37,23 @@ class StoredAdapter:
     tensors: tuple[Tensor, ...]
 
 
-def open_alone(path: Path) -> Opened:
+def open_alone(path: Path, say: Say = say_nothing) -> Opened:
     """Open an adapter's folder, or a weight file, with ΔW in the place of factors, or W + ΔW where the file has W.
+
+    Args:
+        path: the folder or file.
+        say: called with a line for everything that is left out.
 
     Raises:
         CheckpointError: a folder without an adapter's weights, a damaged file, or an invalid setting.
     """
     settings, file = _settings(path), path if path.is_file() else adapter_file(folder_names(path), path)
     if file is not None and (settings.get("peft_type") is None or file.name not in ADAPTER_WEIGHTS):
-        config, tensors = open_file(file)
+        config, tensors = open_file(file, say)
     elif file is not None:
         return {}, open_change(_by_settings(file, settings))
     else:
-        config, tensors = open_weights(path, choose_weights(folder_names(path), str(path)))
+        config, tensors = open_weights(path, choose_weights(folder_names(path), str(path)), say)
     placed = with_named_updates(tensors, config, settings)
     if placed is not None:
         return config, placed

@@ -17,13 +17,15 @@ from typing import Any
 from wqscore.checkpoints.hub.errors import FallbackNeededError, hub_errors
 from wqscore.checkpoints.hub.files import HubFiles, OnFile, cached_file, download, list_files
 from wqscore.checkpoints.hub.header_cache import HeaderCache
-from wqscore.checkpoints.hub.headers import join_shards, read_header
+from wqscore.checkpoints.hub.headers import read_header
 from wqscore.checkpoints.hub.ranges import HubRanges, NoRangesError
 from wqscore.checkpoints.hub.weights import HubWeights, find_weights
-from wqscore.checkpoints.local import read_config, read_folder
+from wqscore.checkpoints.local import read_config
+from wqscore.checkpoints.remarks import Say
+from wqscore.checkpoints.shards import join_shards
 from wqscore.checkpoints.tensor import TensorRef
 from wqscore.errors import CheckpointError
-from wqscore.refs import ModelRef
+from wqscore.refs import SAFETENSORS_SUFFIX, TORCH_SUFFIXES, ModelRef
 
 #: Shards whose headers are read at the same time; each takes a few round trips and little data.
 _CONCURRENT_SHARDS = 8
@@ -36,10 +38,12 @@ class HubSnapshot:
     Attributes:
         folder: the cache's folder for the commit, with the configuration and the weights in it.
         revision: the commit, 40 hexadecimal digits.
+        remarks: lines that say which files of other sets of weights are left out.
     """
 
     folder: Path
     revision: str
+    remarks: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -51,11 +55,13 @@ class RemoteHeaders:
         config: the parsed `config.json`, `{}` if there is none.
         tensors: every tensor of every shard; `file` is the shard's path in the cache, or else its name, with a
             source that reads it from the Hub.
+        remarks: lines that say what is left out.
     """
 
     revision: str
     config: dict[str, Any]
     tensors: list[TensorRef]
+    remarks: tuple[str, ...]
 
 
 def fetch(ref: ModelRef, on_file: OnFile | None = None) -> HubSnapshot:
@@ -79,7 +85,7 @@ def fetch(ref: ModelRef, on_file: OnFile | None = None) -> HubSnapshot:
     paths = [download(files, name, on_file) for name in (*weights.configs, *weights.files)]
     # The commit's folder, from the path of one of its files.
     folder = paths[-1].parents[len(PurePosixPath(weights.files[-1]).parts) - 1]
-    return HubSnapshot(folder, files.revision)
+    return HubSnapshot(folder, files.revision, weights.remarks)
 
 
 def read_headers(ref: ModelRef) -> RemoteHeaders:
@@ -99,7 +105,7 @@ def read_headers(ref: ModelRef) -> RemoteHeaders:
             f"{ref.label}: the headers of {kind} can't be read without downloading them: run `wqscore score` on it"
         )
     source = HubRanges(files)
-    return _read_headers(ref, source, weights, lambda name: read_header(source, name))
+    return _read_headers(source, weights, lambda name, say: read_header(source, name, say=say))
 
 
 def stream(ref: ModelRef, on_file: OnFile | None = None, known: HeaderCache | None = None) -> RemoteHeaders:
@@ -123,37 +129,37 @@ def stream(ref: ModelRef, on_file: OnFile | None = None, known: HeaderCache | No
         raise FallbackNeededError(f"{ref.label}: {kind} can't be streamed", "read it without --stream")
     source = HubRanges(files, on_file)
 
-    def header_of(name: str) -> list[TensorRef]:
+    def header_of(name: str, say: Say) -> list[TensorRef]:
         try:
-            return read_header(source, name, known)
+            return read_header(source, name, known, say)
         except NoRangesError:
             source.download(name)
-            return read_header(source, name)
+            return read_header(source, name, say=say)
 
-    return _read_headers(ref, source, weights, header_of)
+    return _read_headers(source, weights, header_of)
 
 
 def _read_headers(
-    ref: ModelRef, source: HubRanges, weights: HubWeights, header_of: Callable[[str], list[TensorRef]]
+    source: HubRanges, weights: HubWeights, header_of: Callable[[str, Say], list[TensorRef]]
 ) -> RemoteHeaders:
     files = source.files
     configs = [read_config(download(files, name, source.on_file)) for name in weights.configs]
-    cached = [path for name in weights.files if (path := cached_file(files, name)) is not None]
-    if len(cached) == len(weights.files) and ref.file is None:
-        config, tensors = read_folder(cached[0].parent)
-        return RemoteHeaders(files.revision, config, list(tensors))
+    said: dict[str, list[str]] = {name: [] for name in weights.files}
     with ThreadPoolExecutor(_CONCURRENT_SHARDS) as pool:
-        headers = list(pool.map(header_of, weights.files))
-    return RemoteHeaders(files.revision, configs[0] if configs else {}, join_shards(headers, weights, files.label))
+        headers = list(pool.map(lambda name: header_of(name, said[name].append), weights.files))
+    joined = join_shards(headers, weights.holders, f"{files.label}: ", "the index", "try another revision")
+    of_files = (remark for remarks in said.values() for remark in remarks)
+    remarks = (*weights.remarks, *of_files, *filter(None, [joined.remark]))
+    return RemoteHeaders(files.revision, configs[0] if configs else {}, list(joined.tensors), remarks)
 
 
 def _unreadable_by_ranges(files: HubFiles, weights: HubWeights) -> str:
     """The kind of weights, if they can't be read by byte ranges or from the cache; empty if they can."""
     if weights.kind:
         return weights.kind
-    suffixes = {PurePosixPath(name).suffix for name in weights.files} - {".safetensors"}
+    suffixes = {PurePosixPath(name).suffix for name in weights.files} - {SAFETENSORS_SUFFIX}
     cached = all(cached_file(files, name) is not None for name in weights.files)
-    return f"{min(suffixes)} files" if suffixes and not (cached and suffixes == {".bin"}) else ""
+    return f"{min(suffixes)} files" if suffixes and not (cached and suffixes <= set(TORCH_SUFFIXES)) else ""
 
 
 def _check_room(files: HubFiles, weights: Sequence[str]) -> None:

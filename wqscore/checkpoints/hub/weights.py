@@ -10,9 +10,10 @@ from wqscore.checkpoints.adapters.opening import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 from wqscore.checkpoints.components import MODEL_INDEX, MODULES, find_components
 from wqscore.checkpoints.hub.errors import NOT_CACHED
 from wqscore.checkpoints.hub.files import HubFiles, OnFile, download
-from wqscore.checkpoints.local import read_json
+from wqscore.checkpoints.local import read_config, read_json
 from wqscore.checkpoints.pytorch.dcp import check_not_distributed
-from wqscore.checkpoints.weight_files import WeightFiles, choose_weights, parts_of, shard_names
+from wqscore.checkpoints.standard_names import WeightFiles
+from wqscore.checkpoints.weight_files import choose_weights, parts_of, remark_on, shard_names
 from wqscore.errors import CheckpointError, read_small, reading
 
 _CONFIG = "config.json"
@@ -26,6 +27,7 @@ class HubWeights:
         files: the files that hold the weights.
         configs: its configurations and manifests of components, as far as they exist.
         holders: the file that holds each tensor, by the tensor's name, as the index lists them; empty without one.
+        remarks: lines that say which files of other sets of weights are left out.
         kind: `adapters` or `models of several components`, for messages; empty for a model in the root.
     """
 
@@ -33,6 +35,7 @@ class HubWeights:
     configs: tuple[str, ...]
     holders: Mapping[str, str] = field(default_factory=dict)
     kind: str = ""
+    remarks: tuple[str, ...] = ()
 
 
 def find_weights(files: HubFiles, file: str | None = None, on_file: OnFile | None = None) -> HubWeights:
@@ -57,9 +60,11 @@ def find_weights(files: HubFiles, file: str | None = None, on_file: OnFile | Non
     if any(component.folder for component in components):
         found = [_in_folder(files, each.weights, each.folder, on_file) for each in components]
         names, configs = [n for each in found for n in each.files], [n for each in found for n in each.configs]
-        return HubWeights(tuple(names), (*manifests, *configs), kind="models of several components")
+        remarks = tuple(remark for each in found for remark in each.remarks)
+        return HubWeights(tuple(names), (*manifests, *configs), {}, "models of several components", remarks)
+    config = read_config(download(files, _CONFIG, on_file)) if _CONFIG in files.sizes else {}
     try:
-        chosen = choose_weights(files.sizes, files.label)
+        chosen = choose_weights(files.sizes, files.label, config.get("transformers_weights"))
     except CheckpointError:
         if (named := adapter_file(files.sizes, Path())) is not None:
             return HubWeights((named.name,), (), kind="adapters")
@@ -90,8 +95,9 @@ def _in_folder(files: HubFiles, chosen: WeightFiles, folder: str, on_file: OnFil
     prefix = f"{folder}/" if folder else ""
     config = f"{prefix}{_CONFIG}"
     configs = (config,) if config in files.sizes else ()
+    remarks = tuple(filter(None, [remark_on(chosen, folder)]))
     if chosen.index is None:
-        return HubWeights(tuple(f"{prefix}{name}" for name in chosen.files), configs)
+        return HubWeights(tuple(f"{prefix}{name}" for name in chosen.files), configs, remarks=remarks)
     name = f"{prefix}{chosen.index}"
     index = download(files, name, on_file)
     with reading(f"{files.label}: {name}"):
@@ -106,4 +112,4 @@ def _in_folder(files: HubFiles, chosen: WeightFiles, folder: str, on_file: OnFil
             f"{files.label}: {name} names {missing[0]}, which the repository does not have: "
             "its upload is incomplete, try another revision"
         )
-    return HubWeights(tuple(shards), configs, holders)
+    return HubWeights(tuple(shards), configs, holders, remarks=remarks)

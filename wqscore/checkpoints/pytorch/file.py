@@ -1,4 +1,4 @@
-"""Read PyTorch `.bin` state dicts without torch and without running any code they contain."""
+"""Read PyTorch state dicts without torch and without running any code they contain."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from typing import IO, Any
 from wqscore.checkpoints.counts import are_counts, fits_memory
 from wqscore.checkpoints.pytorch.legacy import read_legacy
 from wqscore.checkpoints.pytorch.names import PickledTensor
+from wqscore.checkpoints.pytorch.nesting import find_state_dict
+from wqscore.checkpoints.pytorch.tar import read_tar
 from wqscore.checkpoints.pytorch.zip import read_zip
+from wqscore.checkpoints.remarks import Say, say_nothing
 from wqscore.checkpoints.tensor import TensorRef
 from wqscore.errors import CheckpointError, reading
 
@@ -24,22 +27,26 @@ _MAX_ENTRIES = 1_000_000
 _MAX_TIMES = 16
 _SMALL = 1000
 
-#: Keys under which training scripts store the state dict, next to other values.
-_WRAPPERS = ("state_dict", "model", "model_state_dict", "module")
 
-
-def read_torch_file(file: Path) -> list[TensorRef]:
+def read_torch_file(file: Path, say: Say = say_nothing) -> list[TensorRef]:
     """List the tensors of a PyTorch state dict, in its order, from its pickle alone.
 
     The state dict may be the value itself or under a usual key (`state_dict`, `model`, …). Nested dictionaries and
     lists are flattened with dotted names; values that are not tensors are left out.
+
+    Args:
+        file: the file.
+        say: called with a line that names the key, if the state dict is under one.
 
     Raises:
         CheckpointError: not a state dict of `torch.save`, damaged, or naming anything but tensors.
     """
     with reading(file), file.open("rb") as stream:
         value, starts = _read(stream, file)
-    named = list(_tensors(_state_dict(value, file), file))
+    nested = find_state_dict(_with_tensors(value, file), lambda part: _holds_tensors(part, file))
+    if nested.remark:
+        say(f"{file.name}: {nested.remark}")
+    named = list(_tensors(nested.state_dict, file))
     if len({name for name, _ in named}) != len(named):
         raise CheckpointError(f"{file}: two of its tensors have the same name: refused")
     return [_tensor_ref(name, tensor, starts[tensor.view.storage.key], file) for name, tensor in named]
@@ -58,16 +65,14 @@ def _read(stream: IO[bytes], file: Path) -> tuple[Any, dict[str, int]]:
     if head.startswith(b"version https://git-lfs"):
         raise CheckpointError(f"{file}: is a Git LFS pointer, not the weights: fetch it with git lfs pull")
     if head[257:262] == b"ustar":
-        raise CheckpointError(f"{file}: is in the tar format of torch before 0.1.10: convert it to safetensors")
+        return read_tar(stream, file)
     raise CheckpointError(f"{file}: is not a file that torch.save wrote: fetch it again or convert to safetensors")
 
 
-def _state_dict(value: Any, file: Path) -> dict[Any, Any]:
-    """The dictionary of tensors: under a usual key if exactly one holds tensors, otherwise the value itself."""
+def _with_tensors(value: Any, file: Path) -> dict[Any, Any]:
     if not isinstance(value, dict) or not _holds_tensors(value, file):
         raise CheckpointError(f"{file}: holds no state dict: save model.state_dict()")
-    wrapped: list[dict[Any, Any]] = [value[key] for key in _WRAPPERS if _holds_tensors(value.get(key), file)]
-    return wrapped[0] if len(wrapped) == 1 else value
+    return value
 
 
 def _holds_tensors(value: Any, file: Path) -> bool:

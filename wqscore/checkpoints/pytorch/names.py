@@ -158,6 +158,8 @@ _TORCH_DTYPES = {
 }
 GLOBALS: dict[str, object] = {
     **{f"torch.{name}Storage": StorageType(STORED_DTYPES[dtype]) for name, dtype in _TYPED_STORAGES.items()},
+    # The types of tensors, which only the tar container names.
+    **{f"torch.{name}Tensor": StorageType(STORED_DTYPES[dtype]) for name, dtype in _TYPED_STORAGES.items()},
     "torch.UntypedStorage": StorageType(STORED_DTYPES["U8"]),
     "torch.storage.UntypedStorage": StorageType(STORED_DTYPES["U8"]),
     **{f"torch.{name}": STORED_DTYPES[dtype] for name, dtype in _TORCH_DTYPES.items()},

@@ -12,10 +12,11 @@ uses them; persistent ids: torch/serialization.py.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from pickletools import genops
+from types import MappingProxyType
 from typing import IO, Any, cast
 
 from wqscore.checkpoints.counts import are_counts
@@ -26,6 +27,9 @@ from wqscore.errors import CheckpointError
 MAX_PICKLE_BYTES = 100_000_000
 MAX_OPCODES = 10_000_000
 _MAX_ARGUMENTS = 8
+#: What the state of every torch.nn.Module holds, and how far behind the name of its class to look for it.
+_MODULE_STATE = b"_parameters"
+_AHEAD_BYTES = 10_000
 
 
 @dataclass(frozen=True)
@@ -36,12 +40,13 @@ class Unpickled:
     storages: dict[str, Storage]
 
 
-def unpickle(stream: IO[bytes], file: Path) -> Unpickled:
+def unpickle(stream: IO[bytes], file: Path, known: Mapping[str, Any] = MappingProxyType({})) -> Unpickled:
     """Read one pickle, from the stream's position to its end, without running anything.
 
     Args:
         stream: left at the first byte after the pickle.
         file: for messages.
+        known: what the persistent ids of the tar container name: tensors and storages, by id.
 
     Returns:
         A value made of `None`, booleans, numbers, text, lists, tuples, dictionaries, `PickledTensor` and
@@ -50,17 +55,27 @@ def unpickle(stream: IO[bytes], file: Path) -> Unpickled:
     Raises:
         CheckpointError: the pickle names something a state dict does not need, is damaged, or is too long.
     """
-    machine = _Machine(file)
+    machine = _Machine(file, known)
     try:
         for count, (opcode, argument, _) in enumerate(genops(cast(IO[bytes], _Limited(stream)))):
             if count >= MAX_OPCODES:
                 raise ValueError(f"more than {MAX_OPCODES} opcodes")
             machine.step(opcode.name, argument)
         return Unpickled(machine.stack.pop(), machine.storages)
+    except _UnknownNameError as error:
+        raise CheckpointError(_of_unknown_name(error.name, stream, file)) from None
     except (ValueError, TypeError, IndexError, OverflowError) as error:
         raise CheckpointError(
             f"{file}: its pickle can't be read ({error!s:.200}): fetch it again, or save model.state_dict() alone"
         ) from error
+
+
+class _UnknownNameError(Exception):
+    """A name that a state dict does not need."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
 
 
 class _Limited:
@@ -90,12 +105,13 @@ class _Limited:
 class _Machine:
     """The pickle machine: a stack, the stacks below its marks, and a memo."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, known: Mapping[str, Any]) -> None:
         self.stack: list[Any] = []
         self.storages: dict[str, Storage] = {}
         self._below: list[list[Any]] = []
         self._memo: dict[int, Any] = {}
         self._file = file
+        self._known = known
 
     def step(self, opcode: str, argument: Any) -> None:
         handler = _HANDLERS.get(opcode)
@@ -144,7 +160,7 @@ class _Machine:
 
     def name(self, name: str) -> None:
         if name not in GLOBALS:
-            raise CheckpointError(_refusal(self._file, "asks for", name))
+            raise _UnknownNameError(name)
         self.push(GLOBALS[name])
 
     def name_from_stack(self) -> None:
@@ -170,6 +186,9 @@ class _Machine:
     def storage(self) -> None:
         """Turn a persistent id into the elements it names: (`storage`, type, key, device, numel[, view])."""
         match self.stack.pop():
+            case str() | int() as key if str(key) in self._known:
+                self.push(self._known[str(key)])
+                return
             case tuple(parts) if len(parts) > _MAX_ARGUMENTS:
                 raise ValueError("names a storage in an unknown way")
             case ("storage", StorageType(dtype), str() as key, _, numel, *rest) if are_counts(numel):
@@ -185,6 +204,17 @@ class _Machine:
                 self.push(StorageView(storage, first, length))
             case _:
                 raise ValueError(f"views elements outside storage {key!r:.200}")
+
+
+def _of_unknown_name(name: str, stream: IO[bytes], file: Path) -> str:
+    """What to say of a name: torch's modules, and classes whose state holds parameters, are pickled modules."""
+    if name.startswith("torch.nn.modules.") or _MODULE_STATE in stream.read(_AHEAD_BYTES):
+        shown = name if name.isprintable() and len(name) <= 200 else f"{name[:200]!a}"
+        return (
+            f"{file}: holds a pickled module ({shown}), which only its code can restore: save its state_dict: "
+            "torch.save(model.state_dict(), …); nothing was run"
+        )
+    return _refusal(file, "asks for", name)
 
 
 def _refusal(file: Path, verb: str, what: str) -> str:
