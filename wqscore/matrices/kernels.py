@@ -1,8 +1,8 @@
 """Cut the kernels of Flax, Keras and TensorFlow, whose last axis counts outputs, into matrices of out × in.
 
-A dense layer's kernel is (in, out), a convolution's (k…, in, out). Attention's projections give heads an axis of their
-own: (in, heads, head size) into heads, (heads, head size, out) out of them. A layer that is scanned over has another
-axis before all others, one for each repetition. A layer's bias has the shape of its outputs, and tells which it is.
+A dense layer's kernel is (in, out), a convolution's (k…, in, out). Attention's projections give heads an axis of
+their own: (in, heads, head size) into heads, (heads, head size, out) out of them. A layer that is scanned over has
+another axis before all others, its repetitions. A layer's bias has the shape of its outputs, and tells which it is.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def _dense(
     ]
 
 
-def _fused(name: str, shape: Shape, shapes: Mapping[str, Shape], config: ModelConfig) -> Fused | None:
+def _fused(name: str, shape: tuple[int, int], shapes: Mapping[str, Shape], config: ModelConfig) -> Fused | None:
     """The parts of a dense kernel viewed as (out, in); Keras's recurrent layers store their gates one by one."""
     stem = name.rpartition(".")[0]
     recurrent = shapes.get(f"{stem}.recurrent_kernel", ())
@@ -157,7 +157,10 @@ def _siblings(stem: str, shapes: Mapping[str, Shape]) -> list[tuple[str, Shape]]
 
 
 #: What Flax's and Keras's attention calls the projections into heads.
-_PROJECTIONS = tuple("query key value q k v q_proj k_proj v_proj query_proj key_proj value_proj wq wk wv".split())
+_PROJECTIONS = (
+    *("query", "key", "value", "q", "k", "v", "wq", "wk", "wv"),
+    *("q_proj", "k_proj", "v_proj", "query_proj", "key_proj", "value_proj"),
+)
 
 
 def _outputs(stem: str, shape: Shape, role: str, bias: Shape, shapes: Mapping[str, Shape]) -> int | None:

@@ -1,7 +1,7 @@
 """Tensors' names without what wrappers and frameworks add to them.
 
 torch.compile, data parallelism, FSDP, activation checkpointing, DeepSpeed and PEFT wrap a module in another, whose
-attribute becomes a component of every name below it; TensorFlow and JAX write slashes for dots, and `:0` after a name.
+attribute becomes a component of every name below it. TensorFlow and JAX write slashes for dots, and `:0` at the end.
 """
 
 from __future__ import annotations

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import groupby
+from math import prod
 
 from wqscore.checkpoints.quantised.companions import is_companion
 from wqscore.checkpoints.quantised.settings import method_name
@@ -19,6 +21,7 @@ from wqscore.matrices.gated import Shape
 from wqscore.matrices.kernels import is_kernel, kernel_matrices
 from wqscore.matrices.matrix_rules import MatrixRules
 from wqscore.matrices.model_config import ModelConfig
+from wqscore.matrices.parallel_blocks import looks_stacked
 from wqscore.matrices.parts import matrix_of
 from wqscore.matrices.plain_names import plain_name
 from wqscore.matrices.quantised import scaled_elsewhere, stored_weights
@@ -53,6 +56,25 @@ class _Model:
     roles: Mapping[str, str]
     has_companions: bool
     kernel_order: str
+
+    @cached_property
+    def flat(self) -> Mapping[str, Shape]:
+        """The shapes, those of kernels of one position as (out, in)."""
+        axes = ORDERS[self.kernel_order or "torch"]
+        found = {}
+        for name, shape in self.shapes.items():
+            is_flat = len(shape) > 2 and prod(shape) == shape[axes.out] * shape[axes.into]
+            found[name] = (shape[axes.out], shape[axes.into]) if is_flat else shape
+        return found
+
+    @cached_property
+    def by_layer(self) -> Mapping[str, set[Shape]]:
+        """The shapes of the matrices of each layer."""
+        found: dict[str, set[Shape]] = {}
+        for name, shape in self.flat.items():
+            if len(shape) == 2:
+                found.setdefault(roles.layer_of(name) or "", set()).add(shape)
+        return found
 
 
 def plan_matrices(tensors: Sequence[Tensor], config: ModelConfig, rules: MatrixRules) -> tuple[PlannedTensor, ...]:
@@ -133,8 +155,9 @@ def _outcomes(tensor: Tensor, model: _Model) -> list[WeightMatrix] | list[Skippe
     if skipped:
         return [skipped]
     matrices = _matrices(tensor, model)
-    if not matrices or isinstance(matrices, str):
-        return [_skip_matrix(tensor, model, matrices or f"{len(tensor.shape)}-D tensor of a kind that is not known")]
+    if isinstance(matrices, str) or not matrices:
+        unknown = f"{len(tensor.shape)}-D tensor of a kind that is not known"
+        return [_skip_matrix(tensor, model, matrices if isinstance(matrices, str) and matrices else unknown)]
     limit = model.rules.max_side
     if limit and max(max(m.rows, m.columns) for m in matrices) > limit:
         return [_skip_matrix(tensor, model, f"a side over {limit}, which the preset leaves out")]
@@ -231,9 +254,12 @@ def _two_dimensional(tensor: Tensor, shape: Shape, model: _Model) -> list[Weight
     """The parts of a fused matrix, or the whole with a flag where its layout is unknown; empty for any other."""
     if not model.rules.split_fused:
         return []
-    fused = fused_parts(plain_name(tensor.name), shape, model.config, model.shapes)
+    name = plain_name(tensor.name)
+    fused = fused_parts(name, shape, model.config, model.flat)
     if fused is None:
-        return []
+        near = model.by_layer.get(roles.layer_of(name) or "", ())
+        unknown = roles.role_of(name) == roles.OTHER and looks_stacked(name, shape, near)
+        return [_whole(tensor, model.roles[tensor.name], shape, ("fused",))] if unknown else []
     if not fused.parts:
         return [_whole(tensor, model.roles[tensor.name], shape, ("fused",))]
     return [
@@ -254,7 +280,19 @@ def _convolution(tensor: Tensor, model: _Model) -> list[WeightMatrix] | str:
     axes = ORDERS[order]
     out, into = tensor.shape[axes.out], tensor.shape[axes.into]
     if tensor.parameters == out * into and order != "flax":
-        parts = _two_dimensional(tensor, (out, into), model)
-        if parts:
+        if _is_legacy_attention(tensor, model):
+            return [_whole(tensor, roles.OTHER, (out, into), ("fused",))]
+        if parts := _two_dimensional(tensor, (out, into), model):
             return parts
     return convolution_matrices(tensor, axes, model.rules.pool_slices)
+
+
+def _is_legacy_attention(tensor: Tensor, model: _Model) -> bool:
+    """Whether q, k and v are those of guided diffusion's attention, stored head by head or one after the other."""
+    name = plain_name(tensor.name)
+    return (
+        model.rules.split_fused
+        and len(tensor.shape) == 3
+        and name.endswith(".qkv.weight")
+        and f"{name.removesuffix('qkv.weight')}proj_out.weight" in model.shapes
+    )
