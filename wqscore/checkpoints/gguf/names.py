@@ -31,7 +31,7 @@ _OWN = {
     "t5encoder": r"shared|encoder\.|lm_head",
 }
 _LLAMA = r"model\.|lm_head"
-#: The same of architectures that mix attention with state spaces or linear attention, which have names of their own for
+#: The same of architectures that mix attention with state spaces or linear attention, with names of their own for
 #: these layers; here the architecture's own name has precedence over the most common role.
 _MIXED = {
     **dict.fromkeys(
