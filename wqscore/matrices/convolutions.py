@@ -23,8 +23,9 @@ _MAX_POSITIONS = 10_000
 _MAX_SQUARE = 64
 #: The longest side of any other kernel.
 _MAX_OBLONG = 11
-#: Up to this side, a kernel's sides may be odd and even.
-_MAX_MIXED = 5
+#: Patches of an image: at least this many outputs, of so many channels.
+_MIN_PATCH_WIDTH = 96
+_IMAGE_CHANNELS = (1, 3)
 #: The longest kernel along one axis in torch's order, the usual one, and in the others.
 _MAX_LINE = {"torch": 512, "mlx": _MAX_OBLONG, "flax": _MAX_OBLONG}
 _MAX_LINE_ALONE = {"torch": 64, "mlx": 15, "flax": 15}
@@ -58,8 +59,7 @@ def is_plausible(shape: Shape, order: str) -> bool:
         return prod(longer) <= _MAX_LINE[order]
     if len(set(sides)) == 1:
         return sides[0] <= (_MAX_SQUARE if shape[axes.out] >= sides[0] else _MAX_OBLONG)
-    mixed = len({side % 2 for side in longer}) > 1
-    return max(sides) <= (_MAX_MIXED if mixed else _MAX_OBLONG)
+    return max(sides) <= _MAX_OBLONG and not (order != "torch" and _is_patch(shape))
 
 
 def axes_named_kernel(shape: Shape) -> KernelAxes:
@@ -95,7 +95,7 @@ def kernel_order(kernels: Sequence[Shape], widths: Iterable[int], stated: str) -
         return "" if stated == "mlx" and any(map(_looks_untransposed, kernels)) else stated
     known = list(widths)
     chained = [order for order in possible if _is_chain(kernels, known, ORDERS[order])]
-    return chained[0] if len(chained) == 1 else ""
+    return chained[0] if chained in (["torch"], ["mlx"]) else ""
 
 
 def convolution_matrices(tensor: Tensor, axes: KernelAxes, pool: bool) -> list[WeightMatrix]:
@@ -134,6 +134,13 @@ def _positions(shape: Shape, axes: KernelAxes) -> Shape:
     return tuple(size for axis, size in enumerate(shape) if axis not in taken)
 
 
+def _is_patch(shape: Shape) -> bool:
+    """Whether a kernel embeds an image's square patches, if it is in torch's order."""
+    out, channels, *sides = shape
+    is_square = len(sides) > 1 and len(set(sides)) == 1 and sides[0] > 1
+    return is_square and channels in _IMAGE_CHANNELS and out >= _MIN_PATCH_WIDTH
+
+
 def _looks_untransposed(shape: Shape) -> bool:
     """Whether a kernel is square in torch's order and not in MLX's: converters leave some kernels as they were."""
     torch, mlx = (_positions(shape, ORDERS[order]) for order in ("torch", "mlx"))
@@ -141,11 +148,12 @@ def _looks_untransposed(shape: Shape) -> bool:
 
 
 def _is_chain(kernels: Sequence[Shape], widths: Iterable[int], axes: KernelAxes) -> bool:
-    """Whether all kernels but one, which reads the network's input, read what another layer writes."""
-    written = {*widths, *(shape[axes.out] for shape in kernels)}
-    read = [shape[axes.into] for shape in kernels]
-    depthwise = len(read) > 1 and all(size == 1 for size in read)
-    return depthwise or sum(size not in written for size in read) < 2
+    """Whether all kernels but one, which reads the network's input, read what another layer writes.
+
+    One input is that of a depthwise convolution, and tells nothing.
+    """
+    written = {1, *widths, *(shape[axes.out] for shape in kernels)}
+    return sum(shape[axes.into] not in written for shape in kernels) < 2
 
 
 def reason_unknown(shape: Shape) -> str:

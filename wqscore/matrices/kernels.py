@@ -13,7 +13,13 @@ from math import prod
 
 from wqscore.checkpoints.tensor import Tensor
 from wqscore.matrices import roles
-from wqscore.matrices.convolutions import axes_named_kernel, convolution_matrices, reason_unknown
+from wqscore.matrices.convolutions import (
+    ORDERS,
+    axes_named_kernel,
+    convolution_matrices,
+    is_plausible,
+    reason_unknown,
+)
 from wqscore.matrices.fused import fused_parts
 from wqscore.matrices.gated import Shape
 from wqscore.matrices.matrix_rules import MatrixRules
@@ -55,7 +61,7 @@ def kernel_matrices(
     match = _KERNEL.fullmatch(name)
     assert match is not None, "a kernel's name ends in kernel"
     stem, shape = match["stem"], tensor.shape
-    if len(shape) == 2:
+    if len(shape) == 2 or (prod(shape[:-2]) == 1 and _FUSED.search(stem)):
         return _dense(tensor, name, role, shapes, config, rules)
     if match["kind"] == "depthwise_":
         return [_depthwise(tensor)]
@@ -65,20 +71,24 @@ def kernel_matrices(
     outputs = _outputs(stem, shape, role, bias, shapes)
     if outputs is not None:
         return _by_head(tensor, stem, role, outputs, rules)
-    if len(shape) > 5:
+    is_named = _CONVOLUTION.search(name) is not None
+    is_alone = len(shape) == 3 and shape[0] == 1 and (role not in _INTO_HEADS or bool(bias))
+    axes = axes_named_kernel(shape)
+    is_usual = len(shape) > 3 and (axes == ORDERS["torch"] or is_plausible(shape, "flax"))
+    if len(shape) <= 5 and (is_named or is_alone or is_usual):
+        return convolution_matrices(tensor, axes, rules.pool_slices)
+    if len(shape) > 3:
         return reason_unknown(shape)
-    if len(shape) > 3 or shape[0] == 1 or _CONVOLUTION.search(name):
-        return convolution_matrices(tensor, axes_named_kernel(shape), rules.pool_slices)
     return "the order of its axes can't be told: a convolution's kernel, or a projection to or from several heads"
 
 
 def _dense(
     tensor: Tensor, name: str, role: str, shapes: Mapping[str, Shape], config: ModelConfig, rules: MatrixRules
 ) -> list[WeightMatrix]:
-    into, out = tensor.shape
+    into, out = tensor.shape[-2:]
     fused = _fused(name, (out, into), shapes, config) if rules.split_fused else None
     if fused is None or not fused.parts:
-        cut = Cut(tensor.shape, axes=(1, 0))
+        cut = Cut((into, out), axes=(1, 0))
         return [matrix_of(tensor, "", cut, role, out, into, flags=() if fused is None else ("fused",))]
     return [
         matrix_of(
@@ -169,12 +179,12 @@ def _outputs(stem: str, shape: Shape, role: str, bias: Shape, shapes: Mapping[st
         return len(bias) if bias == shape[-len(bias) :] and len(bias) < len(shape) else None
     if _FUSED.search(stem) and not bias and len(shape) in (3, 4):
         return len(shape) - 1
-    if len(shape) != 3 or shape[0] == 1:
+    if len(shape) != 3:
         return None
-    if role in _INTO_HEADS and not bias:
-        return 2
+    if role in _INTO_HEADS:
+        return 2 if not bias and shape[0] > 1 else None
     into_heads = [other[1:] for _, other in _siblings(stem, shapes) if len(other) == 3]
-    if shape[:2] in into_heads or (role == "attention.o" and not into_heads):
+    if shape[:2] in into_heads or (role == "attention.o" and not into_heads and shape[0] > 1):
         return 1
     return None
 

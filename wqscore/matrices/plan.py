@@ -173,7 +173,7 @@ def _not_a_matrix(tensor: Tensor, model: _Model) -> SkippedTensor | None:
         reason = f"stored part of {tensor.part_of}"
     elif tensor.parameters == 0:
         reason = "empty"
-    elif not tensor.name.endswith(".weight") and _BUFFER.search(tensor.name):
+    elif not tensor.name.endswith(".weight") and _BUFFER.search(plain_name(tensor.name)):
         reason = "a bias or buffer"
     elif len(tensor.shape) < 2 or (len(tensor.shape) > 2 and len(longer) < 2) or is_gain:
         reason = "1-D" if longer else "a single number"
