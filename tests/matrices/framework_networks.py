@@ -28,7 +28,7 @@ def networks(draw: st.DrawFn) -> list[Layer]:
     """A chain of convolutions, perhaps depthwise ones, then attention and dense layers."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     axes = draw(st.integers(1, 3))
-    width = draw(st.integers(1, 8))
+    width = draw(st.integers(2, 8))
     layers = []
     for number in range(draw(st.integers(0, 3))):
         kernel = tuple(draw(st.lists(st.integers(1, 8), min_size=axes, max_size=axes)))

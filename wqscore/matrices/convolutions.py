@@ -57,8 +57,9 @@ def is_plausible(shape: Shape, order: str) -> bool:
     longer = [side for side in sides if side > 1]
     if len(longer) < 2:
         return prod(longer) <= _MAX_LINE[order]
-    if len(set(sides)) == 1:
-        return sides[0] <= (_MAX_SQUARE if shape[axes.out] >= sides[0] else _MAX_OBLONG)
+    # A video's patches: frames by a square.
+    if len(set(sides[-2:])) == 1 and (sides[0] == sides[-1] or sides[0] <= _MAX_OBLONG):
+        return sides[-1] <= (_MAX_SQUARE if shape[axes.out] >= sides[-1] else _MAX_OBLONG)
     return max(sides) <= _MAX_OBLONG and not (order != "torch" and _is_patch(shape))
 
 
@@ -72,6 +73,11 @@ def axes_named_kernel(shape: Shape) -> KernelAxes:
     is_small = max(_positions(shape, ORDERS["torch"])) <= _MAX_LINE_ALONE["flax"]
     is_large = max(_positions(shape, ORDERS["flax"])) > _MAX_LINE_ALONE["flax"]
     return ORDERS["torch" if is_small and is_large and not is_plausible(shape, "flax") else "flax"]
+
+
+def is_square(shape: Shape, axes: KernelAxes) -> bool:
+    """Whether a kernel has as many positions along each of its axes."""
+    return len(set(_positions(shape, axes))) == 1
 
 
 def kernel_order(kernels: Sequence[Shape], widths: Iterable[int], stated: str) -> str:

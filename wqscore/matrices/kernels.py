@@ -18,6 +18,7 @@ from wqscore.matrices.convolutions import (
     axes_named_kernel,
     convolution_matrices,
     is_plausible,
+    is_square,
     reason_unknown,
 )
 from wqscore.matrices.fused import fused_parts
@@ -74,7 +75,9 @@ def kernel_matrices(
     is_named = _CONVOLUTION.search(name) is not None
     is_alone = len(shape) == 3 and shape[0] == 1 and (role not in _INTO_HEADS or bool(bias))
     axes = axes_named_kernel(shape)
-    is_usual = len(shape) > 3 and (axes == ORDERS["torch"] or is_plausible(shape, "flax"))
+    is_usual = len(shape) > 3 and (
+        is_plausible(shape, "flax") or (axes == ORDERS["torch"] and is_square(shape, axes))
+    )
     if len(shape) <= 5 and (is_named or is_alone or is_usual):
         return convolution_matrices(tensor, axes, rules.pool_slices)
     if len(shape) > 3:

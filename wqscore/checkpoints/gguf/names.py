@@ -31,21 +31,15 @@ _OWN = {
     "t5encoder": r"shared|encoder\.|lm_head",
 }
 _LLAMA = r"model\.|lm_head"
-#: The same of architectures that mix attention with state spaces or linear attention, with names of their own for
-#: these layers; here the architecture's own name has precedence over the most common role.
-_MIXED = {
-    **dict.fromkeys(
-        ("qwen3next", "qwen35", "qwen35moe"),
-        r"model\.layers\.\{bid\}\.(linear_attn|self_attn|mlp|\w*_layernorm)|model\.(embed|norm)|lm_head",
-    ),
-    "lfm2": r"model\.layers\.\{bid\}\.(conv|self_attn|feed_forward)",
-    "lfm2moe": r"model\.layers\.\{bid\}\.(conv|self_attn|feed_forward)",
-    **dict.fromkeys(
-        ("jamba", "granitehybrid", "falcon-h1"), r"model\.layers\.\{bid\}\.(mamba|self_attn|feed_forward|mlp)"
-    ),
-    **dict.fromkeys(("nemotron_h", "nemotron_h_moe"), r"backbone\."),
-    "plamo2": r"model\.layers\.layers\.",
+#: The modules of state spaces and linear attention of architectures that mix them with attention; in names of these
+#: tensors they have precedence over the most common role.
+_MIXERS = {
+    **dict.fromkeys(("qwen3next", "qwen35", "qwen35moe"), "linear_attn"),
+    **dict.fromkeys(("lfm2", "lfm2moe"), "conv"),
+    **dict.fromkeys(("jamba", "granitehybrid", "falcon-h1"), "mamba"),
+    **dict.fromkeys(("nemotron_h", "nemotron_h_moe", "plamo2"), "mixer"),
 }
+_OF_MIXER = re.compile(r"blk\.\{bid\}\.(ssm_\w+|shortconv\.\w+|attn_qkv|attn_gate)")
 #: Architectures whose q, k and v llama.cpp stores one after the other, whatever order the original has.
 _QKV_IN_ORDER = frozenset(
     {"gpt2", "gptneox", "falcon", "bloom", "mpt", "dbrx", "starcoder", "qwen", "jais", "codeshell", "phi2", "phi3"}
@@ -93,7 +87,7 @@ class _Tables:
         maps = gguf.tensor_mapping.TensorNameMap
         self._names = maps.mappings_cfg | maps.block_mappings_cfg | maps.arch_block_mappings_cfg.get(arch, {})
         self._style = re.compile(_OWN.get(architecture, _LLAMA))
-        self._mixed = re.compile(_MIXED[architecture]) if architecture in _MIXED else None
+        self._mixer = _MIXERS.get(architecture)
         self._found: dict[str, str | None] = {}
 
     def original(self, pattern: str) -> str | None:
@@ -108,8 +102,8 @@ class _Tables:
         candidates: tuple[str, ...] = self._names.get(self._tensors[pattern], ())
         if not candidates:
             return None
-        own = [name for name in candidates if self._mixed and self._mixed.match(name)]
-        if own:
+        of_mixer = self._mixer is not None and _OF_MIXER.fullmatch(pattern)
+        if of_mixer and (own := [name for name in candidates if f"{{bid}}.{self._mixer}." in name]):
             return own[0]
         roles = {name: role_of(f"{name}.weight") for name in candidates}
         (usual, _), *_ = Counter(roles[name] for name in candidates).most_common(1)
