@@ -6,7 +6,7 @@ doesn't say which is judged by the shapes of all its kernels: a kernel of 64 × 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import prod
@@ -80,17 +80,21 @@ def is_square(shape: Shape, axes: KernelAxes) -> bool:
     return len(set(_positions(shape, axes))) == 1
 
 
-def kernel_order(kernels: Sequence[Shape], widths: Iterable[int], stated: str) -> str:
+def kernel_order(kernels: Sequence[Shape], widths: Iterable[int], stated_layout: Callable[[], str]) -> str:
     """The framework whose order of axes all kernels of a checkpoint have; empty where it can't be told.
 
     Args:
         kernels: the shapes of the kernels.
         widths: numbers of outputs of the checkpoint's other layers.
-        stated: the framework that the checkpoint's file names, empty where it names none.
+        stated_layout: reads which framework the checkpoint's file names, empty where it names none; called only where
+            not every kernel is torch's by its shape.
     """
-    if stated == "torch" or not kernels:
-        return "torch"
     allowed = [[order for order in ORDERS if is_plausible(shape, order)] for shape in kernels]
+    if all(orders == ["torch"] for orders in allowed):
+        return "torch"
+    stated = stated_layout()
+    if stated == "torch":
+        return "torch"
     alone = {orders[0] for orders in allowed if len(orders) == 1}
     possible = [order for order in ORDERS if all(order in orders for orders in allowed if orders)]
     if len(alone) > 1 or (alone and stated and stated not in alone) or not possible:

@@ -40,9 +40,10 @@ def parallel_parts(name: str, shape: Shape, shapes: Mapping[str, Shape]) -> Fuse
         if name.endswith(f"{first}.weight") and (name == f"{first}.weight" or name[-len(first) - 8] == "."):
             block = name.removesuffix(f"{first}.weight")
             out = shapes.get(f"{block}{last}.weight", ())
-            if len(out) != 2 or out[0] != width or rows in (out[1], 2 * out[1]):
+            if len(out) != 2 or out[0] != width or out[1] <= width or rows in (out[1], 2 * out[1]):
                 continue
-            return Fused(_sized(shape, out[1] - width))
+            if parts := _sized(shape, out[1] - width):
+                return Fused(parts)
     if name.endswith("in_proj.weight"):
         return _scaling(name.removesuffix("in_proj.weight"), shape, shapes)
     is_single = _SINGLE.search(name) and name.endswith(".linear1.weight")

@@ -218,7 +218,7 @@ def _kernel_order(tensors: Sequence[Tensor]) -> str:
         return "torch"
     kernels = {id(tensor) for tensor in named}
     widths = [tensor.shape[0] for tensor in tensors if len(tensor.shape) == 2 and id(tensor) not in kernels]
-    return kernel_order([tensor.shape for tensor in named], widths, stated_layout(named[:1]))
+    return kernel_order([tensor.shape for tensor in named], widths, lambda: stated_layout(named[:1]))
 
 
 def _is_convolution(tensor: Tensor) -> bool:
@@ -258,7 +258,7 @@ def _two_dimensional(tensor: Tensor, shape: Shape, model: _Model) -> list[Weight
     fused = fused_parts(name, shape, model.config, model.flat)
     if fused is None:
         near = model.by_layer.get(roles.layer_of(name) or "", ())
-        unknown = roles.role_of(name) == roles.OTHER and looks_stacked(name, shape, near)
+        unknown = model.roles[tensor.name] == roles.OTHER and looks_stacked(name, shape, near)
         return [_whole(tensor, model.roles[tensor.name], shape, ("fused",))] if unknown else []
     if not fused.parts:
         return [_whole(tensor, model.roles[tensor.name], shape, ("fused",))]
