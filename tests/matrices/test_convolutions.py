@@ -34,6 +34,8 @@ from wqscore.matrices.weight_matrix import WeightMatrix
         # Mamba, whose convolutions are depthwise.
         ([(384, 1, 4), (384, 1, 4)], "torch"),
         ([(384, 4, 1), (384, 4, 1)], "mlx"),
+        # A stack of eight matrices is no kernel of either.
+        ([(8, 1024, 512), (384, 1, 4), (384, 1, 4)], "torch"),
         # Both readings fit.
         ([(16, 3, 3, 3)], ""),
         ([(512, 1, 7)], ""),

@@ -81,7 +81,9 @@ def is_square(shape: Shape, axes: KernelAxes) -> bool:
 
 
 def kernel_order(kernels: Sequence[Shape], widths: Iterable[int], stated_layout: Callable[[], str]) -> str:
-    """The framework whose order of axes all kernels of a checkpoint have; empty where it can't be told.
+    """The framework whose order of axes a checkpoint's kernels have; empty where it can't be told.
+
+    Kernels that only Flax's order allows have that order, whatever the others have.
 
     Args:
         kernels: the shapes of the kernels.
@@ -89,23 +91,31 @@ def kernel_order(kernels: Sequence[Shape], widths: Iterable[int], stated_layout:
         stated_layout: reads which framework the checkpoint's file names, empty where it names none; called only where
             not every kernel is torch's by its shape.
     """
-    allowed = [[order for order in ORDERS if is_plausible(shape, order)] for shape in kernels]
-    if all(orders == ["torch"] for orders in allowed):
+    allowed = {shape: plausible_orders(shape) for shape in kernels}
+    if all(orders == ["torch"] for orders in allowed.values()):
         return "torch"
     stated = stated_layout()
     if stated == "torch":
         return "torch"
-    alone = {orders[0] for orders in allowed if len(orders) == 1}
-    possible = [order for order in ORDERS if all(order in orders for orders in allowed if orders)]
+    others = {shape: orders for shape, orders in allowed.items() if orders and orders != ["flax"]}
+    if len(others) < sum(map(bool, allowed.values())) and all("flax" in orders for orders in others.values()):
+        return "flax"
+    alone = {orders[0] for orders in others.values() if len(orders) == 1}
+    possible = [order for order in ORDERS if all(order in orders for orders in others.values())]
     if len(alone) > 1 or (alone and stated and stated not in alone) or not possible:
         return ""
     if alone:
         return alone.pop()
     if stated:
-        return "" if stated == "mlx" and any(map(_looks_untransposed, kernels)) else stated
-    known = list(widths)
-    chained = [order for order in possible if _is_chain(kernels, known, ORDERS[order])]
+        return "" if stated == "mlx" and any(map(_looks_untransposed, others)) else stated
+    doubtful, known = [shape for shape in kernels if shape in others], list(widths)
+    chained = [order for order in possible if _is_chain(doubtful, known, ORDERS[order])]
     return chained[0] if chained in (["torch"], ["mlx"]) else ""
+
+
+def plausible_orders(shape: Shape) -> list[str]:
+    """The orders that a kernel of this shape can be in, by its positions alone."""
+    return [order for order in ORDERS if is_plausible(shape, order)]
 
 
 def convolution_matrices(tensor: Tensor, axes: KernelAxes, pool: bool) -> list[WeightMatrix]:

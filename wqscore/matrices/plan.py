@@ -14,7 +14,7 @@ from wqscore.checkpoints.quantised.settings import method_name
 from wqscore.checkpoints.stated_layout import stated_layout
 from wqscore.checkpoints.tensor import Tensor
 from wqscore.matrices import roles
-from wqscore.matrices.convolutions import ORDERS, convolution_matrices, kernel_order, reason_unknown
+from wqscore.matrices.convolutions import ORDERS, convolution_matrices, kernel_order, plausible_orders, reason_unknown
 from wqscore.matrices.experts import expert_matrices, stack_shape
 from wqscore.matrices.fused import fused_parts
 from wqscore.matrices.gated import Shape
@@ -88,7 +88,7 @@ def plan_matrices(tensors: Sequence[Tensor], config: ModelConfig, rules: MatrixR
     shapes = {plain_name(name): shape for name, shape in stored.items()} | stored
     role_by_name = {tensor.name: roles.role_of(tensor.name, config.model_type) for tensor in tensors}
     companions = any(is_companion(tensor) for tensor in tensors if not tensor.part_of)
-    model = _Model(config, rules, shapes, role_by_name, companions, _kernel_order(tensors))
+    model = _Model(config, rules, shapes, role_by_name, companions, _kernel_order(tensors, config, role_by_name))
     ordered = sorted(tensors, key=lambda tensor: _order(tensor, model))
     tied_head = _head_tied_by_config(ordered, model)
     seen: dict[tuple[object, ...], str] = {}
@@ -211,9 +211,9 @@ def _skip_matrix(tensor: Tensor, model: _Model, reason: str) -> SkippedTensor:
     )
 
 
-def _kernel_order(tensors: Sequence[Tensor]) -> str:
+def _kernel_order(tensors: Sequence[Tensor], config: ModelConfig, role_by_name: Mapping[str, str]) -> str:
     """The order of the axes of all kernels called `weight`; empty where neither file nor shapes tell it."""
-    named = [tensor for tensor in tensors if _is_convolution(tensor)]
+    named = [tensor for tensor in tensors if _is_convolution(tensor, config, role_by_name[tensor.name])]
     if not named:
         return "torch"
     kernels = {id(tensor) for tensor in named}
@@ -221,13 +221,15 @@ def _kernel_order(tensors: Sequence[Tensor]) -> str:
     return kernel_order([tensor.shape for tensor in named], widths, lambda: stated_layout(named[:1]))
 
 
-def _is_convolution(tensor: Tensor) -> bool:
+def _is_convolution(tensor: Tensor, config: ModelConfig, role: str) -> bool:
     axes = len(tensor.shape)
+    if tensor.part_of or not 2 < axes <= 2 + _MAX_KERNEL_AXES or not plain_name(tensor.name).endswith("weight"):
+        return False
+    longer = sum(size > 1 for size in tensor.shape)
     return (
-        not tensor.part_of
-        and tensor.parameters > 0
-        and 2 < axes <= 2 + _MAX_KERNEL_AXES
-        and (plain_name(tensor.name).endswith("weight"))
+        tensor.parameters > 0
+        and not (role == roles.EMBEDDING and longer == 2)
+        and stack_shape(tensor, config) is None
     )
 
 
@@ -245,7 +247,7 @@ def _matrices(tensor: Tensor, model: _Model) -> list[WeightMatrix] | str:
     longer = tuple(size for size in tensor.shape if size > 1)
     if role == roles.EMBEDDING and len(longer) == 2:
         return [_whole(tensor, role, longer)]
-    if _is_convolution(tensor):
+    if _is_convolution(tensor, model.config, role):
         return _convolution(tensor, model)
     return ""
 
@@ -274,7 +276,7 @@ def _whole(tensor: Tensor, role: str, shape: Shape, flags: tuple[str, ...] = ())
 
 def _convolution(tensor: Tensor, model: _Model) -> list[WeightMatrix] | str:
     """A kernel's matrices; those of a kernel of one position are the parts of a fused projection if it is one."""
-    order = model.kernel_order
+    order = "flax" if plausible_orders(tensor.shape) == ["flax"] else model.kernel_order
     if not order:
         return reason_unknown(tensor.shape)
     axes = ORDERS[order]
