@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wqscore.checkpoints.tensor import Tensor
+from wqscore.checkpoints.training_state import training_state
 from wqscore.refs import ModelRef
 
 
@@ -27,6 +28,8 @@ class Checkpoint:
 
     @property
     def parameters(self) -> int:
-        """Number of parameters: tied tensors count once, and the scales of quantised weights don't count."""
-        unique = {tensor.location: tensor.parameters for tensor in self.tensors if not tensor.part_of}
+        """Number of parameters: tied tensors count once, scales of quantised weights and training state never."""
+        no_part = training_state(self.tensors)
+        counted = (tensor for tensor in self.tensors if not tensor.part_of and tensor.name not in no_part)
+        unique = {tensor.location: tensor.parameters for tensor in counted}
         return sum(unique.values())
