@@ -9,8 +9,10 @@ import pytest
 from safetensors.numpy import save_file
 
 from wqscore.checkpoints.formats import open_file
+from wqscore.checkpoints.in_memory import open_in_memory
 from wqscore.checkpoints.stated_layout import stated_layout
 from wqscore.errors import CheckpointError
+from wqscore.refs import as_ref
 
 ARRAY = np.ones((2, 3), np.float32)
 
@@ -62,3 +64,12 @@ def test_what_says_that_it_is_no_model_is_refused(kind: str, tmp_path: Path) -> 
     save_file({"emb_params": ARRAY}, file, metadata={"modelspec.architecture": f"stable-diffusion-v1/{kind}"})
     with pytest.raises(CheckpointError, match=f"is a {kind.replace('-', ' ')}, not a model"):
         open_file(file)
+
+
+@pytest.mark.oracle("torch")
+def test_arrays_in_memory_have_the_order_of_their_package() -> None:
+    import torch
+
+    for state, layout in (({"w": torch.ones(2, 3)}, "torch"), ({"w": ARRAY}, "")):
+        checkpoint = open_in_memory(as_ref(state))
+        assert stated_layout(checkpoint.tensors) == layout

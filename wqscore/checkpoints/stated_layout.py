@@ -6,12 +6,15 @@ import json
 from collections.abc import Sequence
 
 from wqscore.checkpoints.decoding import DecodedTensor
+from wqscore.checkpoints.in_memory import ArrayTensor
 from wqscore.checkpoints.safetensors import MAX_HEADER_BYTES
 from wqscore.checkpoints.tensor import Tensor, TensorRef
 from wqscore.errors import CheckpointError
 
 #: The frameworks of safetensors' `format`, by the order of axes that each uses.
 _FORMATS = {"pt": "torch", "torch": "torch", "mlx": "mlx"} | dict.fromkeys(("flax", "jax", "tf", "keras"), "flax")
+#: The frameworks of arrays in memory, by the package that defines them.
+_PACKAGES = {"torch": "torch", "mlx": "mlx"} | dict.fromkeys(("jax", "jaxlib", "tensorflow", "keras"), "flax")
 _LENGTH_BYTES = 8
 _METADATA = b'"__metadata__"'
 
@@ -20,7 +23,7 @@ def stated_layout(tensors: Sequence[Tensor]) -> str:
     """The framework whose order of axes the file says it has: `torch`, `mlx` or `flax`.
 
     safetensors has a `format` in its header's metadata; torch's pickles, GGUF and ONNX have torch's order; NumPy's
-    files say nothing.
+    files say nothing. Arrays in memory have the order of the package that they are of.
 
     Args:
         tensors: of one checkpoint; the file of the first is asked.
@@ -28,6 +31,8 @@ def stated_layout(tensors: Sequence[Tensor]) -> str:
     Returns:
         Empty where the file doesn't say.
     """
+    if tensors and isinstance(tensors[0], ArrayTensor):
+        return _PACKAGES.get(type(tensors[0].values).__module__.partition(".")[0], "")
     stored = next((found for tensor in tensors if (found := _stored(tensor))), None)
     if stored is None or stored.file.suffix in (".npz", ".npy"):
         return ""
