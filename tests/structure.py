@@ -19,7 +19,7 @@ FLOORS = (
     *("version", "escaping", "errors", "model_list", "refs", "results"),
     *("checkpoints", "matrices", "spectra", "fits", "execution", "rendering", "metrics", "integrity", "store"),
     *("presets", "planning", "scoring", "ranking", "engines", "evidence", "reports", "api", "studies", "gating"),
-    *("leaderboard", "landscape", "cli"),
+    *("leaderboard", "landscape", "cli", "__main__"),
 )
 
 
@@ -61,8 +61,8 @@ def arrows(graph: Graph) -> Iterator[tuple[str, str]]:
 
 
 def flat_modules() -> set[str]:
-    """The files at the top of the package, beside `__init__`."""
-    return {path.stem for path in PACKAGE.glob("*.py")} - {"__init__"}
+    """The files at the top of the package, beside `__init__` and the program, `__main__`."""
+    return {path.stem for path in PACKAGE.glob("*.py")} - {"__init__", "__main__"}
 
 
 def folders() -> set[str]:

@@ -1,10 +1,17 @@
 """The exceptions wqscore raises; every message says what is wrong, where, and what to do next."""
 
 import difflib
+import errno
+import os
+import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from wqscore.escaping import printable
+
+#: Larger than any file that is not weights; parsing takes several times as much memory.
+_MAX_SMALL = 1 << 26
 
 
 class WqscoreError(Exception):
@@ -41,3 +48,21 @@ def reading(file: object) -> Iterator[None]:
         yield
     except OSError as error:
         raise CheckpointError(f"{file}: can't be read: {error.strerror or error}") from error
+
+
+def read_small(file: Path, most: int = _MAX_SMALL) -> bytes:
+    """Read a whole file that holds no weights.
+
+    Opening a named pipe would block for ever, and a sparse file may claim any size.
+
+    Raises:
+        OSError: it can't be read, is no regular file, or has more bytes than `most`.
+    """
+    descriptor = os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    with open(descriptor, "rb") as stream:  # noqa: PTH123
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            raise OSError(errno.EINVAL, "is not a regular file", str(file))
+        if found.st_size > most or len(data := stream.read(most + 1)) > most:
+            raise OSError(errno.EFBIG, f"is larger than {most:,} bytes, as no file of this kind is", str(file))
+        return data

@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+
+#: What a runner of a pipeline takes for a command: at the start of a line, spaces ignored, or anywhere in it.
+_COMMAND = re.compile(r"^(\s*)(:(?=:)|#(?=#))|#(?=#vso\[)", re.MULTILINE)
+
+
+def without_commands(text: str) -> str:
+    r"""Escape what GitHub (`::error::`), Azure (`##vso[`, `##[`) and TeamCity (`##teamcity[`) would obey in a log.
+
+    Example:
+        >>> without_commands("::error::hand-made.weight  2.1")
+        '\\\\x3a:error::hand-made.weight  2.1'
+    """
+    return _COMMAND.sub(lambda found: f"{found[1] or ''}\\x{ord(found[0][-1]):02x}", text)
 
 
 def printable(text: str) -> str:

@@ -35,7 +35,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
-from wqscore.errors import UsageError, WqscoreError, nearest
+from wqscore.errors import UsageError, WqscoreError, nearest, read_small
 
 _SUFFIX = ".toml"
 _FILE_KEYS: dict[str, type] = {"list": dict, "models": list}
@@ -173,8 +173,7 @@ def _load_shipped(name: str) -> ModelList:
 def _load_file(text: str) -> ModelList:
     try:
         file = Path(text).expanduser()
-        with file.open("rb") as stream:
-            data = stream.read(_MAX_BYTES + 1)
+        data = read_small(file, _MAX_BYTES)
     except OSError as error:
         reason = error.strerror or error
         raise UsageError(f"{text[:100]!r}: {reason}: a model list is a .toml file") from None

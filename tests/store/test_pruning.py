@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -88,6 +89,8 @@ def test_what_no_model_has(store: Store) -> None:
 
 
 def test_files_that_are_gone_or_have_changed(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    later = time.time_ns() + 10**9
+    monkeypatch.setattr("time.time_ns", lambda: later)
     stamps = []
     for name in ("same", "changed", "gone"):
         (tmp_path / name).write_bytes(b"w")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from wqscore.api.settings import Settings
 from wqscore.checkpoints.checkpoint import Checkpoint
 from wqscore.checkpoints.fetch_or_stream import open_or_fall_back
-from wqscore.errors import CheckpointError, UsageError
+from wqscore.errors import CheckpointError, UsageError, WqscoreError
 from wqscore.execution.cluster.run import connected
 from wqscore.execution.progress import RankProgress
 from wqscore.execution.resources import Resources
@@ -102,18 +102,35 @@ def started(refs: Models, settings: Settings, progress: RankProgress | None, by:
 
 
 @contextmanager
-def memory_errors(ref: ModelRef) -> Iterator[None]:
-    """Turn a `MemoryError` into a `CheckpointError`, so that one model fails and the run goes on.
+def own_errors(ref: ModelRef) -> Iterator[None]:
+    """Turn whatever one model raises into a `CheckpointError`, so that it fails and the run goes on.
 
     Raises:
-        CheckpointError: there was not enough memory.
+        CheckpointError: there was not enough memory, or something happened that nobody foresaw.
     """
     try:
         yield
+    except WqscoreError:
+        raise
     except MemoryError as error:
         raise CheckpointError(
             f"{ref.label}: not enough memory: score it with --jobs 1, or with a lower --memory"
         ) from error
+    except (ImportError, OSError) as error:
+        raise CheckpointError(
+            f"{ref.label}: a library can't be loaded or started, mostly for lack of memory: give this process more"
+        ) from error
+    except RuntimeError as error:
+        if "start new thread" not in str(error):
+            raise _fault(ref, error) from error
+        raise CheckpointError(f"{ref.label}: the system starts no more threads: score it with --jobs 1") from error
+    except Exception as error:
+        raise _fault(ref, error) from error
+
+
+def _fault(ref: ModelRef, error: Exception) -> CheckpointError:
+    what = f"{type(error).__name__}: {error}"
+    return CheckpointError(f"{ref.label}: a fault in wqscore ({what:.300}): please report it")
 
 
 def preset_of(settings: Settings) -> Preset:

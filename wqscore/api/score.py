@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Unpack
 
-from wqscore.api.run import Run, memory_errors, preset_of, started
+from wqscore.api.run import Run, own_errors, preset_of, started
 from wqscore.api.settings import Settings, SettingsKeywords, changed, takes_settings
 from wqscore.checkpoints.checkpoint import Checkpoint
 from wqscore.checkpoints.fetch_or_stream import open_or_fall_back
@@ -162,7 +162,7 @@ def _score_all(run: Run) -> tuple[list[ModelScore], list[Failure], KeyboardInter
 def _score(model: ModelRef, run: Run) -> ModelScore:
     progress = run.progress.model(model) if run.progress else None
     family = declared_family(model)
-    with memory_errors(model):
+    with own_errors(model):
         if run.settings.engine == "weightwatcher":
             from wqscore.engines.rows import weightwatcher_score
 

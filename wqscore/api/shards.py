@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from wqscore.api.run import Run, distances_among, memory_errors, started
+from wqscore.api.run import Run, distances_among, own_errors, started
 from wqscore.api.settings import Settings
 from wqscore.checkpoints.fetch_or_stream import open_or_fall_back
 from wqscore.errors import CheckpointError, UsageError
@@ -141,7 +141,7 @@ def _score_part(model: ModelRef, part: Shard, run: Run) -> ModelShard:
     cache = run.cache
     assert cache is not None
     task = ScoringTask(run.preset, names, run.sampling, None, cache, run.settings.device)
-    with memory_errors(model):
+    with own_errors(model):
         checkpoint = open_or_fall_back(model, run.settings.stream, run.progress)
         groups = by_tensor(planned(checkpoint, run.preset))
         mine = deal(groups, part)

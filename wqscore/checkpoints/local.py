@@ -11,10 +11,11 @@ from wqscore.checkpoints.pytorch.file import read_torch_file
 from wqscore.checkpoints.safetensors import read_safetensors
 from wqscore.checkpoints.tensor import TensorRef
 from wqscore.checkpoints.weight_files import WeightFiles, choose_weights, shard_names
-from wqscore.errors import CheckpointError, reading
+from wqscore.errors import CheckpointError, read_small, reading
 
-#: Larger than every published index; parsing takes several times as much memory.
-_MAX_JSON_BYTES = 1 << 26
+#: Masks and position ids that are expanded take a few times what is stored.
+_MOST_UNFOLDED = 4
+_SMALL_BYTES = 1 << 24
 
 
 def read_folder(folder: Path, weights: WeightFiles | None = None) -> tuple[dict[str, Any], tuple[TensorRef, ...]]:
@@ -44,7 +45,23 @@ def read_file(file: Path) -> tuple[TensorRef, ...]:
     check_is_file(file)
     if file.suffix == ".safetensors":
         return tuple(read_safetensors(file))
-    return tuple(read_torch_file(file))
+    tensors = tuple(read_torch_file(file))
+    _refuse_unfolding(file, tensors)
+    return tensors
+
+
+def _refuse_unfolding(file: Path, tensors: tuple[TensorRef, ...]) -> None:
+    """Refuse a file whose tensors are views that hold far more numbers than it does: a kilobyte can claim terabytes.
+
+    Raises:
+        CheckpointError: it is one.
+    """
+    unfolded = sum({tensor.location: tensor.parameters * tensor.dtype.bits // 8 for tensor in tensors}.values())
+    with reading(file):
+        size = file.stat().st_size
+    if unfolded > _MOST_UNFOLDED * size + _SMALL_BYTES:
+        times = unfolded // max(size, 1)
+        raise CheckpointError(f"{file}: its tensors unfold to {times:,} times its size: such a file is refused")
 
 
 def read_config(file: Path) -> dict[str, Any]:
@@ -70,11 +87,7 @@ def read_json(file: Path) -> Any:
     check_is_file(file)
     try:
         with reading(file):
-            if file.stat().st_size > _MAX_JSON_BYTES:
-                raise CheckpointError(
-                    f"{file}: is larger than {_MAX_JSON_BYTES:,} bytes: not a configuration, replace it"
-                )
-            return json.loads(file.read_text(encoding="utf-8"))
+            return json.loads(read_small(file))
     except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{file}: is not valid JSON: fetch it again") from error
 
@@ -113,7 +126,7 @@ def _read_files(files: list[Path]) -> tuple[TensorRef, ...]:
 def _read_indexed(folder: Path, index: Path) -> tuple[TensorRef, ...]:
     check_is_file(index)
     with reading(index):
-        weight_map = shard_names(index.read_bytes(), str(index))
+        weight_map = shard_names(read_small(index), str(index))
     shards = sorted(set(weight_map.values()))
     for shard in shards:
         if not (folder / shard).is_file():

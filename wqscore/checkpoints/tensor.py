@@ -70,8 +70,8 @@ class ByteSource(Protocol):
             CheckpointError: they can't be read.
         """
 
-    def sha256(self, file: Path) -> str:
-        """The SHA-256 of a whole file in hex, as its host lists it; empty if it lists none."""
+    def content_id(self, file: Path) -> str:
+        """What its host names a file's content by, as `hub.content_id` writes it; empty if it has no name for it."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from math import isfinite, nan
 from pathlib import Path
 from typing import Any, NoReturn
 
-from wqscore.errors import UsageError
+from wqscore.errors import UsageError, read_small
 from wqscore.fits.sampling import USUAL
 from wqscore.gating.rules import Change, Quantity, Rule
 from wqscore.metrics.registry import MATRIX_METRICS, find_metric
@@ -102,7 +102,7 @@ def _check_sampling(model: Mapping[str, Any]) -> None:
 
 def _document(file: Path) -> dict[str, Any]:
     try:
-        document = json.loads(file.read_bytes().decode("utf-8-sig"), parse_constant=_refuse_constant)
+        document = json.loads(read_small(file).decode("utf-8-sig"), parse_constant=_refuse_constant)
     except OSError as error:
         raise UsageError(f"{file}: can't be read: {error.strerror or error}: {_HOW}") from error
     except (ValueError, RecursionError) as error:

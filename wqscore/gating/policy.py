@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from wqscore.errors import UsageError, nearest
+from wqscore.errors import UsageError, nearest, read_small
 from wqscore.gating.grammar import parse_rule
 from wqscore.gating.rules import Rule
 from wqscore.metrics.registry import choose_metrics
@@ -99,14 +99,10 @@ def _policy(table: dict[str, Any], folder: Path) -> Policy:
 
 def _read(file: Path) -> bytes:
     try:
-        with file.open("rb") as stream:
-            data = stream.read(_LARGEST + 1)
+        return read_small(file, _LARGEST)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise UsageError(f"{file}: can't be read: {reason}: a policy is a TOML file") from error
-    if len(data) > _LARGEST:
-        raise UsageError(f"{file}: is larger than {_LARGEST:,} bytes: a policy is a short TOML file")
-    return data
+        raise UsageError(f"{file}: can't be read: {reason}: a policy is a short TOML file") from error
 
 
 def _check_kind(key: str, value: object, where: str) -> None:

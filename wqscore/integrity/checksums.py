@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Literal
 from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo, is_zipfile
 
-from wqscore.errors import reading
+from wqscore.errors import read_small, reading
 
 _CHUNK = 1 << 20
+#: A note of the Hub's client has three short lines.
+_MAX_NOTE = 10_000
 _SHA256 = re.compile("[0-9a-f]{64}")
 
 
@@ -62,7 +64,7 @@ def published_sha256(file: Path) -> str | None:
         return stored.name
     note = file.parent / ".cache" / "huggingface" / "download" / f"{file.name}.metadata"
     try:
-        _commit, etag, time = note.read_text(encoding="utf-8").splitlines()
+        _commit, etag, time = read_small(note, _MAX_NOTE).decode().splitlines()
         # As in huggingface_hub: the file's own time may be up to a second late.
         unchanged = file.stat().st_mtime - 1 <= float(time)
     except (OSError, ValueError):

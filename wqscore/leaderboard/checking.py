@@ -7,12 +7,13 @@ import json
 import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
+from io import StringIO
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 from xml.etree import ElementTree
 
-from wqscore.errors import WqscoreError
+from wqscore.errors import WqscoreError, read_small
 from wqscore.leaderboard.columns import Column, columns
 from wqscore.leaderboard.errors import SiteError
 from wqscore.leaderboard.folder import MANIFEST, listed_files, read_history
@@ -25,6 +26,8 @@ _ATOM = "{http://www.w3.org/2005/Atom}"
 #: Elements and attributes whose target the browser loads by itself, unlike the link of an `a`.
 _LOADING = {("link", "href"), ("script", "src"), ("img", "src"), ("image", "href"), ("use", "href")}
 _HUB = re.compile(r"https://huggingface\.co/")
+#: A table of a site with many thousand models.
+_MAX_FILE = 1 << 28
 
 
 def check_site(folder: Path) -> list[str]:
@@ -102,7 +105,7 @@ def _inside(folder: Path, file: Path) -> str | None:
 
 def _data_findings(folder: Path) -> Iterator[str]:
     try:
-        document: Any = json.loads((folder / "data/models.json").read_text(encoding="utf-8"))
+        document: Any = json.loads(read_small(folder / "data/models.json", _MAX_FILE))
         models, metrics = document["models"], document["metrics"]
         unknown = [name for name in metrics if name not in METRICS]
         if document["schema_version"] != SCHEMA_VERSION or unknown or not all(isinstance(m, dict) for m in models):
@@ -131,8 +134,8 @@ def _model_findings(folder: Path, model: dict[str, Any], made: tuple[Column, ...
 
 def _csv_findings(folder: Path, names: list[str], models: int) -> Iterator[str]:
     try:
-        with (folder / "data/models.csv").open(encoding="utf-8", newline="") as file:
-            header, *rows = csv.reader(file)
+        text = StringIO(read_small(folder / "data/models.csv", _MAX_FILE).decode(), newline="")
+        header, *rows = csv.reader(text)
     except (OSError, ValueError, csv.Error) as error:
         yield f"data/models.csv: can't be read: {error}"
         return
@@ -162,7 +165,7 @@ def _record_findings(folder: Path) -> Iterator[str]:
 
 def _feed_findings(folder: Path) -> Iterator[str]:
     try:
-        root = ElementTree.fromstring((folder / "feed.xml").read_bytes())
+        root = ElementTree.fromstring(read_small(folder / "feed.xml"))
     except (OSError, ElementTree.ParseError) as error:
         yield f"feed.xml: is not well-formed: {error}"
         return

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from wqscore.errors import read_small
 from wqscore.leaderboard.errors import SiteError
 from wqscore.leaderboard.history import History, parse_history
 from wqscore.rendering.folder import ReportError, check_folder
@@ -23,6 +24,8 @@ _OWN_PATH = re.compile(r"([a-z0-9][a-z0-9._-]*/){0,3}[a-z0-9][a-z0-9._~-]*")
 
 #: For each file, by its path relative to the site's folder, the function that makes its text.
 Files = Mapping[str, Callable[[], str]]
+#: A table of a site with many thousand models.
+_MAX_HISTORY = 1 << 28
 
 
 def check_site_folder(folder: Path) -> None:
@@ -45,7 +48,7 @@ def listed_files(folder: Path) -> tuple[str, ...]:
     """
     file = folder / MANIFEST
     try:
-        document = json.loads(file.read_text(encoding="utf-8"))
+        document = json.loads(read_small(file))
         names = document["files"]
         if document["kind"] != _KIND or type(names) is not list or not all(map(_is_own, names)):
             raise ValueError("it lists a path that is not a site's file")
@@ -64,7 +67,7 @@ def read_history(folder: Path) -> History:
     """
     file = folder / HISTORY
     try:
-        return parse_history(file.read_text(encoding="utf-8"), str(file))
+        return parse_history(read_small(file, _MAX_HISTORY).decode(), str(file))
     except FileNotFoundError:
         return History()
     except (OSError, ValueError) as error:

@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
+from wqscore.errors import read_small
 from wqscore.leaderboard.decoding import decode
 from wqscore.leaderboard.errors import SiteError
 from wqscore.leaderboard.record import ModelRecord
@@ -45,7 +46,7 @@ def read_record(site: Path, name: str) -> ModelRecord | None:
     """
     file = site / record_path(name)
     try:
-        record = decode(ModelRecord, json.loads(file.read_text(encoding="utf-8")))
+        record = decode(ModelRecord, json.loads(read_small(file)))
         if record.name != name:
             raise ValueError(f"is of {record.name[:100]!r}")
     except FileNotFoundError:

@@ -161,12 +161,14 @@ def _so_far(models: Sequence[ModelRef], done: Sequence[ModelPlan], futures: Sequ
 
 def _plan_model(ref: ModelRef, jobs: int | None, speed: Speed) -> ModelPlan:
     try:
-        checkpoint = open_without_weights(ref)
+        return _with_cost(open_without_weights(ref), jobs, speed)
     except CheckpointError as error:
         # An error with a cause is a failure of the Hub's client: listing the files would fail again.
         asked = ref.source == "hub" and error.__cause__ is None
         return ModelPlan(ref, to_fetch=_download_size(ref) if asked else None, reason=str(error))
-    return _with_cost(checkpoint, jobs, speed)
+    except Exception as error:
+        # Nobody foresaw it, and it is this model's alone.
+        return ModelPlan(ref, reason=str(CheckpointError(f"a fault in wqscore ({error!r:.300}): please report it")))
 
 
 def _with_cost(checkpoint: Checkpoint, jobs: int | None, speed: Speed) -> ModelPlan:

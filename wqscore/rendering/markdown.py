@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from wqscore.escaping import printable
+from wqscore.escaping import printable, without_commands
 from wqscore.rendering.sections import Section, Table
 
 
@@ -14,7 +14,7 @@ def sections_markdown(sections: Sequence[Section]) -> str:
     tables = [each for each in sections if isinstance(each, Table)]
     lines = [table.title for table in tables if table.markdown_title == "listed"]
     lines += [line for each in sections if not isinstance(each, Table) for line in each.lines]
-    return "\n".join(map(_titled, tables)) + markdown_list(lines)
+    return without_commands("\n".join(map(_titled, tables)) + markdown_list(lines))
 
 
 def _titled(table: Table) -> str:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import glob
 import os
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
+from secrets import token_hex
 
 from wqscore.errors import UsageError, WqscoreError
+
+#: Seconds after which a temporary file has no writer any more.
+_LEFT = 3600
 
 
 def check_file(file: Path) -> None:
@@ -49,8 +56,13 @@ def write_bytes(file: Path, content: bytes) -> None:
 
 
 def write_all(folder: Path, contents: Mapping[str, bytes]) -> None:
-    """Write files under temporary names and rename them, so that no reader ever sees half of one."""
-    temporaries = {name: folder / f".{name}.{os.getpid()}" for name in contents}
+    """Write files under temporary names and rename them, so that no reader ever sees half of one.
+
+    The names are random: what a killed process left, whose number a container gives again, is in nobody's way.
+    """
+    for name in contents:
+        _remove_leftovers(folder, name)
+    temporaries = {name: folder / f".{name}.{token_hex(8)}" for name in contents}
     try:
         for name, temporary in temporaries.items():
             with temporary.open("xb") as stream:
@@ -62,3 +74,11 @@ def write_all(folder: Path, contents: Mapping[str, bytes]) -> None:
     finally:
         for temporary in temporaries.values():
             temporary.unlink(missing_ok=True)
+
+
+def _remove_leftovers(folder: Path, name: str) -> None:
+    """Remove what killed processes left of a file, an hour ago or earlier."""
+    for leftover in folder.glob(f".{glob.escape(name)}.{'[0-9a-f]' * 16}"):
+        with suppress(OSError):
+            if leftover.stat().st_mtime < time.time() - _LEFT:
+                leftover.unlink()

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from wqscore.escaping import printable
+from wqscore.escaping import printable, without_commands
 from wqscore.rendering.layout import fit
 from wqscore.rendering.numbers import MISSING
 from wqscore.rendering.sections import Section, Table
@@ -39,12 +39,12 @@ def sections_text(sections: Sequence[Section]) -> str:
 
 
 def write(text: str) -> None:
-    """Write to standard output; replace characters that its encoding lacks by plain ones or ?."""
+    """Write to standard output; characters that its encoding lacks become plain ones or ?, commands are escaped."""
     encoding = sys.stdout.encoding or "utf-8"
     for characters, plain in _PLAIN.items():
         if characters.encode(encoding, "ignore").decode(encoding) != characters:
             text = text.translate(str.maketrans(characters, plain))
-    sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
+    sys.stdout.write(without_commands(text.encode(encoding, "replace").decode(encoding)))
 
 
 def _table(table: Table) -> str:

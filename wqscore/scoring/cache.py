@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from wqscore.checkpoints.tensor import Tensor
-from wqscore.fits.power_law import PowerLawFit
 from wqscore.fits.sampling import Sampling
 from wqscore.matrices.weight_matrix import WeightMatrix
 from wqscore.presets.preset import Preset
@@ -25,8 +24,8 @@ from wqscore.scoring.cache_keys import (
     values_content,
     values_digest,
 )
+from wqscore.scoring.cached_row import is_spectrum_of, parse_row, row_value
 from wqscore.scoring.layer_score import Judgement, LayerScore
-from wqscore.scoring.score_matrix import judgement_of
 from wqscore.spectra.on_device import CPU
 from wqscore.spectra.spectrum import Spectrum
 from wqscore.store.errors import StoreError
@@ -80,6 +79,7 @@ class ScoreCache:
         self._recorded: dict[FileStamp, dict[str, str]] = {}
         self._used: set[str] = set()
         self._flushed = monotonic()
+        self._told = sum(store.damaged.values())
 
     @property
     def works(self) -> bool:
@@ -117,7 +117,7 @@ class ScoreCache:
             key = spectrum_key(row.matrix, content, self._preset, self._device)
             before = known[row.matrix.name].values if row.matrix.name in known else {}
             spectra[key] = row.spectrum
-            results[ResultKey(key, self._method)] = _row(row, before)
+            results[ResultKey(key, self._method)] = row_value(row, before)
             if not values_digest(content):
                 results[ResultKey(key, DIGEST)] = digest.hex()
         self._with_store(lambda store: store.put(spectra, results))
@@ -127,9 +127,18 @@ class ScoreCache:
     def close(self, label: str, revision: str) -> None:
         """Store the contents of the files that were read, and record the model as seen."""
         self._with_store(self._flush)
+        self._tell_damage()
         now = datetime.now(UTC).replace(microsecond=0)
         seen = SeenModel(label, revision, now, frozenset(self._used))
         self._with_store(lambda store: store.put_models([seen]))
+
+    def _tell_damage(self) -> None:
+        """Note how many rows were left out, once."""
+        damaged = sum(self._store.damaged.values()) - self._told if self._store else 0
+        if damaged > 0 and self._note:
+            rows = "1 damaged row" if damaged == 1 else f"{damaged} damaged rows"
+            self._note(f"{rows} of the store were left out, and what they held is computed again")
+        self._told += max(damaged, 0)
 
     def _with_store(self, action: Callable[[Store], T]) -> T | None:
         """Apply an action to the store; `None` once the store has failed."""
@@ -154,12 +163,16 @@ class ScoreCache:
         spectra = store.spectra(set(keys.values()))
         results = store.results(set(spectra), [self._method, DIGEST])
         found = {}
-        for name, key in keys.items():
+        for matrix in known:
+            key = keys[matrix.name]
             digest = values_digest(key.content) or results.get(ResultKey(key, DIGEST))
-            if key in spectra and isinstance(digest, str):
-                row = results.get(ResultKey(key, self._method))
-                found[name] = _known(spectra[key], row, bytes.fromhex(digest))
+            if key not in spectra or digest is None:
+                continue
+            try:
+                found[matrix.name] = _known(matrix, spectra[key], results.get(ResultKey(key, self._method)), digest)
                 self._used.add(key.content)
+            except ValueError:
+                store.reject("results")
         return found
 
     def _flush(self, store: Store) -> None:
@@ -185,6 +198,19 @@ class ScoreCache:
         return found
 
 
+def _known(matrix: WeightMatrix, spectrum: Spectrum, row: Value, digest: Value) -> CachedMatrix:
+    """What the store has of a matrix.
+
+    Raises:
+        ValueError: the spectrum is that of no such matrix, or the digest is none; a row that is none is left out.
+    """
+    if not is_spectrum_of(matrix, spectrum) or not isinstance(digest, str):
+        raise ValueError(matrix.name)
+    parsed = None if row is None else parse_row(row)
+    values = parsed.values if parsed else {}
+    return CachedMatrix(spectrum, values, parsed.judgement if parsed else None, bytes.fromhex(digest))
+
+
 @contextmanager
 def opened_store(store: Store | Path | str | None) -> Iterator[Store | None]:
     """Open the store at a path and close it afterwards; yield an open store unchanged.
@@ -197,26 +223,3 @@ def opened_store(store: Store | Path | str | None) -> Iterator[Store | None]:
         return
     with Store.open(Path(store)) as opened:
         yield opened
-
-
-def _row(row: LayerScore, known: Mapping[str, float]) -> Value:
-    judgement = judgement_of(row)
-    fit = judgement.fit
-    return {
-        "values": {**known, **row.metrics} if row.spectrum.state == "finite" else {},
-        "verdict": judgement.verdict,
-        "reason": judgement.reason,
-        "flags": list(judgement.flags),
-        "fit": None if fit is None else [fit.alpha, fit.xmin, fit.D, fit.sigma, fit.n_tail],
-    }
-
-
-def _known(spectrum: Spectrum, row: Any, digest: bytes) -> CachedMatrix:
-    if row is None:
-        return CachedMatrix(spectrum, {}, None, digest)
-    fit = None
-    if row["fit"] is not None:
-        alpha, xmin, distance, sigma, n_tail = row["fit"]
-        fit = PowerLawFit(alpha, xmin, distance, sigma, n_tail)
-    judgement = Judgement(row["verdict"], row["reason"], tuple(row["flags"]), fit)
-    return CachedMatrix(spectrum, row["values"], judgement, digest)

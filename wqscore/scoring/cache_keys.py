@@ -7,7 +7,6 @@ read. From the content follow the spectrum and, for one set of constants, the ro
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from functools import cache
@@ -15,6 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from wqscore.checkpoints.hub.content_id import cached_content_id
 from wqscore.checkpoints.tensor import Tensor, TensorRef
 from wqscore.fits.sampling import Sampling
 from wqscore.matrices.weight_matrix import WeightMatrix
@@ -58,13 +58,12 @@ SPECTRUM_SOURCES = (
 #: 0.5.0 finds those that are stored now. Code that changes has another digest, and finds none of them. After a change
 #: that provably keeps every bit, such as a renamed variable, add the new digest with the same value.
 _EARLIER_NAMES: Mapping[str, str] = {
-    "30a740cfc7463074a1fb4590e85b133642041897b4c4c663587035ccf3cb4c07": (
+    "ec911047fc2d3911dbc4d430ee44a8115e3178e26b6a5d4ebaf4421d2dde6da8": (
         "5e036f9935c965b7c4d9e293814ebff7da2ab03c5db3962831051b615d491624"
     ),
 }
 #: The digest of a tensor's values, which identifies copies in a model; raise the version if what is hashed changes.
 DIGEST = Method("digest", canonical({}), 1)
-_SHA256 = re.compile("[0-9a-f]{64}")
 
 
 def row_method(preset: Preset, sampling: Sampling) -> Method:
@@ -124,17 +123,14 @@ def values_digest(content: str) -> str:
 
 
 def shard_content(tensor: Tensor) -> str:
-    """The content of a tensor by the SHA-256 of its file, if the Hub lists it, and its byte range; else empty.
+    """The content of a tensor by its byte range and the SHA-256 that its repository on the Hub lists; else empty.
 
-    In the Hub's cache, where large files are links to their SHA-256, and in its listing: the same either way.
+    Streamed, or in the Hub's own cache: the same either way.
     """
     if not isinstance(tensor, TensorRef):
         return ""
-    if tensor.source is not None:
-        sha256 = tensor.source.sha256(tensor.file)
-    else:
-        sha256 = tensor.file.resolve().name if tensor.file.is_symlink() else ""
-    return f"lfs:{sha256}:{byte_range_key(tensor)}" if _SHA256.fullmatch(sha256) else ""
+    content = cached_content_id(tensor.file) if tensor.source is None else tensor.source.content_id(tensor.file)
+    return f"lfs:{content}:{byte_range_key(tensor)}" if content else ""
 
 
 def lone_file(tensor: Tensor) -> Path | None:

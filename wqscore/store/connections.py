@@ -13,7 +13,9 @@ from wqscore.store.errors import StoreError, as_store_error
 from wqscore.store.schema import check_store, make_store
 
 #: How long to wait for other processes that write, in seconds.
-_TIMEOUT = 60.0
+_TIMEOUT = 5.0
+#: More bytes than any spectrum has; a longer field is refused before it is read.
+_MAX_FIELD = 2**28
 
 
 class Connections:
@@ -124,6 +126,7 @@ class Connections:
             isolation_level=None,
             check_same_thread=False,
         )
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MAX_FIELD)
         # Damaged text must decode, so that its checksum can reveal the damage.
         connection.text_factory = lambda raw: raw.decode("utf-8", "backslashreplace")
         connection.execute("PRAGMA trusted_schema = OFF")

@@ -20,16 +20,16 @@ class StoredHeaders:
         """Wrap an open store."""
         self._store = store
 
-    def find(self, sha256: str, file: Path) -> list[TensorRef] | None:
+    def find(self, content: str, file: Path) -> list[TensorRef] | None:
         """Return the tensors of a shard as tensors of `file`; `None` where its header is not stored."""
         with suppress(StoreError):
-            header = self._store.headers([sha256]).get(sha256)
+            header = self._store.headers([content]).get(content)
             if header is not None and all(tensor.dtype in STORED_DTYPES for tensor in header):
                 return [TensorRef(t.name, t.shape, STORED_DTYPES[t.dtype], file, t.offset) for t in header]
         return None
 
-    def keep(self, sha256: str, tensors: Sequence[TensorRef]) -> None:
+    def keep(self, content: str, tensors: Sequence[TensorRef]) -> None:
         """Store the header of a shard, given its tensors."""
         header = [HeaderTensor(t.name, t.dtype.name, t.shape, t.offset, t.nbytes) for t in tensors]
         with suppress(StoreError):
-            self._store.put_headers({sha256: header})
+            self._store.put_headers({content: header})

@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import blake2b
 from pathlib import Path
 
 #: A result: JSON in which floats may be NaN or infinite.
@@ -14,6 +15,10 @@ Value = None | bool | int | float | str | list["Value"] | dict[str, "Value"]
 
 #: A file changed less than this long ago may change again without a new modification time.
 _UNSETTLED_NS = 2_000_000_000
+#: The same for the time of change that the kernel sets, whose clock ticks every 10 milliseconds or faster.
+_TICK_NS = 50_000_000
+#: So much of a file's start and of its end is part of its stamp.
+_EDGE_BYTES = 4096
 
 
 @dataclass(frozen=True)
@@ -21,8 +26,8 @@ class SpectrumKey:
     """Everything that a spectrum's bits depend on.
 
     Attributes:
-        content: `blake3:` and the hex digest of the tensor's bytes, data type and shape; or `lfs:`, the SHA-256 of
-            the shard as the Hub gives it, `:` and the tensor's byte range in it.
+        content: `blake3:` and the hex digest of the tensor's bytes, data type and shape; or `lfs:`, the shard
+            as `checkpoints.hub.content_id` names it, `:` and the tensor's byte range in it.
         part: which numbers of the tensor form the matrix, such as `[q]`, and its axes.
         recipe: how it was computed: the code, the Gram matrix's block size, the solver, the scale.
     """
@@ -62,9 +67,12 @@ class FileStamp:
     Attributes:
         path: absolute.
         size: in bytes.
-        mtime_ns: time of the last change, nanoseconds since 1970.
+        mtime_ns: time of the last modification, nanoseconds since 1970; whoever owns the file can set it.
         inode: its number on the device.
         device: the device's number.
+        ctime_ns: time of the last change of content or attributes, which only the kernel sets; 0 in stamps of
+            version 0.5.0.
+        edges: a digest of the first and last 4 KiB, for clocks that were set back; empty in stamps of version 0.5.0.
     """
 
     path: str
@@ -72,6 +80,8 @@ class FileStamp:
     mtime_ns: int
     inode: int
     device: int
+    ctime_ns: int = 0
+    edges: str = ""
 
     @classmethod
     def of(cls, file: Path) -> FileStamp:
@@ -80,8 +90,13 @@ class FileStamp:
         Raises:
             OSError: the file does not exist or can't be reached.
         """
-        found = file.stat()
-        return cls(os.path.abspath(file), found.st_size, found.st_mtime_ns, found.st_ino, found.st_dev)  # noqa: PTH100
+        with file.open("rb") as stream:
+            found = os.fstat(stream.fileno())
+            edges = blake2b(stream.read(_EDGE_BYTES), digest_size=16)
+            stream.seek(max(found.st_size - _EDGE_BYTES, 0))
+            edges.update(stream.read(_EDGE_BYTES))
+        times = (found.st_mtime_ns, found.st_ino, found.st_dev, found.st_ctime_ns)
+        return cls(os.path.abspath(file), found.st_size, *times, edges.hexdigest())  # noqa: PTH100
 
     def is_current(self) -> bool:
         """Whether this machine has the file, unchanged."""
@@ -91,8 +106,8 @@ class FileStamp:
             return False
 
     def is_settled(self, now_ns: int) -> bool:
-        """Whether a later change would change its modification time; clocks of file systems may tick in seconds."""
-        return self.mtime_ns < now_ns - _UNSETTLED_NS
+        """Whether a later change would change its times; clocks of file systems may tick in seconds."""
+        return self.mtime_ns < now_ns - _UNSETTLED_NS and self.ctime_ns < now_ns - _TICK_NS
 
 
 @dataclass(frozen=True)

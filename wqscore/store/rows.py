@@ -77,8 +77,12 @@ def spectrum_record(*fields: Any) -> tuple[SpectrumKey, Spectrum]:
     content, part, recipe, rows, columns, slices, unit_roundoff, state, eigenvalues = fields
     # A copy, since kernels are compiled for writable arrays, which solvers return.
     values = np.frombuffer(eigenvalues, dtype="<f8").astype(np.float64)
-    if state not in get_args(State) or (state == "finite") != (values.size > 0):
+    if state not in get_args(State) or not all(type(side) is int and side >= 0 for side in (rows, columns, slices)):
         raise ValueError(state)
+    if (state == "finite") != (values.size > 0):
+        raise ValueError(state)
+    if type(unit_roundoff) is not float:
+        raise TypeError(unit_roundoff)
     return _key(content, part, recipe), Spectrum(values, rows, columns, slices, unit_roundoff, state)
 
 
@@ -97,8 +101,8 @@ def result_record(
 
 
 def file_fields(stamp: FileStamp, contents: Mapping[str, str]) -> tuple[str, str, str]:
-    """Return path, stamp, contents; numbers are in JSON, as an inode may be too large for SQLite."""
-    numbers = [stamp.size, stamp.mtime_ns, stamp.inode, stamp.device]
+    """Return path, stamp, contents; the stamp is JSON, as an inode may be too large for SQLite."""
+    numbers = [stamp.size, stamp.mtime_ns, stamp.inode, stamp.device, stamp.ctime_ns, stamp.edges]
     return escaped(stamp.path), json.dumps(numbers), json.dumps(dict(contents))
 
 

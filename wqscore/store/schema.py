@@ -4,7 +4,7 @@
     spectra   its eigenvalues
     results   values computed from it, by method, parameters and version
     files     the contents of the tensors in a file on disk, by path; valid while the file's stamp is the same
-    headers   the parsed header of a shard on the Hub, by the shard's SHA-256
+    headers   the parsed header of a shard on the Hub, by what names its content
     models    the models scored, when, and the contents of their tensors
 
 Text is ASCII, other characters as Python escapes them; values are JSON; eigenvalues are little-endian float64; times
@@ -15,8 +15,9 @@ damaged rows are detected and ignored.
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -63,14 +64,28 @@ def make_store(path: Path) -> None:
             connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
             connection.execute("COMMIT")
             connection.execute("PRAGMA journal_mode = WAL")
-        try:
-            os.link(temporary, path)
-        except FileExistsError:
-            # Another process created it first.
-            return
+        with suppress(FileExistsError):
+            # Unless another process creates it first.
+            _link_or_copy(temporary, path)
     finally:
         for leftover in ("", "-journal", "-wal", "-shm"):
             temporary.with_name(temporary.name + leftover).unlink(missing_ok=True)
+
+
+def _link_or_copy(complete: Path, path: Path) -> None:
+    """Give a complete store its name, unless that is taken; by a copy where the file system has no hard links.
+
+    Raises:
+        FileExistsError: the name is taken.
+    """
+    try:
+        os.link(complete, path)
+    except FileExistsError:
+        raise
+    except OSError:
+        # exFAT, many network file systems and containers have none. A reader may see the copy while it is written.
+        with complete.open("rb") as source, path.open("xb") as target:
+            shutil.copyfileobj(source, target)
 
 
 def check_store(connection: sqlite3.Connection, path: Path) -> None:

@@ -97,6 +97,10 @@ class Store:
         """How many rows read so far failed their checksum, by table."""
         return dict(self._damaged)
 
+    def reject(self, table: str) -> None:
+        """Count a row as damaged whose checksum holds, and whose content its reader refuses."""
+        self._count(table)
+
     def put(
         self, spectra: Mapping[SpectrumKey, Spectrum] = _NOTHING, results: Mapping[ResultKey, Value] = _NOTHING
     ) -> None:
@@ -169,7 +173,7 @@ class Store:
         return self._records("files", "SELECT * FROM files", rows.file_record)
 
     def put_headers(self, headers: Mapping[str, Sequence[HeaderTensor]]) -> None:
-        """Record the headers of shards, by the SHA-256 of the shard as the Hub gives it."""
+        """Record the headers of shards, by what names the shard's content."""
         self._insert("headers", [rows.header_fields(*header) for header in headers.items()])
 
     def headers(self, shards: Collection[str]) -> dict[str, tuple[HeaderTensor, ...]]:

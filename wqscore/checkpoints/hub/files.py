@@ -25,6 +25,10 @@ PAUSES = (1.0, 2.0, 4.0, 8.0)
 #: The longest pause the Hub may request, in seconds: the window of its rate limit.
 MAX_PAUSE = 300.0
 
+_COMMIT = re.compile("[0-9a-f]{40}")
+#: Names that Windows keeps for devices, with any suffix.
+_DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
+
 #: Called with the name and size in bytes (0 if unknown) of a file before it is downloaded.
 OnFile = Callable[[str, int], None]
 
@@ -90,8 +94,23 @@ def cached_file(files: HubFiles, name: str) -> Path | None:
     """The path of a file in the Hub's cache, or `None` if it is not cached."""
     from huggingface_hub import try_to_load_from_cache
 
+    _check_name(files, name)
     path = try_to_load_from_cache(files.repo, name, revision=files.revision)
     return Path(path) if isinstance(path, str) else None
+
+
+def _check_name(files: HubFiles, name: str) -> None:
+    """Refuse a name that some operating system reads as a path elsewhere, or as a device.
+
+    Raises:
+        CheckpointError: it is one.
+    """
+    parts = name.split("/")
+    is_path = "\\" in name or ":" in name or "\0" in name or any(part in ("", ".", "..") for part in parts)
+    if is_path or any(_DEVICE.fullmatch(part) for part in parts):
+        raise CheckpointError(
+            f"{files.label}: {name!a:.200} is a path or a device on some systems: the repository has to rename it"
+        )
 
 
 def _list_once(repo: str, ref: ModelRef) -> HubFiles:
@@ -106,8 +125,10 @@ def _list_once(repo: str, ref: ModelRef) -> HubFiles:
         if refused or (cached := _list_cached(repo, ref)) is None:
             raise
         return cached
-    if info.sha is None or not re.fullmatch("[0-9a-f]{40}", info.sha):
+    if info.sha is None or not _COMMIT.fullmatch(info.sha):
         raise CheckpointError(f"{ref.label}: the Hub resolves it to {info.sha!r}, which is not a commit")
+    if ref.revision and _COMMIT.fullmatch(ref.revision) and info.sha != ref.revision:
+        raise CheckpointError(f"{ref.label}: the Hub answers with commit {info.sha} instead: check HF_ENDPOINT")
     # Records the branch's commit in the cache's refs/, which is read when there is no connection.
     _api().resolve_revision(repo, revision=ref.revision)
     sizes = {sibling.rfilename: sibling.size or 0 for sibling in info.siblings or []}

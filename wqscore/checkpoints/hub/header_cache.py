@@ -10,10 +10,10 @@ from wqscore.checkpoints.tensor import TensorRef
 
 
 class HeaderCache(Protocol):
-    """Caches headers of safetensors files by the SHA-256 of the whole file; must be thread-safe."""
+    """Caches headers of safetensors files by what names their content; must be thread-safe."""
 
-    def find(self, sha256: str, file: Path) -> list[TensorRef] | None:
+    def find(self, content: str, file: Path) -> list[TensorRef] | None:
         """Look up a file's tensors, with `file` as their file; `None` if its header is not cached."""
 
-    def keep(self, sha256: str, tensors: Sequence[TensorRef]) -> None:
+    def keep(self, content: str, tensors: Sequence[TensorRef]) -> None:
         """Store the tensors of a file."""

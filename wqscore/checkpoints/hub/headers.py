@@ -38,8 +38,8 @@ def read_header(source: HubRanges, name: str, known: HeaderCache | None = None) 
     if (path := cached_file(files, name)) is not None:
         with _prefixed_errors(files.label):
             return list(read_file(path))
-    sha256 = source.sha256(Path(name))
-    if known is not None and sha256 and (kept := known.find(sha256, Path(name))) is not None:
+    content = source.content_id(Path(name))
+    if known is not None and content and (kept := known.find(content, Path(name))) is not None:
         return [replace(tensor, source=source) for tensor in kept]
     prefix, size = fetch_range(files, name, 0, _PREFIX_BYTES)
     with _prefixed_errors(files.label):
@@ -47,8 +47,8 @@ def read_header(source: HubRanges, name: str, known: HeaderCache | None = None) 
     header, _ = fetch_range(files, name, _PREFIX_BYTES, length) if length else (b"", size)
     with _prefixed_errors(files.label):
         tensors = parse_header(header, size, Path(name))
-    if known is not None and sha256:
-        known.keep(sha256, tensors)
+    if known is not None and content:
+        known.keep(content, tensors)
     return [replace(tensor, source=source) for tensor in tensors]
 
 

@@ -15,6 +15,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wqscore.checkpoints.hub.content_id import content_id
 from wqscore.checkpoints.hub.errors import hub_errors
 from wqscore.checkpoints.hub.files import MAX_PAUSE, PAUSES, HubFiles, OnFile, cached_file, download, requested_pause
 from wqscore.errors import CheckpointError, reading
@@ -72,9 +73,10 @@ class HubRanges:
             raise CheckpointError(f"{self.files.label}: {name}: ends at byte {offset + len(data)}, inside a tensor")
         return data
 
-    def sha256(self, file: Path) -> str:
-        """The SHA-256 of a whole file in hex, as the Hub lists it; empty if it lists none."""
-        return self.files.sha256.get(file.as_posix(), "")
+    def content_id(self, file: Path) -> str:
+        """The file's content by the SHA-256 that the repository lists; empty if it lists none."""
+        sha256 = self.files.sha256.get(file.as_posix())
+        return content_id(sha256, self.files.repo) if sha256 else ""
 
     def download(self, name: str) -> Path:
         """Download a whole file into the cache, once."""

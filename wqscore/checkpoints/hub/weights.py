@@ -13,7 +13,7 @@ from wqscore.checkpoints.hub.files import HubFiles, OnFile, download
 from wqscore.checkpoints.local import read_json
 from wqscore.checkpoints.pytorch.dcp import check_not_distributed
 from wqscore.checkpoints.weight_files import WeightFiles, choose_weights, parts_of, shard_names
-from wqscore.errors import CheckpointError
+from wqscore.errors import CheckpointError, read_small, reading
 
 _CONFIG = "config.json"
 
@@ -92,7 +92,8 @@ def _in_folder(files: HubFiles, chosen: WeightFiles, folder: str, on_file: OnFil
         return HubWeights(tuple(f"{prefix}{name}" for name in chosen.files), configs)
     name = f"{prefix}{chosen.index}"
     index = download(files, name, on_file)
-    shard_of = shard_names(index.read_bytes(), f"{files.label}: {name}")
+    with reading(f"{files.label}: {name}"):
+        shard_of = shard_names(read_small(index), f"{files.label}: {name}")
     holders = {tensor: f"{prefix}{shard}" for tensor, shard in shard_of.items()}
     shards = sorted(set(holders.values()))
     missing = [shard for shard in shards if shard not in files.sizes]

@@ -6,12 +6,13 @@ import csv
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from io import StringIO
 from math import isinf, nan
 from pathlib import Path
 
 import numpy as np
 
-from wqscore.errors import UsageError
+from wqscore.errors import UsageError, read_small
 from wqscore.escaping import listed
 from wqscore.rendering.csv_escaping import unescape_formula
 
@@ -100,8 +101,8 @@ def read_table(path: Path) -> ScoreTable:
         UsageError: it can't be read, or is not a CSV file with a header.
     """
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            lines = [list(map(unescape_formula, line)) for line in csv.reader(file) if line]
+        text = StringIO(read_small(path).decode("utf-8-sig"), newline="")
+        lines = [list(map(unescape_formula, line)) for line in csv.reader(text) if line]
     except OSError as error:
         raise UsageError(f"{path}: can't be read: {error.strerror or error}") from error
     except (csv.Error, ValueError) as error:

@@ -1,0 +1,78 @@
+"""The program: everything that can go wrong, from the first import on, is one line and an exit code.
+
+Exit 1 means that a gate's rule failed, so that a pipeline can act on it: no fault of the machine may end with 1.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+from contextlib import suppress
+from typing import NoReturn
+
+_NOT_SCORED = 3
+_INTERRUPTED = 130
+
+
+def main() -> None:
+    """Run the command line."""
+    guard = _guard_exit_code()
+    try:
+        from wqscore.cli import app
+
+        app()
+    except SystemExit as leaving:
+        if guard is None:
+            raise
+        # C's exit would call the guard after Python is gone.
+        atexit._run_exitfuncs()
+        _leave("", leaving.code if isinstance(leaving.code, int) else 0)
+    except KeyboardInterrupt:
+        _leave("interrupted", _INTERRUPTED)
+    except MemoryError:
+        _leave("not enough memory: give this process more, or score with --jobs 1", _NOT_SCORED)
+    except ImportError as error:
+        _leave(f"a library can't be loaded ({error.name}), mostly for lack of memory", _NOT_SCORED)
+    except OSError as error:
+        _leave(f"{error.filename or 'the system'}: {error.strerror or error}", _NOT_SCORED)
+    except Exception as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        _leave(f"a fault in wqscore ({ascii(reason)[1:-1]:.300}): please report it with the command", _NOT_SCORED)
+
+
+def _leave(line: str, code: int) -> NoReturn:
+    """Write a line to standard error, whatever state it is in, and exit at once."""
+    with suppress(OSError, ValueError):
+        sys.stdout.flush()
+    with suppress(OSError):
+        if line:
+            os.write(2, f"wqscore: {line}\n".encode("ascii", "backslashreplace"))
+    os._exit(code)
+
+
+def _guard_exit_code() -> object:
+    """Keep a library from ending this process with 1: OpenBLAS does so where a limit on memory stops it.
+
+    Returns:
+        What has to stay alive; `None` where memory is not limited, and so no guard is needed.
+    """
+    try:
+        import resource
+    except ImportError:
+        return None
+    if resource.getrlimit(resource.RLIMIT_AS)[0] == resource.RLIM_INFINITY:
+        return None
+    import ctypes
+
+    guard = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_void_p)(lambda code, _: os._exit(code and _NOT_SCORED))
+    # Of glibc alone.
+    register = getattr(ctypes.CDLL(None), "on_exit", None)
+    if register is None:
+        return None
+    register(guard, None)
+    return guard
+
+
+if __name__ == "__main__":
+    main()
