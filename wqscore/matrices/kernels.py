@@ -126,15 +126,15 @@ def _gate(label: str, number: int, size: tuple[int, int, int]) -> Part:
 
 
 def _as_torch(name: str, shapes: Mapping[str, Shape]) -> Mapping[str, Shape]:
-    """The shapes of the kernels of one block and its neighbours, under torch's name and in its order."""
+    """The shapes of one block's tensors; the kernels' under torch's name and in its order."""
     block = name.rpartition(".")[0].rpartition(".")[0]
-    near = [other for other in shapes if other.startswith(f"{block}.") or not block]
-    return {
-        f"{other.removesuffix('kernel')}weight" if other.endswith(".kernel") else other: shapes[other][::-1]
-        if other.endswith(".kernel")
-        else shapes[other]
-        for other in near
-    }
+    found: dict[str, Shape] = {}
+    for other, shape in shapes.items():
+        if block and not other.startswith(f"{block}."):
+            continue
+        is_dense = other.endswith(".kernel") and len(shape) == 2
+        found[f"{other.removesuffix('kernel')}weight" if is_dense else other] = shape[::-1] if is_dense else shape
+    return found
 
 
 def _depthwise(tensor: Tensor) -> WeightMatrix:
