@@ -11,9 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
+from typer.testing import CliRunner
 
 import wqscore
 from tests.oracles import Oracle
+from wqscore.cli import app
 from wqscore.errors import CheckpointError, UsageError
 from wqscore.scoring.layer_score import LayerScore
 from wqscore.scoring.model_score import ModelScore
@@ -245,3 +247,32 @@ def test_sums_rank_models_and_stand_in_every_output(tmp_path: Path) -> None:
         assert document["models"][i]["base"] == str(tmp_path / "base")
     alone = wqscore.score(order[0], base=str(tmp_path / "base"))
     assert json.loads(alone.to_json())["summary"]["fro_dist"]["total"] == float(rows[0]["fro_dist"])
+
+
+@pytest.mark.parametrize(
+    "prefix",
+    [
+        "_orig_mod.",
+        "module._orig_mod.",
+        "_forward_module.module.",
+        "base_model.model.model.",
+        "_fsdp_wrapped_module.",
+    ],
+)
+def test_the_prefixes_of_wrappers_are_no_matter(tmp_path: Path, prefix: str) -> None:
+    names = [f"layers.{i}.fc.weight" for i in range(2)]
+    model, base = ({name: trained(seed + i, 160) for i, name in enumerate(names)} for seed in (0, 2))
+    folder = write(tmp_path / "model", {prefix + name: value for name, value in model.items()})
+    rows = rows_of(wqscore.score(folder, base=write(tmp_path / "base", base)))
+    for name, change in differences(model, base).items():
+        assert_distances(rows[prefix + name], change)
+
+
+@pytest.mark.parametrize(
+    ("other", "reason"),
+    [({"b.weight": trained(1, 160)}, "no name matches"), ({"a.weight": trained(1, 96)}, "1 names match, but none")],
+)
+def test_a_base_that_matches_nothing_is_told(tmp_path: Path, other: dict[str, np.ndarray], reason: str) -> None:
+    model, base = write(tmp_path / "model", {"a.weight": trained(0, 160)}), write(tmp_path / "base", other)
+    done = CliRunner().invoke(app, ["score", model, "--base", base, "--metrics", "fro_dist", "--no-store"])
+    assert f"no distance from the base {base}: {reason}" in done.output

@@ -146,3 +146,14 @@ def test_a_module_is_the_folder_it_is_saved_to(kind: str, dtype: str, tmp_path: 
     assert rows(wqscore.score(module, **quick)) == rows(saved)
     assert rows(wqscore.score(module.state_dict(), config=config, **quick)) == rows(saved)
     assert wqscore.score(module, **quick).ref.label == type(module).__name__
+
+
+def test_a_stack_of_doubles_is_cut_as_from_a_file() -> None:
+    stack = np.random.default_rng(0).standard_normal((3, 96, 64))
+    score = wqscore.score({"layers.0.mlp.experts.up_proj.weight": stack}, bootstrap=0, gof=0)
+    assert [row.matrix.name for row in score.layers] == [
+        f"layers.0.mlp.experts.up_proj.weight[{i}]" for i in range(3)
+    ]
+    for row, matrix in zip(score.layers, stack, strict=True):
+        singular = np.linalg.svd(matrix, compute_uv=False)
+        np.testing.assert_allclose(row.spectrum.eigenvalues, np.sort(singular**2), rtol=1e-9)

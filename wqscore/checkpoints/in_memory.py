@@ -37,7 +37,7 @@ _TORCH_NAMES = {
     "bool": "BOOL",
     "complex64": "C64",
 }
-_BY_NUMPY = {stored.numpy: stored for stored in STORED_DTYPES.values() if not stored.name.startswith(("F8", "F6"))}
+_BY_NUMPY = {stored.numpy: stored for stored in STORED_DTYPES.values() if not stored.name.startswith(("F8_", "F6_"))}
 
 
 @dataclass(frozen=True)

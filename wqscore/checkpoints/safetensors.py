@@ -23,6 +23,9 @@ MAX_HEADER_BYTES = 100_000_000
 _LENGTH_BYTES = 8
 #: NumPy's own limit.
 _MAX_DIMENSIONS = 64
+#: The key under which the model specification of Stability AI says what a file is: `stable-diffusion-v1/lora`.
+_ARCHITECTURE = "modelspec.architecture"
+_NO_MODELS = {"textual-inversion": "a textual inversion", "hypernetwork": "a hypernetwork"}
 _FORGED = "damaged or forged, fetch it again"
 
 
@@ -128,6 +131,9 @@ def _check_metadata(metadata: Any, file: Path) -> None:
     texts = isinstance(metadata, dict) and all(isinstance(value, str) for value in metadata.values())
     if metadata is not None and not texts:
         raise CheckpointError(f"{file}: its __metadata__ does not map names to text: {_FORGED}")
+    kind = metadata.get(_ARCHITECTURE, "").rpartition("/")[2] if metadata else ""
+    if kind in _NO_MODELS:
+        raise CheckpointError(f"{file}: is {_NO_MODELS[kind]}, not a model: name the model's own file")
 
 
 def _tensor(name: str, entry: Any, start: int, file: Path) -> TensorRef:

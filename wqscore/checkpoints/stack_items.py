@@ -27,7 +27,8 @@ def item_of(tensor: Tensor, stack: tuple[int, ...], index: int) -> Tensor | None
         if items is None or stack != tensor.shape:
             return None
         return replace(tensor, decoding=replace(items(index), name=name))
-    assert isinstance(tensor, TensorRef)
+    if not isinstance(tensor, TensorRef):
+        return None
     return None if (found := run_of(tensor, stack, index)) is None else replace(found, name=name, shape=stack[1:])
 
 

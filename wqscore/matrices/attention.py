@@ -45,6 +45,9 @@ def attention_parts(name: str, shape: Shape, config: ModelConfig, shapes: Mappin
     if match is None:
         return None
     layout = _head_by_head if _NEOBERT.search(name) else _LAYOUTS.get(match[1])
+    if name.endswith(".conv.weight"):
+        # EfficientViT's convolutions hold q, k and v of each head together, and don't say of how many heads.
+        return Fused(())
     # LeViT and similar models, which store `attention_biases`, order parts of unequal sizes head by head: not cut.
     if layout is None or f"{name[: match.start(1)]}attention_biases" in shapes:
         return Fused(())
@@ -224,7 +227,7 @@ _LAYOUTS: dict[str, _Layout] = {
 #: The names above, and every other name of a tensor with at least two of q, k and v.
 _ATTENTION = re.compile(
     r"(?:^|\.)(in_proj_weight$|(?:c_attn|query_key_value|att_proj|W_pack|(?:self|attn)\.in_proj|to_kv"
-    r"|kv(?:_b)?(?:_proj)?|kv_a_proj_with_mqa|in_proj_ba|qk|\w{0,40}qkv\w{0,40})(?=(?:\.linear)?(?:\.base_layer)?\.weight$))"
+    r"|kv(?:_b)?(?:_proj)?|kv_a_proj_with_mqa|in_proj_ba|qk|\w{0,40}qkv\w{0,40})(?=(?:\.(?:linear|conv))?(?:\.base_layer)?\.weight$))"
 )
 #: NeoBERT and models built on it: the projection is a direct child of the block.
 _NEOBERT = re.compile(r"(^|\.)transformer_encoder\.[0-9]{1,9}\.qkv\.weight$")

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from wqscore.matrices.attention import attention_parts
 from wqscore.matrices.gated import Shape, gate_and_up
 from wqscore.matrices.model_config import ModelConfig
+from wqscore.matrices.parallel_blocks import parallel_parts
 from wqscore.matrices.parts import Fused, contiguous
 from wqscore.matrices.recurrent import recurrent_parts
 
@@ -33,4 +34,4 @@ def fused_parts(name: str, shape: Shape, config: ModelConfig, shapes: Mapping[st
     if halves := gate_and_up(name, shape, config, shapes):
         size = shape[halves.axis] // 2
         return Fused(contiguous(shape, halves.axis, dict.fromkeys(halves.labels, size)))
-    return attention_parts(name, shape, config, shapes)
+    return parallel_parts(name, shape, shapes) or attention_parts(name, shape, config, shapes)

@@ -63,6 +63,11 @@ _PROJECTIONS = {
     "ff_proj": _Projection("ff_out", _UP_FIRST),
     "up_proj": _Projection("down_proj", ()),
     "w13": _Projection("w2", (), always=True),
+    "linear1": _Projection("linear2", ()),
+    "lin1": _Projection("lin2", ()),
+    "fc_in": _Projection("fc_out", ()),
+    # diffusers' and the original latent diffusion's GEGLU.
+    "net.0.proj": _Projection("net.2", _UP_FIRST),
 }
 _ENDS = (".base_layer.weight", ".weight", "_weight")
 #: Phi-4-multimodal's audio encoder keeps the language model's names and swaps the halves.
@@ -111,8 +116,14 @@ def _dissected(name: str) -> tuple[str, str, str, str]:
     """Split a name into what precedes the layer's own name, the dot, the layer's name, and its ending."""
     for end in _ENDS:
         if name.endswith(end):
-            return (*name[: -len(end)].rpartition("."), end)
-    return (*name.rpartition("."), "")
+            return (*_last_apart(name[: -len(end)]), end)
+    return (*_last_apart(name), "")
+
+
+def _last_apart(name: str) -> tuple[str, str, str]:
+    if name.endswith(".net.0.proj"):
+        return name.removesuffix(".net.0.proj"), ".", "net.0.proj"
+    return name.rpartition(".")
 
 
 def _doubled_axis(shape: Shape, down: Shape | None) -> int | None:

@@ -5,20 +5,26 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby, product
+from functools import cached_property
+from itertools import groupby
 from math import prod
 
 from wqscore.checkpoints.quantised.companions import is_companion
 from wqscore.checkpoints.quantised.settings import method_name
+from wqscore.checkpoints.stated_layout import stated_layout
 from wqscore.checkpoints.tensor import Tensor
 from wqscore.checkpoints.training_state import training_state
 from wqscore.matrices import roles
+from wqscore.matrices.convolutions import ORDERS, convolution_matrices, kernel_order, plausible_orders, reason_unknown
 from wqscore.matrices.experts import expert_matrices, stack_shape
 from wqscore.matrices.fused import fused_parts
 from wqscore.matrices.gated import Shape
+from wqscore.matrices.kernels import is_kernel, kernel_matrices
 from wqscore.matrices.matrix_rules import MatrixRules
 from wqscore.matrices.model_config import ModelConfig
+from wqscore.matrices.parallel_blocks import looks_stacked
 from wqscore.matrices.parts import matrix_of
+from wqscore.matrices.plain_names import plain_name
 from wqscore.matrices.quantised import scaled_elsewhere, stored_weights
 from wqscore.matrices.weight_matrix import Cut, SkippedTensor, WeightMatrix
 
@@ -42,8 +48,6 @@ _INPUT_EMBEDDING = re.compile(
 )
 _DIGITS = re.compile(r"([0-9]+)")
 _MAX_KERNEL_AXES = 3
-#: More than any published kernel has; a kernel with more positions is skipped.
-_MAX_POSITIONS = 10_000
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,26 @@ class _Model:
     roles: Mapping[str, str]
     training_state: Mapping[str, str]
     has_companions: bool
+    kernel_order: str
+
+    @cached_property
+    def flat(self) -> Mapping[str, Shape]:
+        """The shapes, those of kernels of one position as (out, in)."""
+        axes = ORDERS[self.kernel_order or "torch"]
+        found = {}
+        for name, shape in self.shapes.items():
+            is_flat = len(shape) > 2 and prod(shape) == shape[axes.out] * shape[axes.into]
+            found[name] = (shape[axes.out], shape[axes.into]) if is_flat else shape
+        return found
+
+    @cached_property
+    def by_layer(self) -> Mapping[str, set[Shape]]:
+        """The shapes of the matrices of each layer."""
+        found: dict[str, set[Shape]] = {}
+        for name, shape in self.flat.items():
+            if len(shape) == 2:
+                found.setdefault(roles.layer_of(name) or "", set()).add(shape)
+        return found
 
 
 def plan_matrices(tensors: Sequence[Tensor], config: ModelConfig, rules: MatrixRules) -> tuple[PlannedTensor, ...]:
@@ -65,10 +89,12 @@ def plan_matrices(tensors: Sequence[Tensor], config: ModelConfig, rules: MatrixR
         The matrices and skips: embeddings first, then layers in order, then heads. Each tensor gives either one skip
         or its matrices, one for each part.
     """
-    shapes = {tensor.name: tensor.shape for tensor in tensors if not tensor.part_of}
+    stored = {tensor.name: tensor.shape for tensor in tensors if not tensor.part_of}
+    shapes = {plain_name(name): shape for name, shape in stored.items()} | stored
     role_by_name = {tensor.name: roles.role_of(tensor.name, config.model_type) for tensor in tensors}
     companions = any(is_companion(tensor) for tensor in tensors if not tensor.part_of)
-    model = _Model(config, rules, shapes, role_by_name, training_state(tensors), companions)
+    order = _kernel_order(tensors, config, role_by_name)
+    model = _Model(config, rules, shapes, role_by_name, training_state(tensors), companions, order)
     ordered = sorted(tensors, key=lambda tensor: _order(tensor, model))
     tied_head = _head_tied_by_config(ordered, model)
     seen: dict[tuple[object, ...], str] = {}
@@ -136,8 +162,9 @@ def _outcomes(tensor: Tensor, model: _Model) -> list[WeightMatrix] | list[Skippe
     if skipped:
         return [skipped]
     matrices = _matrices(tensor, model)
-    if not matrices:
-        return [_skip_matrix(tensor, model, f"{len(tensor.shape)}-D tensor of a kind that is not known")]
+    if isinstance(matrices, str) or not matrices:
+        unknown = f"{len(tensor.shape)}-D tensor of a kind that is not known"
+        return [_skip_matrix(tensor, model, matrices if isinstance(matrices, str) and matrices else unknown)]
     limit = model.rules.max_side
     if limit and max(max(m.rows, m.columns) for m in matrices) > limit:
         return [_skip_matrix(tensor, model, f"a side over {limit}, which the preset leaves out")]
@@ -155,7 +182,7 @@ def _not_a_matrix(tensor: Tensor, model: _Model) -> SkippedTensor | None:
         reason = model.training_state[tensor.name]
     elif tensor.parameters == 0:
         reason = "empty"
-    elif not tensor.name.endswith(".weight") and _BUFFER.search(tensor.name):
+    elif not tensor.name.endswith(".weight") and _BUFFER.search(plain_name(tensor.name)):
         reason = "a bias or buffer"
     elif len(tensor.shape) < 2 or (len(tensor.shape) > 2 and len(longer) < 2) or is_gain:
         reason = "1-D" if longer else "a single number"
@@ -193,28 +220,59 @@ def _skip_matrix(tensor: Tensor, model: _Model, reason: str) -> SkippedTensor:
     )
 
 
-def _matrices(tensor: Tensor, model: _Model) -> list[WeightMatrix]:
-    role = model.roles[tensor.name]
+def _kernel_order(tensors: Sequence[Tensor], config: ModelConfig, role_by_name: Mapping[str, str]) -> str:
+    """The order of the axes of all kernels called `weight`; empty where neither file nor shapes tell it."""
+    named = [tensor for tensor in tensors if _is_convolution(tensor, config, role_by_name[tensor.name])]
+    if not named:
+        return "torch"
+    kernels = {id(tensor) for tensor in named}
+    widths = [tensor.shape[0] for tensor in tensors if len(tensor.shape) == 2 and id(tensor) not in kernels]
+    return kernel_order([tensor.shape for tensor in named], widths, lambda: stated_layout(named[:1]))
+
+
+def _is_convolution(tensor: Tensor, config: ModelConfig, role: str) -> bool:
+    axes = len(tensor.shape)
+    if tensor.part_of or not 2 < axes <= 2 + _MAX_KERNEL_AXES or not plain_name(tensor.name).endswith("weight"):
+        return False
+    longer = sum(size > 1 for size in tensor.shape)
+    return (
+        tensor.parameters > 0
+        and not (role == roles.EMBEDDING and longer == 2)
+        and stack_shape(tensor, config) is None
+    )
+
+
+def _matrices(tensor: Tensor, model: _Model) -> list[WeightMatrix] | str:
+    """The matrices of a tensor, or the reason why there are none: empty for a tensor of unknown kind."""
+    role, name = model.roles[tensor.name], plain_name(tensor.name)
     if stack := stack_shape(tensor, model.config):
         return expert_matrices(tensor, stack, role, model.config, model.shapes, model.rules.split_fused)
+    if is_kernel(name):
+        return kernel_matrices(tensor, name, role, model.shapes, model.config, model.rules)
     if len(tensor.shape) == 2:
-        return _two_dimensional(tensor, model)
-    if _PER_HEAD.search(tensor.name) and len(tensor.shape) == 3:
+        return _two_dimensional(tensor, tensor.shape, model) or [_whole(tensor, role, tensor.shape)]
+    if _PER_HEAD.search(name) and len(tensor.shape) == 3:
         return [_whole(tensor, role, (tensor.shape[0], tensor.shape[1] * tensor.shape[2]))]
     longer = tuple(size for size in tensor.shape if size > 1)
     if role == roles.EMBEDDING and len(longer) == 2:
         return [_whole(tensor, role, longer)]
-    if tensor.name.endswith(("weight", "kernel")) and len(tensor.shape) <= 2 + _MAX_KERNEL_AXES:
-        return [_convolution(tensor)] if model.rules.pool_slices else _slices(tensor)
-    return []
+    if _is_convolution(tensor, model.config, role):
+        return _convolution(tensor, model)
+    return ""
 
 
-def _two_dimensional(tensor: Tensor, model: _Model) -> list[WeightMatrix]:
-    split = model.rules.split_fused
-    fused = fused_parts(tensor.name, tensor.shape, model.config, model.shapes) if split else None
-    if fused is None or not fused.parts:
-        flags = () if fused is None else ("fused",)
-        return [_whole(tensor, model.roles[tensor.name], tensor.shape, flags)]
+def _two_dimensional(tensor: Tensor, shape: Shape, model: _Model) -> list[WeightMatrix]:
+    """The parts of a fused matrix, or the whole with a flag where its layout is unknown; empty for any other."""
+    if not model.rules.split_fused:
+        return []
+    name = plain_name(tensor.name)
+    fused = fused_parts(name, shape, model.config, model.flat)
+    if fused is None:
+        near = model.by_layer.get(roles.layer_of(name) or "", ())
+        unknown = model.roles[tensor.name] == roles.OTHER and looks_stacked(name, shape, near)
+        return [_whole(tensor, model.roles[tensor.name], shape, ("fused",))] if unknown else []
+    if not fused.parts:
+        return [_whole(tensor, model.roles[tensor.name], shape, ("fused",))]
     return [
         matrix_of(tensor, f"[{p.label}]", p.cut, roles.PART_ROLES.get(p.label, roles.OTHER), p.rows, p.columns)
         for p in fused.parts
@@ -225,22 +283,27 @@ def _whole(tensor: Tensor, role: str, shape: Shape, flags: tuple[str, ...] = ())
     return matrix_of(tensor, "", Cut(shape), role, shape[0], shape[1], flags=flags)
 
 
-def _convolution(tensor: Tensor) -> WeightMatrix:
-    """One matrix whose slices are the out × in matrices of the kernel's positions; their eigenvalues are pooled."""
-    out, inner = tensor.shape[:2]
-    axes = (*range(2, len(tensor.shape)), 0, 1)
-    slices = tensor.parameters // (out * inner)
-    return matrix_of(tensor, "", Cut(tensor.shape, axes=axes), roles.CONV, out, inner, slices=slices, kernel=slices)
+def _convolution(tensor: Tensor, model: _Model) -> list[WeightMatrix] | str:
+    """A kernel's matrices; those of a kernel of one position are the parts of a fused projection if it is one."""
+    order = "flax" if plausible_orders(tensor.shape) == ["flax"] else model.kernel_order
+    if not order:
+        return reason_unknown(tensor.shape)
+    axes = ORDERS[order]
+    out, into = tensor.shape[axes.out], tensor.shape[axes.into]
+    if tensor.parameters == out * into and order != "flax":
+        if _is_legacy_attention(tensor, model):
+            return [_whole(tensor, roles.OTHER, (out, into), ("fused",))]
+        if parts := _two_dimensional(tensor, (out, into), model):
+            return parts
+    return convolution_matrices(tensor, axes, model.rules.pool_slices)
 
 
-def _slices(tensor: Tensor) -> list[WeightMatrix]:
-    """A separate matrix for each position of the kernel; empty if there are implausibly many positions."""
-    out, inner, *sides = tensor.shape
-    if prod(sides) > _MAX_POSITIONS:
-        return []
-    matrices = []
-    for position in product(*map(range, sides)):
-        cut = Cut(tensor.shape, (slice(None), slice(None), *position))
-        part = f"[{','.join(map(str, position))}]"
-        matrices.append(matrix_of(tensor, part, cut, roles.CONV, out, inner, kernel=prod(sides)))
-    return matrices
+def _is_legacy_attention(tensor: Tensor, model: _Model) -> bool:
+    """Whether q, k and v are those of guided diffusion's attention, stored head by head or one after the other."""
+    name = plain_name(tensor.name)
+    return (
+        model.rules.split_fused
+        and len(tensor.shape) == 3
+        and name.endswith(".qkv.weight")
+        and f"{name.removesuffix('qkv.weight')}proj_out.weight" in model.shapes
+    )

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 
+from wqscore.matrices.plain_names import plain_name
+
 EMBEDDING = "embedding"
 HEAD = "head"
 CONV = "conv"
@@ -41,7 +43,7 @@ _BY_NAME = _table(
 )
 _IN_ATTENTION = _table(
     attention_o="dense out_proj c_proj wo o proj to_out to_out.0 out linear_out projection output output_proj"
-    " projection_layer attention_out post post_proj output_linear",
+    " projection_layer attention_out attention_output post post_proj output_linear",
     attention_q="input_linear",
     attention_k="r",
 )
@@ -49,8 +51,9 @@ _IN_ATTENTION = _table(
 #: other factor is w3 in Llama, w2 in vision transformers and w1 in Qwen-1.
 _IN_MLP = _table(
     mlp_gate="w1",
-    mlp_in="w3 v1 key in_proj proj_in input_linear intermediate layer_1 up ffn.0 mlp.0 ff.0 net.0 net.0.proj",
-    mlp_out="w2 value out_proj proj_out output_linear output layer_2 down c_proj wo ffn.2 mlp.2 ff.2 ff.3 net.2",
+    mlp_in="w3 v1 key in_proj proj_in input_linear intermediate layer_1 up ffn.0 mlp.0 ff.0 net.0 net.0.proj dense_0",
+    mlp_out="w2 value out_proj proj_out output_linear output layer_2 down c_proj wo ffn.2 mlp.2 ff.2 ff.3 net.2"
+    " dense_1",
 )
 _VISION_MLP = {"w2": "mlp.in", "w3": "mlp.out"}
 _QWEN_MLP = {"w1": "mlp.in", "w2": "mlp.gate"}
@@ -81,6 +84,8 @@ _NOT_A_NAME = frozenset(
 _MLP_WORDS = ("mlp", "ffn", "feed_forward", "moe", "densereludense")
 _MAX_NAME_LENGTH = 500
 _LAYER_NUMBER = re.compile(r"(?:^|\.)([0-9]{1,9})(?=\.)")
+#: Flax's and Keras's numbers, which follow a name: `encoderblock_3`.
+_NUMBERED_LAYER = re.compile(r"(?:^|[./])\w{0,40}(?:block|layers?|_h|stage)_([0-9]{1,9})(?=[./])")
 
 
 def role_of(name: str, model_type: str | None = None) -> str:
@@ -92,7 +97,7 @@ def role_of(name: str, model_type: str | None = None) -> str:
         >>> role_of("encoder.layer.3.output.dense.weight")
         'mlp.out'
     """
-    parents, last = _parents_and_last(name.lower()[-_MAX_NAME_LENGTH:])
+    parents, last = _parents_and_last(plain_name(name[-_MAX_NAME_LENGTH:]).lower())
     if _is_head(parents, last):
         return HEAD
     if _EMBEDDING.fullmatch(last):
@@ -117,7 +122,7 @@ def depth_of(name: str) -> int | None:
         >>> depth_of("bert.encoder.layer.11.output.dense.weight")
         11
     """
-    match = _LAYER_NUMBER.search(name)
+    match = _LAYER_NUMBER.search(name) or _NUMBERED_LAYER.search(name)
     return int(match[1]) if match else None
 
 
@@ -128,7 +133,7 @@ def layer_of(name: str) -> str | None:
         >>> layer_of("encoder.block.3.layer.0.SelfAttention.q.weight")
         'encoder.block.3'
     """
-    match = _LAYER_NUMBER.search(name)
+    match = _LAYER_NUMBER.search(name) or _NUMBERED_LAYER.search(name)
     return name[: match.end()] if match else None
 
 

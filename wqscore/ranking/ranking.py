@@ -209,5 +209,6 @@ def why_unranked(score: ModelScore, metric: Metric, preset: Preset) -> str:
         return f"{summary.n_random} of its {summary.n_matrices} matrices can't be told from noise"
     if not isfinite(summary.headline(metric.name, preset)):
         value = summary.values.get(metric.name)
-        return f"{metric.name} is not defined{f': {value.reason}' if value else ' for any of its matrices'}"
+        of_matrices = f" for any of its matrices{f': {metric.undefined}' if metric.cost == 'base' else ''}"
+        return f"{metric.name} is not defined{f': {value.reason}' if value else of_matrices}"
     return ""

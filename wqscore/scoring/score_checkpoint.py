@@ -13,7 +13,7 @@ from wqscore.execution.progress import ScoreProgress
 from wqscore.execution.resources import ALL, Resources
 from wqscore.fits.sampling import USUAL, Sampling
 from wqscore.matrices.architecture import architecture_of
-from wqscore.matrices.matching import by_canonical_name
+from wqscore.matrices.matching import by_canonical_name, why_none_matches
 from wqscore.matrices.model_config import ModelConfig
 from wqscore.matrices.one_expert import isolate_expert
 from wqscore.matrices.plan import PlannedTensor, by_tensor, matrices_of, plan_matrices, tied_copy
@@ -81,6 +81,10 @@ def score_checkpoint(
     groups = by_tensor(planned(checkpoint, preset))
     of_matrices = tuple(name for name in metrics if name in MATRIX_METRICS)
     to_compare = by_canonical_name(matrices_of(planned(base, preset))) if base else None
+    if base and to_compare is not None and work.note:
+        matrices = [matrix for group in groups for matrix in matrices_of(group)]
+        if reason := why_none_matches(matrices, to_compare):
+            work.note(f"{checkpoint.ref.label}: no distance from the base {base.ref.label}: {reason}")
     task = ScoringTask(preset, of_matrices, sampling, to_compare, work.cache, work.device)
     scored = dict(score_and_remember(groups, task, work.resources, work.progress, work.note))
     first_with: dict[bytes, str] = {}

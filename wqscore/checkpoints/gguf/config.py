@@ -10,6 +10,7 @@ from wqscore.checkpoints.gguf.fields import GgufValue
 from wqscore.checkpoints.gguf.header import ALIGNMENT
 
 ARCHITECTURE = "general.architecture"
+TYPE = "general.type"
 #: Keys of `config.json` by what follows the architecture's name in GGUF.
 _SETTINGS = {
     "block_count": "num_hidden_layers",
@@ -25,7 +26,15 @@ _LATENT = (
     *("attention.kv_lora_rank", "attention.key_length_mla", "attention.value_length_mla"),
     *("attention.value_length", "rope.dimension_count"),
 )
-_SUFFIXES = frozenset((*_SETTINGS, *_LATENT))
+#: Keys of `config.json` for gated delta nets; llama.cpp names their sizes as those of state spaces.
+_LINEAR_ATTENTION = {
+    "ssm.group_count": "linear_num_key_heads",
+    "ssm.time_step_rank": "linear_num_value_heads",
+    "ssm.state_size": "linear_key_head_dim",
+}
+_INNER_SIZE = "ssm.inner_size"
+_DELTA_NETS = frozenset({"qwen3next", "qwen35", "qwen35moe"})
+_SUFFIXES = frozenset((*_SETTINGS, *_LATENT, *_LINEAR_ATTENTION, _INNER_SIZE))
 #: transformers' names that differ by more than hyphens. gpt-oss keeps llama.cpp's, since GGUF stores the gate and
 #: up projections of its experts separately, and transformers interleaves them.
 _MODEL_TYPES = {
@@ -36,6 +45,9 @@ _MODEL_TYPES = {
     "modern-bert": "modernbert",
     "qwen2moe": "qwen2_moe",
     "qwen3moe": "qwen3_moe",
+    "qwen3next": "qwen3_next",
+    "qwen35": "qwen3_5",
+    "qwen35moe": "qwen3_5_moe",
     "deepseek2": "deepseek_v2",
     "t5encoder": "t5",
     "gpt-oss": "gpt-oss",
@@ -49,9 +61,8 @@ def needed(key: str) -> bool:
         >>> needed("llama.attention.head_count"), needed("tokenizer.ggml.tokens")
         (True, False)
     """
-    return (
-        key in {ARCHITECTURE, ALIGNMENT, GGUF_ALPHA} or key.startswith("split.") or key.partition(".")[2] in _SUFFIXES
-    )
+    is_named = key in {ARCHITECTURE, TYPE, ALIGNMENT, GGUF_ALPHA} or key.startswith("split.")
+    return is_named or key.partition(".")[2] in _SUFFIXES
 
 
 def architecture(metadata: Mapping[str, GgufValue]) -> str:
@@ -82,6 +93,8 @@ def model_config(metadata: Mapping[str, GgufValue], shapes: Mapping[str, tuple[i
     if f"{model}.attention.kv_lora_rank" in metadata:
         config.pop("head_dim", None)
         config |= _latent_attention(model, metadata)
+    if model in _DELTA_NETS:
+        config |= _linear_attention(model, metadata)
     embedding = shapes.get("token_embd.weight", ())
     if len(embedding) == 2:
         config["vocab_size"] = embedding[0]
@@ -103,14 +116,25 @@ def _latent_attention(model: str, metadata: Mapping[str, GgufValue]) -> dict[str
 
     key = size("attention.key_length_mla", "attention.key_length")
     value = size("attention.value_length_mla", "attention.value_length")
-    rotary = size("rope.dimension_count")
-    if key is None or value is None or rotary is None:
-        return {}
-    return {"qk_nope_head_dim": key - rotary, "v_head_dim": value}
+    rotary, latent = size("rope.dimension_count"), size("attention.kv_lora_rank")
+    sizes = {"kv_lora_rank": latent, "qk_rope_head_dim": rotary}
+    if key is not None and value is not None and rotary is not None:
+        sizes |= {"qk_nope_head_dim": key - rotary, "v_head_dim": value}
+    return {name: number for name, number in sizes.items() if number is not None}
+
+
+def _linear_attention(model: str, metadata: Mapping[str, GgufValue]) -> dict[str, int]:
+    """Heads of a gated delta net and their sizes."""
+    found = {name: _size(metadata.get(f"{model}.{suffix}")) for suffix, name in _LINEAR_ATTENTION.items()}
+    inner, heads = _size(metadata.get(f"{model}.{_INNER_SIZE}")), found["linear_num_value_heads"]
+    if inner and heads and inner % heads == 0:
+        found["linear_value_head_dim"] = inner // heads
+    return {name: number for name, number in found.items() if number is not None}
 
 
 def _size(value: GgufValue | None) -> int | None:
-    """A positive whole number, or the one that all layers of a list share; `None` otherwise."""
+    """A positive whole number, or the one that all layers of a list share but those with 0; `None` otherwise."""
     if isinstance(value, tuple):
-        value = value[0] if len(set(value)) == 1 else None
+        sizes = set(value) - {0}
+        value = sizes.pop() if len(sizes) == 1 else None
     return value if type(value) is int and value > 0 else None

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +17,17 @@ from wqscore.checkpoints.dtypes import STORED_DTYPES, StoredDtype
 from wqscore.checkpoints.gguf.config import architecture, model_config, needed
 from wqscore.checkpoints.gguf.decode import decode, decode_latent_keys, is_decodable
 from wqscore.checkpoints.gguf.header import StoredTensor, TensorType, read_header
+from wqscore.checkpoints.gguf.kinds import check_is_model
 from wqscore.checkpoints.gguf.names import hugging_face_names
 from wqscore.checkpoints.gguf.package import gguf_package
 from wqscore.checkpoints.gguf.split import read_parts
 from wqscore.checkpoints.tensor import TensorRef
 from wqscore.errors import CheckpointError
+
+#: Depthwise convolutions, which llama.cpp stores without their axis of one input.
+_CONVOLUTION = re.compile(r"\.(ssm_conv1d(_[qkv])?|shortconv\.conv)\.weight$")
+#: Vectors of state spaces, to which llama.cpp adds axes of 1; a norm is stored group by group.
+_STATE_VECTOR = re.compile(r"\.(ssm_a|ssm_d|ssm_norm\.weight)$")
 
 GgufPlan = tuple[dict[str, Any], list[TensorRef], list[Decoding], list[Refusal]]
 
@@ -43,6 +51,7 @@ def read_gguf(file: Path) -> GgufPlan:
         int(kind): TensorType(kind.name, block, nbytes) for kind, (block, nbytes) in gguf.GGML_QUANT_SIZES.items()
     }
     parts = read_parts(file, partial(read_header, types=types, needed=needed))
+    check_is_model(parts[0][1].metadata, file)
     stored = {tensor.name: (path, tensor) for path, header in parts for tensor in header.tensors}
     if not stored:
         raise CheckpointError(f"{file}: holds no tensors: a vocabulary alone, or the wrong file")
@@ -101,7 +110,11 @@ def _stored_shape(tensor: StoredTensor) -> tuple[int, ...]:
     if tensor.name.endswith(".attn_v_b.weight") and len(tensor.shape) == 3:
         heads, size, latent = tensor.shape
         return (heads * size, latent)
-    if tensor.name.endswith(".ssm_conv1d.weight") and len(tensor.shape) == 2:
-        channels, width = tensor.shape
+    longer = tuple(size for size in tensor.shape if size > 1)
+    if _CONVOLUTION.search(tensor.name) and len(longer) == 2:
+        channels, width = longer
         return (channels, 1, width)
+    if _STATE_VECTOR.search(tensor.name):
+        is_vector = len(longer) < 2 or tensor.name.endswith(".ssm_norm.weight")
+        return (prod(tensor.shape),) if is_vector else tensor.shape
     return tensor.shape

@@ -31,6 +31,15 @@ _OWN = {
     "t5encoder": r"shared|encoder\.|lm_head",
 }
 _LLAMA = r"model\.|lm_head"
+#: The modules of state spaces and linear attention of architectures that mix them with attention; in names of these
+#: tensors they have precedence over the most common role.
+_MIXERS = {
+    **dict.fromkeys(("qwen3next", "qwen35", "qwen35moe"), "linear_attn"),
+    **dict.fromkeys(("lfm2", "lfm2moe"), "conv"),
+    **dict.fromkeys(("jamba", "granitehybrid", "falcon-h1"), "mamba"),
+    **dict.fromkeys(("nemotron_h", "nemotron_h_moe", "plamo2"), "mixer"),
+}
+_OF_MIXER = re.compile(r"blk\.\{bid\}\.(ssm_\w+|shortconv\.\w+|attn_qkv|attn_gate)")
 #: Architectures whose q, k and v llama.cpp stores one after the other, whatever order the original has.
 _QKV_IN_ORDER = frozenset(
     {"gpt2", "gptneox", "falcon", "bloom", "mpt", "dbrx", "starcoder", "qwen", "jais", "codeshell", "phi2", "phi3"}
@@ -78,6 +87,7 @@ class _Tables:
         maps = gguf.tensor_mapping.TensorNameMap
         self._names = maps.mappings_cfg | maps.block_mappings_cfg | maps.arch_block_mappings_cfg.get(arch, {})
         self._style = re.compile(_OWN.get(architecture, _LLAMA))
+        self._mixer = _MIXERS.get(architecture)
         self._found: dict[str, str | None] = {}
 
     def original(self, pattern: str) -> str | None:
@@ -92,6 +102,9 @@ class _Tables:
         candidates: tuple[str, ...] = self._names.get(self._tensors[pattern], ())
         if not candidates:
             return None
+        of_mixer = self._mixer is not None and _OF_MIXER.fullmatch(pattern)
+        if of_mixer and (own := [name for name in candidates if f"{{bid}}.{self._mixer}." in name]):
+            return own[0]
         roles = {name: role_of(f"{name}.weight") for name in candidates}
         (usual, _), *_ = Counter(roles[name] for name in candidates).most_common(1)
         matching = [name for name in candidates if roles[name] == usual]
