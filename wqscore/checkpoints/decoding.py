@@ -13,6 +13,7 @@ import numpy as np
 
 from wqscore.checkpoints.adapters.low_rank import LowRank
 from wqscore.checkpoints.dtypes import StoredDtype
+from wqscore.checkpoints.layer_use import GraphTensor, LayerUse
 from wqscore.checkpoints.tensor import Tensor, TensorRef
 from wqscore.errors import CheckpointError
 
@@ -24,6 +25,8 @@ FLOAT_CODES: dict[str, type] = {
     "F8_E5M2": ml_dtypes.float8_e5m2,
     "F8_E5M2FNUZ": ml_dtypes.float8_e5m2fnuz,
 }
+#: The rounding error of weights that are stored as floats, though not as plain numbers.
+_ROUNDING: dict[str, type] = FLOAT_CODES | {"F16": np.float16, "BF16": ml_dtypes.bfloat16}
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,7 @@ class Decoding:
         factors: maps the parts' arrays to two thin matrices whose product is the weight; `None` if it is no product.
         items: for a stack whose items can be decoded separately, the decoding of the item at an index of the first
             axis; `None` otherwise.
+        use: the layer that takes the weight, `None` if the checkpoint doesn't tell it.
     """
 
     name: str
@@ -48,6 +52,7 @@ class Decoding:
     decode: Callable[..., np.ndarray]
     factors: Callable[..., LowRank] | None = None
     items: Callable[[int], Decoding] | None = None
+    use: LayerUse | None = None
 
 
 @dataclass(frozen=True)
@@ -86,7 +91,7 @@ class DecodedTensor:
     def dtype(self) -> StoredDtype:
         """The stored type's name, with the NumPy type whose rounding error the decoded weights have."""
         name = self.decoding.dtype
-        return StoredDtype(name, 32, np.dtype(FLOAT_CODES.get(name, np.float32)), "float")
+        return StoredDtype(name, 32, np.dtype(_ROUNDING.get(name, np.float32)), "float")
 
     @property
     def parameters(self) -> int:
@@ -127,6 +132,13 @@ def read_contents(tensor: Tensor) -> np.ndarray | LowRank:
     return tensor.read()
 
 
+def use_of(tensor: Tensor) -> LayerUse | None:
+    """The layer that takes a tensor; `None` if its checkpoint doesn't tell it."""
+    if isinstance(tensor, GraphTensor):
+        return tensor.use
+    return tensor.decoding.use if isinstance(tensor, DecodedTensor) else None
+
+
 def prefixed(tensor: Tensor, prefix: str) -> Tensor:
     """Prefix a tensor's name with a component's; an empty prefix leaves the tensor unchanged."""
     if not prefix:
@@ -162,7 +174,8 @@ def with_decoded(
     found: list[Tensor] = []
     for tensor in tensors:
         if tensor.name in first:
-            found.append(DecodedTensor(first[tensor.name]))
+            decoding = first[tensor.name]
+            found.append(DecodedTensor(decoding, refusal=refused.get(decoding.name, "")))
         owner = part_of.get(tensor.name)
         if owner is None:
             found.append(replace(tensor, refusal=refused[tensor.name]) if tensor.name in refused else tensor)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import groupby, product
 from math import prod
 
+from wqscore.checkpoints.decoding import use_of
 from wqscore.checkpoints.quantised.companions import is_companion
 from wqscore.checkpoints.quantised.settings import method_name
 from wqscore.checkpoints.tensor import Tensor
@@ -15,6 +16,7 @@ from wqscore.matrices import roles
 from wqscore.matrices.experts import expert_matrices, stack_shape
 from wqscore.matrices.fused import fused_parts
 from wqscore.matrices.gated import Shape
+from wqscore.matrices.graph_layers import equal_parts, recurrent_matrices, stacked_matrices
 from wqscore.matrices.matrix_rules import MatrixRules
 from wqscore.matrices.model_config import ModelConfig
 from wqscore.matrices.parts import matrix_of
@@ -61,7 +63,7 @@ def plan_matrices(tensors: Sequence[Tensor], config: ModelConfig, rules: MatrixR
         or its matrices, one for each part.
     """
     shapes = {tensor.name: tensor.shape for tensor in tensors if not tensor.part_of}
-    role_by_name = {tensor.name: roles.role_of(tensor.name, config.model_type) for tensor in tensors}
+    role_by_name = {tensor.name: _role(tensor, config) for tensor in tensors}
     companions = any(is_companion(tensor) for tensor in tensors if not tensor.part_of)
     model = _Model(config, rules, shapes, role_by_name, companions)
     ordered = sorted(tensors, key=lambda tensor: _order(tensor, model))
@@ -79,6 +81,13 @@ def plan_matrices(tensors: Sequence[Tensor], config: ModelConfig, rules: MatrixR
                 planned = [tied_copy(tensor, source, first)]
         outcomes.extend(planned)
     return tuple(outcomes)
+
+
+def _role(tensor: Tensor, config: ModelConfig) -> str:
+    """A tensor's role: an embedding if the checkpoint's graph says so, else by its name."""
+    use = use_of(tensor)
+    is_embedding = use is not None and use.kind == "embedding"
+    return roles.EMBEDDING if is_embedding else roles.role_of(tensor.name, config.model_type)
 
 
 def tensor_name(outcome: PlannedTensor) -> str:
@@ -142,18 +151,22 @@ def _not_a_matrix(tensor: Tensor, model: _Model) -> SkippedTensor | None:
     if tensor.refusal:
         return None
     longer = [size for size in tensor.shape if size > 1]
+    use = use_of(tensor)
+    is_weight = use is not None and use.is_weight
     is_gain = len(longer) < 2 and tensor.name.endswith(("weight_g", "original0"))
     if tensor.part_of:
         reason = f"stored part of {tensor.part_of}"
     elif tensor.parameters == 0:
         reason = "empty"
-    elif not tensor.name.endswith(".weight") and _BUFFER.search(tensor.name):
+    elif not is_weight and not tensor.name.endswith(".weight") and _BUFFER.search(tensor.name):
         reason = "a bias or buffer"
     elif len(tensor.shape) < 2 or (len(tensor.shape) > 2 and len(longer) < 2) or is_gain:
         reason = "1-D" if longer else "a single number"
     elif tensor.dtype.kind == "other":
         reason = f"{tensor.dtype.name} buffer, not a weight"
-    elif model.has_companions and is_companion(tensor):
+    elif use is not None and not is_weight and model.roles[tensor.name] != roles.EMBEDDING:
+        reason = f"no layer's weight: {use.operator} takes it"
+    elif not is_weight and model.has_companions and is_companion(tensor):
         reason = "scales or codes of a quantised matrix"
     else:
         return None
@@ -164,13 +177,15 @@ def _not_a_matrix(tensor: Tensor, model: _Model) -> SkippedTensor | None:
 
 def _unread(tensor: Tensor, model: _Model) -> SkippedTensor | None:
     """The skip of a tensor whose stored numbers are not the weights; `None` for any other."""
+    use = use_of(tensor)
+    is_weight = use is not None and use.is_weight
     if tensor.refusal:
         reason = tensor.refusal
     elif tensor.dtype.kind == "quantised":
         reason = f"quantised{method_name(model.config.file)}: {tensor.dtype.name} codes are not read"
-    elif model.has_companions and (scales := scaled_elsewhere(tensor, model.shapes)):
+    elif not is_weight and model.has_companions and (scales := scaled_elsewhere(tensor, model.shapes)):
         reason = f"quantised{method_name(model.config.file)}: its scales are in {scales}"
-    elif not tensor.name.endswith(".weight") and _REPARAMETRISED.search(tensor.name):
+    elif not is_weight and not tensor.name.endswith(".weight") and _REPARAMETRISED.search(tensor.name):
         reason = "weight-normalised or masked: the matrix is not stored as it is used"
     else:
         return None
@@ -189,6 +204,13 @@ def _matrices(tensor: Tensor, model: _Model) -> list[WeightMatrix]:
     role = model.roles[tensor.name]
     if stack := stack_shape(tensor, model.config):
         return expert_matrices(tensor, stack, role, model.config, model.shapes, model.rules.split_fused)
+    use = use_of(tensor)
+    if use is not None and use.kind == "recurrent":
+        return recurrent_matrices(tensor, use, model.rules.split_fused)
+    if use is not None and use.kind == "linear" and len(tensor.shape) == 3:
+        return stacked_matrices(tensor, role)
+    if use is not None and use.parts and model.rules.split_fused:
+        return equal_parts(tensor, use)
     if len(tensor.shape) == 2:
         return _two_dimensional(tensor, model)
     if _PER_HEAD.search(tensor.name) and len(tensor.shape) == 3:
@@ -196,7 +218,8 @@ def _matrices(tensor: Tensor, model: _Model) -> list[WeightMatrix]:
     longer = tuple(size for size in tensor.shape if size > 1)
     if role == roles.EMBEDDING and len(longer) == 2:
         return [_whole(tensor, role, longer)]
-    if tensor.name.endswith(("weight", "kernel")) and len(tensor.shape) <= 2 + _MAX_KERNEL_AXES:
+    is_kernel = use.kind == "conv" if use is not None else tensor.name.endswith(("weight", "kernel"))
+    if is_kernel and len(tensor.shape) <= 2 + _MAX_KERNEL_AXES:
         return [_convolution(tensor)] if model.rules.pool_slices else _slices(tensor)
     return []
 
