@@ -98,7 +98,7 @@ def started(
     metrics = _metrics(settings, preset, by)
     models = unique_refs(refs)
     resources = _resources(settings)
-    base = None if settings.base is None else open_or_fall_back(as_ref(settings.base), settings.stream, progress)
+    base = None if settings.base is None else open_or_fall_back(_base(settings.base), settings.stream, progress)
     with connected(settings.backend), opened_store(settings.store) as store:
         yield Run(settings, models, preset, metrics, base, store, resources, progress)
 
@@ -134,6 +134,14 @@ def preset_of(settings: Settings) -> Preset:
     if settings.preset not in ("default", WW_0_7.name):
         raise UsageError(f"the engine weightwatcher has the preset {WW_0_7.name} only, not {settings.preset}")
     return WW_0_7
+
+
+def _base(base: str | ModelRef) -> ModelRef:
+    """The reference of the base, which no other model can be scored without."""
+    ref = as_ref(base)
+    if ref.missing:
+        raise UsageError(ref.missing)
+    return ref
 
 
 def _resources(settings: Settings) -> Resources:

@@ -91,7 +91,8 @@ class DecodedTensor:
     def dtype(self) -> StoredDtype:
         """The stored type's name, with the NumPy type whose rounding error the decoded weights have."""
         name = self.decoding.dtype
-        return StoredDtype(name, 32, np.dtype(_ROUNDING.get(name, np.float32)), "float")
+        kind = "quantised" if self.refusal else "float"
+        return StoredDtype(name, 32, np.dtype(_ROUNDING.get(name, np.float32)), kind)
 
     @property
     def parameters(self) -> int:

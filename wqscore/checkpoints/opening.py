@@ -38,23 +38,26 @@ def open_checkpoint(
     Raises:
         CheckpointError: it can't be found, fetched or read; the message says what to do.
     """
+    if ref.missing:
+        raise CheckpointError(ref.missing)
     if ref.adapter is not None:
         base = open_checkpoint(ref.base, on_file, stream, known)
         folder, _ = _on_disk(ref.adapter, on_file)
         tensors = with_adapter(base.tensors, open_adapter(folder), ref.adapter.label)
-        return Checkpoint(ref, base.revision, base.config, tensors)
+        return _with_parameters(Checkpoint(ref, base.revision, base.config, tensors))
     if stream and ref.source == "hub":
         from wqscore.checkpoints.hub.fetch import stream as stream_headers
 
         headers = stream_headers(ref, on_file, known)
-        return Checkpoint(ref, headers.revision, headers.config, dequantised(headers.tensors, headers.config))
+        tensors = dequantised(headers.tensors, headers.config)
+        return _with_parameters(Checkpoint(ref, headers.revision, headers.config, tensors))
     path, revision = _on_disk(ref, on_file)
     try:
         opened = open_file(path) if path.is_file() else _open_folder(path)
     except CheckpointError as error:
         # The message names a file in the Hub's cache; prefix the model's name.
         raise CheckpointError(f"{ref.label}: {error}") if ref.source == "hub" else error from error
-    return Checkpoint(ref, revision, *opened)
+    return _with_parameters(Checkpoint(ref, revision, *opened))
 
 
 def open_headers(ref: ModelRef) -> Checkpoint:
@@ -68,7 +71,21 @@ def open_headers(ref: ModelRef) -> Checkpoint:
     from wqscore.checkpoints.hub.fetch import read_headers
 
     headers = read_headers(ref)
-    return Checkpoint(ref, headers.revision, headers.config, dequantised(headers.tensors, headers.config))
+    tensors = dequantised(headers.tensors, headers.config)
+    return _with_parameters(Checkpoint(ref, headers.revision, headers.config, tensors))
+
+
+def _with_parameters(checkpoint: Checkpoint) -> Checkpoint:
+    """Refuse a checkpoint without a single parameter: whatever is then said of the model would be said of nothing.
+
+    Raises:
+        CheckpointError: it has no tensors, or only empty ones and buffers of whole numbers.
+    """
+    if any(tensor.parameters and (tensor.dtype.kind != "other" or tensor.refusal) for tensor in checkpoint.tensors):
+        return checkpoint
+    count = len(checkpoint.tensors)
+    found = f"none of its {count} tensors holds a parameter" if count else "no tensors found in it"
+    raise CheckpointError(f"{checkpoint.ref.label}: {found}: is this the file or folder of the model's weights?")
 
 
 def _on_disk(ref: ModelRef, on_file: Callable[[str, int], None] | None) -> tuple[Path, str | None]:
