@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tests.checkpoints.onnx.models import RNG, WEIGHT, Types, helper, node, numpy_helper, onnx, weights
 from tests.examples import examples
 from wqscore.checkpoints.onnx.file import read_onnx
+from wqscore.errors import CheckpointError
 
 pytestmark = pytest.mark.oracle("onnx")
 
@@ -236,3 +237,32 @@ def test_names_of_the_scopes_are_kept_where_they_are_single(tmp_path):
     )
     read, _ = weights(written(tmp_path / "m.onnx", graph))
     np.testing.assert_array_equal(read["single"], KERNEL)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(150))
+@given(st.data())
+def test_changed_bytes_of_nested_graphs_give_one_clear_line_or_tensors_in_the_file(tmp_path, data):
+    stored = sparse(np.where(WEIGHT > 0, WEIGHT, 0), flat=False)
+    inside = branch("b", dense("w"), product("x", "w", "y"), constant("s", sparse_value=stored))
+    nodes = [
+        helper.make_node("If", ["c"], ["y"], then_branch=inside, else_branch=inside),
+        constant("row", value_floats=[1.0, 2.0, 3.0, 4.0]),
+        constant("sizes", value_ints=[2, 2]),
+        helper.make_node("Reshape", ["row", "sizes"], ["square"]),
+        helper.make_node("F", ["square"], ["z"], domain="own"),
+    ]
+    function = helper.make_function("own", "F", ["v"], ["y"], [product("x", "v", "y")], [])
+    graph = helper.make_graph(nodes, "g", [], [])
+    content = bytearray(helper.make_model(graph, functions=[function]).SerializeToString())
+    for _ in range(data.draw(st.integers(1, 4))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    path = tmp_path / "m.onnx"
+    path.write_bytes(content)
+    try:
+        tensors, decodings, refusals = read_onnx(path)
+        assert all(0 <= each.offset <= each.offset + each.nbytes <= len(content) for each in tensors)
+        for decoding in decodings:
+            if decoding.name not in {each.name for each in refusals}:
+                assert decoding.decode(*(part.read() for part in decoding.parts)).shape == decoding.shape
+    except CheckpointError as error:
+        assert "\n" not in str(error)
