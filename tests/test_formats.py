@@ -65,7 +65,12 @@ def test_a_row_of_the_table(name: str, tmp_path: Path) -> None:
         check_every_tensor_is_a_row(score, made)
         check_reasons(score, made)
         check_weights(score, made)
-        plain = scored(write(tmp_path / f"plain-{number}", nameless(made)))
+        weights = nameless(made)
+        if not weights:
+            # Nothing is read of it, and a model of nothing is refused.
+            assert not score.layers
+            continue
+        plain = scored(write(tmp_path / f"plain-{number}", weights))
         check_equal(score, plain, exactly=claim == "exactly")
         decoded += [row for row in score.layers if isinstance(row.matrix.tensor, DecodedTensor)]
     assert bool(decoded) == (claim == "decoded")

@@ -1,6 +1,7 @@
 """References as users type them: literal tables, and huggingface_hub's own rules as the oracle."""
 
 import os
+import re
 import string
 from pathlib import Path
 
@@ -11,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.examples import examples
-from wqscore.errors import UsageError
+from wqscore.checkpoints.opening import open_checkpoint
+from wqscore.errors import CheckpointError, UsageError
 from wqscore.refs import TORCH_SUFFIXES, WEIGHT_SUFFIXES, container_of, is_repo_id, parse_ref
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -21,7 +23,7 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 def desk(tmp_path, monkeypatch):
     """A working directory with folders and files of every kind a person might name."""
     (tmp_path / "home" / "kept").mkdir(parents=True)
-    folders = ["run", "org/local", "roberta-base", "with space", "modèle", "odd@name", "dir.bin", ".hidden"]
+    folders = ["run", "own/local", "roberta-base", "with space", "modèle", "odd@name", "dir.bin", ".hidden"]
     files = ["model.safetensors", "weights.bin", "config.json", "x.gguf", "x.pt", "x.txt", "gpt2", "a+b.bin"]
     for folder in folders:
         (tmp_path / "work" / folder).mkdir(parents=True)
@@ -74,8 +76,6 @@ def desk(tmp_path, monkeypatch):
         ("Qwen2.5-0.5B", "Qwen/Qwen2.5-0.5B", None),
         # A file that can't be read as a model does not hide the alias of the same name.
         ("gpt2", "openai-community/gpt2", None),
-        # A revision asks for the Hub: a folder of the repository's name has none.
-        ("org/local@main", "org/local", "main"),
         ("roberta-base@main", "FacebookAI/roberta-base", "main"),
     ],
 )
@@ -95,7 +95,7 @@ def test_hub_models(desk, text, repo, revision):
         ("..", "folder", ".."),
         ("../work/run", "folder", "../work/run"),
         (".hidden", "folder", ".hidden"),
-        ("org/local", "folder", "org/local"),
+        ("own/local", "folder", "own/local"),
         ("roberta-base", "folder", "roberta-base"),
         ("with space", "folder", "with space"),
         ("modèle", "folder", "modèle"),
@@ -126,10 +126,27 @@ def test_one_file_of_a_repository(desk, text, repo, revision, file):
     assert ref.label == f"{repo}/{file}" + (f"@{revision}" if revision else "")
 
 
-@pytest.mark.parametrize("text", ["run/sub/x.gguf", "org/local/../x.gguf", "./org/name/x.gguf", "/org/name/x.gguf"])
+@pytest.mark.parametrize("text", ["run/sub/x.gguf", "own/local/../x.gguf", "./org/name/x.gguf", "/org/name/x.gguf"])
 def test_a_path_that_is_not_there_is_no_repository(desk, text):
-    with pytest.raises(UsageError, match="no such folder or file"):
-        parse_ref(text)
+    assert "no such folder or file" in parse_ref(text).missing
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("own/locl", "no folder own/locl; did you mean own/local?"),
+        ("run/rxnfp-bert_ftt", "no folder run/rxnfp-bert_ftt; did you mean run/rxnfp-bert_ft?"),
+        ("own/local@main", "no folder own/local@main; did you mean own/local?"),
+        ("own/zzz", "no folder own/zzz; own is a folder here: for the Hub's write hf://own/zzz"),
+        ("own/a/b", "no folder own/a/b; own is a folder here: for the Hub's write hf://own/a/b"),
+    ],
+)
+def test_a_path_inside_a_folder_never_goes_to_the_hub(desk, text, reason):
+    (desk / "run" / "rxnfp-bert_ft").mkdir()
+    (desk / "run" / "rxnfp-bert_ft_10k_25s").mkdir()
+    ref = parse_ref(text)
+    assert (ref.source, ref.repo, ref.missing, ref.label) == ("folder", None, reason, text)
+    assert parse_ref("hf://own/local").repo == "own/local"
 
 
 @pytest.mark.parametrize(
@@ -154,12 +171,15 @@ def test_a_base_and_an_adapter(desk, text, base, adapter):
     [
         ("lab/name+adapter", r"lab/name\+adapter: its adapter: no model called 'adapter'"),
         ("./nowhere+run", r"its base: no such folder or file: \./nowhere"),
-        ("org/name+", "its adapter: an empty model name"),
     ],
 )
-def test_which_of_the_two_is_wrong(desk, text, message):
-    with pytest.raises(UsageError, match=message):
-        parse_ref(text)
+def test_which_of_the_two_is_missing(desk, text, message):
+    assert re.search(message, parse_ref(text).missing)
+
+
+def test_which_of_the_two_is_wrong(desk):
+    with pytest.raises(UsageError, match="its adapter: an empty model name"):
+        parse_ref("org/name+")
 
 
 def test_a_path_with_a_plus_is_a_path(desk):
@@ -221,13 +241,6 @@ def test_absolute_and_home_paths(desk):
         ("a\x00b", r"'a\x00b': a model name can't hold control characters: type it again"),
         ("org/name\n", r"'org/name\n': a model name can't hold control characters: type it again"),
         ("org/n\ud800", r"'org/n\ud800': a model name can't hold control characters: type it again"),
-        ("./nowhere", "no such folder or file: ./nowhere: check the path"),
-        ("/nowhere/at/all", "no such folder or file: /nowhere/at/all: check the path"),
-        ("~/nowhere", "no such folder or file: ~/nowhere: check the path"),
-        ("~no-such-person/x", "no such folder or file: ~no-such-person/x: check the path"),
-        ("nowhere.safetensors", "no such folder or file: nowhere.safetensors: check the path"),
-        ("org/nowhere.bin", "no such folder or file: org/nowhere.bin: check the path"),
-        ("config.json/x.bin", "no such folder or file: config.json/x.bin: check the path"),
         (
             "config.json",
             f"config.json: not a weight file: a folder or a {', '.join(WEIGHT_SUFFIXES)} file is read",
@@ -239,19 +252,6 @@ def test_absolute_and_home_paths(desk):
         (
             "run/model.safetensors.index.json",
             "run/model.safetensors.index.json: an index of shards: name its folder, run",
-        ),
-        (
-            "bert-bse",
-            "no model called 'bert-bse': did you mean bert-base, albert-base, bart-base? "
-            "Hub models are written org/name",
-        ),
-        (
-            "zzzz",
-            "no model called 'zzzz': `wqscore models` lists the short names. Hub models are written org/name",
-        ),
-        (
-            "@dev",
-            "no model called '@dev': `wqscore models` lists the short names. Hub models are written org/name",
         ),
         ("org/name@", "org/name@: nothing after the @: name a branch, tag or commit, or drop the @"),
         ("bert-base@", "bert-base@: nothing after the @: name a branch, tag or commit, or drop the @"),
@@ -285,6 +285,39 @@ def test_what_is_refused(desk, text, message):
     assert str(raised.value) == message
 
 
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("./nowhere", "no such folder or file: ./nowhere: check the path"),
+        ("/nowhere/at/all", "no such folder or file: /nowhere/at/all: check the path"),
+        ("~/nowhere", "no such folder or file: ~/nowhere: check the path"),
+        ("~no-such-person/x", "no such folder or file: ~no-such-person/x: check the path"),
+        ("nowhere.safetensors", "no such folder or file: nowhere.safetensors: check the path"),
+        ("org/nowhere.bin", "no such folder or file: org/nowhere.bin: check the path"),
+        ("config.json/x.bin", "no such folder or file: config.json/x.bin: check the path"),
+        (
+            "bert-bse",
+            "no model called 'bert-bse': did you mean bert-base, albert-base, bart-base? "
+            "Hub models are written org/name",
+        ),
+        (
+            "zzzz",
+            "no model called 'zzzz': `wqscore models` lists the short names. Hub models are written org/name",
+        ),
+        (
+            "@dev",
+            "no model called '@dev': `wqscore models` lists the short names. Hub models are written org/name",
+        ),
+    ],
+)
+def test_what_is_missing_is_a_model_that_fails(desk, text, reason):
+    ref = parse_ref(text)
+    assert (ref.missing, ref.label, ref.repo) == (reason, text, None)
+    with pytest.raises(CheckpointError) as raised:
+        open_checkpoint(ref)
+    assert str(raised.value) == reason
+
+
 FORBIDDEN = ["a/b/c", "lab/", "lab/na me", "lab/naïve", "-lab/name", "lab/a--b", "lab/a..b", "lab/x.git"]
 FORBIDDEN += ["x" * 97 + "/name", "x" * 300 + "/" + "y" * 300]
 ELSEWHERE = ["hf://", "hf://org", "hf://org/name@", "hf://model/org/name", "HF://org/name", "http://["]
@@ -305,14 +338,11 @@ def test_addresses_of_something_else(desk, text):
 
 
 def test_a_long_text_is_cut_in_the_message(desk):
-    with pytest.raises(UsageError) as raised:
-        parse_ref("q" * 100_000)
-    assert len(str(raised.value)) < 300
+    assert 0 < len(parse_ref("q" * 100_000).missing) < 300
 
 
 def test_a_path_that_is_too_long_is_refused(desk):
-    with pytest.raises(UsageError, match="can't be read: File name too long"):
-        parse_ref("./" + "x" * 300)
+    assert "can't be read: File name too long" in parse_ref("./" + "x" * 300).missing
 
 
 def test_a_file_that_is_no_regular_file_is_refused(desk):
@@ -336,6 +366,9 @@ def test_any_text_is_a_model_or_one_line_of_refusal(desk, text):
         assert len(str(error).splitlines()) == 1
         return
     assert ref.text == text
+    if ref.missing:
+        assert len(ref.missing.splitlines()) == 1
+        return
     if ref.source == "hub":
         validate_repo_id(ref.repo)
         assert ref.repo.count("/") == 1

@@ -5,16 +5,22 @@ The first of these that fits wins:
 1. `hf://…` or a Hub address: that repository.
 2. Text that starts with `.`, `/` or `~`, or ends like a weight file: a path, which must exist. A file of any other
    name must begin like a weight file.
+2. Text that starts with `.`, `/` or `~`, or ends like a weight file: a path.
 3. The name of a folder that exists, even one written `org/name`: that folder, as in transformers.
 4. An alias of the shipped model lists, `bert-base` or `bert-base@revision`.
-5. `org/name` or `org/name@revision`: a repository on the Hub. The revision is all that follows the first `@`.
+5. `org/name` or `org/name@revision`: a repository on the Hub, unless there is a folder `org`: then a path that is
+   missing. The revision is all that follows the first `@`.
 6. `org/name/path/file.gguf`: one weight file of a repository, also with `@revision`.
+
+A path that is missing, or a name that is neither a folder nor an alias, gives a reference too: opening it fails, and
+says why, so that it stops no other model.
 
 Any other text with a `+` is a base and an adapter, `base+adapter`, each written as above.
 """
 
 from __future__ import annotations
 
+import difflib
 import errno
 import os
 import re
@@ -84,6 +90,7 @@ class ModelRef:
         family: the family that a model list declares for the model, or `None`.
         memory: the model itself for `memory`, else `None`.
         name: what tables call it instead, or `None`.
+        missing: for a path that does not exist, why the model can't be opened; empty for any other.
     """
 
     text: str
@@ -96,6 +103,7 @@ class ModelRef:
     adapter: ModelRef | None = None
     memory: InMemory | None = field(default=None, repr=False, compare=False)
     name: str | None = None
+    missing: str = ""
 
     @property
     def label(self) -> str:
@@ -138,7 +146,7 @@ def parse_ref(text: str) -> ModelRef:
             which wins when several fit.
 
     Raises:
-        UsageError: the text names no model; the message says why and what to write instead.
+        UsageError: the text can't be a model's name; the message says why and what to write instead.
     """
     if not text.strip():
         raise UsageError("an empty model name: give org/name, a folder or a weight file")
@@ -160,7 +168,10 @@ def parse_ref(text: str) -> ModelRef:
     if repo is None and "+" in text:
         return _with_adapter(text)
     if repo is None and "/" not in name:
-        raise UsageError(_no_such_alias(text, name))
+        return _missing(text, _no_such_alias(text, name))
+    first = name.partition("/")[0]
+    if repo is None and first not in {"", ".", ".."} and _is_folder(first):
+        return _missing(text, _no_such_folder(text, name))
     return _on_hub(text, repo or name, revision if at else None)
 
 
@@ -255,16 +266,21 @@ def _from_address(text: str) -> ModelRef:
     return _on_hub(text, address.id, address.revision, file)
 
 
+def _missing(text: str, reason: str) -> ModelRef:
+    return ModelRef(text, "folder", path=Path(text), missing=reason)
+
+
 def _from_disk(text: str) -> ModelRef:
+    nowhere = f"no such folder or file: {_shown(text)}: check the path"
     try:
         path = Path(text).expanduser()
         mode = path.stat().st_mode
     except OSError as error:
         if error.errno in {errno.ENOENT, errno.ENOTDIR}:
-            raise UsageError(f"no such folder or file: {_shown(text)}: check the path") from None
-        raise UsageError(f"{_shown(text)}: can't be read: {error.strerror or error}") from None
+            return _missing(text, nowhere)
+        return _missing(text, f"{_shown(text)}: can't be read: {error.strerror or error}")
     except (ValueError, RuntimeError):
-        raise UsageError(f"no such folder or file: {_shown(text)}: check the path") from None
+        return _missing(text, nowhere)
     if stat.S_ISDIR(mode):
         return ModelRef(text, "folder", path=path)
     if text.endswith(_INDEX_SUFFIX):
@@ -323,13 +339,17 @@ def _with_adapter(text: str) -> ModelRef:
     for index in indices:
         base, adapter = text[:index], text[index + 1 :]
         with suppress(UsageError):
-            return replace(parse_ref(base), text=text, adapter=parse_ref(adapter))
+            parts = parse_ref(base), parse_ref(adapter)
+            if not any(part.missing for part in parts):
+                return replace(parts[0], text=text, adapter=parts[1])
     base, _, adapter = text.partition("+")
     for part, role in ((base, "base"), (adapter, "adapter")):
         try:
-            parse_ref(part)
+            found = parse_ref(part)
         except UsageError as error:
             raise UsageError(f"{_shown(text)}: its {role}: {error}") from None
+        if found.missing:
+            return _missing(text, f"{_shown(text)}: its {role}: {found.missing}")
     raise UsageError(f"{_shown(text)}: not a base and an adapter: write base+adapter")
 
 
@@ -351,6 +371,19 @@ def _on_hub(text: str, repo: str, revision: str | None, file: str | None = None)
 def _no_such_alias(text: str, name: str) -> str:
     hint = nearest(name.lower(), aliases(), "`wqscore models` lists the short names.")
     return f"no model called '{_shown(text)}': {hint} Hub models are written org/name"
+
+
+def _no_such_folder(text: str, name: str) -> str:
+    """The reason for a relative path whose first part is a folder, with the nearest name in the path's folder."""
+    path = Path(name)
+    beside: list[str] = []
+    with suppress(OSError, ValueError):
+        beside = sorted(each.name for each in path.parent.iterdir())
+    near = difflib.get_close_matches(path.name[:100], beside, n=1)
+    if near:
+        return f"no folder {_shown(text)}; did you mean {_shown((path.parent / near[0]).as_posix())}?"
+    folder = name.partition("/")[0]
+    return f"no folder {_shown(text)}; {_shown(folder)} is a folder here: for the Hub's write hf://{_shown(name)}"
 
 
 def _is_folder(text: str) -> bool:

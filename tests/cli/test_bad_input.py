@@ -329,7 +329,7 @@ def test_no_number_that_is_none_ever_comes_out(invoke: Invoke, preset: str) -> N
         (["rank", ""], "an empty model name"),
         (["rank", "bret-base"], "no model called 'bret-base': did you mean bert-base"),
         (["rank", "./nowhere"], "no such folder or file: ./nowhere"),
-        (["rank", "good", "nowhere.safetensors"], "no such folder or file: nowhere.safetensors"),
+        (["rank", "./nowhere", "nowhere.safetensors"], "no such folder or file: ./nowhere"),
         (["rank", "good", "--by", "alpah"], "no metric called 'alpah': did you mean alpha"),
         (["rank", "good", "--preset", "ww"], "no preset called 'ww': there are default, ww-0.7"),
         (["score", "good", "--preset", "ww"], "no preset called 'ww'"),

@@ -97,9 +97,9 @@ def test_a_file_cut_short_is_exit_code_3(tmp_path: Path, invoke: Invoke) -> None
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_what_does_not_exist_is_exit_code_2(invoke: Invoke) -> None:
+def test_what_does_not_exist_is_exit_code_3(invoke: Invoke) -> None:
     done = invoke("check", "./nowhere")
-    assert (done.exit_code, done.stdout) == (2, "")
+    assert (done.exit_code, done.stdout) == (3, "")
     assert done.stderr == "wqscore: no such folder or file: ./nowhere: check the path\n"
 
 

@@ -73,9 +73,33 @@ def dequantised(folder: Path) -> Iterator[Made]:
     yield Made(file, weights, weights)
 
 
+def everywhere(folder: Path) -> Iterator[Made]:
+    """A weight in each place that can hold one, each of a layer that stores it as torch does."""
+    helper, numpy_helper = onnx.helper, onnx.numpy_helper
+    weights = {f"layer{n}.weight": heavy_tailed(64, 96, seed=n) for n in range(4)}
+    stored = {name: numpy_helper.from_array(weight.numpy(), name) for name, weight in weights.items()}
+
+    def layer(n: int, out: str) -> list[Any]:
+        name = f"layer{n}.weight"
+        return [
+            helper.make_node("Constant", [], [name], value=stored[name]),
+            helper.make_node("Gemm", ["x", name], [out], transB=1),
+        ]
+
+    output = helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, None)
+    branches = [helper.make_graph(layer(n, "y"), f"g{n}", [], [output]) for n in (1, 2)]
+    choice = helper.make_node("If", ["c"], ["b"], then_branch=branches[0], else_branch=branches[1])
+    function = helper.make_function("own", "F", ["x"], ["y"], layer(3, "y"), [helper.make_opsetid("", 21)])
+    nodes = [*layer(0, "a"), choice, helper.make_node("F", ["x"], ["d"], domain="own")]
+    graph = helper.make_graph(nodes, "g", [], [])
+    onnx.save(helper.make_model(graph, functions=[function]), folder / "model.onnx")
+    yield Made(folder / "model.onnx", weights, weights)
+
+
 ROWS: dict[str, Make] = {
     "ONNX that torch exported": exported,
     "ONNX, F64 and F16": of_other_floats,
     "ONNX, external data": external,
+    "ONNX, constants, graphs inside nodes, functions": everywhere,
     "ONNX, DequantizeLinear": dequantised,
 }

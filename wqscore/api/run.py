@@ -19,7 +19,7 @@ from wqscore.metrics.registry import choose_metrics, find_metric
 from wqscore.presets.preset import Preset
 from wqscore.presets.registry import find_preset
 from wqscore.presets.weightwatcher import WW_0_7
-from wqscore.refs import ModelRef, Models, as_ref, refs_of
+from wqscore.refs import Model, ModelRef, Models, as_ref, refs_of
 from wqscore.scoring.cache import ScoreCache, opened_store
 from wqscore.scoring.model_score import Failure
 from wqscore.spectra.on_device import CPU, check_device
@@ -96,7 +96,7 @@ def started(refs: Models, settings: Settings, progress: RankProgress | None, by:
     metrics = _metrics(settings, preset, by)
     models = refs_of(refs)
     resources = _resources(settings)
-    base = None if settings.base is None else open_or_fall_back(as_ref(settings.base), settings.stream, progress)
+    base = None if settings.base is None else open_or_fall_back(_base(settings.base), settings.stream, progress)
     with connected(settings.backend), opened_store(settings.store) as store:
         yield Run(settings, models, preset, metrics, base, store, resources, progress)
 
@@ -154,6 +154,14 @@ def preset_of(settings: Settings) -> Preset:
 def distances_among(names: Iterable[str]) -> list[str]:
     """The metrics that measure distances from a base."""
     return [name for name in names if find_metric(name).cost == "base"]
+
+
+def _base(base: Model) -> ModelRef:
+    """The reference of the base, which no other model can be scored without."""
+    ref = as_ref(base)
+    if ref.missing:
+        raise UsageError(ref.missing)
+    return ref
 
 
 def _resources(settings: Settings) -> Resources:

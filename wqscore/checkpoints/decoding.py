@@ -13,6 +13,7 @@ import numpy as np
 
 from wqscore.checkpoints.adapters.low_rank import LowRank
 from wqscore.checkpoints.dtypes import StoredDtype
+from wqscore.checkpoints.layer_use import GraphTensor, LayerUse
 from wqscore.checkpoints.tensor import Tensor, TensorRef
 from wqscore.errors import CheckpointError
 
@@ -24,6 +25,8 @@ FLOAT_CODES: dict[str, type] = {
     "F8_E5M2": ml_dtypes.float8_e5m2,
     "F8_E5M2FNUZ": ml_dtypes.float8_e5m2fnuz,
 }
+#: The rounding error of weights that are stored as floats, though not as plain numbers.
+_ROUNDING: dict[str, type] = FLOAT_CODES | {"F16": np.float16, "BF16": ml_dtypes.bfloat16}
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,7 @@ class Decoding:
             axis; `None` otherwise.
         flags: notes for the reader of the weight's row.
         is_update: whether it is a low-rank change to a weight, and no weight.
+        use: the layer that takes the weight, `None` if the checkpoint doesn't tell it.
     """
 
     name: str
@@ -52,6 +56,7 @@ class Decoding:
     items: Callable[[int], Decoding] | None = None
     flags: tuple[str, ...] = ()
     is_update: bool = False
+    use: LayerUse | None = None
 
 
 @dataclass(frozen=True)
@@ -90,7 +95,8 @@ class DecodedTensor:
     def dtype(self) -> StoredDtype:
         """The stored type's name, with the NumPy type whose rounding error the decoded weights have."""
         name = self.decoding.dtype
-        return StoredDtype(name, 32, np.dtype(FLOAT_CODES.get(name, np.float32)), "float")
+        kind = "quantised" if self.refusal else "float"
+        return StoredDtype(name, 32, np.dtype(_ROUNDING.get(name, np.float32)), kind)
 
     @property
     def parameters(self) -> int:
@@ -163,6 +169,13 @@ def refused(tensor: Tensor, reason: str) -> Tensor:
     return replace(tensor, refusal=reason)
 
 
+def use_of(tensor: Tensor) -> LayerUse | None:
+    """The layer that takes a tensor; `None` if its checkpoint doesn't tell it."""
+    if isinstance(tensor, GraphTensor):
+        return tensor.use
+    return tensor.decoding.use if isinstance(tensor, DecodedTensor) else None
+
+
 def prefixed(tensor: Tensor, prefix: str) -> Tensor:
     """Prefix a tensor's name with a component's; an empty prefix leaves the tensor unchanged."""
     if not prefix:
@@ -194,7 +207,8 @@ def with_decoded(
     found: list[Tensor] = []
     for tensor in tensors:
         if tensor.name in first:
-            found.append(DecodedTensor(first[tensor.name]))
+            decoding = first[tensor.name]
+            found.append(DecodedTensor(decoding, refusal=reasons.get(decoding.name, "")))
         owner = owners.get(tensor.name)
         if owner is None:
             found.append(refused(tensor, reasons[tensor.name]) if tensor.name in reasons else tensor)

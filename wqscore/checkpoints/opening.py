@@ -50,13 +50,15 @@ def open_checkpoint(
     Raises:
         CheckpointError: it can't be found, fetched or read; the message says what to do.
     """
+    if ref.missing:
+        raise CheckpointError(ref.missing)
     if ref.memory is not None:
         return open_in_memory(ref)
     if ref.adapter is not None:
         base = open_checkpoint(ref.base, on_file, stream, known)
         folder, _, _ = _on_disk(ref.adapter, on_file)
         tensors = with_adapter(base.tensors, open_adapter(folder), ref.adapter.label)
-        return Checkpoint(ref, base.revision, base.config, tensors, base.remarks)
+        return _with_parameters(Checkpoint(ref, base.revision, base.config, tensors, base.remarks))
     if stream and ref.source == "hub":
         from wqscore.checkpoints.hub.fetch import stream as stream_headers
 
@@ -68,7 +70,7 @@ def open_checkpoint(
     except CheckpointError as error:
         # The message names a file in the Hub's cache; prefix the model's name.
         raise CheckpointError(f"{ref.label}: {error}") if ref.source == "hub" else error from error
-    return Checkpoint(ref, revision, *opened, remarks=tuple(dict.fromkeys(said)))
+    return _with_parameters(Checkpoint(ref, revision, *opened, remarks=tuple(dict.fromkeys(said))))
 
 
 def open_headers(ref: ModelRef) -> Checkpoint:
@@ -84,10 +86,23 @@ def open_headers(ref: ModelRef) -> Checkpoint:
     return _from_headers(ref, read_headers(ref))
 
 
+def _with_parameters(checkpoint: Checkpoint) -> Checkpoint:
+    """Refuse a checkpoint without a single parameter: whatever is then said of the model would be said of nothing.
+
+    Raises:
+        CheckpointError: it has no tensors, or only empty ones and buffers of whole numbers.
+    """
+    if any(tensor.parameters and (tensor.dtype.kind != "other" or tensor.refusal) for tensor in checkpoint.tensors):
+        return checkpoint
+    count = len(checkpoint.tensors)
+    found = f"none of its {count} tensors holds a parameter" if count else "no tensors found in it"
+    raise CheckpointError(f"{checkpoint.ref.label}: {found}: is this the file or folder of the model's weights?")
+
+
 def _from_headers(ref: ModelRef, headers: RemoteHeaders) -> Checkpoint:
     tensors = decoded(headers.tensors, headers.config)
     tensors = with_named_updates(tensors, headers.config) or tensors
-    return Checkpoint(ref, headers.revision, headers.config, tensors, headers.remarks)
+    return _with_parameters(Checkpoint(ref, headers.revision, headers.config, tensors, headers.remarks))
 
 
 def _on_disk(ref: ModelRef, on_file: Callable[[str, int], None] | None) -> tuple[Path, str | None, tuple[str, ...]]:

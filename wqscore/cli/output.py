@@ -80,9 +80,12 @@ def publish(ranking: Ranking, folder: Path | None, result: Result, output: Forma
 
 
 def complain_if_unscored(score: ModelScore) -> bool:
-    """Print an error if a model has matrices but none could be scored; return whether that is so."""
-    if score.summary.n_fitted or not score.summary.n_matrices:
+    """Print an error if none of a model's matrices could be scored, or it has none; return whether that is so."""
+    if score.summary.n_fitted or (score.layers and not score.summary.n_matrices):
         return False
+    if not score.summary.n_matrices:
+        print_error(f"{score.ref.label}: none of its tensors is a matrix to score: see wqscore describe")
+        return True
     unread = [(skip.name, skip.reason) for skip in score.skipped if skip.kind == "unread"]
     unfitted = [(row.matrix.name, row.reason) for row in score.layers if row.reason]
     name, reason = (unread + unfitted)[0]

@@ -26,10 +26,12 @@ def resolve_refs(refs: Sequence[str] | None, listed: ModelList | None) -> list[M
     """The models named, then those of the list, without duplicates.
 
     Raises:
-        UsageError: an unknown name, or no model at all.
+        UsageError: an invalid name, no model at all, or none of them exists.
     """
     refs_of_list = [replace(parse_ref(model.ref), family=model.family) for model in listed.models] if listed else []
     models = unique_refs([*(refs or []), *refs_of_list])
     if not models:
         raise UsageError("no model given: name one or more, or a list with --list (see wqscore models)")
+    if all(model.missing for model in models):
+        raise UsageError(models[0].missing)
     return models

@@ -53,5 +53,6 @@ def read_candidates(lists: Sequence[ModelList]) -> tuple[Candidate, ...]:
 def _candidate(model: ListedModel) -> Candidate:
     ref = replace(parse_ref(model.ref), family=model.family)
     if ref.source != "hub" and model.aliases:
-        ref = replace(ref, text=model.aliases[0])
+        # The site is public: its reasons don't show the machine's folders.
+        ref = replace(ref, text=model.aliases[0], missing="no such folder or file" if ref.missing else "")
     return Candidate(ref, model.licence or "", model.year)

@@ -9,6 +9,7 @@ from functools import cached_property
 from itertools import groupby
 from math import prod
 
+from wqscore.checkpoints.decoding import use_of
 from wqscore.checkpoints.quantised.companions import is_companion
 from wqscore.checkpoints.quantised.settings import method_name
 from wqscore.checkpoints.stated_layout import stated_layout
@@ -19,6 +20,7 @@ from wqscore.matrices.convolutions import ORDERS, convolution_matrices, kernel_o
 from wqscore.matrices.experts import expert_matrices, stack_shape
 from wqscore.matrices.fused import fused_parts
 from wqscore.matrices.gated import Shape
+from wqscore.matrices.graph_layers import equal_parts, recurrent_matrices, stacked_matrices
 from wqscore.matrices.kernels import is_kernel, kernel_matrices
 from wqscore.matrices.matrix_rules import MatrixRules
 from wqscore.matrices.model_config import ModelConfig
@@ -91,7 +93,7 @@ def plan_matrices(tensors: Sequence[Tensor], config: ModelConfig, rules: MatrixR
     """
     stored = {tensor.name: tensor.shape for tensor in tensors if not tensor.part_of}
     shapes = {plain_name(name): shape for name, shape in stored.items()} | stored
-    role_by_name = {tensor.name: roles.role_of(tensor.name, config.model_type) for tensor in tensors}
+    role_by_name = {tensor.name: _role(tensor, config) for tensor in tensors}
     companions = any(is_companion(tensor) for tensor in tensors if not tensor.part_of)
     order = _kernel_order(tensors, config, role_by_name)
     model = _Model(config, rules, shapes, role_by_name, training_state(tensors), companions, order)
@@ -110,6 +112,13 @@ def plan_matrices(tensors: Sequence[Tensor], config: ModelConfig, rules: MatrixR
                 planned = [tied_copy(tensor, source, first)]
         outcomes.extend(planned)
     return tuple(outcomes)
+
+
+def _role(tensor: Tensor, config: ModelConfig) -> str:
+    """A tensor's role: an embedding if the checkpoint's graph says so, else by its name."""
+    use = use_of(tensor)
+    is_embedding = use is not None and use.kind == "embedding"
+    return roles.EMBEDDING if is_embedding else roles.role_of(tensor.name, config.model_type)
 
 
 def tensor_name(outcome: PlannedTensor) -> str:
@@ -175,6 +184,8 @@ def _not_a_matrix(tensor: Tensor, model: _Model) -> SkippedTensor | None:
     if tensor.refusal and tensor.name not in model.training_state:
         return None
     longer = [size for size in tensor.shape if size > 1]
+    use = use_of(tensor)
+    is_weight = use is not None and use.is_weight
     is_gain = len(longer) < 2 and tensor.name.endswith(("weight_g", "original0"))
     if tensor.part_of:
         reason = f"stored part of {tensor.part_of}"
@@ -182,13 +193,15 @@ def _not_a_matrix(tensor: Tensor, model: _Model) -> SkippedTensor | None:
         reason = model.training_state[tensor.name]
     elif tensor.parameters == 0:
         reason = "empty"
-    elif not tensor.name.endswith(".weight") and _BUFFER.search(plain_name(tensor.name)):
+    elif not is_weight and not tensor.name.endswith(".weight") and _BUFFER.search(plain_name(tensor.name)):
         reason = "a bias or buffer"
     elif len(tensor.shape) < 2 or (len(tensor.shape) > 2 and len(longer) < 2) or is_gain:
         reason = "1-D" if longer else "a single number"
     elif tensor.dtype.kind == "other":
         reason = f"{tensor.dtype.name} buffer, not a weight"
-    elif model.has_companions and is_companion(tensor):
+    elif use is not None and not is_weight and model.roles[tensor.name] != roles.EMBEDDING:
+        reason = f"no layer's weight: {use.operator} takes it"
+    elif not is_weight and model.has_companions and is_companion(tensor):
         reason = "scales or codes of a quantised matrix"
     else:
         return None
@@ -199,13 +212,15 @@ def _not_a_matrix(tensor: Tensor, model: _Model) -> SkippedTensor | None:
 
 def _unread(tensor: Tensor, model: _Model) -> SkippedTensor | None:
     """The skip of a tensor whose stored numbers are not the weights; `None` for any other."""
+    use = use_of(tensor)
+    is_weight = use is not None and use.is_weight
     if tensor.refusal:
         reason = tensor.refusal
     elif tensor.dtype.kind == "quantised":
         reason = f"quantised{method_name(model.config.file)}: {tensor.dtype.name} codes are not read"
-    elif model.has_companions and (scales := scaled_elsewhere(tensor, model.shapes)):
+    elif not is_weight and model.has_companions and (scales := scaled_elsewhere(tensor, model.shapes)):
         reason = f"quantised{method_name(model.config.file)}: its scales are in {scales}"
-    elif not tensor.name.endswith(".weight") and _REPARAMETRISED.search(tensor.name):
+    elif not is_weight and not tensor.name.endswith(".weight") and _REPARAMETRISED.search(tensor.name):
         reason = "weight-normalised or masked: the matrix is not stored as it is used"
     else:
         return None
@@ -222,7 +237,7 @@ def _skip_matrix(tensor: Tensor, model: _Model, reason: str) -> SkippedTensor:
 
 def _kernel_order(tensors: Sequence[Tensor], config: ModelConfig, role_by_name: Mapping[str, str]) -> str:
     """The order of the axes of all kernels called `weight`; empty where neither file nor shapes tell it."""
-    named = [tensor for tensor in tensors if _is_convolution(tensor, config, role_by_name[tensor.name])]
+    named = [t for t in tensors if use_of(t) is None and _is_convolution(t, config, role_by_name[t.name])]
     if not named:
         return "torch"
     kernels = {id(tensor) for tensor in named}
@@ -232,6 +247,8 @@ def _kernel_order(tensors: Sequence[Tensor], config: ModelConfig, role_by_name: 
 
 def _is_convolution(tensor: Tensor, config: ModelConfig, role: str) -> bool:
     axes = len(tensor.shape)
+    if (use := use_of(tensor)) is not None:
+        return use.kind == "conv" and axes <= 2 + _MAX_KERNEL_AXES
     if tensor.part_of or not 2 < axes <= 2 + _MAX_KERNEL_AXES or not plain_name(tensor.name).endswith("weight"):
         return False
     longer = sum(size > 1 for size in tensor.shape)
@@ -247,7 +264,14 @@ def _matrices(tensor: Tensor, model: _Model) -> list[WeightMatrix] | str:
     role, name = model.roles[tensor.name], plain_name(tensor.name)
     if stack := stack_shape(tensor, model.config):
         return expert_matrices(tensor, stack, role, model.config, model.shapes, model.rules.split_fused)
-    if is_kernel(name):
+    use = use_of(tensor)
+    if use is not None and use.kind == "recurrent":
+        return recurrent_matrices(tensor, use, model.rules.split_fused)
+    if use is not None and use.kind == "linear" and len(tensor.shape) == 3:
+        return stacked_matrices(tensor, role)
+    if use is not None and use.parts and model.rules.split_fused:
+        return equal_parts(tensor, use)
+    if use is None and is_kernel(name):
         return kernel_matrices(tensor, name, role, model.shapes, model.config, model.rules)
     if len(tensor.shape) == 2:
         return _two_dimensional(tensor, tensor.shape, model) or [_whole(tensor, role, tensor.shape)]
@@ -285,7 +309,10 @@ def _whole(tensor: Tensor, role: str, shape: Shape, flags: tuple[str, ...] = ())
 
 def _convolution(tensor: Tensor, model: _Model) -> list[WeightMatrix] | str:
     """A kernel's matrices; those of a kernel of one position are the parts of a fused projection if it is one."""
-    order = "flax" if plausible_orders(tensor.shape) == ["flax"] else model.kernel_order
+    if use_of(tensor) is not None:
+        order = "torch"
+    else:
+        order = "flax" if plausible_orders(tensor.shape) == ["flax"] else model.kernel_order
     if not order:
         return reason_unknown(tensor.shape)
     axes = ORDERS[order]

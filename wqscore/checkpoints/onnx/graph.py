@@ -1,153 +1,254 @@
-"""Parse an ONNX model's graph: the initialisers, which hold its weights, and the nodes that use them.
+"""Parse an ONNX model's graphs: the tensors that they hold, and the nodes that use them.
 
-Message and field numbers: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto. Subgraphs (of `If` and `Loop`),
-functions and `Constant` nodes are ignored.
+Messages and field numbers: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto. Tensors are initialisers, dense
+or sparse, and the values of `Constant` nodes, in the main graph, in the graphs inside nodes (`If`, `Loop`, `Scan`)
+and in the model's functions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from wqscore.checkpoints.onnx.wire import Field, WireReader
+from wqscore.checkpoints.onnx.stored import (
+    FLOAT,
+    Initialiser,
+    StoredInitialiser,
+    floats_of_attribute,
+    last,
+    named,
+    read_entry,
+    read_initialiser,
+    read_sparse,
+)
+from wqscore.checkpoints.onnx.wire import BYTES, FIXED32, Field, WireReader
 
-_MODEL_GRAPH = 7
-_GRAPH_NODE, _GRAPH_INITIALISER, _GRAPH_SPARSE = 1, 5, 15
-_DIMS, _DATA_TYPE, _FLOATS, _INT32S, _STRINGS, _INT64S = 1, 2, 4, 5, 6, 7
-_NAME, _RAW, _DOUBLES, _UINT64S, _EXTERNAL, _LOCATION = 8, 9, 10, 11, 13, 14
-_NODE_INPUT, _NODE_OUTPUT, _NODE_NAME, _NODE_OPERATOR, _NODE_ATTRIBUTE, _NODE_METADATA = 1, 2, 3, 4, 5, 9
-_ATTRIBUTE_NAME, _ATTRIBUTE_INTEGER = 1, 3
-_SPARSE_VALUES = 1
+_MODEL_GRAPH, _MODEL_FUNCTION = 7, 25
+_GRAPH_NODE, _GRAPH_INITIALISER, _GRAPH_INPUT, _GRAPH_SPARSE = 1, 5, 11, 15
+_FUNCTION_NAME, _FUNCTION_INPUT, _FUNCTION_OUTPUT, _FUNCTION_NODE, _FUNCTION_DOMAIN = 1, 4, 5, 7, 10
+_FUNCTION_DEFAULT = 11
+_NODE_INPUT, _NODE_OUTPUT, _NODE_NAME, _NODE_OPERATOR, _NODE_ATTRIBUTE, _NODE_DOMAIN = 1, 2, 3, 4, 5, 7
+_NODE_METADATA = 9
+_NAME, _FLOAT, _INTEGER, _TEXT, _TENSOR, _GRAPH, _FLOATS, _INTEGERS, _GRAPHS = 1, 2, 3, 4, 5, 6, 7, 8, 11
+_REFERENCE, _SPARSE_TENSOR = 21, 22
 
 #: The metadata key under which torch's exporter lists the modules a node belongs to.
 _SCOPES = "pkg.torch.onnx.name_scopes"
-_MAX_DIMENSIONS = 64
 #: Limit on initialisers and nodes: each takes about a kilobyte of memory, but only two bytes of a forged file.
 MAX_ENTRIES = 200_000
+#: Graphs inside nodes inside graphs; exporters nest two or three.
+_MAX_DEPTH = 32
+#: Attributes whose text or list is read: the others may be long, and decide on no layout.
+_TEXTS = frozenset({"equation", "direction"})
+_LISTS = frozenset({"perm", "axes", "shape", "value_ints"})
+#: The domains of the operators that this package knows.
+_KNOWN_DOMAINS = frozenset({"", "ai.onnx", "com.microsoft"})
 
 
 @dataclass(frozen=True)
-class StoredInitialiser:
-    """An initialiser as the model describes it; its values are not checked yet.
+class Reference:
+    """An attribute whose value is that of the attribute `name` of the call of the function around it."""
 
-    Attributes:
-        name: the value's name in the graph.
-        dims: sizes of the dimensions.
-        data_type: a number of the `TensorProto.DataType` list.
-        data: the byte range of each of its lists of numbers, by the list's name (`raw`, `floats`, `int32s`, …).
-        external: location, offset and length of the bytes in another file; `None` if they are in this file.
-    """
+    name: str
 
-    name: str = ""
-    dims: tuple[int, ...] = ()
-    data_type: int = 0
-    data: Mapping[str, range] = field(default_factory=dict)
-    external: Mapping[str, str] | None = None
+
+Attribute = int | str | tuple[int, ...] | Reference
 
 
 @dataclass(frozen=True)
 class Node:
-    """A graph node: its operator, inputs, outputs, integer attributes, and torch's scopes (empty if not recorded)."""
+    """A graph node.
+
+    Attributes:
+        name: its name, empty if it has none.
+        operator: the operator or the function, without its domain if that is one whose operators are known.
+        inputs: names of the values it takes; empty where an optional one is left out.
+        outputs: names of the values it makes.
+        attributes: its integers, and those texts and lists of integers that decide on a layout.
+        scopes: torch's scopes, empty if not recorded.
+        graphs: the graphs inside it, by the attribute's name.
+        constant: for a `Constant`, its tensor.
+    """
 
     name: str
     operator: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
-    attributes: Mapping[str, int]
-    scopes: str
+    attributes: Mapping[str, Attribute]
+    scopes: str = ""
+    graphs: tuple[tuple[str, Graph], ...] = ()
+    constant: Initialiser | None = None
 
 
 @dataclass(frozen=True)
 class Graph:
-    """The main graph of a model, in file order; `sparse` lists the names of sparse initialisers."""
+    """A graph or the body of a function, in file order.
 
-    initialisers: tuple[StoredInitialiser, ...]
-    sparse: tuple[str, ...]
-    nodes: tuple[Node, ...]
+    Attributes:
+        inputs: names of the values given from outside.
+        outputs: names of a function's values; empty for a graph.
+        initialisers: its dense and sparse initialisers.
+        nodes: its nodes.
+        defaults: a function's attributes where a call gives none.
+    """
+
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    initialisers: tuple[Initialiser, ...] = ()
+    nodes: tuple[Node, ...] = ()
+    defaults: Mapping[str, Attribute] = field(default_factory=dict)
 
 
-def read_graph(reader: WireReader) -> Graph:
-    """Read the main graph of a `ModelProto`, without the initialisers' numbers.
+@dataclass(frozen=True)
+class Model:
+    """The main graph of a model, and its functions by their name, which includes an unknown domain."""
+
+    graph: Graph
+    functions: Mapping[str, Graph]
+
+
+def read_model(reader: WireReader) -> Model:
+    """Read the graphs of a `ModelProto`, without the tensors' numbers.
 
     Raises:
         ValueError: not a model, or one with too many initialisers and nodes.
     """
-    graphs = [reader.span(found) for found in reader.fields(reader.whole) if found[0] == _MODEL_GRAPH]
+    fields = [found for found in reader.fields(reader.whole) if found[0] in (_MODEL_GRAPH, _MODEL_FUNCTION)]
+    graphs = [reader.span(found) for found in fields if found[0] == _MODEL_GRAPH]
     if len(graphs) != 1:
         raise ValueError(f"has {len(graphs)} graphs instead of one")
-    initialisers, sparse, nodes = [], [], []
-    for found in reader.fields(graphs[0]):
-        if found[0] == _GRAPH_INITIALISER:
-            initialisers.append(_initialiser(reader, reader.span(found)))
-        elif found[0] == _GRAPH_SPARSE:
-            values = [f for f in reader.fields(reader.span(found)) if f[0] == _SPARSE_VALUES]
-            sparse += [_initialiser(reader, reader.span(value)).name for value in values]
-        elif found[0] == _GRAPH_NODE:
-            nodes.append(_node(reader, reader.span(found)))
-        if len(initialisers) + len(sparse) + len(nodes) > MAX_ENTRIES:
+    parser = _Parser(reader)
+    functions = [parser.function(reader.span(found)) for found in fields if found[0] == _MODEL_FUNCTION]
+    return Model(parser.graph(graphs[0], 0), dict(functions))
+
+
+class _Parser:
+    """Parses the messages of one model, and counts their entries."""
+
+    def __init__(self, reader: WireReader) -> None:
+        self._reader = reader
+        self._entries_left = MAX_ENTRIES
+
+    def graph(self, message: range, depth: int) -> Graph:
+        reader = self._reader
+        if depth > _MAX_DEPTH:
+            raise ValueError(f"has graphs nested more than {_MAX_DEPTH} deep")
+        inputs: list[str] = []
+        initialisers: list[Initialiser] = []
+        nodes: list[Node] = []
+        for found in reader.fields(message):
+            if found[0] == _GRAPH_INITIALISER:
+                initialisers.append(read_initialiser(reader, reader.span(found)))
+            elif found[0] == _GRAPH_SPARSE:
+                initialisers.append(read_sparse(reader, reader.span(found)))
+            elif found[0] == _GRAPH_NODE:
+                nodes.append(self.node(reader.span(found), depth))
+            elif found[0] == _GRAPH_INPUT:
+                inputs += [reader.text(f) for f in reader.fields(reader.span(found)) if f[0] == 1]
+            else:
+                continue
+            self._count()
+        return Graph(tuple(inputs), (), tuple(initialisers), tuple(nodes))
+
+    def function(self, message: range) -> tuple[str, Graph]:
+        reader = self._reader
+        texts: dict[int, list[str]] = {
+            number: [] for number in (_FUNCTION_NAME, _FUNCTION_INPUT, _FUNCTION_OUTPUT, _FUNCTION_DOMAIN)
+        }
+        nodes: list[Node] = []
+        defaults: dict[str, Attribute] = {}
+        for found in reader.fields(message):
+            if found[0] in texts:
+                texts[found[0]].append(reader.text(found))
+            elif found[0] == _FUNCTION_NODE:
+                nodes.append(self.node(reader.span(found), 0))
+                self._count()
+            elif found[0] == _FUNCTION_DEFAULT:
+                fields = list(reader.fields(reader.span(found)))
+                defaults.update(self._plain_attribute(self._attribute_name(fields), fields))
+        name = operator_name("".join(texts[_FUNCTION_NAME][-1:]), "".join(texts[_FUNCTION_DOMAIN][-1:]))
+        inputs, outputs = tuple(texts[_FUNCTION_INPUT]), tuple(texts[_FUNCTION_OUTPUT])
+        return name, Graph(inputs, outputs, (), tuple(nodes), defaults)
+
+    def node(self, message: range, depth: int) -> Node:
+        reader = self._reader
+        texts: dict[int, list[str]] = {_NODE_INPUT: [], _NODE_OUTPUT: []}
+        texts |= {_NODE_NAME: [""], _NODE_OPERATOR: [""], _NODE_DOMAIN: [""]}
+        attributes: dict[str, Attribute] = {}
+        graphs: list[tuple[str, Graph]] = []
+        constant: Initialiser | None = None
+        scopes = ""
+        for found in reader.fields(message):
+            if found[0] in texts:
+                texts[found[0]].append(reader.text(found))
+            elif found[0] == _NODE_ATTRIBUTE:
+                fields = list(reader.fields(reader.span(found)))
+                name = self._attribute_name(fields)
+                attributes.update(self._plain_attribute(name, fields))
+                graphs += self._graphs(name, fields, depth)
+                constant = self._tensor(name, fields) or constant
+            elif found[0] == _NODE_METADATA:
+                key, value = read_entry(reader, found, _SCOPES)
+                scopes = value if key == _SCOPES else scopes
+        inputs, outputs = tuple(texts[_NODE_INPUT]), tuple(texts[_NODE_OUTPUT])
+        operator = operator_name(texts[_NODE_OPERATOR][-1], texts[_NODE_DOMAIN][-1])
+        if operator != "Constant" or not outputs:
+            constant = None
+        elif constant is not None:
+            constant = named(constant, outputs[0])
+        return Node(texts[_NODE_NAME][-1], operator, inputs, outputs, attributes, scopes, tuple(graphs), constant)
+
+    def _count(self) -> None:
+        self._entries_left -= 1
+        if self._entries_left < 0:
             raise ValueError(f"has more than {MAX_ENTRIES} initialisers and nodes")
-    return Graph(tuple(initialisers), tuple(sparse), tuple(nodes))
+
+    def _attribute_name(self, fields: Iterable[Field]) -> str:
+        return "".join([self._reader.text(found) for found in fields if found[0] == _NAME][-1:])
+
+    def _plain_attribute(self, name: str, fields: Iterable[Field]) -> dict[str, Attribute]:
+        """An attribute's integer, text or list, if it is one that decides on a layout."""
+        reader = self._reader
+        value: Attribute | None = None
+        numbers: list[int] = []
+        for found in fields:
+            if found[0] == _INTEGER:
+                value = last(reader.integers(found))
+            elif found[0] == _REFERENCE:
+                value = Reference(reader.text(found))
+            elif found[0] == _TEXT and name in _TEXTS:
+                value = reader.text(found)
+            elif (
+                found[0] == _INTEGERS and name in _LISTS and not (found[1] == BYTES and len(reader.span(found)) > 999)
+            ):
+                numbers += reader.integers(found)
+        value = tuple(numbers) if numbers and value is None else value
+        return {} if not name or value is None else {name: value}
+
+    def _graphs(self, name: str, fields: Iterable[Field], depth: int) -> list[tuple[str, Graph]]:
+        messages = [self._reader.span(found) for found in fields if found[0] in (_GRAPH, _GRAPHS)]
+        names = [name] if len(messages) == 1 else [f"{name}.{index}" for index in range(len(messages))]
+        return [(each, self.graph(message, depth + 1)) for each, message in zip(names, messages, strict=True)]
+
+    def _tensor(self, name: str, fields: Iterable[Field]) -> Initialiser | None:
+        """The tensor of a `Constant`'s attribute; `None` for whole numbers and text, which are no weights."""
+        reader = self._reader
+        kinds = {"value": _TENSOR, "sparse_value": _SPARSE_TENSOR, "value_float": _FLOAT, "value_floats": _FLOATS}
+        found = [each for each in fields if each[0] == kinds.get(name)]
+        if not found:
+            return None
+        if name == "value":
+            return read_initialiser(reader, reader.span(found[-1]))
+        if name == "sparse_value":
+            return read_sparse(reader, reader.span(found[-1]))
+        if name == "value_floats":
+            return floats_of_attribute(reader, found)
+        _, wire, span = found[-1]
+        if wire != FIXED32 or not isinstance(span, range):
+            raise ValueError("has a number of the wrong type")
+        return StoredInitialiser("", (), FLOAT, {"raw": span})
 
 
-def _initialiser(reader: WireReader, message: range) -> StoredInitialiser:
-    lists = {_RAW: "raw", _FLOATS: "floats", _INT32S: "int32s", _INT64S: "int64s", _DOUBLES: "doubles"}
-    lists |= {_UINT64S: "uint64s", _STRINGS: "strings"}
-    name, data_type, is_external = "", 0, False
-    dims: list[int] = []
-    data: dict[str, range] = {}
-    external: dict[str, str] = {}
-    for found in reader.fields(message):
-        number = found[0]
-        if number == _NAME:
-            name = reader.text(found)
-        elif number == _DIMS:
-            dims += reader.integers(found)
-            if len(dims) > _MAX_DIMENSIONS:
-                raise ValueError(f"has an initialiser of more than {_MAX_DIMENSIONS} dimensions")
-        elif number == _DATA_TYPE:
-            data_type = _last(reader.integers(found))
-        elif number == _LOCATION:
-            is_external = _last(reader.integers(found)) == 1
-        elif number == _EXTERNAL:
-            external.update([_entry(reader, found)])
-        # Ignore empty lists.
-        elif number in lists and (span := reader.span(found)):
-            several = data.setdefault(lists[number], span) != span
-            if several and number != _STRINGS:
-                raise ValueError("has the numbers of an initialiser in several pieces")
-    return StoredInitialiser(name, tuple(dims), data_type, data, external if is_external else None)
-
-
-def _node(reader: WireReader, message: range) -> Node:
-    texts: dict[int, list[str]] = {_NODE_INPUT: [], _NODE_OUTPUT: [], _NODE_NAME: [""], _NODE_OPERATOR: [""]}
-    attributes: dict[str, int] = {}
-    scopes = ""
-    for found in reader.fields(message):
-        if found[0] in texts:
-            texts[found[0]].append(reader.text(found))
-        elif found[0] == _NODE_ATTRIBUTE:
-            attributes.update(_integer_attribute(reader, reader.span(found)))
-        elif found[0] == _NODE_METADATA:
-            key, value = _entry(reader, found, _SCOPES)
-            scopes = value if key == _SCOPES else scopes
-    inputs, outputs = tuple(texts[_NODE_INPUT]), tuple(texts[_NODE_OUTPUT])
-    return Node(texts[_NODE_NAME][-1], texts[_NODE_OPERATOR][-1], inputs, outputs, attributes, scopes)
-
-
-def _integer_attribute(reader: WireReader, message: range) -> Iterator[tuple[str, int]]:
-    fields = list(reader.fields(message))
-    names = [reader.text(found) for found in fields if found[0] == _ATTRIBUTE_NAME]
-    values = [_last(reader.integers(found)) for found in fields if found[0] == _ATTRIBUTE_INTEGER]
-    if names and values:
-        yield names[-1], values[-1]
-
-
-def _entry(reader: WireReader, entry: Field, only: str | None = None) -> tuple[str, str]:
-    """Read a key and its value; if `only` is given, the value of any other key, which may be long, stays empty."""
-    fields = {found[0]: found for found in reader.fields(reader.span(entry))}
-    key = reader.text(fields[1]) if 1 in fields else ""
-    return key, reader.text(fields[2]) if 2 in fields and only in (None, key) else ""
-
-
-def _last(numbers: list[int]) -> int:
-    return numbers[-1] if numbers else 0
+def operator_name(name: str, domain: str) -> str:
+    """An operator's name, with its domain unless that is a known one."""
+    return name if domain in _KNOWN_DOMAINS else f"{domain}.{name}"

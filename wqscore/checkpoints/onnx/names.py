@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from itertools import pairwise
 
 from wqscore.checkpoints.onnx.graph import Node
@@ -18,35 +18,32 @@ _PARAMETERS: Mapping[str, Mapping[int, str]] = {
     **{operator: {1: "weight", 2: "bias"} for operator in ("MatMul", "Gemm", "Conv", "ConvTranspose")},
     **{operator: {1: "weight_ih", 2: "weight_hh", 3: "bias"} for operator in ("LSTM", "GRU", "RNN")},
 }
-#: Operators whose output is the same weight as their input.
-_PASSING = frozenset({"DequantizeLinear", "Transpose", "Cast", "Identity"})
 
 
-def module_names(initialisers: Collection[str], nodes: Iterable[Node]) -> dict[str, str]:
-    """Map each initialiser to the name of its parameter in the exported model.
+def parameter_name(node: Node, position: int) -> str:
+    """The name, in the exported model, of the parameter that a node takes at a position; empty if unknown.
 
     torch's exporters rename the parameters that they transpose or fold, such as the weights of linear layers, and
     record the modules of each node in the node's name or its metadata.
+    """
+    parameter = _PARAMETERS.get(node.operator, {}).get(position)
+    module = _module(node) if parameter else ""
+    return f"{module}.{parameter}" if module else ""
+
+
+def module_names(keys: Collection[str], named: Mapping[str, str]) -> dict[str, str]:
+    """Map each tensor to the name of its parameter in the exported model.
 
     Args:
-        initialisers: their names in the graph.
-        nodes: the graph's nodes, in topological order as the graph lists them.
+        keys: the tensors' names in the graphs.
+        named: the parameters' names, as far as nodes give them.
 
     Returns:
-        The new name by initialiser, all different: an initialiser keeps its name unless that was generated and a
-        node gives its module.
+        The new name by tensor, all different: a tensor keeps its name unless that was generated and a node gives its
+        module.
     """
-    weights = {name: name for name in initialisers}
-    named: dict[str, str] = {}
-    for node in nodes:
-        if node.operator in _PASSING and node.inputs and node.outputs and node.inputs[0] in weights:
-            weights[node.outputs[0]] = weights[node.inputs[0]]
-        for position, parameter in _PARAMETERS.get(node.operator, {}).items():
-            module = _module(node)
-            if module and position < len(node.inputs) and node.inputs[position] in weights:
-                named.setdefault(weights[node.inputs[position]], f"{module}.{parameter}")
-    wanted = {name: _better(name.removesuffix(_CODES_SUFFIX), named.get(name)) for name in initialisers}
-    # If two initialisers would get the same name (a module used twice, or a name already taken), they keep their own.
+    wanted = {name: _better(name.removesuffix(_CODES_SUFFIX), named.get(name)) for name in keys}
+    # If two tensors would get the same name (a module used twice, or a name already taken), they keep their own.
     counts = Counter([*wanted.values(), *(name for name, other in wanted.items() if other != name)])
     return {name: other if counts[other] == 1 else name for name, other in wanted.items()}
 
