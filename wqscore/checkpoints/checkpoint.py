@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
+from wqscore.checkpoints.quantised.counting import count_weights
 from wqscore.checkpoints.tensor import Tensor
 from wqscore.refs import ModelRef
 
@@ -25,8 +27,17 @@ class Checkpoint:
     config: dict[str, Any]
     tensors: tuple[Tensor, ...]
 
+    @cached_property
+    def counts(self) -> dict[str, int | None]:
+        """The number of weights of each tensor by name, as `count_weights` gives it."""
+        return count_weights(self.tensors, self.config)
+
     @property
     def parameters(self) -> int:
-        """Number of parameters: tied tensors count once, and the scales of quantised weights don't count."""
-        unique = {tensor.location: tensor.parameters for tensor in self.tensors if not tensor.part_of}
+        """Number of parameters, as far as it can be told.
+
+        Tied tensors count once; codes count as the weights they stand for, and their scales don't count.
+        """
+        counts = self.counts
+        unique = {tensor.location: counts[tensor.name] or 0 for tensor in self.tensors if not tensor.part_of}
         return sum(unique.values())

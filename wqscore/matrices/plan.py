@@ -9,6 +9,7 @@ from itertools import groupby, product
 from math import prod
 
 from wqscore.checkpoints.quantised.companions import is_companion
+from wqscore.checkpoints.quantised.counting import count_weights
 from wqscore.checkpoints.quantised.settings import method_name
 from wqscore.checkpoints.tensor import Tensor
 from wqscore.matrices import roles
@@ -18,7 +19,8 @@ from wqscore.matrices.gated import Shape
 from wqscore.matrices.matrix_rules import MatrixRules
 from wqscore.matrices.model_config import ModelConfig
 from wqscore.matrices.parts import matrix_of
-from wqscore.matrices.quantised import scaled_elsewhere, stored_weights
+from wqscore.matrices.quantised import scaled_elsewhere
+from wqscore.matrices.uncounted import UncountedTensor
 from wqscore.matrices.weight_matrix import Cut, SkippedTensor, WeightMatrix
 
 PlannedTensor = WeightMatrix | SkippedTensor
@@ -50,6 +52,7 @@ class _Model:
     rules: MatrixRules
     shapes: Mapping[str, Shape]
     roles: Mapping[str, str]
+    counts: Mapping[str, int | None]
     has_companions: bool
 
 
@@ -63,7 +66,7 @@ def plan_matrices(tensors: Sequence[Tensor], config: ModelConfig, rules: MatrixR
     shapes = {tensor.name: tensor.shape for tensor in tensors if not tensor.part_of}
     role_by_name = {tensor.name: roles.role_of(tensor.name, config.model_type) for tensor in tensors}
     companions = any(is_companion(tensor) for tensor in tensors if not tensor.part_of)
-    model = _Model(config, rules, shapes, role_by_name, companions)
+    model = _Model(config, rules, shapes, role_by_name, count_weights(tensors, config.file), companions)
     ordered = sorted(tensors, key=lambda tensor: _order(tensor, model))
     tied_head = _head_tied_by_config(ordered, model)
     seen: dict[tuple[object, ...], str] = {}
@@ -178,9 +181,11 @@ def _unread(tensor: Tensor, model: _Model) -> SkippedTensor | None:
 
 
 def _skip_matrix(tensor: Tensor, model: _Model, reason: str) -> SkippedTensor:
-    role = model.roles[tensor.name]
-    weights = stored_weights(tensor, model.config, model.shapes) if model.rules.averages(role) else 0
-    return SkippedTensor(
+    role, count = model.roles[tensor.name], model.counts.get(tensor.name, tensor.parameters)
+    kind = SkippedTensor if count is not None else UncountedTensor
+    reason = reason if count is not None else f"{reason}; how many weights they stand for can't be told"
+    weights = count if count and model.rules.averages(role) else 0
+    return kind(
         tensor.name, tensor.shape, tensor.dtype.name, role, reason, "unread", weights, roles.depth_of(tensor.name)
     )
 

@@ -201,6 +201,9 @@ def why_unranked(score: ModelScore, metric: Metric, preset: Preset) -> str:
     summary = score.summary
     if summary.n_matrices == 0:
         return "no matrix that belongs in an average"
+    if summary.uncounted:
+        first = summary.uncounted[0]
+        return f"its coverage is not known: {first.name}: {first.reason}"
     if summary.coverage < MIN_COVERAGE:
         return f"only {summary.coverage:.0%} of its weights have a fit, less than {MIN_COVERAGE:.0%}"
     if summary.n_random > summary.n_matrices * MAX_RANDOM:
