@@ -20,6 +20,7 @@ from wqscore.integrity.findings import Finding, matrix_findings, tensor_findings
 from wqscore.matrices.matrix_rules import MatrixRules
 from wqscore.matrices.model_config import ModelConfig
 from wqscore.matrices.plan import PlannedTensor, by_tensor, matrices_of, plan_matrices, tensor_name
+from wqscore.matrices.uncounted import MissingWeight
 from wqscore.matrices.weight_matrix import SkippedTensor, WeightMatrix
 from wqscore.refs import ModelRef, as_ref
 from wqscore.results import Result
@@ -101,6 +102,8 @@ def check_checkpoint(
     """
     groups = by_tensor(plan_matrices(checkpoint.tensors, ModelConfig(checkpoint.config), MatrixRules()))
     by_name = {tensor.name: tensor for tensor in checkpoint.tensors}
+    missing = [group[0] for group in groups if isinstance(group[0], MissingWeight)]
+    groups = [group for group in groups if not isinstance(group[0], MissingWeight)]
     tasks = [(by_name[tensor_name(group[0])], group) for group in groups if not _is_tied(group)]
     floats = [(tensor, group) for tensor, group in tasks if tensor.dtype.kind == "float" and tensor.parameters]
     size = sum(tensor.nbytes for tensor, _ in floats)
@@ -115,6 +118,7 @@ def check_checkpoint(
     checks = tuple(run_in_order(check_file, ((file,) for file in files), jobs))
     findings = [
         *(Finding(each.file, each.checksum, 1, each.detail) for each in checks if each.checksum and each.detail),
+        *(Finding(each.name, "missing", 1, each.reason) for each in missing),
         *_with_copies(examined, jobs),
     ]
     return Integrity(

@@ -17,10 +17,11 @@ from wqscore.matrices.experts import expert_matrices, stack_shape
 from wqscore.matrices.fused import fused_parts
 from wqscore.matrices.gated import Shape
 from wqscore.matrices.matrix_rules import MatrixRules
+from wqscore.matrices.missing import Misfit, misfits
 from wqscore.matrices.model_config import ModelConfig
 from wqscore.matrices.parts import matrix_of
 from wqscore.matrices.quantised import scaled_elsewhere
-from wqscore.matrices.uncounted import UncountedTensor
+from wqscore.matrices.uncounted import MissingWeight, UncountedTensor
 from wqscore.matrices.weight_matrix import Cut, SkippedTensor, WeightMatrix
 
 PlannedTensor = WeightMatrix | SkippedTensor
@@ -53,6 +54,7 @@ class _Model:
     shapes: Mapping[str, Shape]
     roles: Mapping[str, str]
     counts: Mapping[str, int | None]
+    misfits: Mapping[str, Misfit]
     has_companions: bool
 
 
@@ -60,13 +62,14 @@ def plan_matrices(tensors: Sequence[Tensor], config: ModelConfig, rules: MatrixR
     """Plan which matrices of a checkpoint are scored, from its headers alone.
 
     Returns:
-        The matrices and skips: embeddings first, then layers in order, then heads. Each tensor gives either one skip
-        or its matrices, one for each part.
+        The matrices and skips: embeddings first, then layers in order, then heads; last, a skip for each weight that
+        must be there and that no tensor has. Each tensor gives either one skip or its matrices, one for each part.
     """
     shapes = {tensor.name: tensor.shape for tensor in tensors if not tensor.part_of}
     role_by_name = {tensor.name: roles.role_of(tensor.name, config.model_type) for tensor in tensors}
     companions = any(is_companion(tensor) for tensor in tensors if not tensor.part_of)
-    model = _Model(config, rules, shapes, role_by_name, count_weights(tensors, config.file), companions)
+    counts, missing = count_weights(tensors, config.file), misfits(tensors, config)
+    model = _Model(config, rules, shapes, role_by_name, counts, missing, companions)
     ordered = sorted(tensors, key=lambda tensor: _order(tensor, model))
     tied_head = _head_tied_by_config(ordered, model)
     seen: dict[tuple[object, ...], str] = {}
@@ -74,14 +77,24 @@ def plan_matrices(tensors: Sequence[Tensor], config: ModelConfig, rules: MatrixR
     for tensor in ordered:
         planned: Sequence[PlannedTensor] = _outcomes(tensor, model)
         first = planned[0]
-        if isinstance(first, WeightMatrix) or first.kind == "unread":
+        if isinstance(first, WeightMatrix) or (first.kind == "unread" and not isinstance(first, MissingWeight)):
             source = seen.setdefault(tensor.location, tensor.name)
             if source == tensor.name and tied_head and tensor.name == tied_head[0]:
                 source = tied_head[1]
             if source != tensor.name:
                 planned = [tied_copy(tensor, source, first)]
         outcomes.extend(planned)
+    absent = {name: misfit for name, misfit in missing.items() if name not in role_by_name}
+    outcomes += [_missing(name, (), "-", misfit, config) for name, misfit in absent.items()]
     return tuple(outcomes)
+
+
+def _missing(name: str, shape: Shape, dtype: str, misfit: Misfit, config: ModelConfig) -> SkippedTensor:
+    depth = roles.depth_of(name)
+    if not misfit.is_matrix:
+        return MissingWeight(name, shape, dtype, "-", misfit.reason, "not-a-matrix", depth=depth)
+    role = roles.role_of(name, config.model_type)
+    return MissingWeight(name, shape, dtype, role, misfit.reason, "unread", depth=depth)
 
 
 def tensor_name(outcome: PlannedTensor) -> str:
@@ -129,6 +142,8 @@ def _head_tied_by_config(tensors: Sequence[Tensor], model: _Model) -> tuple[str,
 
 
 def _outcomes(tensor: Tensor, model: _Model) -> list[WeightMatrix] | list[SkippedTensor]:
+    if misfit := model.misfits.get(tensor.name):
+        return [_missing(tensor.name, tensor.shape, tensor.dtype.name, misfit, model.config)]
     skipped = _not_a_matrix(tensor, model) or _unread(tensor, model)
     if skipped:
         return [skipped]

@@ -47,7 +47,16 @@ def group_sizes(config: Mapping[str, Any]) -> frozenset[int]:
 def _bits_of(key: str, text: str) -> set[int]:
     if key == "quant_method":
         return {_OF_METHODS[text]} if text in _OF_METHODS else set()
-    if key not in {"quant_type", "_type", "_data", "weights", "weight", "quant_algo", "weight_dtype", "forward_dtype"}:
+    if key not in {
+        "quant_type",
+        "_type",
+        "_data",
+        "weights",
+        "weight",
+        "quant_algo",
+        "weight_dtype",
+        "forward_dtype",
+    }:
         return set()
     named = _OF_WEIGHTS.findall(text) or _TYPE.findall(text)
     return {int(bits) for bits in named[:1]}

@@ -134,9 +134,7 @@ def _scales(tensor: Tensor, own: Mapping[str, Tensor]) -> Tensor | None:
     return next((own[name] for name in names if name in own and name != tensor.name), None)
 
 
-def _by_bits(
-    tensor: Tensor, scales: Tensor | None, bits: frozenset[int], groups: frozenset[int]
-) -> int | None:
+def _by_bits(tensor: Tensor, scales: Tensor | None, bits: frozenset[int], groups: frozenset[int]) -> int | None:
     """Count by the bits and group sizes that the configuration names; scales show which of them a layer has."""
     size, stored = tensor.dtype.bits, tensor.parameters * tensor.dtype.bits
     whole = {size} if size == 8 else set()

@@ -51,9 +51,7 @@ def plan_decoding(
     outcomes = [
         _planned(words, layer, tensors, settings)
         for name, words in tensors.items()
-        if (layer := name.removesuffix(_CODES)) != name
-        and words.dtype.name == "U32"
-        and f"{layer}.scales" in tensors
+        if (layer := name.removesuffix(_CODES)) != name and words.dtype.name == "U32" and f"{layer}.scales" in tensors
     ]
     decodings = [outcome for outcome in outcomes if isinstance(outcome, Decoding)]
     return decodings, [outcome for outcome in outcomes if isinstance(outcome, Refusal)]
@@ -99,9 +97,7 @@ def _column(values: np.ndarray) -> np.ndarray:
     return values.astype(np.float32).reshape(-1, 1)
 
 
-def _decode(
-    words: np.ndarray, scales: np.ndarray, biases: np.ndarray | None, *, bits: int, code: type
-) -> np.ndarray:
+def _decode(words: np.ndarray, scales: np.ndarray, biases: np.ndarray | None, *, bits: int, code: type) -> np.ndarray:
     """Compute the weights of words, given each group's scale and bias as a column."""
     width = words.shape[-1]
     inputs = width * _WORD // bits

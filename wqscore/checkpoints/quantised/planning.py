@@ -35,5 +35,7 @@ def dequantised(tensors: Sequence[TensorRef], config: Mapping[str, Any]) -> tupl
         claimed = {part.name for decoding in decoded for part in decoding.parts} | {each.name for each in refused}
         left = {name: tensor for name, tensor in left.items() if name not in claimed}
     layers = {layer_name(decoding.parts[0].name): decoding.name for decoding in decodings}
-    beside = {name: layers[layer_name(name)] for name in left if is_companion(left[name]) and layer_name(name) in layers}
+    beside = {
+        name: layers[layer_name(name)] for name in left if is_companion(left[name]) and layer_name(name) in layers
+    }
     return with_decoded(tensors, decodings, refusals, beside)

@@ -1,0 +1,222 @@
+"""Find weights that must be there and are not: empty, absent, or of a shape that they can't have.
+
+A training run that is saved without gathering its parts, a copy that was cut short or a merge that lost a file leaves
+such weights, and what is left of the model reads well. Names, sibling layers and the configuration tell them. Layers
+may differ on purpose, so a difference alone is not enough: it must be one that no model can compute with.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from wqscore.checkpoints.decoding import DecodedTensor
+from wqscore.checkpoints.tensor import Tensor
+from wqscore.matrices import roles
+from wqscore.matrices.gated import Shape
+from wqscore.matrices.layer_gaps import absent_layers
+from wqscore.matrices.model_config import ModelConfig
+
+_NUMBER = re.compile(r"(^|\.)[0-9]{1,9}(?=\.)")
+#: The last part of a parameter's name.
+_PARAMETER = re.compile(
+    r"(^|[._])(q?weight(_\w+)?|kernel|bias|gamma|beta|embeddings?|[qkv]_bias|in_proj_(weight|bias))$"
+)
+#: What may be empty: buffers, and what libraries keep beside weights.
+_MAY_BE_EMPTY = re.compile(
+    r"(^|[._])(mask|position_ids|token_type_ids|num_batches_tracked|running_(mean|var)|extra_state|inv_freq|freqs(_cis)?"
+    r"|(cos|sin)_cached|g_idx|perm|workspace|dummy\w*|device_\w+)$"
+)
+#: The matrices of a block by role, and those of which only several can differ from the siblings' at a time: the queries
+#: from the output, the keys from the values, the two sides of an MLP.
+_CHAINS = (
+    ("attention.q", "attention.o"),
+    ("attention.k", "attention.v"),
+    ("mlp.in", "mlp.out"),
+    ("mlp.gate", "mlp.out"),
+)
+_UNITS = frozenset(role for chain in _CHAINS for role in chain)
+#: Layers may share keys and values with an earlier one.
+_SHARED = frozenset({"attention.k", "attention.v"})
+#: All matrices of an attention and of a gated MLP.
+_WHOLE = (
+    {"attention.q", "attention.k", "attention.v", "attention.o"},
+    {"mlp.gate", "mlp.in", "mlp.out"},
+)
+_WEIGHT = re.compile(r"\.(weight|kernel|qweight|weight_packed)$")
+
+
+#: Tensors that may stand for a weight, or that show that it is known to be empty.
+_STORED_OTHERWISE = (
+    *(
+        "weight",
+        "kernel",
+        "qweight",
+        "weight_packed",
+        "weight_v",
+        "weight_orig",
+        "W_q",
+        "codes",
+        "trellis",
+        "q_weight",
+    ),
+    *("parametrizations.weight.original", "parametrizations.weight.original0", "parametrizations.weight.original1"),
+    *("base_layer.weight", "weight._data", "_weight_qdata", "compressed", "linear.weight", "weight_blocks"),
+)
+
+
+@dataclass(frozen=True)
+class Misfit:
+    """Why a weight counts as missing, and whether it must be a matrix: of one that is empty this may not be known."""
+
+    reason: str
+    is_matrix: bool
+
+
+def misfits(tensors: Sequence[Tensor], config: ModelConfig) -> dict[str, Misfit]:
+    """Find a checkpoint's missing weights.
+
+    Args:
+        tensors: all tensors.
+        config: the model's configuration.
+
+    Returns:
+        What is missing by the weight's name: stored tensors that are empty or of an impossible shape, and weights
+        that no tensor has.
+    """
+    own = [tensor for tensor in tensors if not tensor.part_of]
+    shapes = {tensor.name: tensor.shape for tensor in own}
+    found = _empty(own, shapes)
+    if any(isinstance(tensor, DecodedTensor) and tensor.decoding.factors for tensor in own):
+        # An adapter changes whichever layers it likes.
+        return found
+    matrices = _of_matrices(own, found, shapes, config)
+    return found | {name: Misfit(reason, True) for name, reason in matrices.items()}
+
+
+def _of_matrices(
+    tensors: Sequence[Tensor], empty: Collection[str], shapes: Mapping[str, Shape], config: ModelConfig
+) -> dict[str, str]:
+    weights = {t.name: t for t in tensors if t.name not in empty and t.parameters and _WEIGHT.search(t.name)}
+    unlike = _unlike_siblings(weights, frozenset(shapes), config)
+    return _flat(weights) | unlike | absent_layers(weights, shapes, config)
+
+
+def _empty(tensors: Sequence[Tensor], shapes: Mapping[str, Shape]) -> dict[str, Misfit]:
+    empty = [t for t in tensors if t.parameters == 0 and t.dtype.kind != "other" and not _MAY_BE_EMPTY.search(t.name)]
+    if not empty:
+        return {}
+    full = {_template(name): shape for name, shape in shapes.items() if 0 not in shape}
+    found = {}
+    for tensor in empty:
+        sibling = full.get(_template(tensor.name))
+        if sibling is not None:
+            is_matrix = len(sibling) > 1
+            found[tensor.name] = Misfit(f"empty; in other layers it is of shape {list(sibling)}", is_matrix)
+        elif _PARAMETER.search(tensor.name):
+            found[tensor.name] = Misfit("empty", roles.role_of(tensor.name) in _UNITS)
+    return found
+
+
+def _flat(weights: Mapping[str, Tensor]) -> dict[str, str]:
+    """Weights of one axis whose names are those of matrices: pieces of a weight that was never gathered."""
+    return {
+        name: f"of shape {list(tensor.shape)}: a matrix by its name"
+        for name, tensor in weights.items()
+        if len(tensor.shape) == 1
+        and tensor.dtype.kind == "float"
+        and not tensor.refusal
+        and not name.split(".")[-2:][0].isdigit()
+        and roles.role_of(name) in _UNITS
+    }
+
+
+@dataclass(frozen=True)
+class _Unit:
+    """The matrices of one attention or one MLP: the module they stand in, and their names by their own part."""
+
+    parent: str
+    names: dict[str, str] = field(default_factory=dict)
+
+
+def _unlike_siblings(weights: Mapping[str, Tensor], names: frozenset[str], config: ModelConfig) -> dict[str, str]:
+    """Matrices that an attention or an MLP lacks, or whose shape fits no other of it, where those of other layers do."""
+    units: dict[tuple[str, str], _Unit] = {}
+    for name in weights:
+        parent, _, leaf = _WEIGHT.sub("", name).rpartition(".")
+        if parent and (role := roles.role_of(name)) in _UNITS:
+            units.setdefault((parent, role.partition(".")[0]), _Unit(parent)).names[leaf] = name
+    kinds: dict[tuple[str, str], list[_Unit]] = defaultdict(list)
+    for (parent, block), unit in units.items():
+        kinds[_template(f"{parent}."), block].append(unit)
+    found: dict[str, str] = {}
+    for alike in kinds.values():
+        if len(alike) > 1:
+            found |= _lacking(alike, names, config)
+            found |= _misshapen(alike, weights)
+    return found
+
+
+def _lacking(units: Sequence[_Unit], names: frozenset[str], config: ModelConfig) -> dict[str, str]:
+    """Matrices that an attention or an MLP lacks, has others of, and can't work without."""
+    examples = {leaf: name for unit in reversed(units) for leaf, name in unit.names.items()}
+    count = Counter(leaf for unit in units for leaf in unit.names)
+    of_role = {leaf: roles.role_of(name) for leaf, name in examples.items()}
+    # Half of the blocks show what a block consists of only where they have all that there is in one.
+    whole = set(of_role.values()) in _WHOLE
+    usual = {leaf for leaf, times in count.items() if 2 * times + whole > len(units)}
+    found: dict[str, str] = {}
+    for unit in units:
+        lacking = usual - unit.names.keys()
+        if unit.names.keys() - usual or _may_share({of_role[leaf] for leaf in lacking}, config):
+            continue
+        for leaf in lacking:
+            if not any(f"{unit.parent}.{leaf}.{part}" in names for part in _STORED_OTHERWISE):
+                name = f"{unit.parent}.{leaf}{examples[leaf][len(_WEIGHT.sub('', examples[leaf])) :]}"
+                found[name] = f"absent; other layers have it: {examples[leaf]}"
+    return found
+
+
+def _may_share(lacking: set[str], config: ModelConfig) -> bool:
+    """Whether a layer may do without these: it shares keys and values with another, or its values are its keys."""
+    if lacking == {"attention.v"}:
+        return any(value is True and "k_eq_v" in key for part in config.parts for key, value in part.file.items())
+    return lacking == _SHARED
+
+
+def _misshapen(units: Sequence[_Unit], weights: Mapping[str, Tensor]) -> dict[str, str]:
+    """Matrices whose shape differs from the siblings', where that of a matrix that they meet in the block doesn't."""
+    count = Counter(leaf for unit in units for leaf in unit.names)
+    shapes = {
+        leaf: Counter(weights[unit.names[leaf]].shape for unit in units if leaf in unit.names) for leaf in count
+    }
+    usual = {leaf: of.most_common(1)[0] for leaf, of in shapes.items()}
+    found = {}
+    for unit in units:
+        odd = {leaf for leaf, name in unit.names.items() if weights[name].shape != usual[leaf][0]}
+        for leaf in odd:
+            shape, times = usual[leaf]
+            certain = 2 * times > count[leaf] > 2 and _is_plain(weights[unit.names[leaf]])
+            if certain and any(len(odd.intersection(pair)) == 1 for pair in _chains(unit) if leaf in pair):
+                own = list(weights[unit.names[leaf]].shape)
+                found[unit.names[leaf]] = f"of shape {own}; in other layers it is {list(shape)}"
+    return found
+
+
+def _is_plain(tensor: Tensor) -> bool:
+    return tensor.dtype.kind == "float" and not tensor.refusal
+
+
+def _chains(unit: _Unit) -> list[list[str]]:
+    """The pairs of a unit's matrices of which not one alone can have another shape."""
+    by_role: dict[str, list[str]] = defaultdict(list)
+    for leaf, name in unit.names.items():
+        by_role[roles.role_of(name)].append(leaf)
+    return [[*by_role[a], *by_role[b]] for a, b in _CHAINS if len(by_role[a]) == len(by_role[b]) == 1]
+
+
+def _template(name: str) -> str:
+    """A name without the numbers of its layers."""
+    return _NUMBER.sub(r"\1*", name)
