@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from wqscore.checkpoints.decoding import with_decoded
-from wqscore.checkpoints.local import check_is_file, read_config, read_file, read_folder
+from wqscore.checkpoints.local import check_is_file, read_configs, read_file, read_folder
 from wqscore.checkpoints.quantised.planning import dequantised
 from wqscore.checkpoints.tensor import Tensor
 from wqscore.checkpoints.weight_files import WeightFiles
@@ -35,7 +35,7 @@ def open_file(file: Path) -> Opened:
     Raises:
         CheckpointError: not a regular file, or not of the format its suffix says.
     """
-    config = read_config(file.with_name("config.json"))
+    config = read_configs(file.parent)
     if file.suffix not in _ALONE:
         return config, dequantised(read_file(file), config)
     check_is_file(file)

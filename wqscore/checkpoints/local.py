@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from wqscore.checkpoints.pytorch.file import read_torch_file
+from wqscore.checkpoints.quantised.config_files import CONFIG_FILES, with_quantisation
+from wqscore.checkpoints.quantised.settings import quantisation_settings
 from wqscore.checkpoints.safetensors import read_safetensors
 from wqscore.checkpoints.tensor import TensorRef
 from wqscore.checkpoints.weight_files import WeightFiles, choose_weights, shard_names
@@ -32,7 +34,7 @@ def read_folder(folder: Path, weights: WeightFiles | None = None) -> tuple[dict[
         tensors = _read_files([folder / name for name in weights.files])
     else:
         tensors = _read_indexed(folder, folder / weights.index)
-    return read_config(folder / "config.json"), tensors
+    return read_configs(folder), tensors
 
 
 def read_file(file: Path) -> tuple[TensorRef, ...]:
@@ -45,6 +47,19 @@ def read_file(file: Path) -> tuple[TensorRef, ...]:
     if file.suffix == ".safetensors":
         return tuple(read_safetensors(file))
     return tuple(read_torch_file(file))
+
+
+def read_configs(folder: Path) -> dict[str, Any]:
+    """Read a folder's `config.json`, completed by what tools write about a quantisation in files of their own.
+
+    Raises:
+        CheckpointError: a file is not a regular file, too large, or not JSON.
+    """
+    config = read_config(folder / "config.json")
+    if any(True for _ in quantisation_settings(config)):
+        return config
+    files = {name: read_json(folder / name) for name in CONFIG_FILES if (folder / name).exists()}
+    return with_quantisation(config, files)
 
 
 def read_config(file: Path) -> dict[str, Any]:

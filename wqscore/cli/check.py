@@ -26,11 +26,11 @@ def check(
     Errors: files cut short, NaN, infinity, a file that differs from its checksum (the Hub's SHA-256 where it was
     fetched from there, torch's CRC-32; none where it is streamed). Remarks: matrices, rows and columns that are all
     zero, all one number, or the same as another. Every byte is read each time; the store is not asked.
-    A weight that names, sibling layers or the configuration say must be there, and that is empty, absent or of a shape
-    that it can't have, is an error of its own.
+    A weight that must be there, by names, sibling layers or the configuration, and that is empty, absent or of a
+    shape that it can't have, is an error too.
 
-    Exit codes: 0 no errors, with remarks or without; 1 a weight is missing; 2 wrong usage; 3 other errors, or it could
-    not be read; 130 interrupted.
+    Exit codes: 0 no errors, with remarks or without; 1 a weight is missing; 2 wrong usage; 3 other errors, or it
+    could not be read; 130 interrupted.
     """
     with one_line_errors():
         from wqscore.cli.progress import ProgressBars

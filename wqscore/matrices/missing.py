@@ -29,8 +29,7 @@ _MAY_BE_EMPTY = re.compile(
     r"(^|[._])(mask|position_ids|token_type_ids|num_batches_tracked|running_(mean|var)|extra_state|inv_freq|freqs(_cis)?"
     r"|(cos|sin)_cached|g_idx|perm|workspace|dummy\w*|device_\w+)$"
 )
-#: The matrices of a block by role, and those of which only several can differ from the siblings' at a time: the queries
-#: from the output, the keys from the values, the two sides of an MLP.
+#: The matrices of a block by role, and those in pairs of which not one alone can differ from the siblings'.
 _CHAINS = (
     ("attention.q", "attention.o"),
     ("attention.k", "attention.v"),
@@ -142,7 +141,7 @@ class _Unit:
 
 
 def _unlike_siblings(weights: Mapping[str, Tensor], names: frozenset[str], config: ModelConfig) -> dict[str, str]:
-    """Matrices that an attention or an MLP lacks, or whose shape fits no other of it, where those of other layers do."""
+    """Matrices that an attention or an MLP lacks, or that don't fit the others of it, though they do elsewhere."""
     units: dict[tuple[str, str], _Unit] = {}
     for name in weights:
         parent, _, leaf = _WEIGHT.sub("", name).rpartition(".")
@@ -192,16 +191,17 @@ def _misshapen(units: Sequence[_Unit], weights: Mapping[str, Tensor]) -> dict[st
     shapes = {
         leaf: Counter(weights[unit.names[leaf]].shape for unit in units if leaf in unit.names) for leaf in count
     }
-    usual = {leaf: of.most_common(1)[0] for leaf, of in shapes.items()}
+    usual = {leaf: of.most_common(1)[0][0] for leaf, of in shapes.items()}
+    certain = {leaf for leaf, of in shapes.items() if 2 * of.most_common(1)[0][1] > count[leaf] > 2}
     found = {}
     for unit in units:
-        odd = {leaf for leaf, name in unit.names.items() if weights[name].shape != usual[leaf][0]}
-        for leaf in odd:
-            shape, times = usual[leaf]
-            certain = 2 * times > count[leaf] > 2 and _is_plain(weights[unit.names[leaf]])
-            if certain and any(len(odd.intersection(pair)) == 1 for pair in _chains(unit) if leaf in pair):
+        odd = {leaf for leaf, name in unit.names.items() if weights[name].shape != usual[leaf]}
+        for leaf in odd & certain:
+            pairs = [pair for pair in _chains(unit) if leaf in pair and certain.issuperset(pair)]
+            alone = any(len(odd.intersection(pair)) == 1 for pair in pairs)
+            if alone and _is_plain(weights[unit.names[leaf]]):
                 own = list(weights[unit.names[leaf]].shape)
-                found[unit.names[leaf]] = f"of shape {own}; in other layers it is {list(shape)}"
+                found[unit.names[leaf]] = f"of shape {own}; in other layers it is {list(usual[leaf])}"
     return found
 
 

@@ -20,7 +20,7 @@ from wqscore.checkpoints.hub.header_cache import HeaderCache
 from wqscore.checkpoints.hub.headers import join_shards, read_header
 from wqscore.checkpoints.hub.ranges import HubRanges, NoRangesError
 from wqscore.checkpoints.hub.weights import HubWeights, find_weights
-from wqscore.checkpoints.local import read_config, read_folder
+from wqscore.checkpoints.local import read_configs, read_folder
 from wqscore.checkpoints.tensor import TensorRef
 from wqscore.errors import CheckpointError
 from wqscore.refs import ModelRef
@@ -137,14 +137,16 @@ def _read_headers(
     ref: ModelRef, source: HubRanges, weights: HubWeights, header_of: Callable[[str], list[TensorRef]]
 ) -> RemoteHeaders:
     files = source.files
-    configs = [read_config(download(files, name, source.on_file)) for name in weights.configs]
+    paths = [download(files, name, source.on_file) for name in weights.configs]
     cached = [path for name in weights.files if (path := cached_file(files, name)) is not None]
     if len(cached) == len(weights.files) and ref.file is None:
         config, tensors = read_folder(cached[0].parent)
         return RemoteHeaders(files.revision, config, list(tensors))
     with ThreadPoolExecutor(_CONCURRENT_SHARDS) as pool:
         headers = list(pool.map(header_of, weights.files))
-    return RemoteHeaders(files.revision, configs[0] if configs else {}, join_shards(headers, weights, files.label))
+    return RemoteHeaders(
+        files.revision, read_configs(paths[0].parent) if paths else {}, join_shards(headers, weights, files.label)
+    )
 
 
 def _unreadable_by_ranges(files: HubFiles, weights: HubWeights) -> str:

@@ -20,9 +20,13 @@ from wqscore.errors import CheckpointError
 _SHAPES = {"W_q": "shape", "weight_packed": "weight_shape", "compressed": "shape"}
 #: What is stored with HQQ's codes, and with sparse or trellis codes.
 _BESIDE = frozenset(
-    "shape axis group_size nbits channel_wise compute_dtype encoded_state_dict offload_meta optimize packing quant_scale"
-    " quant_zero round_zero stores_quant_config unpack_view_dtype view_as_float bitmask row_offsets q_groups q_invperm"
-    " q_perm q_scale q_scale_max q_group_map suh svh su sv mcg mul1".split()
+    {
+        *("shape", "axis", "group_size", "nbits", "channel_wise", "compute_dtype", "encoded_state_dict"),
+        *("offload_meta", "optimize", "packing", "quant_scale", "quant_zero", "round_zero", "stores_quant_config"),
+        *("unpack_view_dtype", "view_as_float", "bitmask", "row_offsets"),
+        *("q_groups", "q_invperm", "q_perm", "q_scale", "q_scale_max", "q_group_map"),
+        *("suh", "svh", "su", "sv", "mcg", "mul1"),
+    }
 )
 #: Bits of a code where scales decide among them, and no configuration does.
 _BITS = frozenset({2, 3, 4, 5, 6, 8})
@@ -59,7 +63,7 @@ def count_weights(tensors: Sequence[Tensor], config: Mapping[str, Any]) -> dict[
 
 
 def _holds_codes(tensor: Tensor, own: Mapping[str, Tensor]) -> bool:
-    if isinstance(tensor, DecodedTensor) or len(tensor.shape) < 2 and not tensor.refusal:
+    if isinstance(tensor, DecodedTensor) or (len(tensor.shape) < 2 and not tensor.refusal):
         return False
     if is_companion(tensor) and not tensor.refusal:
         return False
@@ -125,7 +129,7 @@ def _by_layout(tensor: Tensor, module: str, last: str, own: Mapping[str, Tensor]
 
 def _scales(tensor: Tensor, own: Mapping[str, Tensor]) -> Tensor | None:
     """The tensor that holds the scales of codes."""
-    module, _, last = tensor.name.rpartition(".")
+    module = tensor.name.rpartition(".")[0]
     stem = tensor.name.removesuffix("_blocks").removesuffix("_qdata").removesuffix("._data")
     names = [
         *(f"{stem}{suffix}" for suffix in ("_scale", "_scales", "_scale_inv", "._scale")),

@@ -1,9 +1,9 @@
 """Decode weights that MLX quantised: codes packed along the last axis into 32-bit words (`mlx.core.quantize`).
 
-A layer X stores `X.weight`, the words; `X.scales`, one for each group of consecutive weights; and in the mode "affine"
-`X.biases`: w = s·q + b, with q of 1 to 6 or 8 bits. The modes without biases store the scales as bytes: "mxfp4" and
-"mxfp8" (OCP, "Microscaling formats specification" 1.0, 2023), and "nvfp4". Code k of a row takes its bits k·b to
-k·b + b − 1, from the lowest bit of the first word on.
+A layer X stores `X.weight`, the words; `X.scales`, one for each group of consecutive weights; and in the mode
+"affine" `X.biases`: w = s·q + b, with q of 1 to 6 or 8 bits. The modes without biases store the scales as bytes:
+"mxfp4" and "mxfp8" (OCP, "Microscaling formats specification" 1.0, 2023), and "nvfp4". Code k of a row takes its bits
+k·b to k·b + b − 1, from the lowest bit of the first word on.
 """
 
 from __future__ import annotations

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from wqscore.checkpoints.decoding import Decoding, Refusal, with_decoded
-from wqscore.checkpoints.quantised import awq, bitsandbytes, compressed_tensors, fp8, gptq, mlx, mxfp4
+from wqscore.checkpoints.quantised import awq, bitsandbytes, compressed_tensors, fp8, gptq, mlx, modelopt, mxfp4
 from wqscore.checkpoints.quantised.companions import is_companion, layer_name
 from wqscore.checkpoints.quantised.settings import method_name
+from wqscore.checkpoints.quantised.unexplained import unexplained
 from wqscore.checkpoints.tensor import Tensor, TensorRef
 
-_FORMATS = (compressed_tensors, gptq, awq, bitsandbytes, mxfp4, mlx, fp8)
+_FORMATS = (compressed_tensors, gptq, awq, bitsandbytes, mxfp4, mlx, modelopt, fp8)
 
 
 def dequantised(tensors: Sequence[TensorRef], config: Mapping[str, Any]) -> tuple[Tensor, ...]:
@@ -34,6 +35,7 @@ def dequantised(tensors: Sequence[TensorRef], config: Mapping[str, Any]) -> tupl
         refusals += [Refusal(each.name, f"quantised{named}: {each.reason}") for each in refused]
         claimed = {part.name for decoding in decoded for part in decoding.parts} | {each.name for each in refused}
         left = {name: tensor for name, tensor in left.items() if name not in claimed}
+    refusals += [Refusal(each.name, f"quantised: {each.reason}") for each in unexplained(left, config)]
     layers = {layer_name(decoding.parts[0].name): decoding.name for decoding in decodings}
     beside = {
         name: layers[layer_name(name)] for name in left if is_companion(left[name]) and layer_name(name) in layers

@@ -28,6 +28,15 @@ def settings_of(config: Mapping[str, Any], method: str) -> Mapping[str, Any] | N
     return next((each for each in quantisation_settings(config) if each.get("quant_method") == method), None)
 
 
+def is_modelopt(config: Mapping[str, Any]) -> bool:
+    """Whether NVIDIA's Model Optimizer quantised the weights: as the method, or by its key `quant_algo`."""
+    found_settings = list(quantisation_settings(config))
+    methods = {named(settings, "quant_method", "quant_library", default="") for settings in found_settings}
+    if any(method.startswith("modelopt") for method in methods):
+        return True
+    return any("quant_algo" in settings and "quant_method" not in settings for settings in found_settings)
+
+
 def named(settings: Mapping[str, Any], *keys: str, default: str) -> str:
     """The first text among these keys, in lower case and printable; `default` if there is none."""
     texts = (settings.get(key) for key in keys)
