@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from math import prod
 from pathlib import Path
 from types import MappingProxyType
@@ -52,10 +53,17 @@ class Decoding:
 
 @dataclass(frozen=True)
 class Refusal:
-    """A stored tensor that can't be decoded, and the reason in one line."""
+    """A stored tensor that can't be decoded, and the reason in one line.
+
+    Attributes:
+        name: the tensor's name.
+        reason: the reason.
+        shape: the weight's shape in the unquantised model, `None` where it is not known.
+    """
 
     name: str
     reason: str
+    shape: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -158,14 +166,26 @@ def with_decoded(
     """
     first = {decoding.parts[0].name: decoding for decoding in decodings}
     part_of = dict(beside) | {part.name: decoding.name for decoding in decodings for part in decoding.parts}
-    refused = {refusal.name: refusal.reason for refusal in refusals}
+    refused = {refusal.name: refusal for refusal in refusals}
     found: list[Tensor] = []
     for tensor in tensors:
         if tensor.name in first:
             found.append(DecodedTensor(first[tensor.name]))
         owner = part_of.get(tensor.name)
         if owner is None:
-            found.append(replace(tensor, refusal=refused[tensor.name]) if tensor.name in refused else tensor)
+            found.append(_refused(tensor, refused[tensor.name]) if tensor.name in refused else tensor)
         elif owner != tensor.name:
             found.append(replace(tensor, part_of=owner))
     return tuple(found)
+
+
+def _refused(tensor: TensorRef, refusal: Refusal) -> Tensor:
+    """Mark a stored tensor with the reason why it can't be decoded, in the weight's shape if that is known."""
+    if refusal.shape is None:
+        return replace(tensor, refusal=refusal.reason)
+    decoding = Decoding(tensor.name, refusal.shape, tensor.dtype.name, (tensor,), partial(_unreadable, refusal.reason))
+    return DecodedTensor(decoding, refusal=refusal.reason)
+
+
+def _unreadable(reason: str, *_: np.ndarray) -> np.ndarray:
+    raise CheckpointError(reason)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from wqscore.checkpoints.checkpoint import Checkpoint
+from wqscore.checkpoints.decoding import DecodedTensor
 from wqscore.checkpoints.fetch_or_stream import open_or_fall_back
 from wqscore.checkpoints.tensor import Tensor
 from wqscore.errors import CheckpointError
@@ -105,7 +106,7 @@ def check_checkpoint(
     missing = [group[0] for group in groups if isinstance(group[0], MissingWeight)]
     groups = [group for group in groups if not isinstance(group[0], MissingWeight)]
     tasks = [(by_name[tensor_name(group[0])], group) for group in groups if not _is_tied(group)]
-    floats = [(tensor, group) for tensor, group in tasks if tensor.dtype.kind == "float" and tensor.parameters]
+    floats = [(tensor, group) for tensor, group in tasks if _is_readable(tensor) and tensor.parameters]
     size = sum(tensor.nbytes for tensor, _ in floats)
     if progress:
         progress.start(sum(len(matrices_of(group)) for _, group in floats), size, size)
@@ -128,7 +129,7 @@ def check_checkpoint(
         examined=len(floats),
         size=size,
         unread=dict(
-            sorted(Counter(tensor.dtype.name for tensor, _ in tasks if tensor.dtype.kind != "float").items())
+            sorted(Counter(tensor.dtype.name for tensor, _ in tasks if not _is_readable(tensor)).items())
         ),
         files=checks,
     )
@@ -183,6 +184,11 @@ def _with_copies(examined: Sequence[_Examined], jobs: int | None) -> list[Findin
 
 def _digest(matrix: WeightMatrix) -> bytes:
     return digest(_unfolded(matrix, matrix.tensor.read()))
+
+
+def _is_readable(tensor: Tensor) -> bool:
+    """Whether a tensor's numbers are floats; an adapter's are, whether or not they are read as weights."""
+    return tensor.dtype.kind == "float" and not (isinstance(tensor, DecodedTensor) and tensor.refusal)
 
 
 def _is_tied(group: Sequence[PlannedTensor]) -> bool:

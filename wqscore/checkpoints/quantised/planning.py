@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from wqscore.checkpoints.decoding import Decoding, Refusal, with_decoded
@@ -32,7 +33,7 @@ def dequantised(tensors: Sequence[TensorRef], config: Mapping[str, Any]) -> tupl
     for method in _FORMATS:
         decoded, refused = method.plan_decoding(left, config)
         decodings += decoded
-        refusals += [Refusal(each.name, f"quantised{named}: {each.reason}") for each in refused]
+        refusals += [replace(each, reason=f"quantised{named}: {each.reason}") for each in refused]
         claimed = {part.name for decoding in decoded for part in decoding.parts} | {each.name for each in refused}
         left = {name: tensor for name, tensor in left.items() if name not in claimed}
     refusals += [Refusal(each.name, f"quantised: {each.reason}") for each in unexplained(left, config)]
