@@ -34,10 +34,13 @@ class Checkpoint:
 
     @property
     def parameters(self) -> int:
-        """Number of parameters, as far as it can be told.
+        """Number of parameters; where it can't be told what codes stand for, each counts as one.
 
         Tied tensors count once; codes count as the weights they stand for, and their scales don't count.
         """
-        counts = self.counts
-        unique = {tensor.location: counts[tensor.name] or 0 for tensor in self.tensors if not tensor.part_of}
+        unique = {tensor.location: self._count(tensor) for tensor in self.tensors if not tensor.part_of}
         return sum(unique.values())
+
+    def _count(self, tensor: Tensor) -> int:
+        count = self.counts[tensor.name]
+        return tensor.parameters if count is None else count

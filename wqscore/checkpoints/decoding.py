@@ -183,7 +183,9 @@ def _refused(tensor: TensorRef, refusal: Refusal) -> Tensor:
     """Mark a stored tensor with the reason why it can't be decoded, in the weight's shape if that is known."""
     if refusal.shape is None:
         return replace(tensor, refusal=refusal.reason)
-    decoding = Decoding(tensor.name, refusal.shape, tensor.dtype.name, (tensor,), partial(_unreadable, refusal.reason))
+    decoding = Decoding(
+        tensor.name, refusal.shape, tensor.dtype.name, (tensor,), partial(_unreadable, refusal.reason)
+    )
     return DecodedTensor(decoding, refusal=refusal.reason)
 
 

@@ -128,9 +128,7 @@ def check_checkpoint(
         findings=tuple(sorted(findings, key=lambda finding: finding.severity == "remark")),
         examined=len(floats),
         size=size,
-        unread=dict(
-            sorted(Counter(tensor.dtype.name for tensor, _ in tasks if not _is_readable(tensor)).items())
-        ),
+        unread=dict(sorted(Counter(tensor.dtype.name for tensor, _ in tasks if not _is_readable(tensor)).items())),
         files=checks,
     )
 

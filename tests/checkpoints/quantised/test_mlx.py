@@ -84,7 +84,9 @@ def test_what_mlx_itself_decodes() -> None:
         np.testing.assert_allclose(found, answer[decoding.name], rtol=1e-6, atol=1e-7)
 
 
-def refs(words: tuple[int, ...], scales: tuple[Any, ...], biases: tuple[Any, ...] | None = None) -> dict[str, TensorRef]:
+def refs(
+    words: tuple[int, ...], scales: tuple[Any, ...], biases: tuple[Any, ...] | None = None
+) -> dict[str, TensorRef]:
     """A layer's tensors as the lines of a header."""
     parts: dict[str, tuple[Any, ...]] = {"weight": ("U32", *words), "scales": scales}
     parts |= {"biases": biases} if biases else {}

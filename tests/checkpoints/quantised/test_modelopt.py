@@ -50,7 +50,10 @@ def test_nvfp4_is_the_code_times_both_scales(shape: list[int], blocks: int, seed
     scales = rng.integers(1, 0x7F, (*shape, blocks), dtype=np.uint8)
     overall = np.float32(rng.random() + 0.01)
     stored = refs(
-        weight=("U8", *codes.shape), weight_scale=("F8_E4M3", *scales.shape), weight_scale_2=("F32",), input_scale=("F32",)
+        weight=("U8", *codes.shape),
+        weight_scale=("F8_E4M3", *scales.shape),
+        weight_scale_2=("F32",),
+        input_scale=("F32",),
     )
     (decoding,), refusals = plan_decoding(stored, CONFIG)
     assert not refusals

@@ -20,7 +20,7 @@ GEMM_ORDER = (0, 2, 4, 6, 1, 3, 5, 7)
 
 
 def made(symmetric: bool = True, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Codes (in, out), zero points and scales (groups, out) of four bits, and the weights (out, in) they stand for."""
+    """Codes (in, out), zero points and scales (groups, out) of four bits, and the weights (out, in)."""
     rng = np.random.default_rng(seed)
     codes = rng.integers(0, 16, (INPUTS, OUTPUTS), dtype=np.uint32)
     zeros = np.full((INPUTS // GROUP, OUTPUTS), 8) if symmetric else rng.integers(1, 16, (INPUTS // GROUP, OUTPUTS))
@@ -47,7 +47,9 @@ def write(folder: Path, packing: str, symmetric: bool = True, **settings: Any) -
         qweight = packed(codes.T).T
         qzeros = packed(zeros - (packing == "gptq"))
     parts = {"qweight": qweight, "qzeros": qzeros, "scales": scales}
-    save_file({f"{LAYER}.{name}": np.ascontiguousarray(part) for name, part in parts.items()}, folder / "model.safetensors")
+    save_file(
+        {f"{LAYER}.{name}": np.ascontiguousarray(part) for name, part in parts.items()}, folder / "model.safetensors"
+    )
     config = {"model_type": "qwen3"} | ({"quantization_config": settings} if settings else {})
     (folder / "config.json").write_text(json.dumps(config))
     return weights

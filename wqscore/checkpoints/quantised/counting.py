@@ -51,13 +51,11 @@ def count_weights(tensors: Sequence[Tensor], config: Mapping[str, Any]) -> dict[
     codes = {name for name, tensor in own.items() if _holds_codes(tensor, own)}
     if not codes:
         return {name: tensor.parameters for name, tensor in own.items()}
-    layers = {layer_name(name) for name in codes}
     bits, groups = bit_widths(config), group_sizes(config)
-    counts: dict[str, int | None] = {}
+    counts = {name: _codes(own[name], own, bits, groups) for name in own if name in codes}
+    layers = {layer_name(name) for name, count in counts.items() if count is not None}
     for name, tensor in own.items():
-        if name in codes:
-            counts[name] = _codes(tensor, own, bits, groups)
-        else:
+        if name not in codes:
             counts[name] = 0 if layer_name(name) in layers and _is_beside(tensor, own) else tensor.parameters
     return counts
 
