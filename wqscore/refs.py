@@ -15,14 +15,16 @@ Any other text with a `+` is a base and an adapter, `base+adapter`, each written
 from __future__ import annotations
 
 import errno
+import os
 import re
 import stat
 import unicodedata
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from wqscore.errors import UsageError, nearest
 from wqscore.model_list import aliases
@@ -41,32 +43,51 @@ _UNPRINTABLE = {"Cc", "Cs", "Zl", "Zp"}
 
 
 @dataclass(frozen=True)
+class InMemory:
+    """A model that is not on disk.
+
+    Attributes:
+        weights: an object with `state_dict()`, or a mapping of names to arrays.
+        config: its configuration, a mapping or an object with `to_dict()`; the weights' own `config` if `None`.
+    """
+
+    weights: Any
+    config: Any = None
+
+
+@dataclass(frozen=True)
 class ModelRef:
     """One requested model.
 
     Attributes:
         text: the reference as typed; reports and CSVs name the model by `label`.
-        source: `hub` (a repository), `folder` (on disk) or `file` (a single weight file on disk).
+        source: `hub` (a repository), `folder` (on disk), `file` (a single weight file on disk) or `memory`.
         repo: `org/name` for `hub`, else `None`.
         revision: the requested branch, tag, commit or `refs/pr/N`, or `None` for the default branch.
         path: the path on disk for `folder` and `file`, `None` for `hub`.
         file: one weight file of the repository, or `None` for the repository's checkpoint.
         adapter: the adapter to merge into the model, or `None`.
         family: the family that a model list declares for the model, or `None`.
+        memory: the model itself for `memory`, else `None`.
+        name: what tables call it instead, or `None`.
     """
 
     text: str
-    source: Literal["hub", "folder", "file"]
+    source: Literal["hub", "folder", "file", "memory"]
     repo: str | None = None
     revision: str | None = None
     path: Path | None = None
     family: str | None = None
     file: str | None = None
     adapter: ModelRef | None = None
+    memory: InMemory | None = field(default=None, repr=False, compare=False)
+    name: str | None = None
 
     @property
     def label(self) -> str:
         """The name used in tables: `org/name`, `org/name@revision`, or the path as typed; `base+adapter`."""
+        if self.name is not None:
+            return self.name
         if self.adapter is not None:
             return f"{self.base.label}+{self.adapter.label}"
         if self.repo is not None:
@@ -78,7 +99,8 @@ class ModelRef:
     def identity(self) -> tuple[object, ...]:
         """Equal for two references to one model, however they were typed."""
         adapter = self.adapter.identity if self.adapter else None
-        return (self.repo, self.revision, self.path, self.file, adapter)
+        weights = id(self.memory.weights) if self.memory else None
+        return (self.repo, self.revision, self.path, self.file, adapter, weights)
 
     @property
     def base(self) -> ModelRef:
@@ -86,6 +108,12 @@ class ModelRef:
         if self.adapter is None:
             return self
         return replace(self, text=self.text.removesuffix(f"+{self.adapter.text}"), adapter=None)
+
+
+#: What the public functions take as a model: a name or path, a reference, or a model in memory.
+Model = str | os.PathLike[str] | ModelRef | Any
+#: Several of them, or names and models.
+Models = Model | Iterable[Model] | Mapping[str, Model]
 
 
 def parse_ref(text: str) -> ModelRef:
@@ -122,16 +150,62 @@ def parse_ref(text: str) -> ModelRef:
     return _on_hub(text, repo or name, revision if at else None)
 
 
-def as_ref(ref: str | ModelRef) -> ModelRef:
-    """Parse a text into a reference; return a reference unchanged.
+def as_ref(model: Model, config: Any = None, name: str | None = None) -> ModelRef:
+    """Make a reference to what a caller names a model by; return a reference unchanged.
+
+    Args:
+        model: a text as for `parse_ref`, a path, a torch module, a state dict, or a dict of names and arrays.
+        config: the configuration of a model in memory.
+        name: what to call a model in memory; its class if `None`.
 
     Raises:
-        UsageError: as for `parse_ref`.
+        UsageError: as for `parse_ref`; a configuration or name for a model that is not in memory.
+        TypeError: it is none of these.
     """
-    return parse_ref(ref) if isinstance(ref, str) else ref
+    in_memory = hasattr(model, "state_dict") or isinstance(model, Mapping)
+    if not in_memory and (config is not None or name is not None):
+        raise UsageError("config and name are for models in memory: leave them out")
+    if isinstance(model, ModelRef):
+        return model
+    if isinstance(model, str | os.PathLike):
+        return parse_ref(os.fspath(model))
+    if not in_memory or isinstance(model, type):
+        raise TypeError(
+            f"{type(model).__name__} is no model: pass a path, a Hub id, a torch module, a state dict, or a dict of "
+            "names and arrays"
+        )
+    label = name or (type(model).__name__ if hasattr(model, "state_dict") else "weights")
+    return ModelRef(label, "memory", memory=InMemory(model, config))
 
 
-def unique_refs(refs: Iterable[str | ModelRef]) -> list[ModelRef]:
+def refs_of(models: Models) -> list[ModelRef]:
+    """Make references to several models: one, several, or a mapping of names to models.
+
+    Raises:
+        UsageError: as for `as_ref`.
+        TypeError: something else.
+    """
+    if isinstance(models, str | os.PathLike | ModelRef):
+        return [as_ref(models)]
+    if isinstance(models, bytes) or not isinstance(models, Iterable):
+        raise TypeError(f"rank takes a list of models, or a dict of names and models, not {type(models).__name__}")
+    if isinstance(models, Mapping):
+        return [replace(as_ref(model), name=str(name)) for name, model in models.items()]
+    return _told_apart(unique_refs(models))
+
+
+def _told_apart(refs: Sequence[ModelRef]) -> list[ModelRef]:
+    """Number models in memory that have one name: `BertModel`, `BertModel (2)`."""
+    seen: Counter[str] = Counter()
+    told = []
+    for ref in refs:
+        seen[ref.label] += 1
+        is_again = ref.memory is not None and seen[ref.label] > 1
+        told.append(replace(ref, name=f"{ref.label} ({seen[ref.label]})") if is_again else ref)
+    return told
+
+
+def unique_refs(refs: Iterable[Model]) -> list[ModelRef]:
     """Parse the references, in order, without duplicates.
 
     Raises:

@@ -230,7 +230,7 @@ def test_sums_rank_models_and_stand_in_every_output(tmp_path: Path) -> None:
     for name, size in {"far": 0.1, "near": 0.001, "middle": 0.01}.items():
         model = {k: v + (rng.standard_normal(v.shape) * size).astype(np.float32) for k, v in base.items()}
         totals[write(tmp_path / name, model)] = sum(norms(c)[0] for c in differences(model, base).values())
-    ranking = wqscore.rank(totals, by="fro_dist", base=str(tmp_path / "base"))
+    ranking = wqscore.rank(list(totals), by="fro_dist", base=str(tmp_path / "base"))
     order = sorted(totals, key=totals.__getitem__)
     assert [model.ref.label for model in ranking.models] == order
     assert [Path(label).name for label in order] == ["near", "middle", "far"]

@@ -139,6 +139,8 @@ def test_no_such_part(text: str) -> None:
         (["--shard", "1/4", "--no-store"], "--shard needs a store of its own"),
         (["--shard", "1/4", "--store", "s", "--out", "o"], "--out says nothing to a shard"),
         (["--shard", "1/4", "--store", "s", "--base", "bert-base"], "--base says nothing to a shard"),
+        (["--shard", "1/4", "--store", "s", "--metrics", "core,fro_dist"], "fro_dist is not kept in a store"),
+        (["--shard", "1/4", "--store", "s", "--metrics", "base"], "is not kept in a store"),
     ],
 )
 @pytest.mark.parametrize("command", ["score", "rank"])

@@ -214,3 +214,23 @@ def test_any_name_has_a_role(name: str, model_type: str | None) -> None:
     assert roles.role_of(name, model_type) in known
     depth = roles.depth_of(name)
     assert depth is None or np.isfinite(depth)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "pos_embed",
+        "position_embedding",
+        "encoder.positional_encoding",
+        "pos_enc",
+        "vit.pos",
+        "rel_pos",
+        "pos_table",
+        "transformer.position_encodings.weight",
+        "posenc",
+        "wpe.weight",
+        "relative_position_bias",
+    ],
+)
+def test_positions_under_any_common_name_are_an_embedding(name: str) -> None:
+    assert roles.role_of(name) == "embedding"

@@ -19,7 +19,7 @@ from wqscore.metrics.registry import choose_metrics, find_metric
 from wqscore.presets.preset import Preset
 from wqscore.presets.registry import find_preset
 from wqscore.presets.weightwatcher import WW_0_7
-from wqscore.refs import ModelRef, as_ref, unique_refs
+from wqscore.refs import ModelRef, Models, as_ref, refs_of
 from wqscore.scoring.cache import ScoreCache, opened_store
 from wqscore.scoring.model_score import Failure
 from wqscore.spectra.on_device import CPU, check_device
@@ -78,9 +78,7 @@ class Run:
 
 
 @contextmanager
-def started(
-    refs: Iterable[str | ModelRef], settings: Settings, progress: RankProgress | None, by: str | None = None
-) -> Iterator[Run]:
+def started(refs: Models, settings: Settings, progress: RankProgress | None, by: str | None = None) -> Iterator[Run]:
     """Prepare a run; its store stays open and its cluster connected until the context ends.
 
     Args:
@@ -96,7 +94,7 @@ def started(
     """
     preset = preset_of(settings)
     metrics = _metrics(settings, preset, by)
-    models = unique_refs(refs)
+    models = refs_of(refs)
     resources = _resources(settings)
     base = None if settings.base is None else open_or_fall_back(as_ref(settings.base), settings.stream, progress)
     with connected(settings.backend), opened_store(settings.store) as store:
@@ -136,6 +134,11 @@ def preset_of(settings: Settings) -> Preset:
     return WW_0_7
 
 
+def distances_among(names: Iterable[str]) -> list[str]:
+    """The metrics that measure distances from a base."""
+    return [name for name in names if find_metric(name).cost == "base"]
+
+
 def _resources(settings: Settings) -> Resources:
     resources = Resources(settings.jobs, settings.memory, settings.backend)
     if settings.backend != "threads" and settings.engine != "wqscore":
@@ -155,7 +158,7 @@ def _metrics(settings: Settings, preset: Preset, by: str | None) -> tuple[str, .
     unsupported = [name for name in names if name not in preset.core]
     if settings.engine == "weightwatcher" and unsupported:
         raise UsageError(f"the engine weightwatcher has no {unsupported[0]}: it has {', '.join(preset.core)}")
-    distances = [name for name in names if find_metric(name).cost == "base"]
+    distances = distances_among(names)
     if distances and settings.base is None:
         raise UsageError(f"{distances[0]} needs a checkpoint to measure from: name one with --base (base= in Python)")
     return names

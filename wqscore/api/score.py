@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from wqscore.api.run import Run, memory_errors, preset_of, started
 from wqscore.api.settings import Settings, SettingsKeywords, changed, takes_settings
 from wqscore.checkpoints.checkpoint import Checkpoint
 from wqscore.checkpoints.fetch_or_stream import open_or_fall_back
 from wqscore.checkpoints.opening import open_checkpoint
-from wqscore.errors import CheckpointError
+from wqscore.errors import CheckpointError, UsageError
 from wqscore.execution.progress import RankProgress
 from wqscore.execution.resources import Resources
 from wqscore.metrics.registry import find_metric
 from wqscore.model_list import find_listed
 from wqscore.presets.weightwatcher import WW_0_7
 from wqscore.ranking.ranking import Ranking, rank_models
-from wqscore.refs import ModelRef, as_ref
+from wqscore.refs import Model, ModelRef, Models, as_ref
 from wqscore.scoring.model_score import Failure, ModelScore
 from wqscore.scoring.score_checkpoint import Work, score_checkpoint
 from wqscore.store.headers import StoredHeaders
@@ -36,8 +35,10 @@ class RankingInterrupted(KeyboardInterrupt):
 
 @takes_settings
 def score(
-    ref: str | ModelRef,
+    model: Model,
     *,
+    config: Any = None,
+    name: str | None = None,
     settings: Settings | None = None,
     progress: RankProgress | None = None,
     **changes: Unpack[SettingsKeywords],
@@ -45,7 +46,11 @@ def score(
     """Score one model.
 
     Args:
-        ref: a Hub id (`org/name`, `org/name@revision`), an alias, a folder or a weight file.
+        model: a Hub id (`org/name`, `org/name@revision`), an alias, the path of a folder or weight file; or a model
+            in memory: a torch module, a state dict, or a dict of names and arrays, which may be nested.
+        config: the configuration of a model in memory, as a dict or as transformers has it; a module's own if `None`.
+            Without one, roles follow from names.
+        name: what to call a model in memory; its class if `None`.
         settings: what to compute and how; the usual settings if `None`.
         progress: receives progress.
         **changes: settings by name, over those of `settings`: preset, metrics, base, engine, seed, bootstrap, gof,
@@ -62,13 +67,14 @@ def score(
     Example:
         `wqscore.score("./my-model", seed=3).summary.statistics["alpha"].median`
     """
-    with started([ref], changed(settings, changes), progress) as run:
+    models = [model] if config is None and name is None else [as_ref(model, config, name)]
+    with started(models, changed(settings, changes), progress) as run:
         return _score(run.models[0], run)
 
 
 @takes_settings
 def rank(
-    refs: Iterable[str | ModelRef],
+    models: Models,
     *,
     by: str | None = None,
     across_families: bool = False,
@@ -79,7 +85,7 @@ def rank(
     """Score several models and rank them; one that fails is listed with its reason and stops no other.
 
     Args:
-        refs: the models, as for `score`; one named twice counts once.
+        models: the models, as for `score`, or a dict of names and models; one named twice counts once.
         by: the metric to rank by, any of the registry; the preset's own (alpha) if `None`.
         across_families: rank models of all families together, which means little, instead of each family by itself.
         settings: as for `score`, the same for all models.
@@ -97,7 +103,7 @@ def rank(
     """
     chosen = changed(settings, changes)
     by = find_metric(by or preset_of(chosen).by).name
-    with started(refs, chosen, progress, by) as run:
+    with started(models, chosen, progress, by) as run:
         scores, failures, interrupt = _score_all(run)
     ranking = rank_models(scores, by, run.preset, run.metrics, chosen.seed, failures, across_families)
     if interrupt is not None:
@@ -105,7 +111,7 @@ def rank(
     return ranking
 
 
-def crosscheck(ref: str | ModelRef, *, jobs: int | None = None, progress: RankProgress | None = None) -> Crosscheck:
+def crosscheck(ref: Model, *, jobs: int | None = None, progress: RankProgress | None = None) -> Crosscheck:
     """Score one model with the preset `ww-0.7` and with the real WeightWatcher, and compare them.
 
     Args:
@@ -169,4 +175,6 @@ def _score(model: ModelRef, run: Run) -> ModelScore:
 
 def _downloaded(model: ModelRef, progress: RankProgress | None) -> Checkpoint:
     """A checkpoint whose files are on disk, as WeightWatcher needs them."""
+    if model.memory is not None:
+        raise UsageError(f"{model.label} is in memory, and WeightWatcher reads files: save it first")
     return open_checkpoint(model, progress.fetching if progress else None)

@@ -17,7 +17,7 @@ from wqscore.execution.resources import Backend
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from wqscore.refs import ModelRef
+    from wqscore.refs import Model
     from wqscore.store.store import Store
 
 Engine = Literal["wqscore", "weightwatcher"]
@@ -75,9 +75,7 @@ class Settings:
     metrics: str | Sequence[str] = _setting(
         "core", "What to compute, and nothing else (wqscore metrics).", metavar="core|all|NAME,..."
     )
-    base: str | ModelRef | None = _setting(
-        None, "Measure each matrix's distance from this checkpoint too.", metavar="REF"
-    )
+    base: Model | None = _setting(None, "Measure each matrix's distance from this checkpoint too.", metavar="REF")
     engine: Engine = _setting(
         "wqscore",
         "weightwatcher: the real one's numbers, in the preset ww-0.7; needs the extra.",
@@ -130,7 +128,7 @@ class SettingsKeywords(TypedDict, total=False):
 
     preset: str
     metrics: str | Sequence[str]
-    base: str | ModelRef | None
+    base: Model | None
     engine: Engine
     seed: int
     bootstrap: int

@@ -6,18 +6,18 @@ Each process writes to a separate store; a run with the merged stores finds ever
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from wqscore.api.run import Run, memory_errors, started
+from wqscore.api.run import Run, distances_among, memory_errors, started
 from wqscore.api.settings import Settings
 from wqscore.checkpoints.fetch_or_stream import open_or_fall_back
 from wqscore.errors import CheckpointError, UsageError
 from wqscore.matrices.plan import PlannedTensor, by_tensor, matrices_of
-from wqscore.metrics.registry import MATRIX_METRICS
+from wqscore.metrics.registry import MATRIX_METRICS, choose_metrics
 from wqscore.planning.work import cost
-from wqscore.refs import ModelRef
+from wqscore.refs import ModelRef, Models
 from wqscore.scoring.model_score import Failure
 from wqscore.scoring.score_checkpoint import planned, score_and_remember
 from wqscore.scoring.score_tensor import ScoringTask
@@ -90,7 +90,7 @@ def deal(groups: Sequence[list[PlannedTensor]], shard: Shard) -> list[list[Plann
 
 
 def score_shard(
-    refs: Iterable[str | ModelRef],
+    refs: Models,
     shard: str | Shard,
     settings: Settings,
     *,
@@ -120,6 +120,9 @@ def score_shard(
     part = parse_shard(shard) if isinstance(shard, str) else shard
     if settings.store is None or settings.base is not None or settings.engine != "wqscore":
         raise UsageError("a shard needs a store, and has no base and no other engine")
+    asked = [*choose_metrics(settings.metrics), *([by] if by else [])]
+    if distances := distances_among(asked):
+        raise UsageError(f"{distances[0]} is not kept in a store: leave it out of a shard")
     done: list[ModelShard] = []
     failures: list[Failure] = []
     with started(refs, settings, progress, by) as run:

@@ -8,6 +8,7 @@ from typing import Any
 
 from wqscore.checkpoints.quantised.counting import count_weights
 from wqscore.checkpoints.tensor import Tensor
+from wqscore.checkpoints.training_state import training_state
 from wqscore.refs import ModelRef
 
 
@@ -36,9 +37,11 @@ class Checkpoint:
     def parameters(self) -> int:
         """Number of parameters; where it can't be told what codes stand for, each counts as one.
 
-        Tied tensors count once; codes count as the weights they stand for, and their scales don't count.
+        Tied tensors count once, codes as the weights they stand for; their scales and training state don't count.
         """
-        unique = {tensor.location: self._count(tensor) for tensor in self.tensors if not tensor.part_of}
+        no_part = training_state(self.tensors)
+        counted = (tensor for tensor in self.tensors if not tensor.part_of and tensor.name not in no_part)
+        unique = {tensor.location: self._count(tensor) for tensor in counted}
         return sum(unique.values())
 
     def _count(self, tensor: Tensor) -> int:

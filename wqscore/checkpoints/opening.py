@@ -12,6 +12,7 @@ from wqscore.checkpoints.components import MODEL_INDEX, MODULES, Component, find
 from wqscore.checkpoints.decoding import prefixed
 from wqscore.checkpoints.formats import Opened, open_file, open_weights
 from wqscore.checkpoints.hub.header_cache import HeaderCache
+from wqscore.checkpoints.in_memory import open_in_memory
 from wqscore.checkpoints.local import folder_names, read_json
 from wqscore.checkpoints.pytorch.dcp import check_not_distributed
 from wqscore.checkpoints.quantised.planning import dequantised
@@ -38,6 +39,8 @@ def open_checkpoint(
     Raises:
         CheckpointError: it can't be found, fetched or read; the message says what to do.
     """
+    if ref.memory is not None:
+        return open_in_memory(ref)
     if ref.adapter is not None:
         base = open_checkpoint(ref.base, on_file, stream, known)
         folder, _ = _on_disk(ref.adapter, on_file)

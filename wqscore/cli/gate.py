@@ -19,7 +19,7 @@ from wqscore.cli.records import Only, with_options
 if TYPE_CHECKING:
     from wqscore.gating.gate import GateResult
     from wqscore.gating.policy import Policy
-    from wqscore.refs import ModelRef
+    from wqscore.refs import Model
     from wqscore.results import Format
 
 FAILED = 1
@@ -114,7 +114,7 @@ def _check(files: Iterable[Path | None]) -> None:
         check_file(file)
 
 
-def _policy(options: RuleOptions, base: str | ModelRef | None) -> Policy:
+def _policy(options: RuleOptions, base: Model | None) -> Policy:
     """The policy of --policy, with the rules and settings of the command line added."""
     from dataclasses import replace
 

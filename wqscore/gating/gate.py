@@ -14,7 +14,7 @@ from wqscore.gating.judge import GateStatus, RuleOutcome, all_unscored, apply_ru
 from wqscore.gating.policy import Policy
 from wqscore.gating.rules import Change
 from wqscore.presets.registry import find_preset
-from wqscore.refs import ModelRef, as_ref
+from wqscore.refs import Model, ModelRef, as_ref
 from wqscore.results import Result
 from wqscore.scoring.model_score import ModelScore
 
@@ -52,7 +52,7 @@ class GateResult(Result):
 
 @takes_settings
 def gate(
-    ref: str | ModelRef,
+    ref: Model,
     policy: Policy,
     *,
     settings: Settings | None = None,

@@ -23,7 +23,7 @@ from wqscore.matrices.model_config import ModelConfig
 from wqscore.matrices.plan import PlannedTensor, by_tensor, matrices_of, plan_matrices, tensor_name
 from wqscore.matrices.uncounted import MissingWeight
 from wqscore.matrices.weight_matrix import SkippedTensor, WeightMatrix
-from wqscore.refs import ModelRef, as_ref
+from wqscore.refs import Model, ModelRef, as_ref
 from wqscore.results import Result
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Integrity(Result):
 
 
 def check(
-    ref: str | ModelRef, *, stream: bool = False, jobs: int | None = None, progress: RankProgress | None = None
+    ref: Model, *, stream: bool = False, jobs: int | None = None, progress: RankProgress | None = None
 ) -> Integrity:
     """Check one model for damage, without computing a metric.
 

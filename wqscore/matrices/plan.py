@@ -12,6 +12,7 @@ from wqscore.checkpoints.quantised.companions import is_companion
 from wqscore.checkpoints.quantised.counting import count_weights
 from wqscore.checkpoints.quantised.settings import method_name
 from wqscore.checkpoints.tensor import Tensor
+from wqscore.checkpoints.training_state import training_state
 from wqscore.matrices import roles
 from wqscore.matrices.experts import expert_matrices, stack_shape
 from wqscore.matrices.fused import fused_parts
@@ -27,9 +28,12 @@ from wqscore.matrices.weight_matrix import Cut, SkippedTensor, WeightMatrix
 PlannedTensor = WeightMatrix | SkippedTensor
 
 _BUFFER = re.compile(
-    r"(^|[._])(bias|biases|bias_[uv]|mask|position_ids|token_type_ids|num_batches_tracked|running_(mean|var)|A_log"
-    r"|inv_freq|freqs(_cis)?|(cos|sin)_cached|relative_position_index|relative_coords_table|embed_(avg|sum)"
-    r"|(query|key|diagonal)_decay)$"
+    r"(^|[._/])(bias|biases|bias_[uv]|masks?|tril|triu|causal|position_ids|token_type_ids|num_batches_tracked"
+    r"|running_(mean|var)|A_log|inv_freq|freqs(_cis)?|(cos|sin)(_cached)?|relative_position_index"
+    r"|relative_coords_table|embed_(avg|sum)|(query|key|diagonal)_decay|alibi(_bias|_slopes)?|slopes"
+    r"|queue|memory_bank|centers?|centroids?|anchors?|anchor_grid"
+    r"|fb|filter_?banks?|mel_(basis|filters?|fb)|(dct|dft|stft|fft|idft)_(mat|matrix|basis|kernel)"
+    r"|(forward|inverse)_(basis|transform)(_buffer)?|fourier_(basis|kernels?)|w(sin|cos)|(hann_|hamming_)?window)$"
 )
 _REPARAMETRISED = re.compile(r"(\.weight_(g|v|orig)|\.parametrizations\.\w{1,40}\.original[01]?)$")
 _PER_HEAD = re.compile(r"rel_attn\.[qkvor]$")
@@ -55,6 +59,7 @@ class _Model:
     roles: Mapping[str, str]
     counts: Mapping[str, int | None]
     misfits: Mapping[str, Misfit]
+    training_state: Mapping[str, str]
     has_companions: bool
 
 
@@ -68,8 +73,9 @@ def plan_matrices(tensors: Sequence[Tensor], config: ModelConfig, rules: MatrixR
     shapes = {tensor.name: tensor.shape for tensor in tensors if not tensor.part_of}
     role_by_name = {tensor.name: roles.role_of(tensor.name, config.model_type) for tensor in tensors}
     companions = any(is_companion(tensor) for tensor in tensors if not tensor.part_of)
-    counts, missing = count_weights(tensors, config.file), misfits(tensors, config)
-    model = _Model(config, rules, shapes, role_by_name, counts, missing, companions)
+    state, counts = training_state(tensors), count_weights(tensors, config.file)
+    missing = misfits([tensor for tensor in tensors if tensor.name not in state], config)
+    model = _Model(config, rules, shapes, role_by_name, counts, missing, state, companions)
     ordered = sorted(tensors, key=lambda tensor: _order(tensor, model))
     tied_head = _head_tied_by_config(ordered, model)
     seen: dict[tuple[object, ...], str] = {}
@@ -130,6 +136,7 @@ def _order(tensor: Tensor, model: _Model) -> tuple[object, ...]:
 
 def _head_tied_by_config(tensors: Sequence[Tensor], model: _Model) -> tuple[str, str] | None:
     """The output head that the model replaces by its input embedding when it loads, and that embedding."""
+    tensors = [t for t in tensors if t.name not in model.training_state]
     embeddings = [t for t in tensors if _INPUT_EMBEDDING.search(t.name) and len(t.shape) == 2]
     for head in tensors:
         if model.roles[head.name] == roles.HEAD and _TIED_HEAD.search(head.name):
@@ -157,12 +164,14 @@ def _outcomes(tensor: Tensor, model: _Model) -> list[WeightMatrix] | list[Skippe
 
 
 def _not_a_matrix(tensor: Tensor, model: _Model) -> SkippedTensor | None:
-    if tensor.refusal:
+    if tensor.refusal and tensor.name not in model.training_state:
         return None
     longer = [size for size in tensor.shape if size > 1]
     is_gain = len(longer) < 2 and tensor.name.endswith(("weight_g", "original0"))
     if tensor.part_of:
         reason = f"stored part of {tensor.part_of}"
+    elif tensor.name in model.training_state:
+        reason = model.training_state[tensor.name]
     elif tensor.parameters == 0:
         reason = "empty"
     elif not tensor.name.endswith(".weight") and _BUFFER.search(tensor.name):

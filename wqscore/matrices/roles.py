@@ -70,7 +70,8 @@ _EMBEDDING = re.compile(
     r"(?!patch_|class_|bbox_)\w*(embeddings?|embeds?|embedder|emb)"
     r"(_(in|tokens?|positions?|layers?|table|window|global|per_layer|text|audio|timestep|concat|\d+))*"
     r"|wte|wpe|pe|shared|\w*_tokens?|\w*latents|codevectors|relative_attention_bias|relative_position_bias_table"
-    r"|rel_pos_[hw]|query_feat|reference_points"
+    r"|rel_pos_[hw]|query_feat|reference_points|posenc|ape|rpe"
+    r"|(\w+_)?pos(ition(s|al)?)?(_(enc|encodings?|tables?|bias|matrix|params?))*"
 )
 #: Components after a layer's name: the parameter, or a wrapper around the layer.
 _NOT_A_NAME = frozenset(

@@ -19,7 +19,7 @@ from wqscore.planning.peak_memory import peak_memory
 from wqscore.planning.work import Speed, measure_speed, work_of
 from wqscore.presets.preset import Preset
 from wqscore.presets.registry import DEFAULT, find_preset
-from wqscore.refs import ModelRef, as_ref
+from wqscore.refs import Model, ModelRef, as_ref
 from wqscore.results import Result
 
 
@@ -78,7 +78,7 @@ def open_without_weights(ref: ModelRef) -> Checkpoint:
     return open_headers(ref)
 
 
-def describe(ref: str | ModelRef, *, preset: str = "default", jobs: int | None = None) -> ModelDescription:
+def describe(ref: Model, *, preset: str = "default", jobs: int | None = None) -> ModelDescription:
     """List a model's tensors and what scoring would do with each, from the files' headers alone.
 
     Args:

@@ -11,7 +11,7 @@ from wqscore.errors import CheckpointError
 from wqscore.planning.describe import describe_checkpoint, open_without_weights
 from wqscore.planning.work import Speed, measure_speed
 from wqscore.presets.registry import DEFAULT
-from wqscore.refs import ModelRef, as_ref
+from wqscore.refs import ModelRef, Models, refs_of
 from wqscore.results import Result
 
 #: Models whose headers are read at the same time: each takes a few round trips and hardly any bytes.
@@ -113,7 +113,7 @@ class PlanInterrupted(KeyboardInterrupt):
 
 
 def plan(
-    refs: Iterable[str | ModelRef],
+    models: Models,
     *,
     jobs: int | None = None,
     on_model: Callable[[ModelPlan], None] | None = None,
@@ -124,7 +124,7 @@ def plan(
     weights are neither safetensors files nor in the Hub's cache, only the bytes to fetch are known.
 
     Args:
-        refs: the models, as for `wqscore.score`.
+        models: the models, as for `wqscore.rank`.
         jobs: threads that would score them; all cores if `None`. They decide the memory.
         on_model: called with each model's row, in order.
 
@@ -135,20 +135,20 @@ def plan(
     Example:
         `wqscore.plan(["bert-base", "roberta-base"]).total.seconds`
     """
-    models = [as_ref(ref) for ref in refs]
+    refs = refs_of(models)
     done: list[ModelPlan] = []
     futures: list[Future[ModelPlan]] = []
     pool = ThreadPoolExecutor(_CONCURRENT_MODELS)
     try:
         # Measured before threads start, with which it would share the cores.
         speed = measure_speed()
-        futures += [pool.submit(_plan_model, model, jobs, speed) for model in models]
+        futures += [pool.submit(_plan_model, model, jobs, speed) for model in refs]
         for future in futures:
             done.append(future.result())
             if on_model is not None:
                 on_model(done[-1])
     except KeyboardInterrupt as interrupt:
-        raise PlanInterrupted(_so_far(models, done, futures)) from interrupt
+        raise PlanInterrupted(_so_far(refs, done, futures)) from interrupt
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
     return Plan(tuple(done))

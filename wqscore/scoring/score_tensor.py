@@ -17,8 +17,10 @@ from wqscore.execution.cluster.run import run_on_cluster
 from wqscore.execution.resources import Resources, budget_for_jobs
 from wqscore.execution.threads import Job, run_jobs
 from wqscore.fits.sampling import Sampling
+from wqscore.matrices.content import not_a_weight
 from wqscore.matrices.matching import by_canonical_name, matching_matrix
 from wqscore.matrices.plan import PlannedTensor, matrices_of
+from wqscore.matrices.roles import CONV, OTHER
 from wqscore.matrices.weight_matrix import Cut, SkippedTensor, WeightMatrix
 from wqscore.metrics.analysis import Values
 from wqscore.planning.peak_memory import held, job_memory
@@ -28,6 +30,9 @@ from wqscore.scoring.cache import CachedMatrix, ScoreCache
 from wqscore.scoring.layer_score import LayerScore
 from wqscore.scoring.score_matrix import score_known, score_matrix
 from wqscore.spectra.on_device import CPU
+
+#: Roles of tensors that may be no weights: the others' names say what they are.
+_MAYBE_NO_WEIGHT = frozenset({OTHER, CONV})
 
 
 @dataclass(frozen=True)
@@ -166,6 +171,8 @@ def _score_tensor(matrices: Sequence[WeightMatrix], task: ScoringTask, array: Va
     known = task.cache.get_by_digest(matrices, content.digest()) if task.cache else {}
     if _are_known(matrices, known):
         return replace(_score_known(matrices, known, task, lambda: array), is_new=True)
+    if reason := _no_weight(matrices[0], array):
+        return TensorResult((_not_a_matrix(matrices[0], reason),), tensor, content.digest())
     rows = tuple(
         score_matrix(matrix, array, task.preset, task.metrics, task.sampling, base, task.device)
         for matrix, base in zip(matrices, _base_weights(matrices, task.base), strict=True)
@@ -173,10 +180,27 @@ def _score_tensor(matrices: Sequence[WeightMatrix], task: ScoringTask, array: Va
     return TensorResult(rows, tensor, content.digest(), is_new=True)
 
 
+def _no_weight(matrix: WeightMatrix, array: Values) -> str:
+    """What a tensor is that is no weight, as far as its role leaves that open; empty for a weight."""
+    if isinstance(array, LowRank) or matrix.role not in _MAYBE_NO_WEIGHT:
+        return ""
+    return not_a_weight(matrix.tensor.name, array)
+
+
+def _not_a_matrix(matrix: WeightMatrix, reason: str) -> SkippedTensor:
+    tensor = matrix.tensor
+    return SkippedTensor(
+        tensor.name, tensor.shape, tensor.dtype.name, "-", reason, "not-a-matrix", depth=matrix.depth
+    )
+
+
 def _score_known(
     matrices: Sequence[WeightMatrix], known: Mapping[str, CachedMatrix], task: ScoringTask, read: Callable[[], Values]
 ) -> TensorResult:
     """Restore rows from the cache; the tensor is read only if a new metric or the judgement needs its weights."""
+    first = matrices[0]
+    if known[first.name].judgement is None and (reason := _no_weight(first, read())):
+        return TensorResult((_not_a_matrix(first, reason),), first.tensor, known[first.name].digest)
 
     def weights(matrix: WeightMatrix) -> Values:
         found = read()
@@ -195,7 +219,6 @@ def _score_known(
         )
         for matrix in matrices
     )
-    first = matrices[0]
     is_new = any(_is_incomplete(known[matrix.name], task) for matrix in matrices)
     return TensorResult(rows, first.tensor, known[first.name].digest, is_new, known)
 
