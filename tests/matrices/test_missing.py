@@ -98,6 +98,10 @@ def test_fewer_layers_than_the_configuration_has(key: str) -> None:
     assert found(model(5), **{key: 4}) == {}
 
 
+def test_parts_of_layers_that_count_as_layers() -> None:
+    assert found(model(3), num_hidden_layers=6, layer_types=["full_attention", "mlp"] * 3) == {}
+
+
 def test_an_expert_that_is_not_there() -> None:
     experts = {f"mlp.experts.{e}.{part}": (32, WIDTH) for e in range(4) for part in ("w1", "w3")}
     experts |= {f"mlp.experts.{e}.w2": (WIDTH, 32) for e in range(4)}
@@ -138,6 +142,10 @@ def without(*parts: str) -> dict[str, tuple[int, ...]]:
         without("self_attn.k_proj", "self_attn.v_proj"),
         without(*ATTENTION),
         without(*MLP),
+        # Attention of two kinds, and a first layer that takes another width.
+        model() | {f"model.layers.{i}.self_attn.{p}_proj.weight": (96, 64) for i in (1, 3) for p in "q"}
+        | {f"model.layers.{i}.self_attn.kv_proj.weight": (8, 64) for i in (1, 3)},
+        model() | {f"model.layers.0.self_attn.{p}_proj.weight": (WIDTH, 80) for p in "qkv"},
         # The first layers without experts.
         model(1) | {n: s for n, s in model(4, ATTENTION | EXPERT).items() if "layers.0" not in n},
         # Stages, sequences with gaps, the last layer of SD3, the first of ResNet.

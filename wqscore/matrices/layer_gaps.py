@@ -70,7 +70,10 @@ def _gaps(path: str, layers: Mapping[int, set[str]], present: set[int], depth: i
 
 
 def _depth(config: ModelConfig) -> int | None:
-    """The number of layers, if all parts of the configuration that name one agree."""
+    """The number of layers, if all parts of the configuration that name one agree, and it counts whole layers."""
+    kinds = [part.file.get("layer_types") for part in config.parts]
+    if any(isinstance(of, list) and "mlp" in of for of in kinds):
+        return None
     stated = {part.file.get(key) for part in config.parts for key in _DEPTHS if type(part.file.get(key)) is int}
     return stated.pop() if len(stated) == 1 else None
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from wqscore.checkpoints.decoding import DecodedTensor
@@ -37,6 +37,7 @@ _CHAINS = (
     ("mlp.gate", "mlp.out"),
 )
 _UNITS = frozenset(role for chain in _CHAINS for role in chain)
+_TAKING = frozenset({"attention.q", "attention.k", "attention.v"})
 #: Layers may share keys and values with an earlier one.
 _SHARED = frozenset({"attention.k", "attention.v"})
 #: All matrices of an attention and of a gated MLP.
@@ -154,27 +155,38 @@ def _unlike_siblings(weights: Mapping[str, Tensor], names: frozenset[str], confi
     for alike in kinds.values():
         if len(alike) > 1:
             found |= _lacking(alike, names, config)
-            found |= _misshapen(alike, weights)
+            for same in _of_one_kind(alike):
+                found |= _misshapen(same, weights)
     return found
+
+
+def _of_one_kind(units: Sequence[_Unit]) -> Iterable[list[_Unit]]:
+    """Group blocks by what they consist of: the attention of a hybrid model is of several kinds."""
+    kinds: dict[frozenset[str], list[_Unit]] = defaultdict(list)
+    for unit in units:
+        kinds[frozenset(unit.names)].append(unit)
+    return kinds.values()
 
 
 def _lacking(units: Sequence[_Unit], names: frozenset[str], config: ModelConfig) -> dict[str, str]:
     """Matrices that an attention or an MLP lacks, has others of, and can't work without."""
-    examples = {leaf: name for unit in reversed(units) for leaf, name in unit.names.items()}
-    count = Counter(leaf for unit in units for leaf in unit.names)
-    of_role = {leaf: roles.role_of(name) for leaf, name in examples.items()}
+    kinds = Counter(frozenset(unit.names) for unit in units)
+    usual, times = kinds.most_common(1)[0]
+    whole_one = next(unit for unit in units if unit.names.keys() == usual)
+    of_role = {leaf: roles.role_of(name) for leaf, name in whole_one.names.items()}
     # Half of the blocks show what a block consists of only where they have all that there is in one.
-    whole = set(of_role.values()) in _WHOLE
-    usual = {leaf for leaf, times in count.items() if 2 * times + whole > len(units)}
+    if 2 * times + (set(of_role.values()) in _WHOLE) <= len(units):
+        return {}
     found: dict[str, str] = {}
     for unit in units:
         lacking = usual - unit.names.keys()
-        if unit.names.keys() - usual or _may_share({of_role[leaf] for leaf in lacking}, config):
+        if not unit.names.keys() < usual or _may_share({of_role[leaf] for leaf in lacking}, config):
             continue
         for leaf in lacking:
+            example = whole_one.names[leaf]
             if not any(f"{unit.parent}.{leaf}.{part}" in names for part in _STORED_OTHERWISE):
-                name = f"{unit.parent}.{leaf}{examples[leaf][len(_WEIGHT.sub('', examples[leaf])) :]}"
-                found[name] = f"absent; other layers have it: {examples[leaf]}"
+                name = f"{unit.parent}.{leaf}{example[len(_WEIGHT.sub('', example)) :]}"
+                found[name] = f"absent; other layers have it: {example}"
     return found
 
 
@@ -196,6 +208,8 @@ def _misshapen(units: Sequence[_Unit], weights: Mapping[str, Tensor]) -> dict[st
     found = {}
     for unit in units:
         odd = {leaf for leaf, name in unit.names.items() if weights[name].shape != usual[leaf]}
+        if _takes_another_width(unit, odd, usual, weights):
+            continue
         for leaf in odd & certain:
             pairs = [pair for pair in _chains(unit) if leaf in pair and certain.issuperset(pair)]
             alone = any(len(odd.intersection(pair)) == 1 for pair in pairs)
@@ -203,6 +217,16 @@ def _misshapen(units: Sequence[_Unit], weights: Mapping[str, Tensor]) -> dict[st
                 own = list(weights[unit.names[leaf]].shape)
                 found[unit.names[leaf]] = f"of shape {own}; in other layers it is {list(usual[leaf])}"
     return found
+
+
+def _takes_another_width(
+    unit: _Unit, odd: Collection[str], usual: Mapping[str, Shape], weights: Mapping[str, Tensor]
+) -> bool:
+    """Whether queries, keys and values differ by the width of their input alone, as in a first layer."""
+    into = [leaf for leaf, name in unit.names.items() if roles.role_of(name) in _TAKING]
+    shapes = [weights[unit.names[leaf]].shape for leaf in into]
+    same_rows = all(shape[:1] == usual[leaf][:1] for leaf, shape in zip(into, shapes, strict=True))
+    return set(into) == set(odd) and len(into) > 1 and same_rows and len({shape[1:] for shape in shapes}) == 1
 
 
 def _is_plain(tensor: Tensor) -> bool:
