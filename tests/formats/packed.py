@@ -1,4 +1,4 @@
-"""GPTQ layers packed by auto-round and AWQ layers packed by AutoAWQ, and the weights they multiply by."""
+"""Layers packed by auto-round (GPTQ), AutoAWQ and MLX, and the weights they multiply by."""
 
 from __future__ import annotations
 
@@ -62,8 +62,28 @@ def awq(folder: Path, side: int) -> Weights:
     return {f"{LAYER}.weight": weight.T.contiguous()}
 
 
+def mlx(folder: Path, side: int) -> Weights:
+    """MLX quantises a layer and saves it; its own `dequantize`, with scales in float32, is the answer."""
+    import mlx.core as arrays
+    from mlx import nn
+
+    linear = nn.Linear(side, side, bias=False)
+    linear.weight = arrays.array(heavy_tailed(side, side).numpy())
+    settings = {"group_size": 64, "bits": 4}
+    layer = nn.QuantizedLinear.from_linear(linear, **settings)
+    write(folder, {}, quantization=settings)
+    stored = layer.parameters()
+    arrays.save_safetensors(
+        str(folder / "model.safetensors"), {f"{LAYER}.{name}": value for name, value in stored.items()}
+    )
+    scales, biases = (stored[name].astype(arrays.float32) for name in ("scales", "biases"))
+    weight = arrays.dequantize(stored["weight"], scales, biases, **settings)
+    return {f"{LAYER}.weight": torch.tensor(weight.tolist())}
+
+
 ROWS: dict[str, Make] = {
     **{f"GPTQ, {bits} bits": Sample(f"gptq-{bits}", gptq(bits), weights_of) for bits in (2, 3, 4, 8)},
     "GPTQ by activation order (act-order)": Sample("gptq-act-order", gptq(4, by_activation=True), weights_of),
     "AWQ (GEMM)": Sample("awq", awq, weights_of),
+    "MLX": Sample("mlx", mlx, weights_of),
 }

@@ -52,20 +52,6 @@ def hqq(folder: Path, side: int) -> None:
     write(folder, state, quantization_config={"quant_method": "hqq"})
 
 
-def mlx(folder: Path, side: int) -> None:
-    import mlx.core as arrays
-    from mlx import nn
-
-    linear = nn.Linear(side, side, bias=False)
-    linear.weight = arrays.array(heavy_tailed(side, side).numpy())
-    settings = {"group_size": 64, "bits": 4}
-    layer = nn.QuantizedLinear.from_linear(linear, **settings)
-    write(folder, {}, quantization=settings)
-    arrays.save_safetensors(
-        str(folder / "model.safetensors"), {f"{LAYER}.{name}": value for name, value in layer.parameters().items()}
-    )
-
-
 def keep_needed(folder: Path, *others: str) -> None:
     for file in folder.iterdir():
         if file.name not in {"config.json", "model.safetensors", *others}:
@@ -132,7 +118,6 @@ ROWS: dict[str, Make] = {
     "quanto": Sample("quanto", quanto, not_read("quantised: I8 codes are not read"), kept_side=16),
     "torchao": Sample("torchao", torchao, not_read("quantised (torchao): I8 codes are not read"), kept_side=16),
     "HQQ": Sample("hqq", hqq, not_read("quantised (hqq): U8 codes are not read")),
-    "MLX": Sample("mlx", mlx, not_read("quantised: U32 codes are not read")),
     "BitNet, EETQ, HIGGS": layers_of_transformers,
     "AQLM": aqlm,
 }

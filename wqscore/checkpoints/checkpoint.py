@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
+from wqscore.checkpoints.quantised.counting import count_weights
 from wqscore.checkpoints.tensor import Tensor
 from wqscore.checkpoints.training_state import training_state
 from wqscore.refs import ModelRef
@@ -28,10 +30,22 @@ class Checkpoint:
     tensors: tuple[Tensor, ...]
     remarks: tuple[str, ...] = ()
 
+    @cached_property
+    def counts(self) -> dict[str, int | None]:
+        """The number of weights of each tensor by name, as `count_weights` gives it."""
+        return count_weights(self.tensors, self.config)
+
     @property
     def parameters(self) -> int:
-        """Number of parameters: tied tensors count once, scales of quantised weights and training state never."""
+        """Number of parameters; where it can't be told what codes stand for, each counts as one.
+
+        Tied tensors count once, codes as the weights they stand for; their scales and training state don't count.
+        """
         no_part = training_state(self.tensors)
         counted = (tensor for tensor in self.tensors if not tensor.part_of and tensor.name not in no_part)
-        unique = {tensor.location: tensor.parameters for tensor in counted}
+        unique = {tensor.location: self._count(tensor) for tensor in counted}
         return sum(unique.values())
+
+    def _count(self, tensor: Tensor) -> int:
+        count = self.counts[tensor.name]
+        return tensor.parameters if count is None else count

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from math import prod
 from pathlib import Path
 from types import MappingProxyType
@@ -61,10 +62,17 @@ class Decoding:
 
 @dataclass(frozen=True)
 class Refusal:
-    """A stored tensor that can't be decoded, and the reason in one line."""
+    """A stored tensor that can't be decoded, and the reason in one line.
+
+    Attributes:
+        name: the tensor's name.
+        reason: the reason.
+        shape: the weight's shape in the unquantised model, `None` where it is not known.
+    """
 
     name: str
     reason: str
+    shape: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -203,15 +211,31 @@ def with_decoded(
     """
     first = {decoding.parts[0].name: decoding for decoding in decodings}
     owners = dict(beside) | {part.name: decoding.name for decoding in decodings for part in decoding.parts}
-    reasons = {refusal.name: refusal.reason for refusal in refusals}
+    reasons = {refusal.name: refusal for refusal in refusals}
     found: list[Tensor] = []
     for tensor in tensors:
         if tensor.name in first:
             decoding = first[tensor.name]
-            found.append(DecodedTensor(decoding, refusal=reasons.get(decoding.name, "")))
+            found.append(
+                DecodedTensor(decoding, refusal=reasons[decoding.name].reason if decoding.name in reasons else "")
+            )
         owner = owners.get(tensor.name)
         if owner is None:
-            found.append(refused(tensor, reasons[tensor.name]) if tensor.name in reasons else tensor)
+            found.append(_refused(tensor, reasons[tensor.name]) if tensor.name in reasons else tensor)
         elif owner != tensor.name:
             found.append(part_of(tensor, owner))
     return tuple(found)
+
+
+def _refused(tensor: Tensor, refusal: Refusal) -> Tensor:
+    """Mark a stored tensor with the reason why it can't be decoded, in the weight's shape if that is known."""
+    if refusal.shape is None:
+        return refused(tensor, refusal.reason)
+    decoding = Decoding(
+        tensor.name, refusal.shape, tensor.dtype.name, (tensor,), partial(_unreadable, refusal.reason)
+    )
+    return DecodedTensor(decoding, refusal=refusal.reason)
+
+
+def _unreadable(reason: str, *_: np.ndarray) -> np.ndarray:
+    raise CheckpointError(reason)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from wqscore.checkpoints.decoding import with_decoded
-from wqscore.checkpoints.local import check_is_file, first_container, read_config, read_file, read_folder
+from wqscore.checkpoints.local import check_is_file, first_container, read_configs, read_file, read_folder
 from wqscore.checkpoints.quantised.planning import dequantised
 from wqscore.checkpoints.remarks import Say, say_nothing
 from wqscore.checkpoints.reparametrised.planning import with_effective_weights
@@ -52,7 +52,7 @@ def open_file(file: Path, say: Say = say_nothing) -> Opened:
     Raises:
         CheckpointError: not a regular file, or not of the format its suffix says.
     """
-    config = read_config(file.with_name("config.json"))
+    config = read_configs(file.parent)
     check_is_file(file)
     suffix = _format_of(file)
     if suffix == ".gguf":

@@ -10,6 +10,8 @@ from types import MappingProxyType
 from typing import Any
 
 from wqscore.checkpoints.pytorch.file import read_torch_file
+from wqscore.checkpoints.quantised.config_files import CONFIG_FILES, with_quantisation
+from wqscore.checkpoints.quantised.settings import quantisation_settings
 from wqscore.checkpoints.remarks import Say, say_nothing
 from wqscore.checkpoints.safetensors import read_safetensors
 from wqscore.checkpoints.shards import JoinedShards, join_shards
@@ -45,7 +47,7 @@ def read_folder(
     for line in filter(None, (remark_on(weights), joined.remark)):
         say(line)
     tensors = joined.tensors
-    return read_config(folder / "config.json"), tensors
+    return read_configs(folder), tensors
 
 
 def read_file(file: Path, say: Say = say_nothing) -> tuple[TensorRef, ...]:
@@ -90,6 +92,19 @@ def _refuse_unfolding(file: Path, tensors: tuple[TensorRef, ...]) -> None:
     if unfolded > _MOST_UNFOLDED * size + _SMALL_BYTES:
         times = unfolded // max(size, 1)
         raise CheckpointError(f"{file}: its tensors unfold to {times:,} times its size: such a file is refused")
+
+
+def read_configs(folder: Path) -> dict[str, Any]:
+    """Read a folder's `config.json`, completed by what tools write about a quantisation in files of their own.
+
+    Raises:
+        CheckpointError: a file is not a regular file, too large, or not JSON.
+    """
+    config = read_config(folder / "config.json")
+    if any(True for _ in quantisation_settings(config)):
+        return config
+    files = {name: read_json(folder / name) for name in CONFIG_FILES if (folder / name).exists()}
+    return with_quantisation(config, files)
 
 
 def read_config(file: Path) -> dict[str, Any]:

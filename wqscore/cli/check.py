@@ -8,7 +8,7 @@ import typer
 
 from wqscore.api.settings import Settings
 from wqscore.cli import options
-from wqscore.cli.exits import NOT_SCORED, one_line_errors, print_error
+from wqscore.cli.exits import MISSING, NOT_SCORED, one_line_errors, print_error
 from wqscore.cli.output import show
 from wqscore.cli.records import Only, with_options
 
@@ -26,9 +26,11 @@ def check(
     Errors: files cut short, NaN, infinity, a file that differs from its checksum (the Hub's SHA-256 where it was
     fetched from there, torch's CRC-32; none where it is streamed). Remarks: matrices, rows and columns that are all
     zero, all one number, or the same as another. Every byte is read each time; the store is not asked.
+    A weight that must be there, by names, sibling layers or the configuration, and that is empty, absent or of a
+    shape that it can't have, is an error too.
 
-    Exit codes: 0 no errors, with remarks or without; 2 wrong usage; 3 errors, or it could not be read;
-    130 interrupted.
+    Exit codes: 0 no errors, with remarks or without; 1 a weight is missing; 2 wrong usage; 3 other errors, or it
+    could not be read; 130 interrupted.
     """
     with one_line_errors():
         from wqscore.cli.progress import ProgressBars
@@ -41,4 +43,4 @@ def check(
             first, more = result.errors[0], len(result.errors) - 1
             others = f", and {more} more {'error' if more == 1 else 'errors'}" if more else ""
             print_error(f"{result.ref.label}: {first.name}: {first.detail}{others}")
-            raise typer.Exit(NOT_SCORED)
+            raise typer.Exit(MISSING if any(error.kind == "missing" for error in result.errors) else NOT_SCORED)

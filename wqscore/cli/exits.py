@@ -13,6 +13,7 @@ import typer
 from wqscore.errors import UsageError, WqscoreError
 from wqscore.escaping import printable
 
+MISSING = 1
 USAGE = 2
 NOT_SCORED = 3
 INTERRUPTED = 130

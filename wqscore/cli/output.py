@@ -96,8 +96,10 @@ def complain_if_unscored(score: ModelScore) -> bool:
 
 
 def complain_of_skips(score: ModelScore) -> bool:
-    """Print how many of a model's matrices were skipped, if any were; return whether any were."""
-    unread = [skip for skip in score.skipped if skip.kind == "unread"]
+    """Print how many of a model's matrices were skipped or missing, if any were; return whether any were."""
+    from wqscore.matrices.uncounted import MissingWeight
+
+    unread = [skip for skip in score.skipped if skip.kind == "unread" or isinstance(skip, MissingWeight)]
     if unread:
         noun = "matrix was" if len(unread) == 1 else "matrices were"
         print_error(f"{score.ref.label}: {len(unread)} {noun} skipped: {unread[0].name}: {unread[0].reason}")

@@ -14,6 +14,7 @@ from wqscore.fits.sampling import Sampling
 from wqscore.matrices.architecture import architecture_of
 from wqscore.matrices.model_config import ModelConfig
 from wqscore.matrices.plan import by_tensor, plan_matrices, tied_copy
+from wqscore.matrices.uncounted import parameters_of
 from wqscore.matrices.weight_matrix import SkippedTensor, WeightMatrix
 from wqscore.presets.weightwatcher import WW_0_7
 from wqscore.scoring.layer_score import FLIPPED_SIGN, LayerScore
@@ -39,17 +40,18 @@ def weightwatcher_score(checkpoint: Checkpoint, family: str, metrics: Sequence[s
     """
     watched = run_weightwatcher(checkpoint)
     rows = watched_rows(checkpoint, watched, metrics)
+    parameters = parameters_of(checkpoint, rows)
     return ModelScore(
         ref=checkpoint.ref,
         revision=checkpoint.revision,
         declared_family=family,
         architecture=architecture_of(checkpoint),
-        parameters=checkpoint.parameters,
+        parameters=parameters,
         preset=WW_0_7,
         sampling=Sampling(seed, bootstrap=0, gof=0),
         metrics=tuple(metrics),
         rows=rows,
-        summary=summarise(rows, checkpoint.parameters, WW_0_7, metrics, {}),
+        summary=summarise(rows, parameters, WW_0_7, metrics, {}),
         engine=f"weightwatcher {watched.version}",
     )
 

@@ -12,6 +12,7 @@ from typing import Literal
 from wqscore.escaping import listed
 from wqscore.gating.baseline import Baseline
 from wqscore.gating.rules import STATISTICS, Change, IntegrityTerm, Operator, Quantity, Rule, Share
+from wqscore.matrices.uncounted import UncountedTensor
 from wqscore.metrics.registry import MATRIX_METRICS, find_metric
 from wqscore.ranking.ranking import why_unranked
 from wqscore.scoring.layer_score import Verdict
@@ -149,8 +150,16 @@ def _integrity(check: str, score: ModelScore) -> _Measured:
         return _Measured(count, count, _unread(score))
     value = score.summary.coverage if check == "coverage" else score.summary.coverage_all
     if not isfinite(value):
-        raise _UnscoredError("it has no matrix that belongs in an average")
+        raise _UnscoredError(_why_not_covered(score))
     return _Measured(value, value, "")
+
+
+def _why_not_covered(score: ModelScore) -> str:
+    """Why a model has no coverage."""
+    open_ones = [skip for skip in score.skipped if isinstance(skip, UncountedTensor)]
+    if open_ones:
+        return f"its coverage is not known: {open_ones[0].name}: {open_ones[0].reason}"
+    return "it has no matrix that belongs in an average"
 
 
 def _of_matrices(verdict: Verdict, score: ModelScore, as_share: bool = False) -> _Measured:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from wqscore.checkpoints.checkpoint import Checkpoint
+from wqscore.checkpoints.decoding import DecodedTensor
 from wqscore.checkpoints.fetch_or_stream import open_or_fall_back
 from wqscore.checkpoints.tensor import Tensor
 from wqscore.errors import CheckpointError
@@ -20,6 +21,7 @@ from wqscore.integrity.findings import Finding, matrix_findings, tensor_findings
 from wqscore.matrices.matrix_rules import MatrixRules
 from wqscore.matrices.model_config import ModelConfig
 from wqscore.matrices.plan import PlannedTensor, by_tensor, matrices_of, plan_matrices, tensor_name
+from wqscore.matrices.uncounted import MissingWeight
 from wqscore.matrices.weight_matrix import SkippedTensor, WeightMatrix
 from wqscore.refs import Model, ModelRef, as_ref
 from wqscore.results import Result
@@ -103,8 +105,10 @@ def check_checkpoint(
     """
     groups = by_tensor(plan_matrices(checkpoint.tensors, ModelConfig(checkpoint.config), MatrixRules()))
     by_name = {tensor.name: tensor for tensor in checkpoint.tensors}
+    missing = [group[0] for group in groups if isinstance(group[0], MissingWeight)]
+    groups = [group for group in groups if not isinstance(group[0], MissingWeight)]
     tasks = [(by_name[tensor_name(group[0])], group) for group in groups if not _is_tied(group)]
-    floats = [(tensor, group) for tensor, group in tasks if tensor.dtype.kind == "float" and tensor.parameters]
+    floats = [(tensor, group) for tensor, group in tasks if _is_readable(tensor) and tensor.parameters]
     size = sum(tensor.nbytes for tensor, _ in floats)
     if progress:
         progress.start(sum(len(matrices_of(group)) for _, group in floats), size, size)
@@ -117,6 +121,7 @@ def check_checkpoint(
     checks = tuple(run_in_order(check_file, ((file,) for file in files), jobs))
     findings = [
         *(Finding(each.file, each.checksum, 1, each.detail) for each in checks if each.checksum and each.detail),
+        *(Finding(each.name, "missing", 1, each.reason) for each in missing),
         *_with_copies(examined, jobs),
     ]
     return Integrity(
@@ -125,9 +130,7 @@ def check_checkpoint(
         findings=tuple(sorted(findings, key=lambda finding: finding.severity == "remark")),
         examined=len(floats),
         size=size,
-        unread=dict(
-            sorted(Counter(tensor.dtype.name for tensor, _ in tasks if tensor.dtype.kind != "float").items())
-        ),
+        unread=dict(sorted(Counter(tensor.dtype.name for tensor, _ in tasks if not _is_readable(tensor)).items())),
         files=checks,
         remarks=checkpoint.remarks,
     )
@@ -182,6 +185,11 @@ def _with_copies(examined: Sequence[_Examined], jobs: int | None) -> list[Findin
 
 def _digest(matrix: WeightMatrix) -> bytes:
     return digest(_unfolded(matrix, matrix.tensor.read()))
+
+
+def _is_readable(tensor: Tensor) -> bool:
+    """Whether a tensor's numbers are floats; an adapter's are, whether or not they are read as weights."""
+    return tensor.dtype.kind == "float" and not (isinstance(tensor, DecodedTensor) and tensor.refusal)
 
 
 def _is_tied(group: Sequence[PlannedTensor]) -> bool:

@@ -12,7 +12,7 @@ from wqscore.matrices import roles
 
 Kind = Literal[
     "nan", "infinite", "all-zero", "constant", "zero-rows", "constant-rows", "repeated-rows", "zero-columns",
-    "constant-columns", "repeated-columns", "same-as", "sha256", "crc32",
+    "constant-columns", "repeated-columns", "same-as", "missing", "sha256", "crc32",
 ]  # fmt: skip
 Severity = Literal["error", "remark"]
 Noun = Literal["rows", "columns"]
@@ -23,7 +23,7 @@ _KINDS: dict[Noun, tuple[Kind, Kind, Kind]] = {
 }
 
 #: Kinds that make the weights unusable or show that they are not those that were trained.
-_ERRORS = frozenset({"nan", "infinite", "sha256", "crc32"})
+_ERRORS = frozenset({"nan", "infinite", "missing", "sha256", "crc32"})
 #: Names of shifts, which start at 0 and stay there where they are not trained.
 _SHIFT = re.compile(r"(bias\w*|beta|shift|running_mean)$")
 #: At most this many indices are named.

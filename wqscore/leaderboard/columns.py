@@ -107,7 +107,7 @@ _FIXED = (
     Column("revision", "text", "the commit on the Hub", _record("revision")),
     Column("licence", "text", "the licence given in its list", lambda m: m.licence or None),
     Column("year", "whole number", "the year of release given in its list", lambda m: m.year),
-    Column("params", "whole number", "number of elements of all tensors", _record("parameters")),
+    Column("params", "whole number", "number of weights of all tensors", _record("parameters")),
     Column("hidden_size", "whole number", "the width of the model", _record("hidden_size")),
     Column("depth", "whole number", "number of numbered layers", _record("depth")),
     Column(

@@ -65,7 +65,7 @@ class ModelRecord:
         family: the family, within which models are ranked; empty where unknown.
         licence: the licence given in its list, or empty.
         year: the year given in its list, or `None`.
-        parameters: number of elements of all tensors.
+        parameters: number of weights of all tensors, `None` where it can't be told.
         hidden_size: its width, or `None`.
         depth: number of numbered layers.
         coverage: weights with a fit ÷ weights that belong in the averages, or `None`.
@@ -90,7 +90,7 @@ class ModelRecord:
     family: str
     licence: str
     year: int | None
-    parameters: int
+    parameters: int | None
     hidden_size: int | None
     depth: int
     coverage: float | None

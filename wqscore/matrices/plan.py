@@ -11,6 +11,7 @@ from math import prod
 
 from wqscore.checkpoints.decoding import use_of
 from wqscore.checkpoints.quantised.companions import is_companion
+from wqscore.checkpoints.quantised.counting import count_weights
 from wqscore.checkpoints.quantised.settings import method_name
 from wqscore.checkpoints.stated_layout import stated_layout
 from wqscore.checkpoints.tensor import Tensor
@@ -23,11 +24,13 @@ from wqscore.matrices.gated import Shape
 from wqscore.matrices.graph_layers import equal_parts, recurrent_matrices, stacked_matrices
 from wqscore.matrices.kernels import is_kernel, kernel_matrices
 from wqscore.matrices.matrix_rules import MatrixRules
+from wqscore.matrices.missing import Misfit, misfits
 from wqscore.matrices.model_config import ModelConfig
 from wqscore.matrices.parallel_blocks import looks_stacked
 from wqscore.matrices.parts import matrix_of
 from wqscore.matrices.plain_names import plain_name
-from wqscore.matrices.quantised import scaled_elsewhere, stored_weights
+from wqscore.matrices.quantised import scaled_elsewhere
+from wqscore.matrices.uncounted import MissingWeight, UncountedTensor
 from wqscore.matrices.weight_matrix import Cut, SkippedTensor, WeightMatrix
 
 PlannedTensor = WeightMatrix | SkippedTensor
@@ -60,6 +63,8 @@ class _Model:
     rules: MatrixRules
     shapes: Mapping[str, Shape]
     roles: Mapping[str, str]
+    counts: Mapping[str, int | None]
+    misfits: Mapping[str, Misfit]
     training_state: Mapping[str, str]
     has_companions: bool
     kernel_order: str
@@ -88,15 +93,17 @@ def plan_matrices(tensors: Sequence[Tensor], config: ModelConfig, rules: MatrixR
     """Plan which matrices of a checkpoint are scored, from its headers alone.
 
     Returns:
-        The matrices and skips: embeddings first, then layers in order, then heads. Each tensor gives either one skip
-        or its matrices, one for each part.
+        The matrices and skips: embeddings first, then layers in order, then heads; last, a skip for each weight that
+        must be there and that no tensor has. Each tensor gives either one skip or its matrices, one for each part.
     """
     stored = {tensor.name: tensor.shape for tensor in tensors if not tensor.part_of}
     shapes = {plain_name(name): shape for name, shape in stored.items()} | stored
     role_by_name = {tensor.name: _role(tensor, config) for tensor in tensors}
     companions = any(is_companion(tensor) for tensor in tensors if not tensor.part_of)
+    state, counts = training_state(tensors), count_weights(tensors, config.file)
+    missing = misfits([tensor for tensor in tensors if tensor.name not in state], config)
     order = _kernel_order(tensors, config, role_by_name)
-    model = _Model(config, rules, shapes, role_by_name, training_state(tensors), companions, order)
+    model = _Model(config, rules, shapes, role_by_name, counts, missing, state, companions, order)
     ordered = sorted(tensors, key=lambda tensor: _order(tensor, model))
     tied_head = _head_tied_by_config(ordered, model)
     seen: dict[tuple[object, ...], str] = {}
@@ -104,13 +111,15 @@ def plan_matrices(tensors: Sequence[Tensor], config: ModelConfig, rules: MatrixR
     for tensor in ordered:
         planned: Sequence[PlannedTensor] = _outcomes(tensor, model)
         first = planned[0]
-        if isinstance(first, WeightMatrix) or first.kind == "unread":
+        if isinstance(first, WeightMatrix) or (first.kind == "unread" and not isinstance(first, MissingWeight)):
             source = seen.setdefault(tensor.location, tensor.name)
             if source == tensor.name and tied_head and tensor.name == tied_head[0]:
                 source = tied_head[1]
             if source != tensor.name:
                 planned = [tied_copy(tensor, source, first)]
         outcomes.extend(planned)
+    absent = {name: misfit for name, misfit in missing.items() if name not in role_by_name}
+    outcomes += [_missing(name, (), "-", misfit, config) for name, misfit in absent.items()]
     return tuple(outcomes)
 
 
@@ -119,6 +128,14 @@ def _role(tensor: Tensor, config: ModelConfig) -> str:
     use = use_of(tensor)
     is_embedding = use is not None and use.kind == "embedding"
     return roles.EMBEDDING if is_embedding else roles.role_of(tensor.name, config.model_type)
+
+
+def _missing(name: str, shape: Shape, dtype: str, misfit: Misfit, config: ModelConfig) -> SkippedTensor:
+    depth = roles.depth_of(name)
+    if not misfit.is_matrix:
+        return MissingWeight(name, shape, dtype, "-", misfit.reason, "not-a-matrix", depth=depth)
+    role = roles.role_of(name, config.model_type)
+    return MissingWeight(name, shape, dtype, role, misfit.reason, "unread", depth=depth)
 
 
 def tensor_name(outcome: PlannedTensor) -> str:
@@ -167,6 +184,8 @@ def _head_tied_by_config(tensors: Sequence[Tensor], model: _Model) -> tuple[str,
 
 
 def _outcomes(tensor: Tensor, model: _Model) -> list[WeightMatrix] | list[SkippedTensor]:
+    if misfit := model.misfits.get(tensor.name):
+        return [_missing(tensor.name, tensor.shape, tensor.dtype.name, misfit, model.config)]
     skipped = _not_a_matrix(tensor, model) or _unread(tensor, model)
     if skipped:
         return [skipped]
@@ -228,9 +247,11 @@ def _unread(tensor: Tensor, model: _Model) -> SkippedTensor | None:
 
 
 def _skip_matrix(tensor: Tensor, model: _Model, reason: str) -> SkippedTensor:
-    role = model.roles[tensor.name]
-    weights = stored_weights(tensor, model.config, model.shapes) if model.rules.averages(role) else 0
-    return SkippedTensor(
+    role, count = model.roles[tensor.name], model.counts.get(tensor.name, tensor.parameters)
+    kind = SkippedTensor if count is not None else UncountedTensor
+    reason = reason if count is not None else f"{reason}; how many weights they stand for can't be told"
+    weights = count if count and model.rules.averages(role) else 0
+    return kind(
         tensor.name, tensor.shape, tensor.dtype.name, role, reason, "unread", weights, roles.depth_of(tensor.name)
     )
 

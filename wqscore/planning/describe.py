@@ -13,6 +13,7 @@ from wqscore.checkpoints.tensor import Tensor, TensorRef
 from wqscore.errors import CheckpointError
 from wqscore.matrices.model_config import ModelConfig
 from wqscore.matrices.plan import PlannedTensor, by_tensor, plan_matrices
+from wqscore.matrices.uncounted import parameters_of
 from wqscore.matrices.weight_matrix import SkippedTensor, WeightMatrix
 from wqscore.planning.peak_memory import peak_memory
 from wqscore.planning.work import Speed, measure_speed, work_of
@@ -46,6 +47,11 @@ class ModelDescription(Result):
     eigensolves: int
     seconds: float
     peak_memory: int
+
+    @property
+    def parameters(self) -> int | None:
+        """The number of parameters, `None` where it can't be told."""
+        return parameters_of(self.checkpoint, self.outcomes)
 
     @property
     def matrices(self) -> tuple[WeightMatrix, ...]:

@@ -41,7 +41,7 @@ def description_document(description: ModelDescription) -> dict[str, Any]:
         "model": description.checkpoint.ref.label,
         "revision": description.checkpoint.revision,
         "preset": description.preset.name,
-        "params": description.checkpoint.parameters,
+        "params": description.parameters,
         "matrices": len(description.matrices),
         "eigensolves": description.eigensolves,
         "bytes_to_fetch": description.to_fetch,
@@ -56,14 +56,14 @@ def description_document(description: ModelDescription) -> dict[str, Any]:
 def _rows(description: ModelDescription) -> list[list[Cell]]:
     sizes = {tensor.name: tensor.nbytes for tensor in description.checkpoint.tensors}
     minimum = description.preset.matrices.min_eigenvalues
-    return [_row(group, sizes[tensor_name(group[0])], minimum) for group in by_tensor(description.outcomes)]
+    return [_row(group, sizes.get(tensor_name(group[0]), 0), minimum) for group in by_tensor(description.outcomes)]
 
 
 def description_notes(description: ModelDescription) -> list[str]:
     """The totals, a line each, and what was taken as the model."""
     return [
         f"{_counted(len(description.checkpoint.tensors), 'tensor', 'tensors')}, "
-        f"{size(description.checkpoint.parameters)} parameters; "
+        f"{size(description.parameters)} parameters; "
         f"{_counted(len(description.matrices), 'matrix', 'matrices')} to score, "
         f"{decimal(description.size)} to read, {decimal(description.to_fetch)} to fetch first",
         f"{_counted(description.eigensolves, 'eigensolve', 'eigensolves')}, "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -23,7 +23,7 @@ class Cost:
     """What scoring a model, or several one after the other, would take.
 
     Attributes:
-        parameters: elements of all tensors.
+        parameters: weights of all tensors, `None` where it can't be told.
         tensors: their number.
         matrices: those to score.
         eigensolves: one for each matrix, and of a convolution one for each position of its kernel.
@@ -32,7 +32,7 @@ class Cost:
         peak_memory: about how many bytes it holds at its peak.
     """
 
-    parameters: int
+    parameters: int | None
     tensors: int
     matrices: int
     eigensolves: int
@@ -89,7 +89,7 @@ class Plan(Result):
         """What scoring the models with headers takes, one after the other: sums, and the highest peak."""
         costs = [model.cost for model in self.models if model.cost is not None]
         return Cost(
-            parameters=sum(cost.parameters for cost in costs),
+            parameters=_known_sum(cost.parameters for cost in costs),
             tensors=sum(cost.tensors for cost in costs),
             matrices=sum(cost.matrices for cost in costs),
             eigensolves=sum(cost.eigensolves for cost in costs),
@@ -97,6 +97,11 @@ class Plan(Result):
             seconds=sum(cost.seconds for cost in costs),
             peak_memory=max((cost.peak_memory for cost in costs), default=0),
         )
+
+
+def _known_sum(counts: Iterable[int | None]) -> int | None:
+    known = list(counts)
+    return None if None in known else sum(filter(None, known))
 
 
 class PlanInterrupted(KeyboardInterrupt):
@@ -174,7 +179,7 @@ def _plan_model(ref: ModelRef, jobs: int | None, speed: Speed) -> ModelPlan:
 def _with_cost(checkpoint: Checkpoint, jobs: int | None, speed: Speed) -> ModelPlan:
     described = describe_checkpoint(checkpoint, DEFAULT, jobs, speed)
     cost = Cost(
-        parameters=checkpoint.parameters,
+        parameters=described.parameters,
         tensors=len(checkpoint.tensors),
         matrices=len(described.matrices),
         eigensolves=described.eigensolves,

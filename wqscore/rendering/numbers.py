@@ -30,13 +30,15 @@ def figure(value: float | None) -> str:
     return f"{shown:,.0f}" if 10_000 <= abs(shown) < 1e9 else f"{shown:.4g}"
 
 
-def size(count: int) -> str:
-    """A count of parameters in thousands, millions or billions.
+def size(count: int | None) -> str:
+    """A count of parameters in thousands, millions or billions; a dash where it is not known.
 
     Example:
-        >>> size(22713216)
-        '22.7M'
+        >>> size(22713216), size(None)
+        ('22.7M', '–')
     """
+    if count is None:
+        return MISSING
     for unit, scale in (("B", 1e9), ("M", 1e6), ("k", 1e3)):
         if count >= scale:
             return f"{count / scale:.3g}{unit}"

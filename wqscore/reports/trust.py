@@ -82,9 +82,11 @@ def _sizes(ranking: Ranking, members: Sequence[RankedModel]) -> list[str]:
     values = np.array([score.summary.headline(ranking.by.name, ranking.preset) for score in scores])
     notes = []
     for what, sizes, shown in (
-        ("parameters", [score.parameters for score in scores], size),
+        ("parameters", [score.parameters for score in scores if score.parameters is not None], size),
         ("layers", [score.architecture.depth for score in scores], str),
     ):
+        if len(sizes) < len(scores):
+            continue
         low, high = min(sizes), max(sizes)
         if high <= low * 1.1 or len(scores) < 2:
             continue

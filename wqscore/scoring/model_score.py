@@ -23,7 +23,7 @@ class ModelScore(Result):
         revision: the 40-hex commit on the Hub, `None` for files on disk.
         declared_family: the family that a model list gives it; empty if none does.
         architecture: its architecture and size.
-        parameters: elements of all tensors, shared bytes once.
+        parameters: weights of all tensors, shared bytes once; `None` where it can't be told.
         preset: the constants used.
         sampling: the seed of every random step, and how much random work was done.
         metrics: names of the requested metrics, in the order of their columns.
@@ -39,7 +39,7 @@ class ModelScore(Result):
     revision: str | None
     declared_family: str
     architecture: Architecture
-    parameters: int
+    parameters: int | None
     preset: Preset
     sampling: Sampling
     metrics: tuple[str, ...]

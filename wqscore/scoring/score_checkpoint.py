@@ -17,6 +17,7 @@ from wqscore.matrices.matching import by_canonical_name, why_none_matches
 from wqscore.matrices.model_config import ModelConfig
 from wqscore.matrices.one_expert import isolate_expert
 from wqscore.matrices.plan import PlannedTensor, by_tensor, matrices_of, plan_matrices, tied_copy
+from wqscore.matrices.uncounted import parameters_of
 from wqscore.matrices.weight_matrix import SkippedTensor, WeightMatrix
 from wqscore.metrics.analysis import ModelAnalysis
 from wqscore.metrics.metric import ModelValue
@@ -89,6 +90,7 @@ def score_checkpoint(
     scored = dict(score_and_remember(groups, task, work.resources, work.progress, work.note))
     first_with: dict[bytes, str] = {}
     rows = [row for index in range(len(groups)) for row in _without_tied(scored[index], first_with)]
+    parameters = parameters_of(checkpoint, rows)
     if work.cache:
         work.cache.close(checkpoint.ref.label, checkpoint.revision or "")
     return ModelScore(
@@ -96,12 +98,12 @@ def score_checkpoint(
         revision=checkpoint.revision,
         declared_family=family,
         architecture=architecture_of(checkpoint),
-        parameters=checkpoint.parameters,
+        parameters=parameters,
         preset=preset,
         sampling=sampling,
         metrics=tuple(metrics),
         rows=tuple(rows),
-        summary=summarise(rows, checkpoint.parameters, preset, of_matrices, _of_the_whole(checkpoint, rows, metrics)),
+        summary=summarise(rows, parameters, preset, of_matrices, _of_the_whole(checkpoint, rows, metrics)),
         base="@".join(filter(None, (base.ref.label, base.revision))) if base else "",
         solver="" if work.device == CPU else solver_on(work.device),
         remarks=checkpoint.remarks,

@@ -10,6 +10,7 @@ from math import isfinite, nan
 import numpy as np
 
 from wqscore.checkpoints.decoding import is_update
+from wqscore.matrices.uncounted import MissingWeight, UncountedTensor
 from wqscore.matrices.weight_matrix import SkippedTensor
 from wqscore.metrics.metric import ModelValue
 from wqscore.metrics.registry import MATRIX_METRICS
@@ -57,8 +58,9 @@ class ModelSummary:
             of one that needs no fit over all that belong, low-rank updates of any rank included; of a summed one over
             all matrices where it is defined.
         values: by name of a metric of the whole model.
-        coverage: weights in those matrices ÷ weights in all matrices that belong; NaN if none does.
-        coverage_all: weights in all matrices with a finite fit ÷ all parameters of the checkpoint.
+        coverage: weights in those matrices ÷ weights in all matrices that belong; NaN if none does, or if it is not
+            known how many weights were not read.
+        coverage_all: weights in all matrices with a finite fit ÷ all parameters of the checkpoint; NaN likewise.
         n_matrices: matrices that belong in the averages, unread ones included.
         n_fitted: those of them with a finite fit.
         n_ok: those of them with the verdict `ok`.
@@ -67,6 +69,8 @@ class ModelSummary:
         experts: how much the experts of a mixture differ, `None` where it is none.
         coverage_without_fit: of the matrices that count in metrics that need no fit, weights in those with
             eigenvalues ÷ weights in all; NaN if none counts.
+        uncounted: the skipped tensors that leave the coverage open: missing weights, and codes of which can't be told
+            how many weights they stand for.
     """
 
     statistics: Mapping[str, Statistic]
@@ -80,6 +84,7 @@ class ModelSummary:
     verdicts: Mapping[str, int]
     experts: ExpertSpread | None = None
     coverage_without_fit: float = nan
+    uncounted: tuple[SkippedTensor, ...] = ()
 
     def headline(self, metric: str, preset: Preset) -> float:
         """The number that a preset ranks models by."""
@@ -93,7 +98,7 @@ class ModelSummary:
 
 def summarise(
     rows: Sequence[LayerScore | SkippedTensor],
-    parameters: int,
+    parameters: int | None,
     preset: Preset,
     metrics: Sequence[str],
     values: Mapping[str, ModelValue],
@@ -102,7 +107,7 @@ def summarise(
 
     Args:
         rows: the scored matrices and the skipped tensors; unread matrices count against the coverage.
-        parameters: elements of the whole checkpoint.
+        parameters: weights of the whole checkpoint, `None` where it can't be told.
         preset: which roles and sizes belong in the averages.
         metrics: names of the metrics of matrices that the rows have.
         values: the metrics of the whole model.
@@ -114,11 +119,13 @@ def summarise(
     fitted = [row for row in belonging if row.fit is not None]
     unfitted = _rows_without_fit(layers, preset)
     solved = [row for row in unfitted if row.spectrum.state in ("finite", "unknown")]
-    unread = [skip.weights for skip in skipped if skip.weights]
-    weights = _weights(belonging) + sum(unread)
-    missing = len(belonging) + len(unread) - len(fitted)
-    unsolved = len(unfitted) + len(unread) - len(solved)
-    all_weights = _weights(unfitted) + sum(unread)
+    uncounted = tuple(skip for skip in skipped if _leaves_open(skip, preset))
+    unread = len(uncounted) + sum(skip.weights > 0 for skip in skipped)
+    unread_weights = sum(skip.weights for skip in skipped)
+    weights = _weights(belonging) + unread_weights
+    missing = len(belonging) + unread - len(fitted)
+    unsolved = len(unfitted) + unread - len(solved)
+    all_weights = _weights(unfitted) + unread_weights
     return ModelSummary(
         statistics={
             name: _statistic(
@@ -130,16 +137,24 @@ def summarise(
             for name in metrics
         },
         values=values,
-        coverage=_weights(fitted) / weights if weights else nan,
+        coverage=_weights(fitted) / weights if weights and not uncounted else nan,
         coverage_all=_weights([row for row in sized if row.fit is not None]) / parameters if parameters else nan,
-        n_matrices=len(belonging) + len(unread),
+        n_matrices=len(belonging) + unread,
         n_fitted=len(fitted),
         n_ok=sum(row.verdict == "ok" for row in belonging),
         n_random=sum(row.verdict == "random" for row in belonging),
         verdicts=dict(Counter([row.verdict for row in layers] + ["skipped"] * len(skipped))),
         experts=expert_spread(layers, metrics),
-        coverage_without_fit=_weights(solved) / all_weights if all_weights else nan,
+        coverage_without_fit=_weights(solved) / all_weights if all_weights and not uncounted else nan,
+        uncounted=uncounted,
     )
+
+
+def _leaves_open(skip: SkippedTensor, preset: Preset) -> bool:
+    """Whether a skip leaves it open how many weights of those that belong in the averages were not read."""
+    if isinstance(skip, MissingWeight):
+        return True
+    return isinstance(skip, UncountedTensor) and preset.matrices.averages(skip.role)
 
 
 def belonging_rows(layers: Sequence[LayerScore], preset: Preset) -> list[LayerScore]:

@@ -62,7 +62,7 @@ def read_gguf(file: Path) -> GgufPlan:
     readable = {kind: is_decodable(kind) for kind in {t.type.name for _, t in stored.values() if not _is_plain(t)}}
     decodings = [d for name, (_, tensor) in stored.items() if (d := _decoding(tensor, tensors[name], readable))]
     refusals = [
-        Refusal(names[name], f"the gguf package does not decode {tensor.type.name}")
+        Refusal(names[name], f"the gguf package does not decode {tensor.type.name}", _stored_shape(tensor))
         for name, (_, tensor) in stored.items()
         if not readable.get(tensor.type.name, True)
     ]

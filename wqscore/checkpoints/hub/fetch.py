@@ -20,7 +20,7 @@ from wqscore.checkpoints.hub.header_cache import HeaderCache
 from wqscore.checkpoints.hub.headers import read_header
 from wqscore.checkpoints.hub.ranges import HubRanges, NoRangesError
 from wqscore.checkpoints.hub.weights import HubWeights, find_weights
-from wqscore.checkpoints.local import read_config
+from wqscore.checkpoints.local import read_configs
 from wqscore.checkpoints.remarks import Say
 from wqscore.checkpoints.shards import join_shards
 from wqscore.checkpoints.tensor import TensorRef
@@ -143,14 +143,16 @@ def _read_headers(
     source: HubRanges, weights: HubWeights, header_of: Callable[[str, Say], list[TensorRef]]
 ) -> RemoteHeaders:
     files = source.files
-    configs = [read_config(download(files, name, source.on_file)) for name in weights.configs]
+    paths = [download(files, name, source.on_file) for name in weights.configs]
     said: dict[str, list[str]] = {name: [] for name in weights.files}
     with ThreadPoolExecutor(_CONCURRENT_SHARDS) as pool:
         headers = list(pool.map(lambda name: header_of(name, said[name].append), weights.files))
     joined = join_shards(headers, weights.holders, f"{files.label}: ", "the index", "try another revision")
     of_files = (remark for remarks in said.values() for remark in remarks)
     remarks = (*weights.remarks, *of_files, *filter(None, [joined.remark]))
-    return RemoteHeaders(files.revision, configs[0] if configs else {}, list(joined.tensors), remarks)
+    return RemoteHeaders(
+        files.revision, read_configs(paths[0].parent) if paths else {}, list(joined.tensors), remarks
+    )
 
 
 def _unreadable_by_ranges(files: HubFiles, weights: HubWeights) -> str:

@@ -12,6 +12,7 @@ from wqscore.checkpoints.hub.errors import NOT_CACHED
 from wqscore.checkpoints.hub.files import HubFiles, OnFile, download
 from wqscore.checkpoints.local import read_config, read_json
 from wqscore.checkpoints.pytorch.dcp import check_not_distributed
+from wqscore.checkpoints.quantised.config_files import CONFIG_FILES
 from wqscore.checkpoints.standard_names import WeightFiles
 from wqscore.checkpoints.weight_files import choose_weights, parts_of, remark_on, shard_names
 from wqscore.errors import CheckpointError, read_small, reading
@@ -78,8 +79,13 @@ def _one_file(files: HubFiles, file: str) -> HubWeights:
     if file not in files.sizes:
         advice = f"is {NOT_CACHED}" if files.cached else "no such file in the repository: check the name"
         raise CheckpointError(f"{files.label}: {advice}")
-    config = PurePosixPath(file).with_name(_CONFIG).as_posix()
-    return HubWeights(parts_of(file, files.sizes), (config,) if config in files.sizes else ())
+    folder = PurePosixPath(file).parent
+    return HubWeights(parts_of(file, files.sizes), _configs(files, "" if folder == PurePosixPath() else f"{folder}/"))
+
+
+def _configs(files: HubFiles, prefix: str) -> tuple[str, ...]:
+    """The configurations in a folder, as far as they exist."""
+    return tuple(name for own in (_CONFIG, *CONFIG_FILES) if (name := f"{prefix}{own}") in files.sizes)
 
 
 def _adapter(files: HubFiles) -> HubWeights:
@@ -93,8 +99,7 @@ def _adapter(files: HubFiles) -> HubWeights:
 def _in_folder(files: HubFiles, chosen: WeightFiles, folder: str, on_file: OnFile | None) -> HubWeights:
     """The weights chosen in a folder, named relative to the repository."""
     prefix = f"{folder}/" if folder else ""
-    config = f"{prefix}{_CONFIG}"
-    configs = (config,) if config in files.sizes else ()
+    configs = _configs(files, prefix)
     remarks = tuple(filter(None, [remark_on(chosen, folder)]))
     if chosen.index is None:
         return HubWeights(tuple(f"{prefix}{name}" for name in chosen.files), configs, remarks=remarks)

@@ -13,16 +13,16 @@ from typing import Any
 import numpy as np
 
 from wqscore.checkpoints.decoding import Decoding, Refusal
+from wqscore.checkpoints.quantised.packed_words import CODES, layers_of, packing_of
 from wqscore.checkpoints.quantised.packing import unpack_codes
 from wqscore.checkpoints.quantised.scaling import block_numbers, block_size, dequantise
-from wqscore.checkpoints.quantised.settings import named, settings_of, sizes
+from wqscore.checkpoints.quantised.settings import sizes
 from wqscore.checkpoints.tensor import TensorRef
 
 _BITS = 4
 _IN_A_WORD = 32 // _BITS
 #: The index in its word of each of eight neighbouring outputs; a word holds outputs 0, 2, 4, 6, 1, 3, 5, 7.
 _INDICES = (0, 4, 1, 5, 2, 6, 3, 7)
-_CODES = ".qweight"
 
 
 def plan_decoding(
@@ -35,23 +35,31 @@ def plan_decoding(
         config: the parsed `config.json`, of any content.
 
     Returns:
-        The weights that can be decoded, and the codes that can't, with the reason; none if `config` names no AWQ.
+        The weights that can be decoded, and the codes that can't, with the reason; none if `config` names no
+        method that packs like AWQ.
     """
-    settings = settings_of(config, "awq")
-    if settings is None:
+    packing = packing_of(config)
+    if packing is None or packing.family != "awq":
         return [], []
-    version = named(settings, "version", "format", "checkpoint_format", default="gemm")
-    group_sizes = sizes(settings, "group_size", "q_group_size")
-    layers = [name.removesuffix(_CODES) for name in tensors if name.endswith(_CODES)]
-    outcomes = [_layer(layer, tensors, version, group_sizes) for layer in layers]
+    group_sizes = sizes(packing.settings, "group_size", "q_group_size")
+    layers = layers_of(tensors, "awq", packing)
+    outcomes = [plan_layer(layer, tensors, packing.version, group_sizes) for layer in layers]
     decodings = [outcome for outcome in outcomes if isinstance(outcome, Decoding)]
     return decodings, [outcome for outcome in outcomes if isinstance(outcome, Refusal)]
 
 
-def _layer(
+def plan_layer(
     layer: str, tensors: Mapping[str, TensorRef], version: str, group_sizes: frozenset[int]
 ) -> Decoding | Refusal:
-    codes = tensors[layer + _CODES]
+    """Plan the decoding of one layer.
+
+    Args:
+        layer: its name.
+        tensors: the stored tensors by name.
+        version: the layout; "gemm" alone is read.
+        group_sizes: the sizes of groups that the configuration names.
+    """
+    codes = tensors[layer + CODES]
     if version != "gemm":
         return Refusal(codes.name, f"AWQ in the {version} layout is not read")
     zeros, scales = tensors.get(f"{layer}.qzeros"), tensors.get(f"{layer}.scales")

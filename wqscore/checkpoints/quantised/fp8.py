@@ -159,6 +159,9 @@ def _decode_on_grid(
 
 def _grid(weight: Shape, scale: Shape) -> Shape | None:
     """The scales' shape padded to the weight's number of axes (scales per row or expert lack the last axes)."""
+    if len(weight) == 2 and len(scale) == 4 and scale[1] == scale[3] == 1:
+        # Model Optimizer keeps the axes over which it took the blocks' maxima.
+        scale = (scale[0], scale[2])
     if len(scale) < len(weight) and scale == weight[: len(scale)]:
         scale = (*scale, *(1,) * (len(weight) - len(scale)))
     if len(weight) == 1:

@@ -15,16 +15,17 @@ from typing import Any
 import numpy as np
 
 from wqscore.checkpoints.decoding import Decoding, Refusal
+from wqscore.checkpoints.quantised import awq
+from wqscore.checkpoints.quantised.packed_words import CODES, layers_of, packing_of, symmetric_version
 from wqscore.checkpoints.quantised.packing import holds, unpack_codes
 from wqscore.checkpoints.quantised.scaling import block_numbers, block_size, dequantise
-from wqscore.checkpoints.quantised.settings import named, settings_of, sizes
+from wqscore.checkpoints.quantised.settings import sizes
 from wqscore.checkpoints.tensor import TensorRef
 from wqscore.errors import CheckpointError
 
 #: The number added to a stored zero point, by checkpoint format.
 _ZERO_OFFSETS = {"gptq": 1, "gptq_v2": 0}
 _BITS = (2, 3, 4, 8)
-_CODES = ".qweight"
 
 
 def plan_decoding(
@@ -37,17 +38,20 @@ def plan_decoding(
         config: the parsed `config.json`, of any content.
 
     Returns:
-        The weights that can be decoded, and the codes that can't, with the reason; none if `config` names no GPTQ.
+        The weights that can be decoded, and the codes that can't, with the reason; none if `config` names no method
+        that packs like GPTQ.
     """
-    settings = settings_of(config, "gptq")
-    if settings is None:
+    packing = packing_of(config)
+    if packing is None:
         return [], []
-    version = named(settings, "checkpoint_format", "format", default="gptq")
-    # AutoGPTQ wrote this flag before it named its layouts.
-    version = "marlin" if settings.get("is_marlin_format") is True else version
-    group_sizes = sizes(settings, "group_size")
-    layers = [name.removesuffix(_CODES) for name in tensors if name.endswith(_CODES)]
+    # Another family's settings don't say how zero points are stored.
+    version = packing.version if packing.family == "gptq" else ""
+    group_sizes = sizes(packing.settings, "group_size", "q_group_size")
+    layers = layers_of(tensors, "gptq", packing)
     outcomes = [_layer(layer, tensors, version, group_sizes) for layer in layers]
+    if packing.family == "gptq":
+        others = layers_of(tensors, "awq", packing)
+        outcomes += [awq.plan_layer(layer, tensors, "gemm", group_sizes) for layer in others]
     decodings = [outcome for outcome in outcomes if isinstance(outcome, Decoding)]
     return decodings, [outcome for outcome in outcomes if isinstance(outcome, Refusal)]
 
@@ -55,8 +59,8 @@ def plan_decoding(
 def _layer(
     layer: str, tensors: Mapping[str, TensorRef], version: str, group_sizes: frozenset[int]
 ) -> Decoding | Refusal:
-    codes = tensors[layer + _CODES]
-    if version not in _ZERO_OFFSETS:
+    codes = tensors[layer + CODES]
+    if version and version not in _ZERO_OFFSETS:
         return Refusal(codes.name, f"GPTQ in the {version} layout is not read")
     zeros, scales, order = (tensors.get(layer + suffix) for suffix in (".qzeros", ".scales", ".g_idx"))
     if f"{layer}.weight" in tensors:
@@ -79,6 +83,9 @@ def _layer(
         return Refusal(codes.name, f"{groups} groups of {inputs} inputs have none of the configured sizes")
     if order is not None and (order.shape != (inputs,) or order.dtype.name not in {"I32", "I64"}):
         return Refusal(codes.name, f"GPTQ's g_idx is not one whole number for each of {inputs} inputs")
+    version = version or symmetric_version(zeros, bits)
+    if not version:
+        return Refusal(codes.name, "GPTQ's packing; the configuration has no checkpoint_format, gptq or gptq_v2")
     return Decoding(
         f"{layer}.weight",
         (outputs, inputs),

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from wqscore.checkpoints.decoding import Decoding, Refusal, with_decoded
-from wqscore.checkpoints.quantised import awq, bitsandbytes, compressed_tensors, fp8, gptq, mxfp4
-from wqscore.checkpoints.quantised.companions import is_companion
+from wqscore.checkpoints.quantised import awq, bitsandbytes, compressed_tensors, fp8, gptq, mlx, modelopt, mxfp4
+from wqscore.checkpoints.quantised.companions import is_companion, layer_name
 from wqscore.checkpoints.quantised.settings import method_name
+from wqscore.checkpoints.quantised.unexplained import unexplained
 from wqscore.checkpoints.tensor import Tensor, TensorRef
 
-_FORMATS = (compressed_tensors, gptq, awq, bitsandbytes, mxfp4, fp8)
+_FORMATS = (compressed_tensors, gptq, awq, bitsandbytes, mxfp4, mlx, modelopt, fp8)
 
 
 def dequantised(tensors: Sequence[TensorRef], config: Mapping[str, Any]) -> tuple[Tensor, ...]:
@@ -31,14 +33,12 @@ def dequantised(tensors: Sequence[TensorRef], config: Mapping[str, Any]) -> tupl
     for method in _FORMATS:
         decoded, refused = method.plan_decoding(left, config)
         decodings += decoded
-        refusals += [Refusal(each.name, f"quantised{named}: {each.reason}") for each in refused]
+        refusals += [replace(each, reason=f"quantised{named}: {each.reason}") for each in refused]
         claimed = {part.name for decoding in decoded for part in decoding.parts} | {each.name for each in refused}
         left = {name: tensor for name, tensor in left.items() if name not in claimed}
-    layers = {_layer(decoding.parts[0].name): decoding.name for decoding in decodings}
-    beside = {name: layers[_layer(name)] for name in left if is_companion(left[name]) and _layer(name) in layers}
+    refusals += [Refusal(each.name, f"quantised: {each.reason}") for each in unexplained(left, config)]
+    layers = {layer_name(decoding.parts[0].name): decoding.name for decoding in decodings}
+    beside = {
+        name: layers[layer_name(name)] for name in left if is_companion(left[name]) and layer_name(name) in layers
+    }
     return with_decoded(tensors, decodings, refusals, beside)
-
-
-def _layer(name: str) -> str:
-    """The layer's part of the name of a weight or companion."""
-    return name.partition(".weight.")[0] if ".weight." in name else name.rpartition(".")[0]

@@ -7,21 +7,34 @@ from typing import Any
 
 from wqscore.escaping import printable
 
-_MAX_DEPTH = 5
+MAX_DEPTH = 5
 #: Every layer is compared with every size, so their number is limited.
-_MAX_SIZES = 100
+MAX_SIZES = 100
+#: Where settings stand: `quantization` is MLX's key.
+_KEYS = ("quantization_config", "compression_config", "quantization")
 
 
-def settings_of(config: Mapping[str, Any], method: str) -> Mapping[str, Any] | None:
-    """The `quantization_config` (in older files `compression_config`) of a method; `None` if that is not in use.
+def quantisation_settings(config: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Yield the `quantization_config`, in older files `compression_config`, in MLX's `quantization`, if any.
 
     Multimodal models may store it in the `text_config`.
     """
-    for key in ("quantization_config", "compression_config"):
-        for settings in found(config, key):
-            if isinstance(settings, dict) and settings.get("quant_method") == method:
-                return settings
-    return None
+    for key in _KEYS:
+        yield from (settings for settings in found(config, key) if isinstance(settings, dict))
+
+
+def settings_of(config: Mapping[str, Any], method: str) -> Mapping[str, Any] | None:
+    """The settings of a method; `None` if that is not in use."""
+    return next((each for each in quantisation_settings(config) if each.get("quant_method") == method), None)
+
+
+def is_modelopt(config: Mapping[str, Any]) -> bool:
+    """Whether NVIDIA's Model Optimizer quantised the weights: as the method, or by its key `quant_algo`."""
+    found_settings = list(quantisation_settings(config))
+    methods = {named(settings, "quant_method", "quant_library", default="") for settings in found_settings}
+    if any(method.startswith("modelopt") for method in methods):
+        return True
+    return any("quant_algo" in settings and "quant_method" not in settings for settings in found_settings)
 
 
 def named(settings: Mapping[str, Any], *keys: str, default: str) -> str:
@@ -30,7 +43,7 @@ def named(settings: Mapping[str, Any], *keys: str, default: str) -> str:
     return next((printable(text[:40].lower()) for text in texts if isinstance(text, str)), default)
 
 
-def found(settings: object, key: str, depth: int = _MAX_DEPTH) -> Iterator[Any]:
+def found(settings: object, key: str, depth: int = MAX_DEPTH) -> Iterator[Any]:
     """Yield every value of a key, at this level and in nested settings.
 
     Methods can set values per layer, by name or pattern. These need no matching: the stored shapes show which of the
@@ -51,7 +64,7 @@ def sizes(settings: Mapping[str, Any], *keys: str) -> frozenset[int]:
     """The positive whole numbers under any of these keys; empty if there are implausibly many."""
     values = (value for key in keys for value in found(settings, key))
     numbers = frozenset(value for value in values if type(value) is int and value > 0)
-    return numbers if len(numbers) <= _MAX_SIZES else frozenset()
+    return numbers if len(numbers) <= MAX_SIZES else frozenset()
 
 
 def method_name(config: Mapping[str, Any]) -> str:
