@@ -109,8 +109,8 @@ def test_other_weights_keep_every_bit(kind: str, seed: int, law: str) -> None:
 
 
 def test_the_error_of_an_entry_is_that_of_its_rounding() -> None:
-    weights = np.random.default_rng(3).standard_normal(100_000)
+    weights = np.random.default_rng(3).standard_normal(64_000)
     for name, (dtype, rounded) in KINDS.items():
-        error = np.sqrt(np.mean((np.asarray(rounded(weights.reshape(-1, 32)), np.float64).ravel() - weights) ** 2))
+        error = np.sqrt(np.mean((np.asarray(rounded(weights.reshape(-1, 64)), np.float64).ravel() - weights) ** 2))
         expected = entry_error(dtype).storage
         assert name == "F64" or 0.3 * expected < error < 1.1 * expected, name

@@ -213,7 +213,9 @@ class Chosen(Shuffles):
         (1.25, [1.0, 1.1] * 50, 99, None),  # near the limit
     ],
 )
-def test_no_more_is_drawn_than_is_needed(excess: float, largest: list[float], drawn: int, random: bool | None) -> None:
+def test_no_more_is_drawn_than_is_needed(
+    excess: float, largest: list[float], drawn: int, random: bool | None
+) -> None:
     weights = gaussian(64, 1, 2)
     spectrum = compute_spectrum(weights, F32)
     chosen = tuple(value / excess * spectrum.largest for value in largest)

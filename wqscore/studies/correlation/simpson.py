@@ -66,7 +66,9 @@ def find_flip(
     if not flipped:
         return None
     alone = min(row.correlation.tau.p / 2 for row in flipped if row.correlation) * len(within)
-    p = _TESTS * min(_within(members, -pooled.sign, seed), alone, _between([row for row in groups if row.correlation]))
+    p = _TESTS * min(
+        _within(members, -pooled.sign, seed), alone, _between([row for row in groups if row.correlation])
+    )
     return SignFlip(pooled, flipped, len(within), min(1.0, p))
 
 
@@ -104,4 +106,3 @@ def chi_squared_above(value: float, degrees: int) -> float:
         above += exp(order * log(half) - half - lgamma(order + 1))
         order += 1
     return min(1.0, above)
-
