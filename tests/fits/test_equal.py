@@ -20,7 +20,7 @@ Rounded = Callable[[np.ndarray], np.ndarray]
 
 
 def rotation(rng: np.random.Generator, rows: int, columns: int) -> np.ndarray:
-    tall = np.linalg.qr(rng.standard_normal((max(rows, columns), min(rows, columns))))[0]
+    tall: np.ndarray = np.linalg.qr(rng.standard_normal((max(rows, columns), min(rows, columns))))[0]
     return tall if rows >= columns else tall.T
 
 
@@ -30,7 +30,8 @@ def integers(bits: int, block: int) -> Rounded:
     def rounded(weights: np.ndarray) -> np.ndarray:
         blocks = weights.reshape(-1, block)
         step = np.abs(blocks).max(axis=1, keepdims=True) / (2 ** (bits - 1) - 1)
-        return (np.round(blocks / step) * step).reshape(weights.shape)
+        steps: np.ndarray = np.round(blocks / step) * step
+        return steps.reshape(weights.shape)
 
     return rounded
 
