@@ -30,8 +30,8 @@ def integers(bits: int, block: int) -> Rounded:
     def rounded(weights: np.ndarray) -> np.ndarray:
         blocks = weights.reshape(-1, block)
         step = np.abs(blocks).max(axis=1, keepdims=True) / (2 ** (bits - 1) - 1)
-        steps: np.ndarray = np.round(blocks / step) * step
-        return steps.reshape(weights.shape)
+        values: np.ndarray = (np.round(blocks / step) * step).reshape(weights.shape)
+        return values
 
     return rounded
 
@@ -42,7 +42,8 @@ def decoded(name: str, numpy: type = np.float32) -> StoredDtype:
 
 def e4m3(weights: np.ndarray) -> np.ndarray:
     scale = np.abs(weights).max() / 448
-    return (weights / scale).astype(ml_dtypes.float8_e4m3fn).astype(np.float64) * scale
+    values: np.ndarray = (weights / scale).astype(ml_dtypes.float8_e4m3fn).astype(np.float64) * scale
+    return values
 
 
 KINDS: dict[str, tuple[StoredDtype, Rounded]] = {
