@@ -42,8 +42,8 @@ def shuffles(weights: np.ndarray, count: int = 6, seed: int = 0) -> tuple[Spectr
     return Shuffles(weights, F32, seed).first(count)
 
 
-def judged(weights: np.ndarray, seed: int = 0) -> tuple[bool, bool, bool]:
-    """Whether it is random, random once its scales are divided out, and has traps."""
+def judged(weights: np.ndarray, seed: int = 0) -> tuple[bool | None, bool | None, bool | None]:
+    """Whether it is random, random once its scales are divided out, and has traps; `None` where that stays open."""
     spectrum = compute_spectrum(weights, F32)
     if spectrum.state != "finite":
         return False, False, False
@@ -56,7 +56,7 @@ def judged(weights: np.ndarray, seed: int = 0) -> tuple[bool, bool, bool]:
 
 
 def judged_random(weights: np.ndarray, seed: int = 0) -> bool:
-    return judged(weights, seed)[0]
+    return judged(weights, seed)[0] is True
 
 
 def gaussian(n: int, aspect: int, seed: int) -> np.ndarray:
@@ -176,7 +176,7 @@ def test_scaled_noise_is_random_once_its_scales_are_divided_out() -> None:
         rows, columns = np.exp(rng.standard_normal((1, 120, 1))), np.exp(rng.standard_normal((1, 1, 80)))
         weights = (rows * columns * rng.standard_normal((1, 120, 80))).astype(np.float32)
         plain.append(judged_random(weights, seed))
-        scaled.append(judged(weights, seed)[1])
+        scaled.append(judged(weights, seed)[1] is True)
     assert not any(plain)
     assert np.mean(scaled) >= 0.8
 
@@ -206,20 +206,23 @@ class Chosen(Shuffles):
 @pytest.mark.parametrize(
     ("excess", "largest", "drawn", "random"),
     [
-        (1.0, [0.9, 1.0, 0.8, 2.0], 2, True),  # reached at the second
-        (1.4, [1.0, 1.01, 1.02, 1.0, 1.0, 1.01, 1.0, 1.0, 9.0], 8, False),  # above the first eight and their range
-        (1.03, [1.0, 1.01, 1.02, 1.0, 1.0, 1.01, 1.0, 1.0, 1.02, 1.04, 9.0], 10, True),  # reached late
-        (1.03, [1.0, 1.02, 1.01] * 33, 99, False),  # never
+        (1.0, [0.9, 1.0, 0.8, 2.0], 4, True),  # reached twice
+        (1.0, [1.1, 1.1, 0.8, 2.0], 2, True),  # at once
+        (1.49, [1.0, 1.01] * 40, 25, False),  # far above all
+        (1.03, [1.0, 1.02, 1.01] * 33, 4, True),  # never reached, but no further off than noise may be
+        (1.25, [1.0, 1.1] * 50, 99, None),  # near the limit
     ],
 )
-def test_no_more_is_drawn_than_is_needed(excess: float, largest: list[float], drawn: int, random: bool) -> None:
+def test_no_more_is_drawn_than_is_needed(
+    excess: float, largest: list[float], drawn: int, random: bool | None
+) -> None:
     weights = gaussian(64, 1, 2)
     spectrum = compute_spectrum(weights, F32)
     chosen = tuple(value / excess * spectrum.largest for value in largest)
     copies = Chosen(weights, F32, 0, chosen=chosen)
     assert is_random(spectrum, measure(weights, spectrum), copies) is random
     assert len(copies.asked) == drawn
-    assert 3 <= len(copies.spectra) <= 5
+    assert 3 <= len(copies.spectra) <= 7
 
 
 def test_no_shuffle_is_drawn_for_what_is_correlated() -> None:
@@ -235,14 +238,16 @@ def test_no_shuffle_is_drawn_for_what_is_correlated() -> None:
 
 
 def test_traps_are_those_that_are_counted(checkpoints: Path) -> None:
-    predicted = 0
+    predicted = undecided = 0
     for name, weights in trained_matrices(checkpoints).items():
         copies = Shuffles(weights, F32, 0)
         entries = measure(weights, compute_spectrum(weights, F32))
         verdict = has_traps(entries, copies)
         predicted += not copies.spectra
-        assert verdict == (num_traps(copies.first()) > 0), name
+        assert verdict in (None, num_traps(copies.first()) > 0), name
+        undecided += verdict is None
     assert predicted >= 34
+    assert undecided <= 2
 
 
 def test_the_scale_of_a_convolutions_eigenvalues_changes_no_verdict() -> None:
@@ -276,7 +281,7 @@ def test_strange_matrices_give_numbers_or_nan(weights: np.ndarray) -> None:
     traps = num_traps(copies)
     assert not math.isinf(traps)
     random, scaled, trap = judged(weights)
-    assert {random, scaled} <= {True, False}
+    assert {random, scaled} <= {True, False, None}
     # Where spikes leave nothing of the bulk to count them against, they are traps all the more, or there are none.
     assert trap is (traps > 0) or math.isnan(traps)
 

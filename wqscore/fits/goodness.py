@@ -6,18 +6,56 @@ observed spectrum counts as one of the draws, so that p is never 0.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from wqscore.fits.power_law import PowerLawFit, fit_power_law_at
 from wqscore.fits.refit_kernel import power_law_points, refit, resample
 from wqscore.fits.tail import points_above
+from wqscore.spectra.sequential import Share, settle_share
+
+
+class GoodnessOfFit:
+    """Semi-parametric draws from a fit, made on first use and kept.
+
+    Each of a draw's N points comes from the fitted power law with probability n_tail/N, and otherwise from the
+    eigenvalues below xmin; xmin is then chosen again. A draw without a tail, all of one value, is left out.
+
+    Args:
+        eigenvalues: ascending, finite, shape (N,).
+        floor: only eigenvalues above it take part.
+        fit: `fit_power_law` of these eigenvalues and this floor, with its `tail` candidates.
+        seed: of the draws, 0 or more.
+    """
+
+    def __init__(self, eigenvalues: np.ndarray, floor: float, fit: PowerLawFit, seed: int) -> None:
+        points = points_above(eigenvalues, floor)
+        # Relative to xmin, where the drawn tail begins.
+        self._body = np.log(points[points < fit.xmin] / fit.xmin)
+        self._size = points.size
+        self._fit = fit
+        self._rng = np.random.default_rng(seed)
+        self._distances: list[float] = []
+
+    def p_value(self, count: int) -> float:
+        """Return (1 + #{D* ≥ D})/(count + 1) of so many draws, at least 1."""
+        return _share_from(self._fit.D, [distance for distance in self._first(count) if np.isfinite(distance)])
+
+    def settle(self, limit: float, most: int) -> Share:
+        """Draw until the probability of D* ≥ D is clearly above or below a limit, or there are the most draws."""
+        return settle_share((distance >= self._fit.D for distance in self._first(most) if distance < np.inf), limit)
+
+    def _first(self, count: int) -> Iterator[float]:
+        for k in range(count):
+            if k == len(self._distances):
+                draw = _draw(self._body, self._fit, self._size, self._rng)
+                self._distances.append(float(refit(draw)[1]))
+            yield self._distances[k]
 
 
 def p_value(eigenvalues: np.ndarray, floor: float, fit: PowerLawFit, seed: int, count: int = 100) -> float:
     """Return (1 + #{D* ≥ D})/(count + 1), D* of semi-parametric draws, with xmin chosen again in each.
-
-    Each of a draw's N points comes from the fitted power law with probability n_tail/N, and otherwise from the
-    eigenvalues below xmin.
 
     Args:
         eigenvalues: ascending, finite, shape (N,).
@@ -38,12 +76,7 @@ def p_value(eigenvalues: np.ndarray, floor: float, fit: PowerLawFit, seed: int, 
         >>> p_value(uniform, 0.0, fit_power_law(uniform), seed=0) < 0.1
         True
     """
-    points = points_above(eigenvalues, floor)
-    # Relative to xmin, where the drawn tail begins.
-    body = np.log(points[points < fit.xmin] / fit.xmin)
-    rng = np.random.default_rng(seed)
-    distances = [refit(_draw(body, fit, points.size, rng))[1] for _ in range(count)]
-    return _share_from(fit.D, [distance for distance in distances if np.isfinite(distance)])
+    return GoodnessOfFit(eigenvalues, floor, fit, seed).p_value(count)
 
 
 def p_value_at(fit: PowerLawFit, seed: int, count: int = 100) -> float:

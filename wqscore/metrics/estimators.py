@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import nan
 from statistics import fmean
 
+from wqscore.fits.equal import merge_equal
 from wqscore.fits.hill import hill_alpha
 from wqscore.metrics.analysis import MatrixAnalysis
 from wqscore.metrics.metric import NO_CLAIM, MatrixMetric
@@ -12,13 +13,17 @@ from wqscore.metrics.metric import NO_CLAIM, MatrixMetric
 
 def alpha_hill(analysis: MatrixAnalysis) -> float:
     """Return Hill's estimator on the upper half of the spectrum."""
-    return hill_alpha(analysis.spectrum.eigenvalues, analysis.floor)
+    return hill_alpha(analysis.eigenvalues, analysis.floor)
 
 
 def alpha_farms(analysis: MatrixAnalysis) -> float:
-    """Return Hill's estimator on the pooled eigenvalues of square windows."""
-    windows = analysis.windows
-    return hill_alpha(windows.eigenvalues, windows.floor) if windows.state == "finite" else nan
+    """Return Hill's estimator on the pooled eigenvalues of square windows; NaN where W's own are equal."""
+    windows = analysis.windows if analysis.has_extent else None
+    if windows is None or windows.state != "finite":
+        return nan
+    dtype = analysis.dtype
+    eigenvalues = merge_equal(windows, windows.floor, dtype) if dtype else windows.eigenvalues
+    return hill_alpha(eigenvalues, windows.floor)
 
 
 def alpha_null(analysis: MatrixAnalysis) -> float:
@@ -41,7 +46,7 @@ def alpha_ratio(analysis: MatrixAnalysis) -> float:
 
 _TEMPBALANCE = "Zhou et al., TempBalance, NeurIPS 2023 (PL_Alpha_Hill)"
 _ASPECT = "grows with the aspect ratio: from 2.1 to 5.9 for pure noise of 1:1 to 16:1"
-_NO_HALF = "fewer than 10 eigenvalues in the upper half, or the middle one is rounding noise"
+_NO_HALF = "fewer than 10 eigenvalues in the upper half, all of them equal up to rounding, or the middle one is noise"
 
 ESTIMATOR_METRICS = (
     MatrixMetric(

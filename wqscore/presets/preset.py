@@ -25,6 +25,8 @@ class Preset:
         description: one line shown to people.
         fit_floor: eigenvalues at or below it are not fitted; `None` for the relative floor of `Spectrum.floor`.
         fits: how tails are fitted.
+        allows_for_rounding: whether eigenvalues equal up to rounding are fitted as equal, and only those above the
+            floor count towards the least number; published code does neither.
         matrices: how tensors become matrices, and which of them count.
         eigenvalue_scale: `as stored`; `convolutions halved`; `half the kernel`, for dense matrices a half.
         exact_small_end: whether near-singular matrices are solved by SVD.
@@ -41,6 +43,7 @@ class Preset:
     description: str
     fit_floor: float | None = None
     fits: FitMethods = TAILS
+    allows_for_rounding: bool = True
     matrices: MatrixRules = field(default_factory=MatrixRules)
     eigenvalue_scale: Literal["as stored", "convolutions halved", "half the kernel"] = "as stored"
     exact_small_end: bool = False

@@ -33,6 +33,7 @@ WW_0_7 = Preset(
     "WeightWatcher 0.7 as published: floor 1e-5, every point a candidate, fused matrices whole, means over all",
     fit_floor=1e-5,
     fits=EVERY_POINT,
+    allows_for_rounding=False,
     matrices=MatrixRules(split_fused=False, max_side=50_000, min_eigenvalues=8, average_all_roles=True),
     eigenvalue_scale="convolutions halved",
     exact_small_end=True,

@@ -134,6 +134,20 @@ def p_values(x: np.ndarray, y: np.ndarray, seed: int) -> tuple[float, float]:
     return float(tau), float(rho)
 
 
+def concordance_of_orders(x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return concordant less discordant pairs of x and y, then of x and y in 9,999 random orders, shape (10,000,).
+
+    Args:
+        x: shape (n,).
+        y: shape (n,).
+        rng: draws the orders.
+    """
+    ranks = _centred_ranks(y)
+    orders = rng.permuted(np.tile(np.arange(x.size), (PERMUTATIONS, 1)), axis=1)
+    signs, chunks = _signs(x), np.array_split(ranks[orders], 1 + x.size // 50)
+    return np.concatenate([_concordance(signs, ranks[np.newaxis]), *(_concordance(signs, each) for each in chunks)])
+
+
 def tau_interval(tau: float, n: int) -> Interval | None:
     """Return the 95 % interval tanh(atanh(tau) ± 1.96·√(.437/(n − 4))).
 

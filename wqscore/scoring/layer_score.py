@@ -10,12 +10,25 @@ from wqscore.fits.power_law import PowerLawFit
 from wqscore.matrices.weight_matrix import WeightMatrix
 from wqscore.spectra.spectrum import Spectrum
 
-Verdict = Literal["ok", "unstable", "no-power-law", "trap", "random", "too-small", "degenerate", "zero", "non-finite"]
+Verdict = Literal[
+    "ok",
+    "unstable",
+    "undecided",
+    "no-power-law",
+    "trap",
+    "random",
+    "too-small",
+    "degenerate",
+    "zero",
+    "non-finite",
+]
 
 #: alpha_weighted and log_alpha_norm fall as alpha rises when λ_max < 1 (docs/metrics.md, "A model's score").
 FLIPPED_SIGN = "lambda_max<1"
 #: Noise, apart from the scales of its rows and columns.
 RANDOM_SCALED = "random-scaled"
+#: Near the limit of the flag above, so that the seed would decide it.
+MAYBE_RANDOM_SCALED = "random-scaled?"
 
 
 @dataclass(frozen=True)

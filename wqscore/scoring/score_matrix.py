@@ -14,7 +14,14 @@ from wqscore.matrices.weight_matrix import WeightMatrix
 from wqscore.metrics.analysis import MatrixAnalysis, Values
 from wqscore.metrics.registry import MATRIX_METRICS
 from wqscore.presets.preset import Preset
-from wqscore.scoring.layer_score import FLIPPED_SIGN, RANDOM_SCALED, Judgement, LayerScore, Verdict
+from wqscore.scoring.layer_score import (
+    FLIPPED_SIGN,
+    MAYBE_RANDOM_SCALED,
+    RANDOM_SCALED,
+    Judgement,
+    LayerScore,
+    Verdict,
+)
 from wqscore.spectra.on_device import CPU
 from wqscore.spectra.spectrum import Spectrum, compute_spectrum, low_rank_spectrum
 
@@ -60,7 +67,7 @@ def score_matrix(
         spectrum = compute_spectrum(weights, unit_roundoff, scale, preset.exact_small_end, device)
     if spectrum.state != "finite":
         return layer_score(matrix, spectrum, {}, _without_eigenvalues(spectrum), metrics)
-    analysis = MatrixAnalysis(weights, spectrum, preset.floor(spectrum), preset.fits, scale, sampling, base)
+    analysis = _analysis(matrix, weights, spectrum, preset, sampling, base)
     values = {name: preset.function(name)(analysis) for name in metrics}
     return layer_score(matrix, spectrum, values, judge(analysis, preset), metrics)
 
@@ -121,11 +128,23 @@ def score_known(
         return layer_score(matrix, spectrum, {}, _without_eigenvalues(spectrum), metrics)
     missing = [name for name in metrics if name not in values]
     if missing or judgement is None:
-        scale = preset.scale(matrix)
-        analysis = MatrixAnalysis(read, spectrum, preset.floor(spectrum), preset.fits, scale, sampling)
+        analysis = _analysis(matrix, read, spectrum, preset, sampling)
         values = {**values, **{name: preset.function(name)(analysis) for name in missing}}
         judgement = judgement or judge(analysis, preset)
     return layer_score(matrix, spectrum, values, judgement, metrics)
+
+
+def _analysis(
+    matrix: WeightMatrix,
+    source: Values | Callable[[], Values],
+    spectrum: Spectrum,
+    preset: Preset,
+    sampling: Sampling,
+    base: np.ndarray | None = None,
+) -> MatrixAnalysis:
+    dtype = matrix.tensor.dtype if preset.allows_for_rounding else None
+    floor, scale = preset.floor(spectrum), preset.scale(matrix)
+    return MatrixAnalysis(source, spectrum, floor, preset.fits, scale, sampling, base, dtype)
 
 
 def judge(analysis: MatrixAnalysis, preset: Preset) -> Judgement:
@@ -134,8 +153,8 @@ def judge(analysis: MatrixAnalysis, preset: Preset) -> Judgement:
     flags = [] if analysis.is_low_rank else _damaged_lines(analysis.weights)
     if analysis.spectrum.largest < 1:
         flags.append(FLIPPED_SIGN)
-    if verdict not in ("too-small", "degenerate", "random") and analysis.is_random_scaled:
-        flags.append(RANDOM_SCALED)
+    if verdict not in ("too-small", "degenerate", "random") and analysis.is_random_scaled is not False:
+        flags.append(RANDOM_SCALED if analysis.is_random_scaled else MAYBE_RANDOM_SCALED)
     return Judgement(verdict, reason, tuple(flags), analysis.power_law)
 
 
@@ -164,15 +183,25 @@ def _judge(analysis: MatrixAnalysis, preset: Preset) -> tuple[Verdict, str]:
     count, minimum = analysis.eigenvalue_count, preset.matrices.min_eigenvalues
     if count < minimum:
         return "too-small", f"{count} eigenvalues, fewer than {minimum}"
+    if not analysis.has_extent:
+        return "degenerate", "no eigenvalues above the floor differ by more than rounding"
     if analysis.power_law is None:
         return "degenerate", "no eigenvalue leaves a tail to fit"
+    if (above := analysis.count_above_floor) < minimum and preset.allows_for_rounding:
+        return "too-small", f"{above} eigenvalues above the floor, fewer than {minimum}"
     if analysis.is_random:
         return "random", "can't be told from the same weights shuffled"
+    if analysis.is_random is None:
+        return "undecided", "random or not: as far from the same weights shuffled as noise rarely is"
     if analysis.has_traps:
         return "trap", "shuffled, the weights still have spikes: of single large entries, or of their mean"
-    if analysis.power_law.D > FAR_FROM_FIT and analysis.p_value < UNLIKELY:
-        far = f"D {analysis.power_law.D:.2f}, and {analysis.p_value:.0%} of true power laws are as far from their fit"
-        return "no-power-law", far
+    if analysis.has_traps is None:
+        return "undecided", "trap or not: shuffled, the weights have a spike about half of the time"
+    if analysis.power_law.D > FAR_FROM_FIT and (share := analysis.settle_p_value(UNLIKELY)) and not share.above:
+        far = f"D {analysis.power_law.D:.2f}, and {share.value:.0%} of true power laws are as far from their fit"
+        if share.above is False:
+            return "no-power-law", far
+        return "undecided", f"no-power-law or not: {far}, too near {UNLIKELY:.0%} after {share.draws:,} draws"
     lowest, highest = analysis.alpha_range or (nan, nan)
     if highest - lowest > UNSTABLE:
         return "unstable", f"alphas from {lowest:.3g} to {highest:.3g} fit nearly as well"

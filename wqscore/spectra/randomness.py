@@ -2,31 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from math import nan, sqrt
-from statistics import fmean, median_low
+from math import log, nan, sqrt
+from statistics import fmean, median_low, stdev
 
 import numpy as np
 
 from wqscore.spectra.lanczos import LANCZOS_ERROR
-from wqscore.spectra.marchenko_pastur import fit_marchenko_pastur
+from wqscore.spectra.marchenko_pastur import TRACY_WIDOM_999, bulk_edge, fit_marchenko_pastur
 from wqscore.spectra.screening import Entries, correlated, measure, predict_traps
-from wqscore.spectra.shuffling import SHUFFLES, Shuffles
+from wqscore.spectra.sequential import settle_reach, settle_sign
+from wqscore.spectra.shuffling import Shuffles
 from wqscore.spectra.spectrum import Spectrum, compute_spectrum
 
-#: Largest numbers of shuffles that `is_random` computes the spectrum of, and λ_max of.
+#: Largest numbers of shuffles that verdicts compute the spectrum of, and λ_max of.
 VERDICT_SPECTRA = 12
 _LARGEST = 99
+_TRAP_DRAWS = 24
+#: Shuffles whose whole spectrum says where the edge of their bulk is.
+_EDGE_SPECTRA = 2
 
-#: Shuffled spectra needed before their largest pairwise distance means anything.
+#: Shuffled spectra needed before the distances between them mean anything.
 _MIN_SPECTRA = 3
-#: Not random beyond this many times the largest distance between shuffles: noise reaches 1.6 times it for three.
-_FAR = 2.5
+#: Alike up to this many times the mean distance between shuffles: noise seldom exceeds 1.4 times it.
+_ALIKE = 1.6
+#: The least relative deviation of such a distance.
+_LEAST_SPREAD = 0.1
+#: How many deviations of the mean make an answer certain.
+_CERTAIN = 3.5
 #: Not random with λ_max this many times a shuffle's: shuffles range over a few per cent of λ_max, seldom a tenth.
 _CLEARLY = 1.5
-#: Stop after this many shuffles if λ_max is above them by more than their range: noise is so once in several hundred.
-_FIRST_SHUFFLES = 8
+#: The mean of the Tracy–Widom law, its deviation, and its 99.9 % point above the mean in deviations.
+_TW_MEAN, _TW_DEVIATION = -1.2065, 1.268
+_WITHIN = (TRACY_WIDOM_999 - _TW_MEAN) / _TW_DEVIATION
 _SCALING_ROUNDS = 3
 
 
@@ -92,54 +101,64 @@ def ww_maxdist(spectrum: Spectrum, shuffles: Sequence[Spectrum]) -> float:
     return fmean(spectrum.largest - shuffle.largest for shuffle in shuffles)
 
 
-def is_random(spectrum: Spectrum, entries: Entries, shuffles: Shuffles) -> bool:
+def is_random(spectrum: Spectrum, entries: Entries, shuffles: Shuffles) -> bool | None:
     """Whether a spectrum is indistinguishable from those of the same weights shuffled.
 
-    It is when λ_max is at most the largest λ_max of 99 shuffles, and the mean distance to the shuffles is at most the
-    largest distance between two of them. This is a permutation test: a matrix of independent entries is one more
-    shuffle of itself, and so lies above all of them, and is missed, with probability 1/100.
+    It is when λ_max is at most the 99.9 % point of the shuffles' λ_max, and the mean distance to shuffles at most 1.6
+    times the mean distance between two of them. A matrix of independent entries is one more shuffle of itself, and is
+    missed with probability of about 1/1000.
 
     No shuffle is drawn for a matrix whose entries are `correlated`, as those of nearly every trained matrix are.
-    Otherwise drawing stops once the answer is known, for most noise after three or four shuffles.
+    Otherwise drawing stops once the answer is beyond doubt, for most noise after three or four shuffles.
 
     Args:
         spectrum: of W; not random when it has no eigenvalues.
         entries: of W, as `measure` returns them.
         shuffles: of W.
+
+    Returns:
+        `None` where the most shuffles that may be drawn leave it open.
     """
     if spectrum.state != "finite" or correlated(spectrum, entries):
         return False
-    threshold = spectrum.largest * (1 - LANCZOS_ERROR)
-    distances: list[float] = []
-    between = 0.0
+    if shuffles[0].state != "finite" or spectrum.largest > _CLEARLY * shuffles[0].largest:
+        return False
+    alike = _is_alike(spectrum, shuffles)
+    if alike is False:
+        return False
+    highest = log(spectrum.largest * (1 - LANCZOS_ERROR))
+    draws = (log(shuffles.largest(k)) for k in range(_LARGEST))
+    within = settle_reach(highest, draws, _WITHIN, _edge_deviation(spectrum.rows, spectrum.columns))
+    return False if within is False else True if within and alike else None
+
+
+def _is_alike(spectrum: Spectrum, shuffles: Shuffles) -> bool | None:
+    """Whether the distance to shuffles is about that between two of them; `None` where twelve leave it open."""
+    to_shuffles: list[float] = []
+    between: list[float] = []
     for k in range(VERDICT_SPECTRA):
         shuffle = shuffles[k]
-        if shuffle.state != "finite" or threshold > _CLEARLY * shuffles[0].largest:
-            return False
-        distances.append(jensen_shannon_distance(spectrum.eigenvalues, shuffle.eigenvalues))
-        for other in shuffles.first(k):
-            between = max(between, jensen_shannon_distance(shuffle.eigenvalues, other.eigenvalues))
-        if k + 1 >= _MIN_SPECTRA:
-            if fmean(distances) <= between:
-                return _reached(threshold, (shuffles.largest(k) for k in range(_LARGEST)))
-            if fmean(distances) > _FAR * between:
-                return False
-    return False
+        to_shuffles.append(jensen_shannon_distance(spectrum.eigenvalues, shuffle.eigenvalues))
+        between += [jensen_shannon_distance(shuffle.eigenvalues, other.eigenvalues) for other in shuffles.first(k)]
+        if k + 1 < _MIN_SPECTRA:
+            continue
+        usual = fmean(between)
+        if usual == 0 or fmean(to_shuffles) == 0:
+            return fmean(to_shuffles) == 0
+        spread = max(stdev(between) / usual, stdev(to_shuffles) / fmean(to_shuffles), _LEAST_SPREAD)
+        ratio = log(fmean(to_shuffles) / (_ALIKE * usual))
+        if abs(ratio) > _CERTAIN * spread * sqrt(2 / (k + 1)):
+            return ratio < 0
+    return None
 
 
-def _reached(threshold: float, draws: Iterable[float]) -> bool:
-    """Whether a shuffle reaches λ_max; stops after the first few where none is likely to."""
-    seen: list[float] = []
-    for value in draws:
-        if value >= threshold:
-            return True
-        seen.append(value)
-        if len(seen) == _FIRST_SHUFFLES and threshold > 2 * max(seen) - min(seen):
-            return False
-    return False
+def _edge_deviation(rows: int, columns: int) -> float:
+    """The relative deviation of the largest eigenvalue of noise, which heavy tails only add to."""
+    edge, width = bulk_edge(rows, columns)
+    return _TW_DEVIATION * width / edge
 
 
-def is_random_scaled(spectrum: Spectrum, entries: Entries, shuffles: Shuffles) -> bool:
+def is_random_scaled(spectrum: Spectrum, entries: Entries, shuffles: Shuffles) -> bool | None:
     """Whether W is random (`is_random`) once the scales of its rows and columns are divided out.
 
     Call it only where W itself is not random: a random W stays so, apart from the test's misses.
@@ -158,27 +177,32 @@ def is_random_scaled(spectrum: Spectrum, entries: Entries, shuffles: Shuffles) -
     return is_random(rescaled, measure(even, rescaled), replace(shuffles, weights=even, spectra={}))
 
 
-def has_traps(entries: Entries, shuffles: Shuffles) -> bool:
-    """Whether `num_traps` is above 0: more than half of the first six shuffles have a spike.
+def has_traps(entries: Entries, shuffles: Shuffles) -> bool | None:
+    """Whether shuffles usually have a spike, an eigenvalue beyond the Marchenko–Pastur edge of their own bulk.
 
-    No shuffle is drawn where the largest entry and the mean decide it (`predict_traps`); otherwise drawing stops once
-    the majority is clear.
+    No shuffle is drawn where the largest entry and the mean decide it (`predict_traps`). Otherwise the first two say
+    where the edge is, further ones only how far λ_max is from it, until the usual side is beyond doubt.
 
     Args:
         entries: of W.
         shuffles: of W.
+
+    Returns:
+        `None` where the most shuffles that may be drawn leave it open.
     """
     predicted = predict_traps(entries)
     if predicted is not None:
         return predicted
-    spiked = 0
-    for k in range(SHUFFLES):
-        shuffle = shuffles[k]
-        fit = fit_marchenko_pastur(shuffle.eigenvalues, shuffle.rows, shuffle.columns, shuffle.slices)
-        spiked += fit.num_spikes > 0
-        if 2 * spiked > SHUFFLES or 2 * (k + 1 - spiked) >= SHUFFLES:
-            break
-    return 2 * spiked > SHUFFLES
+    edge, width = bulk_edge(entries.rows, entries.columns)
+    fits = [
+        fit_marchenko_pastur(shuffle.eigenvalues, shuffle.rows, shuffle.columns, shuffle.slices)
+        for shuffle in shuffles.first(_EDGE_SPECTRA)
+    ]
+    limit = fmean(fit.bulk_max for fit in fits) * (1 + TRACY_WIDOM_999 * width / edge)
+    if not limit > 0:
+        return False
+    beyond = (log(shuffles.largest(k) / limit) for k in range(_TRAP_DRAWS))
+    return settle_sign(beyond, _edge_deviation(entries.rows, entries.columns))
 
 
 def without_scales(weights: np.ndarray) -> np.ndarray:

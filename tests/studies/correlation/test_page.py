@@ -180,10 +180,10 @@ def test_the_numbers_behind_the_charts_are_those_of_the_file(html: str, torchvis
 def test_a_sign_flip_is_a_warning_above_all_else(html: str) -> None:
     page = Page(html)
     warnings = re.findall(r'<p class="warning name">(.*?)</p>', html)
-    assert len(warnings) == 2
+    assert len(warnings) == 1
     assert "alpha changes sign" in warnings[0]
     assert "resnet +0.60" in warnings[0]
-    assert "stable_rank changes sign" in warnings[1]
+    assert "stable_rank (" in page.text  # of which the data can't tell
     assert page.text.index("alpha changes sign") < page.text.index("Kendall’s tau is 1 where")
     assert "so few only one beyond ±0.34" in page.text
     assert "28 taus were tested" in page.text

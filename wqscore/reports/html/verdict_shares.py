@@ -14,6 +14,7 @@ COLOURS = MappingProxyType(
     {
         "ok": "#0072B2",
         "unstable": "#56B4E9",
+        "undecided": "#B2B2B2",
         "no-power-law": "#E69F00",
         "trap": "#CC79A7",
         "random": "#D55E00",

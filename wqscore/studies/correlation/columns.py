@@ -18,6 +18,13 @@ DEFAULT_GROUP, DEFAULT_PARAMS, DEFAULT_DEPTH = "family", "params", "depth"
 _BOOKKEEPING = frozenset({"rank", "coverage", "n_matrices", "n_fitted", "hidden_size", DEFAULT_PARAMS, DEFAULT_DEPTH})
 
 
+#: Metrics that describe a fit and claim nothing of a model; named by `--x` they are tested all the same.
+_NUISANCE = frozenset(
+    {"xmin", "xmin_scaled", "sigma", "n_tail", "alpha_lo", "alpha_hi", "alpha_least", "alpha_most", "num_fingers"}
+    | {"p_value", "R_exponential", "p_exponential", "R_lognormal", "p_lognormal", "LR_tpl", "p_tpl"}
+)
+
+
 def metric_of(column: str) -> Metric | None:
     """Return the registry's metric that a column holds, possibly as a mean over matrices.
 
@@ -29,12 +36,12 @@ def metric_of(column: str) -> Metric | None:
 
 
 def metric_columns(scores: ScoreTable, y: str) -> tuple[str, ...]:
-    """Return the columns that are a metric's headline value.
+    """Return the columns that are a metric's headline value, without those that only describe its fit.
 
     Raises:
         UsageError: there is none.
     """
-    names = tuple(name for name in scores.columns if name in METRICS and name != y)
+    names = tuple(name for name in scores.columns if name in METRICS and name != y and name not in _NUISANCE)
     if not names:
         raise UsageError(
             f"{scores.source}: no column is a metric of wqscore: name the columns to test with --x, from "

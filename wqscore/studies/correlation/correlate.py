@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -22,26 +22,12 @@ from wqscore.studies.correlation.columns import (
 )
 from wqscore.studies.correlation.granulated import Granulated, granulate
 from wqscore.studies.correlation.row import MIN_MODELS, CorrelationRow, correlate_row
+from wqscore.studies.correlation.simpson import SignFlip, find_flip
 from wqscore.studies.known.score_table import Joined
 
 #: More models would take minutes, as each random order goes through every pair.
 MAX_MODELS = 2_000
 Better = Literal["lower", "higher"]
-
-
-@dataclass(frozen=True)
-class SignFlip:
-    """Simpson's paradox: tau has one sign over all models and the other within groups.
-
-    Attributes:
-        pooled: tau over all models.
-        flipped: the groups with the other sign.
-        groups: the number of groups with a sign.
-    """
-
-    pooled: CorrelationRow
-    flipped: tuple[CorrelationRow, ...]
-    groups: int
 
 
 @dataclass(frozen=True)
@@ -56,10 +42,11 @@ class Correlations(Result):
         tried: the metrics.
         rows: those of the baselines, then of each metric: over all models, then by group.
         granulated: each metric along the axes, if there are any.
-        flips: the warnings.
+        flips: the warnings: metrics whose sign in groups is another than over all, and not by chance.
         joined: the models, and those left out.
         seed: the seed of the p-values' random orders.
         depth: the column of depths, if any.
+        open_flips: metrics with another sign in some group, as chance gives them too.
     """
 
     y: str
@@ -73,6 +60,7 @@ class Correlations(Result):
     joined: Joined
     seed: int
     depth: str | None = None
+    open_flips: tuple[SignFlip, ...] = ()
 
     @property
     def baselines(self) -> tuple[str, ...]:
@@ -139,6 +127,7 @@ def correlate(
         for label, members in [(None, np.arange(known.size)), *groups.items()]:
             chosen = given[members] if given is not None else None
             rows.append(correlate_row(name, label, values[members], known[members], chosen, expected, seed))
+    flips = _flips(rows, columns, known, groups, seed)
     settings = {axis: joined.holding(axis).words(axis) for axis in axes}
     return Correlations(
         y=y,
@@ -148,19 +137,28 @@ def correlate(
         tried=tried,
         rows=tuple(rows),
         granulated=tuple(_granulated(name, values, known, settings) for name, values in columns.items() if axes),
-        flips=tuple(flip for name in tried if (flip := find_flip([row for row in rows if row.x == name]))),
+        flips=tuple(flip for flip in flips if flip.is_evident(len(tried))),
         joined=joined,
         seed=seed,
         depth=depth,
+        open_flips=tuple(flip for flip in flips if not flip.is_evident(len(tried))),
     )
 
 
-def find_flip(rows: Sequence[CorrelationRow]) -> SignFlip | None:
-    """Compare one metric's sign over all models with its sign in each group; `None` if no group's is opposite."""
-    pooled = next(row for row in rows if row.group is None)
-    within = [row for row in rows if row.group is not None and row.sign]
-    flipped = tuple(row for row in within if row.sign == -pooled.sign)
-    return SignFlip(pooled, flipped, len(within)) if flipped else None
+def _flips(
+    rows: Sequence[CorrelationRow],
+    columns: Mapping[str, np.ndarray],
+    known: np.ndarray,
+    groups: Mapping[str, np.ndarray],
+    seed: int,
+) -> tuple[SignFlip, ...]:
+    found = []
+    for name, values in columns.items():
+        both = np.isfinite(values) & np.isfinite(known)
+        inside = [members[both[members]] for members in groups.values()]
+        own = [row for row in rows if row.x == name]
+        found.append(find_flip(own, [(values[members], known[members]) for members in inside], seed))
+    return tuple(flip for flip in found if flip)
 
 
 def _check_count(models: int, source: str) -> None:

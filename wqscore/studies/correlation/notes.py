@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from wqscore.escaping import listed
 from wqscore.ranking.rank_correlation import EXACT_UP_TO, PERMUTATIONS, least_telling_tau
 from wqscore.rendering.numbers import figure
-from wqscore.studies.correlation.correlate import Correlations, SignFlip
+from wqscore.studies.correlation.correlate import Correlations
 from wqscore.studies.correlation.row import LEVEL, CorrelationRow
+from wqscore.studies.correlation.simpson import SignFlip
 
 #: How many names a note lists.
 _MAX_NAMES = 5
@@ -16,6 +19,7 @@ def correlation_notes(found: Correlations) -> list[str]:
     """Warnings first, then the limits of so few models and so many tests, then what was left out."""
     return [
         *(_flip(flip, found.group or "") for flip in found.flips),
+        *_open(found.open_flips, found.group or ""),
         *_few(found),
         *_many(found),
         *_size(found),
@@ -35,6 +39,16 @@ def _flip(flip: SignFlip, group: str) -> str:
         f"warning: {pooled.x} changes sign (Simpson's paradox): tau {_tau(pooled)} over all, the other way in "
         f"{len(flip.flipped)} of {flip.groups} groups by {group}, {others}{more}: trust the pooled figure in no group"
     )
+
+
+def _open(flips: Sequence[SignFlip], group: str) -> list[str]:
+    if not flips:
+        return []
+    named = [f"{flip.pooled.x} ({len(flip.flipped)} of {flip.groups})" for flip in flips]
+    return [
+        f"can't tell whether these change sign by {group}: some groups have the other sign, but no more of them, nor "
+        f"more clearly, than chance gives: {listed(named, _MAX_NAMES)}"
+    ]
 
 
 def _tau(row: CorrelationRow) -> str:
