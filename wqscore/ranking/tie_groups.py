@@ -29,7 +29,7 @@ def tie_groups(count: int, apart: frozenset[tuple[int, int]]) -> list[tuple[int,
     groups: list[tuple[int, ...]] = []
     for first, second in combinations(range(count), 2):
         if tied[first, second] and not shared[first, second]:
-            group = _grown(tied, first, second)
+            group = _grown(tied, shared, first, second)
             groups.append(group)
             shared[np.ix_(group, group)] = True
     return sorted(_needed(groups, count))
@@ -46,12 +46,17 @@ def tie_label(number: int) -> str:
     return (tie_label(before - 1) if before else "") + ascii_lowercase[letter]
 
 
-def _grown(tied: np.ndarray, first: int, second: int) -> tuple[int, ...]:
-    """A largest possible group around two tied models: of others that are tied with all, the next one is added."""
+def _grown(tied: np.ndarray, shared: np.ndarray, first: int, second: int) -> tuple[int, ...]:
+    """A group around two tied models to which none can be added.
+
+    Of the others that are tied with all, the one with the most ties to them that no group holds yet is added first;
+    among equals, the best.
+    """
     group = [first, second]
     able = tied[first] & tied[second]
     while able.any():
-        added = int(np.argmax(able))
+        gained = (~shared[group]).sum(axis=0)
+        added = int(np.argmax(np.where(able, gained, -1)))
         group.append(added)
         able &= tied[added]
     return tuple(sorted(group))

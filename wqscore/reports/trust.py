@@ -55,7 +55,7 @@ def pair_sentence(pair: Pair, label: str) -> str:
         lost = f"; with the {found.lost} {noun} that only one has, at worst and best, {bounds}"
     return (
         f"{pair.ahead.label} {verb} {pair.behind.label}: {label} differs by {figure(found.value)} "
-        f"({ends} over {over}{_chance(found)}{lost})"
+        f"({ends} over {over}{lost}{_chance(found)})"
     )
 
 
