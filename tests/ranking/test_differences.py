@@ -16,7 +16,7 @@ from tests.examples import examples
 from tests.ranking.valued_models import layered, model, named
 from wqscore.metrics.registry import MATRIX_METRICS
 from wqscore.presets.registry import DEFAULT
-from wqscore.ranking.differences import Difference, compare_all
+from wqscore.ranking.differences import APART, Difference, compare_all
 from wqscore.ranking.ranks import place_models
 from wqscore.scoring.model_score import ModelScore
 
@@ -166,7 +166,7 @@ def test_no_order_is_asserted_against_the_evidence(values: list[list[float]], ro
             assert found.lowest <= found.value <= found.highest
             assert np.isnan(found.lo) or found.lo <= found.value <= found.hi
             worse = found.value > 0 if metric.better == "lower" else found.value < 0
-            assert found.tied or (not worse and found.p <= found.p_holm <= 0.05)
+            assert found.tied or (not worse and found.p <= found.p_holm <= APART)
             assert found.tied == bool({*placing.places[i].ties} & {*placing.places[j].ties})
             assert found.tied or (placing.places[i].worst < len(models) and placing.places[j].best > 1)
 

@@ -12,7 +12,6 @@ import numpy as np
 from wqscore.ranking.differences import Difference
 from wqscore.ranking.rank_correlation import kendall_tau_b
 from wqscore.ranking.ranking import Pair, RankedModel, Ranking
-from wqscore.ranking.shifts import LEVEL
 from wqscore.rendering.numbers import figure, size
 from wqscore.scoring.summary import belonging_rows
 
@@ -76,8 +75,8 @@ def _ties(ranking: Ranking) -> list[str]:
         return pair_notes(ranking)
     tied = sum(pair.difference.tied for pair in ranking.pairs)
     return [
-        f"two models of one family that can't be told apart over their layers, at {LEVEL:.0%} with Holm's correction "
-        f"for all its pairs: {tied} of {len(ranking.pairs)} pairs"
+        f"two models of one family that can't be told apart over their layers, with Holm's correction for "
+        f"all its pairs: {tied} of {len(ranking.pairs)} pairs"
     ]
 
 
