@@ -60,6 +60,7 @@ bench-large: .venv/oracles ## Large matrices, a 7B model, cost and memory as mat
 bench-truth: .venv/oracles ## Every estimator on draws from known laws; some minutes
 	$(BIN)/python -m benchmarks.synthetic_truth
 	$(BIN)/python -m benchmarks.calibration
+	$(BIN)/python -m benchmarks.null_rankings
 
 zoo: .venv/oracles ## Train the zoo, three hours of processor time, and write its table; killed, it goes on where it was
 	$(BIN)/python -m benchmarks.zoo train

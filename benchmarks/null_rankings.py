@@ -36,7 +36,7 @@ RANKINGS = 1000
 POOL = 3000
 SIDE = 128
 ROLES = 6
-MODELS = (2, 3, 5, 10, 20)
+MODELS = (2, 5, 10, 20)
 LAYERS = (1, 2, 6, 12)
 #: Standard deviation of the exponent over the matrices of a pool; that of the fits is larger.
 SPREADS = (0.2, 0.4, 0.6)

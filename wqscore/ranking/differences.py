@@ -123,9 +123,7 @@ class _Model:
 
 
 def _model(score: ModelScore, metric: MatrixMetric) -> _Model:
-    belonging = score.layers if metric.summed else belonging_rows(score.layers, score.preset)
-    fitted = [row for row in belonging if metric.summed or row.fit is not None]
-    rows = sorted(rows_with_value(fitted, metric.name, score.preset), key=matrix_key)
+    rows = sorted(_counted(score, metric), key=matrix_key)
     values = np.array([row.metrics[metric.name] for row in rows])
     rounding = [_rounding(row, metric.name) for row in rows]
     delta = max(_NEGLIGIBLE * float(values.std()), float(np.median(rounding))) if rows else 0.0
@@ -137,6 +135,14 @@ def _model(score: ModelScore, metric: MatrixMetric) -> _Model:
         delta=delta * (len(rows) if metric.summed else 1),
         numbering=numbering(score),
     )
+
+
+def _counted(score: ModelScore, metric: MatrixMetric) -> list[LayerScore]:
+    """The matrices whose values make the number that ranks."""
+    if metric.summed:
+        return rows_with_value(score.layers, metric.name, score.preset)
+    fitted = [row for row in belonging_rows(score.layers, score.preset) if row.fit is not None]
+    return rows_with_value(fitted, metric.name, score.preset)
 
 
 def _rounding(row: LayerScore, metric: str) -> float:

@@ -1,8 +1,9 @@
-"""The k-th smallest of very many sums or differences, found without a list of them all."""
+"""Order statistics of very many means or differences of two values, found without a list of them all."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -15,40 +16,54 @@ _CLOSE = 1e-13
 Lists = tuple[np.ndarray, np.ndarray]
 
 
-def kth_mean(values: np.ndarray, k: int) -> float:
-    """The k-th smallest of the n(n + 1)/2 means of two of n values, each value with itself included.
+def inner_means(values: np.ndarray, left_out: int) -> tuple[float, float]:
+    """The ends of the n(n + 1)/2 means of two of n values, without so many of the smallest and of the largest.
 
     Args:
-        values: ascending, shape (n,).
-        k: from 1 on.
+        values: ascending, shape (n,); the mean of each value with itself is included.
+        left_out: at each side; less than half of them.
     """
+    count = values.size * (values.size + 1) // 2
     if values.size**2 <= _LISTED:
-        first, second = np.triu_indices(values.size)
-        return _smallest((values[first] + values[second]) / 2, k)
+        first, second = _two_of(values.size)
+        return _inner((values[first] + values[second]) / 2, left_out)
     lists = [(values, values)]
 
-    def count(total: float) -> int:
+    def at_most(total: float) -> int:
         # Of the n² sums, those of two different values come twice.
         return (_count(lists, total) + int(np.searchsorted(2 * values, total, "right"))) // 2
 
-    return _bisected(lists, count, k) / 2
+    return _bisected(lists, at_most, left_out + 1) / 2, _bisected(lists, at_most, count - left_out) / 2
 
 
-def kth_difference(strata: Sequence[Lists], k: int) -> float:
-    """The k-th smallest difference of a value of the first array and one of the second, over all strata.
+def inner_differences(strata: Sequence[Lists], left_out: int) -> tuple[float, float]:
+    """The ends of the differences of a value of the first array and one of the second, over all strata.
 
     Args:
         strata: two ascending arrays each; values of different strata are not compared.
-        k: from 1 on.
+        left_out: how many of the smallest and of the largest are left out; less than half of them.
     """
     lists = [(first, -second[::-1]) for first, second in strata]
-    if sum(first.size * second.size for first, second in lists) <= _LISTED:
-        return _smallest(np.concatenate([np.add.outer(*each).ravel() for each in lists]), k)
-    return _bisected(lists, lambda total: _count(lists, total), k)
+    count = sum(first.size * second.size for first, second in lists)
+    if count <= _LISTED:
+        return _inner(np.concatenate([np.add.outer(*each).ravel() for each in lists]), left_out)
+
+    def at_most(total: float) -> int:
+        return _count(lists, total)
+
+    return _bisected(lists, at_most, left_out + 1), _bisected(lists, at_most, count - left_out)
 
 
-def _smallest(values: np.ndarray, k: int) -> float:
-    return float(np.partition(values, k - 1)[k - 1])
+@lru_cache(maxsize=16)
+def _two_of(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """The places of two of so many values, each with itself included."""
+    return np.triu_indices(count)
+
+
+def _inner(values: np.ndarray, left_out: int) -> tuple[float, float]:
+    first, last = left_out, values.size - 1 - left_out
+    found = np.partition(values, (first, last))
+    return float(found[first]), float(found[last])
 
 
 def _count(lists: Sequence[Lists], total: float) -> int:

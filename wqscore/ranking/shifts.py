@@ -21,7 +21,7 @@ from wqscore.ranking.null_laws import (
     untied_rank_sum_law,
     untied_signed_rank_law,
 )
-from wqscore.ranking.order_statistics import kth_difference, kth_mean
+from wqscore.ranking.order_statistics import inner_differences, inner_means
 
 #: The share of equal models that the two-sided test of one pair tells apart, at most.
 LEVEL = 0.05
@@ -56,12 +56,10 @@ def paired_shift(differences: np.ndarray) -> Shift:
     """
     if not differences.size:
         return UNKNOWN
-    size = differences.size
-    trimmed = untied_signed_rank_law(size).largest_in_tail(LEVEL / 2)
+    trimmed = untied_signed_rank_law(differences.size).largest_in_tail(LEVEL / 2)
     lo = hi = nan
     if trimmed >= 0:
-        ordered = np.sort(differences)
-        lo, hi = kth_mean(ordered, trimmed + 1), kth_mean(ordered, size * (size + 1) // 2 - trimmed)
+        lo, hi = inner_means(np.sort(differences), trimmed)
     return Shift(lo, hi, _sign_flip_p(differences[differences != 0]))
 
 
@@ -77,9 +75,7 @@ def unpaired_shift(strata: Sequence[tuple[np.ndarray, np.ndarray]]) -> Shift:
     trimmed = untied_rank_sum_law(sizes).largest_in_tail(LEVEL / 2)
     lo = hi = nan
     if trimmed >= 0:
-        ordered = [(np.sort(first), np.sort(second)) for first, second in strata]
-        comparisons = sum(first * second for first, second in sizes)
-        lo, hi = kth_difference(ordered, trimmed + 1), kth_difference(ordered, comparisons - trimmed)
+        lo, hi = inner_differences([(np.sort(first), np.sort(second)) for first, second in strata], trimmed)
     return Shift(lo, hi, _rank_sum_p(strata))
 
 
@@ -111,7 +107,12 @@ def _whole_ranks(groups: Sequence[np.ndarray]) -> tuple[list[np.ndarray], bool]:
     """The ranks within each group, and whether any are tied; tied ones share their mean, and all are times 2 then."""
     found, tied = [], False
     for values in groups:
-        _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
-        found.append((2 * np.cumsum(counts) - counts + 1)[places])
-        tied = tied or counts.size < values.size
+        order = np.argsort(values)
+        ordered = values[order]
+        first = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
+        last = np.append(first[1:], values.size)
+        ranks = np.empty(values.size, dtype=np.int64)
+        ranks[order] = np.repeat(first + last + 1, last - first)
+        found.append(ranks)
+        tied = tied or first.size < values.size
     return (found, True) if tied else ([ranks // 2 for ranks in found], False)
