@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from time import perf_counter
 
 import numpy as np
 
@@ -162,7 +161,6 @@ def power_rows(pools: Sequence[np.ndarray]) -> Iterator[tuple[str, list[str]]]:
 
 def main() -> None:
     """Print the tables."""
-    start = perf_counter()
     print(HEAD)
     print(machine_line(["wqscore", "numpy", "numba"]))
     with one_blas_thread():
@@ -178,7 +176,6 @@ def main() -> None:
         print_table(
             "spread of the true exponents", ["spread of alpha", *(f"shift {s:g}" for s in SHIFTS)], power_rows(pools)
         )
-    print(f"\nIt took {perf_counter() - start:.0f} s.")
 
 
 if __name__ == "__main__":
