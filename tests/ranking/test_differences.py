@@ -220,3 +220,18 @@ def test_the_interval_of_a_fit_does_not_compare_models() -> None:
     )
     assert narrow == wide
     assert not narrow.tied
+
+
+def test_a_sum_over_matrices_has_an_interval_of_sums_where_the_matrices_are_the_same() -> None:
+    values = np.random.default_rng(0).normal(5, 1, 40)
+    (found,) = compare_all(
+        [model(named(each), metric="fro_dist") for each in (values + 0.7, values)], MATRIX_METRICS["fro_dist"]
+    ).values()
+    assert (found.value, found.lo, found.hi) == pytest.approx((28, 28, 28))
+    assert not found.tied
+    (found,) = compare_all(
+        [model(named(each), metric="fro_dist") for each in (values, values[:30])], MATRIX_METRICS["fro_dist"]
+    ).values()
+    assert found.value == pytest.approx(values[30:].sum())
+    assert np.isnan([found.lo, found.hi, found.p]).all()
+    assert found.tied

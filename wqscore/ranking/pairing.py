@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 
 from wqscore.matrices.matching import canonical_name
 from wqscore.matrices.weight_matrix import SkippedTensor
@@ -36,9 +37,16 @@ def numbering(score: ModelScore) -> Numbering:
     names = [row.matrix.name for row in score.layers]
     names += [row.name for row in score.rows if isinstance(row, SkippedTensor) and row.kind != "not-a-matrix"]
     found: dict[str, set[tuple[str, ...]]] = {}
-    for name in map(canonical_name, names):
-        found.setdefault(_NUMBER.sub("#", name), set()).add(tuple(_NUMBER.findall(name)))
+    for pattern, numbers in map(_numbers_apart, names):
+        found.setdefault(pattern, set()).add(numbers)
     return {pattern: frozenset(numbers) for pattern, numbers in found.items()}
+
+
+@lru_cache(maxsize=1 << 16)
+def _numbers_apart(name: str) -> tuple[str, tuple[str, ...]]:
+    """A name without prefixes and numbers, and its numbers; models of one family have the same names."""
+    bare = canonical_name(name)
+    return _NUMBER.sub("#", bare), tuple(_NUMBER.findall(bare))
 
 
 def numbered_alike(one: Numbering, other: Numbering) -> bool:
@@ -53,7 +61,7 @@ def pairs_of(one: Sequence[MatrixKey], other: Sequence[MatrixKey]) -> list[tuple
     """The places of the matrices that both have.
 
     Returns:
-        None if they share less than half of their matrices, or if a key occurs twice in one of them.
+        None of them if they share less than half of their matrices, or if a key occurs twice in one of them.
     """
     places = {key: place for place, key in enumerate(other)}
     if len(places) < len(other) or len(set(one)) < len(one):
