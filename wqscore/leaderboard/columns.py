@@ -101,9 +101,11 @@ _FIXED = (
     Column("scored", "text", "the night on which the model was last scored", _record("scored")),
     Column("family", "text", "the family, within which models are ranked", lambda m: m.family or None),
     Column("rank", "whole number", "the rank within the family, 1 being best", _record("rank")),
-    Column("rank_best", "whole number", "the best rank it could have, over resampled layers", _record("rank_best")),
+    Column(
+        "rank_best", "whole number", "the best rank it could have, 1 + the models ahead of it", _record("rank_best")
+    ),
     Column("rank_worst", "whole number", "the worst rank it could have", _record("rank_worst")),
-    Column("ties", "text", "letters of its tie groups, whose models are indistinguishable", _ties),
+    Column("ties", "text", "letters of its tie groups; two models share one exactly if they are tied", _ties),
     Column("revision", "text", "the commit on the Hub", _record("revision")),
     Column("licence", "text", "the licence given in its list", lambda m: m.licence or None),
     Column("year", "whole number", "the year of release given in its list", lambda m: m.year),

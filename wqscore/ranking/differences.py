@@ -1,47 +1,47 @@
 """Whether one model is ahead of another over their layers, or the two can't be told apart.
 
-A model's matrices are a census of it, not a sample: what is measured here is *consistency over layers*, how far a
-difference of two summaries depends on which of their matrices are included; it says nothing beyond these models.
+A model's matrices are a census of it, not a sample: what is measured here is *consistency over layers*, whether the
+matrices of one have higher values than those of the other more often than chance has it; it says nothing beyond these
+models.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
-from hashlib import sha256
-from itertools import combinations, islice
+from itertools import combinations
 from math import isfinite, nan, sqrt
+from typing import Literal
 
 import numpy as np
 
-from wqscore.matrices.matching import canonical_name
+from wqscore.metrics.metric import MatrixMetric
+from wqscore.ranking.holm import holm
+from wqscore.ranking.pairing import MatrixKey, Numbering, matrix_key, numbered_alike, numbering, pairs_of, strata_of
+from wqscore.ranking.shifts import UNKNOWN, Shift, paired_shift, unpaired_shift
 from wqscore.scoring.layer_score import LayerScore
 from wqscore.scoring.model_score import ModelScore
 from wqscore.scoring.summary import counted_rows
 
-_DRAWS = 1000
-#: Pairs whose quantiles are taken together, which is quicker than one by one.
-_CHUNK = 500
-#: An interval of 95 %, in standard deviations of a normal law.
-_WIDTH_95 = 2 * 1.959964
+#: Two models are told apart at this corrected p-value. At 0.05 one in twenty rankings of equal models would assert an
+#: order, and more in every other count of a thousand; this leaves room below it.
+APART = 0.035
 #: Differences below this share of a metric's spread over the matrices count as ties.
 _NEGLIGIBLE = 1e-3
-#: Two models are compared pair by pair when they share at least this share of their matrices.
-_MIN_SHARED = 0.5
-
-
-MatrixKey = tuple[str, str, tuple[int, int, int]]
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One model's summary less another's.
+    """One model's summary less another's, and whether it is consistent over layers.
 
     Attributes:
-        value: the difference over all matrices of both; of the pairs, where they are paired.
-        lo: lower end of the 95 % interval over resampled layers.
-        hi: upper end.
+        value: the difference of the numbers that rank.
+        lo: lower end of the 95 % interval of the shift of the values, or `value` if that is lower; NaN where
+            there are too few matrices for an interval.
+        hi: upper end, in the same way.
+        p: two-sided p-value of no shift, from flips of the signs of the pairs, or from exchanges within roles where
+            the models are not paired; NaN where there is nothing to compare.
+        p_holm: `p` after Holm's correction for all pairs of the models that are ranked together.
         delta: a difference up to this is a tie: 1e-3 of the metric's spread, and what rounding in storage can do.
         lowest: smallest possible `value` if each unpaired matrix took the lowest or highest value in either model;
             `value` where none is lost.
@@ -53,6 +53,8 @@ class Difference:
     value: float
     lo: float
     hi: float
+    p: float
+    p_holm: float
     delta: float
     lowest: float
     highest: float
@@ -61,126 +63,83 @@ class Difference:
 
     @property
     def tied(self) -> bool:
-        """Whether the two can't be told apart."""
-        return not (self.lo > 0 or self.hi < 0) or abs(self.value) <= self.delta
+        """Whether the two can't be told apart.
+
+        The interval contains `value`: it is clear of 0 only if the number that ranks and the layers agree in sign.
+        """
+        clear = self.lo > 0 or self.hi < 0
+        return not (clear and self.p_holm <= APART and abs(self.value) > self.delta)
 
 
-@dataclass(frozen=True)
-class _Layers:
-    """A metric's values over a model's matrices, in the order of role and name.
-
-    Attributes:
-        keys: role, bare name and shape of each.
-        values: shape (n,).
-        deviations: standard deviation of each fit, 0 where none is known.
-        rounding: how much rounding in storage can change each value.
-        headline: the statistic that sums them up.
-    """
-
-    keys: tuple[MatrixKey, ...]
-    values: np.ndarray
-    deviations: np.ndarray
-    rounding: np.ndarray
-    headline: str
-
-    @cached_property
-    def summary(self) -> float:
-        """The summary that ranks."""
-        return float(_summary(self.values, self.headline))
-
-    @cached_property
-    def spread(self) -> float:
-        """Standard deviation of the values."""
-        return float(self.values.std())
-
-    @cached_property
-    def usual_rounding(self) -> float:
-        """Median of the changes that rounding can make."""
-        return float(np.median(self.rounding))
-
-    @cached_property
-    def key_set(self) -> frozenset[MatrixKey]:
-        """The keys, to be compared with another's."""
-        return frozenset(self.keys)
-
-    def only(self, keys: frozenset[MatrixKey]) -> _Layers:
-        kept = [i for i, key in enumerate(self.keys) if key in keys]
-        return replace(
-            self,
-            keys=tuple(self.keys[i] for i in kept),
-            values=self.values[kept],
-            deviations=self.deviations[kept],
-            rounding=self.rounding[kept],
-        )
-
-
-def compare_all(scores: Sequence[ModelScore], metric: str, seed: int) -> dict[tuple[int, int], Difference]:
+def compare_all(scores: Sequence[ModelScore], metric: MatrixMetric) -> dict[tuple[int, int], Difference]:
     """Compare every model with every later one by one metric of matrices, all scored alike.
 
-    A model's matrices are resampled within their roles, each fit is moved within its own interval where that is
-    known, and the summary that ranks is taken anew, 1,000 times. Two models that share names (base-model prefixes
-    aside) and shapes are resampled in pairs.
+    Two models that have the same layers and experts, and share names (base-model prefixes aside) and shapes, are
+    compared pair by pair, others role by role. No step is random.
 
     Args:
-        scores: models that have the metric.
+        scores: models that have the metric, all of which are ranked together.
         metric: a metric of matrices.
-        seed: the run's seed.
 
     Returns:
         By the indices i < j of two models, the first less the second.
     """
-    layers = [_layers(score, metric) for score in scores]
-    draws = [_resampled(each, seed) for each in layers]
-    # Unpaired models: without this, roles of equal size would be resampled as pairs.
-    apart = [np.random.default_rng(seed).permutation(each) for each in draws]
-    pairs = combinations(range(len(scores)), 2)
-    found: dict[tuple[int, int], Difference] = {}
-    while chunk := list(islice(pairs, _CHUNK)):
-        compared = [_compared(layers[i], layers[j], draws[i], draws[j], apart[j], seed) for i, j in chunk]
-        ends = np.quantile(np.array([each.draws for each in compared]), [0.025, 0.975], axis=1).T
-        found |= {pair: _difference(each, lo, hi) for pair, each, (lo, hi) in zip(chunk, compared, ends, strict=True)}
-    return found
+    models = [_model(score, metric) for score in scores]
+    pairs = list(combinations(range(len(scores)), 2))
+    found = [_difference(models[i], models[j]) for i, j in pairs]
+    corrected = holm([each.p for each in found])
+    return {
+        pair: replace(each, p_holm=p) if isfinite(each.p) else each
+        for pair, each, p in zip(pairs, found, corrected, strict=True)
+    }
 
 
-def resampled_interval(score: ModelScore, metric: str, seed: int) -> tuple[float, float]:
-    """Where 95 % of a model's summary lie over its resampled layers, as `compare_all` resamples them.
+@dataclass(frozen=True)
+class _Model:
+    """A metric's values over a model's matrices, in the order of role and name.
 
-    Args:
-        score: a model that has the metric.
-        metric: a metric of matrices.
-        seed: the run's seed.
-
-    Returns:
-        The lower and the upper end; NaN where no matrix has a value, or resampling changes nothing, as with one
-        matrix per role.
+    Attributes:
+        value: the number that ranks.
+        headline: how it sums the values up.
+        keys: role, bare name and shape of each matrix.
+        values: shape (n,).
+        delta: a difference up to this is none for this model.
+        numbering: which layers and experts it has.
     """
-    draws = _resampled(_layers(score, metric), seed)
-    lo, hi = np.quantile(draws, [0.025, 0.975])
-    return (float(lo), float(hi)) if lo < hi else (nan, nan)
+
+    value: float
+    headline: Literal["median", "mean", "sum"]
+    keys: tuple[MatrixKey, ...]
+    values: np.ndarray
+    delta: float
+    numbering: Numbering
+
+    def filled(self, count: int, value: float) -> float:
+        """The number that would rank if so many more matrices had this value."""
+        values = np.append(self.values, np.full(count, value))
+        if self.headline == "sum":
+            return float(values.sum())
+        return float(np.median(values) if self.headline == "median" else values.mean())
 
 
-def _layers(score: ModelScore, metric: str) -> _Layers:
-    rows = counted_rows(score.layers, metric, score.preset)
-    rows.sort(key=matrix_key)
-    return _Layers(
-        tuple(map(matrix_key, rows)),
-        np.array([row.metrics[metric] for row in rows]),
-        np.array([_deviation(row, metric) for row in rows]),
-        np.array([_rounding(row, metric) for row in rows]),
-        score.preset.headline,
+def _model(score: ModelScore, metric: MatrixMetric) -> _Model:
+    rows = sorted(_counted(score, metric), key=matrix_key)
+    values = np.array([row.metrics[metric.name] for row in rows])
+    rounding = [_rounding(row, metric.name) for row in rows]
+    delta = max(_NEGLIGIBLE * float(values.std()), float(np.median(rounding))) if rows else 0.0
+    return _Model(
+        value=score.summary.headline(metric.name, score.preset),
+        headline="sum" if metric.summed else score.preset.headline,
+        keys=tuple(map(matrix_key, rows)),
+        values=values,
+        delta=delta * (len(rows) if metric.summed else 1),
+        numbering=numbering(score),
     )
 
 
-def matrix_key(row: LayerScore) -> MatrixKey:
-    """What the same matrix has in common in two models: its role, its name without prefixes, and its shape."""
-    matrix = row.matrix
-    return matrix.role, canonical_name(matrix.name), (matrix.slices, matrix.rows, matrix.columns)
-
-
-def _deviation(row: LayerScore, metric: str) -> float:
-    """Of alpha, from its interval; no other metric has one."""
-    lo, hi = (row.metrics.get(name, nan) for name in ("alpha_lo", "alpha_hi"))
-    return (hi - lo) / _WIDTH_95 if metric == "alpha" and isfinite(hi - lo) else 0.0
+def _counted(score: ModelScore, metric: MatrixMetric) -> list[LayerScore]:
+    """The matrices whose values make the number that ranks."""
+    return counted_rows(score.layers, metric.name, score.preset)
 
 
 def _rounding(row: LayerScore, metric: str) -> float:
@@ -190,79 +149,48 @@ def _rounding(row: LayerScore, metric: str) -> float:
     return float((row.metrics[metric] - 1) ** 2 * 2 * row.spectrum.unit_roundoff / sqrt(3))
 
 
-def _resampled(layers: _Layers, seed: int) -> np.ndarray:
-    """The summary of resampled matrices, `_DRAWS` of them.
-
-    Which matrices are drawn follows from how many there are of each role: two models of one architecture are
-    resampled alike, and the difference of their draws is that of pairs.
-    """
-    if not layers.values.size:
-        return np.full(_DRAWS, nan)
-    moved = sha256(layers.values.tobytes()).digest()
-    noise = np.random.default_rng([seed, int.from_bytes(moved)])
-    roles = [key[0] for key in layers.keys]
-    columns = []
-    for role in sorted(set(roles)):
-        members = np.flatnonzero([each == role for each in roles])
-        rng = np.random.default_rng([seed, int.from_bytes(sha256(role.encode()).digest()), members.size])
-        columns.append(members[rng.integers(members.size, size=(_DRAWS, members.size))])
-    drawn = np.concatenate(columns, axis=1)
-    values = layers.values[drawn] + layers.deviations[drawn] * noise.standard_normal(drawn.shape)
-    return _summary(values, layers.headline)
-
-
-def _summary(values: np.ndarray, headline: str) -> np.ndarray:
-    summary: np.ndarray = np.median(values, axis=-1) if headline == "median" else values.mean(axis=-1)
-    return summary
+def _difference(a: _Model, b: _Model) -> Difference:
+    """How two models differ; the correction for other pairs is still to be made."""
+    value = a.value - b.value
+    pairs = pairs_of(a.keys, b.keys) if numbered_alike(a.numbering, b.numbering) else []
+    shift = _shift(a, b, pairs)
+    lost = a.values.size + b.values.size - 2 * len(pairs) if pairs else 0
+    lowest, highest = _bounds(a, b, len(pairs)) if lost else (value, value)
+    return Difference(
+        value=value,
+        # Of NaN and a number, both give the first.
+        lo=min(shift.lo, value),
+        hi=max(shift.hi, value),
+        p=shift.p,
+        p_holm=nan,
+        delta=max(a.delta, b.delta),
+        lowest=min(lowest, value),
+        highest=max(highest, value),
+        pairs=len(pairs),
+        lost=lost,
+    )
 
 
-@dataclass(frozen=True)
-class _Compared:
-    """Two models on the way to their difference: of their pairs, where they are paired."""
-
-    a: _Layers
-    b: _Layers
-    draws: np.ndarray
-    bounds: tuple[float, float] | None
-    pairs: int
-    lost: int
-
-
-def _compared(
-    a: _Layers, b: _Layers, draws_a: np.ndarray, draws_b: np.ndarray, apart_b: np.ndarray, seed: int
-) -> _Compared:
-    shared = a.key_set & b.key_set
-    if not (shared and len(shared) >= _MIN_SHARED * max(a.values.size, b.values.size)):
-        return _Compared(a, b, draws_a - apart_b, None, 0, 0)
-    lost = a.values.size + b.values.size - 2 * len(shared)
-    if not lost:
-        return _Compared(a, b, draws_a - draws_b, None, len(shared), 0)
-    bounds = _bounds(a, b)
-    a, b = a.only(shared), b.only(shared)
-    draws = _resampled(a, seed) - _resampled(b, seed)
-    return _Compared(a, b, draws, bounds, len(shared), lost)
+def _shift(a: _Model, b: _Model, pairs: Sequence[tuple[int, int]]) -> Shift:
+    """The shift of the values, in the scale of the number that ranks."""
+    if pairs:
+        first, second = np.array(pairs).T
+        shift = paired_shift(a.values[first] - b.values[second])
+        scale = len(pairs) if a.headline == "sum" else 1
+        return Shift(shift.lo * scale, shift.hi * scale, shift.p)
+    if a.headline == "sum":
+        # Sums over different matrices differ by how many these are.
+        return UNKNOWN
+    strata = strata_of(a.keys, b.keys)
+    return unpaired_shift([(a.values[first], b.values[second]) for first, second in strata])
 
 
-def _difference(found: _Compared, lo: float, hi: float) -> Difference:
-    a, b = found.a, found.b
-    if not (a.values.size and b.values.size):
-        return Difference(nan, nan, nan, nan, nan, nan, 0, 0)
-    value = a.summary - b.summary
-    delta = max(_NEGLIGIBLE * max(a.spread, b.spread), a.usual_rounding, b.usual_rounding)
-    return Difference(value, float(lo), float(hi), delta, *(found.bounds or (value, value)), found.pairs, found.lost)
-
-
-def _bounds(a: _Layers, b: _Layers) -> tuple[float, float]:
+def _bounds(a: _Model, b: _Model, pairs: int) -> tuple[float, float]:
     """Smallest and largest difference if each unpaired matrix took the lowest or highest value of either model."""
-    only_a = sum(key not in b.keys for key in a.keys)
-    only_b = sum(key not in a.keys for key in b.keys)
+    only_a, only_b = a.values.size - pairs, b.values.size - pairs
     low = min(float(a.values.min()), float(b.values.min()))
     high = max(float(a.values.max()), float(b.values.max()))
-
-    def filled(layers: _Layers, missing: int, value: float) -> float:
-        return float(_summary(np.append(layers.values, np.full(missing, value)), layers.headline))
-
     return (
-        filled(a, only_b, low) - filled(b, only_a, high),
-        filled(a, only_b, high) - filled(b, only_a, low),
+        a.filled(only_b, low) - b.filled(only_a, high),
+        a.filled(only_b, high) - b.filled(only_a, low),
     )

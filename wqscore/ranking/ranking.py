@@ -14,7 +14,8 @@ from wqscore.presets.preset import Preset
 from wqscore.presets.registry import DEFAULT
 from wqscore.ranking.differences import Difference
 from wqscore.ranking.families import resolve_families
-from wqscore.ranking.ranks import Rank, place_models, tie_label
+from wqscore.ranking.ranks import Rank, place_models
+from wqscore.ranking.tie_groups import tie_label
 from wqscore.refs import ModelRef
 from wqscore.results import Result
 from wqscore.scoring.model_score import Failure, ModelScore
@@ -40,7 +41,7 @@ class RankedModel:
         tied: whether another model has the same rank.
         best: the best rank it could have: 1 plus the number of models that are ahead of it and not tied with it.
         worst: the worst rank it could have, counted from the models behind it in the same way.
-        ties: letters of its tie groups; all models of a group are pairwise indistinguishable.
+        ties: letters of its tie groups; two models share one exactly if they are tied.
         reason: why it has no rank; empty for `ranked`.
         score: the scored model, `None` if it failed.
     """
@@ -154,7 +155,7 @@ def rank_models(
     pairs: list[Pair] = []
     groups = 0
     for members in comparable.values():
-        placing = place_models([able[member] for member in members], metric, preset, seed)
+        placing = place_models([able[member] for member in members], metric, preset)
         family_of = {id(able[member]): families[member] for member in members}
         models += [_ranked(place, family_of[id(place.score)], groups) for place in placing.places]
         pairs += [

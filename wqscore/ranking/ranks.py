@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from math import isclose
-from string import ascii_lowercase
 
 from wqscore.metrics.metric import MatrixMetric, Metric
 from wqscore.presets.preset import Preset
 from wqscore.ranking.differences import Difference, compare_all
+from wqscore.ranking.tie_groups import tie_groups
 from wqscore.scoring.model_score import ModelScore
 
 #: Scores closer than this, relatively, are one: the same weights stored transposed differ by about 1e-12.
@@ -27,7 +26,7 @@ class Rank:
         tied: whether another model has the same rank.
         best: the best rank it could have: 1 plus the number of models that are ahead of it and not tied with it.
         worst: the worst rank it could have, counted from the models behind it in the same way.
-        ties: indices of its tie groups; all models of a group are pairwise indistinguishable.
+        ties: indices of its tie groups; two models share one exactly if they are tied.
     """
 
     score: ModelScore
@@ -44,18 +43,19 @@ class Placing:
 
     Attributes:
         places: best first.
-        differences: by the indices i < j of two models, the first less the second over their layers; empty where the
-            metric is one of the whole model.
+        differences: by the indices i < j of two models, the first less the second; empty where the metric is one of
+            the whole model, which has no values of layers.
     """
 
     places: tuple[Rank, ...]
     differences: Mapping[tuple[int, int], Difference]
 
 
-def place_models(scores: Sequence[ModelScore], metric: Metric, preset: Preset, seed: int) -> Placing:
+def place_models(scores: Sequence[ModelScore], metric: Metric, preset: Preset) -> Placing:
     """Order models, all of which have the metric, and find which of them are tied.
 
-    Models are compared over their layers if the metric is one of layers; otherwise any difference counts.
+    Models are compared over their layers if the metric is one of layers; otherwise nothing says how far a difference
+    can be trusted, and none is told from another.
     """
     sign = 1 if metric.better == "lower" else -1
     ordered = sorted(scores, key=lambda score: sign * score.summary.headline(metric.name, preset))
@@ -63,14 +63,9 @@ def place_models(scores: Sequence[ModelScore], metric: Metric, preset: Preset, s
     ranks: list[int] = []
     for position, value in enumerate(values):
         ranks.append(ranks[-1] if position > 0 and _same(value, values[position - 1]) else position + 1)
-    if isinstance(metric, MatrixMetric) and not metric.summed:
-        differences = compare_all(ordered, metric.name, seed)
-        apart = frozenset(places for places, difference in differences.items() if not difference.tied)
-    else:
-        differences = {}
-        pairs = combinations(range(len(values)), 2)
-        apart = frozenset((i, j) for i, j in pairs if not _same(values[i], values[j]))
-    groups = _groups(len(ordered), apart)
+    differences = compare_all(ordered, metric) if isinstance(metric, MatrixMetric) else {}
+    apart = frozenset(places for places, difference in differences.items() if not difference.tied)
+    groups = tie_groups(len(ordered), apart)
     places = tuple(
         Rank(
             score=score,
@@ -83,29 +78,6 @@ def place_models(scores: Sequence[ModelScore], metric: Metric, preset: Preset, s
         for place, (score, rank) in enumerate(zip(ordered, ranks, strict=True))
     )
     return Placing(places, differences)
-
-
-def tie_label(number: int) -> str:
-    """The letters of a tie group, as in the compact letter displays of multiple comparisons.
-
-    Example:
-        >>> tie_label(0), tie_label(25), tie_label(26), tie_label(27)
-        ('a', 'z', 'aa', 'ab')
-    """
-    before, letter = divmod(number, len(ascii_lowercase))
-    return (tie_label(before - 1) if before else "") + ascii_lowercase[letter]
-
-
-def _groups(count: int, apart: frozenset[tuple[int, int]]) -> list[range]:
-    """The maximal runs of two or more neighbours that are all pairwise tied."""
-    groups: list[range] = []
-    for first in range(count):
-        last = first
-        while last + 1 < count and not any((other, last + 1) in apart for other in range(first, last + 1)):
-            last += 1
-        if last > first and not (groups and last < groups[-1].stop):
-            groups.append(range(first, last + 1))
-    return groups
 
 
 def _same(value: float, other: float) -> bool:

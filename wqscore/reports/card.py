@@ -9,8 +9,8 @@ from math import isfinite
 from wqscore.escaping import printable
 from wqscore.fits.sampling import USUAL
 from wqscore.metrics.registry import MATRIX_METRICS, find_metric
-from wqscore.ranking.differences import resampled_interval
 from wqscore.ranking.ranking import rank_alone, why_unranked
+from wqscore.ranking.resampling import resampled_interval
 from wqscore.rendering.markdown import escape, markdown_list, markdown_table
 from wqscore.rendering.numbers import figure, size
 from wqscore.rendering.timestamp import created_at

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from math import isfinite
 
 from wqscore.metrics.metric import MatrixMetric
-from wqscore.ranking.differences import resampled_interval
 from wqscore.ranking.ranking import Ranking
+from wqscore.ranking.resampling import resampled_interval
 from wqscore.scoring.model_score import ModelScore
 
 #: The characters of a bar: its left end, line and right end, and the number itself.

@@ -18,7 +18,7 @@ _SUFFIXES = ("", "_mean", "_param_mean", "_count")
 #: The header of `pairs.csv`.
 PAIR_COLUMNS = [
     *("ahead", "behind", "metric", "difference", "lo", "hi", "delta", "tied"),
-    *("matrices_paired", "matrices_lost", "lowest", "highest"),
+    *("matrices_paired", "matrices_lost", "lowest", "highest", "p", "p_holm"),
 ]
 #: The columns of words; all others hold numbers.
 _LAYER_WORDS = ("model", "name", "role", "verdict", "flags", "reason")
@@ -77,7 +77,8 @@ def _pair_row(pair: Pair, ranking: Ranking) -> list[Cell]:
     return [
         *(pair.ahead.label, pair.behind.label, ranking.preset.columns.get(ranking.by.name, ranking.by.name)),
         *(number(value) for value in (found.value, found.lo, found.hi, found.delta)),
-        *("yes" if found.tied else "no", found.pairs, found.lost, number(found.lowest), number(found.highest)),
+        *("yes" if found.tied else "no", found.pairs, found.lost),
+        *(number(value) for value in (found.lowest, found.highest, found.p, found.p_holm)),
     ]
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
+from math import isfinite
 
 import numpy as np
 
+from wqscore.ranking.differences import Difference
 from wqscore.ranking.rank_correlation import kendall_tau_b
 from wqscore.ranking.ranking import Pair, RankedModel, Ranking
 from wqscore.rendering.numbers import figure, size
@@ -40,10 +42,11 @@ def pair_notes(ranking: Ranking) -> list[str]:
 
 
 def pair_sentence(pair: Pair, label: str) -> str:
-    """Which model is ahead, by how much, and over how many matrices."""
+    """Which model is ahead, by how much, over how many matrices, and how often chance does as much."""
     found = pair.difference
     verb = "can't be told from" if found.tied else "is ahead of"
     over = f"{found.pairs} pairs of matrices" if found.pairs else "the layers of each"
+    ends = f"{figure(found.lo)} to {figure(found.hi)}" if isfinite(found.hi - found.lo) else "too few for an interval"
     lost = ""
     if found.lost:
         bounds = f"{figure(found.lowest)} to {figure(found.highest)}"
@@ -51,8 +54,16 @@ def pair_sentence(pair: Pair, label: str) -> str:
         lost = f"; with the {found.lost} {noun} that only one has, at worst and best, {bounds}"
     return (
         f"{pair.ahead.label} {verb} {pair.behind.label}: {label} differs by {figure(found.value)} "
-        f"({figure(found.lo)} to {figure(found.hi)} over {over}{lost})"
+        f"({ends} over {over}{lost}{_chance(found)})"
     )
+
+
+def _chance(found: Difference) -> str:
+    """The p-value of a difference, and what Holm's correction makes of it."""
+    if not isfinite(found.p):
+        return ""
+    corrected = f", {figure(found.p_holm)} with Holm's correction" if found.p_holm != found.p else ""
+    return f"; p {figure(found.p)}{corrected}"
 
 
 def _label(ranking: Ranking) -> str:
@@ -64,7 +75,8 @@ def _ties(ranking: Ranking) -> list[str]:
         return pair_notes(ranking)
     tied = sum(pair.difference.tied for pair in ranking.pairs)
     return [
-        f"two models of one family that can't be told apart over their layers: {tied} of {len(ranking.pairs)} pairs"
+        f"two models of one family that can't be told apart over their layers, with Holm's correction for "
+        f"all its pairs: {tied} of {len(ranking.pairs)} pairs"
     ]
 
 

@@ -149,6 +149,8 @@ def test_the_pairs_table_says_without_scripts_how_much_and_where(html: str, rank
         assert row["in"] == where
         assert float(row["largest change"]) == pytest.approx(largest, rel=5.1e-4)
         assert float(row["typical change"]) == pytest.approx(median(map(abs, found.values())), rel=5.1e-4)
+        assert float(row["p"]) == pytest.approx(pair.difference.p, rel=5.1e-4)
+        assert float(row["p, Holm"]) == pytest.approx(pair.difference.p_holm, rel=5.1e-4)
 
 
 def test_verdicts_are_counted_and_their_bar_is_as_long(html: str, ranking: Ranking) -> None:
@@ -202,6 +204,7 @@ def test_a_metric_of_whole_models_has_bars_from_zero_and_no_interval(tmp_path: P
     [
         ([["a"], ["a"], []], (("a",), ("a",), ("",))),
         ([["a"], ["a", "b"], ["b", "c"], ["c"]], (("a", ""), ("a", "b"), ("c", "b"), ("c", ""))),
+        ([["a"], ["b"], ["a", "b"]], (("a", ""), ("", "b"), ("a", "b"))),
         ([[], []], ((), ())),
     ],
 )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import isfinite, nan
 from statistics import median
 
-from wqscore.ranking.differences import MatrixKey, matrix_key
+from wqscore.ranking.pairing import MatrixKey, matrix_key
 from wqscore.scoring.layer_score import LayerScore
 
 

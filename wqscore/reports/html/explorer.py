@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from wqscore.presets.preset import Preset
-from wqscore.ranking.differences import MatrixKey, matrix_key
+from wqscore.ranking.pairing import MatrixKey, matrix_key
 from wqscore.rendering.html import charts
 from wqscore.rendering.numbers import number
 from wqscore.scoring.layer_score import LayerScore

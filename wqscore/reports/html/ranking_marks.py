@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite, nan
 
-from wqscore.ranking.differences import resampled_interval
 from wqscore.ranking.ranking import Ranking
+from wqscore.ranking.resampling import resampled_interval
 from wqscore.reports.overview import headline
 from wqscore.scoring.model_score import ModelScore
 
@@ -79,7 +79,7 @@ def ranking_marks(ranking: Ranking) -> RankingMarks:
 
 
 def tie_lanes(ties: Sequence[Sequence[str]]) -> tuple[tuple[str, ...], ...]:
-    """Give each group of ties the first lane that no group of the same models has.
+    """Give each group of ties the first lane that no other has between its first and its last model.
 
     Args:
         ties: each model's letters, the models in their order.
@@ -89,15 +89,14 @@ def tie_lanes(ties: Sequence[Sequence[str]]) -> tuple[tuple[str, ...], ...]:
         (('a', ''), ('a', 'b'), ('', 'b'), ('c', ''), ('c', ''))
     """
     lane_of: dict[str, int] = {}
-    for letters in ties:
-        taken = {lane_of[letter] for letter in letters if letter in lane_of}
-        for letter in letters:
-            if letter not in lane_of:
-                lane_of[letter] = next(lane for lane in range(len(taken) + 1) if lane not in taken)
-                taken.add(lane_of[letter])
-    count = 1 + max(lane_of.values(), default=-1)
+    free: list[int] = []  # of each lane the first place that no group reaches
+    for letter in dict.fromkeys(letter for letters in ties for letter in letters):
+        places = [place for place, letters in enumerate(ties) if letter in letters]
+        lane = next((lane for lane, place in enumerate(free) if place <= places[0]), len(free))
+        free[lane : lane + 1] = [places[-1] + 1]
+        lane_of[letter] = lane
     return tuple(
-        tuple(next((letter for letter in letters if lane_of[letter] == lane), "") for lane in range(count))
+        tuple(next((letter for letter in letters if lane_of[letter] == lane), "") for lane in range(len(free)))
         for letters in ties
     )
 

@@ -13,6 +13,7 @@ from wqscore.matrices.matrix_rules import MatrixRules
 from wqscore.metrics.metric import COSTS
 from wqscore.metrics.registry import METRICS
 from wqscore.presets.preset import Preset
+from wqscore.ranking.differences import APART
 from wqscore.ranking.ranking import MIN_COVERAGE, Pair, Ranking, rank_alone
 from wqscore.rendering.html import charts
 from wqscore.rendering.html.page import asset, environment, policy
@@ -97,6 +98,7 @@ def report_html(ranking: Ranking, files: Mapping[str, str] | None = None) -> str
             groups=largest_groups([model.family for model in ranking.models if model.score]),
             trust=trust_notes(ranking),
             pairs=[(pair, _changes(pair, ranking)) for pair in pairs],
+            apart=APART,
             leaders=[model for model in ranking.models if model.rank == 1],
             ranked=[model for model in ranking.models if model.status == "ranked"],
             others=[model for model in ranking.models if model.status != "ranked"],
