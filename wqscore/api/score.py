@@ -48,8 +48,8 @@ def score(
         ref: a Hub id (`org/name`, `org/name@revision`), an alias, a folder or a weight file.
         settings: what to compute and how; the usual settings if `None`.
         progress: receives progress.
-        **changes: settings by name, over those of `settings`: preset, metrics, base, engine, seed, bootstrap, gof,
-            stream, store, jobs, memory, backend, device. `Settings` says what each is.
+        **changes: settings by name, over those of `settings`: preset, metrics, base, family, engine, seed,
+            bootstrap, gof, stream, store, jobs, memory, backend, device. `Settings` says what each is.
 
     Returns:
         A row for each matrix and each skipped tensor, and the model's summary.
@@ -155,7 +155,7 @@ def _score_all(run: Run) -> tuple[list[ModelScore], list[Failure], KeyboardInter
 
 def _score(model: ModelRef, run: Run) -> ModelScore:
     progress = run.progress.model(model) if run.progress else None
-    family = declared_family(model)
+    family = run.settings.family or declared_family(model)
     with memory_errors(model):
         if run.settings.engine == "weightwatcher":
             from wqscore.engines.rows import weightwatcher_score

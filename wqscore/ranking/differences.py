@@ -15,9 +15,9 @@ from math import isfinite, nan, sqrt
 
 import numpy as np
 
-from wqscore.matrices.matching import canonical_name
 from wqscore.scoring.layer_score import LayerScore
 from wqscore.scoring.model_score import ModelScore
+from wqscore.scoring.role_draws import MatrixKey, matrix_key
 from wqscore.scoring.summary import belonging_rows, rows_with_value
 
 _DRAWS = 1000
@@ -29,9 +29,6 @@ _WIDTH_95 = 2 * 1.959964
 _NEGLIGIBLE = 1e-3
 #: Two models are compared pair by pair when they share at least this share of their matrices.
 _MIN_SHARED = 0.5
-
-
-MatrixKey = tuple[str, str, tuple[int, int, int]]
 
 
 @dataclass(frozen=True)
@@ -142,23 +139,6 @@ def compare_all(scores: Sequence[ModelScore], metric: str, seed: int) -> dict[tu
     return found
 
 
-def resampled_interval(score: ModelScore, metric: str, seed: int) -> tuple[float, float]:
-    """Where 95 % of a model's summary lie over its resampled layers, as `compare_all` resamples them.
-
-    Args:
-        score: a model that has the metric.
-        metric: a metric of matrices.
-        seed: the run's seed.
-
-    Returns:
-        The lower and the upper end; NaN where no matrix has a value, or resampling changes nothing, as with one
-        matrix per role.
-    """
-    draws = _resampled(_layers(score, metric), seed)
-    lo, hi = np.quantile(draws, [0.025, 0.975])
-    return (float(lo), float(hi)) if lo < hi else (nan, nan)
-
-
 def _layers(score: ModelScore, metric: str) -> _Layers:
     fitted = [row for row in belonging_rows(score.layers, score.preset) if row.fit is not None]
     rows = rows_with_value(fitted, metric, score.preset)
@@ -170,12 +150,6 @@ def _layers(score: ModelScore, metric: str) -> _Layers:
         np.array([_rounding(row, metric) for row in rows]),
         score.preset.headline,
     )
-
-
-def matrix_key(row: LayerScore) -> MatrixKey:
-    """What the same matrix has in common in two models: its role, its name without prefixes, and its shape."""
-    matrix = row.matrix
-    return matrix.role, canonical_name(matrix.name), (matrix.slices, matrix.rows, matrix.columns)
 
 
 def _deviation(row: LayerScore, metric: str) -> float:
