@@ -16,7 +16,7 @@ from wqscore.fits.sampling import USUAL
 from wqscore.matrices.architecture import Architecture
 from wqscore.matrices.weight_matrix import Cut, WeightMatrix
 from wqscore.presets.registry import DEFAULT
-from wqscore.ranking.differences import compare_all, resampled_interval
+from wqscore.ranking.differences import compare_all
 from wqscore.refs import ModelRef
 from wqscore.scoring.layer_score import LayerScore
 from wqscore.scoring.model_score import ModelScore
@@ -134,12 +134,3 @@ def test_a_checkpoint_ties_with_itself_and_noise_of_a_millionth(checkpoints: Pat
     for metric in wqscore.rank([str(folder)]).metrics:
         ranking = wqscore.rank([str(source), str(tmp_path)], by=metric, metrics=metric)
         assert [(each.best, each.worst, each.ties) for each in ranking.models] == [(1, 2, ("a",))] * 2, metric
-
-
-def test_an_interval_over_layers_needs_layers_that_are_alike() -> None:
-    """By percentiles of the bootstrap of one role; each role alone can't be resampled, which is no certainty."""
-    values = np.random.default_rng(0).normal(0, 1, 15)
-    assert np.isnan(resampled_interval(model(named(values), roles=15), "entropy", 0)).all()
-    draws = np.median(np.random.default_rng(1).choice(values, (20_000, 15)), axis=1)
-    found = resampled_interval(model(named(values)), "entropy", 0)
-    assert found == pytest.approx(np.quantile(draws, [0.025, 0.975]), abs=0.25)
