@@ -27,7 +27,8 @@ def pages() -> dict[Path, str]:
                 ["preset", "what it is"], [[name, preset.description] for name, preset in PRESETS.items()]
             ),
             "gram": f"The Gram matrix of the smaller side is computed in float64, in blocks of {BLOCK_ROWS:,} rows "
-            "(`gram_block_rows` in\n`ranking.json`); then a symmetric eigensolve for values only, one BLAS thread each.\n",
+            "(`gram_block_rows` in\n`ranking.json`); then a symmetric eigensolve for values only, one BLAS thread "
+            "each.\n",
         },
     }
     written = {}
