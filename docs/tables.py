@@ -10,6 +10,7 @@ from wqscore.metrics.metric import COSTS
 from wqscore.metrics.registry import METRICS
 from wqscore.presets.registry import PRESETS
 from wqscore.rendering.markdown import markdown_table
+from wqscore.spectra.eigenvalues import BLOCK_ROWS
 
 ROOT = Path(__file__).parent.parent
 
@@ -25,6 +26,9 @@ def pages() -> dict[Path, str]:
             "presets": markdown_table(
                 ["preset", "what it is"], [[name, preset.description] for name, preset in PRESETS.items()]
             ),
+            "gram": f"The Gram matrix of the smaller side is computed in float64, in blocks of {BLOCK_ROWS:,} rows "
+            "(`gram_block_rows` in\n`ranking.json`); then a symmetric eigensolve for values only, one BLAS thread "
+            "each.\n",
         },
     }
     written = {}

@@ -48,19 +48,23 @@ def test_a_section_for_each_model_and_a_line_for_what_failed(invoke: Invoke, tmp
     assert headings == ["The weights of b", "The weights of a"]
 
 
-def test_the_numbers_are_those_of_numpy(invoke: Invoke, tmp_path: Path) -> None:
+@pytest.mark.parametrize("layers", [4, 8])
+def test_the_numbers_are_those_of_numpy(invoke: Invoke, tmp_path: Path, layers: int) -> None:
     from safetensors.numpy import load_file
 
-    toy(tmp_path / "model")
+    toy(tmp_path / "model", layers=layers)
     tensors = load_file(tmp_path / "model" / "model.safetensors").values()
     norms = [np.log10(np.linalg.norm(tensor.astype("f8")) ** 2) for tensor in tensors]
     text = cells(PARSER.parse(invoke("card", "model", "-q").stdout))
     row = text.index("log_norm")
     assert text[row + 1 : row + 5][0] == f"{np.median(norms):.4g}"
-    low, high = map(float, text[row + 2].split(" to "))
-    assert min(norms) - 1e-3 <= low <= float(text[row + 1]) <= high <= max(norms) + 1e-3
-    assert text[row + 3 : row + 5] == [f"{np.mean(norms):.4g}", "4"]
-    assert any(line.startswith("4 of 4 matrices fitted, 100.0%") for line in text)
+    if layers < 6:
+        assert text[row + 2] == "too few matrices"
+    else:
+        low, high = map(float, text[row + 2].split(" to "))
+        assert min(norms) - 1e-3 <= low <= float(text[row + 1]) <= high <= max(norms) + 1e-3
+    assert text[row + 3 : row + 5] == [f"{np.mean(norms):.4g}", str(layers)]
+    assert any(line.startswith(f"{layers} of {layers} matrices fitted, 100.0%") for line in text)
 
 
 @pytest.mark.parametrize("name", ["#", "a #", "=1+1|`x`", "- [x](http://a.b)", "1. one", "<b>bold</b>", "'`'```"])

@@ -71,7 +71,8 @@ def test_a_metric_to_rank_by_is_computed_whatever_else_is_chosen(tmp_path: Path,
     assert done.exit_code == 0, done.output
     ranked = rows(done.stdout)
     assert [key for key in ranked[0] if key.startswith(("alpha", "log_"))] == [
-        "log_prod_fro", "alpha", "alpha_mean", "alpha_param_mean", "alpha_count",
+        "log_prod_fro", "alpha", "alpha_interval_lo", "alpha_interval_hi", "alpha_mean", "alpha_param_mean",
+        "alpha_count",
     ]  # fmt: skip
     values = [float(row["log_prod_fro"]) for row in ranked]
     assert values == sorted(values)

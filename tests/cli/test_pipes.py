@@ -213,7 +213,7 @@ def test_a_ranking_shows_its_intervals_as_bars(
     in_terminal: Terminal, tmp_path: Path, columns: int, encoding: str
 ) -> None:
     for seed, name in enumerate(("first", "second")):
-        toy(tmp_path / name, seed=seed)
+        toy(tmp_path / name, seed=seed, layers=7)
     done = in_terminal(
         "rank", "first", "second", "--no-report", "-q", columns=columns, PYTHONIOENCODING=encoding, NO_COLOR="1"
     )

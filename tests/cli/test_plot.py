@@ -44,7 +44,9 @@ def test_the_chart_of_a_model_has_a_mark_for_every_fit(invoke: Invoke, tmp_path:
     toy(tmp_path / "model", layers=7)
     assert invoke("plot", "model", "--chart", "depth", "--out", "x.svg", "-q").exit_code == 0
     score = wqscore.score("model")
-    assert f"median alpha {score.summary.statistics['alpha'].median:.4g}" in words(Path("x.svg"))
+    alpha = score.summary.statistics["alpha"]
+    ends = f"{alpha.interval.lo:.4g} to {alpha.interval.hi:.4g}" if alpha.interval else "too few matrices"
+    assert f"median alpha {alpha.median:.4g} ({ends})" in words(Path("x.svg"))
     # Vega draws the points of a chart as paths of one group; the legend has one more.
     groups = [len(group.findall(f"{SVG}path")) for group in ElementTree.parse("x.svg").iter(f"{SVG}g")]
     assert 7 in groups

@@ -28,6 +28,12 @@ METRIC_NAMES = [
     "log_alpha_norm", "log_norm", "log_spectral_norm", "lambda_max", "stable_rank", "matrix_rank", "rank_loss",
     "entropy",
 ]  # fmt: skip
+#: Bounds and nuisance parameters have no columns in ranking.csv.
+SUMMARISED = [
+    "alpha", "D", "alpha_hill", "alpha_weighted", "log_alpha_norm", "log_norm", "log_spectral_norm", "lambda_max",
+    "stable_rank", "entropy",
+]  # fmt: skip
+SUFFIXES = ("", "_interval_lo", "_interval_hi", "_mean", "_param_mean", "_count")
 
 
 def strict_json(text: str) -> Any:
@@ -70,9 +76,9 @@ def test_the_columns_are_the_contract(report: Path) -> None:
     assert sorted(path.name for path in report.iterdir()) == FILES
     text = (report / "ranking.csv").read_text(encoding="utf-8")
     assert next(csv.reader(io.StringIO(text))) == [
-        *("rank", "model", "revision", "family", "params", "hidden_size", "depth"),
+        *("rank", "model", "revision", "family", "family_id", "params", "hidden_size", "depth"),
         *("coverage", "n_matrices", "n_fitted"),
-        *(f"{name}{suffix}" for name in METRIC_NAMES for suffix in ("", "_mean", "_param_mean", "_count")),
+        *(f"{name}{suffix}" for name in SUMMARISED for suffix in SUFFIXES),
         "rank_best", "rank_worst", "ties", "status", "reason",
     ]  # fmt: skip
     text = (report / "layers.csv").read_text(encoding="utf-8")
@@ -112,11 +118,11 @@ def test_every_format_says_the_same(models: list[str], report: Path, invoke: Inv
     assert as_json == (report / "ranking.json").read_text(encoding="utf-8")
     document = strict_json(as_json)
     assert document["created"] == "2023-11-14T22:13:20+00:00"
-    assert document["schema_version"] == 5
+    assert document["schema_version"] == 6
     layers = rows((report / "layers.csv").read_text(encoding="utf-8"))
     for model, row in zip(document["models"], rows(as_csv), strict=True):
         assert (model["model"], str(model["rank"]), model["status"]) == (row["model"], row["rank"], row["status"])
-        for name in METRIC_NAMES:
+        for name in SUMMARISED:
             assert float(row[name]) == model["summary"][name]["median"]
             assert float(row[f"{name}_mean"]) == model["summary"][name]["mean"]
         own = [layer for layer in layers if layer["model"] == model["model"]]
@@ -139,7 +145,7 @@ def test_by_ranks_by_that_metric(models: list[str], invoke: Invoke, metric: str)
     done = invoke("rank", *models, "--no-report", "--by", metric, "--format", "csv")
     values = [float(row[metric]) for row in rows(done.stdout)]
     assert values == sorted(values, reverse=METRICS[metric].better == "higher")
-    assert next(csv.reader(io.StringIO(done.stdout)))[10] == metric
+    assert next(csv.reader(io.StringIO(done.stdout)))[11] == metric
 
 
 def test_the_preset_has_weightwatchers_names_and_means(models: list[str], invoke: Invoke) -> None:

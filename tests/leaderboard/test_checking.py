@@ -65,7 +65,7 @@ BROKEN = {
     "data that are none": (edit("data/models.json", lambda t: t[:50]), "data/models.json: is not a table of models"),
     "a row less": (edit("data/models.csv", lambda t: t[: t.rindex("\n", 0, -1) + 1]), "does not have the 4 rows"),
     "a header": (
-        edit("data/models.csv", lambda t: t.replace("alpha_from", "alpha_low")),
+        edit("data/models.csv", lambda t: t.replace("alpha_interval_lo", "alpha_low")),
         "data/models.csv: has other",
     ),
     "a history": (edit("data/history.json", lambda t: t[:50]), "data/history.json: "),

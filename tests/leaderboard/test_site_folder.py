@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from tests.leaderboard.conftest import NIGHT, build_at, listed, write_model
 from tests.leaderboard.nights import contents
 from wqscore.errors import UsageError
 from wqscore.leaderboard import folder as site_folder
+from wqscore.leaderboard.checking import check_site
 from wqscore.model_list import ListedModel
 
 NEXT = str(int(NIGHT) + 86_400)
@@ -62,6 +64,31 @@ def test_a_damaged_record_is_refused(site: Path, models: list[ListedModel]) -> N
     with pytest.raises(UsageError, match=r"toy-0\.json: is not a record"):
         build_at(NEXT, models, site)
     assert contents(site) == before
+
+
+def test_a_record_of_0_5_0_is_read_without_its_interval_of_another_kind(
+    site: Path, models: list[ListedModel], tmp_path: Path
+) -> None:
+    """0.5.0 wrote the ends by order statistics, figures of nuisance parameters, and no family_id."""
+    file = site / "data/models/toy-0.json"
+    record = json.loads(file.read_text())
+    figures = {name: {**figure, "lo": 2.5, "hi": 9.5} for name, figure in record["figures"].items()}
+    for figure in figures.values():
+        del figure["interval"]
+    figures["xmin"] = {"value": 1.5, "lo": 1.0, "hi": 2.0, "count": 7}
+    del record["family_id"], record["warning"]
+    file.write_text(json.dumps({**record, "version": "0.5.0", "figures": figures}))
+    gone = replace(models[0], id=str(tmp_path / "0"))
+    (tmp_path / "0").mkdir()
+    (tmp_path / "0" / "model.safetensors").write_bytes(b"cut short")
+    build_at(NEXT, [gone, models[1]], site)
+    assert check_site(site) == []
+    old = next(m for m in json.loads((site / "data/models.json").read_text())["models"] if m["model"] == "toy-0")
+    assert old["status"] == "stale"
+    assert old["alpha"] == record["figures"]["alpha"]["value"]
+    assert (old["alpha_interval_lo"], old["alpha_interval_hi"]) == (None, None)
+    page = (site / "models/toy-0.html").read_text(encoding="utf-8")
+    assert "2.5–9.5" not in page and "schema.html#xmin" not in page
 
 
 @pytest.mark.parametrize("names", [["../outside.txt"], ["/etc/passwd"], ["a/../../b"], [3], "index.html"])

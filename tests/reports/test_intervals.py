@@ -6,14 +6,14 @@ import io
 import sys
 from dataclasses import replace
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from wqscore.cli.output import show
+from wqscore.fits.interval import Interval
 from wqscore.ranking.ranking import Ranking
-from wqscore.reports.intervals import Interval, bar, extent, interval_of
+from wqscore.reports.intervals import Mark, bar, extent, has_intervals, interval_text, marks_of
 from wqscore.reports.narrow import narrow_ranking
 
 VALUES = st.floats(-100, 100)
@@ -22,41 +22,35 @@ LINES, ASCII = ("├", "─", "┤", "●"), ("|", "-", "|", "o")
 
 @given(st.lists(st.tuples(VALUES, VALUES, VALUES), min_size=1), st.integers(2, 40))
 def test_a_bar_read_back_is_the_interval(ends: list[tuple[float, ...]], width: int) -> None:
-    intervals = [Interval(*sorted(each)) for each in ends]
-    low, high = extent(intervals)
+    marks = [Mark(value, Interval(lo, hi)) for lo, value, hi in map(sorted, ends)]
+    low, high = extent(marks)
     assert low == min(map(min, ends)) and high == max(map(max, ends))
-    for each in intervals:
+    for each in marks:
         drawn = bar(each, (low, high), width)
         assert len(drawn) == width
         step = (high - low) / (width - 1)
         start, end = len(drawn) - len(drawn.lstrip()), len(drawn.rstrip()) - 1
         if high - low > 1e-6:
-            assert low + start * step == pytest.approx(each.lo, abs=0.51 * step)
-            assert low + end * step == pytest.approx(each.hi, abs=0.51 * step)
+            assert low + start * step == pytest.approx(each.interval.lo, abs=0.51 * step)
+            assert low + end * step == pytest.approx(each.interval.hi, abs=0.51 * step)
             assert low + drawn.index(LINES[3]) * step == pytest.approx(each.value, abs=0.51 * step)
 
 
-def test_the_interval_is_that_of_a_bootstrap_within_roles(ranking: Ranking) -> None:
-    score = ranking.scores[0]
-    found = interval_of(score, ranking)
-    assert found is not None
-    groups: dict[str, list[tuple[float, float]]] = {}
-    for row in score.layers:
-        if row.fit and row.matrix.role != "embedding":
-            spread = (row.metrics["alpha_hi"] - row.metrics["alpha_lo"]) / (2 * 1.96)
-            groups.setdefault(row.matrix.role, []).append((row.fit.alpha, spread))
-    rng = np.random.default_rng(1)
-    draws = []
-    for _ in range(4000):
-        drawn = [members[i] for members in groups.values() for i in rng.integers(len(members), size=len(members))]
-        draws.append(np.median([rng.normal(*each) for each in drawn]))
-    assert (found.lo, found.hi) == pytest.approx(tuple(np.quantile(draws, [0.025, 0.975])), abs=0.1)
-    assert found.value == score.summary.statistics["alpha"].median
+def test_the_bars_and_the_words_are_the_interval_of_the_summary(ranking: Ranking) -> None:
+    for model, mark in zip(ranking.models, marks_of(ranking), strict=True):
+        known = model.score.summary.statistics["alpha"] if model.score else None
+        assert (mark.interval if mark else None) == (known.interval if known else None) == model.interval
+        if mark and known:
+            assert mark.value == known.median
+            assert interval_text(model, ranking) == f"{mark.interval.lo:.4g} to {mark.interval.hi:.4g}"
 
 
-def test_a_sum_has_no_interval(ranking: Ranking) -> None:
-    summed = replace(ranking, by=replace(ranking.by, summed=True))
-    assert interval_of(ranking.scores[0], summed) is None
+def test_a_sum_and_a_bound_have_no_interval(ranking: Ranking) -> None:
+    assert has_intervals(ranking)
+    for change in ({"summed": True}, {"summarised": False}):
+        other = replace(ranking, by=replace(ranking.by, **change))
+        assert not has_intervals(other)
+        assert interval_text(ranking.models[0], other) == "–"
 
 
 def test_ascii_where_the_encoding_has_no_lines(ranking: Ranking, monkeypatch: pytest.MonkeyPatch) -> None:

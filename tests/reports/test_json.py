@@ -43,7 +43,7 @@ def test_every_number_is_there_and_what_is_none_is_null(ranking: Ranking) -> Non
 def test_it_says_what_made_it(ranking: Ranking, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")
     document = strict(ranking.to_json())
-    assert document["schema_version"] == 5
+    assert document["schema_version"] == 6
     assert document["wqscore"] == version("wqscore")
     assert document["versions"] == {name: version(name) for name in ("numpy", "numba", "scipy-openblas32")}
     assert document["eigensolver"] == {"side < 2048": "dsyevd", "larger": "dsyevd_2stage"}

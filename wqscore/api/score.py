@@ -53,8 +53,8 @@ def score(
         name: what to call a model in memory; its class if `None`.
         settings: what to compute and how; the usual settings if `None`.
         progress: receives progress.
-        **changes: settings by name, over those of `settings`: preset, metrics, base, engine, seed, bootstrap, gof,
-            stream, store, jobs, memory, backend, device. `Settings` says what each is.
+        **changes: settings by name, over those of `settings`: preset, metrics, base, family, engine, seed,
+            bootstrap, gof, stream, store, jobs, memory, backend, device. `Settings` says what each is.
 
     Returns:
         A row for each matrix and each skipped tensor, and the model's summary.
@@ -161,7 +161,7 @@ def _score_all(run: Run) -> tuple[list[ModelScore], list[Failure], KeyboardInter
 
 def _score(model: ModelRef, run: Run) -> ModelScore:
     progress = run.progress.model(model) if run.progress else None
-    family = declared_family(model)
+    family = run.settings.family or declared_family(model)
     with own_errors(model):
         if run.settings.engine == "weightwatcher":
             from wqscore.engines.rows import weightwatcher_score

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar, get_args
 
 from wqscore.errors import UsageError
+from wqscore.escaping import printable
 from wqscore.execution.resources import Backend
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class Settings:
         preset: the constants, by a name that `find_preset` knows.
         metrics: what to compute: names, `core` or `all`, as `choose_metrics` takes them.
         base: a base or initial checkpoint; the distances from it are computed too.
+        family: the family of all models of the run, in place of what lists and configurations name.
         engine: `weightwatcher` runs the real WeightWatcher, which must be installed, always with the preset `ww-0.7`.
         seed: the seed of every random step, recorded in the result.
         bootstrap: resamples behind alpha's interval; 0 for none.
@@ -76,6 +78,9 @@ class Settings:
         "core", "What to compute, and nothing else (wqscore metrics).", metavar="core|all|NAME,..."
     )
     base: Model | None = _setting(None, "Measure each matrix's distance from this checkpoint too.", metavar="REF")
+    family: str | None = _setting(
+        None, "Rank all models as one family of this name; the columns family and family_id.", metavar="NAME"
+    )
     engine: Engine = _setting(
         "wqscore",
         "weightwatcher: the real one's numbers, in the preset ww-0.7; needs the extra.",
@@ -112,6 +117,8 @@ class Settings:
         """Keep the metrics as a tuple, and check the numbers and words by the fields' metadata."""
         if not isinstance(self.metrics, str):
             object.__setattr__(self, "metrics", tuple(self.metrics))
+        if self.family is not None and (not self.family.strip() or printable(self.family) != self.family):
+            raise UsageError(f"family is {self.family!r}: give a name of visible characters")
         for each in fields(self):
             value, words = getattr(self, each.name), each.metadata
             if value is None:
@@ -129,6 +136,7 @@ class SettingsKeywords(TypedDict, total=False):
     preset: str
     metrics: str | Sequence[str]
     base: Model | None
+    family: str | None
     engine: Engine
     seed: int
     bootstrap: int

@@ -20,6 +20,7 @@ _Function = TypeVar("_Function", bound=Callable[..., None])
 _TYPED: dict[str, Any] = {
     "metrics": str,
     "base": str | None,
+    "family": str | None,
     "store": Path | None,
     "jobs": int | None,
     "memory": int | None,

@@ -51,7 +51,7 @@ def weightwatcher_score(checkpoint: Checkpoint, family: str, metrics: Sequence[s
         sampling=Sampling(seed, bootstrap=0, gof=0),
         metrics=tuple(metrics),
         rows=rows,
-        summary=summarise(rows, parameters, WW_0_7, metrics, {}),
+        summary=summarise(rows, parameters, WW_0_7, metrics, {}, seed),
         engine=f"weightwatcher {watched.version}",
     )
 

@@ -5,27 +5,11 @@ Efron & Tibshirani, "An Introduction to the Bootstrap" (1993), section 13.3: the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
+from wqscore.fits.interval import Interval
 from wqscore.fits.refit_kernel import refit, resample
 from wqscore.fits.tail import points_above, tail_starts
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A percentile interval of alpha.
-
-    Attributes:
-        lo: lower end.
-        hi: upper end.
-        count: resamples with a tail, which it is computed from.
-    """
-
-    lo: float
-    hi: float
-    count: int
 
 
 def resampling_interval(
@@ -49,8 +33,8 @@ def resampling_interval(
     Example:
         >>> quantiles = (np.arange(1000) + 0.5) / 1000
         >>> interval = resampling_interval((1 - quantiles) ** (-1 / 2), 0.0, seed=0)  # density exponent 3
-        >>> interval.lo < 3 < interval.hi, interval.count
-        (True, 200)
+        >>> interval.lo < 3 < interval.hi
+        True
     """
     points = points_above(eigenvalues, floor)
     if tail_starts(points).size == 0:
@@ -62,4 +46,4 @@ def resampling_interval(
     if fitted.size == 0:
         return None
     lo, hi = np.quantile(fitted, ((1 - level) / 2, (1 + level) / 2))
-    return Interval(float(lo), float(hi), fitted.size)
+    return Interval(float(lo), float(hi))

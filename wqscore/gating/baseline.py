@@ -18,7 +18,7 @@ from wqscore.ranking.ranking import MAX_RANDOM, MIN_COVERAGE
 from wqscore.refs import ModelRef
 
 #: Schema versions in which every field that is read here has the same meaning.
-_READABLE = (4, 5)
+_READABLE = (4, 5, 6)
 _HOW = "write one with wqscore score REF --format json > FILE"
 
 
@@ -113,7 +113,7 @@ def _document(file: Path) -> dict[str, Any]:
         raise UsageError(f"{file}: is not a score or a ranking: {_HOW}")
     version = document["schema_version"]
     if version not in _READABLE:
-        raise UsageError(f"{file}: has schema_version {version}, not {_READABLE[0]} or {_READABLE[-1]}: {_HOW}")
+        raise UsageError(f"{file}: has schema_version {version}, not {_READABLE[0]} to {_READABLE[-1]}: {_HOW}")
     return document
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from wqscore.model_list import ModelList
 from wqscore.presets.registry import DEFAULT
 from wqscore.ranking.ranking import Ranking
 from wqscore.rendering.timestamp import created_at
+from wqscore.reports.tables import summary_metrics
 from wqscore.studies.known.score_table import ScoreTable
 from wqscore.version import __version__
 
@@ -80,7 +81,8 @@ def build(
     """
     created = created_at()
     night = created.date().isoformat()
-    candidates = read_candidates(lists)
+    family = settings.family if settings else None
+    candidates = read_candidates(lists, family)
     check_site_folder(out)
     history = read_history(out).before(night)
     metric = find_metric(by or DEFAULT.by)
@@ -88,7 +90,7 @@ def build(
     unlisted = [name for name in history.models if name not in {each.name for each in candidates}]
     old = {name: read_record(out, name) for name in [*unlisted, *(each.name for each in candidates)]}
     ranking = rank([each.ref for each in candidates], by=by, settings=settings, progress=progress)
-    tonight = _tonight(ranking, candidates, unlisted, old, night)
+    tonight = _tonight(ranking, candidates, unlisted, old, night, family)
     scored = sum(point.status == "scored" for point in tonight.points.values())
     history = history.after(Night(night, __version__, len(candidates), scored), tonight.points)
     site = Site(
@@ -97,7 +99,7 @@ def build(
         night=night,
         created=created,
         by=metric,
-        metrics=ranking.metrics,
+        metrics=tuple(name for name in ranking.metrics if name in summary_metrics(ranking)),
         models=_listed(ranking, candidates, tonight, history),
         withdrawn=tuple(
             state_of(name, tonight.points[name], tonight.records[name], history) for name in sorted(unlisted)
@@ -116,6 +118,7 @@ def _tonight(
     unlisted: Iterable[str],
     old: Mapping[str, ModelRecord | None],
     night: str,
+    family: str | None,
 ) -> _Tonight:
     ranked = {model.ref.identity: model for model in ranking.models}
     records: dict[str, ModelRecord | None] = {}
@@ -125,9 +128,9 @@ def _tonight(
         status: Status = "scored"
         reason = ""
         if model.score is not None:
-            records[name] = record_of(model, model.score, each, night)
+            records[name] = record_of(model, model.score, each, night, summary_metrics(ranking))
         else:
-            records[name] = old[name]
+            records[name] = _in_family(old[name], family)
             status = "stale" if old[name] else "failed"
             reason = _published(model.reason, each)
         points[name] = point_of(records[name], status, reason, night)
@@ -135,6 +138,11 @@ def _tonight(
         records[name] = old[name]
         points[name] = point_of(old[name], "withdrawn", "", night)
     return _Tonight(records, points)
+
+
+def _in_family(record: ModelRecord | None, family: str | None) -> ModelRecord | None:
+    """An earlier night's record in the family of all models of this run, if one is given."""
+    return replace(record, family=family, family_id=family) if record and family else record
 
 
 def _published(reason: str, candidate: Candidate) -> str:

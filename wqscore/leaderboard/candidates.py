@@ -30,17 +30,21 @@ class Candidate:
         return self.ref.label
 
 
-def read_candidates(lists: Sequence[ModelList]) -> tuple[Candidate, ...]:
+def read_candidates(lists: Sequence[ModelList], family: str | None = None) -> tuple[Candidate, ...]:
     """Return the models of one list or more, in their order, each once.
 
     A model on disk is named by its first alias, if its list gives one, since a path describes the machine.
+
+    Args:
+        lists: the lists.
+        family: the family of all models, in place of those that the lists name.
 
     Raises:
         UsageError: an invalid reference, or two models of one name.
     """
     found: dict[object, Candidate] = {}
     for listed in (model for each in lists for model in each.models):
-        candidate = _candidate(listed)
+        candidate = _candidate(listed, family)
         found.setdefault(candidate.ref.identity, candidate)
     named: dict[str, Candidate] = {}
     for candidate in found.values():
@@ -50,8 +54,8 @@ def read_candidates(lists: Sequence[ModelList]) -> tuple[Candidate, ...]:
     return tuple(found.values())
 
 
-def _candidate(model: ListedModel) -> Candidate:
-    ref = replace(parse_ref(model.ref), family=model.family)
+def _candidate(model: ListedModel, family: str | None) -> Candidate:
+    ref = replace(parse_ref(model.ref), family=family or model.family)
     if ref.source != "hub" and model.aliases:
         # The site is public: its reasons don't show the machine's folders.
         ref = replace(ref, text=model.aliases[0], missing="no such folder or file" if ref.missing else "")

@@ -14,10 +14,9 @@ from urllib.parse import unquote, urlsplit
 from xml.etree import ElementTree
 
 from wqscore.errors import WqscoreError, read_small
-from wqscore.leaderboard.columns import Column, columns
+from wqscore.leaderboard.columns import SCHEMA_VERSION, Column, columns
 from wqscore.leaderboard.errors import SiteError
 from wqscore.leaderboard.folder import MANIFEST, listed_files, read_history
-from wqscore.leaderboard.history import SCHEMA_VERSION
 from wqscore.leaderboard.record_files import read_record, record_path
 from wqscore.leaderboard.site import MAX_BYTES, Known
 from wqscore.metrics.registry import METRICS

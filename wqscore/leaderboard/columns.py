@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Literal
 
-from wqscore.leaderboard.history import SCHEMA_VERSION
+from wqscore.fits.interval import MIN_VALUES
 from wqscore.leaderboard.record import Figure
 from wqscore.leaderboard.site import Known, ListedState, Site
 from wqscore.metrics.metric import MatrixMetric
@@ -15,6 +15,11 @@ from wqscore.metrics.registry import METRICS
 from wqscore.rendering.csv import csv_text
 from wqscore.rendering.json import json_text
 from wqscore.rendering.numbers import Cell, number
+from wqscore.reports.tables import has_interval_columns
+from wqscore.scoring.role_draws import DRAWS
+
+#: Raised when the names or meanings of the columns change.
+SCHEMA_VERSION = 2
 
 Kind = Literal["text", "whole number", "number"]
 
@@ -83,7 +88,7 @@ def _ties(model: ListedState) -> Cell:
 
 
 def _why(model: ListedState) -> Cell:
-    return model.reason or (model.record.reason if model.record else "") or None
+    return model.reason or (model.record.reason or model.record.warning if model.record else "") or None
 
 
 _FIXED = (
@@ -99,7 +104,13 @@ _FIXED = (
     ),
     Column("since", "text", "the first night of this status", lambda m: m.since, False),
     Column("scored", "text", "the night on which the model was last scored", _record("scored")),
-    Column("family", "text", "the family, within which models are ranked", lambda m: m.family or None),
+    Column(
+        "family",
+        "text",
+        "the family, within which models are ranked; it may depend on the other models",
+        lambda m: m.family or None,
+    ),
+    Column("family_id", "text", "the family from the model alone, for joining tables", _record("family_id")),
     Column("rank", "whole number", "the rank within the family, 1 being best", _record("rank")),
     Column(
         "rank_best", "whole number", "the best rank it could have, 1 + the models ahead of it", _record("rank_best")
@@ -121,7 +132,19 @@ _FIXED = (
     Column("n_matrices", "whole number", "number of matrices that belong in the averages", _record("n_matrices")),
     Column("n_fitted", "whole number", "number of those matrices that have a fit", _record("n_fitted")),
     Column("wqscore", "text", "the version of wqscore that computed the row", _record("version")),
-    Column("reason", "text", "why the model has no rank, or could not be scored tonight", _why),
+    Column(
+        "reason",
+        "text",
+        "why the model has no rank, could not be scored tonight, or leads with a number that is no sign of quality",
+        _why,
+    ),
+)
+
+
+_INTERVAL = "end of the 95 % interval of the median"
+_HOW = (
+    f"the matrices are drawn again within their roles {DRAWS:,} times, with the run's seed; empty for fewer than "
+    f"{MIN_VALUES} matrices, and for a night of wqscore before 0.6.0"
 )
 
 
@@ -129,14 +152,13 @@ def _of_metric(name: str) -> tuple[Column, ...]:
     metric = METRICS[name]
     unit = "" if metric.unit == "1" else f", in {metric.unit}"
     what = f"{_statistic(name)}{metric.formula}{unit}; {metric.better} is claimed better ({metric.source})"
-    value = Column(name, "number", what, _figure(name, "value"))
-    if not (isinstance(metric, MatrixMetric) and not metric.summed):
+    value = Column(name, "number", what, _figure(name))
+    if not has_interval_columns(name):
         return (value,)
-    interval = f"end of the 95 % interval of the median {name} over the matrices, by order statistics"
     return (
         value,
-        Column(f"{name}_from", "number", f"lower {interval}", _figure(name, "lo")),
-        Column(f"{name}_to", "number", f"upper {interval}", _figure(name, "hi")),
+        Column(f"{name}_interval_lo", "number", f"lower {_INTERVAL} {name}; {_HOW}", _end(name, "lo")),
+        Column(f"{name}_interval_hi", "number", f"upper {_INTERVAL} {name}; {_HOW}", _end(name, "hi")),
     )
 
 
@@ -147,13 +169,21 @@ def _statistic(name: str) -> str:
     return "sum over the matrices of " if metric.summed else "median over the matrices of "
 
 
-def _figure(name: str, field: str) -> Callable[[ListedState], Cell]:
+def _figure(name: str) -> Callable[[ListedState], Cell]:
+    return lambda model: figure.value if (figure := _found(model, name)) else None
+
+
+def _end(name: str, end: Literal["lo", "hi"]) -> Callable[[ListedState], Cell]:
     def cell(model: ListedState) -> Cell:
-        figure: Figure | None = model.record.figures.get(name) if model.record else None
-        found: float | None = getattr(figure, field) if figure else None
+        figure = _found(model, name)
+        found: float | None = getattr(figure.interval, end) if figure and figure.interval else None
         return found
 
     return cell
+
+
+def _found(model: ListedState, name: str) -> Figure | None:
+    return model.record.figures.get(name) if model.record else None
 
 
 def _of_known(known: Known) -> Column:

@@ -8,11 +8,13 @@ from math import isfinite
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
+from wqscore.fits.interval import Interval
+
 Record = TypeVar("Record")
 
 
 def decode(kind: type[Record], value: object) -> Record:
-    """Turn parsed JSON into a record of frozen dataclasses, tuples, mappings, text and numbers.
+    """Turn parsed JSON into a record of frozen dataclasses, intervals, tuples, mappings, text and numbers.
 
     Args:
         kind: the dataclass.
@@ -43,6 +45,10 @@ def _decoded(kind: Any, value: Any, where: str) -> Any:
         return tuple(_decoded(arguments[0], each, where) for each in value)
     if origin is Mapping and isinstance(value, dict):
         return {key: _decoded(arguments[1], each, where) for key, each in value.items()}
+    if kind is Interval and isinstance(value, list) and len(value) == 2:
+        lo, hi = (_decoded(float, end, where) for end in value)
+        if lo <= hi:
+            return Interval(lo, hi)
     if is_dataclass(kind) and isinstance(kind, type):
         return decode(kind, value)
     if kind is float and type(value) in (int, float) and isfinite(value):

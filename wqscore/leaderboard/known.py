@@ -10,6 +10,7 @@ from wqscore.errors import WqscoreError
 from wqscore.leaderboard.candidates import Candidate
 from wqscore.leaderboard.site import Known
 from wqscore.ranking.ranking import Ranking
+from wqscore.reports.tables import summary_metrics
 from wqscore.studies.known.known import KnownFigures, choose_known, parse_ranking
 from wqscore.studies.known.score_table import ScoreTable, join
 
@@ -45,7 +46,7 @@ def _notes(figures: KnownFigures, ranking: Ranking) -> tuple[str, ...]:
 
     try:
         joined = join(parse_ranking(ranking.to_csv()), figures.table, ["model"])
-        found = correlate(joined, x=ranking.metrics, y=figures.y, seed=ranking.seed)
+        found = correlate(joined, x=summary_metrics(ranking), y=figures.y, seed=ranking.seed)
     except WqscoreError as error:
         return (f"no correlations: {error}",)
     rows = [row for row in found.tested if row.group is None and row.correlation]

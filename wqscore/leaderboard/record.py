@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from wqscore.fits.interval import Interval
 from wqscore.leaderboard.candidates import Candidate
-from wqscore.leaderboard.intervals import median_interval
-from wqscore.metrics.registry import MATRIX_METRICS, METRICS
+from wqscore.metrics.registry import METRICS
 from wqscore.ranking.ranking import RankedModel
 from wqscore.rendering.numbers import number
 from wqscore.scoring.layer_score import LayerScore
 from wqscore.scoring.model_score import ModelScore
-from wqscore.scoring.summary import belonging_rows, rows_with_value
 from wqscore.version import __version__
 
 
@@ -22,14 +21,12 @@ class Figure:
 
     Attributes:
         value: the preset's headline statistic, `None` where it is not defined.
-        lo: lower end of the 95 % interval of a median over the matrices, `None` without one.
-        hi: upper end.
+        interval: the summary's interval of it, `None` without one.
         count: number of matrices that it is computed from.
     """
 
     value: float | None
-    lo: float | None
-    hi: float | None
+    interval: Interval | None
     count: int
 
 
@@ -77,9 +74,12 @@ class ModelRecord:
         tied: whether another model has the same rank.
         ties: letters of its tie groups.
         reason: why it has no rank; empty where it has one.
-        figures: metrics by name.
+        figures: metrics by name; bounds and nuisance parameters are only in the matrices.
         verdicts: number of rows by verdict, `skipped` included.
         matrices: the scored matrices.
+        family_id: the family from the model alone; empty where unknown.
+        warning: what published work says of its number, if it leads, or could, and the number can't be read as
+            quality; else empty.
     """
 
     name: str
@@ -105,9 +105,13 @@ class ModelRecord:
     figures: Mapping[str, Figure]
     verdicts: Mapping[str, int]
     matrices: tuple[MatrixRecord, ...]
+    family_id: str = ""
+    warning: str = ""
 
 
-def record_of(model: RankedModel, score: ModelScore, candidate: Candidate, night: str) -> ModelRecord:
+def record_of(
+    model: RankedModel, score: ModelScore, candidate: Candidate, night: str, metrics: Sequence[str]
+) -> ModelRecord:
     """Make the record of a model that was scored.
 
     Args:
@@ -115,6 +119,7 @@ def record_of(model: RankedModel, score: ModelScore, candidate: Candidate, night
         score: its score.
         candidate: its entry in a list.
         night: an ISO date.
+        metrics: of which the site has numbers of models.
     """
     summary = score.summary
     return ModelRecord(
@@ -138,24 +143,19 @@ def record_of(model: RankedModel, score: ModelScore, candidate: Candidate, night
         tied=model.tied,
         ties=model.ties,
         reason=model.reason,
-        figures={name: _figure(score, name) for name in score.metrics},
+        figures={name: _figure(score, name) for name in metrics},
         verdicts=dict(sorted(summary.verdicts.items())),
         matrices=tuple(_matrix(row) for row in score.layers),
+        family_id=score.family_id,
+        warning=model.warning,
     )
 
 
 def _figure(score: ModelScore, name: str) -> Figure:
     summary = score.summary
     value = number(summary.headline(name, score.preset), METRICS[name].count)
-    if name in summary.values:
-        return Figure(value, None, None, summary.values[name].count)
-    count = summary.statistics[name].count
-    if MATRIX_METRICS[name].summed or score.preset.headline != "median":
-        return Figure(value, None, None, count)
-    fitted = [row for row in belonging_rows(score.layers, score.preset) if row.fit is not None]
-    ends = median_interval([row.metrics[name] for row in rows_with_value(fitted, name, score.preset)])
-    lo, hi = ends or (None, None)
-    return Figure(value, lo, hi, count)
+    counted = summary.values[name] if name in summary.values else summary.statistics[name]
+    return Figure(value, summary.interval(name), counted.count)
 
 
 def _matrix(row: LayerScore) -> MatrixRecord:

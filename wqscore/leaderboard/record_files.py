@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from wqscore.errors import read_small
 from wqscore.leaderboard.decoding import decode
@@ -46,7 +47,7 @@ def read_record(site: Path, name: str) -> ModelRecord | None:
     """
     file = site / record_path(name)
     try:
-        record = decode(ModelRecord, json.loads(read_small(file)))
+        record = decode(ModelRecord, _up_to_date(json.loads(read_small(file))))
         if record.name != name:
             raise ValueError(f"is of {record.name[:100]!r}")
     except FileNotFoundError:
@@ -54,3 +55,17 @@ def read_record(site: Path, name: str) -> ModelRecord | None:
     except (OSError, ValueError, RecursionError) as error:
         raise SiteError(f"{file}: is not a record of {name!r} ({error}): restore it, or remove it") from error
     return record
+
+
+def _up_to_date(document: Any) -> Any:
+    """A record that an earlier version wrote, in today's fields.
+
+    Version 0.5.0 gave the ends of another interval, by order statistics; it is dropped, as no two kinds are shown
+    side by side.
+    """
+    figures = document.get("figures") if isinstance(document, dict) else None
+    for figure in figures.values() if isinstance(figures, dict) else ():
+        if isinstance(figure, dict) and {"lo", "hi"} <= figure.keys():
+            del figure["lo"], figure["hi"]
+            figure["interval"] = None
+    return document

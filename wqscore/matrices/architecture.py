@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 
 from wqscore.checkpoints.checkpoint import Checkpoint
 from wqscore.checkpoints.tensor import Tensor
 from wqscore.matrices.config_names import HIDDEN
+from wqscore.matrices.matching import canonical_name
 from wqscore.matrices.model_config import ModelConfig
 from wqscore.matrices.roles import layer_of
 
@@ -24,12 +26,14 @@ class Architecture:
         vocabulary: tokens in the vocabulary; `None` if the configuration gives no number.
         hidden_size: the width of the model; `None` if the configuration gives no number.
         depth: the number of numbered layers, of encoder and decoder together.
+        structure: a digest of the tensors' names and shapes; empty where the configuration names the architecture.
     """
 
     model_type: str = ""
     vocabulary: int | None = None
     hidden_size: int | None = None
     depth: int = 0
+    structure: str = ""
 
     @property
     def padded_vocabulary(self) -> int | None:
@@ -57,9 +61,16 @@ def architecture_of(checkpoint: Checkpoint) -> Architecture:
         vocabulary=config.stated("vocab_size"),
         hidden_size=config.stated(*HIDDEN),
         depth=_depth(checkpoint.tensors),
+        structure="" if config.model_type else _structure(checkpoint.tensors),
     )
 
 
 def _depth(tensors: Sequence[Tensor]) -> int:
     stored = [tensor.name for tensor in tensors if len(tensor.shape) > 1 and not tensor.part_of]
     return len({layer for name in stored if (layer := layer_of(name))})
+
+
+def _structure(tensors: Sequence[Tensor]) -> str:
+    """A digest of names, without the prefix of a base model, and shapes, in whatever order they are stored."""
+    listed = "\n".join(sorted(f"{canonical_name(tensor.name)} {tensor.shape}" for tensor in tensors))
+    return f"structure-{sha256(listed.encode('utf-8', 'backslashreplace')).hexdigest()[:12]}"

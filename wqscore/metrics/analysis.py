@@ -17,11 +17,12 @@ from wqscore.fits.equal import merge_equal
 from wqscore.fits.exponential import ExponentialFit, fit_exponential
 from wqscore.fits.fingers import ClippedFit
 from wqscore.fits.goodness import GoodnessOfFit
+from wqscore.fits.interval import Interval
 from wqscore.fits.lognormal import LognormalFit, fit_lognormal
 from wqscore.fits.methods import TAILS, FitMethods
 from wqscore.fits.peak import fit_at_peak
 from wqscore.fits.power_law import PowerLawFit
-from wqscore.fits.resampling import Interval, resampling_interval
+from wqscore.fits.resampling import resampling_interval
 from wqscore.fits.sampling import USUAL, Sampling
 from wqscore.fits.stability import alpha_range
 from wqscore.fits.tail import has_extent, points_above

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from functools import partial
-from math import nan
+from math import inf, nan
 
 from wqscore.metrics.analysis import MatrixAnalysis
-from wqscore.metrics.metric import NO_CLAIM, MatrixMetric
+from wqscore.metrics.metric import NO_CLAIM, MatrixMetric, ReadableRange
 from wqscore.spectra import randomness
 from wqscore.spectra.trace_log import detx_num
 
@@ -105,5 +105,6 @@ BULK_METRICS = (
         "0 is claimed to be ideal, at alpha = 2, not −∞; grows with the matrix",
         erg_gap,
         unit="eigenvalues",
+        readable=ReadableRange(0.0, inf, "an over-regularised tail, as with alpha below 2", "", _SETOL),
     ),
 )

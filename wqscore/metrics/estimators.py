@@ -9,6 +9,7 @@ from wqscore.fits.equal import merge_equal
 from wqscore.fits.hill import hill_alpha
 from wqscore.metrics.analysis import MatrixAnalysis
 from wqscore.metrics.metric import NO_CLAIM, MatrixMetric
+from wqscore.metrics.shape import USUAL_ALPHA
 
 
 def alpha_hill(analysis: MatrixAnalysis) -> float:
@@ -82,6 +83,7 @@ ESTIMATOR_METRICS = (
         "WeightWatcher fix_fingers, here in a form that does not depend on where it stops",
         "as for alpha, whose outliers it mends",
         lambda a: a.without_fingers.fit.alpha if a.without_fingers else nan,
+        readable=USUAL_ALPHA,
     ),
     MatrixMetric(
         "num_fingers",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import isfinite
 
 from wqscore.metrics.metric import COSTS, Metric
 from wqscore.metrics.registry import METRICS
@@ -35,10 +36,22 @@ def print_metric(metric: Metric) -> None:
         "source": metric.source,
         "costs": COSTS[metric.cost],
         "no value": metric.undefined,
+        **_reading(metric),
     }
     width = max(map(len, facts))
     lines = [metric.name, *(f"  {label.ljust(width)}  {text}" for label, text in facts.items())]
     print_sections([Notes(lines)])
+
+
+def _reading(metric: Metric) -> dict[str, str]:
+    """How a model's number is read, where that is published; and whether it has one."""
+    facts = {} if metric.summarised else {"of models": "no number: it bounds a fit or is needed for one"}
+    if metric.readable is None:
+        return facts
+    low, high = metric.readable.low, metric.readable.high
+    usual = f"{low:g} to {high:g}" if isfinite(high) else f"{low:g} and above"
+    above = f"; above it, {metric.readable.above}" if isfinite(high) else ""
+    return {**facts, "read from": f"{usual}; below it, {metric.readable.below}{above} ({metric.readable.source})"}
 
 
 def metrics_markdown(metrics: Iterable[Metric]) -> str:

@@ -54,6 +54,25 @@ NO_CLAIM = "no claim; an order by convention"
 
 
 @dataclass(frozen=True)
+class ReadableRange:
+    """The range in which published work reads a model's number, and what it says of numbers outside.
+
+    Attributes:
+        low: lower end.
+        high: upper end.
+        below: what a number below is taken for.
+        above: what a number above is taken for.
+        source: where that is published.
+    """
+
+    low: float
+    high: float
+    below: str
+    above: str
+    source: str
+
+
+@dataclass(frozen=True)
 class Metric:
     """A metric of a matrix or of a whole model.
 
@@ -70,6 +89,10 @@ class Metric:
         undefined: when there is no value, as shown to people.
         summed: whether a model's value is the sum over all its matrices, not a median or mean.
         needs_fit: whether only matrices with a fitted tail count in a model's value.
+        summarised: whether a model has a number of it in tables of models; not so a bound, a p-value or a nuisance
+            parameter of a fit, whose average over matrices says nothing of the model.
+        readable: the range in which published work reads a model's number as that of trained layers; `None` if none
+            is published.
     """
 
     level: ClassVar[Literal["matrix", "model"]]
@@ -85,6 +108,8 @@ class Metric:
     undefined: str = field(default=NO_TAIL, kw_only=True)
     summed: bool = field(default=False, kw_only=True)
     needs_fit: bool = field(default=True, kw_only=True)
+    summarised: bool = field(default=True, kw_only=True)
+    readable: ReadableRange | None = field(default=None, kw_only=True)
 
     @property
     def count(self) -> bool:

@@ -125,8 +125,17 @@ SCALE_METRICS = (
         matrix_rank,
         unit="eigenvalues",
         better="higher",
+        summarised=False,
     ),
-    _core("rank_loss", "N − matrix_rank", _WW, "no claim; nearly always 0", rank_loss, unit="eigenvalues"),
+    _core(
+        "rank_loss",
+        "N − matrix_rank",
+        _WW,
+        "no claim; nearly always 0",
+        rank_loss,
+        unit="eigenvalues",
+        summarised=False,
+    ),
     _core(
         "entropy",
         "−Σ p ln p / ln matrix_rank, p = λ/Σλ",

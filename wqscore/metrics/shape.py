@@ -7,9 +7,17 @@ from math import nan
 from typing import Any
 
 from wqscore.fits.power_law import PowerLawFit
-from wqscore.metrics.metric import NO_CLAIM, MatrixMetric
+from wqscore.metrics.metric import NO_CLAIM, MatrixMetric, ReadableRange
 
 _CSN = "Clauset, Shalizi & Newman 2009, eq. 3.1 and section 3.3"
+#: Where alpha of trained layers usually lies.
+USUAL_ALPHA = ReadableRange(
+    2.0,
+    6.0,
+    "overfitting or memorisation, not better training",
+    "layers that are hardly trained, or tails that are no power laws",
+    "Martin, Peng & Mahoney 2021; Martin & Hinrichs 2025; WeightWatcher's over-trained and under-trained",
+)
 
 
 def _core(
@@ -29,8 +37,17 @@ SHAPE_METRICS = (
         "comparable only within a family: wrong sign inside VGG, no correlation with MMLU across language models; "
         "a number comes out for pure noise too",
         lambda law: law.alpha,
+        readable=USUAL_ALPHA,
     ),
-    _core("xmin", "the eigenvalue where the fitted tail begins", _CSN, NO_CLAIM, lambda law: law.xmin, unit="w²"),
+    _core(
+        "xmin",
+        "the eigenvalue where the fitted tail begins",
+        _CSN,
+        NO_CLAIM,
+        lambda law: law.xmin,
+        unit="w²",
+        summarised=False,
+    ),
     _core(
         "D",
         "max over the tail of |1 − (λ/xmin)^(1−alpha) − k/n|, k the eigenvalues below λ in the tail",
@@ -44,6 +61,7 @@ SHAPE_METRICS = (
         "Clauset, Shalizi & Newman 2009, eq. 3.2",
         "takes xmin as known, so it understates the spread; no claim about quality",
         lambda law: law.sigma,
+        summarised=False,
     ),
     _core(
         "n_tail",
@@ -53,6 +71,7 @@ SHAPE_METRICS = (
         lambda law: float(law.n_tail),
         unit="eigenvalues",
         better="higher",
+        summarised=False,
     ),
     MatrixMetric(
         "xmin_scaled",
@@ -60,5 +79,6 @@ SHAPE_METRICS = (
         _CSN,
         NO_CLAIM,
         lambda a: a.power_law.xmin / a.mean_eigenvalue if a.power_law else nan,
+        summarised=False,
     ),
 )

@@ -23,6 +23,7 @@ _resampled = partial(
     MatrixMetric,
     cost="resampling",
     core=True,
+    summarised=False,
     undefined="no tail of 10 eigenvalues to fit, no resamples asked for, or a preset with another fit",
 )
 
@@ -42,7 +43,7 @@ def _ratio(
     metric = partial(MatrixMetric, cost="fit", undefined=undefined)
     return (
         metric(name, formula, source, caveat, lambda a: getattr(ratio(a), field, nan), better=better),
-        metric(f"p_{law}", p_formula, source, NO_CLAIM, lambda a: getattr(ratio(a), "p", nan)),
+        metric(f"p_{law}", p_formula, source, NO_CLAIM, lambda a: getattr(ratio(a), "p", nan), summarised=False),
     )
 
 
@@ -75,6 +76,7 @@ TRUST_METRICS = (
         "wqscore",
         NO_CLAIM,
         lambda a: a.alpha_range[0] if a.alpha_range else nan,
+        summarised=False,
     ),
     MatrixMetric(
         "alpha_most",
@@ -82,6 +84,7 @@ TRUST_METRICS = (
         "wqscore",
         NO_CLAIM,
         lambda a: a.alpha_range[1] if a.alpha_range else nan,
+        summarised=False,
     ),
     *_ratio(
         "R_exponential", _R.format("exponential"), _R_CAVEAT, _P.format("exponential"), lambda a: a.versus_exponential

@@ -17,10 +17,11 @@ import numpy as np
 
 from wqscore.metrics.metric import MatrixMetric
 from wqscore.ranking.holm import holm
-from wqscore.ranking.pairing import MatrixKey, Numbering, matrix_key, numbered_alike, numbering, pairs_of, strata_of
+from wqscore.ranking.pairing import Numbering, numbered_alike, numbering, pairs_of, strata_of
 from wqscore.ranking.shifts import UNKNOWN, Shift, paired_shift, unpaired_shift
 from wqscore.scoring.layer_score import LayerScore
 from wqscore.scoring.model_score import ModelScore
+from wqscore.scoring.role_draws import MatrixKey, matrix_key
 from wqscore.scoring.summary import counted_rows
 
 #: Two models are told apart at this corrected p-value. At 0.05 one in twenty rankings of equal models would assert an

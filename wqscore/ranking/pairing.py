@@ -8,8 +8,8 @@ from functools import lru_cache
 
 from wqscore.matrices.matching import canonical_name
 from wqscore.matrices.weight_matrix import SkippedTensor
-from wqscore.scoring.layer_score import LayerScore
 from wqscore.scoring.model_score import ModelScore
+from wqscore.scoring.role_draws import MatrixKey
 
 #: Two models are compared pair by pair when they share at least this share of their matrices, and role by role when
 #: the roles that both have hold at least this share.
@@ -17,16 +17,8 @@ _MIN_SHARED = 0.5
 
 _NUMBER = re.compile("[0-9]+")
 
-MatrixKey = tuple[str, str, tuple[int, int, int]]
-
 #: By a name without its numbers: the numbers with which it occurs.
 Numbering = Mapping[str, frozenset[tuple[str, ...]]]
-
-
-def matrix_key(row: LayerScore) -> MatrixKey:
-    """What the same matrix has in common in two models: its role, its name without prefixes, and its shape."""
-    matrix = row.matrix
-    return matrix.role, canonical_name(matrix.name), (matrix.slices, matrix.rows, matrix.columns)
 
 
 def numbering(score: ModelScore) -> Numbering:

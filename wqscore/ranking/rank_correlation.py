@@ -16,6 +16,8 @@ from typing import Literal
 
 import numpy as np
 
+from wqscore.fits.interval import Interval
+
 #: Up to here all n! orders are enumerated (40,320 of them).
 EXACT_UP_TO = 8
 #: Random orders beyond: no p-value is below 1e-4.
@@ -26,7 +28,6 @@ _CHUNK = 1_000
 _Z = NormalDist().inv_cdf(0.975)
 
 PMethod = Literal["exact", "permutation"]
-Interval = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -192,7 +193,7 @@ def _fisher(value: float, variance: float) -> Interval | None:
     if abs(value) >= 1:
         return None
     centre, reach = atanh(value), _Z * sqrt(variance)
-    return tanh(centre - reach), tanh(centre + reach)
+    return Interval(tanh(centre - reach), tanh(centre + reach))
 
 
 def _signs(values: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ from math import isfinite, isnan
 from typing import Literal
 
 from wqscore.errors import UsageError
+from wqscore.fits.interval import Interval
 from wqscore.metrics.metric import Metric
 from wqscore.metrics.registry import CORE, find_metric
 from wqscore.presets.preset import Preset
@@ -15,6 +16,7 @@ from wqscore.presets.registry import DEFAULT
 from wqscore.ranking.differences import Difference
 from wqscore.ranking.families import resolve_families
 from wqscore.ranking.ranks import Rank, place_models
+from wqscore.ranking.reading import reading
 from wqscore.ranking.tie_groups import tie_label
 from wqscore.refs import ModelRef
 from wqscore.results import Result
@@ -44,6 +46,9 @@ class RankedModel:
         ties: letters of its tie groups; two models share one exactly if they are tied.
         reason: why it has no rank; empty for `ranked`.
         score: the scored model, `None` if it failed.
+        interval: the summary's interval of the number that ranks; `None` where it has none.
+        warning: what published work says of its number, if no model is ahead of it beyond doubt and the number lies
+            outside the range that can be read (`reading`); else empty.
     """
 
     ref: ModelRef
@@ -56,6 +61,8 @@ class RankedModel:
     ties: tuple[str, ...]
     reason: str
     score: ModelScore | None
+    interval: Interval | None = None
+    warning: str = ""
 
 
 @dataclass(frozen=True)
@@ -157,14 +164,26 @@ def rank_models(
     for members in comparable.values():
         placing = place_models([able[member] for member in members], metric, preset)
         family_of = {id(able[member]): families[member] for member in members}
-        models += [_ranked(place, family_of[id(place.score)], groups) for place in placing.places]
+        models += [_ranked(place, family_of[id(place.score)], groups, metric) for place in placing.places]
         pairs += [
             Pair(placing.places[i].score.ref, placing.places[j].score.ref, difference)
             for (i, j), difference in placing.differences.items()
         ]
         groups += len({group for place in placing.places for group in place.ties})
     models += [
-        RankedModel(score.ref, score.family, "unranked", None, False, None, None, (), reason, score)
+        RankedModel(
+            score.ref,
+            score.family,
+            "unranked",
+            None,
+            False,
+            None,
+            None,
+            (),
+            reason,
+            score,
+            score.summary.interval(by),
+        )
         for score, reason in zip(scores, reasons, strict=True)
         if reason
     ]
@@ -175,7 +194,7 @@ def rank_models(
     return Ranking(metric, preset, tuple(metrics), seed, across_families, tuple(models), tuple(pairs))
 
 
-def _ranked(place: Rank, family: str, groups: int) -> RankedModel:
+def _ranked(place: Rank, family: str, groups: int, metric: Metric) -> RankedModel:
     """A ranked model, its tie groups lettered after those of earlier families."""
     return RankedModel(
         ref=place.score.ref,
@@ -188,6 +207,8 @@ def _ranked(place: Rank, family: str, groups: int) -> RankedModel:
         ties=tuple(tie_label(groups + number) for number in place.ties),
         reason="",
         score=place.score,
+        interval=place.score.summary.interval(metric.name),
+        warning=reading(place.score, metric, place.score.preset) if place.best == 1 else "",
     )
 
 

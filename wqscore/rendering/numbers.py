@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from math import isfinite
 
+from wqscore.fits.interval import MIN_VALUES, Interval
+
 #: A cell; `None` is a missing value, and no number is NaN or infinite.
 Cell = str | int | float | None
 #: How a missing value is shown to a person.
 MISSING = "–"
+#: What is shown in place of an interval over fewer matrices than one needs.
+TOO_FEW = "too few matrices"
 
 
 def number(value: float, count: bool = False) -> int | float | None:
@@ -43,3 +47,20 @@ def size(count: int | None) -> str:
         if count >= scale:
             return f"{count / scale:.3g}{unit}"
     return str(count)
+
+
+def ends(interval: Interval | None, count: int = 0, dash: str = " to ") -> str:
+    """An interval to four digits, or why there is none.
+
+    Args:
+        interval: the interval.
+        count: the matrices behind the number; 0 for a number that has no interval over matrices.
+        dash: what stands between the ends.
+
+    Example:
+        >>> ends(Interval(2.0987, 3.2), 73), ends(None, 5), ends(None)
+        ('2.099 to 3.2', 'too few matrices', '–')
+    """
+    if interval is not None:
+        return f"{figure(interval.lo)}{dash}{figure(interval.hi)}"
+    return TOO_FEW if 0 < count < MIN_VALUES else MISSING

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import re
 import shlex
-from math import isfinite
 
 from wqscore.escaping import printable
 from wqscore.fits.sampling import USUAL
 from wqscore.metrics.registry import MATRIX_METRICS, find_metric
 from wqscore.ranking.ranking import rank_alone, why_unranked
-from wqscore.ranking.resampling import resampled_interval
 from wqscore.rendering.markdown import escape, markdown_list, markdown_table
-from wqscore.rendering.numbers import figure, size
+from wqscore.rendering.numbers import ends, figure, size
 from wqscore.rendering.timestamp import created_at
-from wqscore.reports.overview import score_notes
-from wqscore.reports.trust import trust_notes
+from wqscore.reports.overview import headline_first, score_notes
+from wqscore.reports.trust import trust_notes, warning_notes
 from wqscore.reports.worth_checking import LOOK_COLUMNS, worth_checking, worth_checking_rows
 from wqscore.scoring.model_score import ModelScore
 from wqscore.version import __version__
@@ -36,7 +34,7 @@ def card_section(score: ModelScore) -> str:
             "",
             f"Measured from the weights alone, without data, by wqscore {__version__} on {created_at():%Y-%m-%d}.",
             "",
-            markdown_table(_COLUMNS, _metric_rows(score)),
+            markdown_table(_metric_columns(score), _metric_rows(score)),
             *([f"Matrices worth a look{more}:", "", worth] if looks else []),
             f"What was measured:\n{markdown_list(_measured(score))}",
             f"How far to trust it:\n{markdown_list(_trust(score))}",
@@ -47,20 +45,21 @@ def card_section(score: ModelScore) -> str:
     )
 
 
-_COLUMNS = ["metric", "median", "95 % interval", "mean", "matrices"]
+def _metric_columns(score: ModelScore) -> list[str]:
+    first, second = headline_first(score.preset)
+    return ["metric", first, "95 % interval", second, "matrices"]
 
 
 def _metric_rows(score: ModelScore) -> list[list[str]]:
-    """A row per metric; the interval is that of the statistic that the preset ranks by."""
+    """A row per metric; the interval is that of the statistic before it, which the preset ranks by."""
     rows = []
     for name in _SHOWN:
         found = score.summary.statistics.get(name)
         if found is None or MATRIX_METRICS[name].summed:
             continue
-        ends = resampled_interval(score, name, score.seed)
-        interval = f"{figure(ends[0])} to {figure(ends[1])}" if isfinite(ends[1] - ends[0]) else "–"
         label = score.preset.columns.get(name, name)
-        rows.append([label, figure(found.median), interval, figure(found.mean), str(found.count)])
+        first, second = (figure(getattr(found, statistic)) for statistic in headline_first(score.preset))
+        rows.append([label, first, ends(found.interval, found.count), second, str(found.count)])
     return rows
 
 
@@ -90,6 +89,7 @@ def _trust(score: ModelScore) -> list[str]:
         )
     return [
         *([f"these numbers are not enough for a rank: {unranked}"] if unranked else []),
+        *warning_notes(alone),
         *trust_notes(alone),
         *bounds,
         f"the interval is that of the {score.preset.headline} over resampled layers of this model, not over models "
@@ -115,8 +115,8 @@ def _command(score: ModelScore) -> str:
         if value != usual:
             options += [option, str(value)]
     # After two dashes, a name that begins with one is not taken for an option.
-    ends = ["--"] if name.startswith("-") else []
-    return shlex.join(["wqscore", "card", *options, *ends, name])
+    dashes = ["--"] if name.startswith("-") else []
+    return shlex.join(["wqscore", "card", *options, *dashes, name])
 
 
 def _code(line: str) -> str:

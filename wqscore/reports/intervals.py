@@ -4,57 +4,62 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isfinite
 
+from wqscore.fits.interval import Interval
 from wqscore.metrics.metric import MatrixMetric
-from wqscore.ranking.ranking import Ranking
-from wqscore.ranking.resampling import resampled_interval
-from wqscore.scoring.model_score import ModelScore
+from wqscore.ranking.ranking import RankedModel, Ranking
+from wqscore.rendering.numbers import MISSING, ends
 
 #: The characters of a bar: its left end, line and right end, and the number itself.
 _LEFT, _LINE, _RIGHT, _NUMBER = "├", "─", "┤", "●"
 
 
 @dataclass(frozen=True)
-class Interval:
-    """A model's number and the ends of its interval over resampled layers; all finite."""
+class Mark:
+    """A model's number, which lies in its interval over resampled layers; all finite."""
 
-    lo: float
     value: float
-    hi: float
+    interval: Interval
 
 
 def has_intervals(ranking: Ranking) -> bool:
     """Whether the number that ranks is a statistic over layers, so that it varies when they are resampled."""
-    return isinstance(ranking.by, MatrixMetric) and not ranking.by.summed
+    return isinstance(ranking.by, MatrixMetric) and not ranking.by.summed and ranking.by.summarised
 
 
-def interval_of(score: ModelScore, ranking: Ranking) -> Interval | None:
-    """The interval of the number that ranks; `None` if it has none."""
-    if not has_intervals(ranking):
-        return None
-    value = score.summary.headline(ranking.by.name, ranking.preset)
-    lo, hi = resampled_interval(score, ranking.by.name, ranking.seed)
-    return Interval(lo, value, hi) if isfinite(value) and isfinite(hi - lo) else None
+def interval_text(model: RankedModel, ranking: Ranking) -> str:
+    """The ends of the interval of a model's number, or why there is none."""
+    if model.score is None or not has_intervals(ranking):
+        return MISSING
+    return ends(model.interval, model.score.summary.statistics[ranking.by.name].count)
 
 
-def extent(intervals: Sequence[Interval | None]) -> tuple[float, float]:
+def marks_of(ranking: Ranking) -> list[Mark | None]:
+    """The number of each model with its interval, `None` for a model without an interval."""
+    return [
+        None
+        if model.score is None or model.interval is None
+        else Mark(model.score.summary.headline(ranking.by.name, ranking.preset), model.interval)
+        for model in ranking.models
+    ]
+
+
+def extent(marks: Sequence[Mark | None]) -> tuple[float, float]:
     """The ends of a scale that holds all the intervals; (0, 0) if there are none."""
-    known = [interval for interval in intervals if interval is not None]
-    ends = [end for each in known for end in (each.lo, each.value, each.hi)]
-    return (min(ends), max(ends)) if ends else (0.0, 0.0)
+    known = [mark.interval for mark in marks if mark is not None]
+    return (min(each.lo for each in known), max(each.hi for each in known)) if known else (0.0, 0.0)
 
 
-def bar(interval: Interval, scale: tuple[float, float], width: int) -> str:
-    """An interval as a bar on a scale.
+def bar(mark: Mark, scale: tuple[float, float], width: int) -> str:
+    """A number and its interval as a bar on a scale.
 
     Args:
-        interval: its ends lie on the scale.
+        mark: the interval's ends lie on the scale.
         scale: the values of the first and the last character.
         width: characters.
 
     Example:
-        >>> bar(Interval(2, 3, 4), (1, 5), 9)
+        >>> bar(Mark(3, Interval(2, 4)), (1, 5), 9)
         '  ├─●─┤  '
     """
     low, high = scale
@@ -63,8 +68,9 @@ def bar(interval: Interval, scale: tuple[float, float], width: int) -> str:
     def cell_of(value: float) -> int:
         return round((value - low) / (high - low) * (width - 1)) if high > low else 0
 
-    for cell in range(cell_of(interval.lo), cell_of(interval.hi) + 1):
+    left, right = map(cell_of, mark.interval)
+    for cell in range(left, right + 1):
         cells[cell] = _LINE
-    cells[cell_of(interval.lo)], cells[cell_of(interval.hi)] = _LEFT, _RIGHT
-    cells[cell_of(interval.value)] = _NUMBER
+    cells[left], cells[right] = _LEFT, _RIGHT
+    cells[cell_of(mark.value)] = _NUMBER
     return "".join(cells)

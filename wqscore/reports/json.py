@@ -10,11 +10,11 @@ from typing import Any
 from wqscore.matrices.weight_matrix import SkippedTensor
 from wqscore.metrics.registry import MATRIX_METRICS
 from wqscore.presets.preset import Preset
-from wqscore.ranking.ranking import RankedModel, Ranking
+from wqscore.ranking.ranking import RankedModel, Ranking, rank_alone
 from wqscore.refs import ModelRef
 from wqscore.rendering.numbers import number
 from wqscore.rendering.timestamp import created_at
-from wqscore.reports.tables import PAIR_COLUMNS, pair_rows
+from wqscore.reports.tables import PAIR_COLUMNS, has_interval_columns, pair_rows
 from wqscore.scoring.expert_spread import ExpertSpread
 from wqscore.scoring.layer_score import LayerScore
 from wqscore.scoring.model_score import ModelScore
@@ -23,7 +23,7 @@ from wqscore.spectra.eigenvalues import BLOCK_ROWS
 from wqscore.version import __version__
 
 #: Increases when a field changes its name or its meaning.
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 
 def ranking_document(ranking: Ranking) -> dict[str, Any]:
@@ -42,7 +42,8 @@ def ranking_document(ranking: Ranking) -> dict[str, Any]:
 def score_document(score: ModelScore) -> dict[str, Any]:
     """One model's rows and summary, with the fields it has in `ranking.json`."""
     provenance = _provenance(score.preset, score.metrics, score.seed, score.solver)
-    return {**provenance, **_names(score.ref), **_score(score)}
+    warning = next((model.warning for model in rank_alone(score).models), "")
+    return {**provenance, **_names(score.ref), "warning": warning or None, **_score(score)}
 
 
 def _provenance(preset: Preset, metrics: Sequence[str], seed: int, solver: str) -> dict[str, Any]:
@@ -86,6 +87,7 @@ def _model(model: RankedModel) -> dict[str, Any]:
         "rank_worst": model.worst,
         "ties": list(model.ties),
         "reason": model.reason or None,
+        "warning": model.warning or None,
     }
     return head if model.score is None else {**head, **_score(model.score), "family": model.family or None}
 
@@ -99,6 +101,7 @@ def _score(score: ModelScore) -> dict[str, Any]:
         "gof": score.sampling.gof,
         "base": score.base or None,
         "family": score.family or None,
+        "family_id": score.family_id or None,
         "params": score.parameters,
         "hidden_size": score.architecture.hidden_size,
         "depth": score.architecture.depth,
@@ -112,6 +115,7 @@ def _score(score: ModelScore) -> dict[str, Any]:
         "summary": {
             name: {
                 "median": number(statistic.median),
+                **({"interval": statistic.interval} if has_interval_columns(name) else {}),
                 "mean": number(statistic.mean),
                 "param_mean": number(statistic.weighted_mean),
                 "trimmed_mean": number(statistic.trimmed_mean),

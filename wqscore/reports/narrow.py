@@ -6,7 +6,7 @@ from wqscore.escaping import printable
 from wqscore.ranking.ranking import RankedModel, Ranking
 from wqscore.rendering.layout import fold
 from wqscore.rendering.numbers import figure, size
-from wqscore.reports.intervals import Interval, bar, extent, has_intervals, interval_of
+from wqscore.reports.intervals import bar, extent, has_intervals, interval_text, marks_of
 from wqscore.reports.overview import rank_range, ranking_title
 
 #: The column of bars.
@@ -17,15 +17,15 @@ _INDENT = "   "
 
 def scale_note(ranking: Ranking) -> list[str]:
     """A line on what the bars show, and their scale; empty if no bar is drawn."""
-    low, high = extent(_intervals(ranking))
+    low, high = extent(marks_of(ranking))
     return [f"interval: {BARS} over layers, drawn from {figure(low)} to {figure(high)}"] if low < high else []
 
 
 def ranking_bars(ranking: Ranking) -> list[str]:
     """The interval of each model as a bar, all on one scale; an empty string for a model without one."""
-    intervals = _intervals(ranking)
-    scale = extent(intervals)
-    return ["" if each is None else bar(each, scale, _BAR_WIDTH) for each in intervals]
+    marks = marks_of(ranking)
+    scale = extent(marks)
+    return ["" if each is None else bar(each, scale, _BAR_WIDTH) for each in marks]
 
 
 def narrow_ranking(ranking: Ranking, width: int) -> list[str]:
@@ -54,17 +54,13 @@ def _facts(model: RankedModel, ranking: Ranking, drawn: str) -> list[str]:
     if score is None:
         return [model.status]
     facts = [f"{_name(ranking)} {figure(score.summary.headline(ranking.by.name, ranking.preset))}"]
-    if interval := interval_of(score, ranking):
-        facts += [f"interval {figure(interval.lo)} to {figure(interval.hi)}", drawn]
+    if has_intervals(ranking):
+        facts += [f"interval {interval_text(model, ranking)}", *([drawn] if drawn else [])]
     if model.best is not None:
         ties = f", ties {' '.join(model.ties)}" if model.ties else ""
         facts.append(f"range {rank_range(model)}{ties}")
     facts.append(f"coverage {figure(100 * score.summary.coverage)} %, {size(score.parameters)} parameters")
     return facts
-
-
-def _intervals(ranking: Ranking) -> list[Interval | None]:
-    return [None if model.score is None else interval_of(model.score, ranking) for model in ranking.models]
 
 
 def _name(ranking: Ranking) -> str:

@@ -9,14 +9,16 @@ from wqscore.metrics.metric import MatrixMetric, Metric
 from wqscore.metrics.registry import MATRIX_METRICS
 from wqscore.presets.preset import Preset
 from wqscore.ranking.ranking import RankedModel, Ranking
-from wqscore.rendering.numbers import MISSING, figure, number, size
-from wqscore.reports.intervals import has_intervals, interval_of
+from wqscore.ranking.reading import BESIDE
+from wqscore.rendering.numbers import MISSING, ends, figure, number, size
+from wqscore.reports.intervals import has_intervals, interval_text
+from wqscore.reports.tables import has_summary
 from wqscore.scoring.expert_spread import ExpertSpread
 from wqscore.scoring.layer_score import LayerScore
 from wqscore.scoring.model_score import ModelScore
+from wqscore.scoring.summary import Statistic
 
-#: The columns of one model's summary over matrices, and of its whole-model metrics.
-SUMMARY_COLUMNS = ["metric", "median", "mean", "by size", "matrices"]
+#: The columns of one model's whole-model metrics.
 VALUE_COLUMNS = ["metric", "value", "matrices", "reason"]
 #: At most so many reasons for skipping are listed, and so many names with each.
 _MAX_REASONS, _MAX_NAMES = 6, 3
@@ -40,6 +42,7 @@ def ranking_overview_columns(ranking: Ranking) -> list[str]:
         name,
         *(["interval"] if has_intervals(ranking) else []),
         *_other_statistic(ranking),
+        *_beside(ranking),
         "range",
         "ties",
         "coverage",
@@ -65,8 +68,9 @@ def ranking_overview_rows(ranking: Ranking) -> list[list[str]]:
                 rank,
                 model.ref.label,
                 figure(summary.headline(ranking.by.name, ranking.preset)),
-                *([interval_text(model.score, ranking)] if has_intervals(ranking) else []),
+                *([interval_text(model, ranking)] if has_intervals(ranking) else []),
                 *(figure(getattr(summary.statistics[ranking.by.name], other)) for other in _other_statistic(ranking)),
+                *(figure(summary.headline(BESIDE, ranking.preset)) for _ in _beside(ranking)),
                 rank_range(model),
                 " ".join(model.ties) or MISSING,
                 MISSING if number(summary.coverage) is None else f"{summary.coverage:.0%}",
@@ -98,10 +102,14 @@ def _other_statistic(ranking: Ranking) -> list[str]:
     return {"median": ["mean"], "mean": ["median"]}.get(headline(ranking.by, ranking.preset), [])
 
 
-def interval_text(score: ModelScore, ranking: Ranking) -> str:
-    """The ends of the interval of a model's number."""
-    found = interval_of(score, ranking)
-    return f"{figure(found.lo)} to {figure(found.hi)}" if found else MISSING
+def shows_beside(ranking: Ranking) -> bool:
+    """Whether log_norm, which depends on no fit, is shown beside the number that ranks, as a model has a warning."""
+    warned = any(model.warning for model in ranking.models)
+    return warned and BESIDE in ranking.metrics and ranking.by.name != BESIDE
+
+
+def _beside(ranking: Ranking) -> list[str]:
+    return [ranking.preset.columns.get(BESIDE, BESIDE)] if shows_beside(ranking) else []
 
 
 def made_by(preset: Preset, scores: Sequence[ModelScore]) -> str:
@@ -137,19 +145,34 @@ def remarks(ranking: Ranking) -> list[str]:
     return lines + [f"{', '.join(labels)}: {remark}" for remark, labels in models.items()]
 
 
+def summary_overview_columns(score: ModelScore) -> list[str]:
+    """The columns of one model's summary over matrices; the interval is that of the statistic before it."""
+    first, second = headline_first(score.preset)
+    return ["metric", first, "95 % interval", second, "by size", "matrices"]
+
+
 def summary_overview_rows(score: ModelScore) -> list[list[str]]:
     """A row per metric of a matrix."""
     return [
         [
             score.preset.columns.get(name, name),
-            figure(s.median),
-            figure(s.mean),
+            *_with_interval(s, score.preset),
             figure(s.weighted_mean),
             str(s.count),
         ]
         for name, s in score.summary.statistics.items()
-        if not MATRIX_METRICS[name].summed
+        if has_summary(name, score.preset) and not MATRIX_METRICS[name].summed
     ]
+
+
+def headline_first(preset: Preset) -> tuple[str, str]:
+    """The median and the mean, the one that ranks before the other."""
+    return ("median", "mean") if preset.headline == "median" else ("mean", "median")
+
+
+def _with_interval(found: Statistic, preset: Preset) -> list[str]:
+    first, second = (figure(getattr(found, statistic)) for statistic in headline_first(preset))
+    return [first, ends(found.interval, found.count), second]
 
 
 def value_overview_rows(score: ModelScore) -> list[list[str]]:

@@ -12,7 +12,7 @@ import vl_convert
 from wqscore.escaping import printable
 from wqscore.rendering.html import charts
 from wqscore.rendering.layout import fold
-from wqscore.rendering.numbers import figure
+from wqscore.rendering.numbers import ends, figure
 from wqscore.reports.html.explorer import average_rows, depth_rows, log_histogram, present_roles
 from wqscore.scoring.layer_score import LayerScore
 from wqscore.scoring.model_score import ModelScore
@@ -114,10 +114,12 @@ def _below(score: ModelScore, layer: LayerScore) -> list[str]:
 
 
 def _own(score: ModelScore) -> list[str]:
-    """The subtitle with the model's headline alpha, if it has one."""
+    """The subtitle with the model's headline alpha and its interval, if alpha was computed."""
     if "alpha" not in score.summary.statistics:
         return []
-    return [f"{score.preset.headline} alpha {figure(score.summary.headline('alpha', score.preset))}"]
+    found = score.summary.statistics["alpha"]
+    value = figure(score.summary.headline("alpha", score.preset))
+    return [f"{score.preset.headline} alpha {value} ({ends(found.interval, found.count)})"]
 
 
 def _xmin(layer: LayerScore) -> list[dict[str, object]]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from wqscore.ranking.ranking import Ranking
+from wqscore.ranking.ranking import Ranking, rank_alone
+from wqscore.ranking.reading import BESIDE
 from wqscore.rendering.sections import Medium, Notes, Section, Table
 from wqscore.reports.intervals import has_intervals
 from wqscore.reports.narrow import BARS, narrow_ranking, ranking_bars, scale_note
 from wqscore.reports.overview import (
-    SUMMARY_COLUMNS,
     VALUE_COLUMNS,
     family_notes,
     layer_overview_columns,
@@ -21,10 +21,11 @@ from wqscore.reports.overview import (
     ranking_title,
     remarks,
     score_notes,
+    summary_overview_columns,
     summary_overview_rows,
     value_overview_rows,
 )
-from wqscore.reports.trust import pair_notes, trust_notes
+from wqscore.reports.trust import pair_notes, trust_notes, warning_notes
 from wqscore.reports.worth_checking import LOOK_COLUMNS, worth_checking, worth_checking_rows
 from wqscore.scoring.model_score import ModelScore
 
@@ -40,13 +41,13 @@ def ranking_sections(ranking: Ranking, medium: Medium) -> list[Section]:
     table = _bars_table(ranking) if medium == "table" else _ranking_table(ranking)
     doubts = {"table": pair_notes, "md": trust_notes}
     doubted = doubts[medium](ranking) if medium in doubts else []
-    return [table, Notes([*family_notes(ranking), *doubted, *remarks(ranking)])]
+    return [table, Notes([*warning_notes(ranking), *family_notes(ranking), *doubted, *remarks(ranking)])]
 
 
 def score_sections(score: ModelScore, medium: Medium) -> list[Section]:
     """One model's matrices, those worth looking at, its summary, and which tensors were skipped and why."""
     tables = [make(score, medium) for make in _SCORE_TABLES[medium]]
-    return [*filter(None, tables), Notes(score_notes(score))]
+    return [*filter(None, tables), Notes([*warning_notes(rank_alone(score)), *score_notes(score)])]
 
 
 def _ranking_table(ranking: Ranking) -> Table:
@@ -65,6 +66,8 @@ def _bars_table(ranking: Ranking) -> Table:
             row.insert(4, cell)
         optional += ["interval"]
     optional += ["coverage", *([BARS] if drawn else []), "ties", "range"]
+    # A number that is read as no sign of quality keeps what stands beside it.
+    optional.sort(key=lambda name: name == BESIDE)
     if len(ranking.families) < 2:
         optional.insert(0, "family")
     return Table(
@@ -102,8 +105,8 @@ def _summary(score: ModelScore, medium: Medium) -> Table | None:
         return None
     what = "over matrices" if medium == "table" else score.ref.label
     title = f"{what} · {made_by(score.preset, [score])}"
-    rows = summary_overview_rows(score)
-    return Table(title, SUMMARY_COLUMNS, rows, optional=["by size", "matrices", "mean"])
+    columns, rows = summary_overview_columns(score), summary_overview_rows(score)
+    return Table(title, columns, rows, optional=["by size", "matrices", columns[3], "95 % interval"])
 
 
 def _values(score: ModelScore, _: Medium) -> Table | None:

@@ -7,14 +7,15 @@ from collections.abc import Sequence
 from wqscore.matrices.weight_matrix import SkippedTensor
 from wqscore.metrics.registry import MATRIX_METRICS, METRICS
 from wqscore.presets.preset import Preset
+from wqscore.presets.registry import DEFAULT
 from wqscore.ranking.ranking import Pair, RankedModel, Ranking
 from wqscore.rendering.numbers import Cell, number
 from wqscore.rendering.rows import Rows
 from wqscore.scoring.layer_score import LayerScore
 from wqscore.scoring.model_score import ModelScore
 
-#: Suffixes of a metric's columns: the statistic that ranks, the two means, and the count of matrices.
-_SUFFIXES = ("", "_mean", "_param_mean", "_count")
+#: Suffixes of a metric's columns: the statistic that ranks, its interval, the two means, and the count of matrices.
+_HEADLINE, _INTERVAL, _OTHERS = ("",), ("_interval_lo", "_interval_hi"), ("_mean", "_param_mean", "_count")
 #: The header of `pairs.csv`.
 PAIR_COLUMNS = [
     *("ahead", "behind", "metric", "difference", "lo", "hi", "delta", "tied"),
@@ -22,7 +23,7 @@ PAIR_COLUMNS = [
 ]
 #: The columns of words; all others hold numbers.
 _LAYER_WORDS = ("model", "name", "role", "verdict", "flags", "reason")
-_RANKING_WORDS = frozenset({"model", "revision", "family", "ties", "status", "reason"})
+_RANKING_WORDS = frozenset({"model", "revision", "family", "family_id", "ties", "status", "reason"})
 
 
 def of_matrices(metrics: Sequence[str]) -> list[str]:
@@ -50,13 +51,13 @@ def score_rows(score: ModelScore) -> Rows:
 def ranking_columns(ranking: Ranking) -> list[str]:
     """The header of `ranking.csv`; the metric that ranks comes before the others."""
     head = [
-        *("rank", "model", "revision", "family", "params", "hidden_size", "depth"),
+        *("rank", "model", "revision", "family", "family_id", "params", "hidden_size", "depth"),
         *("coverage", "n_matrices", "n_fitted"),
     ]
     columns = [
         f"{ranking.preset.columns.get(name, name)}{suffix}"
-        for name in _metric_order(ranking)
-        for suffix in (_SUFFIXES if name in MATRIX_METRICS else ("",))
+        for name in summary_metrics(ranking)
+        for suffix in _suffixes(name)
     ]
     return [*head, *columns, "rank_best", "rank_worst", "ties", "status", "reason"]
 
@@ -82,8 +83,30 @@ def _pair_row(pair: Pair, ranking: Ranking) -> list[Cell]:
     ]
 
 
-def _metric_order(ranking: Ranking) -> list[str]:
-    return sorted(ranking.metrics, key=lambda name: name != ranking.by.name)
+def summary_metrics(ranking: Ranking) -> list[str]:
+    """The metrics of which a model has numbers in `ranking.csv`, the one that ranks first.
+
+    Bounds, p-values and nuisance parameters of a fit are left to `layers.csv`, but for the metric that ranks and in
+    presets that reproduce other code.
+    """
+    by = ranking.by.name
+    kept = [name for name in ranking.metrics if name == by or has_summary(name, ranking.preset)]
+    return sorted(kept, key=lambda name: name != by)
+
+
+def has_summary(name: str, preset: Preset) -> bool:
+    """Whether tables of models have a metric; bounds and nuisance parameters are in those of other presets alone."""
+    return METRICS[name].summarised or preset.name != DEFAULT.name
+
+
+def has_interval_columns(name: str) -> bool:
+    """Whether the numbers of a metric have an interval."""
+    return name in MATRIX_METRICS and not METRICS[name].summed and METRICS[name].summarised
+
+
+def _suffixes(name: str) -> tuple[str, ...]:
+    interval = _INTERVAL if has_interval_columns(name) else ()
+    return (*_HEADLINE, *interval, *(_OTHERS if name in MATRIX_METRICS else ()))
 
 
 def _layer_row(score: ModelScore, row: LayerScore | SkippedTensor) -> list[Cell]:
@@ -102,19 +125,20 @@ def _sides(rows: int, columns: int, preset: Preset) -> tuple[int, int]:
 
 
 def _ranking_row(model: RankedModel, ranking: Ranking) -> list[Cell]:
-    order = _metric_order(ranking)
     ties = ";".join(model.ties) or None
-    tail: list[Cell] = [model.best, model.worst, ties, model.status, model.reason or None]
+    tail: list[Cell] = [model.best, model.worst, ties, model.status, model.reason or model.warning or None]
     if model.score is None:
         head: list[Cell] = [None, model.ref.label]
         return [*head, *[None] * (len(ranking_columns(ranking)) - len(head) - len(tail)), *tail]
     score, summary = model.score, model.score.summary
-    head = [model.rank, score.ref.label, score.revision, model.family or None, score.parameters]
-    head += [score.architecture.hidden_size, score.architecture.depth]
+    head = [model.rank, score.ref.label, score.revision, model.family or None, score.family_id or None]
+    head += [score.parameters, score.architecture.hidden_size, score.architecture.depth]
     head += [number(summary.coverage), summary.n_matrices, summary.n_fitted]
     cells: list[Cell] = []
-    for name in order:
+    for name in summary_metrics(ranking):
         cells.append(number(summary.headline(name, ranking.preset), METRICS[name].count))
+        if has_interval_columns(name):
+            cells += summary.interval(name) or (None, None)
         if name in MATRIX_METRICS:
             statistic = summary.statistics[name]
             cells += [number(statistic.mean), number(statistic.weighted_mean), statistic.count]

@@ -32,6 +32,16 @@ def trust_notes(ranking: Ranking) -> list[str]:
     ]
 
 
+def warning_notes(ranking: Ranking) -> list[str]:
+    """A warning per model that leads, or could, with a number that published work reads as no sign of quality."""
+    alone = len(ranking.models) == 1
+    return [f"warning: {'' if alone else _who(model)}{model.warning}" for model in ranking.models if model.warning]
+
+
+def _who(model: RankedModel) -> str:
+    return f"{model.ref.label} {'is first' if model.rank == 1 else 'could be first'}, but its "
+
+
 def pair_notes(ranking: Ranking) -> list[str]:
     """A sentence per pair of neighbours in rank; none if there are more than a few pairs."""
     by_refs = {(id(pair.ahead), id(pair.behind)): pair for pair in ranking.pairs}

@@ -56,6 +56,15 @@ class ModelScore(Result):
         return self.declared_family or self.architecture.family
 
     @property
+    def family_id(self) -> str:
+        """The family from this model alone, for joining tables of several runs.
+
+        The name from a list or from `--family`; else architecture and padded vocabulary; else a digest of the
+        tensors' names and shapes. The family that it is ranked with may depend on the other models (`families`).
+        """
+        return self.family or self.architecture.structure
+
+    @property
     def seed(self) -> int:
         """The seed of every random step."""
         return self.sampling.seed

@@ -103,7 +103,9 @@ def score_checkpoint(
         sampling=sampling,
         metrics=tuple(metrics),
         rows=tuple(rows),
-        summary=summarise(rows, parameters, preset, of_matrices, _of_the_whole(checkpoint, rows, metrics)),
+        summary=summarise(
+            rows, parameters, preset, of_matrices, _of_the_whole(checkpoint, rows, metrics), sampling.seed
+        ),
         base="@".join(filter(None, (base.ref.label, base.revision))) if base else "",
         solver="" if work.device == CPU else solver_on(work.device),
         remarks=checkpoint.remarks,

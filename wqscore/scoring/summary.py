@@ -10,6 +10,7 @@ from math import isfinite, nan
 import numpy as np
 
 from wqscore.checkpoints.decoding import is_update
+from wqscore.fits.interval import Interval
 from wqscore.matrices.uncounted import MissingWeight, UncountedTensor
 from wqscore.matrices.weight_matrix import SkippedTensor
 from wqscore.metrics.metric import ModelValue
@@ -17,6 +18,7 @@ from wqscore.metrics.registry import MATRIX_METRICS
 from wqscore.presets.preset import Preset
 from wqscore.scoring.expert_spread import ExpertSpread, expert_spread
 from wqscore.scoring.layer_score import FLIPPED_SIGN, LayerScore
+from wqscore.scoring.role_draws import interval_of, matrix_key, role_draws
 
 #: Metrics whose averages leave out matrices with λ_max < 1, where they fall as alpha rises.
 _SIGN_DEPENDS_ON_SCALE = frozenset({"alpha_weighted", "log_alpha_norm"})
@@ -36,6 +38,8 @@ class Statistic:
         highest: the median if every matrix without a value had the largest value of the others.
         total: the sum.
         count: how many matrices.
+        interval: of the preset's headline, the median or the mean, over matrices drawn again within their roles
+            (`role_draws`); `None` for a sum, for fewer than 6 matrices, and for bounds and nuisance parameters.
     """
 
     median: float
@@ -47,6 +51,7 @@ class Statistic:
     highest: float
     total: float
     count: int
+    interval: Interval | None = None
 
 
 @dataclass(frozen=True)
@@ -95,6 +100,10 @@ class ModelSummary:
             return statistic.total
         return statistic.median if preset.headline == "median" else statistic.mean
 
+    def interval(self, metric: str) -> Interval | None:
+        """The interval of the headline; `None` where there is none, as for a metric of the whole model."""
+        return self.statistics[metric].interval if metric in self.statistics else None
+
 
 def summarise(
     rows: Sequence[LayerScore | SkippedTensor],
@@ -102,6 +111,7 @@ def summarise(
     preset: Preset,
     metrics: Sequence[str],
     values: Mapping[str, ModelValue],
+    seed: int = 0,
 ) -> ModelSummary:
     """Summarise a model's rows.
 
@@ -111,6 +121,7 @@ def summarise(
         preset: which roles and sizes belong in the averages.
         metrics: names of the metrics of matrices that the rows have.
         values: the metrics of the whole model.
+        seed: of the draws behind the intervals.
     """
     layers = [row for row in rows if isinstance(row, LayerScore)]
     skipped = [row for row in rows if isinstance(row, SkippedTensor)]
@@ -126,6 +137,7 @@ def summarise(
     missing = len(belonging) + unread - len(fitted)
     unsolved = len(unfitted) + unread - len(solved)
     all_weights = _weights(unfitted) + unread_weights
+    draws = _Draws(seed)
     return ModelSummary(
         statistics={
             name: _statistic(
@@ -133,6 +145,7 @@ def summarise(
                 _rows_of(name, layers, fitted, unfitted),
                 missing if MATRIX_METRICS[name].needs_fit else unsolved,
                 preset,
+                draws,
             )
             for name in metrics
         },
@@ -193,7 +206,26 @@ def _weights(rows: Sequence[LayerScore]) -> int:
     return sum(row.matrix.parameters for row in rows)
 
 
-def _statistic(metric: str, rows: Sequence[LayerScore], missing: int, preset: Preset) -> Statistic:
+class _Draws:
+    """The draws behind the intervals of one model, made once for all metrics of the same matrices."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self._drawn: dict[tuple[str, ...], np.ndarray] = {}
+
+    def interval(self, metric: str, rows: Sequence[LayerScore], preset: Preset) -> Interval | None:
+        """The interval of a metric's headline over these matrices."""
+        if MATRIX_METRICS[metric].summed or not MATRIX_METRICS[metric].summarised:
+            return None
+        ordered = sorted(rows, key=matrix_key)
+        roles = tuple(row.matrix.role for row in ordered)
+        if roles not in self._drawn:
+            self._drawn[roles] = role_draws(roles, self._seed)
+        values = np.array([row.metrics[metric] for row in ordered])
+        return interval_of(values, self._drawn[roles], preset.headline)
+
+
+def _statistic(metric: str, rows: Sequence[LayerScore], missing: int, preset: Preset, draws: _Draws) -> Statistic:
     """A metric over its matrices; `missing` more belong and have no value."""
     counted = rows_with_value(rows, metric, preset)
     if not counted:
@@ -212,6 +244,7 @@ def _statistic(metric: str, rows: Sequence[LayerScore], missing: int, preset: Pr
             highest=_finite(np.median(np.append(values, [values.max()] * missing))),
             total=_finite(values.sum()),
             count=len(counted),
+            interval=draws.interval(metric, counted, preset),
         )
 
 

@@ -117,6 +117,37 @@ def test_picking_a_matrix_redraws_the_charts(visit: Visit, html: str, ranking: R
     assert browser.get_log("browser") == []
 
 
+def test_the_explorer_shows_the_interval_of_alpha_and_sigma_in_the_details(
+    visit: Visit, html: str, ranking: Ranking
+) -> None:
+    browser = visit(html)
+    wait_for_charts(browser)
+    layers = ranking.scores[0].layers
+    facts = browser.find_element(By.ID, "explorer-facts")
+    for place, layer in list(enumerate(layers))[1:4]:
+        Select(browser.find_element(By.ID, "explorer-layer")).select_by_index(place)
+        found = layer.metrics
+        assert f"alpha {found['alpha']:.4g} ({found['alpha_lo']:.4g} to {found['alpha_hi']:.4g})" in facts.text
+        assert "±" not in facts.text and f"{found['sigma']:.4g}" not in facts.text
+        details = browser.find_element(By.ID, "explorer-details")
+        assert f"sigma {found['sigma']:.4g}" in details.get_attribute("textContent")
+    assert browser.get_log("browser") == []
+
+
+def test_a_metric_without_numbers_of_models_is_drawn_by_layer_alone(visit: Visit, html: str) -> None:
+    browser = visit(html)
+    wait_for_charts(browser)
+    note = browser.find_element(By.ID, "no-model-metric")
+    chart = browser.find_element(By.ID, "chart-size")
+    assert chart.is_displayed() and not note.is_displayed()
+    Select(browser.find_element(By.ID, "metric")).select_by_visible_text("alpha_lo")
+    assert note.is_displayed() and not chart.is_displayed()
+    assert browser.find_element(By.ID, "chart-roles").is_displayed()
+    Select(browser.find_element(By.ID, "metric")).select_by_visible_text("alpha")
+    assert chart.is_displayed() and not note.is_displayed()
+    assert browser.get_log("browser") == []
+
+
 def test_a_matrix_without_a_fit_says_why_and_draws_no_tail(visit: Visit, html: str) -> None:
     browser = visit(html)
     wait_for_charts(browser)

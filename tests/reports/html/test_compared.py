@@ -167,12 +167,16 @@ def test_verdicts_are_counted_and_their_bar_is_as_long(html: str, ranking: Ranki
 def test_every_interval_holds_its_number_and_is_drawn_to_scale(ranking: Ranking) -> None:
     drawn = ranking_marks(ranking)
     assert drawn.resampled
-    for interval in drawn.intervals:
-        assert drawn.low <= interval.lo <= interval.value <= interval.hi <= drawn.high
+    ranked = [model for model in ranking.models if model.rank]
+    for mark, model in zip(drawn.placed, ranked, strict=True):
+        assert mark.interval is not None
+        assert mark.interval == model.interval
+        assert mark.text == f"{mark.interval.lo:.4g} to {mark.interval.hi:.4g}"
+        assert drawn.low <= mark.interval.lo <= mark.value <= mark.interval.hi <= drawn.high
         for number, place in (
-            (interval.lo, interval.start),
-            (interval.value, interval.at),
-            (interval.hi, interval.end),
+            (mark.interval.lo, mark.start),
+            (mark.value, mark.at),
+            (mark.interval.hi, mark.end),
         ):
             assert drawn.low + place / AXIS * (drawn.high - drawn.low) == pytest.approx(number, rel=1e-2)
 
@@ -190,10 +194,11 @@ def test_a_metric_of_whole_models_has_bars_from_zero_and_no_interval(tmp_path: P
     drawn = ranking_marks(ranking)
     assert not drawn.resampled
     assert drawn.low == 0
-    for interval in drawn.intervals:
-        assert interval.start == 0
-        assert interval.end == pytest.approx(interval.value / drawn.high * AXIS, abs=0.06)
-        assert np.isnan([interval.lo, interval.hi]).all()
+    for mark in drawn.placed:
+        assert mark.start == 0
+        assert mark.end == pytest.approx(mark.value / drawn.high * AXIS, abs=0.06)
+        assert mark.interval is None
+        assert mark.text == "–"
     page = Page(ranking.to_html())
     assert "from 0" in [head.strip() for head in page.table("ranking-table").header]
     assert not any(table.attributes.get("id") == "pairs-table" for table in page.tables)

@@ -21,7 +21,7 @@ from tests.small_models import HOSTILE, LONG, bert, score_tensors
 from wqscore.errors import UsageError
 from wqscore.matrices import roles
 from wqscore.matrices.matrix_rules import MatrixRules
-from wqscore.metrics.registry import CORE
+from wqscore.metrics.registry import CORE, METRICS
 from wqscore.presets.preset import Preset
 from wqscore.presets.registry import DEFAULT
 from wqscore.presets.weightwatcher import WW_0_7
@@ -86,7 +86,7 @@ def test_every_skipped_tensor_is_listed_with_its_reason(ranking: Ranking, page: 
 def test_summary_statistics_are_there(ranking: Ranking, page: Page) -> None:
     for number, score in enumerate(ranking.scores, 1):
         table = next(table for table in of_model(page, number) if table.header[0] == "metric")
-        assert [row[0] for row in table.body] == list(CORE)
+        assert [row[0] for row in table.body] == [name for name in CORE if METRICS[name].summarised]
         counted = [
             layer
             for layer in score.layers
@@ -100,7 +100,12 @@ def test_summary_statistics_are_there(ranking: Ranking, page: Page) -> None:
             *(np.median(alphas), np.median(sound) if sound else np.nan, alphas.mean()),
             *(trim_mean(alphas, 0.1), weighted, alphas.size),
         ]
-        assert all(map(shows, table.body[0][1:], expected))
+        cells = table.body[0][1:]
+        interval = cells.pop(table.header[1:].index("95 % interval of the median"))
+        assert all(map(shows, cells, expected))
+        found = score.summary.interval("alpha")
+        assert interval == (f"{found.lo:.4g} to {found.hi:.4g}" if found else "too few matrices")
+        assert (found is None) == (alphas.size < 6)
 
 
 def test_the_ranking_and_those_without_a_rank(ranking: Ranking, page: Page) -> None:

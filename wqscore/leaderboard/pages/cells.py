@@ -11,8 +11,10 @@ from wqscore.leaderboard.pages import charts as site_charts
 from wqscore.leaderboard.record import Figure
 from wqscore.leaderboard.site import ListedState
 from wqscore.leaderboard.slugs import slug
+from wqscore.rendering import numbers
 from wqscore.rendering.html.page import environment
-from wqscore.rendering.numbers import figure, size
+from wqscore.rendering.numbers import MISSING, figure, size
+from wqscore.reports.tables import has_interval_columns
 
 _PLURALS = {"family": "families", "matrix": "matrices"}
 
@@ -32,6 +34,7 @@ def site_environment() -> Environment:
         changed=last_change,
         interval=site_charts.interval,
         legend_mark=site_charts.legend_mark,
+        verdict_mark=site_charts.verdict_mark,
     )
 
 
@@ -50,11 +53,11 @@ def percent(share: float | None) -> str:
     return "–" if share is None else f"{int(share * 100)} %"
 
 
-def ends(found: Figure | None) -> str:
-    """Return an interval as text, or a dash where there is none."""
-    if found is None or found.lo is None or found.hi is None:
-        return "–"
-    return f"{figure(found.lo)}–{figure(found.hi)}"
+def ends(found: Figure | None, metric: str) -> str:
+    """Return a metric's interval as text, or why there is none."""
+    if found is None or not has_interval_columns(metric):
+        return MISSING
+    return numbers.ends(found.interval, found.count, "–")
 
 
 def last_change(model: ListedState) -> str:

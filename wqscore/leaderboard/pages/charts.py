@@ -11,6 +11,7 @@ from markupsafe import Markup, escape
 from wqscore.escaping import printable
 from wqscore.leaderboard.record import Figure, MatrixRecord
 from wqscore.rendering.numbers import figure
+from wqscore.reports.html.verdict_shares import COLOURS
 
 #: Beyond this many marks, each layer and kind is one mark at their median.
 MAX_MARKS = 300
@@ -37,7 +38,7 @@ class Scale:
 
 def common_scale(figures: Sequence[Figure | None], width: float = 120) -> Scale:
     """Return one scale for the values and intervals of several models."""
-    ends = [end for f in figures if f for end in (f.value, f.lo, f.hi) if end is not None] or [0.0]
+    ends = [end for f in figures if f for end in (f.value, *(f.interval or ())) if end is not None] or [0.0]
     return Scale(min(ends), max(ends), 5, width - 5)
 
 
@@ -46,25 +47,42 @@ def interval(found: Figure | None, scale: Scale) -> Markup:
     if found is None or found.value is None:
         return Markup()
     bar = Markup()
-    if found.lo is not None and found.hi is not None:
-        bar = Markup('<line x1="{}" x2="{}" y1="6" y2="6"/>').format(scale.at(found.lo), scale.at(found.hi))
+    if found.interval is not None:
+        bar = Markup('<line x1="{}" x2="{}" y1="6" y2="6"/>').format(*map(scale.at, found.interval))
     dot = Markup('<circle cx="{}" cy="6" r="3.5"/>').format(scale.at(found.value))
     return Markup('<svg class="interval" width="120" height="12" aria-hidden="true">{}{}</svg>').format(bar, dot)
 
 
 def verdict_bar(verdicts: Mapping[str, int]) -> Markup:
-    """Draw the shares of the verdicts as one bar, `ok` first."""
+    """Draw the shares of the verdicts as one bar, in the report's order and colours."""
     total = sum(verdicts.values()) or 1
     parts, start = Markup(), 0.0
-    for index, (_, count) in enumerate(sorted(verdicts.items(), key=lambda each: each[0] != "ok")):
+    for name, count in in_order(verdicts):
         width = 100 * count / total
-        parts += Markup('<rect x="{}" y="0" width="{}" height="10" class="share{}"/>').format(
-            round(start, 2), round(width, 2), index if "ok" in verdicts else index + 1
+        parts += Markup('<rect x="{}" y="0" width="{}" height="10" fill="{}"/>').format(
+            round(start, 2), round(width, 2), _colour(name)
         )
         start += width
     return Markup(
         '<svg class="shares" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">{}</svg>'
     ).format(parts)
+
+
+def verdict_mark(verdict: str) -> Markup:
+    """Draw a verdict's mark for the legend."""
+    return Markup(
+        '<svg class="mark" viewBox="0 0 10 10" aria-hidden="true"><rect width="10" height="10" fill="{}"/></svg>'
+    ).format(_colour(verdict))
+
+
+def in_order(verdicts: Mapping[str, int]) -> list[tuple[str, int]]:
+    """Return the verdicts with their counts in the report's order, unknown ones of other versions last."""
+    order = list(COLOURS)
+    return sorted(verdicts.items(), key=lambda each: order.index(each[0]) if each[0] in order else len(order))
+
+
+def _colour(verdict: str) -> str:
+    return COLOURS.get(verdict, "currentColor")
 
 
 def sparkline(values: Sequence[float | None], name: str) -> Markup:
@@ -84,18 +102,23 @@ def sparkline(values: Sequence[float | None], name: str) -> Markup:
     ).format(label, line, x, y)
 
 
-def alpha_by_depth(matrices: Sequence[MatrixRecord]) -> Markup:
-    """Draw alpha by layer, each kind of matrix with its shape and colour; empty without any alpha."""
+def alpha_by_depth(matrices: Sequence[MatrixRecord], headline: float | None) -> Markup:
+    """Draw alpha by layer, each kind of matrix with its shape and colour; empty without any alpha.
+
+    Args:
+        matrices: the model's matrices, embeddings and heads included.
+        headline: the model's alpha, drawn as a line; `None` without one.
+    """
     marks = _marks(matrices)
     if not marks:
         return Markup()
-    alphas = [alpha for _, alpha, _, _ in marks]
+    alphas = [alpha for _, alpha, _, _ in marks] + ([] if headline is None else [headline])
     depths = [depth for depth, _, _, _ in marks]
     x = Scale(min(depths), max(depths), 56, 704)
     y = Scale(min(1.0, *alphas), max(alphas), 226, 28)
-    middle = median(row.alpha for row in matrices if row.alpha is not None)
     body = Markup().join(_axis_y(y)) + Markup().join(_axis_x(x, sorted({int(d) for d in depths})))
-    body += Markup('<line class="median" x1="48" x2="712" y1="{0}" y2="{0}"/>').format(y.at(middle))
+    if headline is not None:
+        body += Markup('<line class="median" x1="48" x2="712" y1="{0}" y2="{0}"/>').format(y.at(headline))
     body += Markup().join(_mark(x.at(depth), y.at(alpha), kind, title) for depth, alpha, kind, title in marks)
     label = f"alpha of {len(marks)} {'medians by layer' if len(matrices) > MAX_MARKS else 'matrices'} by layer"
     return Markup('<svg class="depth" viewBox="0 0 720 268" role="img" aria-label="{}">{}</svg>').format(label, body)

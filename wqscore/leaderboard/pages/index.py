@@ -11,12 +11,14 @@ from typing import Any
 from markupsafe import Markup
 
 from wqscore.escaping import printable
+from wqscore.fits.interval import MIN_VALUES
 from wqscore.leaderboard.pages.cells import counted, last_change, packed, site_environment
 from wqscore.leaderboard.pages.charts import common_scale
 from wqscore.leaderboard.record import Figure
 from wqscore.leaderboard.site import MAX_BYTES, ListedState, Site
 from wqscore.leaderboard.slugs import slug
 from wqscore.metrics.registry import METRICS
+from wqscore.reports.tables import has_interval_columns
 
 #: Events and withdrawn models listed on the first page, and families.
 _MAX_EVENTS, _MAX_FAMILIES = 25, 150
@@ -98,6 +100,7 @@ def _model(site: Site, model: ListedState) -> dict[str, Any]:
         "status": model.status,
         "since": model.since,
         "reason": printable(model.reason),
+        "warning": printable(record.warning) if record else "",
         "family": printable(model.family),
         "families": f"families/{slug(model.family)}.html" if model.family else "",
         "rank": record.rank if record else None,
@@ -110,7 +113,7 @@ def _model(site: Site, model: ListedState) -> dict[str, Any]:
         "coverage": record.coverage if record else None,
         "changed": last_change(model),
         "known": _short(site.known.values.get(model.name)) if site.known else None,
-        "figures": [_short_figure(_figure(model, name)) for name in site.metrics],
+        "figures": [_short_figure(_figure(model, name), name) for name in site.metrics],
     }
 
 
@@ -118,8 +121,13 @@ def _figure(model: ListedState, name: str) -> Figure | None:
     return model.record.figures.get(name) if model.record else None
 
 
-def _short_figure(found: Figure | None) -> list[float | None]:
-    return [None] * 3 if found is None else [_short(found.value), _short(found.lo), _short(found.hi)]
+def _short_figure(found: Figure | None, name: str) -> list[float | None]:
+    """The value and both ends; a fourth number where there are too few matrices for an interval."""
+    if found is None:
+        return [None] * 3
+    lo, hi = found.interval or (None, None)
+    few = [1.0] if has_interval_columns(name) and 0 < found.count < MIN_VALUES else []
+    return [_short(found.value), _short(lo), _short(hi), *few]
 
 
 def _short(value: float | None) -> float | None:

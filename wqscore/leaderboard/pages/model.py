@@ -9,8 +9,8 @@ from markupsafe import Markup
 
 from wqscore.leaderboard.events import event_between, what_changed
 from wqscore.leaderboard.history import Point
-from wqscore.leaderboard.pages.cells import packed, site_environment
-from wqscore.leaderboard.pages.charts import MAX_MARKS, alpha_by_depth, kinds_of, sparkline, verdict_bar
+from wqscore.leaderboard.pages.cells import ends, packed, site_environment
+from wqscore.leaderboard.pages.charts import MAX_MARKS, alpha_by_depth, in_order, kinds_of, sparkline, verdict_bar
 from wqscore.leaderboard.record import Figure, MatrixRecord
 from wqscore.leaderboard.record_files import matrices_path, record_path
 from wqscore.leaderboard.site import ListedState, Site
@@ -32,15 +32,15 @@ def model_page(site: Site, model: ListedState, frame: Mapping[str, Any]) -> str:
     if record is not None:
         rows = _matrix_rows(record.matrices)
         of_matrices = {name: count for name, count in record.verdicts.items() if name != "skipped"}
-        verdicts = sorted(of_matrices.items(), key=lambda each: each[0] != "ok")
-        first = 0 if "ok" in of_matrices else 1
+        alpha = record.figures.get("alpha")
         scored = {
-            "headline": record.figures.get(site.by.name, Figure(None, None, None, 0)),
+            "headline": record.figures.get(site.by.name, Figure(None, None, 0)),
             "verdict_bar": verdict_bar(of_matrices),
-            "verdicts": verdicts,
+            "verdicts": in_order(of_matrices),
             "skipped": record.verdicts.get("skipped", 0),
-            "shades": {name: first + index for index, (name, _) in enumerate(verdicts)},
-            "chart": alpha_by_depth(record.matrices),
+            "chart": alpha_by_depth(record.matrices, alpha.value if alpha else None),
+            "line": alpha is not None and alpha.value is not None,
+            "figures": {name: found for name, found in record.figures.items() if name in site.metrics},
             "kinds": kinds_of(record.matrices),
             "grouped": len(record.matrices) > MAX_MARKS,
             "better": {name: METRICS[name].better if name in METRICS else "" for name in record.figures},
@@ -71,14 +71,14 @@ def model_page(site: Site, model: ListedState, frame: Mapping[str, Any]) -> str:
 
 
 def badge_text(model: ListedState, by: Metric) -> tuple[str, str]:
-    """Return the text of a badge's right side, and its colour."""
+    """Return the text of a badge's right side, a number with its interval, and its colour."""
     record = model.record
     if record is None or by.name not in record.figures:
         return "not scored", _GREY
-    value = figure(record.figures[by.name].value)
-    rank = f" · #{record.rank}" if record.rank and model.status != "withdrawn" else ""
+    found = record.figures[by.name]
+    interval = f" ({ends(found, by.name)})" if found.interval else ""
     state = "" if model.status == "scored" else f" · {model.status}"
-    return f"{value}{rank}{state}", _BLUE if model.status == "scored" else _GREY
+    return f"{figure(found.value)}{interval}{state}", _BLUE if model.status == "scored" else _GREY
 
 
 def worth_a_look(matrices: Sequence[MatrixRecord]) -> list[MatrixRecord]:

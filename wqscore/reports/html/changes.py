@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from math import isfinite, nan
 from statistics import median
 
-from wqscore.ranking.pairing import MatrixKey, matrix_key
 from wqscore.scoring.layer_score import LayerScore
+from wqscore.scoring.role_draws import MatrixKey, matrix_key
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from wqscore.presets.preset import Preset
-from wqscore.ranking.pairing import MatrixKey, matrix_key
 from wqscore.rendering.html import charts
 from wqscore.rendering.numbers import number
 from wqscore.scoring.layer_score import LayerScore
 from wqscore.scoring.model_score import ModelScore
+from wqscore.scoring.role_draws import MatrixKey, matrix_key
 from wqscore.scoring.summary import belonging_rows
 from wqscore.spectra.marchenko_pastur import fit_marchenko_pastur
 

@@ -13,7 +13,7 @@ from wqscore.rendering.html.scatter_marks import MARKS, OTHERS, largest_groups
 from wqscore.rendering.numbers import number
 from wqscore.reports.html import comparison_charts
 from wqscore.reports.html.explorer import ALPHA_STEPS, D_STEPS, XMIN_STEPS, explorer_models, present_roles
-from wqscore.reports.tables import of_matrices
+from wqscore.reports.tables import of_matrices, summary_metrics
 from wqscore.reports.trust import pair_sentence
 
 
@@ -61,6 +61,7 @@ def page_data(ranking: Ranking, pairs: Sequence[Pair], files: Mapping[str, str])
 
 def _models(ranking: Ranking) -> list[dict[str, Any]]:
     families = {id(model.score): model.family for model in ranking.models if model.score}
+    summarised = summary_metrics(ranking)
     groups = {group.name: group.mark for group in largest_groups(list(families.values()))}
     return [
         {
@@ -68,7 +69,7 @@ def _models(ranking: Ranking) -> list[dict[str, Any]]:
             "family": families[id(score)] or "unknown",
             "mark": groups.get(families[id(score)], OTHERS),
             "parameters": score.parameters,
-            "values": {name: number(score.summary.headline(name, ranking.preset)) for name in ranking.metrics},
+            "values": {name: number(score.summary.headline(name, ranking.preset)) for name in summarised},
         }
         for score in ranking.scores
     ]

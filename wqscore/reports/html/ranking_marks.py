@@ -6,39 +6,33 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite, nan
 
+from wqscore.fits.interval import Interval
 from wqscore.ranking.ranking import Ranking
-from wqscore.ranking.resampling import resampled_interval
-from wqscore.reports.overview import headline
-from wqscore.scoring.model_score import ModelScore
+from wqscore.reports.intervals import has_intervals, interval_text
 
 #: The width of the axis; every interval is drawn between 0 and it.
 AXIS = 120.0
 
 
 @dataclass(frozen=True)
-class Interval:
-    """A model's number and where 95 % of it lie over resampled layers, with their places on the axis.
+class PlacedMark:
+    """A model's number and its interval, with their places on the axis.
 
     Attributes:
         value: the number.
-        lo: lower end; NaN where the metric has no interval.
-        hi: upper end.
+        interval: the interval, `None` without one.
+        text: the interval as text, or why there is none.
         at: place of the number, from 0 to `AXIS`; NaN for what is not drawn.
-        start: place of the lower end; of 0 where there is none.
+        start: place of the lower end; of 0 where the metric has no intervals, of the number where this one has none.
         end: place of the upper end; of the number where there is none.
     """
 
     value: float
-    lo: float
-    hi: float
+    interval: Interval | None
+    text: str
     at: float
     start: float
     end: float
-
-    @property
-    def is_known(self) -> bool:
-        """Whether there is an interval."""
-        return isfinite(self.lo)
 
 
 @dataclass(frozen=True)
@@ -46,14 +40,14 @@ class RankingMarks:
     """The marks of the ranked models, in their order.
 
     Attributes:
-        intervals: each model's.
+        placed: each model's.
         lanes: of each model, the letter of the tie in each lane, empty where it is in none.
         low: where the axis begins; NaN where nothing is drawn.
         high: where it ends.
-        resampled: whether the intervals are known; else the axis begins or ends at 0 and bars are drawn from it.
+        resampled: whether the metric has intervals; else the axis begins or ends at 0 and bars are drawn from it.
     """
 
-    intervals: tuple[Interval, ...]
+    placed: tuple[PlacedMark, ...]
     lanes: tuple[tuple[str, ...], ...]
     low: float
     high: float
@@ -63,19 +57,26 @@ class RankingMarks:
 def ranking_marks(ranking: Ranking) -> RankingMarks:
     """The marks of a ranking's table."""
     models = [model for model in ranking.models if model.status == "ranked"]
-    scores = [model.score for model in models if model.score]
-    # Only a statistic over matrices moves with the matrices that are looked at.
-    resampled = headline(ranking.by, ranking.preset) in ("median", "mean")
-    found = [_numbers(score, ranking, resampled) for score in scores]
-    ends = [number for numbers in found for number in numbers if isfinite(number)]
-    if ends and not resampled:
-        ends.append(0.0)
+    resampled = has_intervals(ranking)
+    values = [
+        model.score.summary.headline(ranking.by.name, ranking.preset) for model in models if model.score is not None
+    ]
+    # Without intervals, a bar is drawn from 0.
+    lines = [model.interval or Interval(value, value) for model, value in zip(models, values, strict=True)]
+    if not resampled:
+        lines = [Interval(0.0, value) for value in values]
+    ends = [number for line in lines for number in line if isfinite(number)]
     low, high = (min(ends), max(ends)) if ends else (nan, nan)
-    intervals = tuple(
-        Interval(*numbers, *(_place(number, low, high) for number in (numbers if resampled else _bar(numbers[0]))))
-        for numbers in found
+    placed = tuple(
+        PlacedMark(
+            value,
+            model.interval,
+            interval_text(model, ranking),
+            *(_place(number, low, high) for number in (value, *line)),
+        )
+        for model, value, line in zip(models, values, lines, strict=True)
     )
-    return RankingMarks(intervals, tie_lanes([model.ties for model in models]), low, high, resampled)
+    return RankingMarks(placed, tie_lanes([model.ties for model in models]), low, high, resampled)
 
 
 def tie_lanes(ties: Sequence[Sequence[str]]) -> tuple[tuple[str, ...], ...]:
@@ -99,18 +100,6 @@ def tie_lanes(ties: Sequence[Sequence[str]]) -> tuple[tuple[str, ...], ...]:
         tuple(next((letter for letter in letters if lane_of[letter] == lane), "") for lane in range(len(free)))
         for letters in ties
     )
-
-
-def _numbers(score: ModelScore, ranking: Ranking, resampled: bool) -> tuple[float, float, float]:
-    """The model's number and the ends of its interval."""
-    value = score.summary.headline(ranking.by.name, ranking.preset)
-    lo, hi = resampled_interval(score, ranking.by.name, ranking.seed) if resampled else (nan, nan)
-    return value, lo, hi
-
-
-def _bar(value: float) -> tuple[float, float, float]:
-    """What is drawn of a number without an interval: where it is, and a bar from 0."""
-    return value, 0.0, value
 
 
 def _place(number: float, low: float, high: float) -> float:

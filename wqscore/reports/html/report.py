@@ -15,10 +15,11 @@ from wqscore.metrics.registry import METRICS
 from wqscore.presets.preset import Preset
 from wqscore.ranking.differences import APART
 from wqscore.ranking.ranking import MIN_COVERAGE, Pair, Ranking, rank_alone
+from wqscore.ranking.reading import BESIDE
 from wqscore.rendering.html import charts
 from wqscore.rendering.html.page import asset, environment, policy
 from wqscore.rendering.html.scatter_marks import largest_groups
-from wqscore.rendering.numbers import Cell, figure, size
+from wqscore.rendering.numbers import Cell, ends, figure, size
 from wqscore.rendering.timestamp import created_at
 from wqscore.reports.csv import layers_csv, pairs_csv
 from wqscore.reports.html.changes import Changes, changes_between
@@ -26,9 +27,9 @@ from wqscore.reports.html.page_data import page_data
 from wqscore.reports.html.ranking_marks import AXIS, ranking_marks
 from wqscore.reports.html.sections import sections
 from wqscore.reports.html.verdict_shares import COLOURS, present_verdicts, skips_by_reason, verdict_shares
-from wqscore.reports.overview import VALUE_COLUMNS, headline, rank_range
-from wqscore.reports.tables import layer_columns, of_matrices
-from wqscore.reports.trust import trust_notes
+from wqscore.reports.overview import VALUE_COLUMNS, headline, rank_range, shows_beside
+from wqscore.reports.tables import layer_columns, of_matrices, summary_metrics
+from wqscore.reports.trust import trust_notes, warning_notes
 from wqscore.scoring.model_score import ModelScore
 from wqscore.version import __version__
 
@@ -78,7 +79,9 @@ def report_html(ranking: Ranking, files: Mapping[str, str] | None = None) -> str
     if not whole:
         downloads = {name: text for name, text in downloads.items() if name != "ranking.json"}
     return (
-        environment(__package__, figure=figure, size=size, percent=_percent, cell=_cell, rank_range=rank_range)
+        environment(
+            __package__, figure=figure, ends=ends, size=size, percent=_percent, cell=_cell, rank_range=rank_range
+        )
         .get_template("report.html.j2")
         .render(
             ranking=ranking,
@@ -97,6 +100,9 @@ def report_html(ranking: Ranking, files: Mapping[str, str] | None = None) -> str
             families=ranking.families,
             groups=largest_groups([model.family for model in ranking.models if model.score]),
             trust=trust_notes(ranking),
+            warnings=warning_notes(ranking),
+            beside=BESIDE if shows_beside(ranking) else "",
+            summarised=summary_metrics(ranking),
             pairs=[(pair, _changes(pair, ranking)) for pair in pairs],
             apart=APART,
             leaders=[model for model in ranking.models if model.rank == 1],

@@ -9,7 +9,8 @@ import numpy as np
 from markupsafe import Markup
 
 from wqscore.escaping import printable
-from wqscore.ranking.rank_correlation import Interval, least_telling_tau
+from wqscore.fits.interval import Interval
+from wqscore.ranking.rank_correlation import least_telling_tau
 from wqscore.rendering.html import charts
 from wqscore.rendering.html.page import asset, environment, policy
 from wqscore.rendering.html.scatter_marks import MARKS, OTHERS, Group, largest_groups

@@ -92,9 +92,10 @@
       const tag = { class: `tag ${model.status}`, title: model.reason };
       name.append(element("span", `${model.status} since ${model.since}`, tag));
     }
+    if (model.warning) name.append(" ", element("span", "read with care", { class: "tag careful", title: model.warning }));
     cell(figure(found[0]));
     cell("", "").append(interval(found, low, high));
-    cell(found[1] === null ? "–" : `${figure(found[1])}–${figure(found[2])}`, "n soft");
+    cell(found[1] === null ? (found[3] ? "too few matrices" : "–") : `${figure(found[1])}–${figure(found[2])}`, "n soft");
     if (leaderboard.known) cell(figure(model.known));
     const family = cell(model.family ? "" : "–", "");
     if (model.family) family.append(element("a", model.family, { href: model.families }));
@@ -107,7 +108,7 @@
   };
   const show = () => {
     const found = sorted(models.filter(fits));
-    const ends = found.flatMap((model) => model.figures[chosen()]).filter((value) => value !== null);
+    const ends = found.flatMap((model) => model.figures[chosen()].slice(0, 3)).filter((value) => value !== null);
     const [low, high] = ends.reduce(([a, b], end) => [Math.min(a, end), Math.max(b, end)], [Infinity, -Infinity]);
     body.replaceChildren(...found.slice(0, room).map((model) => row(model, low, high)));
     more.hidden = found.length <= room;

@@ -75,12 +75,19 @@
   function factsOf(layer) {
     const facts = [[layer.role, layer.verdict, layer.remarks].filter(Boolean).join("; ")];
     if (layer.fit) {
-      const [alpha, xmin, distance, sigma, tail] = layer.fit;
-      facts.push(`alpha ${alpha} ± ${sigma}`, `xmin ${xmin}`, `D ${distance}`, `${tail} eigenvalues in the tail`);
+      const [alpha, xmin, distance, , tail] = layer.fit;
+      const [lo, hi] = ["alpha_lo", "alpha_hi"].map((name) => layer.values[data.matrixMetrics.indexOf(name)]);
+      const interval = lo != null && hi != null ? ` (${report.figure(lo)} to ${report.figure(hi)})` : "";
+      facts.push(`alpha ${alpha}${interval}`, `xmin ${xmin}`, `D ${distance}`, `${tail} eigenvalues in the tail`);
     }
     if (layer.bulk) facts.push(`${layer.bulk[3]} beyond the bulk’s edge ${layer.bulk[2]}`);
     if (layer.below > 0) facts.push(`${layer.below} at or below the floor, not drawn`);
     return facts.join(" · ");
+  }
+
+  // sigma takes xmin as known, which makes it many times narrower than the interval.
+  function detailsOf({ fit }) {
+    return `sigma ${fit[3]}: the standard error that alpha would have if xmin were known`;
   }
 
   function listSingularValues({ singular, bulk }) {
@@ -101,6 +108,8 @@
     report.chosen = { model, layer };
     const found = layers[layer];
     element("explorer-facts").textContent = found ? factsOf(found) : "This model has no matrices.";
+    element("explorer-details").hidden = !found?.fit;
+    element("explorer-sigma").textContent = found?.fit ? detailsOf(found) : "";
     const fitted = found?.density && found.fit;
     const xmin = fitted ? [{ eigenvalue: found.fit[1], D: found.fit[2], alpha: found.fit[0] }] : [];
     const scan = found?.density ? scanRows(found) : [];

@@ -17,7 +17,9 @@
       .map(({ name, family, mark, parameters, values, index }) => {
         return { name, family, mark, parameters, value: values[metric], index, chosen: index === report.chosen.model };
       })
-      .filter((row) => row.value !== null);
+      .filter((row) => row.value !== null && row.value !== undefined);
+    document.getElementById("no-model-metric").hidden = metric in models[0].values;
+    document.getElementById("chart-size").hidden = !(metric in models[0].values);
     draw(document.getElementById("chart-size"), "size", { models: rows }, ({ index }) => {
       report.choose(index, report.firstOf(index));
     });
