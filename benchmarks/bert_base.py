@@ -41,7 +41,7 @@ from wqscore.matrices.weight_matrix import WeightMatrix
 from wqscore.metrics.analysis import MatrixAnalysis
 from wqscore.metrics.registry import CORE, MATRIX_METRICS
 from wqscore.presets.registry import DEFAULT
-from wqscore.refs import parse_ref
+from wqscore.refs.parsing import parse_ref
 from wqscore.scoring.score_checkpoint import Work, score_checkpoint
 from wqscore.scoring.score_matrix import judge, layer_score
 from wqscore.spectra.eigenvalues import gram, gram_eigenvalues, upper_gram

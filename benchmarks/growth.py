@@ -27,7 +27,7 @@ from wqscore.checkpoints.opening import open_checkpoint
 from wqscore.execution.threads import one_blas_thread
 from wqscore.fits.sampling import USUAL
 from wqscore.presets.registry import DEFAULT
-from wqscore.refs import parse_ref
+from wqscore.refs.parsing import parse_ref
 from wqscore.scoring.score_matrix import score_matrix
 
 #: Runs, by size.

@@ -31,7 +31,7 @@ from wqscore.matrices.weight_matrix import Cut, WeightMatrix
 from wqscore.metrics.metric import MatrixMetric
 from wqscore.metrics.registry import CORE, MATRIX_METRICS, METRICS, choose_metrics
 from wqscore.presets.registry import DEFAULT
-from wqscore.refs import parse_ref
+from wqscore.refs.parsing import parse_ref
 from wqscore.scoring.score_matrix import score_matrix
 from wqscore.spectra import eigenvalues
 

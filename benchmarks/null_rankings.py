@@ -26,7 +26,7 @@ from wqscore.matrices.weight_matrix import Cut, WeightMatrix
 from wqscore.metrics.registry import MATRIX_METRICS
 from wqscore.presets.registry import DEFAULT
 from wqscore.ranking.ranks import Placing, place_models
-from wqscore.refs import ModelRef
+from wqscore.refs.reference import ModelRef
 from wqscore.scoring.layer_score import LayerScore
 from wqscore.scoring.model_score import ModelScore
 from wqscore.scoring.summary import ModelSummary, Statistic

@@ -133,7 +133,7 @@ def step(name: str) -> None:
         done = f"{len(describe(MODEL).outcomes)} rows"
     else:
         from wqscore.checkpoints.opening import open_checkpoint
-        from wqscore.refs import parse_ref
+        from wqscore.refs.parsing import parse_ref
         from wqscore.scoring.score_checkpoint import score_checkpoint
 
         checkpoint = open_checkpoint(parse_ref(MODEL), stream=True)

@@ -11,7 +11,7 @@ from safetensors.numpy import save_file
 
 from wqscore.checkpoints.opening import open_checkpoint
 from wqscore.ranking.ranking import Ranking, rank_models
-from wqscore.refs import ModelRef
+from wqscore.refs.reference import ModelRef
 from wqscore.scoring.model_score import Failure, ModelScore
 from wqscore.scoring.score_checkpoint import score_checkpoint
 

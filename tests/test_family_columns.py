@@ -27,7 +27,7 @@ from wqscore.errors import UsageError
 from wqscore.leaderboard.building import build
 from wqscore.matrices.architecture import architecture_of
 from wqscore.model_list import ModelList
-from wqscore.refs import ModelRef
+from wqscore.refs.reference import ModelRef
 
 #: Of each model: its configuration, and the width of its layers.
 MODELS: Mapping[str, tuple[dict[str, object], int]] = {

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from wqscore.planning.describe import ModelDescription, describe
     from wqscore.planning.plan import ModelPlan, Plan, PlanInterrupted, plan
     from wqscore.ranking.ranking import RankedModel, Ranking
-    from wqscore.refs import ModelRef, parse_ref
+    from wqscore.refs.parsing import parse_ref
+    from wqscore.refs.reference import ModelRef
     from wqscore.scoring.layer_score import LayerScore
     from wqscore.scoring.model_score import ModelScore
 
@@ -45,8 +46,8 @@ _HOMES = {
     "WeightMatrix": "wqscore.matrices.weight_matrix",
     "RankedModel": "wqscore.ranking.ranking",
     "Ranking": "wqscore.ranking.ranking",
-    "ModelRef": "wqscore.refs",
-    "parse_ref": "wqscore.refs",
+    "ModelRef": "wqscore.refs.reference",
+    "parse_ref": "wqscore.refs.parsing",
     "ModelScore": "wqscore.scoring.model_score",
 }
 

@@ -16,7 +16,7 @@ from benchmarks.machine import machine_line
 from wqscore import parse_ref, rank, score
 from wqscore.errors import WqscoreError
 from wqscore.ranking.ranking import RankedModel
-from wqscore.refs import ModelRef
+from wqscore.refs.reference import ModelRef
 from wqscore.scoring.model_score import ModelScore
 
 _TABLE = Path(__file__).with_name("README.md")

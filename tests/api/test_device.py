@@ -24,7 +24,7 @@ from wqscore.fits.sampling import USUAL
 from wqscore.matrices.plan import matrices_of
 from wqscore.presets.registry import DEFAULT
 from wqscore.ranking.ranking import rank_alone
-from wqscore.refs import parse_ref
+from wqscore.refs.parsing import parse_ref
 from wqscore.scoring.cache import ScoreCache
 from wqscore.scoring.cache_keys import spectrum_key
 from wqscore.scoring.model_score import ModelScore

@@ -16,7 +16,7 @@ from tests.oracles import Oracle
 from wqscore.checkpoints.local import read_config, read_file, read_folder
 from wqscore.checkpoints.opening import open_checkpoint, open_headers
 from wqscore.errors import CheckpointError
-from wqscore.refs import parse_ref
+from wqscore.refs.parsing import parse_ref
 
 diffusers = Oracle("diffusers")
 torch = Oracle("torch")

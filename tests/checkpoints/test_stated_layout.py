@@ -12,7 +12,7 @@ from wqscore.checkpoints.formats import open_file
 from wqscore.checkpoints.in_memory import open_in_memory
 from wqscore.checkpoints.stated_layout import stated_layout
 from wqscore.errors import CheckpointError
-from wqscore.refs import as_ref
+from wqscore.refs.callers import as_ref
 
 ARRAY = np.ones((2, 3), np.float32)
 

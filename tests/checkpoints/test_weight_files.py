@@ -15,7 +15,7 @@ from tests.oracles import Oracle
 from wqscore.checkpoints.standard_names import WeightFiles
 from wqscore.checkpoints.weight_files import choose_weights, remark_on, shard_names
 from wqscore.errors import CheckpointError
-from wqscore.refs import TORCH_SUFFIXES
+from wqscore.refs.weight_names import TORCH_SUFFIXES
 
 SHARDS = tuple(f"model-{i:05}-of-00003.safetensors" for i in (1, 2, 3))
 BIN_SHARDS = tuple(f"pytorch_model-{i:05}-of-00002.bin" for i in (1, 2))

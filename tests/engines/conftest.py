@@ -8,7 +8,7 @@ import pytest
 
 from wqscore.checkpoints.opening import open_checkpoint
 from wqscore.engines.weightwatcher import WeightWatcherResult, run_weightwatcher
-from wqscore.refs import parse_ref
+from wqscore.refs.parsing import parse_ref
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ from tests.oracles import Oracle
 from wqscore.checkpoints.opening import open_checkpoint
 from wqscore.engines.crosscheck import Crosscheck, crosscheck
 from wqscore.engines.weightwatcher import COMPARED, WatchedLayer, WeightWatcherResult, run_weightwatcher
-from wqscore.refs import parse_ref
+from wqscore.refs.parsing import parse_ref
 
 torch = Oracle("torch")
 

@@ -13,7 +13,7 @@ from wqscore.engines.crosscheck import Crosscheck, CrosscheckRow, MatrixComparis
 from wqscore.engines.crosscheck_report import (
     crosscheck_notes,
 )
-from wqscore.refs import ModelRef
+from wqscore.refs.reference import ModelRef
 
 SAME = CrosscheckRow("stable_rank", 38.0625, 38.0625, 0.0)
 CHECK = Crosscheck(

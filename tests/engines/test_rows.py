@@ -14,7 +14,7 @@ from wqscore.checkpoints.opening import open_checkpoint
 from wqscore.engines.rows import watched_rows
 from wqscore.engines.weightwatcher import COMPARED, run_weightwatcher
 from wqscore.matrices.weight_matrix import SkippedTensor
-from wqscore.refs import parse_ref
+from wqscore.refs.parsing import parse_ref
 from wqscore.scoring.layer_score import LayerScore
 
 pytestmark = pytest.mark.oracle("weightwatcher", "torch")

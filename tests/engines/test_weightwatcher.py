@@ -17,7 +17,7 @@ from tests.oracles import Oracle
 from wqscore.checkpoints.opening import open_checkpoint
 from wqscore.engines.weightwatcher import WeightWatcherResult, run_weightwatcher
 from wqscore.errors import CheckpointError
-from wqscore.refs import parse_ref
+from wqscore.refs.parsing import parse_ref
 
 torch = Oracle("torch")
 

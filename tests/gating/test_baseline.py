@@ -21,7 +21,7 @@ from wqscore.gating.grammar import parse_rule
 from wqscore.gating.rules import Quantity
 from wqscore.presets.registry import DEFAULT
 from wqscore.ranking.ranking import rank_models
-from wqscore.refs import ModelRef
+from wqscore.refs.reference import ModelRef
 from wqscore.scoring.model_score import ModelScore
 from wqscore.scoring.score_checkpoint import score_checkpoint
 

@@ -20,7 +20,7 @@ from wqscore.gating.judge import RuleOutcome, apply_rules
 from wqscore.gating.rules import Quantity
 from wqscore.matrices.weight_matrix import SkippedTensor
 from wqscore.metrics.metric import ModelValue
-from wqscore.refs import ModelRef
+from wqscore.refs.reference import ModelRef
 from wqscore.scoring.layer_score import Verdict
 from wqscore.scoring.model_score import ModelScore
 from wqscore.scoring.score_checkpoint import score_checkpoint

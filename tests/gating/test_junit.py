@@ -19,7 +19,7 @@ from wqscore.gating.judge import RuleOutcome, all_unscored
 from wqscore.gating.junit import gate_junit
 from wqscore.gating.policy import Policy
 from wqscore.ranking.ranking import Ranking
-from wqscore.refs import ModelRef
+from wqscore.refs.reference import ModelRef
 
 
 def judged(ranking: Ranking, model: str = "org/model", reason: str = "why") -> GateResult:

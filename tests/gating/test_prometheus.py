@@ -19,7 +19,7 @@ from wqscore.gating.judge import RuleOutcome, all_unscored
 from wqscore.gating.policy import Policy
 from wqscore.gating.prometheus import gate_prometheus
 from wqscore.ranking.ranking import Ranking
-from wqscore.refs import ModelRef
+from wqscore.refs.reference import ModelRef
 
 
 def judged(ranking: Ranking, model: str = "org/model", limit: float = 6.0, value: float = 3.0) -> GateResult:

@@ -16,7 +16,7 @@ from wqscore.integrity.findings import Finding
 from wqscore.integrity.report import (
     integrity_notes,
 )
-from wqscore.refs import ModelRef
+from wqscore.refs.reference import ModelRef
 
 FINDINGS = (
     Finding("a.safetensors", "sha256", 1, "its SHA-256 is 012…, the Hub's abc…: delete it and fetch it again"),

@@ -20,7 +20,7 @@ from wqscore.matrices.model_config import ModelConfig
 from wqscore.matrices.one_expert import isolate_expert
 from wqscore.matrices.plan import plan_matrices
 from wqscore.matrices.weight_matrix import WeightMatrix
-from wqscore.refs import parse_ref
+from wqscore.refs.parsing import parse_ref
 
 torch = Oracle("torch")
 

@@ -28,7 +28,7 @@ from wqscore.matrices.plan import plan_matrices
 from wqscore.matrices.weight_matrix import WeightMatrix
 from wqscore.metrics.registry import MATRIX_METRICS, WHOLE_METRICS
 from wqscore.presets.registry import PRESETS
-from wqscore.refs import parse_ref
+from wqscore.refs.parsing import parse_ref
 from wqscore.scoring.layer_score import LayerScore
 from wqscore.scoring.score_matrix import score_matrix
 

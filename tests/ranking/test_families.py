@@ -14,7 +14,7 @@ import wqscore
 from wqscore.checkpoints.opening import open_checkpoint
 from wqscore.matrices.architecture import Architecture, architecture_of
 from wqscore.ranking.families import resolve_families
-from wqscore.refs import ModelRef
+from wqscore.refs.reference import ModelRef
 from wqscore.scoring.model_score import ModelScore
 
 

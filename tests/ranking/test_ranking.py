@@ -15,7 +15,7 @@ from wqscore.metrics.registry import CORE
 from wqscore.presets.registry import DEFAULT
 from wqscore.presets.weightwatcher import WW_0_7
 from wqscore.ranking.ranking import rank_models
-from wqscore.refs import ModelRef
+from wqscore.refs.reference import ModelRef
 from wqscore.reports.overview import family_notes
 from wqscore.scoring.model_score import Failure, ModelScore
 from wqscore.scoring.summary import ModelSummary, Statistic

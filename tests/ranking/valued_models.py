@@ -14,7 +14,7 @@ from wqscore.fits.sampling import USUAL
 from wqscore.matrices.architecture import Architecture
 from wqscore.matrices.weight_matrix import Cut, WeightMatrix
 from wqscore.presets.registry import DEFAULT
-from wqscore.refs import ModelRef
+from wqscore.refs.reference import ModelRef
 from wqscore.scoring.layer_score import LayerScore
 from wqscore.scoring.model_score import ModelScore
 from wqscore.scoring.summary import summarise

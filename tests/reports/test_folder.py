@@ -17,7 +17,7 @@ import pytest
 
 from wqscore.errors import UsageError
 from wqscore.ranking.ranking import Ranking, rank_models
-from wqscore.refs import ModelRef
+from wqscore.refs.reference import ModelRef
 from wqscore.rendering.folder import ReportError, check_folder
 from wqscore.reports.folder import write_report
 from wqscore.scoring.model_score import Failure

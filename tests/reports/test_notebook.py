@@ -14,7 +14,7 @@ import wqscore
 from tests.oracles import Oracle
 from tests.small_models import HOSTILE, LONG, bert
 from wqscore.ranking.ranking import Ranking
-from wqscore.refs import ModelRef
+from wqscore.refs.reference import ModelRef
 from wqscore.reports.overview import remarks
 
 webdriver = Oracle("selenium", "webdriver")

@@ -11,7 +11,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from wqscore.ranking.ranking import Ranking, rank_models
-from wqscore.refs import ModelRef
+from wqscore.refs.reference import ModelRef
 from wqscore.reports.csv import layers_csv
 from wqscore.results import render
 from wqscore.scoring.model_score import Failure

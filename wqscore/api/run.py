@@ -19,7 +19,8 @@ from wqscore.metrics.registry import choose_metrics, find_metric
 from wqscore.presets.preset import Preset
 from wqscore.presets.registry import find_preset
 from wqscore.presets.weightwatcher import WW_0_7
-from wqscore.refs import Model, ModelRef, Models, as_ref, refs_of
+from wqscore.refs.callers import as_ref, refs_of
+from wqscore.refs.reference import Model, ModelRef, Models
 from wqscore.scoring.cache import ScoreCache, opened_store
 from wqscore.scoring.model_score import Failure
 from wqscore.spectra.on_device import CPU, check_device

@@ -16,7 +16,8 @@ from wqscore.metrics.registry import find_metric
 from wqscore.model_list import find_listed
 from wqscore.presets.weightwatcher import WW_0_7
 from wqscore.ranking.ranking import Ranking, rank_models
-from wqscore.refs import Model, ModelRef, Models, as_ref
+from wqscore.refs.callers import as_ref
+from wqscore.refs.reference import Model, ModelRef, Models
 from wqscore.scoring.model_score import Failure, ModelScore
 from wqscore.scoring.score_checkpoint import Work, score_checkpoint
 from wqscore.store.headers import StoredHeaders

@@ -18,7 +18,7 @@ from wqscore.execution.resources import Backend
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from wqscore.refs import Model
+    from wqscore.refs.reference import Model
     from wqscore.store.store import Store
 
 Engine = Literal["wqscore", "weightwatcher"]

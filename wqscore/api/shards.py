@@ -17,7 +17,7 @@ from wqscore.errors import CheckpointError, UsageError
 from wqscore.matrices.plan import PlannedTensor, by_tensor, matrices_of
 from wqscore.metrics.registry import MATRIX_METRICS, choose_metrics
 from wqscore.planning.work import cost
-from wqscore.refs import ModelRef, Models
+from wqscore.refs.reference import ModelRef, Models
 from wqscore.scoring.model_score import Failure
 from wqscore.scoring.score_checkpoint import planned, score_and_remember
 from wqscore.scoring.score_tensor import ScoringTask

@@ -9,7 +9,7 @@ from typing import Any
 from wqscore.checkpoints.quantised.counting import count_weights
 from wqscore.checkpoints.tensor import Tensor
 from wqscore.checkpoints.training_state import training_state
-from wqscore.refs import ModelRef
+from wqscore.refs.reference import ModelRef
 
 
 @dataclass(frozen=True)

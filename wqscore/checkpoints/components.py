@@ -15,7 +15,7 @@ from typing import Any
 from wqscore.checkpoints.standard_names import WeightFiles, choose_loaded, choose_standard
 from wqscore.checkpoints.weight_files import choose_weights
 from wqscore.errors import CheckpointError
-from wqscore.refs import SAFETENSORS_SUFFIX
+from wqscore.refs.weight_names import SAFETENSORS_SUFFIX
 
 MODEL_INDEX = "model_index.json"
 MODULES = "modules.json"

@@ -10,7 +10,7 @@ from wqscore.checkpoints.decoding import flags_of
 from wqscore.checkpoints.hub.errors import FallbackNeededError
 from wqscore.checkpoints.hub.header_cache import HeaderCache
 from wqscore.checkpoints.opening import open_checkpoint
-from wqscore.refs import ModelRef
+from wqscore.refs.reference import ModelRef
 
 
 class FetchProgress(Protocol):

@@ -15,7 +15,7 @@ from wqscore.checkpoints.standard_names import WeightFiles
 from wqscore.checkpoints.tensor import Tensor, TensorRef
 from wqscore.checkpoints.weight_files import remark_on
 from wqscore.checkpoints.zip_members import holds_arrays
-from wqscore.refs import ALONE_SUFFIXES, SAFETENSORS_SUFFIX, TORCH_SUFFIXES
+from wqscore.refs.weight_names import ALONE_SUFFIXES, SAFETENSORS_SUFFIX, TORCH_SUFFIXES
 
 #: The parsed `config.json`, and the tensors.
 Opened = tuple[dict[str, Any], tuple[Tensor, ...]]

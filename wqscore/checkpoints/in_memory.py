@@ -19,7 +19,7 @@ import numpy as np
 from wqscore.checkpoints.checkpoint import Checkpoint
 from wqscore.checkpoints.dtypes import STORED_DTYPES, StoredDtype
 from wqscore.errors import CheckpointError
-from wqscore.refs import ModelRef
+from wqscore.refs.reference import ModelRef
 
 #: torch's types by the names of the safetensors format; numpy has no types for the first three.
 _TORCH_NAMES = {
@@ -100,7 +100,6 @@ def open_in_memory(ref: ModelRef) -> Checkpoint:
         The checkpoint; its reference no longer holds the model.
 
     Raises:
-        TypeError: the configuration is no mapping, or the state no mapping.
         CheckpointError: there is no array in it.
     """
     assert ref.memory is not None, "a reference to a model in memory"
@@ -110,16 +109,14 @@ def open_in_memory(ref: ModelRef) -> Checkpoint:
     if not tensors:
         raise CheckpointError(f"{ref.label}: there is no array in it: pass a module or its state dict")
     found = _config(getattr(weights, "config", None) if config is None else config)
-    if found is None and config is not None:
-        raise TypeError(f"config is a dict or a configuration of transformers, not {type(config).__name__}")
-    return Checkpoint(replace(ref, memory=None), None, found or {}, tensors)
+    return Checkpoint(replace(ref, memory=None), None, found, tensors)
 
 
-def _config(config: Any) -> dict[str, Any] | None:
-    """A configuration as a dict; `None` for anything else."""
+def _config(config: Any) -> dict[str, Any]:
+    """A configuration as a dict; empty for anything else."""
     if hasattr(config, "to_dict"):
         config = config.to_dict()
-    return dict(config) if isinstance(config, Mapping) else None
+    return dict(config) if isinstance(config, Mapping) else {}
 
 
 def _arrays(state: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -19,7 +19,7 @@ from wqscore.checkpoints.standard_names import WeightFiles
 from wqscore.checkpoints.tensor import TensorRef
 from wqscore.checkpoints.weight_files import choose_weights, remark_on, shard_names
 from wqscore.errors import CheckpointError, read_small, reading
-from wqscore.refs import HEAD_BYTES, SAFETENSORS_SUFFIX, container_of
+from wqscore.refs.weight_names import HEAD_BYTES, SAFETENSORS_SUFFIX, container_of
 
 #: Masks and position ids that are expanded take a few times what is stored.
 _MOST_UNFOLDED = 4

@@ -27,7 +27,7 @@ from wqscore.checkpoints.standard_names import WeightFiles
 from wqscore.checkpoints.tensor import Tensor
 from wqscore.checkpoints.weight_files import choose_weights
 from wqscore.errors import CheckpointError
-from wqscore.refs import ModelRef
+from wqscore.refs.reference import ModelRef
 
 if TYPE_CHECKING:
     from wqscore.checkpoints.hub.fetch import RemoteHeaders

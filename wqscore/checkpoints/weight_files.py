@@ -14,7 +14,7 @@ from typing import Any
 
 from wqscore.checkpoints.standard_names import WeightFiles, choose_loaded, choose_standard, standard_names
 from wqscore.errors import CheckpointError
-from wqscore.refs import ALONE_SUFFIXES, SAFETENSORS_SUFFIX, TORCH_SUFFIXES, WEIGHT_SUFFIXES
+from wqscore.refs.weight_names import ALONE_SUFFIXES, SAFETENSORS_SUFFIX, TORCH_SUFFIXES, WEIGHT_SUFFIXES
 
 #: Suffixes of weights that are not read.
 _NOT_READ = frozenset({".h5", ".msgpack", ".distcp"})

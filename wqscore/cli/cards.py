@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from wqscore.cli.exits import print_error
 from wqscore.errors import CheckpointError
-from wqscore.refs import ModelRef
+from wqscore.refs.reference import ModelRef
 
 if TYPE_CHECKING:
     from wqscore.studies.known.benchmarks import BenchmarkTable

@@ -19,7 +19,7 @@ from wqscore.cli.records import Only, with_options
 if TYPE_CHECKING:
     from wqscore.gating.gate import GateResult
     from wqscore.gating.policy import Policy
-    from wqscore.refs import Model
+    from wqscore.refs.reference import Model
     from wqscore.results import Format
 
 FAILED = 1

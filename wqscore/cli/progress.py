@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from rich.text import Text
 
 from wqscore.cli.exits import complaint
-from wqscore.refs import ModelRef
+from wqscore.refs.reference import ModelRef
 
 #: A terminal with fewer columns gets a short bar, and no bytes.
 _NARROW = 70

@@ -18,7 +18,7 @@ from wqscore.cli.output import check_format, check_output, complain_if_unscored,
 from wqscore.cli.records import with_options
 from wqscore.cli.refs import load_list_option, resolve_refs
 from wqscore.errors import UsageError, WqscoreError
-from wqscore.refs import ModelRef
+from wqscore.refs.reference import ModelRef
 from wqscore.rendering.timestamp import created_at
 
 if TYPE_CHECKING:

@@ -7,7 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from wqscore.errors import UsageError
-from wqscore.refs import ModelRef, parse_ref, unique_refs
+from wqscore.refs.callers import unique_refs
+from wqscore.refs.parsing import parse_ref
+from wqscore.refs.reference import ModelRef
 
 if TYPE_CHECKING:
     from wqscore.model_list import ModelList

@@ -11,7 +11,7 @@ from wqscore.cli.exits import NOT_SCORED
 from wqscore.cli.options import RunOptions
 from wqscore.errors import UsageError
 from wqscore.escaping import printable
-from wqscore.refs import ModelRef
+from wqscore.refs.reference import ModelRef
 
 
 def compute_shard(

@@ -10,7 +10,7 @@ from typing import Literal
 from wqscore.engines.weightwatcher import COMPARED, WatchedLayer, WeightWatcherResult
 from wqscore.matrices.weight_matrix import SkippedTensor
 from wqscore.presets.weightwatcher import WW_0_7
-from wqscore.refs import ModelRef
+from wqscore.refs.reference import ModelRef
 from wqscore.results import Result
 from wqscore.scoring.layer_score import LayerScore
 from wqscore.scoring.model_score import ModelScore

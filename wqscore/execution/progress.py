@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from wqscore.refs import ModelRef
+from wqscore.refs.reference import ModelRef
 
 
 class ScoreProgress(Protocol):

@@ -15,7 +15,7 @@ from wqscore.gating.rules import Change, Quantity, Rule
 from wqscore.metrics.registry import MATRIX_METRICS, find_metric
 from wqscore.presets.preset import Preset
 from wqscore.ranking.ranking import MAX_RANDOM, MIN_COVERAGE
-from wqscore.refs import ModelRef
+from wqscore.refs.reference import ModelRef
 
 #: Schema versions in which every field that is read here has the same meaning.
 _READABLE = (4, 5, 6)

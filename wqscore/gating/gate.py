@@ -15,7 +15,8 @@ from wqscore.gating.policy import Policy
 from wqscore.gating.rules import Change
 from wqscore.metrics.registry import METRICS
 from wqscore.presets.registry import find_preset
-from wqscore.refs import Model, ModelRef, as_ref
+from wqscore.refs.callers import as_ref
+from wqscore.refs.reference import Model, ModelRef
 from wqscore.results import Result
 from wqscore.scoring.model_score import ModelScore
 

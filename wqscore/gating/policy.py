@@ -22,7 +22,7 @@ from wqscore.gating.rules import Rule
 from wqscore.metrics.registry import choose_metrics
 from wqscore.model_list import parse_toml
 from wqscore.presets.registry import find_preset
-from wqscore.refs import Model
+from wqscore.refs.reference import Model
 
 #: A policy is a page of text; a larger file was named by mistake.
 _LARGEST = 1_000_000

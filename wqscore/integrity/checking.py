@@ -23,7 +23,8 @@ from wqscore.matrices.model_config import ModelConfig
 from wqscore.matrices.plan import PlannedTensor, by_tensor, matrices_of, plan_matrices, tensor_name
 from wqscore.matrices.uncounted import MissingWeight
 from wqscore.matrices.weight_matrix import SkippedTensor, WeightMatrix
-from wqscore.refs import Model, ModelRef, as_ref
+from wqscore.refs.callers import as_ref
+from wqscore.refs.reference import Model, ModelRef
 from wqscore.results import Result
 
 if TYPE_CHECKING:

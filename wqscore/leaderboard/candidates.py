@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 from wqscore.errors import UsageError
 from wqscore.model_list import ListedModel, ModelList
-from wqscore.refs import ModelRef, parse_ref
+from wqscore.refs.parsing import parse_ref
+from wqscore.refs.reference import ModelRef
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ from wqscore.matrices.parallel_blocks import looks_stacked
 from wqscore.matrices.parts import matrix_of
 from wqscore.matrices.plain_names import plain_name
 from wqscore.matrices.quantised import scaled_elsewhere
+from wqscore.matrices.tied_head import head_tied_by_config
 from wqscore.matrices.uncounted import MissingWeight, UncountedTensor
 from wqscore.matrices.weight_matrix import Cut, SkippedTensor, WeightMatrix
 
@@ -45,12 +46,6 @@ _BUFFER = re.compile(
 )
 _REPARAMETRISED = re.compile(r"(\.weight_(g|v|orig)|\.parametrizations\.\w{1,40}\.original[01]?)$")
 _PER_HEAD = re.compile(r"rel_attn\.[qkvor]$")
-_TIED_HEAD = re.compile(
-    r"(^|\.)(lm_head|embed_out|decoder|output|head|proj_out|vocab_projector|generator_lm_head|output_projection)\.weight$"
-)
-_INPUT_EMBEDDING = re.compile(
-    r"(^|\.)(word_embeddings?|embed_tokens|wte|shared|embed_in|tok_embeddings?|tokens_embed|word_embedding)\.weight$"
-)
 _DIGITS = re.compile(r"([0-9]+)")
 _MAX_KERNEL_AXES = 3
 
@@ -105,7 +100,7 @@ def plan_matrices(tensors: Sequence[Tensor], config: ModelConfig, rules: MatrixR
     order = _kernel_order(tensors, config, role_by_name)
     model = _Model(config, rules, shapes, role_by_name, counts, missing, state, companions, order)
     ordered = sorted(tensors, key=lambda tensor: _order(tensor, model))
-    tied_head = _head_tied_by_config(ordered, model)
+    tied_head = head_tied_by_config([t for t in ordered if t.name not in state], role_by_name, config)
     seen: dict[tuple[object, ...], str] = {}
     outcomes: list[PlannedTensor] = []
     for tensor in ordered:
@@ -167,20 +162,6 @@ def _order(tensor: Tensor, model: _Model) -> tuple[object, ...]:
     numbers = (digits.lstrip("0") for digits in rest[::2])
     natural = tuple((len(number), number, text) for number, text in zip(numbers, rest[1::2], strict=True))
     return group, start, natural, tensor.name
-
-
-def _head_tied_by_config(tensors: Sequence[Tensor], model: _Model) -> tuple[str, str] | None:
-    """The output head that the model replaces by its input embedding when it loads, and that embedding."""
-    tensors = [t for t in tensors if t.name not in model.training_state]
-    embeddings = [t for t in tensors if _INPUT_EMBEDDING.search(t.name) and len(t.shape) == 2]
-    for head in tensors:
-        if model.roles[head.name] == roles.HEAD and _TIED_HEAD.search(head.name):
-            same = [t for t in embeddings if t.shape == head.shape and t.dtype == head.dtype]
-            # Checked last: the flag may require transformers' defaults, which take a second to import.
-            shares_bytes = any(t.location == head.location for t in same)
-            if same and not shares_bytes and model.config.flag("tie_word_embeddings"):
-                return head.name, same[0].name
-    return None
 
 
 def _outcomes(tensor: Tensor, model: _Model) -> list[WeightMatrix] | list[SkippedTensor]:

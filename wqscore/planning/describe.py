@@ -19,7 +19,8 @@ from wqscore.planning.peak_memory import peak_memory
 from wqscore.planning.work import Speed, measure_speed, work_of
 from wqscore.presets.preset import Preset
 from wqscore.presets.registry import DEFAULT, find_preset
-from wqscore.refs import Model, ModelRef, as_ref
+from wqscore.refs.callers import as_ref
+from wqscore.refs.reference import Model, ModelRef
 from wqscore.results import Result
 
 

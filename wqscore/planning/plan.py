@@ -11,7 +11,8 @@ from wqscore.errors import CheckpointError
 from wqscore.planning.describe import describe_checkpoint, open_without_weights
 from wqscore.planning.work import Speed, measure_speed
 from wqscore.presets.registry import DEFAULT
-from wqscore.refs import ModelRef, Models, refs_of
+from wqscore.refs.callers import refs_of
+from wqscore.refs.reference import ModelRef, Models
 from wqscore.results import Result
 
 #: Models whose headers are read at the same time: each takes a few round trips and hardly any bytes.

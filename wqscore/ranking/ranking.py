@@ -18,7 +18,7 @@ from wqscore.ranking.families import resolve_families
 from wqscore.ranking.ranks import Rank, place_models
 from wqscore.ranking.reading import reading
 from wqscore.ranking.tie_groups import tie_label
-from wqscore.refs import ModelRef
+from wqscore.refs.reference import ModelRef
 from wqscore.results import Result
 from wqscore.scoring.model_score import Failure, ModelScore
 

@@ -11,7 +11,7 @@ from wqscore.matrices.weight_matrix import SkippedTensor
 from wqscore.metrics.registry import MATRIX_METRICS
 from wqscore.presets.preset import Preset
 from wqscore.ranking.ranking import RankedModel, Ranking, rank_alone
-from wqscore.refs import ModelRef
+from wqscore.refs.reference import ModelRef
 from wqscore.rendering.numbers import number
 from wqscore.rendering.timestamp import created_at
 from wqscore.reports.tables import PAIR_COLUMNS, has_interval_columns, pair_rows

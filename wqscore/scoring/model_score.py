@@ -8,7 +8,7 @@ from wqscore.fits.sampling import Sampling
 from wqscore.matrices.architecture import Architecture
 from wqscore.matrices.weight_matrix import SkippedTensor
 from wqscore.presets.preset import Preset
-from wqscore.refs import ModelRef
+from wqscore.refs.reference import ModelRef
 from wqscore.results import Result
 from wqscore.scoring.layer_score import LayerScore
 from wqscore.scoring.summary import ModelSummary

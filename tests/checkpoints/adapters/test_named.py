@@ -21,7 +21,7 @@ from wqscore.checkpoints.adapters.factor_names import factor_name, other_adapter
 from wqscore.checkpoints.decoding import flags_of, is_update
 from wqscore.checkpoints.opening import open_checkpoint
 from wqscore.checkpoints.tensor import Tensor
-from wqscore.refs import parse_ref
+from wqscore.refs.parsing import parse_ref
 
 torch = Oracle("torch")
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from tests.checkpoints.gguf.writing import gguf
 from wqscore.checkpoints.opening import open_checkpoint
-from wqscore.refs import parse_ref
+from wqscore.refs.parsing import parse_ref
 
 
 def test_an_adapter_that_llama_cpp_reads(tmp_path: Path) -> None:

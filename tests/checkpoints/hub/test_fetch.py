@@ -30,7 +30,7 @@ PROGRAM = """
 import json, sys
 from wqscore.checkpoints.hub.fetch import fetch, read_headers
 from wqscore.errors import WqscoreError
-from wqscore.refs import ModelRef
+from wqscore.refs.reference import ModelRef
 
 assert "huggingface_hub" not in sys.modules, "imported before it is needed"
 for typed in sys.argv[2:]:
@@ -416,7 +416,7 @@ def test_one_file_of_a_repository_is_fetched_with_what_lies_beside_it(hub, tmp_p
     }
     hub.add("org/m", files)
     program = (
-        "from wqscore.checkpoints.hub.fetch import fetch, read_headers\nfrom wqscore.refs import parse_ref\n"
+        "from wqscore.checkpoints.hub.fetch import fetch, read_headers\nfrom wqscore.refs.parsing import parse_ref\n"
         "ref = parse_ref('org/m/a/x.safetensors')\nprint(read_headers(ref).config, fetch(ref).folder)\n"
     )
     env = hub.environment(tmp_path, PYTHONPATH=os.pathsep.join(sys.path))
@@ -438,7 +438,7 @@ def test_the_clients_noise_stays_off_stderr_only_while_wqscore_calls_it(hub, tmp
     assert run(hub, tmp_path / "ours", "org/m").stderr == ""
     assert "/api/models/org/m" in run(hub, tmp_path / "ours", "org/m", HF_HUB_VERBOSITY="debug").stderr
     program = (
-        "from wqscore.checkpoints.hub.fetch import fetch\nfrom wqscore.refs import ModelRef\n"
+        "from wqscore.checkpoints.hub.fetch import fetch\nfrom wqscore.refs.reference import ModelRef\n"
         "fetch(ModelRef('org/m', 'hub', 'org/m'))\n"
         "import huggingface_hub\nhuggingface_hub.hf_hub_download('org/m', 'README.md')\n"
     )

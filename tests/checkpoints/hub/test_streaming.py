@@ -27,7 +27,7 @@ from pathlib import Path
 from wqscore.checkpoints.hub import files, ranges
 from wqscore.checkpoints.hub.fetch import fetch, stream
 from wqscore.errors import WqscoreError
-from wqscore.refs import ModelRef
+from wqscore.refs.reference import ModelRef
 
 # As many attempts as ever, with shorter pauses between them.
 files.PAUSES = ranges.PAUSES = tuple(pause / 100 for pause in ranges.PAUSES)
@@ -278,7 +278,7 @@ import hashlib, json
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from wqscore.checkpoints.hub.fetch import stream
-from wqscore.refs import ModelRef
+from wqscore.refs.reference import ModelRef
 
 headers = stream(ModelRef("org/m", "hub", "org/m"), lambda name, size: None)
 with ProcessPoolExecutor(1, get_context("forkserver")) as pool:

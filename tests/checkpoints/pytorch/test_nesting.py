@@ -16,7 +16,8 @@ from wqscore.checkpoints.opening import open_checkpoint
 from wqscore.checkpoints.pytorch.file import read_torch_file
 from wqscore.checkpoints.pytorch.nesting import find_state_dict
 from wqscore.errors import CheckpointError
-from wqscore.refs import TORCH_SUFFIXES, parse_ref
+from wqscore.refs.parsing import parse_ref
+from wqscore.refs.weight_names import TORCH_SUFFIXES
 
 torch = Oracle("torch")
 

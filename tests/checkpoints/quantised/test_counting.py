@@ -19,7 +19,7 @@ from wqscore.checkpoints.opening import open_checkpoint
 from wqscore.checkpoints.quantised.bit_widths import bit_widths, group_sizes
 from wqscore.checkpoints.quantised.counting import count_weights
 from wqscore.checkpoints.tensor import TensorRef
-from wqscore.refs import as_ref
+from wqscore.refs.callers import as_ref
 
 OUT, IN, GROUP = 96, 256, 64
 WEIGHTS = OUT * IN

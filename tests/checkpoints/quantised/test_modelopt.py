@@ -18,7 +18,7 @@ from wqscore.checkpoints.opening import open_checkpoint
 from wqscore.checkpoints.quantised import compressed_tensors, fp8
 from wqscore.checkpoints.quantised.modelopt import plan_decoding
 from wqscore.checkpoints.tensor import TensorRef
-from wqscore.refs import as_ref
+from wqscore.refs.callers import as_ref
 
 LAYER = "model.layers.0.mlp.up_proj"
 CONFIG = {"quantization_config": {"quant_method": "modelopt", "quant_algo": "NVFP4"}}

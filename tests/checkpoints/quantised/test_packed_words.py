@@ -12,7 +12,7 @@ from safetensors.numpy import save_file
 
 from wqscore.checkpoints.opening import open_checkpoint
 from wqscore.checkpoints.tensor import Tensor
-from wqscore.refs import as_ref
+from wqscore.refs.callers import as_ref
 
 LAYER = "model.layers.0.mlp.up_proj"
 GROUP, INPUTS, OUTPUTS = 32, 128, 64

@@ -19,7 +19,7 @@ from wqscore.checkpoints.opening import open_checkpoint
 from wqscore.checkpoints.reparametrised.planning import with_effective_weights
 from wqscore.checkpoints.safetensors import read_safetensors
 from wqscore.checkpoints.tensor import Tensor
-from wqscore.refs import parse_ref
+from wqscore.refs.parsing import parse_ref
 
 torch = Oracle("torch")
 prune = Oracle("torch.nn.utils.prune")

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from wqscore.refs import ModelRef
+from wqscore.refs.reference import ModelRef
 
 
 @pytest.fixture

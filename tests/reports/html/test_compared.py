@@ -18,7 +18,7 @@ from tests.reports.html.parsed import Page
 from tests.small_models import bert
 from wqscore.checkpoints.opening import open_checkpoint
 from wqscore.ranking.ranking import Ranking, rank_models
-from wqscore.refs import ModelRef
+from wqscore.refs.reference import ModelRef
 from wqscore.reports.csv import layers_csv, pairs_csv
 from wqscore.reports.html.ranking_marks import AXIS, ranking_marks, tie_lanes
 from wqscore.scoring.score_checkpoint import score_checkpoint

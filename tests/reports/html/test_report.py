@@ -26,7 +26,7 @@ from wqscore.presets.preset import Preset
 from wqscore.presets.registry import DEFAULT
 from wqscore.presets.weightwatcher import WW_0_7
 from wqscore.ranking.ranking import Ranking, rank_models
-from wqscore.refs import ModelRef
+from wqscore.refs.reference import ModelRef
 from wqscore.rendering.html.charts import ROLE_MARKS
 from wqscore.reports.html.report import preset_constants
 from wqscore.scoring.model_score import Failure

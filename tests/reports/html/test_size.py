@@ -28,7 +28,7 @@ from wqscore.metrics.analysis import MatrixAnalysis
 from wqscore.metrics.registry import CORE
 from wqscore.presets.registry import DEFAULT
 from wqscore.ranking.ranking import rank_models
-from wqscore.refs import ModelRef
+from wqscore.refs.reference import ModelRef
 from wqscore.reports.csv import layers_csv
 from wqscore.scoring.layer_score import LayerScore
 from wqscore.scoring.model_score import ModelScore
@@ -45,7 +45,7 @@ def test_the_same_models_give_the_same_bytes_in_every_process(tmp_path: Path) ->
         "import sys, pathlib, hashlib\n"
         "from wqscore.checkpoints.opening import open_checkpoint\n"
         "from wqscore.ranking.ranking import rank_models\n"
-        "from wqscore.refs import ModelRef\n"
+        "from wqscore.refs.reference import ModelRef\n"
         "from wqscore.scoring.score_checkpoint import score_checkpoint\n"
         "refs = [ModelRef(str(n), 'folder', path=pathlib.Path(sys.argv[1]) / str(n)) for n in range(2)]\n"
         "html = rank_models([score_checkpoint(open_checkpoint(ref)) for ref in refs]).to_html()\n"

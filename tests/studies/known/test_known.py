@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from wqscore.errors import UsageError
-from wqscore.refs import parse_ref
+from wqscore.refs.parsing import parse_ref
 from wqscore.studies.known.known import choose_known, parse_ranking
 from wqscore.studies.known.score_table import ScoreTable
 

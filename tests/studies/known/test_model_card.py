@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from tests.hub_server import HubServer
 from wqscore.errors import CheckpointError
-from wqscore.refs import parse_ref
+from wqscore.refs.parsing import parse_ref
 from wqscore.studies.known.card_files import MAX_BYTES, MAX_FILES
 from wqscore.studies.known.card_yaml import MAX_DEPTH, load_yaml
 from wqscore.studies.known.model_card import BenchmarkResult, CardResults, parse_card, parse_eval_results, read_card
@@ -257,7 +257,9 @@ def test_any_part_of_a_result_may_be_anything(name: object, value: object, setti
     assert len(found.results) + len(found.left_out) == 2
 
 
-READ = "import sys; from wqscore.studies.known.model_card import read_card; from wqscore.refs import parse_ref; "
+READ = (
+    "import sys; from wqscore.studies.known.model_card import read_card; from wqscore.refs.parsing import parse_ref; "
+)
 SHOW = "card = read_card(parse_ref(sys.argv[1])); print([r.value for r in card.results], *card.left_out, sep='|')"
 
 

@@ -25,7 +25,8 @@ from wqscore.checkpoints.remarks import Say
 from wqscore.checkpoints.shards import join_shards
 from wqscore.checkpoints.tensor import TensorRef
 from wqscore.errors import CheckpointError
-from wqscore.refs import SAFETENSORS_SUFFIX, TORCH_SUFFIXES, ModelRef
+from wqscore.refs.reference import ModelRef
+from wqscore.refs.weight_names import SAFETENSORS_SUFFIX, TORCH_SUFFIXES
 
 #: Shards whose headers are read at the same time; each takes a few round trips and little data.
 _CONCURRENT_SHARDS = 8

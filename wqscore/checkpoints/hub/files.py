@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from wqscore.checkpoints.hub.errors import cause_of, hub_errors
 from wqscore.errors import CheckpointError
-from wqscore.refs import ModelRef
+from wqscore.refs.reference import ModelRef
 from wqscore.version import __version__
 
 if TYPE_CHECKING:

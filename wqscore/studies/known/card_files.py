@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from wqscore.refs import ModelRef
+from wqscore.refs.reference import ModelRef
 
 CARD = "README.md"
 _EVAL_RESULTS = re.compile(r"\.eval_results/[^/]+\.ya?ml")

@@ -12,7 +12,7 @@ import numpy as np
 
 from wqscore.errors import UsageError
 from wqscore.escaping import listed
-from wqscore.refs import ModelRef
+from wqscore.refs.reference import ModelRef
 from wqscore.rendering.csv_escaping import unescape_formula
 from wqscore.studies.correlation.columns import known_columns
 from wqscore.studies.correlation.row import MIN_MODELS

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from wqscore.errors import CheckpointError
 from wqscore.escaping import printable
-from wqscore.refs import ModelRef
+from wqscore.refs.reference import ModelRef
 from wqscore.studies.known.card_files import CARD, read_card_files
 from wqscore.studies.known.card_yaml import load_yaml
 

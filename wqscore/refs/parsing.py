@@ -3,9 +3,8 @@
 The first of these that fits wins:
 
 1. `hf://…` or a Hub address: that repository.
-2. Text that starts with `.`, `/` or `~`, or ends like a weight file: a path, which must exist. A file of any other
-   name must begin like a weight file.
-2. Text that starts with `.`, `/` or `~`, or ends like a weight file: a path.
+2. Text that starts with `.`, `/` or `~`, or ends like a weight file: a path. A file of any other name must begin like
+   a weight file.
 3. The name of a folder that exists, even one written `org/name`: that folder, as in transformers.
 4. An alias of the shipped model lists, `bert-base` or `bert-base@revision`.
 5. `org/name` or `org/name@revision`: a repository on the Hub, unless there is a folder `org`: then a path that is
@@ -22,27 +21,18 @@ from __future__ import annotations
 
 import difflib
 import errno
-import os
 import re
 import stat
 import unicodedata
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
 
 from wqscore.errors import UsageError, nearest
 from wqscore.model_list import aliases
+from wqscore.refs.reference import ModelRef
+from wqscore.refs.weight_names import HEAD_BYTES, TORCH_SUFFIXES, WEIGHT_SUFFIXES, container_of
 
-SAFETENSORS_SUFFIX = ".safetensors"
-#: Names that people give to the files of torch.save; the first is that of transformers. `.pth.tar` ends in `.tar`.
-TORCH_SUFFIXES = (".bin", ".pt", ".pth", ".ckpt", ".th", ".tar")
-#: Formats that keep a whole model in one file, in order of preference.
-ALONE_SUFFIXES = (".gguf", ".onnx", ".npz", ".npy")
-#: The one list of the suffixes of weight files; a file of any other name is known by its first bytes.
-WEIGHT_SUFFIXES = (SAFETENSORS_SUFFIX, *TORCH_SUFFIXES, *ALONE_SUFFIXES)
 _INDEX_SUFFIX = ".index.json"
 _PATH_STARTS = (".", "/", "~")
 _ADDRESS_STARTS = ("hf://", "https://", "http://", "huggingface.co/", "hf.co/")
@@ -51,91 +41,8 @@ _REPO_PART = r"(?=\w)[\w.-]{1,96}(?<=\w)"
 _REPO_ID = re.compile(rf"(?!.*(--|\.\.|\.git$)){_REPO_PART}/{_REPO_PART}", re.ASCII)
 # What git forbids in the name of a branch or tag (git check-ref-format).
 _BAD_REVISION = re.compile(r"[\s\x00-\x1f\x7f-\x9f~^:?*\[\\]|\.\.|@\{|//|^/|/$|\.$")
-#: As many bytes of a file as `container_of` needs.
-HEAD_BYTES = 512
-_STARTS: dict[Literal["zip", "gguf", "npy"], bytes] = {
-    "zip": b"PK\x03\x04",
-    "gguf": b"GGUF",
-    "npy": b"\x93NUMPY",
-}
 # Control characters, halves of surrogate pairs, and line and paragraph separators.
 _UNPRINTABLE = {"Cc", "Cs", "Zl", "Zp"}
-
-
-@dataclass(frozen=True)
-class InMemory:
-    """A model that is not on disk.
-
-    Attributes:
-        weights: an object with `state_dict()`, or a mapping of names to arrays.
-        config: its configuration, a mapping or an object with `to_dict()`; the weights' own `config` if `None`.
-    """
-
-    weights: Any
-    config: Any = None
-
-
-@dataclass(frozen=True)
-class ModelRef:
-    """One requested model.
-
-    Attributes:
-        text: the reference as typed; reports and CSVs name the model by `label`.
-        source: `hub` (a repository), `folder` (on disk), `file` (a single weight file on disk) or `memory`.
-        repo: `org/name` for `hub`, else `None`.
-        revision: the requested branch, tag, commit or `refs/pr/N`, or `None` for the default branch.
-        path: the path on disk for `folder` and `file`, `None` for `hub`.
-        file: one weight file of the repository, or `None` for the repository's checkpoint.
-        adapter: the adapter to merge into the model, or `None`.
-        family: the family that a model list declares for the model, or `None`.
-        memory: the model itself for `memory`, else `None`.
-        name: what tables call it instead, or `None`.
-        missing: for a path that does not exist, why the model can't be opened; empty for any other.
-    """
-
-    text: str
-    source: Literal["hub", "folder", "file", "memory"]
-    repo: str | None = None
-    revision: str | None = None
-    path: Path | None = None
-    family: str | None = None
-    file: str | None = None
-    adapter: ModelRef | None = None
-    memory: InMemory | None = field(default=None, repr=False, compare=False)
-    name: str | None = None
-    missing: str = ""
-
-    @property
-    def label(self) -> str:
-        """The name used in tables: `org/name`, `org/name@revision`, or the path as typed; `base+adapter`."""
-        if self.name is not None:
-            return self.name
-        if self.adapter is not None:
-            return f"{self.base.label}+{self.adapter.label}"
-        if self.repo is not None:
-            name = self.repo if self.file is None else f"{self.repo}/{self.file}"
-            return name if self.revision is None else f"{name}@{self.revision}"
-        return self.text
-
-    @property
-    def identity(self) -> tuple[object, ...]:
-        """Equal for two references to one model, however they were typed."""
-        adapter = self.adapter.identity if self.adapter else None
-        weights = id(self.memory.weights) if self.memory else None
-        return (self.repo, self.revision, self.path, self.file, adapter, weights)
-
-    @property
-    def base(self) -> ModelRef:
-        """The model without its adapter."""
-        if self.adapter is None:
-            return self
-        return replace(self, text=self.text.removesuffix(f"+{self.adapter.text}"), adapter=None)
-
-
-#: What the public functions take as a model: a name or path, a reference, or a model in memory.
-Model = str | os.PathLike[str] | ModelRef | Any
-#: Several of them, or names and models.
-Models = Model | Iterable[Model] | Mapping[str, Model]
 
 
 def parse_ref(text: str) -> ModelRef:
@@ -173,73 +80,6 @@ def parse_ref(text: str) -> ModelRef:
     if repo is None and first not in {"", ".", ".."} and _is_folder(first):
         return _missing(text, _no_such_folder(text, name))
     return _on_hub(text, repo or name, revision if at else None)
-
-
-def as_ref(model: Model, config: Any = None, name: str | None = None) -> ModelRef:
-    """Make a reference to what a caller names a model by; return a reference unchanged.
-
-    Args:
-        model: a text as for `parse_ref`, a path, a torch module, a state dict, or a dict of names and arrays.
-        config: the configuration of a model in memory.
-        name: what to call a model in memory; its class if `None`.
-
-    Raises:
-        UsageError: as for `parse_ref`; a configuration or name for a model that is not in memory.
-        TypeError: it is none of these.
-    """
-    in_memory = hasattr(model, "state_dict") or isinstance(model, Mapping)
-    if not in_memory and (config is not None or name is not None):
-        raise UsageError("config and name are for models in memory: leave them out")
-    if isinstance(model, ModelRef):
-        return model
-    if isinstance(model, str | os.PathLike):
-        return parse_ref(os.fspath(model))
-    if not in_memory or isinstance(model, type):
-        raise TypeError(
-            f"{type(model).__name__} is no model: pass a path, a Hub id, a torch module, a state dict, or a dict of "
-            "names and arrays"
-        )
-    label = name or (type(model).__name__ if hasattr(model, "state_dict") else "weights")
-    return ModelRef(label, "memory", memory=InMemory(model, config))
-
-
-def refs_of(models: Models) -> list[ModelRef]:
-    """Make references to several models: one, several, or a mapping of names to models.
-
-    Raises:
-        UsageError: as for `as_ref`.
-        TypeError: something else.
-    """
-    if isinstance(models, str | os.PathLike | ModelRef):
-        return [as_ref(models)]
-    if isinstance(models, bytes) or not isinstance(models, Iterable):
-        raise TypeError(f"rank takes a list of models, or a dict of names and models, not {type(models).__name__}")
-    if isinstance(models, Mapping):
-        return [replace(as_ref(model), name=str(name)) for name, model in models.items()]
-    return _told_apart(unique_refs(models))
-
-
-def _told_apart(refs: Sequence[ModelRef]) -> list[ModelRef]:
-    """Number models in memory that have one name: `BertModel`, `BertModel (2)`."""
-    seen: Counter[str] = Counter()
-    told = []
-    for ref in refs:
-        seen[ref.label] += 1
-        is_again = ref.memory is not None and seen[ref.label] > 1
-        told.append(replace(ref, name=f"{ref.label} ({seen[ref.label]})") if is_again else ref)
-    return told
-
-
-def unique_refs(refs: Iterable[Model]) -> list[ModelRef]:
-    """Parse the references, in order, without duplicates.
-
-    Raises:
-        UsageError: as for `parse_ref`.
-    """
-    models: dict[object, ModelRef] = {}
-    for model in map(as_ref, refs):
-        models.setdefault(model.identity, model)
-    return list(models.values())
 
 
 def is_repo_id(text: str) -> bool:
@@ -306,22 +146,6 @@ def _starts_as_weights(path: Path) -> bool:
             return bool(container_of(stream.read(HEAD_BYTES)))
     except OSError:
         return False
-
-
-def container_of(head: bytes) -> Literal["safetensors", "zip", "pickle", "tar", "gguf", "npy", ""]:
-    """The container that a file's first `HEAD_BYTES` bytes tell; empty if none of those that hold weights.
-
-    Of ONNX nothing can be told, and of a zip archive not whether NumPy or torch wrote it.
-    """
-    for container, start in _STARTS.items():
-        if head.startswith(start):
-            return container
-    if head[257:262] == b"ustar":
-        return "tar"
-    if head[:1] == b"\x80" and head[1:2] in (b"\2", b"\3", b"\4", b"\5"):
-        return "pickle"
-    # The header's length, far below the format's limit of 10⁸, and the header, which begins with a brace.
-    return "safetensors" if head[4:9] == b"\0\0\0\0{" else ""
 
 
 def _is_file_of_repo(name: str) -> bool:

@@ -1,0 +1,1 @@
+"""References to models: what a user typed or a caller passed, before anything is opened."""
