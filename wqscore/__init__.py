@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from wqscore.matrices.weight_matrix import SkippedTensor, WeightMatrix
     from wqscore.planning.describe import ModelDescription, describe
     from wqscore.planning.plan import ModelPlan, Plan, PlanInterrupted, plan
-    from wqscore.ranking.ranking import RankedModel, Ranking
+    from wqscore.ranking.ranked_model import RankedModel
+    from wqscore.ranking.ranking import Ranking
     from wqscore.refs.parsing import parse_ref
     from wqscore.refs.reference import ModelRef
     from wqscore.scoring.layer_score import LayerScore
@@ -44,7 +45,7 @@ _HOMES = {
     "LayerScore": "wqscore.scoring.layer_score",
     "SkippedTensor": "wqscore.matrices.weight_matrix",
     "WeightMatrix": "wqscore.matrices.weight_matrix",
-    "RankedModel": "wqscore.ranking.ranking",
+    "RankedModel": "wqscore.ranking.ranked_model",
     "Ranking": "wqscore.ranking.ranking",
     "ModelRef": "wqscore.refs.reference",
     "parse_ref": "wqscore.refs.parsing",

@@ -15,7 +15,7 @@ from benchmarks.families.table import family_lines, other_lines
 from benchmarks.machine import machine_line
 from wqscore import parse_ref, rank, score
 from wqscore.errors import WqscoreError
-from wqscore.ranking.ranking import RankedModel
+from wqscore.ranking.ranked_model import RankedModel
 from wqscore.refs.reference import ModelRef
 from wqscore.scoring.model_score import ModelScore
 

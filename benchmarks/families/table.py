@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import combinations
 
 from benchmarks.families.manifest import Family, Member
-from wqscore.ranking.ranking import RankedModel
+from wqscore.ranking.ranked_model import RankedModel
 from wqscore.scoring.model_score import ModelScore
 
 _COLUMNS = ("model", "known", "published", "rank", "could be", "alpha", "coverage", "fitted", "skipped", "params")

@@ -11,6 +11,7 @@ import typer
 from wqscore.cli.exits import print_error
 from wqscore.cli.options import ScoreFormat
 from wqscore.errors import UsageError
+from wqscore.escaping import printable
 from wqscore.rendering.folder import check_folder
 from wqscore.rendering.timestamp import created_at
 from wqscore.results import Format, Result, render
@@ -74,6 +75,9 @@ def publish(ranking: Ranking, folder: Path | None, result: Result, output: Forma
     finally:
         try:
             show(result, output)
+            if output in ("csv", "parquet"):
+                # Standard output is data there.
+                typer.echo("\n".join(map(printable, ranking.conclusion.lines)), err=True)
         finally:
             if page is not None and not quiet:
                 typer.echo(f"report: {page}", err=True)

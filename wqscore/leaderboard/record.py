@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from wqscore.fits.interval import Interval
 from wqscore.leaderboard.candidates import Candidate
 from wqscore.metrics.registry import METRICS
-from wqscore.ranking.ranking import RankedModel
+from wqscore.ranking.ranked_model import RankedModel
 from wqscore.rendering.numbers import number
 from wqscore.scoring.layer_score import LayerScore
 from wqscore.scoring.model_score import ModelScore

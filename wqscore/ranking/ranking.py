@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import isfinite, isnan
-from typing import Literal
 
 from wqscore.errors import UsageError
-from wqscore.fits.interval import Interval
 from wqscore.metrics.metric import Metric
 from wqscore.metrics.registry import CORE, find_metric
 from wqscore.presets.preset import Preset
 from wqscore.presets.registry import DEFAULT
-from wqscore.ranking.differences import Difference
+from wqscore.ranking.conclusion import Conclusion, conclude
 from wqscore.ranking.families import resolve_families
+from wqscore.ranking.ranked_model import Pair, RankedModel
 from wqscore.ranking.ranks import Rank, place_models
 from wqscore.ranking.reading import reading
 from wqscore.ranking.tie_groups import tie_label
-from wqscore.refs.reference import ModelRef
 from wqscore.results import Result
 from wqscore.scoring.model_score import Failure, ModelScore
 
@@ -26,58 +25,6 @@ from wqscore.scoring.model_score import Failure, ModelScore
 MIN_COVERAGE = 0.5
 #: Nor is one with a larger share of its matrices `random`.
 MAX_RANDOM = 0.5
-
-Status = Literal["ranked", "unranked", "failed"]
-
-
-@dataclass(frozen=True)
-class RankedModel:
-    """One row of a ranking.
-
-    Attributes:
-        ref: the requested model.
-        family: the models it can be compared with (`families`); empty if unknown, and for a failed one.
-        status: `ranked`, `unranked` (scored, but its score can't be trusted with a rank) or `failed`.
-        rank: 1 is best of its family, or of all; models whose scores are equal share the best of their ranks. `None`
-            without one.
-        tied: whether another model has the same rank.
-        best: the best rank it could have: 1 plus the number of models that are ahead of it and not tied with it.
-        worst: the worst rank it could have, counted from the models behind it in the same way.
-        ties: letters of its tie groups; two models share one exactly if they are tied.
-        reason: why it has no rank; empty for `ranked`.
-        score: the scored model, `None` if it failed.
-        interval: the summary's interval of the number that ranks; `None` where it has none.
-        warning: what published work says of its number, if no model is ahead of it beyond doubt and the number lies
-            outside the range that can be read (`reading`); else empty.
-    """
-
-    ref: ModelRef
-    family: str
-    status: Status
-    rank: int | None
-    tied: bool
-    best: int | None
-    worst: int | None
-    ties: tuple[str, ...]
-    reason: str
-    score: ModelScore | None
-    interval: Interval | None = None
-    warning: str = ""
-
-
-@dataclass(frozen=True)
-class Pair:
-    """Two models of one family, compared over their layers by the metric that ranks.
-
-    Attributes:
-        ahead: the one with the better rank, or the one requested earlier if they share a rank.
-        behind: the other.
-        difference: the first's summary less the second's.
-    """
-
-    ahead: ModelRef
-    behind: ModelRef
-    difference: Difference
 
 
 @dataclass(frozen=True)
@@ -110,6 +57,11 @@ class Ranking(Result):
         names = [model.family for model in self.models if model.rank]
         return (*dict.fromkeys(filter(None, names)), *(name for name in names if not name))
 
+    @cached_property
+    def conclusion(self) -> Conclusion:
+        """What the ranking answers, in one sentence: which model to take, or why none can be named."""
+        return conclude(self.models, self.by, self.preset, self.across_families)
+
     @property
     def scores(self) -> tuple[ModelScore, ...]:
         """The scored models in the ranking's order."""
@@ -134,7 +86,8 @@ def rank_models(
         metrics: names of the requested metrics.
         seed: the seed of every random step.
         failures: models that could not be scored, listed last.
-        across_families: rank all models together; by default each family by itself, in order of appearance.
+        across_families: rank all models together; by default each family by itself, in order of appearance, unless
+            no two models share one.
 
     Raises:
         UsageError: an unknown metric, or one that was not computed; a model scored with another preset, seed,
@@ -154,6 +107,7 @@ def rank_models(
     reasons = [why_unranked(score, metric, preset) for score in scores]
     able = [score for score, reason in zip(scores, reasons, strict=True) if not reason]
     families = resolve_families(able)
+    across_families = across_families or (len(able) > 1 and not _share_one(families))
     comparable: dict[str | int, list[int]] = {}
     for place, family in enumerate(families):
         # A model of unknown family is comparable with none.
@@ -192,6 +146,12 @@ def rank_models(
         for failure in failures
     ]
     return Ranking(metric, preset, tuple(metrics), seed, across_families, tuple(models), tuple(pairs))
+
+
+def _share_one(families: Sequence[str]) -> bool:
+    """Whether two models have one family; an unknown one, the empty name, is nobody else's."""
+    known = [family for family in families if family]
+    return len(set(known)) < len(known)
 
 
 def _ranked(place: Rank, family: str, groups: int, metric: Metric) -> RankedModel:

@@ -6,15 +6,16 @@ import re
 from collections.abc import Sequence
 
 from wqscore.escaping import printable, without_commands
-from wqscore.rendering.sections import Section, Table
+from wqscore.rendering.sections import Answer, Notes, Section, Table
 
 
 def sections_markdown(sections: Sequence[Section]) -> str:
-    """All tables, then all notes as one list."""
+    """The answer, then all tables, then all notes as one list."""
+    answers = [f"{escape(line)}\n\n" for each in sections if isinstance(each, Answer) for line in each.lines]
     tables = [each for each in sections if isinstance(each, Table)]
     lines = [table.title for table in tables if table.markdown_title == "listed"]
-    lines += [line for each in sections if not isinstance(each, Table) for line in each.lines]
-    return without_commands("\n".join(map(_titled, tables)) + markdown_list(lines))
+    lines += [line for each in sections if isinstance(each, Notes) for line in each.lines]
+    return without_commands("".join(answers) + "\n".join(map(_titled, tables)) + markdown_list(lines))
 
 
 def _titled(table: Table) -> str:

@@ -9,16 +9,20 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from wqscore.rendering.sections import Section, Table
+from wqscore.rendering.sections import Answer, Section, Table
 
 
 def sections_notebook(sections: Sequence[Section]) -> str:
     """Sections as HTML, in order: tables with captions, and lists."""
-    parts = (
-        _table(each.title, each.columns, each.rows) if isinstance(each, Table) else _list(each.lines)
-        for each in sections
-    )
-    return str(Markup("").join(parts))
+    return str(Markup("").join(map(_section, sections)))
+
+
+def _section(section: Section) -> Markup:
+    if isinstance(section, Table):
+        return _table(section.title, section.columns, section.rows)
+    if isinstance(section, Answer):
+        return Markup("").join(Markup("<p><strong>{}</strong></p>").format(_isolated(line)) for line in section.lines)
+    return _list(section.lines)
 
 
 def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Markup:

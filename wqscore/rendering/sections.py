@@ -45,4 +45,11 @@ class Notes:
     lines: Sequence[str]
 
 
-Section = Table | Notes
+@dataclass(frozen=True)
+class Answer:
+    """What a result comes to, in sentences: the last lines in a terminal, in bold, and the first anywhere else."""
+
+    lines: Sequence[str]
+
+
+Section = Table | Notes | Answer

@@ -15,7 +15,7 @@ from rich.text import Text
 from wqscore.escaping import printable, without_commands
 from wqscore.rendering.layout import fit
 from wqscore.rendering.numbers import MISSING
-from wqscore.rendering.sections import Section, Table
+from wqscore.rendering.sections import Answer, Section, Table
 
 #: The width of a file or a pipe: nothing is folded or dropped.
 _UNLIMITED = 10_000
@@ -34,8 +34,14 @@ def print_sections(sections: Sequence[Section]) -> None:
 
 def sections_text(sections: Sequence[Section]) -> str:
     """Sections as text for standard output: tables under bold titles, notes wrapped at its width."""
-    text = "".join(_table(each) if isinstance(each, Table) else _lines(each.lines) for each in sections)
+    text = "".join(map(_section, sections))
     return re.sub(r" +$", "", text, flags=re.MULTILINE)
+
+
+def _section(section: Section) -> str:
+    if isinstance(section, Table):
+        return _table(section)
+    return _lines(["", *section.lines], "bold") if isinstance(section, Answer) else _lines(section.lines)
 
 
 def write(text: str) -> None:

@@ -32,6 +32,7 @@ def card_section(score: ModelScore) -> str:
         [
             f"## The weights of {_heading(score.ref.label)}",
             "",
+            *(f"{escape(line)}\n" for line in rank_alone(score).conclusion.lines),
             f"Measured from the weights alone, without data, by wqscore {__version__} on {created_at():%Y-%m-%d}.",
             "",
             markdown_table(_metric_columns(score), _metric_rows(score)),

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from wqscore.fits.interval import Interval
 from wqscore.metrics.metric import MatrixMetric
-from wqscore.ranking.ranking import RankedModel, Ranking
+from wqscore.ranking.ranked_model import RankedModel
+from wqscore.ranking.ranking import Ranking
 from wqscore.rendering.numbers import MISSING, ends
 
 #: The characters of a bar: its left end, line and right end, and the number itself.

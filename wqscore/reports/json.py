@@ -10,7 +10,8 @@ from typing import Any
 from wqscore.matrices.weight_matrix import SkippedTensor
 from wqscore.metrics.registry import MATRIX_METRICS
 from wqscore.presets.preset import Preset
-from wqscore.ranking.ranking import RankedModel, Ranking, rank_alone
+from wqscore.ranking.ranked_model import RankedModel
+from wqscore.ranking.ranking import Ranking, rank_alone
 from wqscore.refs.reference import ModelRef
 from wqscore.rendering.numbers import number
 from wqscore.rendering.timestamp import created_at
@@ -34,6 +35,7 @@ def ranking_document(ranking: Ranking) -> dict[str, Any]:
         "by": ranking.by.name,
         "better": ranking.by.better,
         "across_families": ranking.across_families,
+        "conclusion": ranking.conclusion.document(),
         "models": [_model(model) for model in ranking.models],
         "pairs": [dict(zip(PAIR_COLUMNS, row, strict=True)) for row in pair_rows(ranking)],
     }

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from wqscore.escaping import printable
-from wqscore.ranking.ranking import RankedModel, Ranking
+from wqscore.ranking.ranked_model import RankedModel
+from wqscore.ranking.ranking import Ranking
 from wqscore.rendering.layout import fold
 from wqscore.rendering.numbers import figure, size
 from wqscore.reports.intervals import bar, extent, has_intervals, interval_text, marks_of

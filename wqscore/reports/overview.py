@@ -8,7 +8,8 @@ from wqscore.matrices.weight_matrix import SkippedTensor
 from wqscore.metrics.metric import MatrixMetric, Metric
 from wqscore.metrics.registry import MATRIX_METRICS
 from wqscore.presets.preset import Preset
-from wqscore.ranking.ranking import RankedModel, Ranking
+from wqscore.ranking.ranked_model import RankedModel
+from wqscore.ranking.ranking import Ranking
 from wqscore.ranking.reading import BESIDE
 from wqscore.rendering.numbers import MISSING, ends, figure, number, size
 from wqscore.reports.intervals import has_intervals, interval_text

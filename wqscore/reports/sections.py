@@ -7,7 +7,7 @@ from functools import partial
 
 from wqscore.ranking.ranking import Ranking, rank_alone
 from wqscore.ranking.reading import BESIDE
-from wqscore.rendering.sections import Medium, Notes, Section, Table
+from wqscore.rendering.sections import Answer, Medium, Notes, Section, Table
 from wqscore.reports.intervals import has_intervals
 from wqscore.reports.narrow import BARS, narrow_ranking, ranking_bars, scale_note
 from wqscore.reports.overview import (
@@ -37,11 +37,13 @@ _DROPPED_LAST = ("flags", "alpha_hi", "alpha_lo", "D", "shape")
 
 
 def ranking_sections(ranking: Ranking, medium: Medium) -> list[Section]:
-    """The ranking, how far to trust it, and why models have no rank; only a terminal gets bars."""
+    """The ranking's answer, itself, how far to trust it, and why models have no rank; only a terminal gets bars."""
     table = _bars_table(ranking) if medium == "table" else _ranking_table(ranking)
     doubts = {"table": pair_notes, "md": trust_notes}
     doubted = doubts[medium](ranking) if medium in doubts else []
-    return [table, Notes([*warning_notes(ranking), *family_notes(ranking), *doubted, *remarks(ranking)])]
+    notes = Notes([*warning_notes(ranking), *family_notes(ranking), *doubted, *remarks(ranking)])
+    answer = Answer(ranking.conclusion.lines)
+    return [table, notes, answer] if medium == "table" else [answer, table, notes]
 
 
 def score_sections(score: ModelScore, medium: Medium) -> list[Section]:

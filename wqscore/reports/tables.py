@@ -8,7 +8,8 @@ from wqscore.matrices.weight_matrix import SkippedTensor
 from wqscore.metrics.registry import MATRIX_METRICS, METRICS
 from wqscore.presets.preset import Preset
 from wqscore.presets.registry import DEFAULT
-from wqscore.ranking.ranking import Pair, RankedModel, Ranking
+from wqscore.ranking.ranked_model import Pair, RankedModel
+from wqscore.ranking.ranking import Ranking
 from wqscore.rendering.numbers import Cell, number
 from wqscore.rendering.rows import Rows
 from wqscore.scoring.layer_score import LayerScore

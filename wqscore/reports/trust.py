@@ -11,7 +11,8 @@ import numpy as np
 
 from wqscore.ranking.differences import Difference
 from wqscore.ranking.rank_correlation import kendall_tau_b
-from wqscore.ranking.ranking import Pair, RankedModel, Ranking
+from wqscore.ranking.ranked_model import Pair, RankedModel
+from wqscore.ranking.ranking import Ranking
 from wqscore.rendering.numbers import figure, size
 from wqscore.scoring.summary import belonging_rows
 

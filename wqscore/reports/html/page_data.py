@@ -6,7 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from wqscore.ranking.ranking import Pair, Ranking
+from wqscore.ranking.ranked_model import Pair
+from wqscore.ranking.ranking import Ranking
 from wqscore.rendering.html import charts
 from wqscore.rendering.html.packing import packed
 from wqscore.rendering.html.scatter_marks import MARKS, OTHERS, largest_groups

@@ -14,7 +14,8 @@ from wqscore.metrics.metric import COSTS
 from wqscore.metrics.registry import METRICS
 from wqscore.presets.preset import Preset
 from wqscore.ranking.differences import APART
-from wqscore.ranking.ranking import MIN_COVERAGE, Pair, Ranking, rank_alone
+from wqscore.ranking.ranked_model import Pair
+from wqscore.ranking.ranking import MIN_COVERAGE, Ranking, rank_alone
 from wqscore.ranking.reading import BESIDE
 from wqscore.rendering.html import charts
 from wqscore.rendering.html.page import asset, environment, policy
@@ -105,7 +106,6 @@ def report_html(ranking: Ranking, files: Mapping[str, str] | None = None) -> str
             summarised=summary_metrics(ranking),
             pairs=[(pair, _changes(pair, ranking)) for pair in pairs],
             apart=APART,
-            leaders=[model for model in ranking.models if model.rank == 1],
             ranked=[model for model in ranking.models if model.status == "ranked"],
             others=[model for model in ranking.models if model.status != "ranked"],
             sections=sections(ranking, whole),

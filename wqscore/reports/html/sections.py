@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from wqscore.matrices.weight_matrix import SkippedTensor
-from wqscore.ranking.ranking import RankedModel, Ranking
+from wqscore.ranking.ranked_model import RankedModel
+from wqscore.ranking.ranking import Ranking
 from wqscore.rendering.html import charts
 from wqscore.rendering.numbers import Cell
 from wqscore.reports.html.explorer import average_rows, depth_rows, present_roles
