@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+#: Control characters other than tab and line feed, and those that change the direction of text.
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 #: What a runner of a pipeline takes for a command: at the start of a line, spaces ignored, or anywhere in it.
 _COMMAND = re.compile(r"^(\s*)(:(?=:)|#(?=#))|#(?=#vso\[)", re.MULTILINE)
 
@@ -14,9 +16,19 @@ def without_commands(text: str) -> str:
 
     Example:
         >>> without_commands("::error::hand-made.weight  2.1")
-        '\\\\x3a:error::hand-made.weight  2.1'
+        '\\x3a:error::hand-made.weight  2.1'
     """
     return _COMMAND.sub(lambda found: f"{found[1] or ''}\\x{ord(found[0][-1]):02x}", text)
+
+
+def without_controls(text: str) -> str:
+    r"""Escape the characters that a terminal obeys, tabs and line ends aside; the text keeps its lines.
+
+    Example:
+        >>> without_controls("a\tb\n\x1b[2J")
+        'a\tb\n\\x1b[2J'
+    """
+    return _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 
 def printable(text: str) -> str:

@@ -11,7 +11,7 @@ import typer
 from wqscore.cli.exits import print_error
 from wqscore.cli.options import ScoreFormat
 from wqscore.errors import UsageError
-from wqscore.escaping import printable
+from wqscore.escaping import printable, without_commands, without_controls
 from wqscore.rendering.folder import check_folder
 from wqscore.rendering.timestamp import created_at
 from wqscore.results import Format, Result, render
@@ -40,9 +40,15 @@ def show(result: Result, output: Format) -> None:
 
         write(str(rendered))
     else:
+        # A log or a terminal may show it, unlike the report's files.
+        text = rendered if isinstance(rendered, bytes) or output == "json" else _harmless(rendered)
         # UTF-8 whatever the terminal's encoding, like the report's files.
-        data = rendered if isinstance(rendered, bytes) else rendered.encode("utf-8", "backslashreplace")
+        data = text if isinstance(text, bytes) else text.encode("utf-8", "backslashreplace")
         typer.echo(data, nl=False)
+
+
+def _harmless(text: str) -> str:
+    return without_commands(without_controls(text))
 
 
 def check_format(output: ScoreFormat) -> None:

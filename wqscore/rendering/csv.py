@@ -6,7 +6,6 @@ import csv
 from collections.abc import Iterable, Sequence
 from io import StringIO
 
-from wqscore.escaping import printable
 from wqscore.rendering.csv_escaping import escape_formula
 from wqscore.rendering.numbers import Cell
 from wqscore.rendering.rows import Rows
@@ -18,18 +17,13 @@ def rows_csv(found: Rows) -> str:
 
 
 def csv_text(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
-    """Rows as CSV text with a header and Unix line ends; missing values are empty.
-
-    Formulas and commands are escaped, and characters that a terminal would obey.
-    """
+    """Rows as CSV text with a header and Unix line ends; missing values are empty, formulas are escaped."""
     text = StringIO(newline="")
     # The writer quotes cells with a character of its line end; with \r and \n, every reader sees the same lines.
     writer = csv.writer(_UnixLines(text), lineterminator="\r\n")
     writer.writerow(map(escape_formula, columns))
     # A float is written in its shortest form that reads back as the same float.
-    writer.writerows(
-        [escape_formula(printable(cell)) if isinstance(cell, str) else cell for cell in row] for row in rows
-    )
+    writer.writerows([escape_formula(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
     return text.getvalue()
 
 

@@ -1,4 +1,4 @@
-"""Escape text in CSV files that a spreadsheet would run as a formula, or a pipeline as a command.
+"""Escape text in CSV files that a spreadsheet would run as a formula.
 
 Names come from strangers: a checkpoint may call a tensor `=HYPERLINK(…)`. An apostrophe in front makes spreadsheets
 read such a name as text (OWASP, "CSV Injection"); our own readers remove it.
@@ -10,13 +10,11 @@ import re
 
 #: Characters that begin a formula; the full-width ones do in Chinese and Japanese spreadsheets.
 _STARTS = tuple("=+-@\t\r\n＝＋－＠")
-#: What begins a command of GitHub (`::error::`) or Azure (`##vso[`) where a line of a log begins with it.
-_COMMANDS = ("::", "##")
 _NUMBER = re.compile(r"[-+]?\d+(\.\d+)?([eE][-+]?\d+)?", re.ASCII)
 
 
 def escape_formula(text: str) -> str:
-    """Put an apostrophe in front of text that would be taken for a formula or a command.
+    """Put an apostrophe in front of text that a spreadsheet would take for a formula.
 
     Example:
         >>> escape_formula("=1+1"), escape_formula("-0.5"), escape_formula("layers.0")
@@ -36,4 +34,4 @@ def _is_formula(text: str) -> bool:
     A `-` alone is not a formula: it marks a missing value.
     """
     bare = text.lstrip("'")
-    return bare != "-" and bare.lstrip(" ").startswith(_COMMANDS + _STARTS) and not _NUMBER.fullmatch(bare)
+    return bare != "-" and bare.startswith(_STARTS) and not _NUMBER.fullmatch(bare)
