@@ -18,11 +18,16 @@ _INTERRUPTED = 130
 def main() -> None:
     """Run the command line."""
     guard = _guard_exit_code()
+    sys.excepthook = _heard
+    sys.unraisablehook = _unraisable
     try:
         from wqscore.cli import app
 
         app()
     except SystemExit as leaving:
+        if leaving.__context__ and isinstance(leaving.__context__.__cause__, KeyboardInterrupt):
+            # The parser of options was interrupted, and exits without a word.
+            _leave("interrupted", _INTERRUPTED)
         if guard is None:
             raise
         # C's exit would call the guard after Python is gone.
@@ -33,12 +38,29 @@ def main() -> None:
     except MemoryError:
         _leave("not enough memory: give this process more, or score with --jobs 1", _NOT_SCORED)
     except ImportError as error:
-        _leave(f"a library can't be loaded ({error.name}), mostly for lack of memory", _NOT_SCORED)
+        name = f" ({error.name})" if error.name else ""
+        _leave(f"a library can't be loaded{name}, mostly for lack of memory", _NOT_SCORED)
     except OSError as error:
         _leave(f"{error.filename or 'the system'}: {error.strerror or error}", _NOT_SCORED)
-    except Exception as error:
+    except BaseException as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         _leave(f"a fault in wqscore ({ascii(reason)[1:-1]:.300}): please report it with the command", _NOT_SCORED)
+
+
+def _heard(kind: type[BaseException], *_: object) -> None:
+    """Print nothing of what a library in C prints when it can't be imported: it raises an `ImportError` too.
+
+    It does so for an interrupt as well, which would be lost.
+    """
+    if issubclass(kind, KeyboardInterrupt):
+        _leave("interrupted", _INTERRUPTED)
+
+
+def _unraisable(ignored: sys.UnraisableHookArgs) -> None:
+    """End where Python would print an interrupt and go on, because it came in a callback."""
+    if issubclass(ignored.exc_type, KeyboardInterrupt):
+        _leave("interrupted", _INTERRUPTED)
+    sys.__unraisablehook__(ignored)
 
 
 def _leave(line: str, code: int) -> NoReturn:

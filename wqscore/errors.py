@@ -12,6 +12,7 @@ from wqscore.escaping import printable
 
 #: Larger than any file that is not weights; parsing takes several times as much memory.
 _MAX_SMALL = 1 << 26
+_PIECE = 1 << 16
 
 
 class WqscoreError(Exception):
@@ -63,6 +64,10 @@ def read_small(file: Path, most: int = _MAX_SMALL) -> bytes:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
             raise OSError(errno.EINVAL, "is not a regular file", str(file))
-        if found.st_size > most or len(data := stream.read(most + 1)) > most:
+        # In pieces, since the system may say 0 of a file that has more, and a buffer of `most` would be made at once.
+        data = b"" if found.st_size > most else stream.read(found.st_size + 1)
+        while found.st_size < len(data) <= most and (piece := stream.read(_PIECE)):
+            data += piece
+        if max(len(data), found.st_size) > most:
             raise OSError(errno.EFBIG, f"is larger than {most:,} bytes, as no file of this kind is", str(file))
         return data

@@ -130,7 +130,7 @@ def read_json(file: Path) -> Any:
     check_is_file(file)
     try:
         with reading(file):
-            return json.loads(read_small(file))
+            return json.loads(read_small(file).decode())
     except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{file}: is not valid JSON: fetch it again") from error
 

@@ -11,7 +11,9 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from math import isfinite, nan
@@ -111,18 +113,47 @@ def run_weightwatcher(checkpoint: Checkpoint) -> WeightWatcherResult:
     check_installed()
     with TemporaryDirectory(prefix="wqscore-") as folder:
         _link_weights(checkpoint, Path(folder))
-        # `run` kills the process if an interrupt arrives.
-        process = subprocess.run(
-            [sys.executable, "-P", str(_SCRIPT), folder],
-            cwd=folder,
-            env=_environment(),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=False,
-        )
-    if process.returncode != 0:
-        raise CheckpointError(f"{checkpoint.ref.label}: {_failure(process.returncode, process.stderr)}")
-    return _read_answer(process.stdout)
+        returncode, answer, complaints = _run_process(folder)
+    if returncode != 0:
+        raise CheckpointError(f"{checkpoint.ref.label}: {_failure(returncode, complaints)}")
+    return _read_answer(answer)
+
+
+def _run_process(folder: str) -> tuple[int, bytes, bytes]:
+    """Run the script on a folder; returns its exit code, output and errors. It ends before an interrupt goes on."""
+    process = None
+    try:
+        with _interrupts_held():
+            process = subprocess.Popen(
+                [sys.executable, "-P", str(_SCRIPT), folder],
+                cwd=folder,
+                env=_environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+            )
+        output, errors = process.communicate()
+        return process.returncode, output, errors
+    finally:
+        if process and process.poll() is None:
+            process.kill()
+            process.wait()
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Raise an interrupt only at the end: one while `Popen` starts a process would leave it to itself."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    previous = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
+    if came:
+        raise KeyboardInterrupt
 
 
 def _environment() -> dict[str, str]:

@@ -104,7 +104,7 @@ def _inside(folder: Path, file: Path) -> str | None:
 
 def _data_findings(folder: Path) -> Iterator[str]:
     try:
-        document: Any = json.loads(read_small(folder / "data/models.json", _MAX_FILE))
+        document: Any = json.loads(read_small(folder / "data/models.json", _MAX_FILE).decode())
         models, metrics = document["models"], document["metrics"]
         unknown = [name for name in metrics if name not in METRICS]
         if document["schema_version"] != SCHEMA_VERSION or unknown or not all(isinstance(m, dict) for m in models):

@@ -48,7 +48,7 @@ def listed_files(folder: Path) -> tuple[str, ...]:
     """
     file = folder / MANIFEST
     try:
-        document = json.loads(read_small(file))
+        document = json.loads(read_small(file).decode())
         names = document["files"]
         if document["kind"] != _KIND or type(names) is not list or not all(map(_is_own, names)):
             raise ValueError("it lists a path that is not a site's file")

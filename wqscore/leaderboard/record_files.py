@@ -47,7 +47,7 @@ def read_record(site: Path, name: str) -> ModelRecord | None:
     """
     file = site / record_path(name)
     try:
-        record = decode(ModelRecord, _up_to_date(json.loads(read_small(file))))
+        record = decode(ModelRecord, _up_to_date(json.loads(read_small(file).decode())))
         if record.name != name:
             raise ValueError(f"is of {record.name[:100]!r}")
     except FileNotFoundError:
