@@ -89,7 +89,7 @@ def test_every_kind_is_shown_to_people_and_to_machines(found: Mapping[str, Resul
     table, markdown, notebook = render(result, "table"), result.to_markdown(), result._repr_html_()
     assert isinstance(table, str)
     assert table.endswith("\n") and markdown.endswith("\n")
-    assert notebook.startswith(("<table><caption>", "<ul><li>"))
+    assert notebook.startswith(("<table><caption>", "<ul><li>", "<p><strong><bdi>"))
     # A terminal and a notebook have the same tables; Markdown has them under other titles.
     assert notebook.count("<table>") == notebook.count("</table>") > 0
     assert markdown.count("| --- |") > 0

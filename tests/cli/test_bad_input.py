@@ -194,8 +194,10 @@ def check_refused(done: Result, words: str) -> None:
     """The bad model is complained of in one line, by name; the good one has its rank."""
     assert done.exit_code == 3, done.output
     assert isinstance(done.exception, SystemExit)
-    (line,) = done.stderr.splitlines()
+    # The last line is the ranking's conclusion, which counts the model among those left out.
+    line, conclusion = done.stderr.splitlines()
     assert re.match(rf"wqscore: bad\b.*{words}", line), line
+    assert re.match(r"good is alone .* 1 model could not be scored \(bad: ", conclusion), conclusion
     assert len(line) < 500
     rows = list(csv.DictReader(io.StringIO(done.stdout)))
     assert [(row["model"], row["status"]) for row in rows] == [("good", "ranked"), ("bad", "failed")]
@@ -317,9 +319,10 @@ def test_no_number_that_is_none_ever_comes_out(invoke: Invoke, preset: str) -> N
     verdicts = {row["name"]: row["verdict"] for row in csv.DictReader(io.StringIO(layers))}
     assert {verdicts["a.weight"], verdicts["b.weight"]} == {"non-finite"}
     assert verdicts["c.weight"] == "zero"
-    # The reference tool's floor is absolute: small weights have nothing above it.
-    small = "unstable" if preset == "default" else "degenerate"
-    assert (verdicts["layers.-5.fc.weight"], verdicts["layers.40.fc.weight"]) == (small, "unstable")
+    # The reference tool's floor is absolute: small weights have nothing above it. It draws nothing, and 14 % of 2,000
+    # draws are not clearly above the limit of 10 %.
+    small, large = ("undecided", "undecided") if preset == "default" else ("degenerate", "unstable")
+    assert (verdicts["layers.-5.fc.weight"], verdicts["layers.40.fc.weight"]) == (small, large)
 
 
 @pytest.mark.parametrize(

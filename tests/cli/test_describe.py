@@ -86,4 +86,8 @@ def test_tables_name_every_tensor(checkpoints: Path, invoke: Invoke, output: str
     for row in rows(invoke("describe", model, "--format", "csv").stdout):
         assert row["name"] in shown
         assert row["what happens"] in shown
-    assert "tensors, 86.6k parameters" in shown
+    # The codes stand for the weights that the model had before, and their scales for none.
+    with safe_open(model, "np") as file:
+        assert file.metadata()["parameter_count"] == "85001"
+    assert json.loads(invoke("describe", model, "--format", "json").stdout)["params"] == 85001
+    assert "tensors, 85k parameters" in shown

@@ -85,7 +85,7 @@ CASES = [
     Case("cut", rules("alpha > 50"), 3, "model.safetensors"),
     Case("empty", rules("alpha > 50"), 3),
     # Wrong usage.
-    Case("gone", rules("alpha > 50"), 2, "no model called"),
+    Case("gone", rules("alpha > 50"), 3, "no model called"),
     Case("good", (), 2, "no rule given"),
     Case("good", rules("alhpa > 6"), 2, "did you mean alpha"),
     Case("good", rules("alpha > six"), 2, "character 9"),

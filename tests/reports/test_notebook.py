@@ -21,7 +21,7 @@ webdriver = Oracle("selenium", "webdriver")
 By = Oracle("selenium.webdriver.common.by", "By")
 
 
-ALLOWED = {"table", "caption", "thead", "tbody", "tr", "th", "td", "ul", "li", "bdi"}
+ALLOWED = {"table", "caption", "thead", "tbody", "tr", "th", "td", "ul", "li", "bdi", "p", "strong"}
 
 
 class Page(HTMLParser):

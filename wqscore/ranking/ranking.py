@@ -182,11 +182,11 @@ def why_unranked(score: ModelScore, metric: Metric, preset: Preset) -> str:
     """Why a model's number can't be trusted with a rank; empty if it can."""
     summary = score.summary
     coverage = summary.coverage if metric.needs_fit else summary.coverage_without_fit
-    if isnan(coverage) or (metric.needs_fit and summary.n_matrices == 0):
-        return "no matrix that belongs in an average"
     if summary.uncounted:
         first = summary.uncounted[0]
         return f"its coverage is not known: {first.name}: {first.reason}"
+    if isnan(coverage) or (metric.needs_fit and summary.n_matrices == 0):
+        return "no matrix that belongs in an average"
     if coverage < MIN_COVERAGE:
         what = "have a fit" if metric.needs_fit else "have eigenvalues"
         return f"only {coverage:.0%} of its weights {what}, less than {MIN_COVERAGE:.0%}"

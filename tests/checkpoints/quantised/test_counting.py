@@ -122,6 +122,15 @@ def test_any_container(bits: int, container: str, group: int, rows: int, groups:
     assert count_weights(refs(parts), method("new", **both))["a.weight"] in {weights, None}
 
 
+@pytest.mark.parametrize("scale", ["a.weight.scale", "a.scales"])
+def test_the_scale_of_a_vector_of_codes_counts_for_nothing(scale: str) -> None:
+    codes = "a.weight.qweight" if "weight" in scale else "a.qweight"
+    stored = {codes: ("I8", IN), scale: ("F32", 1), "b.weight": ("F32", IN), "b.scale": ("F32", IN)}
+    stored |= {"c.qweight": ("I8", OUT, IN), "c.scales": ("F32", OUT, 1)}
+    tensors = [TensorRef(n, tuple(shape), STORED_DTYPES[kind], Path("m"), 0) for n, (kind, *shape) in stored.items()]
+    assert sum(filter(None, count_weights(tensors, {}).values())) == IN + IN + IN + WEIGHTS
+
+
 def test_plain_tensors_count_their_elements() -> None:
     stored = refs({"mask": ("U8", 4, 4), "weight": ("F32", OUT, IN), "logit_scale": ("F32", 1)})
     # Whether the mask is one, its name tells; that is for the plan.

@@ -54,6 +54,8 @@ def count_weights(tensors: Sequence[Tensor], config: Mapping[str, Any]) -> dict[
     bits, groups = bit_widths(config), group_sizes(config)
     counts = {name: _codes(own[name], own, bits, groups) for name in own if name in codes}
     layers = {layer_name(name) for name, count in counts.items() if count is not None}
+    # A vector of codes, such as a norm's, needs no decoding to be counted, but has scales of its own.
+    layers |= {layer_name(name) for name in own if name not in codes and _is_vector_of_codes(own[name], own)}
     for name, tensor in own.items():
         if name not in codes:
             counts[name] = 0 if layer_name(name) in layers and _is_beside(tensor, own) else tensor.parameters
@@ -67,6 +69,10 @@ def _holds_codes(tensor: Tensor, own: Mapping[str, Tensor]) -> bool:
         return False
     # bitsandbytes may store codes as if they were floats.
     return bool(tensor.refusal) or tensor.dtype.kind == "quantised" or f"{tensor.name}.absmax" in own
+
+
+def _is_vector_of_codes(tensor: Tensor, own: Mapping[str, Tensor]) -> bool:
+    return len(tensor.shape) == 1 and tensor.dtype.kind == "quantised" and not _is_beside(tensor, own)
 
 
 def _is_beside(tensor: Tensor, own: Mapping[str, Tensor]) -> bool:
