@@ -145,18 +145,66 @@ def test_no_line_begins_with_what_a_pipeline_obeys(output: str, tmp_path: Path) 
         assert output == "json" or "##vso[" not in line.lstrip("'") or line.count("'##vso[")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT])
-@pytest.mark.parametrize("after", [0.02, 0.08, 0.2, 0.4])
-def test_an_interrupt_in_the_first_half_second(number: int, after: float, models: Path) -> None:
-    process = subprocess.Popen(
-        [*WQSCORE, "rank", "./a", "./b", "--no-store", "-q"], cwd=models, stderr=subprocess.PIPE, text=True
-    )
-    time.sleep(after)
-    process.send_signal(number)
+@pytest.mark.parametrize("delay", [0, 0.003])
+@pytest.mark.parametrize(
+    "module",
+    ["wqscore.cli.exits", "typer.main", "wqscore.cli", "numpy.exceptions", "numpy._core.multiarray", "numpy"],
+)
+def test_an_interrupt_while_modules_are_imported(module: str, delay: float, models: Path) -> None:
+    # Python tells when each module has been imported, so that the moment does not depend on the machine.
+    command = [sys.executable, "-X", "importtime", "-m", "wqscore", "rank", "./a", "./b", "--no-store", "-q"]
+    process = subprocess.Popen(command, cwd=models, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    assert any(line.rpartition("|")[2].strip() == module for line in iter(process.stderr.readline, ""))
+    time.sleep(delay)
+    process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=120)
-    if "__main__.py" not in errors and "wqscore: " not in errors:
-        pytest.skip("the interpreter was interrupted before the first line of wqscore ran")
-    assert (process.returncode, errors) == (130, "wqscore: interrupted\n")
+    left = "".join(line for line in errors.splitlines(keepends=True) if not line.startswith("import time:"))
+    assert (process.returncode, left) == (130, "wqscore: interrupted\n")
+
+
+@pytest.mark.parametrize(
+    ("kind", "code", "line"),
+    [
+        ("KeyboardInterrupt", 130, "interrupted"),
+        ("OSError", 3, "a library can't be loaded, mostly for lack of memory"),
+    ],
+)
+def test_what_a_library_in_c_prints_while_it_is_imported(kind: str, code: int, line: str, tmp_path: Path) -> None:
+    # As `import_array` of NumPy does: it prints the reason by this hook, and raises another error.
+    program = f"""
+import sys
+import wqscore.cli
+from wqscore.__main__ import main
+
+def app():
+    try:
+        raise {kind}
+    except BaseException as error:
+        sys.excepthook(type(error), error, error.__traceback__)
+    raise ImportError("_multiarray_umath failed to import")
+
+wqscore.cli.app = app
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (code, "", f"wqscore: {line}\n")
+
+
+def test_an_interrupt_in_a_callback_is_not_lost(tmp_path: Path) -> None:
+    program = """
+import wqscore.cli
+from wqscore.__main__ import main
+
+class Interrupted:
+    def __del__(self):
+        raise KeyboardInterrupt
+
+wqscore.cli.app = Interrupted
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "wqscore: interrupted\n")
 
 
 @pytest.fixture

@@ -56,11 +56,13 @@ def test_rank_two_aliases_then_again_offline(hub: HubServer, tmp_path: Path) -> 
     online = wqscore(hub, tmp_path, "rank", "bert-base", "roberta-base", "--format", "csv", "--out", "report")
     assert online.returncode == 0, online.stderr
     rows = list(csv.DictReader(io.StringIO(online.stdout)))
-    # Each the first of its family.
+    # No two share a family, so they are ranked together, with a warning.
     assert {(row["model"], row["revision"], row["rank"]) for row in rows} == {
         (BERT, FIRST, "1"),
-        (ROBERTA, SECOND, "1"),
+        (ROBERTA, SECOND, "2"),
     }
+    assert float(rows[0]["alpha"]) < float(rows[1]["alpha"])
+    assert "not known to compare families" in online.stderr
     assert {row["family"] for row in rows} == {"bert", "roberta"}
     assert sorted(path.name for path in (tmp_path / "report").iterdir()) == [
         "index.html", "layers.csv", "pairs.csv", "ranking.csv", "ranking.json",
@@ -79,8 +81,9 @@ def test_rank_two_aliases_then_again_offline(hub: HubServer, tmp_path: Path) -> 
 def test_one_missing_model_does_not_stop_the_others(hub: HubServer, tmp_path: Path) -> None:
     done = wqscore(hub, tmp_path, "rank", "nobody/nothing", f"{BERT}@v1", "--format", "csv", "--no-report", "-q")
     assert done.returncode == 3
-    assert "nobody/nothing: no such model on the Hub" in done.stderr
-    assert len(done.stderr.splitlines()) == 1
+    line, conclusion = done.stderr.splitlines()
+    assert "nobody/nothing: no such model on the Hub" in line
+    assert conclusion.endswith(f"1 model could not be scored ({line.removeprefix('wqscore: ')}).")
     rows = list(csv.DictReader(io.StringIO(done.stdout)))
     assert [(row["model"], row["status"]) for row in rows] == [(f"{BERT}@v1", "ranked"), ("nobody/nothing", "failed")]
     assert rows[0]["revision"] == FIRST

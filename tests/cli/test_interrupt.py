@@ -66,10 +66,11 @@ def test_what_was_scored_before_is_kept(models: tuple[str, str], tmp_path: Path)
     process.send_signal(signal.SIGINT)
     stdout, stderr = process.communicate(timeout=300)
     assert process.returncode == 130
-    assert stderr.splitlines() == [
-        "wqscore: interrupted: keeping what was scored before",
-        "report: report/index.html",
-    ]
+    interrupted, conclusion, report = stderr.splitlines()
+    assert interrupted == "wqscore: interrupted: keeping what was scored before"
+    assert conclusion.startswith("small is alone in its family")
+    assert conclusion.endswith("1 model could not be scored (large: interrupted before it was scored).")
+    assert report == "report: report/index.html"
     text = (tmp_path / "report/ranking.csv").read_text(encoding="utf-8")
     assert stdout == text
     first, second = csv.DictReader(text.splitlines())

@@ -81,7 +81,7 @@ def publish(ranking: Ranking, folder: Path | None, result: Result, output: Forma
     finally:
         try:
             show(result, output)
-            if output in ("csv", "parquet"):
+            if result is ranking and output in ("csv", "parquet"):
                 # Standard output is data there.
                 typer.echo("\n".join(map(printable, ranking.conclusion.lines)), err=True)
         finally:

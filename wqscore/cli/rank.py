@@ -135,6 +135,8 @@ def rank(
             if not ranking.scores:
                 raise
             print_error("interrupted: keeping what was scored before")
+        # Before the result, whose conclusion comes last.
+        incomplete = not interrupted and _is_incomplete(ranking, run.strict)
         found = None
         try:
             publish(ranking, folder, ranking, report.output, run.quiet)
@@ -146,7 +148,7 @@ def rank(
                 _publish_correlations(found, folder, report.output, run.quiet)
         if interrupted:
             leave_interrupted()
-        if _is_incomplete(ranking, run.strict) or (figures and not found):
+        if incomplete or (figures and not found):
             raise typer.Exit(NOT_SCORED)
 
 

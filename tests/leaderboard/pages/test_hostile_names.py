@@ -89,7 +89,8 @@ def is_number(text: str) -> bool:
 
 def test_the_data_have_the_names_as_they_are(hostile: Path) -> None:
     models = json.loads((hostile / "data/models.json").read_text(encoding="utf-8"))["models"]
-    assert [model["model"] for model in models] == [HOSTILE, LONG, "@SUM(1)"]
+    assert models[0]["alpha"] < models[1]["alpha"]
+    assert [model["model"] for model in models] == [LONG, HOSTILE, "@SUM(1)"]
     assert set(json.loads((hostile / "data/history.json").read_text(encoding="utf-8"))["models"]) == {
         HOSTILE,
         LONG,
