@@ -23,6 +23,8 @@ _BESIDE_PEAK = 2
 _DISTINCT = 0.25
 #: A bank's filters overlap their neighbours only.
 _MAX_FILLED = 0.3
+#: They do overlap: a filter has at least so many entries on average, where a diagonal matrix has one a row.
+_MIN_BAND = 2
 
 
 def not_a_weight(name: str, values: np.ndarray) -> str:
@@ -77,7 +79,7 @@ def _is_lower(matrix: np.ndarray) -> bool:
 
 
 def _is_filter_bank(matrix: np.ndarray) -> bool:
-    """Whether each row is one band of positive numbers, and the bands move along with the rows."""
+    """Whether each row is one band of positive numbers, and the bands overlap and move along with the rows."""
     first = matrix[len(matrix) // 2].astype(np.float64)
     if len(matrix) < _MIN_WAVES or (first < 0).any() or not 0 < np.count_nonzero(first) <= _MAX_FILLED * len(first):
         return False
@@ -85,6 +87,8 @@ def _is_filter_bank(matrix: np.ndarray) -> bool:
     if not (np.isfinite(rows).all() and (rows >= 0).all() and (rows > 0).mean() <= _MAX_FILLED):
         return False
     filled = (rows > 0)[(rows > 0).any(axis=1)]
+    if np.count_nonzero(filled) < _MIN_BAND * len(filled):
+        return False
     starts = filled.argmax(axis=1)
     ends = filled.shape[1] - filled[:, ::-1].argmax(axis=1)
     in_one_piece = bool((filled.sum(axis=1) == ends - starts).all())
