@@ -1,4 +1,4 @@
-"""Write the tables of README.md and docs/metrics.md that come from the registry: `make docs`."""
+"""Write the tables of docs/numbers.md and docs/metrics.md that come from the registry: `make docs`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def pages() -> dict[Path, str]:
     """The text of each page with its tables up to date."""
     core = [[metric.name, metric.formula, metric.caveat] for metric in METRICS.values() if metric.core]
     tables = {
-        ROOT / "README.md": {"core": markdown_table(["metric", "formula", "known to fail"], core)},
+        ROOT / "docs" / "numbers.md": {"core": markdown_table(["metric", "formula", "known to fail"], core)},
         ROOT / "docs" / "metrics.md": {
             "metrics": metrics_markdown(METRICS.values()),
             "costs": markdown_table(["cost", "what a metric asks for"], [list(item) for item in COSTS.items()]),

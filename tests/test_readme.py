@@ -1,4 +1,4 @@
-"""The README against the program: the commands and options it names exist, and none is missing from it."""
+"""The README and the documentation against the program: what they name exists, and no command is missing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from wqscore.cli import app
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-COMMANDS = re.findall(r"^\$ (wqscore [^#\n]+)", README, re.MULTILINE)
+PAGES = {page.name: page.read_text(encoding="utf-8") for page in (ROOT / "docs").glob("*.md")} | {"README": README}
+_COMMAND = re.compile(r"^\$ (wqscore [^#\n]+)", re.MULTILINE)
+COMMANDS = sorted({line for text in PAGES.values() for line in _COMMAND.findall(text)})
 
 
 def help_of(*command: str) -> str:
@@ -22,7 +24,7 @@ def help_of(*command: str) -> str:
 
 
 @pytest.mark.parametrize("line", COMMANDS)
-def test_every_command_line_of_the_readme_parses(line: str) -> None:
+def test_every_command_line_parses(line: str) -> None:
     _, command, *arguments = shlex.split(line)
     known = help_of(command, *(arguments[:1] if command in {"store", "leaderboard"} else []))
     assert "Usage: wqscore" in known or "Usage: root" in known
@@ -31,8 +33,8 @@ def test_every_command_line_of_the_readme_parses(line: str) -> None:
             assert argument in known
 
 
-def test_every_command_is_in_the_readme() -> None:
-    commands = {line.split()[1] for line in COMMANDS}
+def test_every_command_is_on_the_page_of_commands() -> None:
+    commands = set(re.findall(r"^\$ wqscore (\w+)", PAGES["commands.md"], re.MULTILINE))
     named = "rank score plot card describe plan models metrics crosscheck check correlate known gate store"
     named += " leaderboard"
     assert commands == set(named.split())
@@ -57,6 +59,14 @@ def test_the_design_has_a_line_for_each_room() -> None:
     assert set(rooms) == folders
 
 
+def test_the_readme_is_one_screen() -> None:
+    assert len(README.split()) <= 600
+    assert len(README.splitlines()) <= 75
+
+
 def test_the_make_targets_of_the_readme_exist() -> None:
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
-    assert set(re.findall(r"make ([a-z]+)", README)) <= targets
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    named = {
+        target for text in (README, PAGES["contributing.md"]) for target in re.findall(r"`make ([a-z-]+)`", text)
+    }
+    assert named <= targets

@@ -1,8 +1,7 @@
-"""Write again what tests/data/wqscore-0.5.0 has of a version: `python -m tests.golden.keep CHECKOUT OUT`.
+"""Write again what tests/data/outputs has of this version: `python -m tests.golden.keep CHECKOUT OUT`.
 
-CHECKOUT is a folder with the sources of the version to run, such as `git worktree add ../wqscore-0.5.0 ba5a83d` makes
-one; its dependencies are those of the Python that runs this. The kernel is OpenBLAS's for this processor, or the one
-that the environment variable OPENBLAS_CORETYPE names.
+CHECKOUT is a folder with the sources of the version to run: `.`, or one of an earlier version. The kernel is
+OpenBLAS's for this processor, or the one that the environment variable OPENBLAS_CORETYPE names.
 """
 
 from __future__ import annotations
@@ -10,10 +9,8 @@ from __future__ import annotations
 import gzip
 import json
 import os
-import sqlite3
 import subprocess
 import sys
-from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -49,29 +46,12 @@ def keep_outputs(checkout: Path, models: Path, out: Path) -> None:
     (out / "environment.json").write_text(json.dumps(environment(), indent=1) + "\n", encoding="utf-8")
 
 
-def keep_store(checkout: Path, models: Path, out: Path) -> None:
-    """Write the store that the rank of all formats leaves, and the digest of the code that its spectra are under."""
-    with TemporaryDirectory() as folder:
-        store = Path(folder) / "store.sqlite"
-        rank(checkout, models, *RANKS["formats"], "--no-report", f"--store={store}")
-        with closing(sqlite3.connect(store, isolation_level=None)) as connection:
-            # Where the files of this machine lay says nothing on another.
-            connection.execute("DELETE FROM files")
-            recipes = [json.loads(recipe) for (recipe,) in connection.execute("SELECT DISTINCT recipe FROM keys")]
-            connection.execute("VACUUM")
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        (out / "store.sqlite.gz").write_bytes(gzipped(store.read_bytes()))
-    (code,) = {recipe["code"] for recipe in recipes}
-    (out / "spectrum_code.txt").write_text(f"{code}\n", encoding="utf-8")
-
-
 def keep(checkout: Path, out: Path) -> None:
-    """Write the outputs into a folder named after the kernel, and the store beside it."""
+    """Write the outputs into a folder named after the kernel."""
     with TemporaryDirectory() as folder:
         models = Path(folder) / "models"
         copy_models(models)
         keep_outputs(checkout, models, out / environment()["kernel"])
-        keep_store(checkout, models, out)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,8 @@ from wqscore.ranking.ranking import Ranking
 from wqscore.rendering.numbers import figure, size
 from wqscore.scoring.summary import belonging_rows
 
+#: More warnings than this are counted.
+_MAX_WARNINGS = 2
 #: More pairs of neighbours in rank than this are not compared in words.
 _MAX_PAIRS = 6
 #: Fewer models than this have no rank correlation with size.
@@ -34,9 +36,15 @@ def trust_notes(ranking: Ranking) -> list[str]:
 
 
 def warning_notes(ranking: Ranking) -> list[str]:
-    """A warning per model that leads, or could, with a number that published work reads as no sign of quality."""
+    """A warning of models that lead, or could, with a number that published work reads as no sign of quality.
+
+    The first few in full; how many more there are is counted.
+    """
     alone = len(ranking.models) == 1
-    return [f"warning: {'' if alone else _who(model)}{model.warning}" for model in ranking.models if model.warning]
+    warned = [model for model in ranking.models if model.warning]
+    lines = [f"warning: {'' if alone else _who(model)}{model.warning}" for model in warned[:_MAX_WARNINGS]]
+    more = len(warned) - _MAX_WARNINGS
+    return [*lines, f"warning: so it is with {more} more that could be first"] if more > 0 else lines
 
 
 def _who(model: RankedModel) -> str:

@@ -79,7 +79,6 @@ class ScoreCache:
         self._recorded: dict[FileStamp, dict[str, str]] = {}
         self._used: set[str] = set()
         self._flushed = monotonic()
-        self._told = sum(store.damaged.values())
 
     @property
     def works(self) -> bool:
@@ -127,18 +126,9 @@ class ScoreCache:
     def close(self, label: str, revision: str) -> None:
         """Store the contents of the files that were read, and record the model as seen."""
         self._with_store(self._flush)
-        self._tell_damage()
         now = datetime.now(UTC).replace(microsecond=0)
         seen = SeenModel(label, revision, now, frozenset(self._used))
         self._with_store(lambda store: store.put_models([seen]))
-
-    def _tell_damage(self) -> None:
-        """Note how many rows were left out, once."""
-        damaged = sum(self._store.damaged.values()) - self._told if self._store else 0
-        if damaged > 0 and self._note:
-            rows = "1 damaged row" if damaged == 1 else f"{damaged} damaged rows"
-            self._note(f"{rows} of the store were left out, and what they held is computed again")
-        self._told += max(damaged, 0)
 
     def _with_store(self, action: Callable[[Store], T]) -> T | None:
         """Apply an action to the store; `None` once the store has failed."""
