@@ -10,7 +10,7 @@ import re
 
 import numpy as np
 
-#: A word in the last component of a name that says that the tensor is a weight: `weight`, `weight_hh_l0`, `Wx`, `W_0`.
+#: A word in the last component of a name that says that the tensor is a weight: `weight_hh_l0`, `Wx`, `W_0`.
 _WEIGHT_WORD = re.compile(r"(?:.*_)?(?:weights?|kernels?|[Ww][xh]?\d*)(?:_.*)?", re.DOTALL)
 #: Two values are looked for in the whole tensor only if its start has no third.
 _START = 4096
