@@ -148,7 +148,7 @@ def test_ages_that_are_none(invoke: Invoke, tmp_path: Path, text: str) -> None:
 def test_prune_wants_to_know_what(invoke: Invoke, tmp_path: Path) -> None:
     done = invoke("store", "prune", "--store", fill(tmp_path / "s", 0))
     assert (done.exit_code, done.stdout) == (2, "")
-    assert done.stderr == "wqscore: what should go? give --older-than, --keep-last or --unused\n"
+    assert done.stderr == "wqscore: choose what to delete: --older-than, --keep-last or --unused\n"
 
 
 def test_merge(invoke: Invoke, tmp_path: Path) -> None:

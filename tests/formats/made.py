@@ -79,8 +79,9 @@ def stored_in(folder: Path) -> set[str]:
 
 
 def write(folder: Path, tensors: Weights, **config: Any) -> Path:
-    """Save tensors and a configuration."""
+    """Save torch's tensors and a configuration, with torch's name in the file as transformers has it."""
     folder.mkdir(parents=True, exist_ok=True)
-    files.save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, folder / "model.safetensors")
+    contiguous = {name: tensor.contiguous() for name, tensor in tensors.items()}
+    files.save_file(contiguous, folder / "model.safetensors", {"format": "pt"})
     (folder / "config.json").write_text(json.dumps(config))
     return folder

@@ -123,6 +123,8 @@ def test_experts_and_filters_are_examined_one_by_one(tmp_path: Path) -> None:
     kernel = rng.standard_normal((20, 8, 3, 3)).astype("f4")
     kernel[5], kernel[7, 1, 1, 1] = 0, np.inf
     config = {"model_type": "mixtral", "num_local_experts": 4, "hidden_size": 32, "intermediate_size": 64}
+    # As transformers writes it, which says that the kernel's axes are torch's.
+    config["transformers_version"] = "5.0.0"
     tensors = {"layers.0.mlp.experts.down_proj": experts.transpose(0, 2, 1).copy(), "conv1.weight": kernel}
     assert outline(checked(tmp_path, tensors, config)) == [
         ("conv1.weight", "infinite", 1),

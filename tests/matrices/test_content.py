@@ -45,6 +45,7 @@ NO_WEIGHTS = {
     "Fourier, windowed": (_stft_basis(400, window=True), "Fourier"),
     "positions": (_positions(512, 64), "Fourier"),
     "mel": (_mel_filters(201, 80), "filter bank"),
+    "mel, narrow": (_mel_filters(201, 128), "filter bank"),
     "mel, transposed": (_mel_filters(513, 128).T, "filter bank"),
 }
 
@@ -57,8 +58,44 @@ def test_no_weights(case: str) -> None:
 
 
 @pytest.mark.parametrize("case", ["constant", "mask", "distances"])
-def test_a_damaged_weight_stays_a_weight(case: str) -> None:
-    assert not not_a_weight("block.fc.weight", NO_WEIGHTS[case][0])
+@pytest.mark.parametrize(
+    "name",
+    ["fc.weight", "dense/kernel:0", "rnn.weight_hh_l0_reverse", "lstm.Wx", "mlp.W_0", "mlp.w1", "cell.kernel_h"],
+)
+def test_a_damaged_weight_stays_a_weight(case: str, name: str) -> None:
+    values = NO_WEIGHTS[case][0]
+    assert not not_a_weight(f"block.{name}", values)
+    assert not not_a_weight(name.rpartition(".")[2], values)
+
+
+@pytest.mark.parametrize("case", ["constant", "mask", "distances"])
+@pytest.mark.parametrize(
+    "name", ["onnx::MatMul_37", "block.causal", "weightless", "block.weight.window", "view", "h0"]
+)
+def test_a_graph_says_more_than_a_name(case: str, name: str) -> None:
+    values = NO_WEIGHTS[case][0]
+    assert not_a_weight(name, values)
+    assert not not_a_weight(name, values, is_layers=True)
+
+
+@pytest.mark.parametrize("size", [40, 64, 300])
+@pytest.mark.parametrize("law", ["identity", "diagonal", "positive", "permuted", "two diagonals", "rectangular"])
+def test_a_diagonal_weight_is_a_weight(size: int, law: str) -> None:
+    """What starts as the identity, and what is pruned to one entry a row, overlaps nothing."""
+    rng = np.random.default_rng(size)
+    values = np.eye(size)
+    if law == "diagonal":
+        values = np.diag(rng.standard_normal(size))
+    elif law == "positive":
+        values = np.diag(np.geomspace(1e-3, 1e3, size))
+    elif law == "permuted":
+        values = values[rng.permutation(size)]
+    elif law == "two diagonals":
+        values = values + 0.5 * np.eye(size, k=1)
+    elif law == "rectangular":
+        values = np.eye(size, 3 * size)
+    assert not not_a_weight("layers.0.fc.weight", values)
+    assert not not_a_weight("layers.0.fc.weight", values.T.astype("f2"))
 
 
 @pytest.mark.parametrize("case", ["Fourier", "mel"])

@@ -56,6 +56,30 @@ def test_what_the_file_says_decides_where_shapes_do_not(stated: str, order: str)
     assert kernel_order([(5, 5, 5, 5)], [], lambda: stated) == order
 
 
+@pytest.mark.parametrize(
+    ("kernels", "order"),
+    [
+        # What is likely decides between the orders that the shapes allow.
+        ([(16, 3, 3, 3)], "torch"),
+        ([(512, 1, 7)], "torch"),
+        ([(5, 5, 5, 5)], "torch"),
+        # It decides nothing against the shapes of any kernel, nor where only another order makes a network.
+        ([(64, 3, 3, 64), (16, 3, 3, 3)], "mlx"),
+        # Square in MLX's order alone.
+        ([(64, 7, 7, 3), (16, 3, 3, 3)], ""),
+        ([(3, 3, 64, 64)], "flax"),
+        ([(64, 64, 3, 3), (64, 3, 3, 64)], ""),
+        ([(12, 5, 5, 1), (10, 5, 5, 12), (9, 5, 5, 10)], "mlx"),
+        ([(12, 5, 1), (10, 5, 12), (8, 5, 10)], ""),
+    ],
+)
+def test_what_is_likely_decides_last(kernels: list[tuple[int, ...]], order: str) -> None:
+    assert kernel_order(kernels, [], lambda: "", "torch") == order
+    # What the file says comes first.
+    if order == "torch":
+        assert kernel_order(kernels, [], lambda: "mlx", "torch") in ("mlx", "")
+
+
 def test_a_file_that_contradicts_its_shapes_is_not_believed() -> None:
     assert kernel_order([(64, 64, 3, 3), (8, 5, 5, 5)], [], lambda: "mlx") == ""
     # Converters leave some kernels in torch's order.

@@ -51,6 +51,7 @@ def tensors(checkpoints: Path) -> dict[str, np.ndarray]:
         "layers.1.mlp.up_proj.weight": product,
         "layers.1.mlp.down_proj.weight": np.eye(64, dtype=np.float32),
         "layers.2.self_attn.q_proj.weight": real["encoder.layer.0.attention.self.query.weight"],
+        "layers.2.mlp.down_proj.weight": (rng.standard_t(3, (64, 128)) * 0.1).astype(np.float32),
         "layers.2.mlp.up_proj.weight": with_spectrum(narrow_window(), rows=200),
         "embed_tokens.weight": rng.standard_t(4, (300, 64)).astype(np.float32),
     }

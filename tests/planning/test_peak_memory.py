@@ -86,4 +86,4 @@ def test_with_less_memory_fewer_are_in_work_and_the_scores_are_the_same(tmp_path
     one_tensor = 3000 * 1500 * 4 + (1500 + 1024) * 1500 * 8
     assert peaks[0] - peaks[1] > one_tensor / 2
     assert "more than there is for it: it is scored alone" in notes[1]
-    assert "alone" not in notes[0]
+    assert "scored alone" not in notes[0]

@@ -46,7 +46,8 @@ def test_items_come_back_as_text(lines: list[str]) -> None:
 
 def test_a_ranking_has_a_row_for_every_model_and_a_reason_for_every_one_without_a_rank(ranking: Ranking) -> None:
     tokens = PARSER.parse(ranking.to_markdown())
-    title, *text = cells(tokens)
+    answer, title, *text = cells(tokens)
+    assert answer == ranking.conclusion.text
     assert title == "median alpha, lower is better · preset default"
     columns = len(ranking_overview_columns(ranking))
     labels = [text[i] for i in range(columns + 1, columns * 6, columns)]

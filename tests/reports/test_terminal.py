@@ -143,7 +143,7 @@ def test_a_ranking_shows_every_model_and_why_one_has_no_rank(
     assert [row[0] for row in table] == ["1", "2", "3", "–", "–"]
     assert table[4][2] == "failed"
     assert any(re.fullmatch(r"interval: 95 % over layers, drawn from [\d.]+ to [\d.]+", line) for line in lines)
-    assert lines[-1] == "org/missing: failed: no such model on the Hub"
+    assert lines[-3:] == ["org/missing: failed: no such model on the Hub", "", ranking.conclusion.text]
 
 
 def test_a_score_shows_every_matrix(ranking: Ranking, capsys: pytest.CaptureFixture[str]) -> None:

@@ -25,7 +25,10 @@ class ColumnOptions:
     x: Annotated[
         list[str] | None,
         typer.Option(
-            "--x", metavar="COL", help="A metric to try; repeat. All metrics in it unless given.", show_default=False
+            "--x",
+            metavar="COL",
+            help="Metric to test; may be repeated. All metrics in it unless given.",
+            show_default=False,
         ),
     ] = None
     y: Annotated[
@@ -84,7 +87,7 @@ def correlate(
     output: options.FormatOption = "table",
     settings: Annotated[Settings, Only("seed")],
 ) -> None:
-    """Show how metrics correlate with what is known of the models.
+    """Show how metrics correlate with results you already have.
 
     Spearman's rho and Kendall's tau-b with p-values and 95 % intervals, over all models and within groups, with a
     warning where the two disagree in sign, and given the number of parameters. Writes correlations.csv,

@@ -71,7 +71,7 @@ def gate(
     no_store: options.NoStoreOption = False,
     quiet: options.QuietOption = False,
 ) -> None:
-    """Hold a model to rules, for a pipeline that stops where one fails.
+    """Check a model against rules; exit 1 if one fails.
 
     A rule says what fails: alpha>6, log_norm.mean>=2, delta(alpha)>0.3 and relative(log_norm)>0.05 (against the
     baseline), share(random)>0.2 (of all matrices), non_finite>0, zero>0, unread>0, coverage<0.9, coverage_all<0.5.

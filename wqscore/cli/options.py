@@ -54,7 +54,7 @@ ShardOption = Annotated[
     ),
 ]
 StrictOption = Annotated[
-    bool, typer.Option("--strict", help="Exit with 3 if any matrix was skipped (tied copies are not).")
+    bool, typer.Option("--strict", help="Exit 3 if any matrix is skipped (tied copies don't count).")
 ]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on standard error; errors remain.")]
 OutOption = Annotated[

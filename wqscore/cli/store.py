@@ -89,7 +89,7 @@ def prune(
     """
     with one_line_errors():
         if older_than is None and keep_last is None and not unused:
-            raise UsageError("what should go? give --older-than, --keep-last or --unused")
+            raise UsageError("choose what to delete: --older-than, --keep-last or --unused")
         from wqscore.store.pruning import prune as prune_store
         from wqscore.store.report import print_pruned
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from wqscore.execution.progress import RankProgress, ScoreProgress
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Integrity(Result):
     """The result of checking a checkpoint.
 
@@ -55,6 +55,10 @@ class Integrity(Result):
     unread: dict[str, int]
     files: tuple[FileCheck, ...]
     remarks: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        """The model, and how many findings there are."""
+        return f"<Integrity of {self.ref.label:.80}: {len(self.errors)} errors, {len(self.findings)} findings>"
 
     @property
     def errors(self) -> tuple[Finding, ...]:

@@ -6,10 +6,12 @@ filter bank, so that a damaged weight, all of one value, still counts against it
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 
-#: Tensors whose last component ends like this are weights by their name.
-_WEIGHT_NAMES = ("weight", "kernel")
+#: A word in the last component of a name that says that the tensor is a weight: `weight_hh_l0`, `Wx`, `W_0`.
+_WEIGHT_WORD = re.compile(r"(?:.*_)?(?:weights?|kernels?|[Ww][xh]?\d*)(?:_.*)?", re.DOTALL)
 #: Two values are looked for in the whole tensor only if its start has no third.
 _START = 4096
 #: The shortest wave and the fewest waves that are told from trained rows.
@@ -23,14 +25,17 @@ _BESIDE_PEAK = 2
 _DISTINCT = 0.25
 #: A bank's filters overlap their neighbours only.
 _MAX_FILLED = 0.3
+#: They do overlap: a filter has at least so many entries on average, where a diagonal matrix has one a row.
+_MIN_BAND = 2
 
 
-def not_a_weight(name: str, values: np.ndarray) -> str:
+def not_a_weight(name: str, values: np.ndarray, is_layers: bool = False) -> str:
     """Tell what a matrix is that is no weight.
 
     Args:
         name: the tensor's name.
         values: its values, of any shape; axes of size 1 are ignored.
+        is_layers: whether the file's graph has a layer that takes it for its weight, whatever its name.
 
     Returns:
         What it is, in words; empty for a weight, and for anything not sure to be none.
@@ -41,7 +46,7 @@ def not_a_weight(name: str, values: np.ndarray) -> str:
         >>> not_a_weight("block.fc.weight", np.ones((8, 8)))
         ''
     """
-    if not name.endswith(_WEIGHT_NAMES) and (found := _mask(values)):
+    if not (is_layers or _is_weights_name(name)) and (found := _mask(values)):
         return found
     matrix = values.squeeze()
     if matrix.ndim != 2 or min(matrix.shape) < 2:
@@ -51,6 +56,10 @@ def not_a_weight(name: str, values: np.ndarray) -> str:
     if _are_waves(matrix) or _are_waves(matrix.T):
         return "sine waves: a Fourier basis or a table of positions"
     return ""
+
+
+def _is_weights_name(name: str) -> bool:
+    return _WEIGHT_WORD.fullmatch(name.removesuffix(":0").replace("/", ".").rpartition(".")[2]) is not None
 
 
 def _mask(values: np.ndarray) -> str:
@@ -77,7 +86,7 @@ def _is_lower(matrix: np.ndarray) -> bool:
 
 
 def _is_filter_bank(matrix: np.ndarray) -> bool:
-    """Whether each row is one band of positive numbers, and the bands move along with the rows."""
+    """Whether each row is one band of positive numbers, and the bands overlap and move along with the rows."""
     first = matrix[len(matrix) // 2].astype(np.float64)
     if len(matrix) < _MIN_WAVES or (first < 0).any() or not 0 < np.count_nonzero(first) <= _MAX_FILLED * len(first):
         return False
@@ -85,6 +94,8 @@ def _is_filter_bank(matrix: np.ndarray) -> bool:
     if not (np.isfinite(rows).all() and (rows >= 0).all() and (rows > 0).mean() <= _MAX_FILLED):
         return False
     filled = (rows > 0)[(rows > 0).any(axis=1)]
+    if np.count_nonzero(filled) < _MIN_BAND * len(filled):
+        return False
     starts = filled.argmax(axis=1)
     ends = filled.shape[1] - filled[:, ::-1].argmax(axis=1)
     in_one_piece = bool((filled.sum(axis=1) == ends - starts).all())

@@ -80,7 +80,9 @@ def is_square(shape: Shape, axes: KernelAxes) -> bool:
     return len(set(_positions(shape, axes))) == 1
 
 
-def kernel_order(kernels: Sequence[Shape], widths: Iterable[int], stated_layout: Callable[[], str]) -> str:
+def kernel_order(
+    kernels: Sequence[Shape], widths: Iterable[int], stated_layout: Callable[[], str], likely: str = ""
+) -> str:
     """The framework whose order of axes a checkpoint's kernels have; empty where it can't be told.
 
     Kernels that only Flax's order allows have that order, whatever the others have.
@@ -90,6 +92,7 @@ def kernel_order(kernels: Sequence[Shape], widths: Iterable[int], stated_layout:
         widths: numbers of outputs of the checkpoint's other layers.
         stated_layout: reads which framework the checkpoint's file names, empty where it names none; called only where
             not every kernel is torch's by its shape.
+        likely: the framework whose order it is where the file names none and the shapes allow several.
     """
     allowed = {shape: plausible_orders(shape) for shape in kernels}
     if all(orders == ["torch"] for orders in allowed.values()):
@@ -107,10 +110,14 @@ def kernel_order(kernels: Sequence[Shape], widths: Iterable[int], stated_layout:
     if alone:
         return alone.pop()
     if stated:
-        return "" if stated == "mlx" and any(map(_looks_untransposed, others)) else stated
+        return "" if stated == "mlx" and any(_is_square_only(shape, "torch") for shape in others) else stated
+    if any(_is_square_only(shape, "mlx") for shape in others):
+        likely = ""
     doubtful, known = [shape for shape in kernels if shape in others], list(widths)
     chained = [order for order in possible if _is_chain(doubtful, known, ORDERS[order])]
-    return chained[0] if chained in (["torch"], ["mlx"]) else ""
+    if likely in possible and (not chained or likely in chained):
+        return likely
+    return chained[0] if chained in (["torch"], ["mlx"]) and not likely else ""
 
 
 def plausible_orders(shape: Shape) -> list[str]:
@@ -161,10 +168,13 @@ def _is_patch(shape: Shape) -> bool:
     return is_square and channels in _IMAGE_CHANNELS and out >= _MIN_PATCH_WIDTH
 
 
-def _looks_untransposed(shape: Shape) -> bool:
-    """Whether a kernel is square in torch's order and not in MLX's: converters leave some kernels as they were."""
-    torch, mlx = (_positions(shape, ORDERS[order]) for order in ("torch", "mlx"))
-    return len(torch) > 1 and len(set(torch)) == 1 and len(set(mlx)) > 1
+def _is_square_only(shape: Shape, order: str) -> bool:
+    """Whether a kernel is square in torch's or MLX's order and not in the other's.
+
+    Converters leave some kernels as they were.
+    """
+    sides = {each: _positions(shape, ORDERS[each]) for each in ("torch", "mlx")}
+    return len(sides[order]) > 1 and [each for each in sides if len(set(sides[each])) == 1] == [order]
 
 
 def _is_chain(kernels: Sequence[Shape], widths: Iterable[int], axes: KernelAxes) -> bool:

@@ -31,6 +31,7 @@ from wqscore.matrices.parts import matrix_of
 from wqscore.matrices.plain_names import plain_name
 from wqscore.matrices.quantised import scaled_elsewhere
 from wqscore.matrices.tied_head import head_tied_by_config
+from wqscore.matrices.torch_signs import has_signs_of_torch
 from wqscore.matrices.uncounted import MissingWeight, UncountedTensor
 from wqscore.matrices.weight_matrix import Cut, SkippedTensor, WeightMatrix
 
@@ -244,7 +245,8 @@ def _kernel_order(tensors: Sequence[Tensor], config: ModelConfig, role_by_name: 
         return "torch"
     kernels = {id(tensor) for tensor in named}
     widths = [tensor.shape[0] for tensor in tensors if len(tensor.shape) == 2 and id(tensor) not in kernels]
-    return kernel_order([tensor.shape for tensor in named], widths, lambda: stated_layout(named[:1]))
+    likely = "torch" if has_signs_of_torch((tensor.name for tensor in tensors), config) else ""
+    return kernel_order([tensor.shape for tensor in named], widths, lambda: stated_layout(named[:1]), likely)
 
 
 def _is_convolution(tensor: Tensor, config: ModelConfig, role: str) -> bool:

@@ -24,7 +24,7 @@ from wqscore.refs.reference import Model, ModelRef
 from wqscore.results import Result
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ModelDescription(Result):
     """A checkpoint's tensors and what scoring would do with each.
 
@@ -48,6 +48,11 @@ class ModelDescription(Result):
     eigensolves: int
     seconds: float
     peak_memory: int
+
+    def __repr__(self) -> str:
+        """The model, and how much there is to score."""
+        label = f"{self.checkpoint.ref.label:.80}"
+        return f"<ModelDescription {label}: {len(self.matrices)} matrices, about {self.seconds:.2g} s>"
 
     @property
     def parameters(self) -> int | None:

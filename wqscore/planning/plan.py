@@ -61,7 +61,7 @@ class ModelPlan:
     reason: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Plan(Result):
     """What scoring some models would take.
 
@@ -70,6 +70,10 @@ class Plan(Result):
     """
 
     models: tuple[ModelPlan, ...]
+
+    def __repr__(self) -> str:
+        """How many models, and the time for all."""
+        return f"<Plan of {len(self.models)} models: about {self.total.seconds:.2g} s>"
 
     @property
     def failed(self) -> tuple[ModelPlan, ...]:

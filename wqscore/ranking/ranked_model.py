@@ -13,7 +13,7 @@ from wqscore.scoring.model_score import ModelScore
 Status = Literal["ranked", "unranked", "failed"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RankedModel:
     """One row of a ranking.
 
@@ -46,6 +46,11 @@ class RankedModel:
     score: ModelScore | None
     interval: Interval | None = None
     warning: str = ""
+
+    def __repr__(self) -> str:
+        """The model, and its rank or why it has none."""
+        place = f"rank {self.rank}, could be {self.best} to {self.worst}" if self.rank else f"{self.status}"
+        return f"<RankedModel {self.ref.label:.80}: {place}>"
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ MIN_COVERAGE = 0.5
 MAX_RANDOM = 0.5
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Ranking(Result):
     """Models ranked by one metric, all scored with one preset and seed.
 
@@ -50,6 +50,13 @@ class Ranking(Result):
     across_families: bool
     models: tuple[RankedModel, ...]
     pairs: tuple[Pair, ...]
+
+    def __repr__(self) -> str:
+        """How many models of how many families, and the kind of the conclusion."""
+        answer = {"clear": f"{', '.join(self.conclusion.best):.80} is ahead", "tie": "no clear winner"}
+        kind = answer.get(self.conclusion.kind, self.conclusion.kind)
+        families = f"{len(self.families)} {'family' if len(self.families) == 1 else 'families'}"
+        return f"<Ranking of {len(self.models)} models in {families} by {self.by.name}: {kind}>"
 
     @property
     def families(self) -> tuple[str, ...]:

@@ -94,8 +94,7 @@ def _ties(ranking: Ranking) -> list[str]:
         return pair_notes(ranking)
     tied = sum(pair.difference.tied for pair in ranking.pairs)
     return [
-        f"two models of one family that can't be told apart over their layers, with Holm's correction for "
-        f"all its pairs: {tied} of {len(ranking.pairs)} pairs"
+        f"{tied} of {len(ranking.pairs)} pairs within a family are tied over their layers, with Holm's correction"
     ]
 
 

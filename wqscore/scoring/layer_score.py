@@ -31,7 +31,7 @@ RANDOM_SCALED = "random-scaled"
 MAYBE_RANDOM_SCALED = "random-scaled?"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LayerScore:
     """One scored matrix: a row of `layers.csv`.
 
@@ -52,6 +52,13 @@ class LayerScore:
     flags: tuple[str, ...]
     spectrum: Spectrum
     fit: PowerLawFit | None
+
+    def __repr__(self) -> str:
+        """The matrix, its shape, its alpha and its verdict."""
+        alpha = f"alpha {self.fit.alpha:.4g}, " if self.fit else ""
+        return (
+            f"<LayerScore {self.matrix.name[-80:]}: {self.matrix.rows}×{self.matrix.columns}, {alpha}{self.verdict}>"
+        )
 
 
 @dataclass(frozen=True)

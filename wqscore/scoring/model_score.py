@@ -14,7 +14,7 @@ from wqscore.scoring.layer_score import LayerScore
 from wqscore.scoring.summary import ModelSummary
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ModelScore(Result):
     """A scored model: a row for each matrix and each skipped tensor, and the summary.
 
@@ -49,6 +49,17 @@ class ModelScore(Result):
     base: str = ""
     solver: str = ""
     remarks: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        """The model, what its preset ranks by, and how many matrices are behind it."""
+        summary, by = self.summary, self.preset.by
+        value = ""
+        if by in summary.statistics:
+            interval = summary.interval(by)
+            found = f" ({interval.lo:.4g} to {interval.hi:.4g})" if interval else ""
+            value = f"{by} {summary.headline(by, self.preset):.4g}{found}, "
+        fitted = f"{summary.n_fitted} of {summary.n_matrices} matrices fitted, {summary.n_ok} ok"
+        return f"<ModelScore {self.ref.label:.80}: {value}{fitted}>"
 
     @property
     def family(self) -> str:

@@ -194,11 +194,14 @@ def _judge(analysis: MatrixAnalysis, preset: Preset) -> tuple[Verdict, str]:
     if analysis.is_random is None:
         return "undecided", "random or not: as far from the same weights shuffled as noise rarely is"
     if analysis.has_traps:
-        return "trap", "shuffled, the weights still have spikes: of single large entries, or of their mean"
+        return (
+            "trap",
+            "large eigenvalues remain after shuffling, so single large entries or a non-zero mean cause them",
+        )
     if analysis.has_traps is None:
         return "undecided", "trap or not: shuffled, the weights have a spike about half of the time"
     if analysis.power_law.D > FAR_FROM_FIT and (share := analysis.settle_p_value(UNLIKELY)) and not share.above:
-        far = f"D {analysis.power_law.D:.2f}, and {share.value:.0%} of true power laws are as far from their fit"
+        far = f"poor fit: D = {analysis.power_law.D:.2f}; {share.value:.0%} of true power laws fit this badly"
         if share.above is False:
             return "no-power-law", far
         return "undecided", f"no-power-law or not: {far}, too near {UNLIKELY:.0%} after {share.draws:,} draws"

@@ -11,7 +11,7 @@ from blake3 import blake3
 from rich.filesize import decimal
 
 from wqscore.checkpoints.adapters.low_rank import LowRank
-from wqscore.checkpoints.decoding import read_contents
+from wqscore.checkpoints.decoding import read_contents, use_of
 from wqscore.checkpoints.tensor import Tensor
 from wqscore.execution.cluster.run import run_on_cluster
 from wqscore.execution.resources import Resources, budget_for_jobs
@@ -184,7 +184,8 @@ def _no_weight(matrix: WeightMatrix, array: Values) -> str:
     """What a tensor is that is no weight, as far as its role leaves that open; empty for a weight."""
     if isinstance(array, LowRank) or matrix.role not in _MAYBE_NO_WEIGHT:
         return ""
-    return not_a_weight(matrix.tensor.name, array)
+    use = use_of(matrix.tensor)
+    return not_a_weight(matrix.tensor.name, array, is_layers=use is not None and use.is_weight)
 
 
 def _not_a_matrix(matrix: WeightMatrix, reason: str) -> SkippedTensor:

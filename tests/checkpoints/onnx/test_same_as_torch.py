@@ -41,7 +41,8 @@ def export(model, inputs, path, folding):
 
 def check(model, inputs, folder, folding):
     export(model, inputs, folder / "m.onnx", folding)
-    saving.save_file({name: t.contiguous() for name, t in model.state_dict().items()}, folder / "m.safetensors")
+    state = {name: t.contiguous() for name, t in model.state_dict().items()}
+    saving.save_file(state, folder / "m.safetensors", {"format": "pt"})
     ours = matrices(with_decoded(*read_onnx(folder / "m.onnx")))
     theirs = matrices(read_safetensors(folder / "m.safetensors"))
     assert len(ours) == len(theirs)

@@ -246,7 +246,7 @@ def test_without_an_interval_a_dash_stands_there_and_a_dot_alone_is_drawn(tmp_pa
     """Each role has one matrix: there is nothing to resample."""
     rng = np.random.default_rng(0)
     names = ("q_proj", "k_proj", "v_proj", "o_proj")
-    factors = {name: rng.standard_normal((2, 64, 20)) * rng.pareto(2, 20) for name in names}
+    factors = {name: rng.standard_normal((2, 64, 60)) * rng.pareto(2, 60) for name in names}
     tensors = {f"model.layers.0.self_attn.{name}.weight": (a @ b.T).astype("f4") for name, (a, b) in factors.items()}
     save_file(tensors, tmp_path / "model.safetensors")
     score = score_checkpoint(open_checkpoint(ModelRef("one-layer", "folder", path=tmp_path)))

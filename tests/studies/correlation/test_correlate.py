@@ -229,7 +229,7 @@ def test_depth_is_a_baseline_beside_the_parameters() -> None:
     assert row(found, "depth").partial is not None
     assert [each.x for each in found.tested] == ["alpha"]
     assert row(found, "depth").expected is None
-    told = "params and depth are the baselines: a metric that does no better says no more than size does"
+    told = "params and depth are the baselines: a metric that does no better adds nothing beyond model size"
     assert told in correlation_notes(found)
 
 

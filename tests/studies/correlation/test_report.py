@@ -58,7 +58,7 @@ NOTES = [
     "with 12 models no |tau| below 0.43 can be told from 0 (95 %)",
     "1 metric tried, 3 taus: about 0.15 of them would have p < 0.05 by chance alone; the smallest p, 0.02 (alpha, "
     "all, n 12), is 0.06 after Bonferroni",
-    "params is the baseline: a metric that does no better says no more than size does",
+    "params is the baseline: a metric that does no better adds nothing beyond model size",
     "p: two-sided, from all orders up to 8 models, else from 9,999 random ones, seed 3, and then never below 0.0001; "
     "p and intervals take models for independent draws, which models of one family are not",
     "no correlation for c|<b>: fewer than 3 models",

@@ -14,6 +14,8 @@ from wqscore.checkpoints.tensor import Tensor
 
 _OLD = re.compile(r"(?s)(?P<weight>.+)_(?P<part>g|v|u|orig|mask)")
 _NEW = re.compile(r"(?s)(?P<module>(?:.+\.)?)parametrizations\.(?P<weight>[^.]+)\.(?P<part>original\d*|\d+\..+)")
+#: A low-rank update that is registered as a parametrisation; wqscore.checkpoints.adapters reads it.
+_LOW_RANK = re.compile(r"\d+\.lora_\w+")
 
 
 @dataclass
@@ -32,7 +34,10 @@ class StoredParts:
 
 
 def group_parts(tensors: Iterable[Tensor]) -> list[StoredParts]:
-    """Group the tensors that may be parts of a weight by their names; those of the old naming are often none."""
+    """Group the tensors that may be parts of a weight by their names; those of the old naming are often none.
+
+    A weight with a low-rank update among its parametrisations is left out.
+    """
     groups: dict[tuple[str, bool], StoredParts] = {}
     for tensor in tensors:
         if tensor.part_of or tensor.refusal:
@@ -45,4 +50,4 @@ def group_parts(tensors: Iterable[Tensor]) -> list[StoredParts]:
             continue
         key = (weight, new is not None)
         groups.setdefault(key, StoredParts(*key)).parts[part] = tensor
-    return list(groups.values())
+    return [group for group in groups.values() if not any(map(_LOW_RANK.fullmatch, group.parts))]

@@ -80,7 +80,7 @@ def _size(found: Correlations) -> list[str]:
     unknown = "the number of parameters is not in the tables (--params): size may explain any of this"
     names = found.baselines
     role = "is the baseline" if len(names) == 1 else "are the baselines"
-    baseline = f"{' and '.join(names)} {role}: a metric that does no better says no more than size does"
+    baseline = f"{' and '.join(names)} {role}: a metric that does no better adds nothing beyond model size"
     return [*([] if found.params else [unknown]), *([baseline] if names else [])]
 
 
