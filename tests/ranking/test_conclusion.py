@@ -61,6 +61,11 @@ CASES = {
         ranked(scored("a", 3.0), scored("b", 3.2), scored("c", 2.3), scored("d", 3.2)),
         rf"c has the lowest alpha, 2\.30 {ENDS}, clearly below the other 3 models of family bert\.",
     ),
+    "clear, and too low": (
+        ranked(scored("a", 3.0), scored("c", 1.6)),
+        rf"c has the lower alpha, 1\.60 {ENDS}, clearly below a's 3\.00 {ENDS}\. "
+        r"That is outside the range which is read as quality: see the warning\.",
+    ),
     "clear, higher is better": (
         ranked(
             scored("a", 3.0, metric="rand_distance"), scored("b", 9.0, metric="rand_distance"), by="rand_distance"

@@ -80,16 +80,18 @@ class _Words:
     def name(self, model: RankedModel) -> str:
         return self.names[id(model)]
 
-    def value(self, model: RankedModel) -> str:
-        """A model's number, with as many decimals as its interval deserves."""
-        return _rounded(_headline(model, self), model)
+    def values(self, models: Sequence[RankedModel]) -> list[str]:
+        """The models' numbers, with as many decimals as the widest of their intervals deserves."""
+        decimals = _decimals(models)
+        return [_rounded(_headline(model, self), decimals) for model in models]
 
-    def value_and_ends(self, model: RankedModel) -> str:
-        """A model's number and the ends of its interval, if it has one."""
+    def value_and_ends(self, model: RankedModel, beside: Sequence[RankedModel] = ()) -> str:
+        """A model's number and the ends of its interval, if it has one, as precise as those beside it."""
+        decimals = _decimals([model, *beside])
+        value = _rounded(_headline(model, self), decimals)
         if model.interval is None:
-            return self.value(model)
-        lo, hi = (_rounded(end, model) for end in (model.interval.lo, model.interval.hi))
-        return f"{self.value(model)} ({lo} to {hi})"
+            return value
+        return f"{value} ({_rounded(model.interval.lo, decimals)} to {_rounded(model.interval.hi, decimals)})"
 
 
 def conclude(models: Sequence[RankedModel], metric: Metric, preset: Preset, across_families: bool) -> Conclusion:
@@ -117,7 +119,7 @@ def _answer(ranked: Sequence[RankedModel], words: _Words, across_families: bool)
     groups = _groups(ranked)
     if across_families and len(groups) > 1:
         first, of = ranked[0], f"{len(ranked)} models of {len(groups)} families"
-        text = f"{words.name(first)} has the {words.most} {words.label} of {of}, {words.value(first)}. "
+        text = f"{words.name(first)} has the {words.most} {words.label} of {of}, {words.values([first])[0]}. "
         caution = f"{_capitalised(words.label)} is not known to compare families: don't choose by this alone."
         return Conclusion("across", (), text + caution)
     answers = tuple(_of_family(group, words) for group in groups)
@@ -131,10 +133,8 @@ def _of_family(members: Sequence[RankedModel], words: _Words) -> Conclusion:
     """The answer for the models of one family, best first."""
     first, family = members[0], members[0].family
     if words.metric.cost == "base":
-        base = first.score.base if first.score else ""
-        text = (
-            f"Ordered by distance from {base}: {words.name(first)} moved least ({words.label} {words.value(first)})."
-        )
+        moved = f"{words.name(first)} moved least ({words.label} {words.values([first])[0]})"
+        text = f"Ordered by distance from {first.score.base if first.score else ''}: {moved}."
         return Conclusion("order", (), text, family)
     if isinstance(words.metric, MatrixMetric) and not words.metric.summarised:
         return Conclusion("order", (), f"Ordered by {words.label}, which makes no claim about quality.", family)
@@ -143,34 +143,38 @@ def _of_family(members: Sequence[RankedModel], words: _Words) -> Conclusion:
         text += f"Its {words.label} is {words.value_and_ends(first)}."
         return Conclusion("alone", (first.ref.label,), text, family)
     if not isinstance(words.metric, MatrixMetric):
-        text = f"{words.name(first)} has the {words.most} {words.label}, {words.value(first)}. "
+        text = f"{words.name(first)} has the {words.most} {words.label}, {words.values([first])[0]}. "
         text += "A metric of the whole model has no interval, so a tie can't be ruled out."
         return Conclusion("no-interval", (first.ref.label,), text, family)
     leaders = [model for model in members if model.best == 1]
     best = tuple(model.ref.label for model in leaders)
     sentence = _clear(members, words) if len(leaders) == 1 else _tie(members, leaders, words)
+    is_odd = len(leaders) == 1 and first.warning
+    doubt = " That is outside the range which is read as quality: see the warning." if is_odd else ""
     same = " Size alone gives the same order." if _ordered_by_size(members) else ""
-    return Conclusion("clear" if len(leaders) == 1 else "tie", best, sentence + same, family)
+    return Conclusion("clear" if len(leaders) == 1 else "tie", best, sentence + doubt + same, family)
 
 
 def _clear(members: Sequence[RankedModel], words: _Words) -> str:
     first, *others = members
     if len(others) == 1:
-        head = f"{words.name(first)} has the {words.metric.better} {words.label}, {words.value_and_ends(first)}"
-        return f"{head}, clearly {words.beside} {words.name(others[0])}'s {words.value_and_ends(others[0])}."
+        one, other = words.value_and_ends(first, others), words.value_and_ends(others[0], members)
+        head = f"{words.name(first)} has the {words.metric.better} {words.label}, {one}"
+        return f"{head}, clearly {words.beside} {words.name(others[0])}'s {other}."
     head = f"{words.name(first)} has the {words.most} {words.label}, {words.value_and_ends(first)}"
     return f"{head}, clearly {words.beside} the other {len(others)} {_models_of(first.family)}."
 
 
 def _tie(members: Sequence[RankedModel], leaders: Sequence[RankedModel], words: _Words) -> str:
-    numbers = list(dict.fromkeys(words.value(model) for model in leaders))
+    values = words.values(leaders)
+    numbers = list(dict.fromkeys(values))
     span = numbers[0] if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]}"
     if len(leaders) == len(members):
         every = f"the {len(members)} {_models_of(members[0].family)}"
         which = every if len(members) > 2 else " and ".join(map(words.name, members))
         return f"No clear winner: {which} can't be told apart ({words.label} {span}). Choose {_CHOOSE}"
     names = [words.name(model) for model in leaders]
-    each = f"{words.value(leaders[0])} and {words.value(leaders[1])}" if len(leaders) == 2 else span
+    each = " and ".join(values) if len(leaders) == 2 else span
     return (
         f"No clear winner: {len(leaders)} of the {len(members)} {_models_of(members[0].family)} are tied for first, "
         f"{_joined(names)} ({words.label} {each}). Choose between them {_CHOOSE}"
@@ -236,7 +240,11 @@ def _headline(model: RankedModel, words: _Words) -> float:
     return model.score.summary.headline(words.metric.name, words.preset)
 
 
-def _rounded(value: float, model: RankedModel) -> str:
-    if model.interval is None or not isfinite(value):
-        return figure(value)
-    return f"{value:.2f}" if model.interval.hi - model.interval.lo > _WIDE else f"{value:.3f}"
+def _decimals(models: Sequence[RankedModel]) -> int | None:
+    """As many decimals as the widest interval deserves; `None` where none is known."""
+    widths = [model.interval.hi - model.interval.lo for model in models if model.interval is not None]
+    return None if not widths else 2 if max(widths) > _WIDE else 3
+
+
+def _rounded(value: float, decimals: int | None) -> str:
+    return figure(value) if decimals is None or not isfinite(value) else f"{value:.{decimals}f}"
