@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -215,10 +216,28 @@ def test_no_row_stops_a_run(field: str, value: object, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "contents", ["[]", "{}", "3", '{"layers.0.q.weight": 3}', '{"layers.0.q.weight": "blake3:zz"}', "{"]
 )
-def test_a_forged_record_of_a_file_stops_nothing(contents: str, tmp_path: Path) -> None:
+def test_a_forged_record_of_a_file_stops_nothing(
+    contents: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later = time.time_ns() + 10**9  # A file is recorded only once its time of change lies in the past.
+    monkeypatch.setattr("time.time_ns", lambda: later)
     model, store = tmp_path / "m", tmp_path / "store"
     save(model / "model.safetensors", weights(3))
     os.utime(model / "model.safetensors", (10**9, 10**9))
     alphas(model, store)
     _forge(store, "files", "contents", contents)
     assert alphas(model, store) == alphas(model)
+
+
+def test_verify_reads_what_a_lying_file_system_hides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A network disk may give one stamp for two contents; only reading tells."""
+    from wqscore.store.records import FileStamp
+
+    monkeypatch.setattr(FileStamp, "of", lambda file: FileStamp(str(file), 1, 1, 1, 1))
+    model, store = tmp_path / "m", tmp_path / "store"
+    save(model / "model.safetensors", weights(1))
+    old = alphas(model, store)
+    save(model / "model.safetensors", weights(2))
+    assert alphas(model, store) == old, "the stamp is believed"
+    assert alphas(model, store, verify=True) == alphas(model) != old
+    assert alphas(model, tmp_path / "new", verify=True) == alphas(model)

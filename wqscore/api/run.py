@@ -68,7 +68,9 @@ class Run:
         """Cache of earlier runs; none with a base, whose distances are not cached."""
         if self.store is None or self.base is not None:
             return None
-        return ScoreCache(self.store, self.preset, self.sampling, self.note, self.settings.device)
+        return ScoreCache(
+            self.store, self.preset, self.sampling, self.note, self.settings.device, self.settings.verify
+        )
 
     def failure(self, ref: ModelRef, error: CheckpointError) -> Failure:
         """Report to the progress that a model could not be scored, and return it as a `Failure`."""

@@ -55,7 +55,7 @@ def score(
         settings: what to compute and how; the usual settings if `None`.
         progress: receives progress.
         **changes: settings by name, over those of `settings`: preset, metrics, base, family, engine, seed,
-            bootstrap, gof, stream, store, jobs, memory, backend, device. `Settings` says what each is.
+            bootstrap, gof, stream, store, verify, jobs, memory, backend, device. `Settings` says what each is.
 
     Returns:
         A row for each matrix and each skipped tensor, and the model's summary.

@@ -55,6 +55,8 @@ class Settings:
         stream: read each tensor from the Hub when it is needed, and download no files. A checkpoint too large for
             the disk is always streamed; one that can't be streamed (`.bin` files) is always downloaded.
         store: a store, or its path: results in it are not computed again, and new ones are added.
+        verify: read every weight again, and look up what is stored by the values read alone: no name of a link, no
+            time of a file and no listing of the Hub is believed.
         jobs: threads; all cores if `None`. The result is the same for any number.
         memory: bytes that the process stays under; most of what is free if `None`. A tensor that alone needs more is
             scored while no other is. The result is the same for any number.
@@ -93,6 +95,7 @@ class Settings:
     store: Store | Path | str | None = _setting(
         None, "Result cache to use (default: your user cache).", metavar="PATH"
     )
+    verify: bool = _setting(False, "Read every weight again: trust no file's name, time or listing.")
     jobs: int | None = _setting(
         None, "Threads; all cores by default. Changes no result.", metavar="N", least=1, most=256
     )
@@ -143,6 +146,7 @@ class SettingsKeywords(TypedDict, total=False):
     gof: int
     stream: bool
     store: Store | Path | str | None
+    verify: bool
     jobs: int | None
     memory: int | None
     backend: Backend

@@ -67,7 +67,9 @@ def gate(
     rules: RuleOptions,
     output: Annotated[GateFormat, typer.Option("--format", help="What standard output gets.")] = "table",
     files: FileOptions,
-    settings: Annotated[Settings, Only("base", "seed", "stream", "store", "jobs", "memory", "backend", "device")],
+    settings: Annotated[
+        Settings, Only("base", "seed", "stream", "store", "verify", "jobs", "memory", "backend", "device")
+    ],
     no_store: options.NoStoreOption = False,
     quiet: options.QuietOption = False,
 ) -> None:
