@@ -57,6 +57,8 @@ class Repo:
     refs: dict[str, str] = field(default_factory=dict)
     token: str | None = None
     gated: bool = False
+    #: SHA-256 listed in place of the true one, by file.
+    claims: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -198,7 +200,7 @@ class _Handler(BaseHTTPRequestHandler):
         if commit not in repo.commits:
             return _refusal(404, "RevisionNotFound", f"Invalid rev id: {revision}")
         if not file:
-            info = _model_info(name, commit, repo.commits[commit], hub.lists_sha256)
+            info = _model_info(name, commit, repo.commits[commit], hub.lists_sha256, repo.claims)
             return 200, {"Content-Type": "application/json"}, info
         if repo.gated:
             return _refusal(403 if authorization else 401, "GatedRepo", f"Access to {name} is restricted")
@@ -227,11 +229,13 @@ def _refusal(status: int, code: str | None, message: str) -> tuple[int, dict[str
     return status, headers, json.dumps({"error": message}).encode()
 
 
-def _model_info(name: str, commit: str, files: Mapping[str, Content], lists_sha256: bool) -> bytes:
+def _model_info(
+    name: str, commit: str, files: Mapping[str, Content], lists_sha256: bool, claims: Mapping[str, str]
+) -> bytes:
     siblings: list[dict[str, Any]] = [{"rfilename": file, "size": len(body)} for file, body in files.items()]
     for sibling, (file, body) in zip(siblings, files.items(), strict=True):
         if lists_sha256 and file.endswith(WEIGHT_SUFFIXES):
-            sibling["lfs"] = {"sha256": _sha256(body), "size": len(body), "pointerSize": 134}
+            sibling["lfs"] = {"sha256": claims.get(file) or _sha256(body), "size": len(body), "pointerSize": 134}
     return json.dumps({"id": name, "modelId": name, "sha": commit, "siblings": siblings}).encode()
 
 

@@ -236,3 +236,15 @@ def test_a_pinned_commit_is_held_to(hub: HubServer, models: Path) -> None:
     code, _, errors = run("score", f"org/m@{asked}", "--no-store", cwd=models, env=env)
     assert code == 3
     assert f"the Hub answers with commit {answered} instead" in errors
+
+
+def test_a_download_has_the_digest_that_is_listed(hub: HubServer, models: Path) -> None:
+    hub.add("org/m", {"config.json": b"{}", "model.safetensors": save(WEIGHTS)})
+    env = hub.environment(models)
+    hub.repos["org/m"].claims["model.safetensors"] = "c" * 64
+    for _ in range(2):
+        code, _, errors = run("score", "org/m", "--no-store", cwd=models, env=env)
+        assert code == 3
+        assert "and the repository lists cccccccccccc…" in errors
+    hub.repos["org/m"].claims.clear()
+    assert run("score", "org/m", "--no-store", "-q", cwd=models, env=env)[0] == 0

@@ -5,6 +5,7 @@ A branch, tag, pull request or commit is resolved once; everything read afterwar
 
 from __future__ import annotations
 
+import hashlib
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wqscore.checkpoints.hub.errors import cause_of, hub_errors
-from wqscore.errors import CheckpointError
+from wqscore.errors import CheckpointError, reading
 from wqscore.refs.reference import ModelRef
 from wqscore.version import __version__
 
@@ -79,7 +80,7 @@ def download(files: HubFiles, name: str, on_file: OnFile | None = None) -> Path:
     """Download one file into the Hub's cache, unless it is cached, and return its path in the commit's folder.
 
     Raises:
-        CheckpointError: the file is not available.
+        CheckpointError: the file is not available, or is another than the repository lists; it is not kept then.
     """
     if (path := cached_file(files, name)) is not None:
         return path
@@ -87,7 +88,9 @@ def download(files: HubFiles, name: str, on_file: OnFile | None = None) -> Path:
         on_file(name, files.sizes[name])
     with hub_errors(files.repo, f"{files.label}: {name}"):
         bar = _silent_bar()
-        return Path(_api().hf_hub_download(files.repo, name, revision=files.revision, tqdm_class=bar))
+        path = Path(_api().hf_hub_download(files.repo, name, revision=files.revision, tqdm_class=bar))
+    _check_digest(files, name, path)
+    return path
 
 
 def cached_file(files: HubFiles, name: str) -> Path | None:
@@ -97,6 +100,29 @@ def cached_file(files: HubFiles, name: str) -> Path | None:
     _check_name(files, name)
     path = try_to_load_from_cache(files.repo, name, revision=files.revision)
     return Path(path) if isinstance(path, str) else None
+
+
+def _check_digest(files: HubFiles, name: str, path: Path) -> None:
+    """Compare a file that has just been downloaded with the SHA-256 that the repository lists, if it lists one.
+
+    The client checks the size alone.
+
+    Raises:
+        CheckpointError: they differ; the file is removed from the cache.
+    """
+    listed = files.sha256.get(name)
+    if listed is None:
+        return
+    with reading(path), path.open("rb") as stream:
+        found = hashlib.file_digest(stream, "sha256").hexdigest()
+    if found != listed:
+        blob = path.resolve()
+        path.unlink(missing_ok=True)
+        blob.unlink(missing_ok=True)
+        raise CheckpointError(
+            f"{files.label}: {name}: its SHA-256 is {found[:12]}…, and the repository lists {listed[:12]}…: "
+            "try again, or check HF_ENDPOINT"
+        )
 
 
 def _check_name(files: HubFiles, name: str) -> None:
