@@ -14,7 +14,7 @@ from tests.oracles import Oracle
 from wqscore.errors import CheckpointError, UsageError
 
 torch = Oracle("torch")
-safetensors_torch = Oracle("safetensors.torch", "torch")
+safetensors_torch = Oracle("safetensors.torch")
 transformers = Oracle("transformers")
 QUICK: dict[str, Any] = {"bootstrap": 20, "gof": 10}
 

@@ -105,7 +105,7 @@ def test_no_infinity_in_any_output(folder: Path, preset: str) -> None:
         assert row["verdict"] == "ok" or row["reason"]
 
 
-def test_the_command_says_no_more_than_its_progress_and_its_conclusion(folder: Path) -> None:
+def test_the_command_says_no_more_than_its_progress(folder: Path) -> None:
     done = subprocess.run(
         [str(COMMAND), "score", "model", "--metrics", EVERYTHING, "--base", "base", "--format", "csv"],
         cwd=folder,
@@ -116,10 +116,7 @@ def test_the_command_says_no_more_than_its_progress_and_its_conclusion(folder: P
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    progress, conclusion = done.stderr.splitlines()
-    assert re.fullmatch(r"model: \d+ matrices, [\d.]+ MB, [\d.]+ s", progress)
-    share = wqscore.score(str(folder / "model")).summary.coverage
-    assert conclusion == f"No model can be ranked: model: only {share:.0%} of its weights have a fit, less than 50%."
+    assert re.fullmatch(r"model: \d+ matrices, [\d.]+ MB, [\d.]+ s\n", done.stderr)
     rows = list(csv.DictReader(io.StringIO(done.stdout)))
     assert [row["name"].split(".")[2] for row in rows] == list(BAD)
     assert not NO_NUMBERS & {str(cell).lower() for row in rows for cell in row.values()}

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import random
 import tempfile
+import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -43,7 +45,9 @@ def test_what_is_lacking_is_added(tmp_path: Path) -> None:
         assert list(a.all_files()) == []
 
 
-def test_of_files_those_that_this_machine_sees_too(tmp_path: Path) -> None:
+def test_of_files_those_that_this_machine_sees_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    later = time.time_ns() + 10**9  # A file is recorded only once its time of change lies in the past.
+    monkeypatch.setattr("time.time_ns", lambda: later)
     shared, other = tmp_path / "shared", tmp_path / "other"
     for file in (shared, other):
         file.write_bytes(b"x")
