@@ -110,7 +110,7 @@ def test_a_checkpoint_ties_with_itself_and_noise_of_a_millionth(checkpoints: Pat
     save_file(tensors, tmp_path / "model.safetensors")
     (tmp_path / "config.json").write_bytes((source / "config.json").read_bytes())
     for metric in wqscore.rank([str(folder)]).metrics:
-        ranking = wqscore.rank([str(source), str(tmp_path)], by=metric, metrics=metric)
+        ranking = wqscore.rank([str(source), str(tmp_path)], by=metric, metrics=metric, store=tmp_path / "store")
         assert [(each.best, each.worst, each.ties) for each in ranking.models] == [(1, 2, ("a",))] * 2, metric
 
 

@@ -159,7 +159,7 @@ def test_a_model_of_noise_is_unranked_by_whatever_metric(checkpoints: Path, tmp_
     save_file(noise, tmp_path / "model.safetensors")
     (tmp_path / "config.json").write_bytes((trained / "config.json").read_bytes())
     for metric in ("alpha", "stable_rank", "log_norm"):
-        ranking = wqscore.rank([str(tmp_path), str(trained)], by=metric, metrics=metric)
+        ranking = wqscore.rank([str(tmp_path), str(trained)], by=metric, metrics=metric, store=tmp_path / "store")
         assert [(model.ref.path, model.status) for model in ranking.models] == [
             (trained, "ranked"),
             (tmp_path, "unranked"),
