@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -214,3 +215,19 @@ def test_a_user_without_a_folder() -> None:
     assert default_path({"XDG_CACHE_HOME": "/big"}, "linux", None) == Path("/big/wqscore/store.sqlite")
     with pytest.raises(StoreError, match=r"no home folder .*: pass --store, or set WQSCORE_STORE"):
         default_path({}, "linux", None)
+
+
+@pytest.mark.parametrize("reason", [errno.EPERM, errno.ENOTSUP, errno.EMLINK])
+def test_a_file_system_without_hard_links(reason: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As exFAT and some network disks answer; no such disk can be made here."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(reason, os.strerror(reason))
+
+    monkeypatch.setattr("os.link", refuse)
+    path = tmp_path / "folder" / "store"
+    with Store.open(path) as store:
+        store.put({key(1): spectrum(1)})
+    with Store.open(path) as again:
+        assert list(dict(again.all_spectra())) == [key(1)]
+    assert [each.name for each in path.parent.iterdir() if each.name.startswith(".")] == []
