@@ -35,7 +35,7 @@ class Checkpoint:
         """The number of weights of each tensor by name, as `count_weights` gives it."""
         return count_weights(self.tensors, self.config)
 
-    @property
+    @cached_property
     def parameters(self) -> int:
         """Number of parameters; where it can't be told what codes stand for, each counts as one.
 

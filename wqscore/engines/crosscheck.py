@@ -167,7 +167,7 @@ def _difference(ours: float, theirs: float, min_scale: float) -> float:
 
 
 def _column(name: str) -> str:
-    return WW_0_7.columns.get(name, name)
+    return WW_0_7.label(name)
 
 
 def _why_not_watched(row: LayerScore) -> str:

@@ -90,7 +90,7 @@ def watched_rows(checkpoint: Checkpoint, watched: WeightWatcherResult, metrics: 
 
 
 def _scored(matrix: WeightMatrix, layer: WatchedLayer, metrics: Sequence[str]) -> LayerScore:
-    values = {name: layer.columns.get(WW_0_7.columns.get(name, name), nan) for name in metrics}
+    values = {name: layer.columns.get(WW_0_7.label(name), nan) for name in metrics}
     columns = layer.columns
     failed = isnan(columns["alpha"])
     fit = PowerLawFit(

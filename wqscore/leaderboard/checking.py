@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 from wqscore.errors import WqscoreError, read_small
 from wqscore.leaderboard.columns import SCHEMA_VERSION, Column, columns
 from wqscore.leaderboard.errors import SiteError
-from wqscore.leaderboard.folder import MANIFEST, listed_files, read_history
+from wqscore.leaderboard.folder import MANIFEST, MAX_TABLE, listed_files, read_history
 from wqscore.leaderboard.record_files import read_record, record_path
 from wqscore.leaderboard.site import MAX_BYTES, Known
 from wqscore.metrics.registry import METRICS
@@ -25,8 +25,6 @@ _ATOM = "{http://www.w3.org/2005/Atom}"
 #: Elements and attributes whose target the browser loads by itself, unlike the link of an `a`.
 _LOADING = {("link", "href"), ("script", "src"), ("img", "src"), ("image", "href"), ("use", "href")}
 _HUB = re.compile(r"https://huggingface\.co/")
-#: A table of a site with many thousand models.
-_MAX_FILE = 1 << 28
 
 
 def check_site(folder: Path) -> list[str]:
@@ -104,7 +102,7 @@ def _inside(folder: Path, file: Path) -> str | None:
 
 def _data_findings(folder: Path) -> Iterator[str]:
     try:
-        document: Any = json.loads(read_small(folder / "data/models.json", _MAX_FILE).decode())
+        document: Any = json.loads(read_small(folder / "data/models.json", MAX_TABLE).decode())
         models, metrics = document["models"], document["metrics"]
         unknown = [name for name in metrics if name not in METRICS]
         if document["schema_version"] != SCHEMA_VERSION or unknown or not all(isinstance(m, dict) for m in models):
@@ -133,7 +131,7 @@ def _model_findings(folder: Path, model: dict[str, Any], made: tuple[Column, ...
 
 def _csv_findings(folder: Path, names: list[str], models: int) -> Iterator[str]:
     try:
-        text = StringIO(read_small(folder / "data/models.csv", _MAX_FILE).decode(), newline="")
+        text = StringIO(read_small(folder / "data/models.csv", MAX_TABLE).decode(), newline="")
         header, *rows = csv.reader(text)
     except (OSError, ValueError, csv.Error) as error:
         yield f"data/models.csv: can't be read: {error}"

@@ -25,7 +25,7 @@ _OWN_PATH = re.compile(r"([a-z0-9][a-z0-9._-]*/){0,3}[a-z0-9][a-z0-9._~-]*")
 #: For each file, by its path relative to the site's folder, the function that makes its text.
 Files = Mapping[str, Callable[[], str]]
 #: A table of a site with many thousand models.
-_MAX_HISTORY = 1 << 28
+MAX_TABLE = 1 << 28
 
 
 def check_site_folder(folder: Path) -> None:
@@ -67,7 +67,7 @@ def read_history(folder: Path) -> History:
     """
     file = folder / HISTORY
     try:
-        return parse_history(read_small(file, _MAX_HISTORY).decode(), str(file))
+        return parse_history(read_small(file, MAX_TABLE).decode(), str(file))
     except FileNotFoundError:
         return History()
     except (OSError, ValueError) as error:

@@ -55,6 +55,10 @@ class Preset:
     columns: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     larger_side_first: bool = False
 
+    def label(self, metric: str) -> str:
+        """What the preset calls a metric."""
+        return self.columns.get(metric, metric)
+
     def function(self, metric: str) -> MatrixFunction:
         """Return the function that computes a metric of a matrix under this preset."""
         return self.metrics.get(metric) or MATRIX_METRICS[metric].compute

@@ -67,7 +67,7 @@ class _Words:
 
     @property
     def label(self) -> str:
-        return self.preset.columns.get(self.metric.name, self.metric.name)
+        return self.preset.label(self.metric.name)
 
     @property
     def most(self) -> str:

@@ -32,7 +32,7 @@ def reading(score: ModelScore, metric: Metric, preset: Preset) -> str:
         if value < published.low
         else ("above", published.high, published.above)
     )
-    label = preset.columns.get(metric.name, metric.name)
+    label = preset.label(metric.name)
     beside = score.summary.headline(BESIDE, preset) if BESIDE in score.summary.statistics else float("nan")
-    norm = f"; its {preset.columns.get(BESIDE, BESIDE)} is {figure(beside)}" if isfinite(beside) else ""
+    norm = f"; its {preset.label(BESIDE)} is {figure(beside)}" if isfinite(beside) else ""
     return f"{label} {figure(value)} is {side} {figure(end)}, which is read as {meaning} ({published.source}){norm}"

@@ -58,7 +58,7 @@ def _metric_rows(score: ModelScore) -> list[list[str]]:
         found = score.summary.statistics.get(name)
         if found is None or MATRIX_METRICS[name].summed:
             continue
-        label = score.preset.columns.get(name, name)
+        label = score.preset.label(name)
         first, second = (figure(getattr(found, statistic)) for statistic in headline_first(score.preset))
         rows.append([label, first, ends(found.interval, found.count), second, str(found.count)])
     return rows

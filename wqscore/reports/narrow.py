@@ -65,4 +65,4 @@ def _facts(model: RankedModel, ranking: Ranking, drawn: str) -> list[str]:
 
 
 def _name(ranking: Ranking) -> str:
-    return ranking.preset.columns.get(ranking.by.name, ranking.by.name)
+    return ranking.preset.label(ranking.by.name)

@@ -29,14 +29,14 @@ _SHOWN = ("alpha", "alpha_lo", "alpha_hi", "D", "p_value", "n_tail", "stable_ran
 
 def ranking_title(ranking: Ranking) -> str:
     """The statistic that ranks, the better direction, and the preset."""
-    name = ranking.preset.columns.get(ranking.by.name, ranking.by.name)
+    name = ranking.preset.label(ranking.by.name)
     statistic = headline(ranking.by, ranking.preset)
     return f"{statistic} {name}, {ranking.by.better} is better · {made_by(ranking.preset, ranking.scores)}"
 
 
 def ranking_overview_columns(ranking: Ranking) -> list[str]:
     """The columns of the ranking as shown."""
-    name = ranking.preset.columns.get(ranking.by.name, ranking.by.name)
+    name = ranking.preset.label(ranking.by.name)
     return [
         "rank",
         "model",
@@ -110,7 +110,7 @@ def shows_beside(ranking: Ranking) -> bool:
 
 
 def _beside(ranking: Ranking) -> list[str]:
-    return [ranking.preset.columns.get(BESIDE, BESIDE)] if shows_beside(ranking) else []
+    return [ranking.preset.label(BESIDE)] if shows_beside(ranking) else []
 
 
 def made_by(preset: Preset, scores: Sequence[ModelScore]) -> str:
@@ -125,7 +125,7 @@ def family_notes(ranking: Ranking) -> list[str]:
     if len(families) < 2:
         return []
     come = f"models of {len(families)} families ({', '.join(families)})"
-    metric = ranking.preset.columns.get(ranking.by.name, ranking.by.name)
+    metric = ranking.preset.label(ranking.by.name)
     if ranking.across_families:
         return [f"warning: {come} are ranked together: {metric} can be compared only inside a family"]
     return [f"{come}: ranks are within each, since {metric} can be compared only inside a family"]
@@ -156,7 +156,7 @@ def summary_overview_rows(score: ModelScore) -> list[list[str]]:
     """A row per metric of a matrix."""
     return [
         [
-            score.preset.columns.get(name, name),
+            score.preset.label(name),
             *_with_interval(s, score.preset),
             figure(s.weighted_mean),
             str(s.count),
@@ -184,7 +184,7 @@ def value_overview_rows(score: ModelScore) -> list[list[str]]:
         if MATRIX_METRICS[name].summed
     }
     values = {name: [figure(v.value), str(v.count), v.reason] for name, v in score.summary.values.items()}
-    return [[score.preset.columns.get(name, name), *cells] for name, cells in (sums | values).items()]
+    return [[score.preset.label(name), *cells] for name, cells in (sums | values).items()]
 
 
 def shown_metrics(score: ModelScore) -> list[str]:
@@ -196,7 +196,7 @@ def shown_metrics(score: ModelScore) -> list[str]:
 
 def layer_overview_columns(score: ModelScore) -> list[str]:
     """The columns of one model's matrices as shown."""
-    names = (score.preset.columns.get(name, name) for name in shown_metrics(score))
+    names = (score.preset.label(name) for name in shown_metrics(score))
     return ["name", "role", "shape", *names, "verdict", "flags"]
 
 

@@ -35,7 +35,7 @@ def of_matrices(metrics: Sequence[str]) -> list[str]:
 def layer_columns(preset: Preset, metrics: Sequence[str]) -> list[str]:
     """The header of `layers.csv`."""
     names = ["model", "name", "role", "rows", "columns", *of_matrices(metrics), "verdict", "flags", "reason"]
-    return [preset.columns.get(name, name) for name in names]
+    return [preset.label(name) for name in names]
 
 
 def layer_rows(score: ModelScore) -> list[list[Cell]]:
@@ -45,7 +45,7 @@ def layer_rows(score: ModelScore) -> list[list[Cell]]:
 
 def score_rows(score: ModelScore) -> Rows:
     """The table of `layers.csv` for one model."""
-    words = (score.preset.columns.get(name, name) for name in _LAYER_WORDS)
+    words = (score.preset.label(name) for name in _LAYER_WORDS)
     return Rows(layer_columns(score.preset, score.metrics), layer_rows(score), frozenset(words))
 
 
@@ -56,9 +56,7 @@ def ranking_columns(ranking: Ranking) -> list[str]:
         *("coverage", "n_matrices", "n_fitted"),
     ]
     columns = [
-        f"{ranking.preset.columns.get(name, name)}{suffix}"
-        for name in summary_metrics(ranking)
-        for suffix in _suffixes(name)
+        f"{ranking.preset.label(name)}{suffix}" for name in summary_metrics(ranking) for suffix in _suffixes(name)
     ]
     return [*head, *columns, "rank_best", "rank_worst", "ties", "status", "reason"]
 
@@ -77,7 +75,7 @@ def pair_rows(ranking: Ranking) -> list[list[Cell]]:
 def _pair_row(pair: Pair, ranking: Ranking) -> list[Cell]:
     found = pair.difference
     return [
-        *(pair.ahead.label, pair.behind.label, ranking.preset.columns.get(ranking.by.name, ranking.by.name)),
+        *(pair.ahead.label, pair.behind.label, ranking.preset.label(ranking.by.name)),
         *(number(value) for value in (found.value, found.lo, found.hi, found.delta)),
         *("yes" if found.tied else "no", found.pairs, found.lost),
         *(number(value) for value in (found.lowest, found.highest, found.p, found.p_holm)),

@@ -86,7 +86,7 @@ def _chance(found: Difference) -> str:
 
 
 def _label(ranking: Ranking) -> str:
-    return ranking.preset.columns.get(ranking.by.name, ranking.by.name)
+    return ranking.preset.label(ranking.by.name)
 
 
 def _ties(ranking: Ranking) -> list[str]:

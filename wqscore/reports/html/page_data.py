@@ -28,7 +28,7 @@ def page_data(ranking: Ranking, pairs: Sequence[Pair], files: Mapping[str, str])
     """
     roles = present_roles(ranking.scores)
     place_of = {id(score.ref): place for place, score in enumerate(ranking.scores)}
-    label = ranking.preset.columns.get(ranking.by.name, ranking.by.name)
+    label = ranking.preset.label(ranking.by.name)
     return {
         "charts": {
             "depth": charts.alpha_by_depth(roles),
@@ -45,7 +45,7 @@ def page_data(ranking: Ranking, pairs: Sequence[Pair], files: Mapping[str, str])
         "by": ranking.by.name,
         # As in the columns of layers.csv between the shape and the verdict.
         "matrixMetrics": of_matrices(ranking.metrics),
-        "metrics": [[name, ranking.preset.columns.get(name, name)] for name in ranking.metrics],
+        "metrics": [[name, ranking.preset.label(name)] for name in ranking.metrics],
         "models": _models(ranking),
         "pairs": [
             {
