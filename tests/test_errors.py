@@ -1,4 +1,4 @@
-"""Small files are read whole, in no more memory than they take, or refused."""
+"""Small files are read whole, in no more memory than they take, or refused; messages are of a length to read."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wqscore.errors import read_small
+from wqscore.errors import UsageError, read_small
 
 
 @given(st.binary(max_size=300), st.integers(0, 300))
@@ -39,3 +39,11 @@ def test_a_file_that_has_more_than_its_size_is_read_whole() -> None:
     assert read_small(Path("/proc/self/maps")).count(b"\n") > 3
     with pytest.raises(OSError, match="is larger than 10 bytes"):
         read_small(Path("/proc/self/maps"), 10)
+
+
+@given(st.text(max_size=200), st.integers(1, 20))
+def test_a_message_keeps_its_beginning_and_its_end(text: str, times: int) -> None:
+    message = str(UsageError(f"file: {text * times}: fetch it again"))
+    assert message.startswith("file: ") and message.endswith(": fetch it again")
+    assert message.isprintable() and len(message) <= 1700
+    assert str(UsageError(message)) == message

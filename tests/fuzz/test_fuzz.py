@@ -15,7 +15,7 @@ from tests.fuzz.inputs import CORPUS, FOUND, NOTES, inputs, starts
 from tests.fuzz.mutation import mutate
 from tests.fuzz.targets import TARGETS, warm_up
 
-CHANGES = 250
+CHANGES = 150
 #: Longer ones are for `python -m tests.fuzz`.
 LONGEST = 2**13
 targets = pytest.mark.parametrize("name", TARGETS)
