@@ -142,7 +142,7 @@ def _write(folder: Path, name: str, text: str) -> None:
         if file.stat().st_size == len(content) and file.read_bytes() == content:
             return
     file.parent.mkdir(parents=True, exist_ok=True)
-    # Always the same name, so that the next build removes what a killed one left; a link of that name is not followed.
+    # Always the same name, so that the next build removes what a killed one left; no link of that name is followed.
     temporary = folder / ".new"
     temporary.unlink(missing_ok=True)
     try:
