@@ -64,6 +64,14 @@ BROKEN = {
         "http://[x, which is no address",
     ),
     "a page of no end": (lambda site: os.truncate(site / MODEL, 2**40), f"{MODEL}: can't be read: is larger than"),
+    "a declaration that is none": (
+        lambda site: (site / MODEL).write_bytes(b"<![CDADA["),
+        f"{MODEL}: can't be read: unknown status keyword",
+    ),
+    "tags without an end": (
+        lambda site: (site / MODEL).write_bytes(b"<img src='" * 25_000),
+        f"{MODEL}: can't be read: has many tags without an end",
+    ),
     "an encoding": (edit("feed.xml", lambda t: t.replace("utf-8", "utf9")), "feed.xml: is not well-formed: unknown"),
     "a large page": (edit(MODEL, lambda t: t + " " * 150_000), "more than 150,000"),
     "a value's type": (edit("data/models.json", first_model(alpha="low")), "alpha is 'low', not a number"),

@@ -26,8 +26,9 @@ _ATOM = "{http://www.w3.org/2005/Atom}"
 _LOADING = {("link", "href"), ("script", "src"), ("img", "src"), ("image", "href"), ("use", "href")}
 #: Characters of a finding: names in a site's files may be of any length.
 _LONGEST = 500
-#: Larger pages are not parsed: the parser's time may grow with the square of the size.
-_MAX_PARSED = 4 * MAX_BYTES
+#: Larger pages are not parsed, nor those of many tags without an end: the parser looks for each end through the page.
+_MAX_PARSED = 2 * MAX_BYTES
+_MAX_OPEN = 100
 _HUB = re.compile(r"https://huggingface\.co/")
 
 
@@ -68,9 +69,13 @@ def _read_pages(folder: Path, names: list[str]) -> tuple[dict[str, _Page], list[
     pages, findings = {}, []
     for name in names:
         try:
-            pages[name] = _Page(read_small(folder / name, _MAX_PARSED).decode("utf-8", "replace"))
-        except OSError as error:
-            findings.append(f"{name}: can't be read: {error.strerror or error}")
+            text = read_small(folder / name, _MAX_PARSED).decode("utf-8", "replace")
+            if sum(">" not in piece for piece in text.split("<")[1:]) > _MAX_OPEN:
+                raise ValueError("has many tags without an end")
+            pages[name] = _Page(text)
+        # The parser raises the second for declarations that are none.
+        except (OSError, AssertionError, ValueError) as error:
+            findings.append(f"{name}: can't be read: {getattr(error, 'strerror', None) or error}")
     return pages, findings
 
 
