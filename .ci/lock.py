@@ -1,7 +1,7 @@
 """Write the locks of `requirements/`, with the hashes of every file that may be installed; `make lock` calls it.
 
-`base.txt` is what wqscore needs, `test.txt` what `make test` needs, `dev.txt` what `make lint` needs and `all.txt` what
-CI installs; a package has one version in all of them. torch and the libraries for GPUs that come with it are in none:
+`base.txt` is what wqscore needs, `test.txt` what `make test` needs, `dev.txt` what `make lint` needs, and `all.txt` what
+CI installs. A package has one version in all of them. torch and the libraries for GPUs that come with it are in none:
 TORCH in the Makefile names the build, of which there are several.
 """
 
