@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import altair as alt
@@ -17,7 +17,7 @@ _VEGA_LITE = ".".join(alt.SCHEMA_VERSION.split(".")[:2])
 _RESERVED = 80 * 10**9
 
 
-def svg(chart: Mapping[str, Any]) -> str:
+def svg(chart: dict[str, Any]) -> str:
     """Draw a chart.
 
     Raises:
