@@ -64,8 +64,9 @@ def _run(task: Callable[[], Made]) -> Made:
     try:
         return task()
     except (ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
         raise ReportError(
-            f"charts can't be drawn: {error}: give this process more, or rank with --no-report, which draws none"
+            f"charts can't be drawn: {reason}: give this process more, or rank with --no-report, which draws none"
         ) from error
 
 
