@@ -1,8 +1,8 @@
 """Write the locks of `requirements/`, with the hashes of every file that may be installed; `make lock` calls it.
 
-`base.txt` is what wqscore needs, `test.txt` what `make test` needs, `dev.txt` what `make lint` needs, and `all.txt` what
-CI installs. A package has one version in all of them. torch and the libraries for GPUs that come with it are in none:
-TORCH in the Makefile names the build, of which there are several.
+`base.txt` is what wqscore needs, `test.txt` what `make test` needs, `dev.txt` what `make lint` needs, and `all.txt`
+what CI installs. A package has one version in all of them. torch and the libraries for GPUs that come with it are in
+none: TORCH in the Makefile names the build, of which there are several.
 """
 
 from __future__ import annotations

@@ -15,8 +15,8 @@ from benchmarks.machine import machine_line
 from benchmarks.trials import full_disks, kills, limits
 from benchmarks.trials.commands import commands
 
-#: Of each command with each signal: 60 of each command in all.
-MOMENTS = 20
+#: Of each command with each signal: 63 in all.
+MOMENTS = 7
 
 
 def main() -> None:

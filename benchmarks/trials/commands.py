@@ -98,6 +98,7 @@ def run(
     variables: Mapping[str, str] | None = None,
 ) -> Done:
     """Run a command to its end; `before` runs in its process before Python starts."""
+    place.mkdir(exist_ok=True)
     done = subprocess.run(
         command.arguments(place),
         cwd=command.cwd,
@@ -110,8 +111,8 @@ def run(
 
 
 def outputs(place: Path, stdout: bytes) -> Outputs:
-    """What a run printed and wrote, without temporary files."""
-    files = {"": stdout}
+    """What a run printed, without the folder of the trial, and wrote, without temporary files."""
+    files = {"": stdout.replace(f"{place}/disk".encode(), b"").replace(str(place).encode(), b"")}
     for file in _files(place / "out"):
         if not _TEMPORARY.fullmatch(file.name):
             files[file.relative_to(place).as_posix()] = file.read_bytes()

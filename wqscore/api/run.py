@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -119,13 +120,13 @@ def own_errors(ref: ModelRef) -> Iterator[None]:
         raise CheckpointError(
             f"{ref.label}: not enough memory: score it with --jobs 1, or with a lower --memory"
         ) from error
-    except ImportError as error:
+    except (ImportError, OSError) as error:
+        if isinstance(error, OSError) and error.errno and error.errno != errno.ENOMEM:
+            # Too many open files, no space left, …
+            raise CheckpointError(f"{ref.label}: {error.strerror}: free some, or raise the limit") from error
         raise CheckpointError(
-            f"{ref.label}: a library can't be loaded, mostly for lack of memory: give this process more"
+            f"{ref.label}: a library can't be loaded or started, mostly for lack of memory: give this process more"
         ) from error
-    except OSError as error:
-        # Of memory, of files that may be open, or of room on the disk.
-        raise CheckpointError(f"{ref.label}: {error.strerror or error}: give this process more of it") from error
     except RuntimeError as error:
         if "start new thread" not in str(error):
             raise _fault(ref, error) from error

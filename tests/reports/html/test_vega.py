@@ -40,10 +40,10 @@ def test_a_limit_on_address_space_costs_the_report_alone(
 
 def test_what_the_engine_raises_is_a_report_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object, **__: object) -> NoReturn:
-        raise ValueError("Vega-Lite to SVG conversion failed: oneshot canceled")
+        raise ValueError("Vega-Lite to SVG conversion failed:\noneshot canceled")
 
     monkeypatch.setattr(vl_convert, "vegalite_to_svg", fail)
-    with pytest.raises(ReportError, match="charts can't be drawn: Vega-Lite to SVG"):
+    with pytest.raises(ReportError, match="charts can't be drawn: Vega-Lite to SVG conversion failed: oneshot"):
         vega.svg({})
 
 

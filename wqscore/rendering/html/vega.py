@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import altair as alt
@@ -17,7 +17,7 @@ _VEGA_LITE = ".".join(alt.SCHEMA_VERSION.split(".")[:2])
 _RESERVED = 80 * 10**9
 
 
-def svg(chart: Mapping[str, Any]) -> str:
+def svg(chart: dict[str, Any]) -> str:
     """Draw a chart.
 
     Raises:
@@ -64,8 +64,9 @@ def _run(task: Callable[[], Made]) -> Made:
     try:
         return task()
     except (ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
         raise ReportError(
-            f"charts can't be drawn: {error}: give this process more, or rank with --no-report, which draws none"
+            f"charts can't be drawn: {reason}: give this process more, or rank with --no-report, which draws none"
         ) from error
 
 
