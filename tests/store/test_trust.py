@@ -19,7 +19,9 @@ from safetensors.numpy import save_file
 
 import wqscore
 from tests.examples import examples
+from wqscore.store.merging import merge
 from wqscore.store.rows import checksum
+from wqscore.store.store import Store
 
 NAMES = [f"layers.{i}.q.weight" for i in range(2)]
 QUICK: dict[str, Any] = {"bootstrap": 0, "gof": 0}
@@ -227,6 +229,30 @@ def test_a_forged_record_of_a_file_stops_nothing(
     alphas(model, store)
     _forge(store, "files", "contents", contents)
     assert alphas(model, store) == alphas(model)
+
+
+def test_verify_uses_nothing_of_a_merged_store(tmp_path: Path) -> None:
+    """A row of the right shape with invented numbers is believed elsewhere: merging is trusting."""
+    model, forged = _stored(tmp_path)
+    true = alphas(model)
+    with closing(sqlite3.connect(forged)) as connection, connection:
+        key = "k.content, k.part, k.recipe"
+        fields = f"{key}, t.method, t.parameters, t.version, t.value"
+        query = f"SELECT t.key, {fields} FROM results AS t JOIN keys AS k ON k.id = t.key WHERE method = 'row'"
+        for row_key, *row in list(connection.execute(query)):
+            value = json.loads(row[-1])
+            value["values"]["alpha"] = 9.0
+            row[-1] = json.dumps(value)
+            where = "WHERE key = ? AND method = 'row'"
+            changed = (row[-1], checksum(row), row_key)
+            connection.execute(f"UPDATE results SET value = ?, checksum = ? {where}", changed)
+    with Store.open(tmp_path / "mine") as mine, Store.open(forged, writable=False) as other:
+        merge(mine, other)
+    assert alphas(model, tmp_path / "mine") == [9.0, 9.0] != true
+    assert alphas(model, tmp_path / "mine", verify=True) == true
+    assert alphas(model, tmp_path / "mine") == true, "what was computed stands in its place"
+    with Store.open(tmp_path / "mine") as mine:
+        assert mine.origins() == {}
 
 
 def test_verify_reads_what_a_lying_file_system_hides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar, get_args
 import numpy as np
 
 from wqscore.spectra.spectrum import Spectrum, State
-from wqscore.store.records import FileStamp, HeaderTensor, Method, ResultKey, SeenModel, SpectrumKey, Value
+from wqscore.store.records import FileStamp, HeaderTensor, Method, Origin, ResultKey, SeenModel, SpectrumKey, Value
 
 Row = Sequence[Any]
 Record = TypeVar("Record")
@@ -136,6 +136,16 @@ def model_record(label: str, revision: str, seen: int, contents: str) -> SeenMod
     if not all(isinstance(content, str) for content in found):
         raise ValueError(contents)
     return SeenModel(unescaped(label), unescaped(revision), datetime.fromtimestamp(seen, UTC), found)
+
+
+def origin_fields(origin: Origin) -> tuple[str, str, int]:
+    """Return source, host, time."""
+    return escaped(origin.source), escaped(origin.host), int(origin.time.timestamp())
+
+
+def origin_record(source: str, host: str, time: int) -> Origin:
+    """The inverse of `origin_fields`."""
+    return Origin(unescaped(source), unescaped(host), datetime.fromtimestamp(time, UTC))
 
 
 # A matrix has many results and a method many matrices.
