@@ -29,4 +29,4 @@ def slug(name: str) -> str:
         return plain
     digest = hashlib.sha256(name.encode("utf-8", "backslashreplace")).hexdigest()[:8]
     readable = _OTHER.sub("-", name.lower().replace("/", "--")).strip("-._")[:_LONGEST].strip("-._")
-    return f"{readable or 'model'}~{digest}"
+    return f"{readable if is_plain(readable) else f'model{readable}'}~{digest}"

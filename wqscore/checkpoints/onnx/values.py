@@ -188,7 +188,9 @@ def _external(entries: Mapping[str, str], nbytes: int, file: Path, where: str) -
     path = PurePosixPath(location)
     # Writers may begin it with ./
     if not path.parts or not is_plain(path.as_posix()):
-        raise CheckpointError(f"{where}: its data is in {location!r:.200}, outside the model's folder: refused")
+        raise CheckpointError(
+            f"{where}: its data is in {location!r:.200}, outside the model's folder or no file name: refused"
+        )
     offset, length = _count(entries.get("offset", "0")), _count(entries.get("length", str(nbytes)))
     if offset is None or length != nbytes:
         raise CheckpointError(
