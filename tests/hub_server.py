@@ -87,6 +87,11 @@ class Fault:
     methods: tuple[str, ...] = ("GET", "HEAD")
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, *args: object) -> None:
+        """Nothing on stderr: a client that gives up breaks its connection."""
+
+
 class HubServer:
     def __init__(self) -> None:
         self.requests: list[Request] = []
@@ -96,7 +101,7 @@ class HubServer:
         self.skipped = 0.0
         #: Whether listings give the SHA-256 of weights; a mirror's may not.
         self.lists_sha256 = True
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+        self._http = _Server(("127.0.0.1", 0), _Handler)
         self._http.daemon_threads = True
         self._http.hub = self  # type: ignore[attr-defined]
         self.port = self._http.server_address[1]

@@ -24,7 +24,7 @@ from wqscore.refs.weight_names import WEIGHT_SUFFIXES
 from wqscore.version import __version__
 
 if TYPE_CHECKING:
-    from huggingface_hub import HfApi
+    from huggingface_hub import HfApi, ModelInfo
 
 _COMMIT = re.compile("[0-9a-f]{40}")
 
@@ -161,8 +161,18 @@ def _list_once(repo: str, ref: ModelRef) -> HubFiles:
     from huggingface_hub.errors import HfHubHTTPError
 
     timeout = constants.HF_HUB_ETAG_TIMEOUT
+
+    def ask() -> ModelInfo:
+        return _api().model_info(repo, revision=ref.revision, files_metadata=True, timeout=timeout)
+
     try:
-        info = _api().model_info(repo, revision=ref.revision, files_metadata=True, timeout=timeout)
+        try:
+            info = ask()
+        except Exception as error:
+            # On a connection that an earlier answer left in disorder, or that the server closed meanwhile.
+            if type(error).__name__ != "RemoteProtocolError":
+                raise
+            info = ask()
     except Exception as error:
         refused = isinstance(error, HfHubHTTPError) and error.response.status_code < 500
         if refused or (cached := _list_cached(repo, ref)) is None:
