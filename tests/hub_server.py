@@ -145,6 +145,10 @@ class HubServer:
         """The clock for those who wait for this server."""
         return time.monotonic() + self.skipped
 
+    def skip(self, seconds: float) -> None:
+        """Stands for `time.sleep`, and costs no time."""
+        self.skipped += seconds
+
     def serve_here(self, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """Let the client in this process take this server for the Hub, and `home` for HF_HOME."""
         from huggingface_hub import constants
@@ -214,7 +218,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         for key, value in {"Content-Length": str(length), **headers}.items():
             self.send_header(key, value)
-        self.close_connection = fault.drop_after is not None
+        # Of a body that is shorter than announced, the end of the connection is the end.
+        self.close_connection = fault.drop_after is not None or "Content-Length" in fault.headers
         with suppress(ConnectionError):  # the client may have given up
             self.end_headers()
             self.wfile.write(sent)

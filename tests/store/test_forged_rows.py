@@ -120,7 +120,7 @@ def forged(draw: st.DrawFn, value: Any) -> Any:
             st.sampled_from([value[:-1], value[8:], value * 2, value[::-1], numbers[::-1].tobytes(), -numbers])
         ]
         choices += [st.integers(0, 8 * len(value) - 1).map(lambda bit: flipped(value, bit))]
-    elif isinstance(value, str) and value[:1] in "[{":
+    elif isinstance(value, str) and value.startswith(("[", "{")):
         choices += [mutated_json(value)] * 3 + [st.just(value[:-1]), st.just(value + value), st.just("[" * 10**4)]
     else:
         choices += [st.sampled_from([value + "x", value[:-1], value.upper(), value + "\x1b[2J", "\\ud800", "\\x"])]

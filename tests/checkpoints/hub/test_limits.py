@@ -32,8 +32,8 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
     with HubServer() as server:
         server.serve_here(tmp_path / "home", monkeypatch)
         monkeypatch.setattr(limits, "now", server.now)
-        monkeypatch.setattr("wqscore.checkpoints.hub.files.PAUSES", (0.0,) * 4)
-        monkeypatch.setattr("wqscore.checkpoints.hub.ranges.PAUSES", (0.0,) * 4)
+        monkeypatch.setattr(limits, "_TICK", 0.01)
+        monkeypatch.setattr("time.sleep", server.skip)
         server.add("org/m", {"config.json": b"{}", "model.safetensors": WEIGHTS})
         yield server
 
@@ -128,13 +128,8 @@ def test_a_pause_of_years_is_not_waited_for(hub: HubServer) -> None:
     assert "comes too slowly" in refusal(fetched)
 
 
-def test_a_pause_that_the_hub_may_ask_for_is_waited_for(hub: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pause_that_the_hub_may_ask_for_is_waited_for(hub: HubServer) -> None:
     """Five minutes, the window of the Hub's rate limit, twice: more than a call has otherwise."""
-
-    def wait(seconds: float) -> None:
-        hub.skipped += seconds
-
-    monkeypatch.setattr("time.sleep", wait)
     hub.fault("/lfs/", status=429, times=2, headers={"ratelimit": '"resolvers";r=0;t=290'})
     streamed()
     assert hub.skipped > 580

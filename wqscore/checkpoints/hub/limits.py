@@ -11,6 +11,7 @@ import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar, copy_context
+from functools import cache
 from importlib import import_module
 from threading import Thread
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -199,7 +200,8 @@ def _bind_response(response: Response) -> None:
         del response.headers["Content-Encoding"]
         response.headers.pop("Content-Length", None)
     most = limit.most if response.is_success else _MAX_REFUSAL
-    response.stream = _stream_class(response)(limit.pieces(body, most), stream.close)
+    limited = _stream_class(type(response).__module__.partition(".")[0])
+    response.stream = limited(limit.pieces(body, most), stream.close)
 
 
 def _unfolded(body: Iterable[bytes], where: str) -> Iterator[bytes]:
@@ -216,11 +218,11 @@ def _unfolded(body: Iterable[bytes], where: str) -> Iterator[bytes]:
         raise CheckpointError(f"{where}: comes damaged ({error}): try again later") from error
 
 
-def _stream_class(response: Response) -> Callable[[Iterator[bytes], Callable[[], None]], Any]:
-    """A class of byte streams for the HTTP library in use, httpx or httpx2 depending on the client's version."""
-    library = import_module(type(response).__module__.partition(".")[0])
+@cache
+def _stream_class(library: str) -> Callable[[Iterator[bytes], Callable[[], None]], Any]:
+    """A class of byte streams for the client's HTTP library: httpx or httpx2, depending on its version."""
 
-    class Limited(library.SyncByteStream):  # type: ignore[misc, name-defined]
+    class Limited(import_module(library).SyncByteStream):  # type: ignore[misc]
         def __init__(self, pieces: Iterator[bytes], close: Callable[[], None]) -> None:
             self._pieces, self._close = pieces, close
 
