@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import random
+import sqlite3
 import tempfile
 import time
+from contextlib import closing
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 
 import pytest
@@ -17,7 +19,8 @@ from hypothesis import strategies as st
 from tests.examples import examples
 from tests.store.samples import ALPHA, FACTS, key, results, same, spectrum
 from wqscore.store.merging import Merged, merge
-from wqscore.store.records import FileStamp, HeaderTensor, ResultKey, SeenModel
+from wqscore.store.pruning import prune
+from wqscore.store.records import FileStamp, HeaderTensor, Method, Origin, ResultKey, SeenModel
 from wqscore.store.store import Store
 
 HEADER = (HeaderTensor("w", "F32", (2, 3), 80, 24),)
@@ -117,3 +120,81 @@ def test_the_order_of_the_parts_does_not_matter(parts: list[frozenset[int]], ord
             assert {name for name, _ in whole.all_spectra()} == {key(n) for n in frozenset().union(*parts)}
         for store in stores:
             store.close()
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Merges happen on 2026-06-01, on a machine called `there`."""
+
+    class Fixed(datetime):
+        @classmethod
+        def now(cls, zone: tzinfo | None = None) -> Fixed:
+            return cls(2026, 6, 1, 12, 0, 0, 999, tzinfo=zone)
+
+    monkeypatch.setattr("wqscore.store.merging.datetime", Fixed)
+    monkeypatch.setattr("platform.node", lambda: "there")
+
+
+def origin(path: Path) -> Origin:
+    return Origin(str(path), "there", datetime(2026, 6, 1, 12, tzinfo=UTC))
+
+
+@pytest.mark.usefixtures("clock")
+def test_what_came_with_a_merge_is_marked_until_it_is_solved_here(tmp_path: Path) -> None:
+    with fill(tmp_path / "a", range(3)) as a, fill(tmp_path / "b", range(2, 6)) as b:
+        assert a.origins() == {}
+        merge(a, b)
+        assert a.origins() == {origin(tmp_path / "b"): 3}
+        keys = [key(n) for n in range(6)]
+        assert set(a.spectra(keys)) == set(keys)
+        assert set(a.spectra(keys, only_own=True)) == set(keys[:3])
+        assert {k.spectrum for k in a.results(keys, [ALPHA, FACTS], only_own=True)} == set(keys[:3])
+        # A result computed from a merged spectrum is no more certain than that.
+        a.put({key(4): spectrum(4)}, {ResultKey(key(4), ALPHA): 7.0}, recalled=[key(4)])
+        assert set(a.spectra(keys, only_own=True)) == set(keys[:3])
+        # One that is solved here stands alone: the other store's results of it are gone.
+        a.put({key(5): spectrum(5)}, {ResultKey(key(5), ALPHA): 7.0})
+        assert set(a.spectra(keys, only_own=True)) == {*keys[:3], key(5)}
+        assert a.results([key(5)], [ALPHA, FACTS]) == {ResultKey(key(5), ALPHA): 7.0}
+        assert a.origins() == {origin(tmp_path / "b"): 2}
+        # Results that another store adds to a spectrum of this one mark it too.
+        with Store.open(tmp_path / "c") as c:
+            c.put(results={ResultKey(key(0), Method("more", "{}", 1)): 1.0})
+            merge(a, c)
+        assert set(a.spectra(keys, only_own=True)) == {key(1), key(2), key(5)}
+
+
+@pytest.mark.usefixtures("clock")
+def test_a_merge_hands_on_where_things_came_from(tmp_path: Path) -> None:
+    with fill(tmp_path / "a", range(2)) as a, Store.open(tmp_path / "b") as b, Store.open(tmp_path / "c") as c:
+        merge(b, a)
+        b.put({key(5): spectrum(5)})
+        merge(c, b)
+        assert c.origins() == {origin(tmp_path / "a"): 2, origin(tmp_path / "b"): 3}
+        merge(c, b)
+        assert c.origins() == {origin(tmp_path / "a"): 2, origin(tmp_path / "b"): 3}, "nothing new, no new merge"
+        prune(c, unused=True)
+        assert c.origins() == {}
+
+
+@pytest.mark.usefixtures("clock")
+def test_a_store_with_merges_opens_again_and_one_without_has_the_tables_of_0_5_0(tmp_path: Path) -> None:
+    def tables(path: Path) -> set[str]:
+        with closing(sqlite3.connect(path)) as connection:
+            return {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+
+    before = {"keys", "spectra", "results", "files", "headers", "models"}
+    with fill(tmp_path / "a", range(2)) as a, fill(tmp_path / "b", range(2)) as b:
+        merge(a, b)
+    assert tables(tmp_path / "a") == before, "nothing was added"
+    with Store.open(tmp_path / "a") as a, fill(tmp_path / "c", range(3)) as c:
+        merge(a, c)
+    assert tables(tmp_path / "a") == before | {"merges", "merged"}
+    with Store.open(tmp_path / "a", writable=False) as a:
+        assert a.origins() == {origin(tmp_path / "c"): 1}
+    with closing(sqlite3.connect(tmp_path / "a")) as connection, connection:
+        connection.execute("UPDATE merges SET source = 'elsewhere'")
+    with Store.open(tmp_path / "a") as a:
+        assert a.origins() == {}
+        assert a.damaged == {"merges": 1}
+        assert key(2) not in a.spectra([key(2)], only_own=True), "the mark holds whatever its record says"

@@ -8,6 +8,7 @@ import os
 import sqlite3
 import time
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,10 @@ from safetensors.numpy import save_file
 
 import wqscore
 from tests.examples import examples
+from tests.hub_server import HubServer
+from wqscore.store.merging import merge
 from wqscore.store.rows import checksum
+from wqscore.store.store import Store
 
 NAMES = [f"layers.{i}.q.weight" for i in range(2)]
 QUICK: dict[str, Any] = {"bootstrap": 0, "gof": 0}
@@ -227,6 +231,53 @@ def test_a_forged_record_of_a_file_stops_nothing(
     alphas(model, store)
     _forge(store, "files", "contents", contents)
     assert alphas(model, store) == alphas(model)
+
+
+def test_verify_uses_nothing_of_a_merged_store(tmp_path: Path) -> None:
+    """A row of the right shape with invented numbers is believed elsewhere: merging is trusting."""
+    model, forged = _stored(tmp_path)
+    true = alphas(model)
+    with closing(sqlite3.connect(forged)) as connection, connection:
+        key = "k.content, k.part, k.recipe"
+        fields = f"{key}, t.method, t.parameters, t.version, t.value"
+        query = f"SELECT t.key, {fields} FROM results AS t JOIN keys AS k ON k.id = t.key WHERE method = 'row'"
+        for row_key, *row in list(connection.execute(query)):
+            value = json.loads(row[-1])
+            value["values"]["alpha"] = 9.0
+            row[-1] = json.dumps(value)
+            where = "WHERE key = ? AND method = 'row'"
+            changed = (row[-1], checksum(row), row_key)
+            connection.execute(f"UPDATE results SET value = ?, checksum = ? {where}", changed)
+    with Store.open(tmp_path / "mine") as mine, Store.open(forged, writable=False) as other:
+        merge(mine, other)
+    assert alphas(model, tmp_path / "mine") == [9.0, 9.0] != true
+    assert alphas(model, tmp_path / "mine", verify=True) == true
+    assert alphas(model, tmp_path / "mine") == true, "what was computed stands in its place"
+    with Store.open(tmp_path / "mine") as mine:
+        assert mine.origins() == {}
+
+
+@pytest.mark.parametrize("verify", [False, True])
+def test_a_forged_header_is_believed_without_verify_alone(
+    verify: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says which bytes of a streamed file are which tensor: two are exchanged here."""
+    tensors = {name: weights(seed)[name] for seed, name in enumerate(NAMES)}
+    save(tmp_path / "m/model.safetensors", tensors)
+    true = alphas(tmp_path / "m")
+    with HubServer() as hub:
+        hub.serve_here(tmp_path / "home", monkeypatch)
+        hub.add("org/m", {"model.safetensors": (tmp_path / "m/model.safetensors").read_bytes()})
+        assert [
+            row.metrics["alpha"] for row in wqscore.score("org/m", stream=True, store=None, **QUICK).layers
+        ] == true
+        wqscore.score("org/m", stream=True, store=tmp_path / "store", **QUICK)
+        with Store.open(tmp_path / "store") as store:
+            ((shard, (first, second)),) = store.all_headers()
+            store.put_headers({shard: (replace(first, offset=second.offset), replace(second, offset=first.offset))})
+            store.forget(contents=list(store.contents()))
+        scored = wqscore.score("org/m", stream=True, store=tmp_path / "store", verify=verify, **QUICK)
+        assert [row.metrics["alpha"] for row in scored.layers] == (true if verify else true[::-1])
 
 
 def test_verify_reads_what_a_lying_file_system_hides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -168,7 +168,7 @@ def _score(model: ModelRef, run: Run) -> ModelScore:
             from wqscore.engines.rows import weightwatcher_score
 
             return weightwatcher_score(_downloaded(model, run.progress), family, run.metrics, run.settings.seed)
-        known = StoredHeaders(run.store) if run.store else None
+        known = StoredHeaders(run.store) if run.store and not run.settings.verify else None
         checkpoint = open_or_fall_back(model, run.settings.stream, run.progress, known)
         work = Work(run.resources, run.settings.device, run.cache, progress, run.note)
         return score_checkpoint(checkpoint, family, run.preset, run.metrics, run.sampling, run.base, work)

@@ -56,7 +56,7 @@ class Settings:
             the disk is always streamed; one that can't be streamed (`.bin` files) is always downloaded.
         store: a store, or its path: results in it are not computed again, and new ones are added.
         verify: read every weight again, and look up what is stored by the values read alone: no name of a link, no
-            time of a file and no listing of the Hub is believed.
+            time of a file and no listing of the Hub is believed, and nothing that was merged from another store.
         jobs: threads; all cores if `None`. The result is the same for any number.
         memory: bytes that the process stays under; most of what is free if `None`. A tensor that alone needs more is
             scored while no other is. The result is the same for any number.
@@ -95,7 +95,9 @@ class Settings:
     store: Store | Path | str | None = _setting(
         None, "Result cache to use (default: your user cache).", metavar="PATH"
     )
-    verify: bool = _setting(False, "Read every weight again: trust no file's name, time or listing.")
+    verify: bool = _setting(
+        False, "Read every weight again: trust no file's name, time or listing, and no merged store."
+    )
     jobs: int | None = _setting(
         None, "Threads; all cores by default. Changes no result.", metavar="N", least=1, most=256
     )

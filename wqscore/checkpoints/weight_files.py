@@ -14,6 +14,7 @@ from typing import Any
 
 from wqscore.checkpoints.standard_names import WeightFiles, choose_loaded, choose_standard, standard_names
 from wqscore.errors import CheckpointError
+from wqscore.refs.file_names import is_plain
 from wqscore.refs.weight_names import ALONE_SUFFIXES, SAFETENSORS_SUFFIX, TORCH_SUFFIXES, WEIGHT_SUFFIXES
 
 #: Suffixes of weights that are not read.
@@ -22,8 +23,6 @@ _NOT_READ = frozenset({".h5", ".msgpack", ".distcp"})
 _NO_WEIGHTS = re.compile(
     r"(training_args|optim(izer)?|(lr_)?scheduler|scaler|rng_states?|random_states|sampler|dl_state)([_-].*)?\.\w+"
 )
-#: The limit of common file systems; a longer name raises an OSError.
-_MAX_NAME_BYTES = 255
 _SHARD = re.compile(
     rf"(?P<stem>.+)-(?P<number>\d{{5}})-of-(?P<total>\d{{5}})(?P<suffix>{'|'.join(map(re.escape, WEIGHT_SUFFIXES))})"
 )
@@ -112,9 +111,10 @@ def shard_names(index: bytes, where: str) -> dict[str, str]:
                 f"{where}: puts {tensor:.100} in {shard!r:.100}, outside the checkpoint's folder: refused, don't "
                 "trust this index"
             )
-        if len(shard.encode(errors="replace")) > _MAX_NAME_BYTES:
+        if not is_plain(shard):
             raise CheckpointError(
-                f"{where}: puts {tensor:.100} in {shard:.100}…, longer than a file name can be: fetch it again"
+                f"{where}: puts {tensor:.100} in {shard!a:.100}, which is no file name, or is too long, on some "
+                "systems: rename the file"
             )
     return weight_map
 

@@ -105,7 +105,8 @@ def merge(
 ) -> None:
     """Add what other stores hold: those of the machines that a cluster's work was shared out to.
 
-    Where two stores differ, what is here is kept, and it is told how often that was so.
+    Where two stores differ, what is here is kept, and it is told how often that was so. What is added is the word of
+    those who made it: `info` lists where it came from, and --verify of gate, score and rank uses none of it.
 
     Exit codes: 0 done, 2 wrong usage, 3 a store could not be read (the others are added).
     """

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import re
 
+from wqscore.refs.file_names import is_plain
+
 _PART = r"[a-z0-9]+([._-][a-z0-9]+)*"
 _PLAIN = re.compile(rf"{_PART}(/{_PART})?")
 #: What no file name here has; nor two dots in a row, which elsewhere stand for the folder above.
@@ -22,8 +24,9 @@ def slug(name: str) -> str:
         >>> slug("org/name"), slug("Org/Name")
         ('org--name', 'org-name~1d42e08d')
     """
-    if _PLAIN.fullmatch(name) and len(name) <= _LONGEST:
-        return name.replace("/", "--")
+    plain = name.replace("/", "--")
+    if _PLAIN.fullmatch(name) and len(name) <= _LONGEST and is_plain(plain):
+        return plain
     digest = hashlib.sha256(name.encode("utf-8", "backslashreplace")).hexdigest()[:8]
     readable = _OTHER.sub("-", name.lower().replace("/", "--")).strip("-._")[:_LONGEST].strip("-._")
-    return f"{readable or 'model'}~{digest}"
+    return f"{readable if is_plain(readable) else f'model{readable}'}~{digest}"

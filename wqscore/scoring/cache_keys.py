@@ -7,14 +7,13 @@ read. From the content follow the spectrum and, for one set of constants, the ro
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from wqscore.checkpoints.hub.content_id import cached_content_id
 from wqscore.checkpoints.tensor import Tensor, TensorRef
 from wqscore.fits.sampling import Sampling
 from wqscore.matrices.weight_matrix import WeightMatrix
@@ -122,14 +121,18 @@ def values_digest(content: str) -> str:
     return digest if kind == "blake3" else ""
 
 
-def shard_content(tensor: Tensor) -> str:
+def shard_content(tensor: Tensor, cached_id: Callable[[Path], str]) -> str:
     """The content of a tensor by its byte range and the SHA-256 that its repository on the Hub lists; else empty.
 
     Streamed, or in the Hub's own cache: the same either way.
+
+    Args:
+        tensor: the tensor.
+        cached_id: names the content of a file in the Hub's cache, as `cached_content_id` does.
     """
     if not isinstance(tensor, TensorRef):
         return ""
-    content = cached_content_id(tensor.file) if tensor.source is None else tensor.source.content_id(tensor.file)
+    content = cached_id(tensor.file) if tensor.source is None else tensor.source.content_id(tensor.file)
     return f"lfs:{content}:{byte_range_key(tensor)}" if content else ""
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from itertools import islice
 from typing import TypeVar
 
-from wqscore.store.records import ResultKey, SeenModel, Value
+from wqscore.store.records import Origin, ResultKey, SeenModel, SpectrumKey, Value
 from wqscore.store.rows import header_fields, result_fields, spectrum_fields
 from wqscore.store.store import Store
 
@@ -44,6 +46,9 @@ class Merged:
 def merge(store: Store, other: Store) -> Merged:
     """Add the rows of another store that this one lacks; the other stays unchanged.
 
+    What is added is marked with where it came from, and with the marks that it had there: those are the other
+    store's word.
+
     Contents of files on disk are only merged where this machine sees the file under the same stamp, as on a shared
     file system; the other machine's local files are skipped.
 
@@ -51,14 +56,17 @@ def merge(store: Store, other: Store) -> Merged:
         StoreError: a store can't be read or written; earlier batches stay added.
     """
     before = sum(other.damaged.values())
+    origin = Origin(str(other.path), platform.node(), datetime.now(UTC).replace(microsecond=0))
     spectra = results = headers = present = conflicts = 0
     for some in _batches(other.all_spectra()):
         added, same, different = _sorted(some, store.spectra(list(some)), spectrum_fields)
-        store.put(spectra=added)
+        store.put(spectra=added, origin=origin)
+        _hand_on(store, other, added)
         spectra, present, conflicts = spectra + len(added), present + same, conflicts + different
     for outcomes in _batches(other.all_results()):
         new, same, different = _sorted(outcomes, _here(store, outcomes), result_fields)
-        store.put(results=new)
+        store.put(results=new, origin=origin)
+        _hand_on(store, other, {key.spectrum for key in new})
         results, present, conflicts = results + len(new), present + same, conflicts + different
     for tensors in _batches(other.all_headers()):
         lacking, same, different = _sorted(tensors, store.headers(list(tensors)), header_fields)
@@ -71,6 +79,12 @@ def merge(store: Store, other: Store) -> Merged:
     store.put_models(models)
     damaged = sum(other.damaged.values()) - before
     return Merged(spectra, results, headers, len(models), present, conflicts, damaged)
+
+
+def _hand_on(store: Store, other: Store, keys: Collection[SpectrumKey]) -> None:
+    """Mark what was added with the merges that had brought it to the other store."""
+    for origin, brought in other.origins_of(keys).items():
+        store.mark(brought, origin)
 
 
 def _batches(pairs: Iterator[tuple[Key, Stored]]) -> Iterator[dict[Key, Stored]]:

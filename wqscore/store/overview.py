@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from wqscore.results import Result
-from wqscore.store.records import SeenModel
+from wqscore.store.records import Origin, SeenModel
 from wqscore.store.schema import SCHEMA_VERSION
 from wqscore.store.store import Store
 
@@ -27,6 +27,7 @@ class StoreOverview(Result):
         results: number of results by method, over all parameters.
         files: number of files on disk whose contents are stored.
         headers: number of shards whose headers are stored.
+        origins: the merges that spectra and results came with, each with its number of matrices.
         oldest: when the first row was written, `None` for an empty store.
         newest: when the last row was written.
         damaged: rows that failed their checksum, by table.
@@ -40,6 +41,7 @@ class StoreOverview(Result):
     results: Mapping[tuple[str, int], int]
     files: int
     headers: int
+    origins: Mapping[Origin, int]
     oldest: datetime | None
     newest: datetime | None
     damaged: Mapping[str, int]
@@ -66,6 +68,7 @@ def overview(store: Store) -> StoreOverview:
         results=dict(sorted(results.items())),
         files=files,
         headers=headers,
+        origins=store.origins(),
         oldest=min(times, default=None),
         newest=max(times, default=None),
         damaged=store.damaged,

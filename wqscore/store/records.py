@@ -146,6 +146,21 @@ class SeenModel:
     contents: frozenset[str]
 
 
+@dataclass(frozen=True)
+class Origin:
+    """A merge that brought rows of another store.
+
+    Attributes:
+        source: the other store's file, as it was named.
+        host: the name of the machine that merged it.
+        time: when, UTC, whole seconds.
+    """
+
+    source: str
+    host: str
+    time: datetime
+
+
 def canonical(parameters: Mapping[str, Value]) -> str:
     """Return parameters as canonical JSON: sorted, without blanks, ASCII.
 

@@ -33,6 +33,7 @@ def overview_sections(found: StoreOverview, medium: Medium) -> list[Section]:
         "results": f"{sum(found.results.values()):,}",
         "files": f"{found.files:,}",
         "headers": f"{found.headers:,}",
+        "merged": f"from {_counted(len(found.origins), 'store')}" if found.origins else "nothing",
         "oldest": _moment(found.oldest) or "–",
         "newest": _moment(found.newest) or "–",
         "damaged": damage(found.damaged) or "nothing",
@@ -41,9 +42,11 @@ def overview_sections(found: StoreOverview, medium: Medium) -> list[Section]:
     lines = [str(found.path), *(f"  {label.ljust(width)}  {text}" for label, text in facts.items())]
     spectra = [[f"{count:,}", name] for name, count in found.spectra.items()]
     results = [[f"{count:,}", str(version), name] for (name, version), count in found.results.items()]
+    merged = [[f"{count:,}", _moment(o.time) or "", o.host, o.source] for o, count in found.origins.items()]
     tables = [
         Table("by recipe", ["spectra", "recipe"], spectra, right=["recipe"]),
         Table("by method", ["results", "version", "method"], results, right=["method"]),
+        Table("merged from other stores, whose word it is", ["matrices", "when", "on", "from"], merged),
     ]
     gap: list[Section] = [Notes([""])] if medium == "table" else []
     sections: list[Section] = [Notes(lines)]
@@ -66,6 +69,10 @@ def overview_document(found: StoreOverview) -> dict[str, Any]:
         ],
         "files": found.files,
         "headers": found.headers,
+        "merged": [
+            {"source": origin.source, "host": origin.host, "time": _moment(origin.time), "matrices": count}
+            for origin, count in found.origins.items()
+        ],
         "oldest": _moment(found.oldest),
         "newest": _moment(found.newest),
         "damaged": dict(found.damaged),

@@ -12,7 +12,7 @@ from typing import Any, TypeVar, get_args
 import numpy as np
 
 from wqscore.spectra.spectrum import Spectrum, State
-from wqscore.store.records import FileStamp, HeaderTensor, Method, ResultKey, SeenModel, SpectrumKey, Value
+from wqscore.store.records import FileStamp, HeaderTensor, Method, Origin, ResultKey, SeenModel, SpectrumKey, Value
 
 Row = Sequence[Any]
 Record = TypeVar("Record")
@@ -97,6 +97,8 @@ def result_record(
     content: str, part: str, recipe: str, method: str, parameters: str, version: int, value: str
 ) -> tuple[ResultKey, Value]:
     """The inverse of `result_fields`."""
+    if type(version) is not int:
+        raise TypeError(version)
     return ResultKey(_key(content, part, recipe), _method(method, parameters, version)), json.loads(value)
 
 
@@ -109,9 +111,13 @@ def file_fields(stamp: FileStamp, contents: Mapping[str, str]) -> tuple[str, str
 def file_record(path: str, stamp: str, contents: str) -> tuple[FileStamp, Mapping[str, str]]:
     """The inverse of `file_fields`."""
     found = json.loads(contents)
+    # Version 0.5.0 wrote four numbers alone.
+    numbers, edges = json.loads(stamp)[:5], json.loads(stamp)[5:]
+    if not all(type(number) is int for number in numbers) or not all(isinstance(edge, str) for edge in edges):
+        raise TypeError(stamp)
     if not all(isinstance(content, str) for content in found.values()):
         raise ValueError(contents)
-    return FileStamp(unescaped(path), *json.loads(stamp)), found
+    return FileStamp(unescaped(path), *numbers, *edges), found
 
 
 def header_fields(shard: str, tensors: Sequence[HeaderTensor]) -> tuple[str, str]:
@@ -136,6 +142,16 @@ def model_record(label: str, revision: str, seen: int, contents: str) -> SeenMod
     if not all(isinstance(content, str) for content in found):
         raise ValueError(contents)
     return SeenModel(unescaped(label), unescaped(revision), datetime.fromtimestamp(seen, UTC), found)
+
+
+def origin_fields(origin: Origin) -> tuple[str, str, int]:
+    """Return source, host, time."""
+    return escaped(origin.source), escaped(origin.host), int(origin.time.timestamp())
+
+
+def origin_record(source: str, host: str, time: int) -> Origin:
+    """The inverse of `origin_fields`."""
+    return Origin(unescaped(source), unescaped(host), datetime.fromtimestamp(time, UTC))
 
 
 # A matrix has many results and a method many matrices.

@@ -7,9 +7,14 @@
     headers   the parsed header of a shard on the Hub, by what names its content
     models    the models scored, when, and the contents of their tensors
 
+A store into which another was merged has two more:
+
+    merges    each merge: the other store's file, the machine, and when
+    merged    which keys have rows that came with which merge
+
 Text is ASCII, other characters as Python escapes them; values are JSON; eigenvalues are little-endian float64; times
-are whole seconds since 1970. Each row except those of `keys` has a checksum over its key and its value, so that
-damaged rows are detected and ignored.
+are whole seconds since 1970. Each row except those of `keys` and `merged` has a checksum over its key and its value,
+so that damaged rows are detected and ignored.
 """
 
 from __future__ import annotations
@@ -42,6 +47,13 @@ _TABLES = {
     "headers": "CREATE TABLE headers (shard TEXT PRIMARY KEY, tensors TEXT NOT NULL, checksum BLOB NOT NULL)",
     "models": "CREATE TABLE models (label TEXT NOT NULL, revision TEXT NOT NULL, seen INTEGER NOT NULL, "
     "contents TEXT NOT NULL, checksum BLOB NOT NULL, PRIMARY KEY (label, revision))",
+}
+#: Made by the first merge; a store without them can be opened by version 0.5.0.
+MERGE_TABLES = {
+    "merges": "CREATE TABLE merges (id INTEGER PRIMARY KEY, source TEXT NOT NULL, host TEXT NOT NULL, "
+    "time INTEGER NOT NULL, checksum BLOB NOT NULL)",
+    "merged": "CREATE TABLE merged (key INTEGER NOT NULL, merge INTEGER NOT NULL, PRIMARY KEY (key, merge)) "
+    "WITHOUT ROWID",
 }
 
 
@@ -107,5 +119,5 @@ def check_store(connection: sqlite3.Connection, path: Path) -> None:
     if version > SCHEMA_VERSION:
         raise StoreError(f"{path}: was made by a newer wqscore: update wqscore, or name another store")
     found = dict(connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"))
-    if version != SCHEMA_VERSION or found != _TABLES:
+    if version != SCHEMA_VERSION or found not in (_TABLES, _TABLES | MERGE_TABLES):
         raise StoreError(f"{path}: has tables that wqscore does not know: move it away, and a new one is made")

@@ -14,13 +14,14 @@ from types import MappingProxyType, TracebackType
 from typing import Any, TypeVar
 
 from wqscore.spectra.spectrum import Spectrum
-from wqscore.store import rows
+from wqscore.store import origins, rows
 from wqscore.store.connections import Connections
 from wqscore.store.errors import as_store_error
 from wqscore.store.records import (
     FileStamp,
     HeaderTensor,
     Method,
+    Origin,
     ResultKey,
     SeenModel,
     SpectrumKey,
@@ -102,17 +103,30 @@ class Store:
         self._count(table)
 
     def put(
-        self, spectra: Mapping[SpectrumKey, Spectrum] = _NOTHING, results: Mapping[ResultKey, Value] = _NOTHING
+        self,
+        spectra: Mapping[SpectrumKey, Spectrum] = _NOTHING,
+        results: Mapping[ResultKey, Value] = _NOTHING,
+        origin: Origin | None = None,
+        recalled: Collection[SpectrumKey] = (),
     ) -> None:
         """Write spectra and results in one transaction, replacing those with the same keys.
 
         Call it once for all matrices of a tensor: a transaction costs as much as some hundred rows.
+
+        Args:
+            spectra: by key.
+            results: by key.
+            origin: the merge that brings them; `None` for what was computed here.
+            recalled: keys of spectra that this store had. All others were solved here: rows that came with a merge
+                under their keys are deleted.
         """
         keys = {*spectra, *(key.spectrum for key in results)}
         now = int(time.time())
         spectrum_rows = [rows.sealed(rows.spectrum_fields(*item)) for item in spectra.items()]
         result_rows = [rows.sealed(rows.result_fields(*item)) for item in results.items()]
         with self._connections.writing() as writer:
+            if origin is None:
+                origins.claim(writer, spectra.keys() - set(recalled))
             writer.executemany(
                 "INSERT OR IGNORE INTO keys (content, part, recipe, created) VALUES (?, ?, ?, ?)",
                 ((*rows.key_fields(key), now) for key in keys),
@@ -121,17 +135,28 @@ class Store:
                 f"INSERT OR REPLACE INTO spectra VALUES (({_THIS_KEY}), ?, ?, ?, ?, ?, ?, ?)", spectrum_rows
             )
             writer.executemany(f"INSERT OR REPLACE INTO results VALUES (({_THIS_KEY}), ?, ?, ?, ?, ?)", result_rows)
+            if origin is not None and keys:
+                origins.mark(writer, keys, origin)
 
-    def spectra(self, keys: Collection[SpectrumKey]) -> dict[SpectrumKey, Spectrum]:
-        """Return the stored spectra among those requested, in one query."""
-        query = f"SELECT {_SPECTRUM} FROM {_REQUESTED} JOIN spectra AS s ON s.key = k.id"
+    def spectra(self, keys: Collection[SpectrumKey], only_own: bool = False) -> dict[SpectrumKey, Spectrum]:
+        """Return the stored spectra among those requested, in one query.
+
+        Args:
+            keys: the keys.
+            only_own: leave out keys under which rows came with a merge.
+        """
+        query = (
+            f"SELECT {_SPECTRUM} FROM {_REQUESTED} JOIN spectra AS s ON s.key = k.id WHERE {self._owned(only_own)}"
+        )
         return dict(self._records("spectra", query, rows.spectrum_record, _key_list(keys)))
 
-    def results(self, spectra: Collection[SpectrumKey], methods: Collection[Method]) -> dict[ResultKey, Value]:
-        """Return the stored results of these methods on these spectra, in one query."""
+    def results(
+        self, spectra: Collection[SpectrumKey], methods: Collection[Method], only_own: bool = False
+    ) -> dict[ResultKey, Value]:
+        """Return the stored results of these methods on these spectra, in one query; `only_own` as in `spectra`."""
         query = (
             f"SELECT {_RESULT} FROM {_REQUESTED} JOIN results AS r ON r.key = k.id "
-            "WHERE r.method IN (SELECT value FROM json_each(?))"
+            f"WHERE r.method IN (SELECT value FROM json_each(?)) AND {self._owned(only_own)}"
         )
         names = json.dumps(sorted({rows.escaped(method.name) for method in methods}))
         found = self._records("results", query, rows.result_record, _key_list(spectra), names)
@@ -196,6 +221,24 @@ class Store:
         found = self._records("models", "SELECT * FROM models", rows.model_record)
         return sorted(found, key=lambda model: (-model.seen.timestamp(), model.label, model.revision))
 
+    def origins(self) -> dict[Origin, int]:
+        """Return the merges of which rows are left, each with its number of keys."""
+        with self._connections.reading() as reader:
+            found, damaged = origins.origins(reader)
+        for _ in range(damaged):
+            self._count("merges")
+        return found
+
+    def origins_of(self, keys: Collection[SpectrumKey]) -> dict[Origin, list[SpectrumKey]]:
+        """Return the merges that rows under these keys came with, each with its keys."""
+        with self._connections.reading() as reader:
+            return origins.origins_of(reader, keys)
+
+    def mark(self, keys: Collection[SpectrumKey], origin: Origin) -> None:
+        """Note that rows under these keys came with a merge."""
+        with self._connections.writing() as writer:
+            origins.mark(writer, keys, origin)
+
     def contents(self) -> dict[str, datetime]:
         """Return every content with a stored key, and when its first key was stored."""
         found: dict[str, datetime] = {}
@@ -228,12 +271,20 @@ class Store:
             )
             writer.executemany("DELETE FROM files WHERE path = ?", [(rows.escaped(stamp.path),) for stamp in files])
             writer.executemany("DELETE FROM headers WHERE shard = ?", [(rows.escaped(shard),) for shard in headers])
+            origins.forget_deleted(writer)
 
     def compact(self) -> None:
         """Return the space of deleted rows to the disk."""
         with self._connections.writing_without_transaction() as writer:
             writer.execute("VACUUM")
             writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def _owned(self, only_own: bool) -> str:
+        """The condition of a query for rows that did not come with a merge; unless asked for, one that holds."""
+        if only_own:
+            with self._connections.reading() as reader:
+                only_own = origins.has_merges(reader)
+        return origins.IS_OWN if only_own else "TRUE"
 
     def _insert(self, table: str, fields: Sequence[rows.Row]) -> None:
         marks = ", ".join("?" * (len(fields[0]) + 1)) if fields else ""
