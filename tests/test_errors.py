@@ -1,4 +1,4 @@
-"""Small files are read whole, in no more memory than they take, or refused."""
+"""Small files are read whole, in no more memory than they take, or refused; messages are of a length to read."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from wqscore import __main__ as program
 from wqscore import cli
 from wqscore.api.run import own_errors
-from wqscore.errors import CheckpointError, fault, read_small
+from wqscore.errors import CheckpointError, UsageError, fault, read_small
 from wqscore.planning import plan as planning
 from wqscore.refs.reference import ModelRef
 
@@ -73,3 +73,11 @@ def test_a_fault_has_the_same_words_wherever_it_is_met(monkeypatch: pytest.Monke
     with pytest.raises(SystemExit, match=r"^3 ") as left:
         program.main()
     assert left.value.code == f"3 {words}"
+
+
+@given(st.text(max_size=200), st.integers(1, 20))
+def test_a_message_keeps_its_beginning_and_its_end(text: str, times: int) -> None:
+    message = str(UsageError(f"file: {text * times}: fetch it again"))
+    assert message.startswith("file: ") and message.endswith(": fetch it again")
+    assert message.isprintable() and len(message) <= 1700
+    assert str(UsageError(message)) == message

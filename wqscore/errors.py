@@ -13,13 +13,19 @@ from wqscore.escaping import printable
 #: Larger than any file that is not weights; parsing takes several times as much memory.
 _MAX_SMALL = 1 << 26
 _PIECE = 1 << 16
+#: Characters of a message that are kept of its beginning, and of its end, where it says what to do.
+_FIRST, _LAST = 1200, 400
 
 
 class WqscoreError(Exception):
-    """Base of every error wqscore raises on purpose; the message is one line, with control characters escaped."""
+    """Base of every error wqscore raises on purpose.
+
+    The message is one line, with control characters escaped; a long one, of names in a file, is cut in the middle.
+    """
 
     def __init__(self, message: str) -> None:
-        super().__init__(printable(message))
+        text = printable(message)
+        super().__init__(text if len(text) <= _FIRST + _LAST else f"{text[:_FIRST]} … {text[-_LAST:]}")
 
 
 class UsageError(WqscoreError):

@@ -18,5 +18,6 @@ def inputs(target: str) -> dict[str, bytes]:
 
 
 def starts(target: str) -> list[bytes]:
-    """The committed inputs that changes are made to."""
-    return [data for data in inputs(target).values() if len(data) <= _LONGEST_START]
+    """The committed inputs that changes are made to: the short ones, or all where none is short."""
+    every = list(inputs(target).values())
+    return [data for data in every if len(data) <= _LONGEST_START] or every

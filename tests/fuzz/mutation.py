@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any
 
-from tests.fuzz.targets import SEPARATOR, Target
+from tests.fuzz.planning import SEPARATOR
+from tests.fuzz.targets import Target
 
 #: No input is longer; what a parser may take is stated for inputs of this size.
 MOST_BYTES = 2**16

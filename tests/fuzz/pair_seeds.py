@@ -14,7 +14,7 @@ from bitsandbytes import functional as bitsandbytes
 from peft import LoraConfig, get_peft_model
 from safetensors.torch import load, save
 
-from tests.fuzz.targets import SEPARATOR
+from tests.fuzz.planning import SEPARATOR
 
 Seeds = Iterator[tuple[str, bytes]]
 

@@ -25,6 +25,7 @@ import torch
 from safetensors.torch import save
 
 import wqscore.model_list
+from tests.fuzz import folder_seeds, table_seeds
 from tests.fuzz.inputs import CORPUS
 from tests.fuzz.pair_seeds import adapters, quantised
 
@@ -36,10 +37,11 @@ def main() -> None:
     """Write every seed to its target's folder."""
     logging.disable(logging.CRITICAL)
     torch.manual_seed(0)
-    for target, seeds in SEEDS.items():
+    made = {target: seeds() for target, seeds in SEEDS.items()} | table_seeds.site_files()
+    for target, seeds in made.items():
         folder = CORPUS / target
         folder.mkdir(parents=True, exist_ok=True)
-        for name, content in seeds():
+        for name, content in seeds:
             (folder / name).write_bytes(content)
 
 
@@ -133,6 +135,16 @@ def _numpy(function: Any, *arguments: Any, **arrays: Any) -> bytes:
     return stream.getvalue()
 
 
+def all_ggufs() -> Seeds:
+    yield from ggufs()
+    yield from folder_seeds.more_ggufs()
+
+
+def all_onnx_models() -> Seeds:
+    yield from onnx_models()
+    yield from folder_seeds.more_onnx_models()
+
+
 def archives() -> Seeds:
     weight = np.arange(6, dtype=np.float32).reshape(2, 3)
     arrays = {"params/dense/kernel": weight, "v.weight": np.asfortranarray(weight.astype(np.float16))}
@@ -205,15 +217,26 @@ SEEDS = {
     "torch": torch_files,
     "pickle": pickles,
     "index": indices,
-    "gguf": ggufs,
+    "gguf": all_ggufs,
     "model_list": model_lists,
     "npz": archives,
     "npy": arrays,
-    "onnx": onnx_models,
+    "onnx": all_onnx_models,
     "quantised": quantised,
     "adapter": adapters,
     "card": cards,
     "components": manifests,
+    "by_content": folder_seeds.by_content,
+    "checkpoint_folder": folder_seeds.checkpoint_folders,
+    "named_adapter": folder_seeds.named_adapters,
+    "file_names": folder_seeds.file_names,
+    "in_memory": folder_seeds.memory,
+    "checksums": folder_seeds.checksums,
+    "baseline": table_seeds.baselines,
+    "policy": table_seeds.policies,
+    "rules": table_seeds.rules,
+    "table": table_seeds.tables,
+    "store": table_seeds.stores,
 }
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ def main() -> NoReturn:
         (corpus / f"seed-{number}").write_bytes(seed_input)
     options = [
         f"-seed={seed}",
-        f"-max_len={_LONGEST_OF_ATHERIS}",
+        f"-max_len={max(_LONGEST_OF_ATHERIS, *map(len, seeds))}",
         f"-timeout={_HOPELESS_SECONDS}",
         "-rss_limit_mb=0",
         "-verbosity=0",

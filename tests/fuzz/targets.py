@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import Any
 
-from tests.fuzz import tokens
+from tests.fuzz import folder_targets, table_targets, tokens
+from tests.fuzz.planning import LARGEST_READ, MOST_READ, SEPARATOR, plan, written
 from wqscore.checkpoints.adapters.lora import plan_adapter
 from wqscore.checkpoints.adapters.merging import plan_merged
 from wqscore.checkpoints.components import MODEL_INDEX, MODULES, find_components
@@ -27,20 +28,10 @@ from wqscore.checkpoints.pytorch.file import read_torch_file
 from wqscore.checkpoints.pytorch.unpickler import unpickle
 from wqscore.checkpoints.quantised.planning import dequantised
 from wqscore.checkpoints.safetensors import read_safetensors
-from wqscore.checkpoints.tensor import Tensor, TensorRef
-from wqscore.matrices.matrix_rules import MatrixRules
+from wqscore.checkpoints.tensor import TensorRef
 from wqscore.matrices.model_config import ModelConfig
-from wqscore.matrices.plan import plan_matrices
-from wqscore.matrices.weight_matrix import WeightMatrix
 from wqscore.model_list import load_list
 from wqscore.studies.known.model_card import parse_card, parse_eval_results
-
-#: Between the JSON and the safetensors file of an input that is both.
-SEPARATOR = b"\n=====\n"
-_RULES = (MatrixRules(), MatrixRules(split_fused=False, pool_slices=False))
-#: A planned matrix is read where it is small, as scoring it would.
-_LARGEST_READ = 2**16
-_MOST_READ = 16
 
 
 @dataclass(frozen=True)
@@ -67,36 +58,20 @@ def warm_up() -> None:
     parse_eval_results("[]", "")
 
 
-def _written(folder: Path, name: str, data: bytes) -> Path:
-    file = folder / name
-    file.write_bytes(data)
-    return file
-
-
-def _plan(tensors: Sequence[Tensor], config: Mapping[str, Any]) -> None:
-    """Plan the matrices by both kinds of rules, and read a few small ones."""
-    for rules in _RULES:
-        outcomes = plan_matrices(tensors, ModelConfig(config), rules)
-        matrices = [outcome for outcome in outcomes if isinstance(outcome, WeightMatrix)]
-        small = [matrix for matrix in matrices if matrix.tensor.parameters <= _LARGEST_READ]
-        for matrix in small[:_MOST_READ]:
-            matrix.values(matrix.tensor.read())
-
-
 def safetensors(data: bytes, folder: Path) -> None:
-    _plan(read_safetensors(_written(folder, "model.safetensors", data)), {})
+    plan(read_safetensors(written(folder, "model.safetensors", data)), {})
 
 
 def _pair(data: bytes, folder: Path, config: str) -> tuple[dict[str, Any], list[TensorRef]]:
     text, _, weights = data.partition(SEPARATOR)
-    parsed = read_config(_written(folder, config, text))
-    return parsed, read_safetensors(_written(folder, "model.safetensors", weights))
+    parsed = read_config(written(folder, config, text))
+    return parsed, read_safetensors(written(folder, "model.safetensors", weights))
 
 
 def quantised(data: bytes, folder: Path) -> None:
     """`config.json` and codes with their scales: bitsandbytes' quant_state texts among them."""
     config, tensors = _pair(data, folder, "config.json")
-    _plan(dequantised(tensors, config), config)
+    plan(dequantised(tensors, config), config)
 
 
 def adapter(data: bytes, folder: Path) -> None:
@@ -106,13 +81,13 @@ def adapter(data: bytes, folder: Path) -> None:
     changes = [weight.change for weight in planned.weights]
     base = {tensor.name: tensor for tensor in tensors}
     decodings = [*changes, *plan_merged(planned, base)[0]]
-    for decoding in [d for d in decodings if sum(part.parameters for part in d.parts) <= _LARGEST_READ][:_MOST_READ]:
-        if prod(decoding.shape) <= _LARGEST_READ:
+    for decoding in [d for d in decodings if sum(part.parameters for part in d.parts) <= LARGEST_READ][:MOST_READ]:
+        if prod(decoding.shape) <= LARGEST_READ:
             decoding.decode(*(part.read() for part in decoding.parts))
 
 
 def torch(data: bytes, folder: Path) -> None:
-    _plan(read_torch_file(_written(folder, "pytorch_model.bin", data)), {})
+    plan(read_torch_file(written(folder, "pytorch_model.bin", data)), {})
 
 
 def pickle(data: bytes, folder: Path) -> None:
@@ -124,32 +99,32 @@ def index(data: bytes, folder: Path) -> None:
     """A shard index beside one shard, which it may or may not name."""
     header = json.dumps({"w": {"dtype": "F32", "shape": [1, 1], "data_offsets": [0, 4]}}).encode()
     shard = len(header).to_bytes(8, "little") + header + b"\0" * 4
-    _written(folder, "model-00001-of-00001.safetensors", shard)
-    _written(folder, "model.safetensors.index.json", data)
+    written(folder, "model-00001-of-00001.safetensors", shard)
+    written(folder, "model.safetensors.index.json", data)
     config, tensors = read_folder(folder)
-    _plan(tensors, config)
+    plan(tensors, config)
 
 
 def gguf(data: bytes, folder: Path) -> None:
-    config, tensors, decodings, refusals = read_gguf(_written(folder, "m-00001-of-00001.gguf", data))
-    _plan(with_decoded(tensors, decodings, refusals), config)
+    config, tensors, decodings, refusals = read_gguf(written(folder, "m-00001-of-00001.gguf", data))
+    plan(with_decoded(tensors, decodings, refusals), config)
 
 
 def npz(data: bytes, folder: Path) -> None:
-    _plan(with_decoded(*read_npz(_written(folder, "model.npz", data))), {})
+    plan(with_decoded(*read_npz(written(folder, "model.npz", data))), {})
 
 
 def npy(data: bytes, folder: Path) -> None:
-    _plan([read_npy(_written(folder, "w.weight.npy", data))], {})
+    plan([read_npy(written(folder, "w.weight.npy", data))], {})
 
 
 def onnx(data: bytes, folder: Path) -> None:
-    _written(folder, "weights.data", b"\0" * 256)
-    _plan(with_decoded(*read_onnx(_written(folder, "model.onnx", data))), {})
+    written(folder, "weights.data", b"\0" * 256)
+    plan(with_decoded(*read_onnx(written(folder, "model.onnx", data))), {})
 
 
 def model_list(data: bytes, folder: Path) -> None:
-    load_list(str(_written(folder, "list.toml", data)))
+    load_list(str(written(folder, "list.toml", data)))
 
 
 def card(data: bytes, folder: Path) -> None:
@@ -164,7 +139,7 @@ def card(data: bytes, folder: Path) -> None:
 def components(data: bytes, folder: Path) -> None:
     """`model_index.json` and `modules.json` among the files of a folder."""
     folders = ["unet/diffusion_pytorch_model.safetensors", "vae/config.json", "1_Pooling/config.json"]
-    manifest = read_config(_written(folder, "any.json", b'{"it": ' + data + b"}")).get("it")
+    manifest = read_config(written(folder, "any.json", b'{"it": ' + data + b"}")).get("it")
     for kind in (MODEL_INDEX, MODULES):
         find_components(["model.safetensors", *folders], {kind: manifest}, "folder")
 
@@ -183,4 +158,22 @@ TARGETS: Mapping[str, Target] = {
     "adapter": Target(adapter, "pair", tokens.ADAPTER),
     "card": Target(card, "binary", tokens.YAML),
     "components": Target(components, "json", tokens.MANIFEST),
+    "by_content": Target(folder_targets.by_content, "binary", tokens.ANY_CONTAINER),
+    "checkpoint_folder": Target(folder_targets.checkpoint_folder, "pair", tokens.REPARAMETRISED),
+    "named_adapter": Target(folder_targets.named_adapter, "pair", tokens.NAMED_ADAPTER),
+    "file_names": Target(folder_targets.file_names, "json", tokens.FILE_NAMES),
+    "in_memory": Target(folder_targets.in_memory, "json", tokens.REPARAMETRISED),
+    "checksums": Target(folder_targets.checksums, "binary", tokens.TORCH),
+    "baseline": Target(table_targets.baseline, "json", tokens.RESULTS),
+    "policy": Target(table_targets.policy, "binary", tokens.POLICY),
+    "rules": Target(table_targets.rules, "binary", tokens.POLICY),
+    "table": Target(table_targets.table, "binary", tokens.CSV),
+    "history": Target(table_targets.history, "json", tokens.RESULTS),
+    "record": Target(table_targets.record, "json", tokens.RESULTS),
+    "manifest": Target(table_targets.manifest, "json", tokens.FILE_NAMES),
+    "site_table": Target(table_targets.site_table, "json", tokens.RESULTS),
+    "site_csv": Target(table_targets.site_csv, "binary", tokens.CSV),
+    "feed": Target(table_targets.feed, "binary", tokens.MARKUP),
+    "page": Target(table_targets.page, "binary", tokens.MARKUP),
+    "store": Target(table_targets.store, "binary", tokens.STORE),
 }

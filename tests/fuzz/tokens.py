@@ -37,3 +37,69 @@ NUMPY = (
 TOML = (b'id = "a/b"\n', b"aliases = []\n", b"year = ", *b'[[models]]\t[list]\t1979-05-27\t0x\t"""\t.a'.split(b"\t"))
 YAML = (b"- ", b"? ", b"&a ", b"<<: ", b"!!set ", b"|\n", b"---\n", *b"model-index: results: *a !!binary 1:1".split())
 MANIFEST = (b'["diffusers", "X"]', b"[null, null]", *b'"unet" "path" .. / _class_name'.split())
+ANY_CONTAINER = (*TORCH, b"ustar", b"GGUF", b"\x93NUMPY", b"PK\x03\x04", b".npy", b"storages", b"tensors", b"pickle")
+REPARAMETRISED = (
+    *SAFETENSORS,
+    *b"weight_g weight_v weight_orig weight_u weight_mask parametrizations.weight.original0 .original .0._u".split(),
+    *b"parametrizations .base ema. model_ema. module. _orig_mod. teacher. exp_avg lora_A lora_B config".split(),
+)
+NAMED_ADAPTER = (
+    *SAFETENSORS,
+    *b"lora_A.weight lora_B.weight lora_up.weight lora_down.weight .alpha lora_unet_ lora_te_ lora_a lora_b".split(),
+    *b"hada_w1_a lokr_w1 dora_scale processor. base_model.model. modules_to_save peft_type LORA".split(),
+    b"fine_tune_type",
+)
+FILE_NAMES = (
+    *b"model.safetensors pytorch_model.bin .index.json -00001-of-00002 .gguf .onnx .pt ../ / unet/".split(),
+    b"adapter_model.",
+    *(b"\\", b"\0", b"\x1b[2J", b"optimizer.pt", b"data/", b"~"),
+)
+RESULTS = (*_SHARED, *b"alpha models summary metrics null schema_version 1e400 date nights interval median".split())
+POLICY = (
+    *TOML,
+    *b"delta( share(random) alpha > >= .median ) rules baseline preset base metrics".split(),
+    b"rules = []\n",
+)
+CSV = (
+    b",",
+    b'"',
+    b"\n",
+    b"\r\n",
+    b"'=1+1",
+    b"=",
+    b"model",
+    b"status",
+    b"failed",
+    b"nan",
+    b"1e999",
+    b"\xef\xbb\xbf",
+    b"\0",
+)
+MARKUP = (
+    *(
+        b"<a href='",
+        b"<img src='",
+        b"id='",
+        b"<!--",
+        b"]]>",
+        b"<![CDATA[",
+        b"&#0;",
+        b"//[",
+        b"http://[::1",
+        b"#",
+        b"%00",
+    ),
+    *(b"<!DOCTYPE a [<!ENTITY b 'c'>]>", b"&b;", b"<entry>", b"xmlns='http://www.w3.org/2005/Atom'", b"../", b"?"),
+)
+STORE = (
+    b"SQLite format 3\0",
+    b"CREATE TABLE",
+    b"spectra",
+    b"results",
+    b"\x0d",
+    b"\x05",
+    b"{}",
+    b"[]",
+    b"null",
+    b"\xff",
+)

@@ -19,7 +19,7 @@ from tests.checkpoints.pytorch.writer import mapping, tensor, zipped
 from tests.oracles import Oracle
 from wqscore.errors import CheckpointError
 from wqscore.integrity.checking import Integrity, check
-from wqscore.integrity.checksums import FileCheck
+from wqscore.integrity.checksums import FileCheck, check_file
 
 torch = Oracle("torch")
 
@@ -185,10 +185,12 @@ def test_a_bin_file_of_torch(tmp_path: Path, container: str) -> None:
 
 
 @pytest.mark.oracle("torch")
-def test_a_flipped_bit_of_a_zip_file_shows_in_its_checksum(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["pytorch_model.bin", "model.pt", "model.pth", "weights.npz"])
+def test_a_flipped_bit_of_a_zip_file_shows_in_its_checksum(name: str, tmp_path: Path) -> None:
+    """Whatever it is called; in a matrix of which no number looks odd."""
     tensors = {name: torch.from_numpy(value) for name, value in model().items()}
-    file = tmp_path / "pytorch_model.bin"
-    torch.save(tensors, file)
+    file = tmp_path / name
+    np.savez(file, **model()) if file.suffix == ".npz" else torch.save(tensors, file)
     flip(file, file.read_bytes().index(model()["wte.weight"].tobytes()) + 1000)
     integrity = check(str(tmp_path))
     assert outline(integrity) == [(file.name, "crc32", 1)]
@@ -222,6 +224,16 @@ def test_entries_that_torch_does_not_write_do_not_stop_the_check(tmp_path: Path)
     content[odd + 8] |= 0x20
     file.write_bytes(content)
     assert outline(check(str(tmp_path))) == [(file.name, "crc32", 1)]
+
+
+def test_entries_that_lie_over_each_other_are_not_read_again_and_again(tmp_path: Path) -> None:
+    """A megabyte that a thousand entries of the directory name would be read a thousand times."""
+    file = tmp_path / "pytorch_model.bin"
+    with zipfile.ZipFile(zipped(file, mapping(a=tensor())), "a") as archive:
+        archive.writestr("model/long", b"1" * 2**20)
+        archive.filelist += 1000 * [archive.getinfo("model/long")]
+        archive.comment = b"so that the directory is written again"
+    assert check_file(file).detail == "its zip entries overlap: damaged, fetch the file again"
 
 
 def flip(file: Path, position: int) -> None:

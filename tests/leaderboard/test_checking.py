@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -54,6 +55,24 @@ BROKEN = {
         edit(MODEL, lambda t: t.replace('href="../feed.xml">', 'href="http://example.org/">')),
         "neither the site nor the Hub",
     ),
+    "a link too long for a file": (
+        edit("index.html", lambda t: t.replace('"feed.xml"', f'"{"x" * 300}.xml"')),
+        "xxx.xml, which is not there",
+    ),
+    "a link that is no address": (
+        edit("index.html", lambda t: t.replace('"feed.xml"', '"http://[x"')),
+        "http://[x, which is no address",
+    ),
+    "a page of no end": (lambda site: os.truncate(site / MODEL, 2**40), f"{MODEL}: can't be read: is larger than"),
+    "a declaration that is none": (
+        lambda site: (site / MODEL).write_bytes(b"<![CDADA["),
+        f"{MODEL}: can't be read: unknown status keyword",
+    ),
+    "tags without an end": (
+        lambda site: (site / MODEL).write_bytes(b"<img src='" * 25_000),
+        f"{MODEL}: can't be read: has many tags without an end",
+    ),
+    "an encoding": (edit("feed.xml", lambda t: t.replace("utf-8", "utf9")), "feed.xml: is not well-formed: unknown"),
     "a large page": (edit(MODEL, lambda t: t + " " * 150_000), "more than 150,000"),
     "a value's type": (edit("data/models.json", first_model(alpha="low")), "alpha is 'low', not a number"),
     "a missing name": (edit("data/models.json", first_model(model=None)), "model is None"),
@@ -83,7 +102,8 @@ def test_it_is_found(site: Path, kind: str) -> None:
     (site.parent / "outside.txt").write_text("")
     breaking, finding = BROKEN[kind]
     breaking(site)  # type: ignore[no-untyped-call]
-    assert finding in "\n".join(check_site(site))
+    assert finding in "\n".join(found := check_site(site))
+    assert max(map(len, found)) <= 501
 
 
 def test_a_whole_site_has_nothing_wrong(toys: Path) -> None:

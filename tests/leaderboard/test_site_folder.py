@@ -166,3 +166,31 @@ def test_two_models_of_one_name_are_refused(models: list[ListedModel], tmp_path:
     with pytest.raises(UsageError, match="two models are called 'toy-0'"):
         build_at(NIGHT, twins, tmp_path / "site")
     assert not (tmp_path / "site").exists()
+
+
+def test_a_link_in_the_place_of_the_temporary_file_is_not_followed(
+    site: Path, models: list[ListedModel], tmp_path: Path
+) -> None:
+    """Whoever shares the folder would choose which file of its user is overwritten."""
+    (tmp_path / "mine").write_text("kept")
+    (site / ".new").symlink_to(tmp_path / "mine")
+    build_at(NEXT, models, site)
+    assert (tmp_path / "mine").read_text() == "kept"
+    assert check_site(site) == []
+
+
+@pytest.mark.parametrize("below", ["data", "data/models", "models"])
+def test_a_folder_that_links_elsewhere_is_refused(
+    site: Path, models: list[ListedModel], tmp_path: Path, below: str
+) -> None:
+    """Its files, under names that the site's list has, would be removed."""
+    (site / below).rename(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere/precious.txt").write_text("kept")
+    (site / below).symlink_to(tmp_path / "elsewhere")
+    manifest = json.loads((site / "data/files.json").read_text())
+    manifest["files"].append(f"{below}/precious.txt")
+    (site / "data/files.json").write_text(json.dumps(manifest))
+    before = contents(tmp_path / "elsewhere")
+    with pytest.raises(UsageError, match="is a link to another place: nothing was written"):
+        build_at(NEXT, models, site)
+    assert contents(tmp_path / "elsewhere") == before

@@ -1,12 +1,15 @@
-"""Compiled loops work where nothing can be kept of them."""
+"""Compiled loops work where nothing can be kept of them, and take numba's settings from the environment alone."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import NoReturn
 
+import numpy as np
 import pytest
 from numba.core import caching
 
+from wqscore.errors import UsageError
 from wqscore.spectra.jit import compiled
 
 
@@ -39,3 +42,24 @@ def test_a_full_disk_costs_the_cache_alone(monkeypatch: pytest.MonkeyPatch) -> N
     assert len(tried) == 3
     assert both(5.0) == 12.5
     assert len(tried) == 3
+
+
+@pytest.mark.parametrize("kind", ["file", "link", "folder"])
+def test_settings_of_numba_in_the_working_folder_are_refused(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They name the folder of its cache, whose index is a pickle that runs: `cd model && wqscore score .`."""
+    settings = tmp_path / ".numba_config.yaml"
+    {
+        "file": lambda: settings.write_text("cache_dir: ./cache\n"),
+        "link": lambda: settings.symlink_to(tmp_path / "later"),
+        "folder": settings.mkdir,
+    }[kind]()
+    monkeypatch.chdir(tmp_path)
+
+    @compiled
+    def total(values: np.ndarray) -> float:
+        return float(values.sum())
+
+    with pytest.raises(UsageError, match=r"the working folder has a \.numba_config\.yaml"):
+        total(np.ones(3))

@@ -14,18 +14,27 @@ _LOCAL_HEADER = struct.Struct("<4s22xHH")
 _UTF8_NAME = 0x800
 
 
-def zip_directory(stream: IO[bytes], file: Path) -> list[ZipInfo]:
-    """List the archive's members with the standard library.
+def open_zip(stream: IO[bytes], file: Path) -> ZipFile:
+    """Open an archive with the standard library.
 
     Raises:
         CheckpointError: the zip directory is missing or damaged.
     """
     try:
-        return ZipFile(stream).infolist()
+        return ZipFile(stream)
     except (BadZipFile, NotImplementedError, ValueError, OSError, OverflowError, struct.error) as error:
         raise CheckpointError(
             f"{file}: its zip directory can't be read ({error}): cut short or damaged, fetch it again"
         ) from error
+
+
+def zip_directory(stream: IO[bytes], file: Path) -> list[ZipInfo]:
+    """List the archive's members.
+
+    Raises:
+        CheckpointError: the zip directory is missing or damaged.
+    """
+    return open_zip(stream, file).infolist()
 
 
 def holds_arrays(file: Path) -> bool:

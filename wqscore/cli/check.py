@@ -24,8 +24,9 @@ def check(
     """Look for damage in one model's weights, and score nothing.
 
     Errors: files cut short, NaN, infinity, a file that differs from its checksum (the Hub's SHA-256 where it was
-    fetched from there, torch's CRC-32; none where it is streamed). Remarks: matrices, rows and columns that are all
-    zero, all one number, or the same as another. Every byte is read each time; the store is not asked.
+    fetched from there, the CRC-32 in zip files of torch and NumPy; none where it is streamed). Remarks: matrices,
+    rows and columns that are all zero, all one number, or the same as another. Every byte is read each time; the
+    store is not asked.
     A weight that must be there, by names, sibling layers or the configuration, and that is empty, absent or of a
     shape that it can't have, is an error too.
 

@@ -2,18 +2,21 @@
 
 The Hub's cache stores a file of Git LFS or Xet as `blobs/<its SHA-256>`, with a link to it in the commit's folder.
 A download into another folder (`hf download --local-dir`) records the SHA-256 under `.cache/huggingface/download`,
-with the time. torch writes a CRC-32 of each tensor's storage into its zip file.
+with the time. torch and NumPy write a CRC-32 of each tensor into their zip files.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
+import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
-from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo, is_zipfile
+from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
+from wqscore.checkpoints.local import first_container
+from wqscore.checkpoints.zip_members import open_zip
 from wqscore.errors import read_small, reading
 
 _CHUNK = 1 << 20
@@ -49,7 +52,7 @@ def check_file(file: Path) -> FileCheck:
                 actual = hashlib.file_digest(stream, "sha256").hexdigest()
             differs = f"its SHA-256 is {actual[:12]}…, the Hub's {expected[:12]}…: delete it and fetch it again"
             return FileCheck(file.name, "sha256", "" if actual == expected else differs)
-        if file.suffix == ".bin" and is_zipfile(file):
+        if first_container(file) == "zip":
             return _check_zip(file)
     return FileCheck(file.name, "")
 
@@ -73,20 +76,29 @@ def published_sha256(file: Path) -> str | None:
 
 
 def _check_zip(file: Path) -> FileCheck:
-    with ZipFile(file) as archive:
+    with file.open("rb") as stream, open_zip(stream, file) as archive:
         entries = [info for info in archive.infolist() if _has_checksum(info)]
+        if sum(info.file_size for info in entries) > file.stat().st_size:
+            return FileCheck(file.name, "crc32", "its zip entries overlap: damaged, fetch the file again")
         for info in entries:
-            try:
-                with archive.open(info) as stream:
-                    while stream.read(_CHUNK):
-                        pass
-            # The last three come from headers that torch never writes.
-            except (BadZipFile, EOFError, NotImplementedError, ValueError):
-                detail = f"{info.filename} does not match its CRC-32: damaged, fetch the file again"
+            if not _matches(archive, info):
+                detail = f"{info.filename:.200} does not match its CRC-32: damaged, fetch the file again"
                 return FileCheck(file.name, "crc32", detail)
     return FileCheck(file.name, "crc32" if entries else "")
 
 
+def _matches(archive: ZipFile, info: ZipInfo) -> bool:
+    """Whether an entry's bytes have the checksum that the archive's directory gives."""
+    try:
+        with archive.open(info) as stream:
+            while stream.read(_CHUNK):
+                pass
+    # All but the first come from headers that no tool writes.
+    except (BadZipFile, EOFError, NotImplementedError, RuntimeError, ValueError, struct.error):
+        return False
+    return True
+
+
 def _has_checksum(info: ZipInfo) -> bool:
-    """Whether an entry has a checksum: torch stores entries uncompressed, and writes 0 when checksums are off."""
+    """Whether an entry has a checksum: weights are stored uncompressed, and torch writes 0 when checksums are off."""
     return info.CRC != 0 and info.compress_type == ZIP_STORED and not info.flag_bits & 1

@@ -24,6 +24,11 @@ from wqscore.metrics.registry import METRICS
 _ATOM = "{http://www.w3.org/2005/Atom}"
 #: Elements and attributes whose target the browser loads by itself, unlike the link of an `a`.
 _LOADING = {("link", "href"), ("script", "src"), ("img", "src"), ("image", "href"), ("use", "href")}
+#: Characters of a finding: names in a site's files may be of any length.
+_LONGEST = 500
+#: Larger pages are not parsed, nor those of many tags without an end: the parser looks for each end through the page.
+_MAX_PARSED = 2 * MAX_BYTES
+_MAX_OPEN = 100
 _HUB = re.compile(r"https://huggingface\.co/")
 
 
@@ -36,16 +41,42 @@ def check_site(folder: Path) -> list[str]:
     files = listed_files(folder)
     if not files:
         raise SiteError(f"{folder}: is not a leaderboard: it has no {MANIFEST}")
-    missing = [f"{name}: is missing" for name in files if not (folder / name).is_file()]
-    present = [name for name in files if (folder / name).is_file()]
-    pages = {name: _Page((folder / name).read_text("utf-8", "replace")) for name in present if name.endswith(".html")}
-    return [
+    missing = [f"{name}: is missing" for name in files if not _is_file(folder / name)]
+    pages, unread = _read_pages(
+        folder, [name for name in files if name.endswith(".html") and _is_file(folder / name)]
+    )
+    findings = [
         *missing,
+        *unread,
         *(finding for name in pages for finding in _page_findings(folder, name, pages)),
         *_data_findings(folder),
         *_record_findings(folder),
         *_feed_findings(folder),
     ]
+    return [finding if len(finding) <= _LONGEST else f"{finding[:_LONGEST]}…" for finding in findings]
+
+
+def _is_file(path: Path) -> bool:
+    """Whether a file is there; a name that no file can have is none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+def _read_pages(folder: Path, names: list[str]) -> tuple[dict[str, _Page], list[str]]:
+    """The pages by name, and a finding for each that is too large to be one, or can't be read."""
+    pages, findings = {}, []
+    for name in names:
+        try:
+            text = read_small(folder / name, _MAX_PARSED).decode("utf-8", "replace")
+            if sum(">" not in piece for piece in text.split("<")[1:]) > _MAX_OPEN:
+                raise ValueError("has many tags without an end")
+            pages[name] = _Page(text)
+        # The parser raises the second for declarations that are none.
+        except (OSError, AssertionError, ValueError) as error:
+            findings.append(f"{name}: can't be read: {getattr(error, 'strerror', None) or error}")
+    return pages, findings
 
 
 class _Page(HTMLParser):
@@ -74,17 +105,20 @@ def _page_findings(folder: Path, name: str, pages: dict[str, _Page]) -> Iterator
     if size > MAX_BYTES:
         yield f"{name}: has {size:,} bytes, more than {MAX_BYTES:,}"
     page = pages[name]
-    for target in page.loaded:
-        if urlsplit(target).scheme or target.startswith("//"):
-            yield f"{name}: loads {target}, from elsewhere"
     for target in dict.fromkeys((*page.links, *page.loaded)):
-        parts = urlsplit(target)
+        try:
+            parts = urlsplit(target)
+        except ValueError:
+            yield f"{name}: links to {target}, which is no address"
+            continue
+        if target in page.loaded and (parts.scheme or target.startswith("//")):
+            yield f"{name}: loads {target}, from elsewhere"
         if parts.scheme or parts.netloc:
             if not _HUB.match(target):
                 yield f"{name}: links to {target}, which is neither the site nor the Hub"
             continue
         found = (folder / name).parent / unquote(parts.path) if parts.path else folder / name
-        if not found.is_file():
+        if not _is_file(found):
             yield f"{name}: links to {target}, which is not there"
             continue
         other = _inside(folder, found)
@@ -125,7 +159,7 @@ def _model_findings(folder: Path, model: dict[str, Any], made: tuple[Column, ...
     for column in made:
         if not column.takes(model[column.name]):
             yield f"data/models.json: {label}: {column.name} is {model[column.name]!r}, not a {column.kind}"
-    if isinstance(model["page"], str) and not (folder / model["page"]).is_file():
+    if isinstance(model["page"], str) and not _is_file(folder / model["page"]):
         yield f"data/models.json: {label}: its page {model['page']} is missing"
 
 
@@ -163,7 +197,7 @@ def _record_findings(folder: Path) -> Iterator[str]:
 def _feed_findings(folder: Path) -> Iterator[str]:
     try:
         root = ElementTree.fromstring(read_small(folder / "feed.xml"))
-    except (OSError, ElementTree.ParseError) as error:
+    except (OSError, ElementTree.ParseError, LookupError, ValueError) as error:  # the last two: an odd encoding
         yield f"feed.xml: is not well-formed: {error}"
         return
     for element in (root, *root.iter(f"{_ATOM}entry")):

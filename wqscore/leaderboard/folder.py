@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from wqscore.errors import read_small
 from wqscore.leaderboard.errors import SiteError
@@ -94,6 +94,7 @@ def write_site(folder: Path, files: Files, kept: Sequence[str] = ()) -> None:
     if foreign:
         raise SiteError(f"{folder / foreign[0]}: was not written by the site: move it away")
     names = {*files, *kept}
+    _check_inside(folder, {*names, *old, MANIFEST})
     try:
         _write(folder, MANIFEST, _manifest({*names, *old}))
         for name in (name for name in files if name != HISTORY):
@@ -111,6 +112,21 @@ def write_site(folder: Path, files: Files, kept: Sequence[str] = ()) -> None:
         raise ReportError(f"{folder}: the site can't be written: {error.strerror or error}: run it again") from error
 
 
+def _check_inside(folder: Path, names: Collection[str]) -> None:
+    """Refuse a folder of the site that links elsewhere: files would be written, and removed, that are not the site's.
+
+    Raises:
+        SiteError: one does, or can't be looked at.
+    """
+    for below in {str(PurePosixPath(name).parent) for name in names}:
+        try:
+            if (folder / below).resolve().is_relative_to(folder.resolve()):
+                continue
+        except (OSError, RuntimeError):  # a link to itself
+            pass
+        raise SiteError(f"{folder / below}: is a link to another place: nothing was written; remove it")
+
+
 def _is_own(name: object) -> bool:
     return isinstance(name, str) and _OWN_PATH.fullmatch(name) is not None
 
@@ -126,10 +142,12 @@ def _write(folder: Path, name: str, text: str) -> None:
         if file.stat().st_size == len(content) and file.read_bytes() == content:
             return
     file.parent.mkdir(parents=True, exist_ok=True)
-    # Always the same name, so that the next build overwrites what a killed one left.
+    # Always the same name, so that the next build removes what a killed one left; no link of that name is followed.
     temporary = folder / ".new"
+    temporary.unlink(missing_ok=True)
     try:
-        temporary.write_bytes(content)
+        with temporary.open("xb") as stream:
+            stream.write(content)
         temporary.replace(file)
     finally:
         temporary.unlink(missing_ok=True)

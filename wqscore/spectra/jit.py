@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cached_property, update_wrapper
+from pathlib import Path
 from typing import Any, TypeVar, cast
+
+from wqscore.errors import UsageError
 
 #: More than the functions that one calls, and those in turn.
 _MOST_NESTED = 16
 
+#: numba reads settings from this file in the working folder: also where its cache is, whose pickles run.
+_SETTINGS = Path(".numba_config.yaml")
 Kernel = TypeVar("Kernel", bound=Callable[..., object])
 
 
@@ -41,6 +46,11 @@ class _Compiled:
 
     @cached_property
     def _dispatcher(self) -> Any:
+        if _SETTINGS.exists() or _SETTINGS.is_symlink():
+            raise UsageError(
+                f"the working folder has a {_SETTINGS}, which may make numba run code: run wqscore elsewhere, "
+                "and set numba by environment variables"
+            )
         from numba import njit
 
         try:
