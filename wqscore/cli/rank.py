@@ -90,7 +90,7 @@ def rank(
     settings: Settings,
     run: options.RunOptions,
 ) -> None:
-    """Score models and rank them.
+    """Score models and rank them; a folder of checkpoints stands for these.
 
     Prints the ranking and writes ranking.csv, pairs.csv, layers.csv, ranking.json and index.html to --out, by default
     ./reports/NAME-DATE/. With --known also how the metrics correlate with what is known, under the ranking's table
@@ -169,17 +169,19 @@ def _known_figures(
         return None
     if not is_shown:
         raise UsageError("--known: its correlations go under the table or into the report: drop --no-report")
+    from wqscore.checkpoints.runs import expand_runs
     from wqscore.spectra.on_device import check_device
     from wqscore.studies.known.known import choose_known
     from wqscore.studies.known.score_table import read_table
 
     check_device(settings.device, settings.backend)
+    refs = expand_runs(models).refs
     if options.known != "cards":
-        return choose_known(read_table(Path(options.known)), models, options.y)
+        return choose_known(read_table(Path(options.known)), refs, options.y)
     from wqscore.cli.cards import read_cards
 
-    cards, _ = read_cards(models)
-    chosen = choose_known(cards.as_table(), models, options.y)
+    cards, _ = read_cards(refs)
+    chosen = choose_known(cards.as_table(), refs, options.y)
     if doubt := cards.doubt(chosen.y):
         print_error(doubt)
     return chosen

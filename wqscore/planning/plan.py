@@ -7,6 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from wqscore.checkpoints.checkpoint import Checkpoint
+from wqscore.checkpoints.runs import expand_runs
 from wqscore.errors import CheckpointError
 from wqscore.planning.describe import describe_checkpoint, open_without_weights
 from wqscore.planning.work import Speed, measure_speed
@@ -140,7 +141,7 @@ def plan(
     Example:
         `wqscore.plan(["bert-base", "roberta-base"]).total.seconds`
     """
-    refs = refs_of(models)
+    refs = expand_runs(refs_of(models)).refs
     done: list[ModelPlan] = []
     futures: list[Future[ModelPlan]] = []
     pool = ThreadPoolExecutor(_CONCURRENT_MODELS)

@@ -17,6 +17,7 @@ from wqscore.ranking.families import resolve_families
 from wqscore.ranking.ranked_model import Pair, RankedModel
 from wqscore.ranking.ranks import Rank, place_models
 from wqscore.ranking.reading import reading
+from wqscore.ranking.steps import Trend, find_trends
 from wqscore.ranking.tie_groups import tie_label
 from wqscore.results import Result
 from wqscore.scoring.model_score import Failure, ModelScore
@@ -68,6 +69,11 @@ class Ranking(Result):
     def conclusion(self) -> Conclusion:
         """What the ranking answers, in one sentence: which model to take, or why none can be named."""
         return conclude(self.models, self.by, self.preset, self.across_families)
+
+    @cached_property
+    def trends(self) -> tuple[Trend, ...]:
+        """The metric over the steps of each training run of which two checkpoints or more are ranked."""
+        return find_trends(self.models, self.pairs, self.by, self.preset)
 
     @property
     def scores(self) -> tuple[ModelScore, ...]:
