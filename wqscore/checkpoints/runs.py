@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +19,8 @@ from wqscore.refs.steps import Step, step_in, step_of
 
 #: Folders below a run's that are looked into, as deep as Lightning's `logs/version_0/checkpoints/step=100.ckpt`.
 _DEPTH = 3
+#: Between the numbers and the other parts of a name.
+_PARTS = re.compile(r"(\d+)")
 
 
 @dataclass(frozen=True)
@@ -161,11 +164,12 @@ def _member(ref: ModelRef, folder: Path, path: Path) -> ModelRef:
     return replace(ref, text=text, source="folder" if path.is_dir() else "file", path=path, name=name)
 
 
-def _order(ref: ModelRef) -> tuple[str, bool, Step, str]:
-    """By folder, those with a step first, in its order."""
+def _order(ref: ModelRef) -> tuple[object, ...]:
+    """By folder, those with a step first, in its order; the others by name, numbers in it by size."""
     path = (ref.adapter or ref).path
     step = step_of(ref)
-    return (str(path.parent) if path else "", step is None, step or Step("step", 0), ref.text)
+    natural = [(not part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in _PARTS.split(ref.text)]
+    return (str(path.parent) if path else "", step is None, step or Step("step", 0), natural)
 
 
 def _counted(members: Sequence[ModelRef]) -> str:

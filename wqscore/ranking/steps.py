@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from wqscore.metrics.metric import Metric
@@ -32,6 +32,7 @@ class Trend:
         course: whether the metric turns there, beyond doubt.
         first: the place of the first checkpoint from which on, up to `best`, none differs from the best beyond doubt.
         last: the place of the last such after `best`.
+        unranked: steps of checkpoints that have no rank, which tell nothing of the course.
         text: the course in a sentence.
     """
 
@@ -44,6 +45,7 @@ class Trend:
     course: Course
     first: int
     last: int
+    unranked: tuple[int, ...]
     text: str
 
     def document(self) -> dict[str, Any]:
@@ -56,6 +58,7 @@ class Trend:
             "unit": self.unit,
             "steps": list(self.steps),
             "values": list(self.values),
+            "unranked": list(self.unranked),
             "intervals": [model.interval for model in self.models],
             "best_step": self.steps[self.best],
             "course": self.course,
@@ -81,37 +84,44 @@ def find_trends(
     runs: dict[tuple[str, str], dict[int, RankedModel]] = {}
     for model in models:
         step = step_of(model.ref)
-        if step is not None and model.status == "ranked":
+        if step is not None:
             runs.setdefault((run_of(model.ref), step.unit), {}).setdefault(step.number, model)
-    apart = {(id(pair.ahead), id(pair.behind)) for pair in pairs if not pair.difference.tied}
+    tested = _Tested(
+        metric, preset, frozenset((id(pair.ahead), id(pair.behind)) for pair in pairs if not pair.difference.tied)
+    )
     return tuple(
-        _trend(run, unit, dict(sorted(found.items())), apart, metric, preset, bool(pairs))
+        _trend(run, unit, dict(sorted(found.items())), tested if pairs else replace(tested, apart=None))
         for (run, unit), found in sorted(runs.items())
-        if len(found) > 1
+        if sum(model.status == "ranked" for model in found.values()) > 1
     )
 
 
-def _trend(
-    run: str,
-    unit: str,
-    found: dict[int, RankedModel],
-    apart: set[tuple[int, int]],
-    metric: Metric,
-    preset: Preset,
-    is_tested: bool,
-) -> Trend:
-    steps, models = tuple(found), tuple(found.values())
+@dataclass(frozen=True)
+class _Tested:
+    """What decides on the course: the metric, and which models are ahead of which beyond doubt; `None` untested."""
+
+    metric: Metric
+    preset: Preset
+    apart: frozenset[tuple[int, int]] | None
+
+
+def _trend(run: str, unit: str, found: dict[int, RankedModel], tested: _Tested) -> Trend:
+    ranked = {step: model for step, model in found.items() if model.status == "ranked"}
+    unranked = tuple(step for step in found if step not in ranked)
+    steps, models = tuple(ranked), tuple(ranked.values())
+    metric, preset, apart = tested.metric, tested.preset, tested.apart
     values = tuple(model.score.summary.headline(metric.name, preset) for model in models if model.score is not None)
     best = values.index(min(values) if metric.better == "lower" else max(values))
-    leader = models[best].ref
-    worse = [(id(leader), id(model.ref)) in apart for model in models]
+    worse = [apart is not None and (id(models[best].ref), id(model.ref)) in apart for model in models]
     first = max((place + 1 for place in range(best) if worse[place]), default=0)
     last = min((place - 1 for place in range(best + 1, len(steps)) if worse[place]), default=len(steps) - 1)
-    course: Course = "unknown" if not is_tested else _course(any(worse[:best]), any(worse[best + 1 :]))
+    course: Course = "unknown" if apart is None else _course(any(worse[:best]), any(worse[best + 1 :]))
     decimals = decimals_of(models)
     shown = [rounded(value, decimals) for value in values]
     text = _sentence(preset.label(metric.name), metric.better, unit, steps, shown, course, (best, first, last))
-    return Trend(run, unit, steps, models, values, best, course, first, last, text)
+    if unranked:
+        text += f"; without a rank: {unit}{'s' * (len(unranked) > 1)} {', '.join(map(str, unranked))}"
+    return Trend(run, unit, steps, models, values, best, course, first, last, unranked, text)
 
 
 def _course(before: bool, after: bool) -> Course:

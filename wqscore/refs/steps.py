@@ -19,8 +19,8 @@ _STEP = re.compile(
     re.IGNORECASE,
 )
 _EPOCH = re.compile(rf"{_START}(?:epochs?|ep|e)[-_=. ]?{_NUMBER}", re.IGNORECASE)
-#: A name that is a number, or ends in one padded with zeros: `0500`, `model_0004999`.
-_BARE = re.compile(r"^(?P<number>\d{1,15})(?P<unit>)$"), re.compile(r"[-_](?P<number>0\d{2,14})(?P<unit>)$")
+#: A name that ends in a number padded with zeros, `model_0004999`, and is no shard. A bare number may be a seed.
+_PADDED = re.compile(r"[A-Za-z](?<!-of)[-_](?P<number>0\d{2,14})(?P<unit>)$")
 _TIMES = {"": 1, "k": 1_000, "m": 1_000_000}
 
 
@@ -51,7 +51,7 @@ def step_in(name: str) -> Step | None:
             return Step("step", _counted(match))
     if match := _EPOCH.search(stem):
         return Step("epoch", _counted(match))
-    match = _BARE[0].search(stem) or _BARE[1].search(stem)
+    match = _PADDED.search(stem)
     return Step("step", _counted(match)) if match else None
 
 

@@ -47,7 +47,7 @@ def over_steps(label: str, unit: str) -> Spec:
         unit: what steps count.
     """
     data = alt.NamedData(name="steps")
-    axis = alt.Axis(grid=False, format="~s", labelOverlap="greedy")
+    axis = alt.Axis(grid=False, format=",d", labelOverlap="greedy")
     scale = alt.Scale(zero=False, nice=True)
     x = alt.X("step:Q", title=unit, scale=alt.Scale(zero=False, nice=False, padding=14), axis=axis)
     y = alt.Y("value:Q", title=label, scale=scale)
