@@ -102,7 +102,7 @@ def conclude(models: Sequence[RankedModel], metric: Metric, preset: Preset, acro
         preset: the preset whose headline ranks.
         across_families: whether families share ranks.
     """
-    words = _Words(metric, preset, dict(zip(map(id, models), short_names([m.ref for m in models]), strict=True)))
+    words = _words(models, metric, preset)
     ranked = [model for model in models if model.status == "ranked"]
     others = [model for model in models if model.status != "ranked"]
     if not ranked:
@@ -110,6 +110,24 @@ def conclude(models: Sequence[RankedModel], metric: Metric, preset: Preset, acro
     answer = _answer(ranked, words, across_families)
     text = " ".join(filter(None, [answer.text, _left_out(others, words)]))
     return Conclusion(answer.kind, answer.best, text, answer.family, answer.families)
+
+
+def answers_of(
+    models: Sequence[RankedModel], metric: Metric, preset: Preset, across_families: bool
+) -> tuple[Conclusion, ...]:
+    """The answers for the families of a ranking, or the one for all; arguments as for `conclude`.
+
+    Models without a rank are in none; there are no answers where no model has one.
+    """
+    ranked = [model for model in models if model.status == "ranked"]
+    if not ranked:
+        return ()
+    answer = _answer(ranked, _words(models, metric, preset), across_families)
+    return answer.families or (answer,)
+
+
+def _words(models: Sequence[RankedModel], metric: Metric, preset: Preset) -> _Words:
+    return _Words(metric, preset, dict(zip(map(id, models), short_names([m.ref for m in models]), strict=True)))
 
 
 def _answer(ranked: Sequence[RankedModel], words: _Words, across_families: bool) -> Conclusion:
