@@ -20,7 +20,7 @@ MAX_MARKS = 300
 _LONGEST = 60
 #: Steps of the axis under intervals, the first with few enough ticks.
 _AXIS_STEPS = tuple(digit * 10.0**power for power in range(-9, 12) for digit in (1, 2, 5))
-_AXIS_TICKS = 4
+_AXIS_TICKS = 6
 _KINDS = {"attention": "circle", "mlp": "square"}
 _OTHER = "other"
 
@@ -58,7 +58,7 @@ def interval(found: Figure | None, scale: Scale) -> Markup:
 
 
 def axis(scale: Scale) -> Markup:
-    """Draw the axis under a column of intervals: a line with ticks at round numbers and at most five labels."""
+    """Draw the axis under a column of intervals: a line with ticks at round numbers and at most seven labels."""
     if scale.high <= scale.low:
         return Markup()
     step = next(each for each in _AXIS_STEPS if (scale.high - scale.low) / each <= _AXIS_TICKS)

@@ -94,8 +94,8 @@
     if (!(high > low)) return svg;
     const line = (x, x2, y2) => svg.append(drawn("line", { x1: x, x2, y1: 1, y2 }));
     line(5, 115, 1);
-    const power = 10 ** Math.floor(Math.log10((high - low) / 4));
-    const size = [1, 2, 5, 10].map((digit) => digit * power).find((each) => (high - low) / each <= 4);
+    const power = 10 ** Math.floor(Math.log10((high - low) / 6));
+    const size = [1, 2, 5, 10].map((digit) => digit * power).find((each) => (high - low) / each <= 6);
     for (let n = Math.ceil(low / size); n <= Math.floor(high / size); n += 1) {
       const x = 5 + ((n * size - low) / (high - low)) * 110;
       line(x, x, 5);
