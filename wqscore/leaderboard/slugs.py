@@ -7,10 +7,11 @@ import re
 from collections.abc import Mapping
 
 #: What no file name here has; nor two dots in a row, which elsewhere stand for the folder above.
-_OTHER = re.compile(r"[^A-Za-z0-9._]+|\.{2,}")
+_OTHER = re.compile(r"[^A-Za-z0-9._-]+|\.{2,}")
 #: Longest readable part: with digest and ending a name stays far below a file system's 255 bytes.
 _LONGEST = 60
 _PART = r"[a-z0-9]+([._-][a-z0-9]+)*"
+_OTHER_IN_0_5_0 = re.compile(r"[^a-z0-9._]+|\.{2,}")
 _PLAIN_IN_0_5_0 = re.compile(rf"{_PART}(/{_PART})?")
 
 
@@ -41,11 +42,11 @@ def file_name_of_0_5_0(name: str) -> str:
     """The file name that wqscore 0.5.0 gave a model, so that its records are found."""
     if _PLAIN_IN_0_5_0.fullmatch(name) and len(name) <= _LONGEST:
         return name.replace("/", "--")
-    return f"{_readable(name.lower())}~{_digest(name)}"
+    return f"{_readable(name.lower(), _OTHER_IN_0_5_0)}~{_digest(name)}"
 
 
-def _readable(name: str) -> str:
-    return _OTHER.sub("-", name.replace("/", "--")).strip("-._")[:_LONGEST].strip("-._") or "model"
+def _readable(name: str, other: re.Pattern[str] = _OTHER) -> str:
+    return other.sub("-", name.replace("/", "--")).strip("-._")[:_LONGEST].strip("-._") or "model"
 
 
 def _digest(name: str) -> str:

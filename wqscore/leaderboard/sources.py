@@ -32,7 +32,7 @@ def read_sources(texts: Sequence[str]) -> list[ModelList]:
     if not refs:
         return lists
     if not lists and all(ref.missing and "/" not in ref.text for ref in refs):
-        raise UsageError(f"{refs[0].text}: neither a model list (wqscore models) nor a model: {refs[0].missing}")
+        raise UsageError(f"no model list called {refs[0].text!r} (wqscore models), and {refs[0].missing}")
     models = tuple(dict.fromkeys(_listed(ref) for ref in refs))
     return [*lists, ModelList("models", lists[0].title if lists else TITLE, None, models)]
 
