@@ -16,6 +16,8 @@ import pytest
 from safetensors import safe_open
 from typer.testing import Result
 
+import wqscore
+
 Invoke = Callable[..., Result]
 
 
@@ -106,8 +108,7 @@ def test_groups_count_every_tensor_and_say_why_rank_has_fewer(checkpoints: Path,
     assert shown[1] == (
         f"{len(heads)} of them are embeddings and heads, which no average counts: rank counts {counted} matrices"
     )
-    ranked = rows(invoke("rank", model, "--no-report", "--bootstrap", "0", "--gof", "0", "--format", "csv").stdout)
-    assert ranked[0]["n_matrices"] == str(counted)
+    assert wqscore.score(model, bootstrap=0, gof=0).summary.n_matrices == counted
     groups = shown[shown.index(next(line for line in shown if line.startswith("what happens"))) + 2 :]
     numbers = [re.search(r"\s(\d+)\s+[\d.,]+ (bytes|kB|MB)", line) for line in groups if line]
     assert sum(int(found[1]) for found in numbers if found) == len(listed)
