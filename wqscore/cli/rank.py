@@ -90,9 +90,9 @@ def rank(
     settings: Settings,
     run: options.RunOptions,
 ) -> None:
-    """Score models and rank them; a folder of checkpoints stands for these.
+    """Score models and rank them.
 
-    Prints the ranking and writes ranking.csv, pairs.csv, layers.csv, ranking.json and index.html to --out, by default
+    A folder of a training run, without weights but with checkpoints in it, stands for these, in order of step. Prints the ranking and writes ranking.csv, pairs.csv, layers.csv, ranking.json and index.html to --out, by default
     ./reports/NAME-DATE/. With --known also how the metrics correlate with what is known, under the ranking's table
     and in correlations.csv, correlations.json and correlations.html.
 
