@@ -129,7 +129,7 @@ def test_without_a_checkpoint_every_folder_that_was_tried_is_named() -> None:
     with pytest.raises(CheckpointError) as error:
         open_checkpoint(found)
     assert str(error.value).startswith("runs: only .h5 weights, which are not read")
-    assert str(error.value).endswith("nor is there one in the folders below it: a, b, b/c")
+    assert str(error.value).endswith("; no checkpoint is in the folders below it either: a, b, b/c")
 
 
 def test_an_empty_folder_says_what_it_said() -> None:

@@ -139,8 +139,9 @@ def _nothing(ref: ModelRef, folder: Path, tried: Sequence[Path]) -> ModelRef:
         # Opening it gives the reason.
         return ref
     below = ", ".join(path.relative_to(folder).as_posix() for path in tried)
-    why = f"{_why_no_checkpoint(folder)}; nor is there one in the folders below it: {below}"
-    return replace(ref, missing=why)
+    why = _why_no_checkpoint(folder)
+    link = " No" if why.endswith("?") else "; no"
+    return replace(ref, missing=f"{why}{link} checkpoint is in the folders below it either: {below}")
 
 
 def _why_no_checkpoint(folder: Path) -> str:

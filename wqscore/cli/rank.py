@@ -92,9 +92,12 @@ def rank(
 ) -> None:
     """Score models and rank them.
 
-    A folder of a training run, without weights but with checkpoints in it, stands for these, in order of step. Prints the ranking and writes ranking.csv, pairs.csv, layers.csv, ranking.json and index.html to --out, by default
+    Prints the ranking and writes ranking.csv, pairs.csv, layers.csv, ranking.json and index.html to --out, by default
     ./reports/NAME-DATE/. With --known also how the metrics correlate with what is known, under the ranking's table
     and in correlations.csv, correlations.json and correlations.html.
+
+    A folder without weights but with checkpoints in it stands for these, in order of step; the metric over the steps
+    is drawn under the table and in the report.
 
     Exit codes: 0 done, 2 wrong usage, 3 a model could not be scored (the others are), 130 interrupted (what was
     scored before is kept).
