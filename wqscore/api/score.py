@@ -9,6 +9,7 @@ from wqscore.api.settings import Settings, SettingsKeywords, changed, takes_sett
 from wqscore.checkpoints.checkpoint import Checkpoint
 from wqscore.checkpoints.fetch_or_stream import open_or_fall_back
 from wqscore.checkpoints.opening import open_checkpoint
+from wqscore.checkpoints.runs import expand_runs
 from wqscore.errors import CheckpointError, UsageError
 from wqscore.execution.progress import RankProgress
 from wqscore.execution.resources import Resources
@@ -16,7 +17,7 @@ from wqscore.metrics.registry import find_metric
 from wqscore.model_list import find_listed
 from wqscore.presets.weightwatcher import WW_0_7
 from wqscore.ranking.ranking import Ranking, rank_models
-from wqscore.refs.callers import as_ref
+from wqscore.refs.callers import as_ref, refs_of
 from wqscore.refs.reference import Model, ModelRef, Models
 from wqscore.scoring.model_score import Failure, ModelScore
 from wqscore.scoring.score_checkpoint import Work, score_checkpoint
@@ -86,7 +87,8 @@ def rank(
     """Score several models and rank them; one that fails is listed with its reason and stops no other.
 
     Args:
-        models: the models, as for `score`, or a dict of names and models; one named twice counts once.
+        models: the models, as for `score`, or a dict of names and models; one named twice counts once. A folder of a
+            training run, without weights but with checkpoints in it, stands for these, in order of step.
         by: the metric to rank by, any of the registry; the preset's own (alpha) if `None`.
         across_families: rank models of all families together, which means little, instead of each family by itself.
         settings: as for `score`, the same for all models.
@@ -104,7 +106,7 @@ def rank(
     """
     chosen = changed(settings, changes)
     by = find_metric(by or preset_of(chosen).by).name
-    with started(models, chosen, progress, by) as run:
+    with started(_each(models, progress), chosen, progress, by) as run:
         scores, failures, interrupt = _score_all(run)
     ranking = rank_models(scores, by, run.preset, run.metrics, chosen.seed, failures, across_families)
     if interrupt is not None:
@@ -137,6 +139,15 @@ def crosscheck(ref: Model, *, jobs: int | None = None, progress: RankProgress | 
     if progress:
         progress.crosschecking(model)
     return crosschecking.crosscheck(ours, run_weightwatcher(checkpoint))
+
+
+def _each(models: Models, progress: RankProgress | None) -> list[ModelRef]:
+    """The models, folders of checkpoints expanded; what was found in them goes to the progress."""
+    expanded = expand_runs(refs_of(models))
+    if progress:
+        for line in expanded.lines:
+            progress.note(line)
+    return list(expanded.refs)
 
 
 def declared_family(ref: ModelRef) -> str:

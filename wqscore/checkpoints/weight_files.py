@@ -60,10 +60,15 @@ def choose_weights(names: Collection[str], where: str, named: object = None) -> 
     for suffix in ALONE_SUFFIXES:
         if alone := sorted(name for name in root if name.endswith(suffix)):
             return _other_names(alone, root, where)
-    torch_files = sorted(name for name in root if name.endswith(TORCH_SUFFIXES) and not _NO_WEIGHTS.fullmatch(name))
+    torch_files = sorted(name for name in root if name.endswith(TORCH_SUFFIXES) and is_weight_file(name))
     if torch_files:
         return _other_names(torch_files, root, where)
     raise CheckpointError(f"{where}: {_nothing_found(names)}")
+
+
+def is_weight_file(name: str) -> bool:
+    """Whether a file's name is one of weights, and not of what trainers keep beside them under the same suffixes."""
+    return name.endswith(WEIGHT_SUFFIXES) and not _NO_WEIGHTS.fullmatch(name)
 
 
 def remark_on(weights: WeightFiles, folder: str = "") -> str:

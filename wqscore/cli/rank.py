@@ -96,6 +96,9 @@ def rank(
     ./reports/NAME-DATE/. With --known also how the metrics correlate with what is known, under the ranking's table
     and in correlations.csv, correlations.json and correlations.html.
 
+    A folder without weights but with checkpoints in it stands for these, in order of step; the metric over the steps
+    is drawn under the table and in the report.
+
     Exit codes: 0 done, 2 wrong usage, 3 a model could not be scored (the others are), 130 interrupted (what was
     scored before is kept).
     """
@@ -169,17 +172,19 @@ def _known_figures(
         return None
     if not is_shown:
         raise UsageError("--known: its correlations go under the table or into the report: drop --no-report")
+    from wqscore.checkpoints.runs import expand_runs
     from wqscore.spectra.on_device import check_device
     from wqscore.studies.known.known import choose_known
     from wqscore.studies.known.score_table import read_table
 
     check_device(settings.device, settings.backend)
+    refs = expand_runs(models).refs
     if options.known != "cards":
-        return choose_known(read_table(Path(options.known)), models, options.y)
+        return choose_known(read_table(Path(options.known)), refs, options.y)
     from wqscore.cli.cards import read_cards
 
-    cards, _ = read_cards(models)
-    chosen = choose_known(cards.as_table(), models, options.y)
+    cards, _ = read_cards(refs)
+    chosen = choose_known(cards.as_table(), refs, options.y)
     if doubt := cards.doubt(chosen.y):
         print_error(doubt)
     return chosen

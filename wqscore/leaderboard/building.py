@@ -18,10 +18,12 @@ from wqscore.leaderboard.known import known_figures
 from wqscore.leaderboard.pages.site import site_pages
 from wqscore.leaderboard.record import ModelRecord, record_of
 from wqscore.leaderboard.record_files import matrices_csv, matrices_path, read_record, record_path, record_text
-from wqscore.leaderboard.site import ListedState, Site, point_of, state_of
+from wqscore.leaderboard.site import ListedState, Site, SiteFile, point_of, state_of
+from wqscore.leaderboard.slugs import file_name_of_0_5_0, file_names
 from wqscore.metrics.registry import find_metric
 from wqscore.model_list import ModelList
 from wqscore.presets.registry import DEFAULT
+from wqscore.ranking.ranked_model import RankedModel
 from wqscore.ranking.ranking import Ranking
 from wqscore.rendering.timestamp import created_at
 from wqscore.reports.tables import summary_metrics
@@ -88,7 +90,8 @@ def build(
     metric = find_metric(by or DEFAULT.by)
     figures = known_figures(known, y, candidates) if known else None
     unlisted = [name for name in history.models if name not in {each.name for each in candidates}]
-    old = {name: read_record(out, name) for name in [*unlisted, *(each.name for each in candidates)]}
+    files = file_names({each.name: night for each in candidates} | history.first_nights)
+    old = {name: read_record(out, name, files[name]) for name in [*unlisted, *(each.name for each in candidates)]}
     ranking = rank([each.ref for each in candidates], by=by, settings=settings, progress=progress)
     tonight = _tonight(ranking, candidates, unlisted, old, night, family)
     scored = sum(point.status == "scored" for point in tonight.points.values())
@@ -100,13 +103,16 @@ def build(
         created=created,
         by=metric,
         metrics=tuple(name for name in ranking.metrics if name in summary_metrics(ranking)),
-        models=_listed(ranking, candidates, tonight, history),
+        models=_listed(ranking, candidates, tonight, history, files),
         withdrawn=tuple(
-            state_of(name, tonight.points[name], tonight.records[name], history) for name in sorted(unlisted)
+            state_of(tonight.points[name], tonight.records[name], history, SiteFile(name, files[name]))
+            for name in sorted(unlisted)
         ),
         history=history,
         events=events_of(history, metric.name),
         known=figures.with_notes(ranking) if figures else None,
+        files=files,
+        answers={answer.family: answer.text for answer in ranking.answers if answer.family or not answer.best},
     )
     _write(out, site, ranking)
     return Built(site, ranking, out / "index.html")
@@ -128,7 +134,8 @@ def _tonight(
         status: Status = "scored"
         reason = ""
         if model.score is not None:
-            records[name] = record_of(model, model.score, each, night, summary_metrics(ranking))
+            ranked_with = sum(_share_ranks(model, other, ranking) for other in ranking.models)
+            records[name] = record_of(model, model.score, each, night, summary_metrics(ranking), ranked_with)
         else:
             records[name] = _in_family(old[name], family)
             status = "stale" if old[name] else "failed"
@@ -138,6 +145,11 @@ def _tonight(
         records[name] = old[name]
         points[name] = point_of(old[name], "withdrawn", "", night)
     return _Tonight(records, points)
+
+
+def _share_ranks(model: RankedModel, other: RankedModel, ranking: Ranking) -> bool:
+    alike = other is model or (model.family != "" and other.family == model.family)
+    return other.status == "ranked" and (ranking.across_families or alike)
 
 
 def _in_family(record: ModelRecord | None, family: str | None) -> ModelRecord | None:
@@ -153,13 +165,24 @@ def _published(reason: str, candidate: Candidate) -> str:
 
 
 def _listed(
-    ranking: Ranking, candidates: Sequence[Candidate], tonight: _Tonight, history: History
+    ranking: Ranking,
+    candidates: Sequence[Candidate],
+    tonight: _Tonight,
+    history: History,
+    files: Mapping[str, str],
 ) -> tuple[ListedState, ...]:
     """The models in the ranking's order; stale ones keep their old rank and follow those scored tonight."""
     by_identity = {each.ref.identity: each for each in candidates}
     ordered = [by_identity[model.ref.identity] for model in ranking.models]
     return tuple(
-        state_of(each.name, tonight.points[each.name], tonight.records[each.name], history, each) for each in ordered
+        state_of(
+            tonight.points[each.name],
+            tonight.records[each.name],
+            history,
+            SiteFile(each.name, files[each.name]),
+            each,
+        )
+        for each in ordered
     )
 
 
@@ -167,10 +190,15 @@ def _write(out: Path, site: Site, ranking: Ranking) -> None:
     files = dict(site_pages(site))
     for model in (*site.models, *site.withdrawn):
         if model.record is not None:
-            files[record_path(model.name)] = partial(record_text, model.record)
+            files[record_path(model.slug)] = partial(record_text, model.record)
     for score in ranking.scores:
-        files[matrices_path(score.ref.label)] = partial(matrices_csv, score)
+        files[matrices_path(site.files[score.ref.label])] = partial(matrices_csv, score)
     files[HISTORY] = partial(history_text, site.history)
-    kept = [matrices_path(model.name) for model in (*site.models, *site.withdrawn) if model.record is not None]
+    kept = [matrices_path(model.slug) for model in (*site.models, *site.withdrawn) if model.record is not None]
     old = set(listed_files(out))
+    for model in (*site.models, *site.withdrawn):
+        # A site of 0.5.0 has the tables of models with other characters in their names in other files.
+        before = matrices_path(file_name_of_0_5_0(model.name))
+        if matrices_path(model.slug) not in {*files, *old} and before in old:
+            files[matrices_path(model.slug)] = partial((out / before).read_text, "utf-8")
     write_site(out, files, [path for path in kept if path not in files and path in old])

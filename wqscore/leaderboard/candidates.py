@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from wqscore.checkpoints.runs import expand_runs
 from wqscore.errors import UsageError
 from wqscore.model_list import ListedModel, ModelList
 from wqscore.refs.parsing import parse_ref
@@ -45,19 +46,23 @@ def read_candidates(lists: Sequence[ModelList], family: str | None = None) -> tu
     """
     found: dict[object, Candidate] = {}
     for listed in (model for each in lists for model in each.models):
-        candidate = _candidate(listed, family)
-        found.setdefault(candidate.ref.identity, candidate)
+        for candidate in _candidates(listed, family):
+            found.setdefault(candidate.ref.identity, candidate)
     named: dict[str, Candidate] = {}
     for candidate in found.values():
         other = named.setdefault(candidate.name, candidate)
         if other is not candidate:
-            raise UsageError(f"two models are called {candidate.name!r}: give one of them another first alias")
+            raise UsageError(
+                f"two models are called {candidate.name!r}: give one of them another first alias in a list"
+            )
     return tuple(found.values())
 
 
-def _candidate(model: ListedModel, family: str | None) -> Candidate:
+def _candidates(model: ListedModel, family: str | None) -> Iterator[Candidate]:
     ref = replace(parse_ref(model.ref), family=family or model.family)
     if ref.source != "hub" and model.aliases:
         # The site is public: its reasons don't show the machine's folders.
         ref = replace(ref, text=model.aliases[0], missing="no such folder or file" if ref.missing else "")
-    return Candidate(ref, model.licence or "", model.year)
+    # A folder of a training run stands for the checkpoints in it.
+    for each in expand_runs([ref]).refs:
+        yield Candidate(each, model.licence or "", model.year)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from html.parser import HTMLParser
 from io import StringIO
 from pathlib import Path
@@ -13,12 +13,13 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 from xml.etree import ElementTree
 
-from wqscore.errors import WqscoreError, read_small
+from wqscore.errors import UsageError, WqscoreError, read_small
 from wqscore.leaderboard.columns import SCHEMA_VERSION, Column, columns
 from wqscore.leaderboard.errors import SiteError
 from wqscore.leaderboard.folder import MANIFEST, MAX_TABLE, listed_files, read_history
 from wqscore.leaderboard.record_files import read_record, record_path
 from wqscore.leaderboard.site import MAX_BYTES, Known
+from wqscore.leaderboard.slugs import file_names
 from wqscore.metrics.registry import METRICS
 
 _ATOM = "{http://www.w3.org/2005/Atom}"
@@ -29,11 +30,34 @@ _LONGEST = 500
 #: Larger pages are not parsed, nor those of many tags without an end: the parser looks for each end through the page.
 _MAX_PARSED = 2 * MAX_BYTES
 _MAX_OPEN = 100
+#: Unscored models that are named.
+_MAX_NAMES = 5
 _HUB = re.compile(r"https://huggingface\.co/")
 
 
-def check_site(folder: Path) -> list[str]:
+def parse_share(text: str) -> float:
+    """Parse a share, written in percent or as a number from 0 to 1.
+
+    Raises:
+        UsageError: it is none.
+
+    Example:
+        >>> parse_share("20%"), parse_share("0.2")
+        (0.2, 0.2)
+    """
+    match = re.fullmatch(r"\s*(\d{1,3}(?:\.\d{1,6})?)\s*(%?)\s*", text, re.ASCII)
+    share = float(match[1]) / (100 if match[2] else 1) if match else -1.0
+    if not 0 <= share <= 1:
+        raise UsageError(f"--max-failed {text[:40]}: no share: write it as 20% or 0.2")
+    return share
+
+
+def check_site(folder: Path, max_failed: float | None = None) -> list[str]:
     """Return the problems of a site, a line each; nothing is changed.
+
+    Args:
+        folder: the site's folder.
+        max_failed: the largest share of the listed models that tonight may leave unscored; any but all if `None`.
 
     Raises:
         SiteError: the folder does not hold a site.
@@ -49,7 +73,7 @@ def check_site(folder: Path) -> list[str]:
         *missing,
         *unread,
         *(finding for name in pages for finding in _page_findings(folder, name, pages)),
-        *_data_findings(folder),
+        *_data_findings(folder, max_failed),
         *_record_findings(folder),
         *_feed_findings(folder),
     ]
@@ -134,7 +158,7 @@ def _inside(folder: Path, file: Path) -> str | None:
     return found.relative_to(root).as_posix() if found.is_relative_to(root) else None
 
 
-def _data_findings(folder: Path) -> Iterator[str]:
+def _data_findings(folder: Path, max_failed: float | None) -> Iterator[str]:
     try:
         document: Any = json.loads(read_small(folder / "data/models.json", MAX_TABLE).decode())
         models, metrics = document["models"], document["metrics"]
@@ -148,7 +172,21 @@ def _data_findings(folder: Path) -> Iterator[str]:
     made = columns(metrics, known)
     for model in models:
         yield from _model_findings(folder, model, made)
+    yield from _failures(models, max_failed)
     yield from _csv_findings(folder, [column.name for column in made], len(models))
+
+
+def _failures(models: Sequence[Mapping[str, Any]], max_failed: float | None) -> Iterator[str]:
+    """Findings where tonight left all models unscored, or more than may be."""
+    unscored = [str(model.get("model")) for model in models if model.get("status") != "scored"]
+    if models and len(unscored) == len(models):
+        yield f"data/models.json: none of its {len(models)} models was scored tonight"
+    elif max_failed is not None and len(unscored) > max_failed * len(models):
+        names = ", ".join(unscored[:_MAX_NAMES]) + (", …" if len(unscored) > _MAX_NAMES else "")
+        yield (
+            f"data/models.json: {len(unscored)} of its {len(models)} models were not scored tonight, more than "
+            f"{max_failed:.0%}: {names}"
+        )
 
 
 def _model_findings(folder: Path, model: dict[str, Any], made: tuple[Column, ...]) -> Iterator[str]:
@@ -184,14 +222,15 @@ def _record_findings(folder: Path) -> Iterator[str]:
         return
     if not history.nights:
         yield "data/history.json: has no night"
+    files = file_names(history.first_nights)
     for name, points in history.models.items():
         try:
-            record = read_record(folder, name)
+            record = read_record(folder, name, files[name])
         except WqscoreError as error:
             yield str(error)
             continue
         if record is None and points[-1].values:
-            yield f"{record_path(name)}: is missing, the record of {name!r}"
+            yield f"{record_path(files[name])}: is missing, the record of {name!r}"
 
 
 def _feed_findings(folder: Path) -> Iterator[str]:

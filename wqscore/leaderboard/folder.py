@@ -20,7 +20,7 @@ HISTORY = "data/history.json"
 #: The list of the site's files; only these may be overwritten or removed.
 MANIFEST = "data/files.json"
 _KIND = "wqscore leaderboard"
-_OWN_PATH = re.compile(r"([a-z0-9][a-z0-9._-]*/){0,3}[a-z0-9][a-z0-9._~-]*")
+_OWN_PATH = re.compile(r"([a-z0-9][a-z0-9._-]*/){0,3}[A-Za-z0-9][A-Za-z0-9._~-]*")
 
 #: For each file, by its path relative to the site's folder, the function that makes its text.
 Files = Mapping[str, Callable[[], str]]

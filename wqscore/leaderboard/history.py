@@ -85,6 +85,11 @@ class History:
     nights: tuple[Night, ...] = ()
     models: Mapping[str, tuple[Point, ...]] = field(default_factory=dict)
 
+    @property
+    def first_nights(self) -> dict[str, str]:
+        """The first night of each model."""
+        return {name: points[0].night for name, points in self.models.items()}
+
     def before(self, night: str) -> History:
         """Return the history without a night, so that the night can be written again.
 

@@ -80,6 +80,7 @@ class ModelRecord:
         family_id: the family from the model alone; empty where unknown.
         warning: what published work says of its number, if it leads, or could, and the number can't be read as
             quality; else empty.
+        ranked_with: how many models share its ranks, itself among them; `None` without a rank, or where not known.
     """
 
     name: str
@@ -107,10 +108,16 @@ class ModelRecord:
     matrices: tuple[MatrixRecord, ...]
     family_id: str = ""
     warning: str = ""
+    ranked_with: int | None = None
 
 
 def record_of(
-    model: RankedModel, score: ModelScore, candidate: Candidate, night: str, metrics: Sequence[str]
+    model: RankedModel,
+    score: ModelScore,
+    candidate: Candidate,
+    night: str,
+    metrics: Sequence[str],
+    ranked_with: int | None = None,
 ) -> ModelRecord:
     """Make the record of a model that was scored.
 
@@ -120,6 +127,7 @@ def record_of(
         candidate: its entry in a list.
         night: an ISO date.
         metrics: of which the site has numbers of models.
+        ranked_with: how many models share its ranks.
     """
     summary = score.summary
     return ModelRecord(
@@ -148,6 +156,7 @@ def record_of(
         matrices=tuple(_matrix(row) for row in score.layers),
         family_id=score.family_id,
         warning=model.warning,
+        ranked_with=ranked_with if model.rank else None,
     )
 
 

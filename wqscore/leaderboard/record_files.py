@@ -11,20 +11,20 @@ from wqscore.errors import read_small
 from wqscore.leaderboard.decoding import decode
 from wqscore.leaderboard.errors import SiteError
 from wqscore.leaderboard.record import ModelRecord
-from wqscore.leaderboard.slugs import slug
+from wqscore.leaderboard.slugs import file_name_of_0_5_0
 from wqscore.rendering.csv import csv_text
 from wqscore.reports.tables import layer_columns, layer_rows
 from wqscore.scoring.model_score import ModelScore
 
 
-def record_path(name: str) -> str:
-    """Return the path of a model's record, relative to the site's folder."""
-    return f"data/models/{slug(name)}.json"
+def record_path(file: str) -> str:
+    """Return the path of a model's record, relative to the site's folder, from the name of its files."""
+    return f"data/models/{file}.json"
 
 
-def matrices_path(name: str) -> str:
-    """Return the path of the CSV of a model's matrices, relative to the site's folder."""
-    return f"data/models/{slug(name)}.csv"
+def matrices_path(file: str) -> str:
+    """Return the path of the CSV of a model's matrices, relative to the site's folder, from the name of its files."""
+    return f"data/models/{file}.csv"
 
 
 def record_text(record: ModelRecord) -> str:
@@ -39,13 +39,20 @@ def matrices_csv(score: ModelScore) -> str:
     return csv_text(layer_columns(score.preset, score.metrics)[1:], rows)
 
 
-def read_record(site: Path, name: str) -> ModelRecord | None:
+def read_record(site: Path, name: str, file_name: str) -> ModelRecord | None:
     """Return the last record of a model; `None` where it has none.
+
+    Args:
+        site: the site's folder.
+        name: the model's name.
+        file_name: the name of its files.
 
     Raises:
         SiteError: the file is damaged, or is another model's record.
     """
-    file = site / record_path(name)
+    file = site / record_path(file_name)
+    if not file.exists():
+        file = site / record_path(file_name_of_0_5_0(name))
     try:
         record = decode(ModelRecord, _up_to_date(json.loads(read_small(file).decode())))
         if record.name != name:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
+from typing import NamedTuple
 
 from wqscore.leaderboard.candidates import Candidate
 from wqscore.leaderboard.events import Event, of_night
 from wqscore.leaderboard.history import History, Point, Status
 from wqscore.leaderboard.record import ModelRecord
-from wqscore.leaderboard.slugs import slug
+from wqscore.leaderboard.slugs import file_names
 from wqscore.metrics.metric import Metric
 
 #: Size limit of a page.
@@ -31,6 +33,7 @@ class ListedState:
         licence: the licence given in its list, or empty.
         year: the year given in its list, or `None`.
         family: the family of its record, or of its list where it has no record.
+        slug: the name of its files.
     """
 
     name: str
@@ -42,16 +45,19 @@ class ListedState:
     licence: str
     year: int | None
     family: str
-
-    @property
-    def slug(self) -> str:
-        """The name of its files."""
-        return slug(self.name)
+    slug: str
 
     @property
     def changes(self) -> tuple[tuple[Point | None, Point], ...]:
         """Each point with its predecessor, oldest first."""
         return tuple(zip((None, *self.points), self.points, strict=False))
+
+
+class SiteFile(NamedTuple):
+    """A model and the name of its files."""
+
+    model: str
+    slug: str
 
 
 @dataclass(frozen=True)
@@ -85,6 +91,9 @@ class Site:
         history: all nights, tonight last.
         events: all events, latest first.
         known: published results, or `None`.
+        files: the name of each model's files, those of the history too.
+        answers: what the ranking answers of each family, by its name; under an empty name what it answers of models
+            of several families, or of none.
     """
 
     title: str
@@ -98,6 +107,13 @@ class Site:
     history: History
     events: tuple[Event, ...]
     known: Known | None
+    files: Mapping[str, str]
+    answers: Mapping[str, str]
+
+    @cached_property
+    def family_files(self) -> Mapping[str, str]:
+        """The name of each family's files."""
+        return file_names({model.family: "" for model in (*self.models, *self.withdrawn) if model.family})
 
     @property
     def tonight(self) -> tuple[Event, ...]:
@@ -119,9 +135,10 @@ def point_of(record: ModelRecord | None, status: Status, reason: str, night: str
 
 
 def state_of(
-    name: str, point: Point, record: ModelRecord | None, history: History, candidate: Candidate | None = None
+    point: Point, record: ModelRecord | None, history: History, file: SiteFile, candidate: Candidate | None = None
 ) -> ListedState:
     """Return a model's state, from tonight's point and a history that includes tonight."""
+    name = file.model
     points = history.models[name]
     others = [index for index, each in enumerate(points) if each.status != point.status]
     since = points[others[-1] + 1 if others else 0].night
@@ -129,4 +146,4 @@ def state_of(
     year = candidate.year if candidate else record.year if record else None
     listed = (candidate.ref.family or "") if candidate else ""
     family = record.family if record else listed
-    return ListedState(name, point.status, point.reason, since, record, points, licence, year, family)
+    return ListedState(name, point.status, point.reason, since, record, points, licence, year, family, file.slug)

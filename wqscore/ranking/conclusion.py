@@ -5,22 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from math import isfinite
 from typing import Any, Literal
 
 from wqscore.metrics.metric import MatrixMetric, Metric
 from wqscore.presets.preset import Preset
+from wqscore.ranking.precision import decimals_of, rounded
 from wqscore.ranking.ranked_model import RankedModel
 from wqscore.ranking.short_names import short_names
-from wqscore.rendering.numbers import figure
 
 Kind = Literal["clear", "tie", "alone", "families", "unranked", "across", "order", "no-interval", "failed"]
 
 _CHOOSE = "by something else: validation loss, size, licence."
 #: More names than this are counted.
 _MAX_NAMES = 3
-#: An interval wider than this deserves two decimals, a narrower one three.
-_WIDE = 0.1
 #: Sizes that differ by less are one size.
 _SAME_SIZE = 1.05
 
@@ -82,16 +79,16 @@ class _Words:
 
     def values(self, models: Sequence[RankedModel]) -> list[str]:
         """The models' numbers, with as many decimals as the widest of their intervals deserves."""
-        decimals = _decimals(models)
-        return [_rounded(_headline(model, self), decimals) for model in models]
+        decimals = decimals_of(models)
+        return [rounded(_headline(model, self), decimals) for model in models]
 
     def value_and_ends(self, model: RankedModel, beside: Sequence[RankedModel] = ()) -> str:
         """A model's number and the ends of its interval, if it has one, as precise as those beside it."""
-        decimals = _decimals([model, *beside])
-        value = _rounded(_headline(model, self), decimals)
+        decimals = decimals_of([model, *beside])
+        value = rounded(_headline(model, self), decimals)
         if model.interval is None:
             return value
-        return f"{value} ({_rounded(model.interval.lo, decimals)} to {_rounded(model.interval.hi, decimals)})"
+        return f"{value} ({rounded(model.interval.lo, decimals)} to {rounded(model.interval.hi, decimals)})"
 
 
 def conclude(models: Sequence[RankedModel], metric: Metric, preset: Preset, across_families: bool) -> Conclusion:
@@ -105,7 +102,7 @@ def conclude(models: Sequence[RankedModel], metric: Metric, preset: Preset, acro
         preset: the preset whose headline ranks.
         across_families: whether families share ranks.
     """
-    words = _Words(metric, preset, dict(zip(map(id, models), short_names([m.ref for m in models]), strict=True)))
+    words = _words(models, metric, preset)
     ranked = [model for model in models if model.status == "ranked"]
     others = [model for model in models if model.status != "ranked"]
     if not ranked:
@@ -113,6 +110,24 @@ def conclude(models: Sequence[RankedModel], metric: Metric, preset: Preset, acro
     answer = _answer(ranked, words, across_families)
     text = " ".join(filter(None, [answer.text, _left_out(others, words)]))
     return Conclusion(answer.kind, answer.best, text, answer.family, answer.families)
+
+
+def answers_of(
+    models: Sequence[RankedModel], metric: Metric, preset: Preset, across_families: bool
+) -> tuple[Conclusion, ...]:
+    """The answers for the families of a ranking, or the one for all; arguments as for `conclude`.
+
+    Models without a rank are in none; there are no answers where no model has one.
+    """
+    ranked = [model for model in models if model.status == "ranked"]
+    if not ranked:
+        return ()
+    answer = _answer(ranked, _words(models, metric, preset), across_families)
+    return answer.families or (answer,)
+
+
+def _words(models: Sequence[RankedModel], metric: Metric, preset: Preset) -> _Words:
+    return _Words(metric, preset, dict(zip(map(id, models), short_names([m.ref for m in models]), strict=True)))
 
 
 def _answer(ranked: Sequence[RankedModel], words: _Words, across_families: bool) -> Conclusion:
@@ -238,13 +253,3 @@ def _joined(names: Sequence[str]) -> str:
 def _headline(model: RankedModel, words: _Words) -> float:
     assert model.score is not None, "a ranked model is scored"
     return model.score.summary.headline(words.metric.name, words.preset)
-
-
-def _decimals(models: Sequence[RankedModel]) -> int | None:
-    """As many decimals as the widest interval deserves; `None` where none is known."""
-    widths = [model.interval.hi - model.interval.lo for model in models if model.interval is not None]
-    return None if not widths else 2 if max(widths) > _WIDE else 3
-
-
-def _rounded(value: float, decimals: int | None) -> str:
-    return figure(value) if decimals is None or not isfinite(value) else f"{value:.{decimals}f}"

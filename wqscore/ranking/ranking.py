@@ -12,11 +12,12 @@ from wqscore.metrics.metric import Metric
 from wqscore.metrics.registry import CORE, find_metric
 from wqscore.presets.preset import Preset
 from wqscore.presets.registry import DEFAULT
-from wqscore.ranking.conclusion import Conclusion, conclude
+from wqscore.ranking.conclusion import Conclusion, answers_of, conclude
 from wqscore.ranking.families import resolve_families
 from wqscore.ranking.ranked_model import Pair, RankedModel
 from wqscore.ranking.ranks import Rank, place_models
 from wqscore.ranking.reading import reading
+from wqscore.ranking.steps import Trend, find_trends
 from wqscore.ranking.tie_groups import tie_label
 from wqscore.results import Result
 from wqscore.scoring.model_score import Failure, ModelScore
@@ -68,6 +69,16 @@ class Ranking(Result):
     def conclusion(self) -> Conclusion:
         """What the ranking answers, in one sentence: which model to take, or why none can be named."""
         return conclude(self.models, self.by, self.preset, self.across_families)
+
+    @cached_property
+    def answers(self) -> tuple[Conclusion, ...]:
+        """The answers of the conclusion by family, without the models that have no rank; none where none has one."""
+        return answers_of(self.models, self.by, self.preset, self.across_families)
+
+    @cached_property
+    def trends(self) -> tuple[Trend, ...]:
+        """The metric over the steps of each training run of which two checkpoints or more are ranked."""
+        return find_trends(self.models, self.pairs, self.by, self.preset)
 
     @property
     def scores(self) -> tuple[ModelScore, ...]:

@@ -8,6 +8,8 @@ from typing import Literal
 
 #: Where sections are shown: a terminal (`table`), Markdown, or a notebook.
 Medium = Literal["table", "md", "notebook"]
+#: The most characters on a line of a drawing.
+MAX_DRAWING = 100
 
 
 @dataclass(frozen=True)
@@ -52,4 +54,19 @@ class Answer:
     lines: Sequence[str]
 
 
-Section = Table | Notes | Answer
+@dataclass(frozen=True)
+class Drawing:
+    """A picture made of characters of one width.
+
+    Attributes:
+        title: its caption.
+        draw: given how many characters a line may have, returns the lines.
+        lines: what it shows, in sentences.
+    """
+
+    title: str
+    draw: Callable[[int], Sequence[str]]
+    lines: Sequence[str]
+
+
+Section = Table | Notes | Answer | Drawing

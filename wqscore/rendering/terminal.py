@@ -15,14 +15,14 @@ from rich.text import Text
 from wqscore.escaping import printable, without_commands
 from wqscore.rendering.layout import fit
 from wqscore.rendering.numbers import MISSING
-from wqscore.rendering.sections import Answer, Section, Table
+from wqscore.rendering.sections import MAX_DRAWING, Answer, Drawing, Section, Table
 
 #: The width of a file or a pipe: nothing is folded or dropped.
 _UNLIMITED = 10_000
 #: Below this width, a table that has a list form is shown as a list.
 _NARROW = 60
 #: Sets of characters that an encoding may lack, and their replacements.
-_PLAIN = {"–−×·…": "--x*~", "├─┤●": "|-|o"}
+_PLAIN = {"–−×·…": "--x*~", "├─┤●": "|-|o", "│┬┴└┼": "|--++"}
 #: A number, a range of them, or one with a unit; no sentence that begins with one.
 _NUMBER = re.compile(r"[-+]?\.?\d(?!.*[A-Za-z]{6})")
 
@@ -41,6 +41,9 @@ def sections_text(sections: Sequence[Section]) -> str:
 def _section(section: Section) -> str:
     if isinstance(section, Table):
         return _table(section)
+    if isinstance(section, Drawing):
+        width = min(_console().width, MAX_DRAWING)
+        return f"{_lines([section.title], 'bold')}{_lines(section.draw(width))}\n{_lines(section.lines)}"
     return _lines(["", *section.lines], "bold") if isinstance(section, Answer) else _lines(section.lines)
 
 

@@ -15,7 +15,7 @@ from wqscore.ranking.ranking import Ranking, rank_alone
 from wqscore.refs.reference import ModelRef
 from wqscore.rendering.numbers import number
 from wqscore.rendering.timestamp import created_at
-from wqscore.reports.tables import PAIR_COLUMNS, has_interval_columns, pair_rows
+from wqscore.reports.tables import PAIR_COLUMNS, has_interval_columns, has_steps, pair_rows, step_number
 from wqscore.scoring.expert_spread import ExpertSpread
 from wqscore.scoring.layer_score import LayerScore
 from wqscore.scoring.model_score import ModelScore
@@ -36,7 +36,8 @@ def ranking_document(ranking: Ranking) -> dict[str, Any]:
         "better": ranking.by.better,
         "across_families": ranking.across_families,
         "conclusion": ranking.conclusion.document(),
-        "models": [_model(model) for model in ranking.models],
+        **({"trends": [trend.document() for trend in ranking.trends]} if ranking.trends else {}),
+        "models": [_model(model, has_steps(ranking)) for model in ranking.models],
         "pairs": [dict(zip(PAIR_COLUMNS, row, strict=True)) for row in pair_rows(ranking)],
     }
 
@@ -79,9 +80,10 @@ def _preset(preset: Preset) -> dict[str, Any]:
     }
 
 
-def _model(model: RankedModel) -> dict[str, Any]:
+def _model(model: RankedModel, steps: bool) -> dict[str, Any]:
     head = {
         **_names(model.ref),
+        **({"step": step_number(model)} if steps else {}),
         "status": model.status,
         "rank": model.rank,
         "tied": model.tied,

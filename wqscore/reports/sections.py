@@ -25,6 +25,7 @@ from wqscore.reports.overview import (
     summary_overview_rows,
     value_overview_rows,
 )
+from wqscore.reports.steps import trend_drawings
 from wqscore.reports.trust import pair_notes, trust_notes, warning_notes
 from wqscore.reports.worth_checking import LOOK_COLUMNS, worth_checking, worth_checking_rows
 from wqscore.scoring.model_score import ModelScore
@@ -43,7 +44,8 @@ def ranking_sections(ranking: Ranking, medium: Medium) -> list[Section]:
     doubted = doubts[medium](ranking) if medium in doubts else []
     notes = Notes([*warning_notes(ranking), *family_notes(ranking), *doubted, *remarks(ranking)])
     answer = Answer(ranking.conclusion.lines)
-    return [table, notes, answer] if medium == "table" else [answer, table, notes]
+    drawn = trend_drawings(ranking)
+    return [table, *drawn, notes, answer] if medium == "table" else [answer, table, *drawn, notes]
 
 
 def score_sections(score: ModelScore, medium: Medium) -> list[Section]:

@@ -10,6 +10,7 @@ from wqscore.presets.preset import Preset
 from wqscore.presets.registry import DEFAULT
 from wqscore.ranking.ranked_model import Pair, RankedModel
 from wqscore.ranking.ranking import Ranking
+from wqscore.refs.steps import step_of
 from wqscore.rendering.numbers import Cell, number
 from wqscore.rendering.rows import Rows
 from wqscore.scoring.layer_score import LayerScore
@@ -52,7 +53,17 @@ def score_rows(score: ModelScore) -> Rows:
 def ranking_columns(ranking: Ranking) -> list[str]:
     """The header of `ranking.csv`; the metric that ranks comes before the others."""
     head = [
-        *("rank", "model", "revision", "family", "family_id", "params", "hidden_size", "depth"),
+        *(
+            "rank",
+            "model",
+            *_step_column(ranking),
+            "revision",
+            "family",
+            "family_id",
+            "params",
+            "hidden_size",
+            "depth",
+        ),
         *("coverage", "n_matrices", "n_fitted"),
     ]
     columns = [
@@ -103,6 +114,21 @@ def has_interval_columns(name: str) -> bool:
     return name in MATRIX_METRICS and not METRICS[name].summed and METRICS[name].summarised
 
 
+def has_steps(ranking: Ranking) -> bool:
+    """Whether a model is a checkpoint of a training run, by its name."""
+    return any(step_of(model.ref) for model in ranking.models)
+
+
+def step_number(model: RankedModel) -> int | None:
+    """The step, or epoch, that a checkpoint's name tells; `None` if it tells none."""
+    step = step_of(model.ref)
+    return step and step.number
+
+
+def _step_column(ranking: Ranking) -> tuple[str, ...]:
+    return ("step",) if has_steps(ranking) else ()
+
+
 def _suffixes(name: str) -> tuple[str, ...]:
     interval = _INTERVAL if has_interval_columns(name) else ()
     return (*_HEADLINE, *interval, *(_OTHERS if name in MATRIX_METRICS else ()))
@@ -127,10 +153,11 @@ def _ranking_row(model: RankedModel, ranking: Ranking) -> list[Cell]:
     ties = ";".join(model.ties) or None
     tail: list[Cell] = [model.best, model.worst, ties, model.status, model.reason or model.warning or None]
     if model.score is None:
-        head: list[Cell] = [None, model.ref.label]
+        head: list[Cell] = [None, model.ref.label, *(step_number(model) for _ in _step_column(ranking))]
         return [*head, *[None] * (len(ranking_columns(ranking)) - len(head) - len(tail)), *tail]
     score, summary = model.score, model.score.summary
-    head = [model.rank, score.ref.label, score.revision, model.family or None, score.family_id or None]
+    head = [model.rank, score.ref.label, *(step_number(model) for _ in _step_column(ranking)), score.revision]
+    head += [model.family or None, score.family_id or None]
     head += [score.parameters, score.architecture.hidden_size, score.architecture.depth]
     head += [number(summary.coverage), summary.n_matrices, summary.n_fitted]
     cells: list[Cell] = []

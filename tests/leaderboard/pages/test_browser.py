@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -122,11 +122,40 @@ def test_it_sorts_by_every_metric(visit: Visit, root: str, toys: Path) -> None:
         if browser.find_element(By.ID, "metric-column").get_attribute("aria-sort") == "descending":
             header.click()
         values = {row["model"]: row[metric] for row in document["models"]}
-        assert names(browser) == sorted(values, key=lambda name: values[name])
+        assert names(browser) == by_family(document, sorted(values, key=lambda name: values[name]))
         header.click()
-        assert names(browser) == sorted(values, key=lambda name: values[name], reverse=True)
-        shown = [float(text.replace(",", "")) for text in column(browser, 3)]
-        assert shown == pytest.approx(sorted(values.values(), reverse=True), rel=1e-3)
+        ordered = by_family(document, sorted(values, key=lambda name: values[name], reverse=True))
+        assert names(browser) == ordered
+        shown = [float(text.replace(",", "")) for text in column(browser, 4)]
+        assert shown == pytest.approx([values[name] for name in ordered], rel=1e-3)
+        # A line stands between the two families.
+        rows = browser.find_elements(By.CSS_SELECTOR, "#models-table tbody tr")
+        assert [row.get_attribute("class") for row in rows].count("next-family") == 1
+
+
+def by_family(document: dict[str, Any], ordered: list[str]) -> list[str]:
+    """Names in an order, those of one family together: the family of the first name first."""
+    family = {row["model"]: row["family"] for row in document["models"]}
+    first = list(dict.fromkeys(family[name] for name in ordered))
+    return sorted(ordered, key=lambda name: first.index(family[name]))
+
+
+def test_the_axis_follows_the_metric(visit: Visit, root: str) -> None:
+    browser = visit(f"{root}/index.html", scripts=False)
+    ticks = "#models-table thead .axis text"
+    without = [tick.text for tick in browser.find_elements(By.CSS_SELECTOR, ticks)]
+    browser = visit(f"{root}/index.html")
+    assert [tick.text for tick in browser.find_elements(By.CSS_SELECTOR, ticks)] == without
+    Select(browser.find_element(By.ID, "metric")).select_by_value("stable_rank")
+    values = [float(text.replace(",", "")) for text in column(browser, 4)]
+    shown = [float(tick.text) for tick in browser.find_elements(By.CSS_SELECTOR, ticks)]
+    assert len(shown) > 1
+    assert shown == sorted(shown)
+    marks = browser.find_elements(By.CSS_SELECTOR, "#models-table svg.interval circle")
+    places = [float(mark.get_attribute("cx")) for mark in marks]
+    at = [float(tick.get_attribute("x")) for tick in browser.find_elements(By.CSS_SELECTOR, ticks)]
+    scale = (at[-1] - at[0]) / (shown[-1] - shown[0])
+    assert places == pytest.approx([at[0] + (value - shown[0]) * scale for value in values], abs=0.2)
 
 
 def test_it_filters_and_the_address_keeps_it(visit: Visit, root: str) -> None:

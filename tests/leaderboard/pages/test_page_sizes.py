@@ -68,7 +68,10 @@ def test_years_of_changes_and_long_names_fit(built: Built) -> None:
 def test_an_index_of_long_names_fits(built: Built) -> None:
     model = built.site.models[0]
     names = [f"{i}-{LONG}" for i in range(300)]
-    models = tuple(replace(model, name=name, family=name, reason=LONG, status="failed") for name in names)
+    models = tuple(
+        replace(model, name=name, slug=f"{LONG[:60]}~{place:08}", family=name, reason=LONG, status="failed")
+        for place, name in enumerate(names)
+    )
     event = built.site.events[0]
     site = replace(
         built.site,
@@ -76,6 +79,8 @@ def test_an_index_of_long_names_fits(built: Built) -> None:
         models=models,
         withdrawn=models,
         events=tuple(replace(event, name=name, text=LONG) for name in names),
+        files={each.name: each.slug for each in models},
+        answers=dict.fromkeys(["", *names], LONG * 2),
     )
     pages = site_pages(site)
     for name in (name for name in pages if name.startswith("index")):

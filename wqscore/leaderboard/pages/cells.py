@@ -8,9 +8,8 @@ from jinja2 import Environment
 
 from wqscore.escaping import printable
 from wqscore.leaderboard.pages import charts as site_charts
-from wqscore.leaderboard.record import Figure
+from wqscore.leaderboard.record import Figure, ModelRecord
 from wqscore.leaderboard.site import ListedState
-from wqscore.leaderboard.slugs import slug
 from wqscore.rendering import numbers
 from wqscore.rendering.html.page import environment
 from wqscore.rendering.numbers import MISSING, figure, size
@@ -27,12 +26,13 @@ def site_environment() -> Environment:
         figure=figure,
         size=size,
         shown=printable,
-        slug=slug,
         percent=percent,
         counted=counted,
         ends=ends,
         changed=last_change,
         interval=site_charts.interval,
+        axis=site_charts.axis,
+        placed=placed,
         legend_mark=site_charts.legend_mark,
         verdict_mark=site_charts.verdict_mark,
     )
@@ -51,6 +51,17 @@ def counted(count: int, noun: str) -> str:
 def percent(share: float | None) -> str:
     """Return a share in percent, rounded down so that only all is 100 %."""
     return "–" if share is None else f"{int(share * 100)} %"
+
+
+def placed(record: ModelRecord) -> str:
+    """Where a model stands among those that it is ranked with.
+
+    Example: `tied 1–3 of 3`, `rank 2 of 5`.
+    """
+    of = f" of {record.ranked_with}" if record.ranked_with else ""
+    if record.rank_best == record.rank_worst:
+        return f"rank {record.rank}{of}"
+    return f"tied {record.rank_best}–{record.rank_worst}{of}"
 
 
 def ends(found: Figure | None, metric: str) -> str:

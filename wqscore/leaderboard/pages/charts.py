@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil, floor
 from statistics import median
 
 from markupsafe import Markup, escape
@@ -17,6 +18,9 @@ from wqscore.reports.html.verdict_shares import COLOURS
 MAX_MARKS = 300
 #: Longest name of a mark, in characters.
 _LONGEST = 60
+#: Steps of the axis under intervals, the first with few enough ticks.
+_AXIS_STEPS = tuple(digit * 10.0**power for power in range(-9, 12) for digit in (1, 2, 5))
+_AXIS_TICKS = 6
 _KINDS = {"attention": "circle", "mlp": "square"}
 _OTHER = "other"
 
@@ -53,6 +57,19 @@ def interval(found: Figure | None, scale: Scale) -> Markup:
     return Markup('<svg class="interval" width="120" height="12" aria-hidden="true">{}{}</svg>').format(bar, dot)
 
 
+def axis(scale: Scale) -> Markup:
+    """Draw the axis under a column of intervals: a line with ticks at round numbers and at most seven labels."""
+    if scale.high <= scale.low:
+        return Markup()
+    step = next(each for each in _AXIS_STEPS if (scale.high - scale.low) / each <= _AXIS_TICKS)
+    ticks = [step * n for n in range(ceil(scale.low / step), floor(scale.high / step) + 1)]
+    tick = Markup('<line x1="{0}" x2="{0}" y1="1" y2="5"/><text x="{0}" y="15">{1}</text>')
+    drawn = Markup().join(tick.format(scale.at(value), figure(value)) for value in ticks)
+    return Markup(
+        '<svg class="axis" width="120" height="18" aria-hidden="true"><line x1="5" x2="115" y1="1" y2="1"/>{}</svg>'
+    ).format(drawn)
+
+
 def verdict_bar(verdicts: Mapping[str, int]) -> Markup:
     """Draw the shares of the verdicts as one bar, in the report's order and colours."""
     total = sum(verdicts.values()) or 1
@@ -69,9 +86,9 @@ def verdict_bar(verdicts: Mapping[str, int]) -> Markup:
 
 
 def verdict_mark(verdict: str) -> Markup:
-    """Draw a verdict's mark for the legend."""
+    """Draw the mark of a verdict's colour."""
     return Markup(
-        '<svg class="mark" viewBox="0 0 10 10" aria-hidden="true"><rect width="10" height="10" fill="{}"/></svg>'
+        '<svg class="mark" viewBox="0 0 1 1" aria-hidden="true"><path fill="{}" d="M0 0h1v1H0z"/></svg>'
     ).format(_colour(verdict))
 
 

@@ -14,14 +14,16 @@ from wqscore.escaping import printable
 from wqscore.fits.interval import MIN_VALUES
 from wqscore.leaderboard.pages.cells import counted, last_change, packed, site_environment
 from wqscore.leaderboard.pages.charts import common_scale
+from wqscore.leaderboard.pages.meaning import meaning_of
 from wqscore.leaderboard.record import Figure
 from wqscore.leaderboard.site import MAX_BYTES, ListedState, Site
-from wqscore.leaderboard.slugs import slug
 from wqscore.metrics.registry import METRICS
 from wqscore.reports.tables import has_interval_columns
 
 #: Events and withdrawn models listed on the first page, and families.
-_MAX_EVENTS, _MAX_FAMILIES = 25, 150
+_MAX_EVENTS, _MAX_FAMILIES = 25, 80
+#: With more families than this, their answers stand below the table.
+_MAX_IN_HEADER = 3
 #: Bytes for the rows; the rest of a page is for the frame and the lists of the first page.
 _ROWS = MAX_BYTES - 60_000
 #: Digits of the numbers that the script sorts by and shows four of; enough that rounding twice does not show.
@@ -35,7 +37,10 @@ def index_pages(site: Site, frame: Frame) -> Pages:
     """Return the pages of the index: `index.html`, `index-2.html` and so on."""
     scale = common_scale([_figure(model, site.by.name) for model in site.models])
     rows = _rows()
-    made = packed([rows.index_row(model, site.by.name, scale, site.known) for model in site.models], _ROWS)
+    firsts = [before is not None and before.family != model.family for before, model in _with_before(site.models)]
+    made = packed(
+        [rows.index_row(model, site, scale, first) for model, first in zip(site.models, firsts, strict=True)], _ROWS
+    )
     template = site_environment().get_template("site_index.html.j2")
     for page, chunk in enumerate(made, 1):
         yield (
@@ -44,9 +49,13 @@ def index_pages(site: Site, frame: Frame) -> Pages:
                 template.render,
                 root="",
                 rows=_joined(chunk),
+                scale=scale,
                 page=page,
                 pages=len(made),
                 summary=_summary(site),
+                answers=_answers(site),
+                in_header=len(site.families) <= _MAX_IN_HEADER,
+                meaning=meaning_of(site.by),
                 sizes=Counter(model.family for model in site.models),
                 most_events=_MAX_EVENTS,
                 most_families=_MAX_FAMILIES,
@@ -61,18 +70,20 @@ def family_pages(site: Site, family: str, frame: Frame) -> Pages:
     scale = common_scale([_figure(model, site.by.name) for model in members])
     metrics = sorted(site.metrics, key=lambda name: name != site.by.name)
     rows = _rows()
-    made = packed([rows.family_row(model, metrics, site.by.name, scale) for model in members], _ROWS)
+    made = packed([rows.family_row(model, metrics, site, scale) for model in members], _ROWS)
     template = site_environment().get_template("site_family.html.j2")
     for page, chunk in enumerate(made, 1):
         yield (
-            f"families/{slug(family)}{f'~p{page}' if page > 1 else ''}.html",
+            f"families/{site.family_files[family]}{f'~p{page}' if page > 1 else ''}.html",
             partial(
                 template.render,
                 root="../",
                 family=family,
                 count=len(members),
                 metrics=metrics,
+                answer=site.answers.get(family, site.answers.get("", "")),
                 rows=_joined(chunk),
+                scale=scale,
                 page=page,
                 pages=len(made),
                 **frame,
@@ -102,11 +113,12 @@ def _model(site: Site, model: ListedState) -> dict[str, Any]:
         "reason": printable(model.reason),
         "warning": printable(record.warning) if record else "",
         "family": printable(model.family),
-        "families": f"families/{slug(model.family)}.html" if model.family else "",
+        "families": f"families/{site.family_files[model.family]}.html" if model.family else "",
         "rank": record.rank if record else None,
         "best": record.rank_best if record else None,
         "worst": record.rank_worst if record else None,
         "tied": bool(record and record.tied),
+        "ties": " ".join(record.ties) if record and model.status == "scored" else "",
         "size": record.parameters if record else None,
         "licence": printable(model.licence),
         "year": model.year,
@@ -115,6 +127,16 @@ def _model(site: Site, model: ListedState) -> dict[str, Any]:
         "known": _short(site.known.values.get(model.name)) if site.known else None,
         "figures": [_short_figure(_figure(model, name), name) for name in site.metrics],
     }
+
+
+def _with_before(models: Sequence[ListedState]) -> Iterator[tuple[ListedState | None, ListedState]]:
+    return zip((None, *models), models, strict=False)
+
+
+def _answers(site: Site) -> list[tuple[str, str]]:
+    """Each family with what the ranking answers of it; models of several families together come first."""
+    together = [("", site.answers[""])] if "" in site.answers else []
+    return [*together, *((family, site.answers.get(family, "")) for family in site.families)]
 
 
 def _figure(model: ListedState, name: str) -> Figure | None:

@@ -47,8 +47,8 @@ def model_page(site: Site, model: ListedState, frame: Mapping[str, Any]) -> str:
             "rows": Markup().join(rows),
             "shown_matrices": len(rows),
             "known": site.known.values.get(model.name) if site.known else None,
-            "csv": matrices_path(model.name),
-            "json": record_path(model.name),
+            "csv": matrices_path(model.slug),
+            "json": record_path(model.slug),
         }
     changes = [(after, _change(model.name, before, after, site.by.name)) for before, after in reversed(model.changes)]
     value, _ = badge_text(model, site.by)

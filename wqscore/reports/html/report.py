@@ -27,6 +27,7 @@ from wqscore.reports.html.changes import Changes, changes_between
 from wqscore.reports.html.page_data import page_data
 from wqscore.reports.html.ranking_marks import AXIS, ranking_marks
 from wqscore.reports.html.sections import sections
+from wqscore.reports.html.steps_chart import steps_sections
 from wqscore.reports.html.verdict_shares import COLOURS, present_verdicts, skips_by_reason, verdict_shares
 from wqscore.reports.overview import VALUE_COLUMNS, headline, rank_range, shows_beside
 from wqscore.reports.tables import layer_columns, of_matrices, summary_metrics
@@ -109,6 +110,7 @@ def report_html(ranking: Ranking, files: Mapping[str, str] | None = None) -> str
             ranked=[model for model in ranking.models if model.status == "ranked"],
             others=[model for model in ranking.models if model.status != "ranked"],
             sections=sections(ranking, whole),
+            steps=steps_sections(ranking),
             whole=whole,
             marks=ranking_marks(ranking),
             axis=AXIS,

@@ -68,7 +68,16 @@
       const difference = typeof a === "string" ? a.localeCompare(b, "en") : a - b;
       return sign * difference || i - j;
     });
-    return keyed.map(([, , model]) => model);
+    return apart(keyed.map(([, , model]) => model));
+  };
+  // Models of one family stay together, the family of the first model first; one of no family stands alone.
+  const apart = (found) => {
+    const families = new Map();
+    for (const model of found) {
+      const family = model.family || `\u0000${model.name}`;
+      families.set(family, [...(families.get(family) ?? []), model]);
+    }
+    return [...families.values()].flat();
   };
 
   const interval = ([value, lo, hi], low, high) => {
@@ -79,13 +88,29 @@
     svg.append(drawn("circle", { cx: at(value), cy: 6, r: 3.5 }));
     return svg;
   };
-  const row = (model, low, high) => {
+  // The axis under the intervals, as the static page has it.
+  const axis = (low, high) => {
+    const svg = drawn("svg", { class: "axis", width: 120, height: 18, "aria-hidden": "true" });
+    if (!(high > low)) return svg;
+    const line = (x, x2, y2) => svg.append(drawn("line", { x1: x, x2, y1: 1, y2 }));
+    line(5, 115, 1);
+    const power = 10 ** Math.floor(Math.log10((high - low) / 6));
+    const size = [1, 2, 5, 10].map((digit) => digit * power).find((each) => (high - low) / each <= 6);
+    for (let n = Math.ceil(low / size); n <= Math.floor(high / size); n += 1) {
+      const x = 5 + ((n * size - low) / (high - low)) * 110;
+      line(x, x, 5);
+      svg.appendChild(drawn("text", { x, y: 15 })).textContent = figure(n * size);
+    }
+    return svg;
+  };
+  const row = (model, low, high, first) => {
     const found = model.figures[chosen()];
-    const made = element("tr");
+    const made = element("tr", "", first ? { class: "next-family" } : {});
     const cell = (text, kind = "n") => made.appendChild(element("td", text, kind ? { class: kind } : {}));
     const placed = model.status === "scored" ? model.rank + (model.tied ? "=" : "") : `(${model.rank})`;
     const rank = cell(model.rank === null ? "–" : placed);
     if (model.best !== model.worst) rank.append(" ", element("small", `${model.best}–${model.worst}`));
+    cell(model.ties || "–", "");
     const name = made.appendChild(element("th", "", { scope: "row" }));
     name.append(element("a", model.name, { href: model.page }), " ");
     if (model.status !== "scored") {
@@ -94,9 +119,9 @@
     }
     if (model.warning) name.append(" ", element("span", "read with care", { class: "tag careful", title: model.warning }));
     cell(figure(found[0]));
+    if (leaderboard.known) cell(figure(model.known));
     cell("", "").append(interval(found, low, high));
     cell(found[1] === null ? (found[3] ? "too few matrices" : "–") : `${figure(found[1])}–${figure(found[2])}`, "n soft");
-    if (leaderboard.known) cell(figure(model.known));
     const family = cell(model.family ? "" : "–", "");
     if (model.family) family.append(element("a", model.family, { href: model.families }));
     cell(count(model.size));
@@ -110,7 +135,9 @@
     const found = sorted(models.filter(fits));
     const ends = found.flatMap((model) => model.figures[chosen()].slice(0, 3)).filter((value) => value !== null);
     const [low, high] = ends.reduce(([a, b], end) => [Math.min(a, end), Math.max(b, end)], [Infinity, -Infinity]);
-    body.replaceChildren(...found.slice(0, room).map((model) => row(model, low, high)));
+    const starts = (index) => index > 0 && found[index - 1].family !== found[index].family;
+    body.replaceChildren(...found.slice(0, room).map((model, index) => row(model, low, high, starts(index))));
+    for (const old of document.querySelectorAll("#models-table .axis")) old.replaceWith(axis(low, high));
     more.hidden = found.length <= room;
     byId("count").textContent = found.length === models.length
       ? `${models.length} models` : `${found.length} of ${models.length} models`;
