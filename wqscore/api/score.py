@@ -8,6 +8,7 @@ from wqscore.api.run import Run, own_errors, preset_of, started
 from wqscore.api.settings import Settings, SettingsKeywords, changed, takes_settings
 from wqscore.checkpoints.checkpoint import Checkpoint
 from wqscore.checkpoints.fetch_or_stream import open_or_fall_back
+from wqscore.checkpoints.in_memory import let_go
 from wqscore.checkpoints.opening import open_checkpoint
 from wqscore.errors import CheckpointError, UsageError
 from wqscore.execution.progress import RankProgress
@@ -171,7 +172,10 @@ def _score(model: ModelRef, run: Run) -> ModelScore:
         known = StoredHeaders(run.store) if run.store else None
         checkpoint = open_or_fall_back(model, run.settings.stream, run.progress, known)
         work = Work(run.resources, run.settings.device, run.cache, progress, run.note)
-        return score_checkpoint(checkpoint, family, run.preset, run.metrics, run.sampling, run.base, work)
+        try:
+            return score_checkpoint(checkpoint, family, run.preset, run.metrics, run.sampling, run.base, work)
+        finally:
+            let_go(checkpoint)
 
 
 def _downloaded(model: ModelRef, progress: RankProgress | None) -> Checkpoint:

@@ -32,7 +32,7 @@ def stated_layout(tensors: Sequence[Tensor]) -> str:
         Empty where the file doesn't say.
     """
     if tensors and isinstance(tensors[0], ArrayTensor):
-        return _PACKAGES.get(type(tensors[0].values).__module__.partition(".")[0], "")
+        return _PACKAGES.get(type(tensors[0].held.values).__module__.partition(".")[0], "")
     stored = next((found for tensor in tensors if (found := _stored(tensor))), None)
     if stored is None or stored.file.suffix in (".npz", ".npy"):
         return ""

@@ -145,8 +145,12 @@ def to_svg(spec: Spec, data: Mapping[str, Sequence[Mapping[str, object]]]) -> st
         spec: a specification of this module.
         data: the rows of its datasets.
     """
-    drawn = spec | {"datasets": data, "width": 480, "height": 300}
-    return str(vl_convert.vegalite_to_svg(drawn, vl_version=_VEGA_LITE))
+    return draw(spec | {"datasets": data, "width": 480, "height": 300})
+
+
+def draw(spec: Spec) -> str:
+    """Draw a specification that holds its data and its size, as SVG."""
+    return str(vl_convert.vegalite_to_svg(spec, vl_version=_VEGA_LITE))
 
 
 @cache
