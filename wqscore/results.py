@@ -45,6 +45,8 @@ _VIEWS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "pairs": "wqscore.reports.tables:pair_table",
             "chart": "wqscore.reports.plots.kinds:ranking_chart",
         },
+        "Card": _views("wqscore.reports.card", "card", md="wqscore.reports.card:card_markdown"),
+        "RankedModel": {"sections": "wqscore.reports.one_model:model_sections"},
         "ModelDescription": _views("wqscore.planning.describe_report", "description"),
         "Plan": _views("wqscore.planning.plan_report", "plan"),
         "Integrity": _views("wqscore.integrity.report", "integrity"),
@@ -61,6 +63,12 @@ _VIEWS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             page="wqscore.studies.correlation.page:correlations_html",
         ),
         "BenchmarkTable": _views("wqscore.studies.known.report", "benchmark"),
+        "Track": _views(
+            "wqscore.studies.watching.report",
+            "track",
+            tidy="wqscore.studies.watching.report:track_tidy",
+            chart="wqscore.studies.watching.report:track_chart",
+        ),
         "StoreOverview": {
             "sections": "wqscore.store.report:overview_sections",
             "document": "wqscore.store.report:overview_document",
@@ -166,7 +174,8 @@ def rendered(result: Result, format: str) -> Any:
     if format not in formats_of(result):
         names = ", ".join(name for name in formats_of(result) if name in get_args(Format))
         raise UsageError(f"{_kind(result)} has no format {format!r}: it has {names}")
-    view, printer = _FORMATS[format]
+    own = _VIEWS[_kind(result)].get(format)
+    view, printer = (format, "") if own else _FORMATS[format]
     make = _imported(_VIEWS[_kind(result)][view])
     made = make(result, format) if view == "sections" else make(result)
     return _imported(printer)(made) if printer else made

@@ -39,6 +39,12 @@ def stated_layout(tensors: Sequence[Tensor]) -> str:
     return _FORMATS.get(_format(stored), "") if stored.file.suffix == ".safetensors" else "torch"
 
 
+def format_word(tensors: Sequence[Tensor]) -> str:
+    """The word for safetensors' `format` that says the same of a file of these tensors; empty where there is none."""
+    layout = stated_layout(tensors)
+    return next((word for word, meant in _FORMATS.items() if meant == layout), "")
+
+
 def _stored(tensor: Tensor) -> TensorRef | None:
     while isinstance(tensor, DecodedTensor):
         tensor = tensor.decoding.parts[0]
