@@ -10,6 +10,7 @@ from wqscore.rendering.html import figures
 from wqscore.rendering.numbers import Cell, figure
 from wqscore.rendering.rows import Rows
 from wqscore.rendering.sections import Medium, Notes, Section, Table
+from wqscore.reports.plots.picture import Rows as ChartRows
 from wqscore.reports.plots.picture import picture
 from wqscore.studies.watching.track import Track, TrackPoint
 from wqscore.version import __version__
@@ -87,7 +88,7 @@ def track_chart(track: Track, metric: str) -> alt.TopLevelMixin:
             f"{track.name}: no step has {metric!r}: it has {', '.join(_metrics(track)) or 'no score yet'}"
         )
     band = metric == "alpha"
-    data = {"points": points, "band": [{"lo": 2, "hi": 6}] * band}
+    data: ChartRows = {"points": points, "band": [{"lo": 2, "hi": 6}] * band}
     return picture(figures.over_steps(metric, band), data, f"{metric} of {track.name} by step", []).chart()
 
 
