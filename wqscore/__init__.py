@@ -1,9 +1,9 @@
 """Judge pretrained checkpoints from their weights alone.
 
 `score` one model, `rank` several, `describe` one or `plan` for many without reading their weights; `gate`, `check`,
-`card`, `known` and `correlate` are the commands of the same names; `watch` scores a live model during its training.
-Everything heavy is imported when it is first asked for, so that importing the package, and `wqscore --help`, stay
-quick.
+`card`, `known`, `correlate`, `store` and `leaderboard` are the commands of the same names; `watch` scores a live
+model during its training. Everything heavy is imported when it is first asked for, so that importing the package, and
+`wqscore --help`, stay quick.
 """
 
 from __future__ import annotations
@@ -18,11 +18,14 @@ if TYPE_CHECKING:
     from wqscore.api.card import card
     from wqscore.api.score import RankingInterrupted, crosscheck, rank, score
     from wqscore.api.settings import Settings
+    from wqscore.api.store import store
     from wqscore.engines.crosscheck import Crosscheck
     from wqscore.gating.gate import GateResult
     from wqscore.gating.of_rules import gate
     from wqscore.gating.policy import Policy
     from wqscore.integrity.checking import Integrity, check
+    from wqscore.leaderboards.built import Built
+    from wqscore.leaderboards.of_models import leaderboard
     from wqscore.matrices.weight_matrix import SkippedTensor, WeightMatrix
     from wqscore.planning.describe import ModelDescription, describe
     from wqscore.planning.plan import ModelPlan, Plan, PlanInterrupted, plan
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
     from wqscore.scoring.layer_score import LayerScore
     from wqscore.scoring.matrix_spectrum import MatrixSpectrum
     from wqscore.scoring.model_score import ModelScore
+    from wqscore.stores.overview import StoreOverview
     from wqscore.studies.correlation.correlate import Correlations
     from wqscore.studies.correlation.of_tables import correlate
     from wqscore.studies.known.benchmarks import BenchmarkTable
@@ -73,6 +77,10 @@ _HOMES = {
     "Card": "wqscore.ranking.card",
     "known": "wqscore.studies.known.cards",
     "BenchmarkTable": "wqscore.studies.known.benchmarks",
+    "store": "wqscore.api.store",
+    "StoreOverview": "wqscore.stores.overview",
+    "leaderboard": "wqscore.leaderboards.of_models",
+    "Built": "wqscore.leaderboards.built",
     "watch": "wqscore.studies.watching.watch",
     "Watch": "wqscore.studies.watching.watch",
     "Track": "wqscore.studies.watching.track",
@@ -81,6 +89,7 @@ _HOMES = {
 
 __all__ = [
     "BenchmarkTable",
+    "Built",
     "Card",
     "CheckpointError",
     "Correlations",
@@ -101,6 +110,7 @@ __all__ = [
     "RankingInterrupted",
     "Settings",
     "SkippedTensor",
+    "StoreOverview",
     "Track",
     "UsageError",
     "Watch",
@@ -114,10 +124,12 @@ __all__ = [
     "describe",
     "gate",
     "known",
+    "leaderboard",
     "parse_ref",
     "plan",
     "rank",
     "score",
+    "store",
     "watch",
 ]
 

@@ -46,7 +46,10 @@ _VIEWS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "chart": "wqscore.reports.plots.kinds:ranking_chart",
         },
         "Card": _views("wqscore.reports.card", "card", md="wqscore.reports.card:card_markdown"),
-        "RankedModel": {"sections": "wqscore.reports.one_model:model_sections"},
+        "RankedModel": {
+            "sections": "wqscore.reports.one_model:model_sections",
+            "document": "wqscore.reports.json:model_document",
+        },
         "ModelDescription": _views("wqscore.planning.describe_report", "description"),
         "Plan": _views("wqscore.planning.plan_report", "plan"),
         "Integrity": _views("wqscore.integrity.report", "integrity"),
@@ -69,9 +72,11 @@ _VIEWS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             tidy="wqscore.studies.watching.report:track_tidy",
             chart="wqscore.studies.watching.report:track_chart",
         ),
+        "Built": _views("wqscore.leaderboards.report", "site", page="wqscore.leaderboards.report:site_page"),
         "StoreOverview": {
-            "sections": "wqscore.store.report:overview_sections",
-            "document": "wqscore.store.report:overview_document",
+            "rows": "wqscore.stores.report:overview_rows",
+            "sections": "wqscore.stores.report:overview_sections",
+            "document": "wqscore.stores.report:overview_document",
         },
     }
 )

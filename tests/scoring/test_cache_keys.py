@@ -18,7 +18,7 @@ from wqscore.presets.registry import find_preset
 from wqscore.scoring import cache_keys
 from wqscore.scoring.cache_keys import SPECTRUM_SOURCES, spectrum_key
 from wqscore.scoring.code_digest import digest_code
-from wqscore.store.records import SpectrumKey
+from wqscore.stores.records import SpectrumKey
 
 CODE_OF_0_5_0 = "5e036f9935c965b7c4d9e293814ebff7da2ab03c5db3962831051b615d491624"
 

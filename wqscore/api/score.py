@@ -21,7 +21,7 @@ from wqscore.refs.callers import as_ref
 from wqscore.refs.reference import Model, ModelRef, Models
 from wqscore.scoring.model_score import Failure, ModelScore
 from wqscore.scoring.score_checkpoint import Work, score_checkpoint
-from wqscore.store.headers import StoredHeaders
+from wqscore.stores.headers import StoredHeaders
 
 if TYPE_CHECKING:
     from wqscore.engines.crosscheck import Crosscheck
@@ -45,7 +45,7 @@ def score(
     progress: RankProgress | None = None,
     **changes: Unpack[SettingsKeywords],
 ) -> ModelScore:
-    """Score one model.
+    """Score one model; `store=wqscore.store().path` looks up and keeps results in the store of the command line.
 
     Args:
         model: a Hub id (`org/name`, `org/name@revision`), an alias, the path of a folder or weight file; or a model

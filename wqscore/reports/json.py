@@ -36,7 +36,7 @@ def ranking_document(ranking: Ranking) -> dict[str, Any]:
         "better": ranking.by.better,
         "across_families": ranking.across_families,
         "conclusion": ranking.conclusion.document(),
-        "models": [_model(model) for model in ranking.models],
+        "models": [model_document(model) for model in ranking.models],
         "pairs": [dict(zip(PAIR_COLUMNS, row, strict=True)) for row in pair_rows(ranking)],
     }
 
@@ -79,7 +79,8 @@ def _preset(preset: Preset) -> dict[str, Any]:
     }
 
 
-def _model(model: RankedModel) -> dict[str, Any]:
+def model_document(model: RankedModel) -> dict[str, Any]:
+    """One model of a ranking, with the fields it has in `ranking.json`."""
     head = {
         **_names(model.ref),
         "status": model.status,

@@ -33,6 +33,8 @@ def known(models: Models) -> BenchmarkTable:
     unread = []
     for ref in refs_of(models):
         try:
+            if ref.missing:
+                raise CheckpointError(ref.missing)
             cards[ref.label] = read_card(ref)
         except CheckpointError as error:
             cards[ref.label] = CardResults()

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from wqscore.errors import UsageError
+from wqscore.presets.registry import find_preset
 from wqscore.rendering.html import figures
 from wqscore.rendering.numbers import Cell, figure
 from wqscore.rendering.rows import Rows
 from wqscore.rendering.sections import Medium, Notes, Section, Table
 from wqscore.reports.plots.picture import Rows as ChartRows
 from wqscore.reports.plots.picture import picture
+from wqscore.reports.tables import has_interval_columns, has_summary
 from wqscore.studies.watching.track import Track, TrackPoint
 from wqscore.version import __version__
 
@@ -30,14 +32,14 @@ def track_rows(track: Track) -> Rows:
     metrics = _metrics(track)
     columns = [*_HEAD, "coverage", *_COUNTS]
     for name in metrics:
-        columns += [name, f"{name}_lo", f"{name}_hi"]
+        columns += [name, *([f"{name}_interval_lo", f"{name}_interval_hi"] if has_interval_columns(name) else [])]
     rows: list[list[Cell]] = []
     for point in track.points:
         document = point.document or {}
         row: list[Cell] = [point.step, point.status, point.reason or None, point.stalled, point.seconds]
         row += [document.get(name) for name in ("coverage", *_COUNTS)]
         for name in metrics:
-            row += _number(document, name)
+            row += _number(document, name)[: 3 if has_interval_columns(name) else 1]
         rows.append(row)
     return Rows(columns, rows, _WORDS, frozenset({"status"}), frozenset({"step", *_COUNTS}))
 
@@ -93,11 +95,13 @@ def track_chart(track: Track, metric: str) -> alt.TopLevelMixin:
 
 
 def _metrics(track: Track) -> list[str]:
-    """The metrics that a point has, the one that ranks first."""
+    """The metrics of `ranking.csv` that a point has, the one that ranks first."""
     names: dict[str, None] = {track.by: None} if track.scored else {}
     for point in track.scored:
         document = point.document or {}
-        names |= dict.fromkeys([*document["summary"], *document["model_metrics"]])
+        preset = find_preset(document["preset"]["name"])
+        found = [*document["summary"], *document["model_metrics"]]
+        names |= dict.fromkeys(name for name in found if has_summary(name, preset))
     return list(names)
 
 

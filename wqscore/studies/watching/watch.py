@@ -19,7 +19,7 @@ from wqscore.errors import UsageError
 from wqscore.metrics.registry import choose_metrics
 from wqscore.refs.callers import as_ref
 from wqscore.refs.reference import Model, ModelRef
-from wqscore.store.store import Store
+from wqscore.stores.store import Store
 from wqscore.studies.watching.process import WEIGHTS, answer_of, start
 from wqscore.studies.watching.snapshot import write_snapshot
 from wqscore.studies.watching.track import PointStatus, Track, TrackPoint
