@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,6 +13,7 @@ from safetensors.numpy import load_file
 
 import wqscore
 from tests.oracles import Oracle
+from tests.studies.watching.here import Ended, score_here
 from wqscore.errors import UsageError
 from wqscore.refs.callers import as_ref
 from wqscore.studies.watching import process, snapshot, watch
@@ -28,39 +28,10 @@ def heavy(seed: int, layers: int = 2) -> dict[str, np.ndarray]:
     return {f"layers.{i}.fc1.weight": rng.standard_t(3, (70, 60)).astype("f4") for i in range(layers)}
 
 
-class Ended:
-    """A process that has ended with a code."""
-
-    def __init__(self, code: int | None = 0) -> None:
-        self.code = code
-
-    def poll(self) -> int | None:
-        return self.code
-
-    def wait(self) -> int:
-        self.code = 0 if self.code is None else self.code
-        return self.code
-
-    def kill(self) -> None:
-        self.code = -9
-
-
 @pytest.fixture
 def here(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """Scores are made in this process; the snapshots' folders."""
-    folders: list[Path] = []
-
-    def start(folder: Path, settings: Mapping[str, Any]) -> Ended:
-        (folder / process.REQUEST).write_text(json.dumps(settings))
-        (folder / process.ERRORS).touch()
-        monkeypatch.setattr("sys.argv", ["-c", str(folder)])
-        monkeypatch.setattr("os.nice", lambda by: 0)
-        process.main()
-        folders.append(folder)
-        return Ended()
-
-    monkeypatch.setattr(watch, "start", start)
-    return folders
+    return score_here(monkeypatch)
 
 
 @pytest.fixture
