@@ -85,7 +85,7 @@ def _small(layer: Spec) -> Spec:
         channel: found | {"title": None, "axis": found["axis"] | {"labelFontSize": 8}} if "axis" in found else found
         for channel, found in layer["encoding"].items()
     }
-    mark = layer["mark"] | ({"size": 8} if layer["mark"]["type"] == "point" else {"strokeWidth": 1.2})
+    mark = layer["mark"] | ({"size": 6, "filled": True} if layer["mark"]["type"] == "point" else {"strokeWidth": 1.2})
     kind = {"filter": f"datum.kind === '{layer['data']['name']}'"}
     rest = {key: part for key, part in layer.items() if key not in ("name", "data")}
     return rest | {"encoding": encoding, "mark": mark, "transform": [kind, *layer.get("transform", [])]}
@@ -212,7 +212,9 @@ def _by_depth(title: str, field: str, marks: Mapping[str, tuple[str, str]], line
 def _marked(field: str, marks: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
     """Fill, outline and shape by a field, in one legend."""
     names, colours, shapes = list(marks), *([mark[i] for mark in marks.values()] for i in range(2))
-    legend = alt.Legend(title=None, symbolSize=60, symbolOpacity=1, labelLimit=_LABEL)
+    # Names of models are long: beside the chart they would take its width.
+    place = {"orient": "top", "columns": 1} if field == "model" else {}
+    legend = alt.Legend(title=None, symbolSize=60, symbolOpacity=1, labelLimit=_LABEL, **place)
     of_colours = alt.Scale(domain=names, range=colours)
     return {
         "fill": alt.Fill(f"{field}:N", scale=of_colours, legend=legend),
