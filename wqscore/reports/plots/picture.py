@@ -6,11 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import vl_convert
-
 from wqscore.errors import UsageError
 from wqscore.escaping import printable
-from wqscore.rendering.html import charts
+from wqscore.rendering.html import vega
 from wqscore.rendering.layout import fold
 
 if TYPE_CHECKING:
@@ -76,15 +74,15 @@ class Picture:
 
     def svg(self, look: Look = USUAL) -> str:
         """The picture as SVG."""
-        return charts.draw(self._drawn(look))
+        return vega.svg(self._drawn(look))
 
     def png(self, look: Look = USUAL) -> bytes:
         """The picture as PNG."""
-        return bytes(vl_convert.svg_to_png(self.svg(look), ppi=look.dpi))
+        return vega.png(self.svg(look), look.dpi / POINTS)
 
     def pdf(self, look: Look = USUAL) -> bytes:
         """The picture as a PDF page of its own size, with text as text."""
-        return bytes(vl_convert.svg_to_pdf(self.svg(look)))
+        return vega.pdf(self.svg(look))
 
     def file(self, ending: str, look: Look = USUAL) -> bytes:
         """The picture as the content of a file.
