@@ -14,7 +14,7 @@ import pytest
 from safetensors.numpy import save_file
 
 import wqscore
-from tests.leaderboard.conftest import NIGHT, build_at, listed
+from tests.leaderboards.conftest import NIGHT, build_at, listed
 from tests.reports.html.parsed import Page
 from tests.small_models import bert
 from wqscore.cli.output import show

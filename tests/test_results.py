@@ -21,12 +21,13 @@ from wqscore.gating.gate import gate
 from wqscore.gating.policy import Policy, read_rules
 from wqscore.ranking.ranking import Ranking
 from wqscore.results import Result, formats_of, render
-from wqscore.store.overview import overview
-from wqscore.store.store import Store
+from wqscore.stores.overview import overview
+from wqscore.stores.store import Store
 from wqscore.studies.correlation.correlate import correlate
 from wqscore.studies.known.benchmarks import tabulate
 from wqscore.studies.known.model_card import BenchmarkResult, CardResults
 from wqscore.studies.known.score_table import ScoreTable, single_table
+from wqscore.studies.watching.track import Track, TrackPoint
 
 TABLE = ScoreTable(
     "a table",
@@ -49,8 +50,24 @@ def found(ranking: Ranking, tmp_path_factory: pytest.TempPathFactory) -> Mapping
     made = [
         *(ranking, ranking.scores[0], wqscore.describe(str(folder)), wqscore.plan([str(folder)])),
         *(FOUND, CHECK, judged, correlated, benchmarks, seen),
+        *(wqscore.card(ranking.scores[0]), ranking.models[0], _track(ranking)),
+        wqscore.leaderboard(folder, folder / "site", known=None),
     ]
     return {type(result).__name__: result for result in made}
+
+
+def _track(ranking: Ranking) -> Track:
+    """A track with a scored, a skipped and a failed point."""
+    document = json.loads(ranking.scores[0].to_json())
+    return Track(
+        "run",
+        "alpha",
+        (
+            TrackPoint(10, "scored", "", 0.1, 2.0, document),
+            TrackPoint(20, "skipped", "busy"),
+            TrackPoint(30, "failed", "x"),
+        ),
+    )
 
 
 def test_every_kind_is_tried(found: Mapping[str, Result]) -> None:
@@ -97,7 +114,7 @@ def test_every_kind_is_shown_to_people_and_to_machines(found: Mapping[str, Resul
 
 def test_a_page_is_made_where_there_is_one(found: Mapping[str, Result], tmp_path: Path) -> None:
     for kind, result in found.items():
-        if kind in ("Ranking", "ModelScore", "Correlations"):
+        if kind in ("Ranking", "ModelScore", "Correlations", "Built"):
             assert result.to_html().strip().lower().startswith("<!doctype html>")
         else:
             with pytest.raises(UsageError, match=f"{kind} has no format 'html': it has "):

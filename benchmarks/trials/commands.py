@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save_file
 
-from wqscore.store.store import Store
+from wqscore.stores.store import Store
 
 MATRICES = 12
 #: Every output of a run, by the path of its file; standard output has the name "".

@@ -18,9 +18,9 @@ from typing import Any
 import pytest
 from typer.testing import Result
 
-from tests.store.samples import ALPHA, key, results, same, spectrum
-from wqscore.store.records import HeaderTensor, Method, ResultKey, SeenModel
-from wqscore.store.store import Store
+from tests.stores.samples import ALPHA, key, results, same, spectrum
+from wqscore.stores.records import HeaderTensor, Method, ResultKey, SeenModel
+from wqscore.stores.store import Store
 
 Invoke = Callable[..., Result]
 #: 2026-06-01.

@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.examples import examples
-from wqscore.leaderboard.slugs import slug
+from wqscore.leaderboards.slugs import slug
 from wqscore.refs.file_names import is_plain
 
 DEVICES = ["CON", "prn", "Aux", "nul", "COM1", "com9", "LPT1", "com¹", "lpt³", "CONIN$", "conout$"]

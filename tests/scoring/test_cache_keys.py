@@ -20,8 +20,8 @@ from wqscore.scoring import cache_keys, code_digest
 from wqscore.scoring.cache import ScoreCache
 from wqscore.scoring.cache_keys import SPECTRUM_SOURCES, spectrum_key
 from wqscore.scoring.code_digest import digest_code
-from wqscore.store.records import SpectrumKey
-from wqscore.store.store import Store
+from wqscore.stores.records import SpectrumKey
+from wqscore.stores.store import Store
 
 CODE_OF_0_5_0 = "5e036f9935c965b7c4d9e293814ebff7da2ab03c5db3962831051b615d491624"
 

@@ -27,7 +27,7 @@ from wqscore.scoring.model_score import Failure
 from wqscore.spectra.on_device import CPU, check_device
 
 if TYPE_CHECKING:
-    from wqscore.store.store import Store
+    from wqscore.stores.store import Store
 
 
 @dataclass(frozen=True)

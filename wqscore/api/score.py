@@ -8,6 +8,7 @@ from wqscore.api.run import Run, own_errors, preset_of, started
 from wqscore.api.settings import Settings, SettingsKeywords, changed, takes_settings
 from wqscore.checkpoints.checkpoint import Checkpoint
 from wqscore.checkpoints.fetch_or_stream import open_or_fall_back
+from wqscore.checkpoints.in_memory import let_go
 from wqscore.checkpoints.opening import open_checkpoint
 from wqscore.checkpoints.runs import expand_runs
 from wqscore.errors import CheckpointError, UsageError
@@ -21,7 +22,7 @@ from wqscore.refs.callers import as_ref, refs_of
 from wqscore.refs.reference import Model, ModelRef, Models
 from wqscore.scoring.model_score import Failure, ModelScore
 from wqscore.scoring.score_checkpoint import Work, score_checkpoint
-from wqscore.store.headers import StoredHeaders
+from wqscore.stores.headers import StoredHeaders
 
 if TYPE_CHECKING:
     from wqscore.engines.crosscheck import Crosscheck
@@ -45,7 +46,7 @@ def score(
     progress: RankProgress | None = None,
     **changes: Unpack[SettingsKeywords],
 ) -> ModelScore:
-    """Score one model.
+    """Score one model; `store=wqscore.store().path` looks up and keeps results in the store of the command line.
 
     Args:
         model: a Hub id (`org/name`, `org/name@revision`), an alias, the path of a folder or weight file; or a model
@@ -182,7 +183,10 @@ def _score(model: ModelRef, run: Run) -> ModelScore:
         known = StoredHeaders(run.store) if run.store and not run.settings.verify else None
         checkpoint = open_or_fall_back(model, run.settings.stream, run.progress, known)
         work = Work(run.resources, run.settings.device, run.cache, progress, run.note)
-        return score_checkpoint(checkpoint, family, run.preset, run.metrics, run.sampling, run.base, work)
+        try:
+            return score_checkpoint(checkpoint, family, run.preset, run.metrics, run.sampling, run.base, work)
+        finally:
+            let_go(checkpoint)
 
 
 def _downloaded(model: ModelRef, progress: RankProgress | None) -> Checkpoint:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from wqscore.refs.reference import Model
-    from wqscore.store.store import Store
+    from wqscore.stores.store import Store
 
 Engine = Literal["wqscore", "weightwatcher"]
 #: The same as `wqscore.spectra.on_device.Device`, whose module would import NumPy.

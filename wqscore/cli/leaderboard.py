@@ -19,7 +19,7 @@ from wqscore.errors import UsageError
 from wqscore.escaping import printable
 
 if TYPE_CHECKING:
-    from wqscore.leaderboard.building import Built
+    from wqscore.leaderboards.built import Built
 
 #: How many of tonight's events are printed.
 _MAX_EVENTS = 8
@@ -86,8 +86,8 @@ def build(
         if known.known is None and known.y is not None:
             raise UsageError("--y names a column of --known: give that too")
         from wqscore.cli.progress import ProgressBars
-        from wqscore.leaderboard.building import build as build_site
-        from wqscore.leaderboard.sources import read_sources
+        from wqscore.leaderboards.building import build as build_site
+        from wqscore.leaderboards.sources import read_sources
         from wqscore.studies.known.score_table import read_table
 
         loaded = read_sources(sources)
@@ -122,7 +122,7 @@ def check(
     Exit codes: 0 none, 1 some, 2 the folder is no site.
     """
     with one_line_errors():
-        from wqscore.leaderboard.checking import check_site, parse_share
+        from wqscore.leaderboards.checking import check_site, parse_share
 
         findings = check_site(site, None if max_failed is None else parse_share(max_failed))
         for finding in findings:

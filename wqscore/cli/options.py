@@ -56,6 +56,9 @@ ShardOption = Annotated[
 StrictOption = Annotated[
     bool, typer.Option("--strict", help="Exit 3 if any matrix is skipped (tied copies don't count).")
 ]
+LongOption = Annotated[
+    bool, typer.Option("--long", help="With --format csv: a row for each number, of a matrix or a model.")
+]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on standard error; errors remain.")]
 OutOption = Annotated[
     Path | None,
@@ -70,6 +73,7 @@ class RunOptions:
     vectors: VectorsOption = False
     no_store: NoStoreOption = False
     shard: ShardOption = None
+    long: LongOption = False
     strict: StrictOption = False
     quiet: QuietOption = False
 

@@ -66,6 +66,17 @@ def check_format(output: ScoreFormat) -> None:
     check_installed()
 
 
+def format_of(output: ScoreFormat, long: bool) -> Format:
+    """The format that --format and --long name together.
+
+    Raises:
+        UsageError: --long without --format csv.
+    """
+    if long and output != "csv":
+        raise UsageError(f"--long is for --format csv, not {output}: add it, or leave --long out")
+    return "tidy-csv" if long else output
+
+
 def publish(ranking: Ranking, folder: Path | None, result: Result, output: Format, quiet: bool) -> None:
     """Write a ranking's report and print a result; if one fails, the other is still written.
 
@@ -81,7 +92,7 @@ def publish(ranking: Ranking, folder: Path | None, result: Result, output: Forma
     finally:
         try:
             show(result, output)
-            if result is ranking and output in ("csv", "parquet"):
+            if result is ranking and output in ("csv", "tidy-csv", "parquet"):
                 # Standard output is data there.
                 typer.echo("\n".join(map(printable, ranking.conclusion.lines)), err=True)
         finally:

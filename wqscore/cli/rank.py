@@ -14,7 +14,15 @@ from wqscore.api.settings import Settings
 from wqscore.cli import options
 from wqscore.cli.exits import NOT_SCORED, leave_interrupted, one_line_errors, print_error
 from wqscore.cli.open_store import open_store
-from wqscore.cli.output import check_format, check_output, complain_if_unscored, complain_of_skips, publish, show
+from wqscore.cli.output import (
+    check_format,
+    check_output,
+    complain_if_unscored,
+    complain_of_skips,
+    format_of,
+    publish,
+    show,
+)
 from wqscore.cli.records import with_options
 from wqscore.cli.refs import load_list_option, resolve_refs
 from wqscore.errors import UsageError, WqscoreError
@@ -118,6 +126,7 @@ def rank(
         folder = None if report.no_report else report.out or _default_folder(listed, models[0])
         check_output(folder)
         check_format(report.output)
+        shown = format_of(report.output, run.long)
         figures = _known_figures(known, models, settings, folder is not None or report.output == "table")
         from wqscore.api.score import RankingInterrupted
         from wqscore.api.score import rank as rank_refs
@@ -142,7 +151,7 @@ def rank(
         incomplete = not interrupted and _is_incomplete(ranking, run.strict)
         found = None
         try:
-            publish(ranking, folder, ranking, report.output, run.quiet)
+            publish(ranking, folder, ranking, shown, run.quiet)
         finally:
             # After the ranking is out, so that a failure here can't lose it, and even if the pipe was closed.
             if figures and not interrupted:

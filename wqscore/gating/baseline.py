@@ -16,6 +16,7 @@ from wqscore.metrics.registry import MATRIX_METRICS, find_metric
 from wqscore.presets.preset import Preset
 from wqscore.ranking.ranking import MAX_RANDOM, MIN_COVERAGE
 from wqscore.refs.reference import ModelRef
+from wqscore.scoring.model_score import ModelScore
 
 #: Schema versions in which every field that is read here has the same meaning.
 _READABLE = (4, 5, 6)
@@ -41,11 +42,13 @@ class Baseline:
     doubt_without_fit: str = ""
 
 
-def load_baseline(file: Path, ref: ModelRef, preset: Preset, seed: int, rules: Iterable[Rule]) -> Baseline:
+def load_baseline(
+    file: Path | ModelScore, ref: ModelRef, preset: Preset, seed: int, rules: Iterable[Rule]
+) -> Baseline:
     """Read the baseline's values for rules on changes.
 
     Args:
-        file: a score, or a ranking that has only one model or has this one.
+        file: a score; or the file of one, or of a ranking that has only one model or has this one.
         ref: the model to judge.
         preset: the preset that it is scored with.
         seed: the seed that it is scored with.
@@ -55,13 +58,14 @@ def load_baseline(file: Path, ref: ModelRef, preset: Preset, seed: int, rules: I
         UsageError: the file does not exist, has another format or version, was made with another preset, seed or
             engine, or lacks this model or a metric that a rule names.
     """
-    document = _document(file)
+    document = json.loads(file.to_json()) if isinstance(file, ModelScore) else _document(file)
+    name = f"the score of {file.ref.label}" if isinstance(file, ModelScore) else str(file)
     try:
         return _baseline(document, ref, preset, seed, rules)
     except _DamagedError as error:
-        raise UsageError(f"{file}: {error} is damaged: {_HOW}") from error
+        raise UsageError(f"{name}: {error} is damaged: {_HOW}") from error
     except UsageError as error:
-        raise UsageError(f"{file}: {error}") from error
+        raise UsageError(f"{name}: {error}") from error
 
 
 class _DamagedError(Exception):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import isfinite, isnan
+from typing import TYPE_CHECKING, Literal
 
 from wqscore.errors import UsageError
 from wqscore.metrics.metric import Metric
@@ -19,8 +20,12 @@ from wqscore.ranking.ranks import Rank, place_models
 from wqscore.ranking.reading import reading
 from wqscore.ranking.steps import Trend, find_trends
 from wqscore.ranking.tie_groups import tie_label
-from wqscore.results import Result
+from wqscore.results import Result, opened, rendered
 from wqscore.scoring.model_score import Failure, ModelScore
+
+if TYPE_CHECKING:
+    import altair as alt
+    import pandas as pd
 
 #: A model with less of its weights behind its score is not ranked.
 MIN_COVERAGE = 0.5
@@ -84,6 +89,29 @@ class Ranking(Result):
     def scores(self) -> tuple[ModelScore, ...]:
         """The scored models in the ranking's order."""
         return tuple(model.score for model in self.models if model.score is not None)
+
+    def plot(self, chart: Literal["intervals", "roles", "depth"] = "intervals") -> alt.TopLevelMixin:
+        """Draw the ranking as an Altair chart; `chart.save("x.svg")` writes it.
+
+        Args:
+            chart: `intervals`, each model's number with its interval, an axis for each family; `roles`, the metric
+                layer by layer, a panel for each role; or `depth`, the same in one panel.
+
+        Raises:
+            UsageError: there is no such chart, or the metric has no values of single matrices.
+            CheckpointError: no model has a number to draw.
+        """
+        drawn: alt.TopLevelMixin = opened(self, "chart", chart)
+        return drawn
+
+    def pairs_frame(self) -> pd.DataFrame:
+        """The rows of `pairs.csv` as a pandas table: how every two models ranked together differ."""
+        frame: pd.DataFrame = rendered(self, "pairs-frame")
+        return frame
+
+    def pairs_csv(self) -> str:
+        """The text of `pairs.csv`."""
+        return str(rendered(self, "pairs-csv"))
 
 
 def rank_models(

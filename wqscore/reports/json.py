@@ -37,7 +37,7 @@ def ranking_document(ranking: Ranking) -> dict[str, Any]:
         "across_families": ranking.across_families,
         "conclusion": ranking.conclusion.document(),
         **({"trends": [trend.document() for trend in ranking.trends]} if ranking.trends else {}),
-        "models": [_model(model, has_steps(ranking)) for model in ranking.models],
+        "models": [model_document(model, has_steps(ranking)) for model in ranking.models],
         "pairs": [dict(zip(PAIR_COLUMNS, row, strict=True)) for row in pair_rows(ranking)],
     }
 
@@ -80,7 +80,8 @@ def _preset(preset: Preset) -> dict[str, Any]:
     }
 
 
-def _model(model: RankedModel, steps: bool) -> dict[str, Any]:
+def model_document(model: RankedModel, steps: bool = False) -> dict[str, Any]:
+    """One model of a ranking, with the fields it has in `ranking.json`."""
     head = {
         **_names(model.ref),
         **({"step": step_number(model)} if steps else {}),

@@ -26,6 +26,14 @@ PAIR_COLUMNS = [
 #: The columns of words; all others hold numbers.
 _LAYER_WORDS = ("model", "name", "role", "verdict", "flags", "reason")
 _RANKING_WORDS = frozenset({"model", "revision", "family", "family_id", "ties", "status", "reason"})
+_PAIR_WORDS = frozenset({"ahead", "behind", "metric", "tied"})
+#: The columns of words of which there are few.
+_LAYER_CATEGORIES = ("role", "verdict")
+#: The columns of whole numbers besides those of metrics that count.
+_LAYER_COUNTS = ("rows", "columns")
+_RANKING_COUNTS = frozenset(
+    {"rank", "params", "hidden_size", "depth", "n_matrices", "n_fitted", "rank_best", "rank_worst"}
+)
 
 
 def of_matrices(metrics: Sequence[str]) -> list[str]:
@@ -46,8 +54,11 @@ def layer_rows(score: ModelScore) -> list[list[Cell]]:
 
 def score_rows(score: ModelScore) -> Rows:
     """The table of `layers.csv` for one model."""
-    words = (score.preset.label(name) for name in _LAYER_WORDS)
-    return Rows(layer_columns(score.preset, score.metrics), layer_rows(score), frozenset(words))
+    counted = [*_LAYER_COUNTS, *(name for name in of_matrices(score.metrics) if MATRIX_METRICS[name].count)]
+    words, categories, counts = (
+        frozenset(score.preset.label(name) for name in names) for names in (_LAYER_WORDS, _LAYER_CATEGORIES, counted)
+    )
+    return Rows(layer_columns(score.preset, score.metrics), layer_rows(score), words, categories, counts)
 
 
 def ranking_columns(ranking: Ranking) -> list[str]:
@@ -75,12 +86,18 @@ def ranking_columns(ranking: Ranking) -> list[str]:
 def ranking_rows(ranking: Ranking) -> Rows:
     """The table of `ranking.csv`: a row per model, in the ranking's order."""
     rows = [_ranking_row(model, ranking) for model in ranking.models]
-    return Rows(ranking_columns(ranking), rows, _RANKING_WORDS)
+    counts = {f"{ranking.preset.label(name)}_count" for name in summary_metrics(ranking)}
+    return Rows(ranking_columns(ranking), rows, _RANKING_WORDS, frozenset({"status"}), _RANKING_COUNTS | counts)
 
 
 def pair_rows(ranking: Ranking) -> list[list[Cell]]:
     """A row per pair of models ranked together, in the ranking's order."""
     return [_pair_row(pair, ranking) for pair in ranking.pairs]
+
+
+def pair_table(ranking: Ranking) -> Rows:
+    """The table of `pairs.csv`."""
+    return Rows(PAIR_COLUMNS, pair_rows(ranking), _PAIR_WORDS, counts=frozenset({"matrices_paired", "matrices_lost"}))
 
 
 def _pair_row(pair: Pair, ranking: Ranking) -> list[Cell]:

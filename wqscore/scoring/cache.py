@@ -31,9 +31,9 @@ from wqscore.scoring.cached_row import is_spectrum_of, parse_row, row_value
 from wqscore.scoring.layer_score import Judgement, LayerScore
 from wqscore.spectra.on_device import CPU
 from wqscore.spectra.spectrum import Spectrum
-from wqscore.store.errors import StoreError
-from wqscore.store.records import FileStamp, ResultKey, SeenModel, SpectrumKey, Value
-from wqscore.store.store import Store
+from wqscore.stores.errors import StoreError
+from wqscore.stores.records import FileStamp, ResultKey, SeenModel, SpectrumKey, Value
+from wqscore.stores.store import Store
 
 #: Seconds between writes: a killed run loses at most these, and the tensors being solved.
 _FLUSH_SECONDS = 2.0

@@ -22,7 +22,7 @@ from wqscore.scoring.code_digest import digest_bytes, digest_code
 from wqscore.spectra import lapack
 from wqscore.spectra.eigenvalues import BLOCK_ROWS
 from wqscore.spectra.on_device import CPU, solver_on
-from wqscore.store.records import Method, SpectrumKey, canonical
+from wqscore.stores.records import Method, SpectrumKey, canonical
 from wqscore.version import __version__
 
 #: What decides a row's numbers: if any of it changes, cached rows no longer match.

@@ -25,7 +25,7 @@ def svg(chart: dict[str, Any]) -> str:
     """
     from vl_convert import vegalite_to_svg
 
-    return _run(lambda: str(vegalite_to_svg(chart, vl_version=_VEGA_LITE)))
+    return _run(lambda: str(vegalite_to_svg(dict(chart), vl_version=_VEGA_LITE)))
 
 
 def png(drawing: str, scale: float) -> bytes:
@@ -37,6 +37,17 @@ def png(drawing: str, scale: float) -> bytes:
     from vl_convert import svg_to_png
 
     return _run(lambda: bytes(svg_to_png(drawing, scale=scale)))
+
+
+def pdf(drawing: str) -> bytes:
+    """Turn an SVG drawing into a PDF page of its size, a point for each of its units.
+
+    Raises:
+        ReportError: it can't be drawn on this machine.
+    """
+    from vl_convert import svg_to_pdf
+
+    return _run(lambda: bytes(svg_to_pdf(drawing)))
 
 
 def bundle(script: str) -> str:
