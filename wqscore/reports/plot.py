@@ -13,7 +13,7 @@ from wqscore.escaping import printable
 from wqscore.rendering.html import charts
 from wqscore.rendering.layout import fold
 from wqscore.rendering.numbers import ends, figure
-from wqscore.reports.html.explorer import average_rows, depth_rows, log_histogram, present_roles
+from wqscore.reports.html.explorer import average_rows, band_rows, depth_rows, log_histogram, present_roles
 from wqscore.scoring.layer_score import LayerScore
 from wqscore.scoring.model_score import ModelScore
 
@@ -71,7 +71,8 @@ def distance_picture(score: ModelScore, layer: LayerScore, floor: float) -> Pict
 def depth_picture(score: ModelScore) -> Picture:
     """Alpha layer by layer, and the model's headline alpha as a line."""
     spec = charts.alpha_by_depth(present_roles([score]))
-    return _picture(spec, {"layers": depth_rows(score), "average": average_rows(score)}, score.ref.label, _own(score))
+    data = {"layers": depth_rows(score), "average": average_rows(score), "band": band_rows()}
+    return _picture(spec, data, score.ref.label, _own(score))
 
 
 #: The charts of a single matrix by name.

@@ -26,7 +26,7 @@ from wqscore.presets.registry import DEFAULT
 from wqscore.presets.weightwatcher import WW_0_7
 from wqscore.ranking.ranking import Ranking, rank_models
 from wqscore.refs.reference import ModelRef
-from wqscore.rendering.html.charts import ROLE_MARKS
+from wqscore.rendering.html.palette import ROLE_MARKS
 from wqscore.reports.html.report import preset_constants
 from wqscore.scoring.model_score import Failure
 from wqscore.version import __version__

@@ -24,7 +24,8 @@ from tests.small_models import HOSTILE, LONG
 from tests.studies.published import LEADERBOARD, TAXONOMY, TORCHVISION, published
 from wqscore.errors import UsageError
 from wqscore.rendering.folder import ReportError
-from wqscore.rendering.html.scatter_marks import MARKS, OTHERS, largest_groups
+from wqscore.rendering.html.palette import MARKS, OTHERS
+from wqscore.rendering.html.scatter_marks import largest_groups
 from wqscore.studies.correlation.correlate import Correlations, correlate
 from wqscore.studies.correlation.files import write_correlations
 from wqscore.studies.correlation.page import correlations_html
