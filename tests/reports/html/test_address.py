@@ -39,7 +39,7 @@ def test_a_link_brings_up_model_matrix_metric_filter_and_order(visit: Visit, htm
     score = ranking.scores[1]
     layer = score.layers[5]
     link = {"model": score.ref.label, "matrix": layer.matrix.name, "metric": "log_norm", "sort-ranking-table": "-2"}
-    browser = visit(html, fragment="#" + urlencode({**link, "filter-ranking-table": "o"}))
+    browser = visit(html, fragment="#" + urlencode({**link, "filter-model-2-layers": "o"}))
     wait_for_charts(browser)
     assert chosen(browser, "explorer-model") == score.ref.label
     assert chosen(browser, "explorer-layer") == layer.matrix.name
@@ -47,7 +47,7 @@ def test_a_link_brings_up_model_matrix_metric_filter_and_order(visit: Visit, htm
     assert chosen(browser, "metric") == "log_norm"
     names = [m.ref.label for m in ranking.models if m.status == "ranked"]
     assert column(browser, "ranking-table", 1) == sorted(names, reverse=True)
-    assert browser.find_element(By.CSS_SELECTOR, "input[type=search]").get_attribute("value") == "o"
+    assert browser.find_element(By.CSS_SELECTOR, "input[data-filters=model-2-layers]").get_attribute("value") == "o"
     row = browser.find_element(By.CSS_SELECTOR, "table.layers tr[aria-current]")
     assert row.find_element(By.TAG_NAME, "th").get_attribute("textContent") == layer.matrix.name
 
