@@ -226,7 +226,7 @@ def test_the_page_is_well_marked_up(html: str, page: Page) -> None:
     assert ("meta", {"name": "viewport", "content": "width=device-width, initial-scale=1"}) in page.elements
     assert all(table.caption for table in page.tables)
     assert all(len(row) == len(table.header) for table in page.tables for row in table.body)
-    assert all(a.get("scope") in {"col", "row"} for tag, a in page.elements if tag == "th")
+    assert all(a.get("scope") in {"col", "row", "rowgroup"} for tag, a in page.elements if tag == "th")
     ids = [a["id"] for _, a in page.elements if "id" in a]
     assert len(ids) == len(set(ids))
     links = {a["href"][1:] for tag, a in page.elements if tag == "a"}
