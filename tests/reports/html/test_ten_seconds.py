@@ -192,7 +192,7 @@ def test_marks_are_hollow_where_the_verdict_is_not_ok_and_have_their_intervals(
         WebDriverWait(browser, 120).until(lambda _, count=fitted: len(browser.execute_script(fills)) == len(count))
         assert browser.execute_script(fills).count("transparent") == hollow
         assert 0 < hollow < len(fitted)
-        lines = browser.find_elements(By.CSS_SELECTOR, "#chart-depth .mark-rule line")
+        lines = browser.find_elements(By.CSS_SELECTOR, "#chart-depth .mark-rule.role-mark line")
         assert len(lines) == len(fitted) + 1  # and that of the median
     titles = browser.execute_script(
         "return [...document.querySelectorAll('#chart-roles .role-axis-title text')].map((text) => text.textContent)"
