@@ -27,7 +27,7 @@ def marks(browser: Chrome, chart: str) -> list[WebElement]:
 
 
 def wait_for_charts(browser: Chrome) -> None:
-    WebDriverWait(browser, 12).until(lambda _: all(marks(browser, chart) for chart in CHARTS))
+    WebDriverWait(browser, 120).until(lambda _: all(marks(browser, chart) for chart in CHARTS))
 
 
 def requests(browser: Chrome) -> list[str]:

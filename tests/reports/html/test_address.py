@@ -32,7 +32,7 @@ def in_address(browser: Chrome) -> dict[str, list[str]]:
 
 
 def until(browser: Chrome, menu: str, text: str) -> None:
-    WebDriverWait(browser, 12).until(lambda _: chosen(browser, menu) == text)
+    WebDriverWait(browser, 120).until(lambda _: chosen(browser, menu) == text)
 
 
 def test_a_link_brings_up_model_matrix_metric_filter_and_order(visit: Visit, html: str, ranking: Ranking) -> None:
@@ -68,7 +68,7 @@ def test_the_back_button_takes_choices_back_one_by_one(visit: Visit, html: str, 
     ranked = [m.ref.label for m in ranking.models if m.status == "ranked"]
     assert column(browser, "ranking-table", 1) == sorted(ranked) != ranked
     browser.back()
-    WebDriverWait(browser, 12).until(lambda _: column(browser, "ranking-table", 1) == ranked)
+    WebDriverWait(browser, 120).until(lambda _: column(browser, "ranking-table", 1) == ranked)
     assert chosen(browser, "explorer-layer") == names[4]
     browser.back()
     until(browser, "explorer-layer", names[3])

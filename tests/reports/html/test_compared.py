@@ -50,7 +50,7 @@ def shown_differences(browser: Chrome) -> dict[str, float]:
 
 def wait_until_written(browser: Chrome, file: Path, size: int) -> None:
     """Until a download, which is named at once and written some moments later, has its size."""
-    WebDriverWait(browser, 12).until(lambda _: file.is_file() and file.stat().st_size == size)
+    WebDriverWait(browser, 120).until(lambda _: file.is_file() and file.stat().st_size == size)
 
 
 @pytest.mark.oracle("axe_core_python", "selenium")
@@ -61,7 +61,7 @@ def test_a_mark_for_every_model_and_for_every_matrix_of_those_compared(
     wait_for_charts(browser)
     scored = [score for score in ranking.scores if np.isfinite(score.summary.statistics["alpha"].median)]
     browser.find_element(By.CSS_SELECTOR, "#sizes summary").click()
-    WebDriverWait(browser, 12).until(lambda _: len(marks(browser, "chart-size")) == len(scored))
+    WebDriverWait(browser, 120).until(lambda _: len(marks(browser, "chart-size")) == len(scored))
     assert len(browser.find_elements(By.CSS_SELECTOR, "#chart-size .ring_marks path")) == 1
     boxes = browser.find_elements(By.CSS_SELECTOR, "#compared input")
     assert len(boxes) == len(ranking.scores)
@@ -71,13 +71,13 @@ def test_a_mark_for_every_model_and_for_every_matrix_of_those_compared(
     boxes[1].click()
     name = ranking.scores[1].ref.label
     points = ".points_marks path"
-    WebDriverWait(browser, 12).until(
+    WebDriverWait(browser, 120).until(
         lambda _: len(browser.find_elements(By.CSS_SELECTOR, f"#chart-roles {points}")) == len(alphas(ranking, name))
     )
     assert browser.current_url.endswith("#compare=" + name.replace("/", "%2F"))
     Select(browser.find_element(By.ID, "metric")).select_by_visible_text("stable_rank")
     defined = sum(np.isfinite(layer.metrics["stable_rank"]) for layer in ranking.scores[1].layers)
-    WebDriverWait(browser, 12).until(
+    WebDriverWait(browser, 120).until(
         lambda _: len(browser.find_elements(By.CSS_SELECTOR, f"#chart-roles {points}")) == defined
     )
     assert browser.get_log("browser") == []
@@ -88,7 +88,7 @@ def test_a_click_on_a_mark_brings_its_matrix_up_everywhere(visit: Visit, html: s
     browser = visit(html)
     wait_for_charts(browser)
     browser.find_element(By.CSS_SELECTOR, "#matrix-by-matrix summary").click()
-    WebDriverWait(browser, 12).until(lambda _: marks(browser, "chart-pair"))
+    WebDriverWait(browser, 120).until(lambda _: marks(browser, "chart-pair"))
     for chart in ("#chart-roles", "#chart-pair"):
         before = browser.current_url
         for number in (3, 4, 5):
