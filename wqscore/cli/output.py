@@ -40,8 +40,8 @@ def show(result: Result, output: Format) -> None:
 
         write(str(rendered))
     else:
-        # A log or a terminal may show it, unlike the report's files.
-        text = rendered if isinstance(rendered, bytes) or output == "json" else _harmless(rendered)
+        # A log or a terminal may show it, unlike the report's files. Commands for GitHub are escaped already.
+        text = rendered if isinstance(rendered, bytes) or output in ("json", "github") else _harmless(rendered)
         # UTF-8 whatever the terminal's encoding, like the report's files.
         data = text if isinstance(text, bytes) else text.encode("utf-8", "backslashreplace")
         typer.echo(data, nl=False)

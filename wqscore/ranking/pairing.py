@@ -28,6 +28,11 @@ def numbering(score: ModelScore) -> Numbering:
     """
     names = [row.matrix.name for row in score.layers]
     names += [row.name for row in score.rows if isinstance(row, SkippedTensor) and row.kind != "not-a-matrix"]
+    return numbering_of(names)
+
+
+def numbering_of(names: Iterable[str]) -> Numbering:
+    """The same from the names of the matrices."""
     found: dict[str, set[tuple[str, ...]]] = {}
     for pattern, numbers in map(_numbers_apart, names):
         found.setdefault(pattern, set()).add(numbers)
