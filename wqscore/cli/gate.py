@@ -73,7 +73,8 @@ def gate(
     ] = "table",
     files: FileOptions,
     settings: Annotated[
-        Settings, Only("base", "seed", "stream", "store", "verify", "jobs", "memory", "backend", "device")
+        Settings,
+        Only("base", "layers", "roles", "seed", "stream", "store", "verify", "jobs", "memory", "backend", "device"),
     ],
     no_store: options.NoStoreOption = False,
     quiet: options.QuietOption = False,

@@ -48,7 +48,7 @@ def plot(
         ),
     ] = "spectrum",
     *,
-    settings: Annotated[Settings, Only("preset", "stream", "store", "jobs", "memory")],
+    settings: Annotated[Settings, Only("preset", "layers", "roles", "stream", "store", "jobs", "memory")],
     no_store: options.NoStoreOption = False,
     quiet: options.QuietOption = False,
 ) -> None:

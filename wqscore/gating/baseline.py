@@ -46,7 +46,9 @@ class Baseline:
     matrices: Mapping[str, Measured | str] = with_default(default_factory=dict)
 
 
-def load_baseline(file: Path, ref: ModelRef, preset: Preset, seed: int, rules: Iterable[Rule]) -> Baseline:
+def load_baseline(
+    file: Path, ref: ModelRef, preset: Preset, seed: int, rules: Iterable[Rule], selection: str = ""
+) -> Baseline:
     """Read the baseline's values for rules on changes.
 
     Args:
@@ -55,6 +57,7 @@ def load_baseline(file: Path, ref: ModelRef, preset: Preset, seed: int, rules: I
         preset: the preset that it is scored with.
         seed: the seed that it is scored with.
         rules: the gate's rules.
+        selection: which matrices are scored, as on the command line; empty for all.
 
     Raises:
         UsageError: the file does not exist, has another format or version, was made with another preset, seed or
@@ -62,7 +65,7 @@ def load_baseline(file: Path, ref: ModelRef, preset: Preset, seed: int, rules: I
     """
     document = _document(file)
     try:
-        return _baseline(document, ref, preset, seed, rules)
+        return _baseline(document, ref, preset, seed, rules, selection)
     except DamagedError as error:
         raise UsageError(f"{file}: {error} is damaged: {_HOW}") from error
     except UsageError as error:
@@ -70,7 +73,7 @@ def load_baseline(file: Path, ref: ModelRef, preset: Preset, seed: int, rules: I
 
 
 def _baseline(
-    document: Mapping[str, Any], ref: ModelRef, preset: Preset, seed: int, rules: Iterable[Rule]
+    document: Mapping[str, Any], ref: ModelRef, preset: Preset, seed: int, rules: Iterable[Rule], selection: str
 ) -> Baseline:
     made_with = field(field(document, "preset", dict), "name", str)
     if made_with != preset.name:
@@ -82,6 +85,9 @@ def _baseline(
         raise UsageError(f"{model.get('model')} could not be scored there: {model.get('reason')}")
     if field(model, "engine", str) != "wqscore":
         raise UsageError(f"holds the numbers of {model['engine']}, not wqscore's: {_HOW}")
+    if (chosen := str(model.get("selection", ""))) != selection:
+        alike = f"was made with {chosen or 'all matrices'}, this gate with {selection or 'all'}"
+        raise UsageError(f"{alike}: score both alike")
     metrics = field(document, "metrics", list)
     values = {}
     matrices = {}

@@ -20,6 +20,7 @@ from wqscore.refs.callers import as_ref, refs_of
 from wqscore.refs.reference import Model, ModelRef, Models
 from wqscore.results import Result
 from wqscore.scoring.model_score import ModelScore
+from wqscore.scoring.selection import selection_of
 
 
 @dataclass(frozen=True)
@@ -143,8 +144,10 @@ def gate_all(
     of_changes = [rule for rule in policy.rules if isinstance(rule.value, Change | Worse)]
     if of_changes and policy.baseline is None:
         raise UsageError(f"{of_changes[0].value} needs numbers to compare with: name a file of them with --baseline")
-    file = policy.baseline
-    baselines = [load_baseline(file, each, preset, chosen.seed, policy.rules) if file else None for each in models]
+    file, selection = policy.baseline, str(selection_of(chosen.layers, chosen.roles))
+    baselines = [
+        load_baseline(file, each, preset, chosen.seed, policy.rules, selection) if file else None for each in models
+    ]
     return GateRun(tuple(_judged(*pair, policy, chosen, progress) for pair in zip(models, baselines, strict=True)))
 
 

@@ -17,6 +17,7 @@ from wqscore.reports.tables import has_summary
 from wqscore.scoring.expert_spread import ExpertSpread
 from wqscore.scoring.layer_score import LayerScore
 from wqscore.scoring.model_score import ModelScore
+from wqscore.scoring.role_summary import summarise_roles
 from wqscore.scoring.summary import Statistic
 
 #: The columns of one model's whole-model metrics.
@@ -164,6 +165,21 @@ def summary_overview_rows(score: ModelScore) -> list[list[str]]:
         for name, s in score.summary.statistics.items()
         if has_summary(name, score.preset) and not MATRIX_METRICS[name].summed
     ]
+
+
+def role_overview(score: ModelScore) -> tuple[list[str], list[list[str]]]:
+    """The columns and rows of one model's roles; in brackets those that no average counts.
+
+    The columns of numbers are of the metric that the preset ranks by, or else of the first one.
+    """
+    by = score.preset.by if score.preset.by in score.metrics else next(iter(score.summary.statistics), "")
+    rows = []
+    for found in summarise_roles(score.layers, score.metrics, score.preset):
+        values = [figure(of.get(by)) for of in (found.medians, found.lowest, found.highest)]
+        role = found.role if found.counted else f"({found.role})"
+        rows.append([role, str(found.n_matrices), str(found.n_fitted), str(found.n_ok), *values])
+    name = score.preset.label(by)
+    return ["role", "matrices", "fitted", "ok", f"median {name}", "lowest", "highest"], rows
 
 
 def headline_first(preset: Preset) -> tuple[str, str]:

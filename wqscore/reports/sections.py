@@ -20,6 +20,7 @@ from wqscore.reports.overview import (
     ranking_overview_rows,
     ranking_title,
     remarks,
+    role_overview,
     score_notes,
     summary_overview_columns,
     summary_overview_rows,
@@ -111,13 +112,21 @@ def _summary(score: ModelScore, medium: Medium) -> Table | None:
     return Table(title, columns, rows, optional=["by size", "matrices", columns[3], "95 % interval"])
 
 
+def _roles(score: ModelScore, medium: Medium) -> Table | None:
+    columns, rows = role_overview(score)
+    if len(rows) < 2 or not columns[4].removeprefix("median "):
+        return None
+    title = "over the matrices of each role; those in brackets are in no average"
+    return Table(title, columns, rows, optional=["fitted", "lowest", "highest", "matrices"])
+
+
 def _values(score: ModelScore, _: Medium) -> Table | None:
     rows = value_overview_rows(score)
     return Table("over the whole model", VALUE_COLUMNS, rows, optional=["matrices"]) if rows else None
 
 
 _SCORE_TABLES: Mapping[Medium, tuple[Callable[[ModelScore, Medium], Table | None], ...]] = {
-    "table": (_layers, _looks, _summary, _values),
-    "md": (_summary, _values, _layers),
-    "notebook": (_summary, _values, _looks),
+    "table": (_layers, _looks, _roles, _summary, _values),
+    "md": (_summary, _values, _roles, _layers),
+    "notebook": (_summary, _values, _roles, _looks),
 }

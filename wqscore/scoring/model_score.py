@@ -32,7 +32,8 @@ class ModelScore(Result):
         engine: what computed the rows.
         base: what distances were measured from, as `label@revision`; empty without.
         solver: what solved on a device of torch; empty for LAPACK.
-        remarks: lines that say what was taken as the model where its files hold more than one.
+        remarks: lines that say what was taken as the model where its files hold more than one, and what was left out.
+        selection: which matrices were chosen, as on the command line; empty for all.
     """
 
     ref: ModelRef
@@ -49,6 +50,7 @@ class ModelScore(Result):
     base: str = ""
     solver: str = ""
     remarks: tuple[str, ...] = ()
+    selection: str = ""
 
     def __repr__(self) -> str:
         """The model, what its preset ranks by, and how many matrices are behind it."""
