@@ -25,10 +25,12 @@ from wqscore.cli.plot import plot
 from wqscore.cli.rank import rank
 from wqscore.cli.score import score
 from wqscore.cli.store import app as store
+from wqscore.cli.usage_errors import OneLineGroup
 from wqscore.version import __version__
 
 app = typer.Typer(
     name="wqscore",
+    cls=OneLineGroup,
     help="Judge pretrained checkpoints from their weights alone: no data, no forward pass.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

@@ -103,9 +103,11 @@ def build(
 def check(
     site: Annotated[Path, typer.Argument(metavar="SITE", help="The site's folder.")],
 ) -> None:
-    """Check a site before it is published: links, data, sizes, missing pages.
+    """Check a site before it is published.
 
-    Prints one finding a line. Exit codes: 0 none, 1 some, 2 the folder is no site.
+    Looks at links, data and sizes, and for missing pages. Prints one finding a line.
+
+    Exit codes: 0 none, 1 some, 2 the folder is no site.
     """
     with one_line_errors():
         from wqscore.leaderboard.checking import check_site

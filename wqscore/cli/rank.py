@@ -104,7 +104,7 @@ def rank(
             raise UsageError("--out and --no-report exclude each other")
         settings = run.settings(settings)
         listed = load_list_option(model_list)
-        models = resolve_refs(refs, listed)
+        models = resolve_refs(refs, listed, run.quiet)
         if run.shard is not None:
             from wqscore.cli.shard import compute_shard
             from wqscore.presets.registry import find_preset

@@ -75,8 +75,12 @@ def _meanings(word: str) -> Iterator[Explanation]:
         elif kind == "flag" and word.startswith("scale="):
             yield Explanation(word, kind, tuple(table["scale=…"].split("\n")))
     if word in _labels():
-        metric, preset = _labels()[word]
-        yield _metric(METRICS[metric], word, f"This is what the preset {preset} calls {metric}.")
+        name, preset = _labels()[word]
+        first = f"This is what the preset {preset} calls {name}."
+        if name in METRICS:
+            yield _metric(METRICS[name], word, first)
+        else:
+            yield Explanation(word, "column", (first, WORDS["column"][name]))
     for ending, text in ENDINGS.items():
         name = word.removesuffix(ending)
         if word.endswith(ending) and (name in METRICS or name in _labels()) and word not in METRICS:
@@ -87,12 +91,12 @@ def _meanings(word: str) -> Iterator[Explanation]:
 
 
 def _labels() -> Mapping[str, tuple[str, str]]:
-    """What presets call metrics otherwise, with the metric and the preset."""
+    """What presets call columns otherwise, with the usual name and the preset."""
     return {
-        label: (metric, preset.name)
+        label: (name, preset.name)
         for preset in PRESETS.values()
-        for metric, label in preset.columns.items()
-        if label not in METRICS and metric in METRICS
+        for name, label in preset.columns.items()
+        if label not in METRICS and (name in METRICS or name in WORDS["column"])
     }
 
 
