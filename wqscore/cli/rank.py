@@ -139,7 +139,7 @@ def rank(
         incomplete = not interrupted and _is_incomplete(ranking, run.strict)
         found = None
         try:
-            publish(ranking, folder, ranking, report.output, run.quiet)
+            publish(ranking, folder, ranking, report.output, quiet=False)
         finally:
             # After the ranking is out, so that a failure here can't lose it, and even if the pipe was closed.
             if figures and not interrupted:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite
 
 from wqscore.matrices.weight_matrix import SkippedTensor
 from wqscore.metrics.metric import MatrixMetric, Metric
@@ -31,8 +32,20 @@ _SHOWN = ("alpha", "alpha_lo", "alpha_hi", "D", "p_value", "n_tail", "stable_ran
 def ranking_title(ranking: Ranking) -> str:
     """The statistic that ranks, the better direction, and the preset."""
     name = ranking.preset.label(ranking.by.name)
-    statistic = headline(ranking.by, ranking.preset)
-    return f"{statistic} {name}, {ranking.by.better} is better · {made_by(ranking.preset, ranking.scores)}"
+    statistic, made = headline(ranking.by, ranking.preset), made_by(ranking.preset, ranking.scores)
+    base = next((score.base for score in ranking.scores), "")
+    if ranking.by.cost == "base" and base:
+        return f"{statistic} of {name}, distance from {base} · {made}"
+    better = f"{ranking.by.better} is better" if ranking.by.claims else "which makes no claim about quality"
+    return f"{statistic} {name}, {better} · {made}"
+
+
+def usual_range(ranking: Ranking) -> str:
+    """Where the number of trained layers usually lies, if that is published; else empty."""
+    readable = ranking.by.readable
+    if readable is None or not isfinite(readable.high):
+        return ""
+    return f"trained layers usually lie between {readable.low:g} and {readable.high:g}"
 
 
 def ranking_overview_columns(ranking: Ranking) -> list[str]:
@@ -49,6 +62,7 @@ def ranking_overview_columns(ranking: Ranking) -> list[str]:
         "ties",
         "coverage",
         "fitted",
+        "ok",
         "params",
         "depth",
         "family",
@@ -77,6 +91,7 @@ def ranking_overview_rows(ranking: Ranking) -> list[list[str]]:
                 " ".join(model.ties) or MISSING,
                 MISSING if number(summary.coverage) is None else f"{summary.coverage:.0%}",
                 f"{summary.n_fitted}/{summary.n_matrices}",
+                f"{summary.n_ok}/{summary.n_matrices}",
                 size(model.score.parameters),
                 str(model.score.architecture.depth),
                 model.family or MISSING,

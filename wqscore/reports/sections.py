@@ -7,6 +7,8 @@ from functools import partial
 
 from wqscore.ranking.ranking import Ranking, rank_alone
 from wqscore.ranking.reading import BESIDE
+from wqscore.ranking.short_names import short_names
+from wqscore.rendering.numbers import four_digits
 from wqscore.rendering.sections import Answer, Medium, Notes, Section, Table
 from wqscore.reports.intervals import has_intervals
 from wqscore.reports.narrow import BARS, narrow_ranking, ranking_bars, scale_note
@@ -24,6 +26,7 @@ from wqscore.reports.overview import (
     score_notes,
     summary_overview_columns,
     summary_overview_rows,
+    usual_range,
     value_overview_rows,
 )
 from wqscore.reports.trust import pair_notes, trust_notes, warning_notes
@@ -54,21 +57,36 @@ def score_sections(score: ModelScore, medium: Medium) -> list[Section]:
 
 
 def _ranking_table(ranking: Ranking) -> Table:
-    columns, rows = ranking_overview_columns(ranking), ranking_overview_rows(ranking)
+    columns, rows = ranking_overview_columns(ranking), _rows(ranking)
     return Table(ranking_title(ranking), columns, rows, markdown_title="above")
 
 
-def _bars_table(ranking: Ranking) -> Table:
-    """The ranking with each model's interval as a bar; a list of lines if a table does not fit."""
+def _rows(ranking: Ranking) -> list[list[str]]:
+    """The rows of a ranking, every number of the metric that ranks with four digits."""
     columns, rows = ranking_overview_columns(ranking), ranking_overview_rows(ranking)
+    for row in rows:
+        for place in range(2, columns.index("range")):
+            row[place] = " to ".join(map(four_digits, row[place].split(" to ")))
+    return rows
+
+
+def _bars_table(ranking: Ranking) -> Table:
+    """The ranking with each model's interval as a bar; a list of lines if a table does not fit.
+
+    Models are named without the folders that all of them share.
+    """
+    columns, rows = ranking_overview_columns(ranking), _rows(ranking)
+    for row, name in zip(rows, short_names([model.ref for model in ranking.models]), strict=True):
+        row[1] = name
     drawn = has_intervals(ranking)
-    optional = ["depth", *columns[4 if drawn else 3 : columns.index("range")], "params", "fitted"]
+    optional = ["depth", *columns[4 if drawn else 3 : columns.index("range")], "params", "fitted", "ok"]
+    optional += ["coverage"]
     if drawn:
         columns.insert(4, BARS)
         for row, cell in zip(rows, ranking_bars(ranking), strict=True):
             row.insert(4, cell)
-        optional += ["interval"]
-    optional += ["coverage", *([BARS] if drawn else []), "ties", "range"]
+        optional += [BARS, "interval"]
+    optional += ["ties", "range"]
     # A number that is read as no sign of quality keeps what stands beside it.
     optional.sort(key=lambda name: name == BESIDE)
     if len(ranking.families) < 2:
@@ -83,6 +101,8 @@ def _bars_table(ranking: Ranking) -> Table:
         right=["ties", columns[2]],
         column_notes={BARS: scale_note(ranking)},
         narrow=partial(narrow_ranking, ranking),
+        essential=["interval", "ties", "range"],
+        subtitle=usual_range(ranking),
     )
 
 
