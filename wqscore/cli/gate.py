@@ -16,6 +16,7 @@ from wqscore.cli.exits import NOT_SCORED, one_line_errors, print_error
 from wqscore.cli.open_store import open_store
 from wqscore.cli.output import check_output, show
 from wqscore.cli.records import Only, with_options
+from wqscore.cli.refs import tell_duplicates
 
 if TYPE_CHECKING:
     from wqscore.gating.gate import GateResult, GateRun
@@ -100,8 +101,11 @@ def gate(
         check_output(files.out)
         from wqscore.cli.progress import ProgressBars
         from wqscore.gating.gate import gate_all
+        from wqscore.refs.parsing import parse_ref
 
         policy = _policy(rules, settings.base)
+        if not quiet:
+            tell_duplicates([parse_ref(ref) for ref in refs])
         with open_store(settings, no_store) as settings, ProgressBars(quiet) as progress:
             run = gate_all(refs, policy, settings=settings, progress=progress)
     judgement = run.results[0] if len(run.results) == 1 else run

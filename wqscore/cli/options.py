@@ -56,7 +56,12 @@ ShardOption = Annotated[
 StrictOption = Annotated[
     bool, typer.Option("--strict", help="Exit 3 if any matrix is skipped (tied copies don't count).")
 ]
-QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on standard error; errors remain.")]
+QuietOption = Annotated[
+    bool,
+    typer.Option(
+        "--quiet", "-q", help="No progress on standard error; errors remain, and the path of rank's report."
+    ),
+]
 OutOption = Annotated[
     Path | None,
     typer.Option("--out", metavar="DIR", file_okay=False, help="Folder for the report.", show_default=False),

@@ -36,12 +36,17 @@ def resolve_refs(refs: Sequence[str] | None, listed: ModelList | None, quiet: bo
     named = [parse_ref(ref) for ref in refs or []]
     models = unique_refs([*named, *refs_of_list])
     if not quiet:
-        for identity, count in Counter(ref.identity for ref in named).items():
-            if count > 1:
-                label = next(ref.label for ref in named if ref.identity == identity)
-                print_error(f"{label} was named {'twice' if count == 2 else f'{count} times'}: it counts once")
+        tell_duplicates(named)
     if not models:
         raise UsageError("no model given: name one or more, or a list with --list (see wqscore models)")
     if all(model.missing for model in models):
         raise UsageError(models[0].missing)
     return models
+
+
+def tell_duplicates(refs: Sequence[ModelRef]) -> None:
+    """Print a line for each model that was named more than once."""
+    for identity, count in Counter(ref.identity for ref in refs).items():
+        if count > 1:
+            label = next(ref.label for ref in refs if ref.identity == identity)
+            print_error(f"{label} was named {'twice' if count == 2 else f'{count} times'}: it counts once")

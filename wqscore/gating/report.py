@@ -22,7 +22,7 @@ SCHEMA_VERSION = 1
 _COLUMNS = ["rule", "outcome", "value", "measured"]
 _RULE_COLUMNS = ["rule", "comparison", "limit", "status", "value", "reason"]
 #: What a rule measured is padded to at most this width, so that one long line doesn't push the others apart.
-_PADDED = 44
+_PADDED = 96
 
 
 def gate_sections(judgement: GateResult | GateRun, medium: Medium) -> list[Section]:
