@@ -45,7 +45,10 @@ def ranking_sections(ranking: Ranking, medium: Medium) -> list[Section]:
     table = _bars_table(ranking) if medium == "table" else _ranking_table(ranking)
     doubts = {"table": pair_notes, "md": trust_notes}
     doubted = doubts[medium](ranking) if medium in doubts else []
-    notes = Notes([*warning_notes(ranking), *family_notes(ranking), *doubted, *remarks(ranking)])
+    told = ranking.conclusion.text if medium == "table" else ""
+    # Once is enough: in a terminal the conclusion follows at once.
+    others = [line for line in remarks(ranking) if not told or line.split(": ", 2)[-1].rstrip(".") not in told]
+    notes = Notes([*warning_notes(ranking), *family_notes(ranking), *doubted, *others])
     answer = Answer(ranking.conclusion.lines)
     return [table, notes, answer] if medium == "table" else [answer, table, notes]
 
