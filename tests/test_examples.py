@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 from tests.cli.conftest import COMMAND, toy
 from wqscore.cli import app
 from wqscore.gating.policy import load_policy, read_rules
+from wqscore.version import __version__
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 WORKFLOWS = sorted(EXAMPLES.glob("*.yml"))
@@ -100,6 +101,20 @@ def test_the_github_workflow_has_what_github_asks_for() -> None:
     for job in workflow["jobs"].values():
         assert job["runs-on"]
         assert all(("run" in step) != ("uses" in step) for step in job["steps"])
+
+
+PIPELINES = [*WORKFLOWS, EXAMPLES / "nightly" / "github-actions.yml"]
+
+
+@pytest.mark.parametrize("file", PIPELINES, ids=lambda file: f"{file.parent.name}/{file.name}")
+def test_whatever_is_fetched_is_pinned(file: Path) -> None:
+    """Actions by their commit, with the version beside it; wqscore by the tag of this version."""
+    text = file.read_text(encoding="utf-8")
+    for action in re.findall(r"uses: *(.*)", text):
+        assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action), action
+    installed = re.findall(r"pip install (.*)", text)
+    assert installed
+    assert all(requirement.endswith(f'}}@v{__version__}"') for requirement in installed), installed
 
 
 def test_gitlab_reads_the_file_that_the_gate_writes() -> None:

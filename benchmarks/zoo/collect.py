@@ -9,6 +9,7 @@ from pathlib import Path
 
 from benchmarks.zoo.families import Family, families
 from benchmarks.zoo.plan import plan
+from benchmarks.zoo.rescore import RESCORED
 from benchmarks.zoo.score import metric_columns
 from benchmarks.zoo.table import Table, csv_text
 from benchmarks.zoo.tasks import load_task
@@ -20,11 +21,14 @@ _MOST_BYTES = 3_000_000
 def collect(out: Path, wheels: Path, target: Path) -> int:
     """Write `zoo.csv` and `data.json` from the rows known so far, and print the numbers of rows as Markdown.
 
+    A row that was scored again has its new scores.
+
     Returns:
         1 if the table is too large to commit, else 0.
     """
     planned = {model for run in plan() for model in run.models()}
-    rows = [row for row in Table(out / "rows.jsonl").rows() if row["model"] in planned]
+    found = {row["model"]: row for name in ("rows.jsonl", RESCORED) for row in Table(out / name).rows()}
+    rows = [row for model, row in found.items() if model in planned]
     text = csv_text(rows, metric_columns())
     (target / "zoo.csv").write_text(text, encoding="utf-8")
     digests = {name: load_task(*name.split("/"), wheels).digest() for name in sorted(map(layout, families()))}

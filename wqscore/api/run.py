@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from wqscore.api.settings import Settings
 from wqscore.checkpoints.checkpoint import Checkpoint
 from wqscore.checkpoints.fetch_or_stream import open_or_fall_back
-from wqscore.errors import CheckpointError, UsageError, WqscoreError
+from wqscore.errors import CheckpointError, UsageError, WqscoreError, fault
 from wqscore.execution.cluster.run import connected
 from wqscore.execution.progress import RankProgress
 from wqscore.execution.resources import Resources
@@ -123,10 +123,13 @@ def own_errors(ref: ModelRef) -> Iterator[None]:
         raise CheckpointError(
             f"{ref.label}: not enough memory: score it with --jobs 1, or with a lower --memory"
         ) from error
-    except (ImportError, OSError) as error:
+    except ImportError as error:
         raise CheckpointError(
-            f"{ref.label}: a library can't be loaded or started, mostly for lack of memory: give this process more"
+            f"{ref.label}: a library can't be loaded, mostly for lack of memory: give this process more"
         ) from error
+    except OSError as error:
+        # Of memory, of files that may be open, or of room on the disk.
+        raise CheckpointError(f"{ref.label}: {error.strerror or error}: give this process more of it") from error
     except RuntimeError as error:
         if "start new thread" not in str(error):
             raise _fault(ref, error) from error
@@ -136,8 +139,7 @@ def own_errors(ref: ModelRef) -> Iterator[None]:
 
 
 def _fault(ref: ModelRef, error: Exception) -> CheckpointError:
-    what = f"{type(error).__name__}: {error}"
-    return CheckpointError(f"{ref.label}: a fault in wqscore ({what:.300}): please report it")
+    return CheckpointError(f"{ref.label}: {fault(error)}")
 
 
 def preset_of(settings: Settings) -> Preset:

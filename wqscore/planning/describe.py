@@ -11,8 +11,8 @@ from wqscore.checkpoints.hub.ranges import HubRanges
 from wqscore.checkpoints.opening import open_headers
 from wqscore.checkpoints.tensor import Tensor, TensorRef
 from wqscore.errors import CheckpointError
-from wqscore.matrices.model_config import ModelConfig
-from wqscore.matrices.plan import PlannedTensor, by_tensor, plan_matrices
+from wqscore.matrices.checkpoint_plan import plan_checkpoint
+from wqscore.matrices.plan import PlannedTensor, by_tensor
 from wqscore.matrices.uncounted import parameters_of
 from wqscore.matrices.weight_matrix import SkippedTensor, WeightMatrix
 from wqscore.planning.peak_memory import peak_memory
@@ -111,7 +111,7 @@ def describe_checkpoint(
         jobs: threads that would score it; all cores if `None`. They decide on the memory.
         speed: the speed of one core; measured if `None`.
     """
-    outcomes = plan_matrices(checkpoint.tensors, ModelConfig(checkpoint.config), preset.matrices)
+    outcomes = plan_checkpoint(checkpoint, preset.matrices)
     matrices = [outcome for outcome in outcomes if isinstance(outcome, WeightMatrix)]
     held = [[matrix for matrix in group if isinstance(matrix, WeightMatrix)] for group in by_tensor(outcomes)]
     held = [group for group in held if group]
@@ -123,7 +123,7 @@ def describe_checkpoint(
         size=sum(group[0].tensor.nbytes for group in held),
         to_fetch=_bytes_on_the_hub(checkpoint.tensors),
         eigensolves=work.solves,
-        seconds=(speed or measure_speed()).seconds(work),
+        seconds=(speed or measure_speed(uncached=work.uncached > 0)).seconds(work),
         peak_memory=peak_memory(held, jobs),
     )
 

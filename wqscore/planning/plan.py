@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from wqscore.checkpoints.checkpoint import Checkpoint
-from wqscore.errors import CheckpointError
+from wqscore.errors import CheckpointError, fault
 from wqscore.planning.describe import describe_checkpoint, open_without_weights
 from wqscore.planning.work import Speed, measure_speed
 from wqscore.presets.registry import DEFAULT
@@ -178,7 +178,7 @@ def _plan_model(ref: ModelRef, jobs: int | None, speed: Speed) -> ModelPlan:
         return ModelPlan(ref, to_fetch=_download_size(ref) if asked else None, reason=str(error))
     except Exception as error:
         # Nobody foresaw it, and it is this model's alone.
-        return ModelPlan(ref, reason=str(CheckpointError(f"a fault in wqscore ({error!r:.300}): please report it")))
+        return ModelPlan(ref, reason=fault(error))
 
 
 def _with_cost(checkpoint: Checkpoint, jobs: int | None, speed: Speed) -> ModelPlan:

@@ -8,7 +8,7 @@ import shlex
 from wqscore.escaping import printable
 from wqscore.fits.sampling import USUAL
 from wqscore.metrics.registry import MATRIX_METRICS, find_metric
-from wqscore.ranking.ranking import rank_alone, why_unranked
+from wqscore.ranking.ranking import Ranking, rank_alone, why_unranked
 from wqscore.rendering.markdown import escape, markdown_list, markdown_table
 from wqscore.rendering.numbers import ends, figure, size
 from wqscore.rendering.timestamp import created_at
@@ -25,20 +25,20 @@ _MAX_LOOKS = 5
 
 def card_section(score: ModelScore) -> str:
     """A section of a model card in Markdown; markup in names is escaped."""
-    looks = worth_checking(score)
+    alone, looks = rank_alone(score), worth_checking(score)
     worth = markdown_table(LOOK_COLUMNS, worth_checking_rows(looks[:_MAX_LOOKS])) if looks else ""
     more = f" (the first {_MAX_LOOKS} of {len(looks)})" if len(looks) > _MAX_LOOKS else ""
     return "\n".join(
         [
             f"## The weights of {_heading(score.ref.label)}",
             "",
-            *(f"{escape(line)}\n" for line in rank_alone(score).conclusion.lines),
+            *(f"{escape(line)}\n" for line in alone.conclusion.lines),
             f"Measured from the weights alone, without data, by wqscore {__version__} on {created_at():%Y-%m-%d}.",
             "",
             markdown_table(_metric_columns(score), _metric_rows(score)),
             *([f"Matrices worth a look{more}:", "", worth] if looks else []),
             f"What was measured:\n{markdown_list(_measured(score))}",
-            f"How far to trust it:\n{markdown_list(_trust(score))}",
+            f"How far to trust it:\n{markdown_list(_trust(score, alone))}",
             "To measure it again:",
             "",
             _code(_command(score)),
@@ -77,9 +77,8 @@ def _measured(score: ModelScore) -> list[str]:
     ]
 
 
-def _trust(score: ModelScore) -> list[str]:
+def _trust(score: ModelScore, alone: Ranking) -> list[str]:
     """Reasons to doubt the table, from this model's own numbers."""
-    alone = rank_alone(score)
     unranked = why_unranked(score, alone.by, score.preset)
     found = score.summary.statistics.get(alone.by.name)
     bounds = []

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import vl_convert
 
 from wqscore.escaping import printable
-from wqscore.rendering.html import charts
+from wqscore.rendering.html import charts, vega
 from wqscore.rendering.layout import fold
 from wqscore.rendering.numbers import ends, figure
 from wqscore.reports.html.explorer import average_rows, depth_rows, log_histogram, present_roles
@@ -44,7 +43,7 @@ class Picture:
 
     def png(self) -> bytes:
         """The picture as PNG."""
-        return bytes(vl_convert.svg_to_png(self.svg(), scale=_SCALE))
+        return vega.png(self.svg(), _SCALE)
 
 
 def spectrum_picture(score: ModelScore, layer: LayerScore, floor: float) -> Picture:

@@ -20,6 +20,7 @@ from wqscore.scoring.cache_keys import (
     lone_file,
     row_method,
     shard_content,
+    spectrum_code,
     spectrum_key,
     values_content,
     values_digest,
@@ -80,6 +81,8 @@ class ScoreCache:
         self._device = device
         self._note = note
         self._method = row_method(preset, sampling)
+        # Before threads start: Python 3.11 can't parse in two at a time, and numba parses where it compiles.
+        spectrum_code()
         self._stamps: dict[Path, FileStamp] = {}
         self._recorded: dict[FileStamp, dict[str, str]] = {}
         self._used: set[str] = set()

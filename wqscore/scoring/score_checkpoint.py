@@ -13,10 +13,10 @@ from wqscore.execution.progress import ScoreProgress
 from wqscore.execution.resources import ALL, Resources
 from wqscore.fits.sampling import USUAL, Sampling
 from wqscore.matrices.architecture import architecture_of
+from wqscore.matrices.checkpoint_plan import plan_checkpoint
 from wqscore.matrices.matching import by_canonical_name, why_none_matches
-from wqscore.matrices.model_config import ModelConfig
 from wqscore.matrices.one_expert import isolate_expert
-from wqscore.matrices.plan import PlannedTensor, by_tensor, matrices_of, plan_matrices, tied_copy
+from wqscore.matrices.plan import PlannedTensor, by_tensor, matrices_of, tied_copy
 from wqscore.matrices.uncounted import parameters_of
 from wqscore.matrices.weight_matrix import SkippedTensor, WeightMatrix
 from wqscore.metrics.analysis import ModelAnalysis
@@ -158,7 +158,7 @@ def score_and_remember(
 
 def planned(checkpoint: Checkpoint, preset: Preset) -> list[PlannedTensor]:
     """The matrices of a checkpoint, each of the smallest tensor that can be read by itself, and what is skipped."""
-    outcomes = plan_matrices(checkpoint.tensors, ModelConfig(checkpoint.config), preset.matrices)
+    outcomes = plan_checkpoint(checkpoint, preset.matrices)
     return [isolate_expert(outcome) if isinstance(outcome, WeightMatrix) else outcome for outcome in outcomes]
 
 

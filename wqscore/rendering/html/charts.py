@@ -11,9 +11,9 @@ from types import MappingProxyType
 from typing import Any
 
 import altair as alt
-import vl_convert
 
 from wqscore.matrices.roles import CONV, EMBEDDING, HEAD, OTHER
+from wqscore.rendering.html import vega
 
 Spec = dict[str, Any]
 
@@ -37,8 +37,6 @@ _BLUE, _VERMILLION, _GREEN = "#0072B2", "#D55E00", "#009E73"
 _DASHES, _DOTS = (5, 4), (1, 3)
 #: Labels of a log axis, where Vega leaves those that would be too many empty.
 _LOG_LABEL = "!datum.label ? '' : format(datum.value, datum.value < 1e-3 || datum.value > 9999 ? '~e' : '~g')"
-#: The major and minor version of Vega-Lite that Altair writes and vl-convert is to read.
-_VEGA_LITE = ".".join(alt.SCHEMA_VERSION.split(".")[:2])
 
 
 def alpha_by_depth(roles: Sequence[str]) -> Spec:
@@ -144,15 +142,18 @@ def to_svg(spec: Spec, data: Mapping[str, Sequence[Mapping[str, object]]]) -> st
     Args:
         spec: a specification of this module.
         data: the rows of its datasets.
+
+    Raises:
+        ReportError: it can't be drawn on this machine.
     """
     drawn = spec | {"datasets": data, "width": 480, "height": 300}
-    return str(vl_convert.vegalite_to_svg(drawn, vl_version=_VEGA_LITE))
+    return vega.svg(drawn)
 
 
 @cache
 def scripts() -> str:
     """Vega, Vega-Lite and Vega-Embed as one script that defines `vegaEmbed`; it takes two seconds to put together."""
-    bundle = str(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=_VEGA_LITE))
+    bundle = vega.bundle("window.vegaEmbed = vegaEmbed;")
     # Inside a string or a regular expression, the only places it can stand, this is the same script.
     return bundle.replace("</script", "<\\/script")
 
