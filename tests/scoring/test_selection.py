@@ -18,6 +18,7 @@ from tests.small_models import bert
 from wqscore.cli import app
 from wqscore.errors import UsageError
 from wqscore.matrices import roles
+from wqscore.scoring.find_layer import choose_layer
 from wqscore.scoring.selection import ROLES, LeftOut, Selection, selection_of
 from wqscore.store.store import Store
 
@@ -181,3 +182,10 @@ def test_a_gate_compares_what_was_chosen_alike(model: Path, tmp_path: Path) -> N
     assert run(*gate, "--roles", "attention")[0] == 0
     code, said = run(*gate)
     assert code == 2 and "was made with --roles attention, this gate with all: score both alike" in said
+
+
+def test_one_matrix_is_found_by_its_layer_and_role(whole: wqscore.ModelScore) -> None:
+    row = choose_layer(whole, "1.attention.q")
+    assert (row.matrix.depth, row.matrix.role) == (1, "attention.q")
+    with pytest.raises(UsageError, match="is in the names of"):
+        choose_layer(whole, "1.attention")
