@@ -134,6 +134,9 @@ def test_the_dag_is_python_and_its_command_is_whole() -> None:
 
 def test_the_policy_is_one() -> None:
     assert len(load_policy(EXAMPLES / "policy.toml").rules) == 5
+    against = load_policy(EXAMPLES / "policy-against-production.toml")
+    assert "worse(alpha)" in map(str, against.rules)
+    assert against.baseline == EXAMPLES / "production.json"
 
 
 def test_the_nightly_script_runs(tmp_path: Path) -> None:
@@ -141,7 +144,7 @@ def test_the_nightly_script_runs(tmp_path: Path) -> None:
     script = EXAMPLES / "nightly.sh"
     subprocess.run(["bash", "-n", script], check=True)
     shutil.copy(EXAMPLES / "policy.toml", tmp_path)
-    toy(tmp_path / "sound")
+    toy(tmp_path / "sound", layers=8)
     toy(tmp_path / "cut")
     (tmp_path / "cut" / "model.safetensors").write_bytes(b"cut short")
     environment = {
@@ -165,7 +168,7 @@ def test_the_nightly_script_runs(tmp_path: Path) -> None:
         passed[gauges["wqscore_gate_passed"][0].labels["model"]] = gauges["wqscore_gate_passed"][0].value
         rules |= {sample.labels["rule"] for sample in gauges["wqscore_gate_rule_passed"]}
     assert passed == {"./sound": 1, "./cut": 0}
-    assert "delta(alpha) > 0.3" in rules
+    assert "worse(alpha)" in rules
     assert [file.name for file in (tmp_path / "state").iterdir()] == [".-sound.json"]
 
 

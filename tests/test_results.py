@@ -17,7 +17,7 @@ from tests.integrity.test_report import FOUND
 from tests.small_models import bert
 from wqscore import results
 from wqscore.errors import UsageError
-from wqscore.gating.gate import gate
+from wqscore.gating.gate import gate, gate_all
 from wqscore.gating.policy import Policy, read_rules
 from wqscore.ranking.ranking import Ranking
 from wqscore.results import Result, formats_of, render
@@ -43,13 +43,14 @@ def found(ranking: Ranking, tmp_path_factory: pytest.TempPathFactory) -> Mapping
     save_file(bert(0), folder / "model.safetensors")
     with Store.open(folder / "store.sqlite") as store:
         judged = gate(str(folder), Policy(rules=tuple(read_rules(["alpha > 1", "zero > 0"]))), store=store)
+        gated = gate_all([str(folder)], Policy(rules=tuple(read_rules(["alpha > 1"]))), store=store)
         seen = overview(store)
     correlated = correlate(single_table(TABLE, ["model"]), y="accuracy")
     card = CardResults((BenchmarkResult("nli", "glue", "accuracy", 0.9, ("mrpc",)),))
     benchmarks = tabulate({"a": card, "b": CardResults()})
     made = [
         *(ranking, ranking.scores[0], wqscore.describe(str(folder)), wqscore.plan([str(folder)])),
-        *(FOUND, CHECK, judged, correlated, benchmarks, seen),
+        *(FOUND, CHECK, judged, gated, correlated, benchmarks, seen),
         *(wqscore.card(ranking.scores[0]), ranking.models[0], _track(ranking)),
         wqscore.leaderboard(folder, folder / "site", known=None),
     ]
@@ -121,9 +122,9 @@ def test_a_page_is_made_where_there_is_one(found: Mapping[str, Result], tmp_path
                 result.to_html()
 
 
-def test_a_gate_has_two_formats_of_its_own(found: Mapping[str, Result]) -> None:
-    for name in ("junit", "prometheus"):
-        assert [kind for kind, result in found.items() if name in formats_of(result)] == ["GateResult"]
+def test_a_gate_has_formats_of_its_own(found: Mapping[str, Result]) -> None:
+    for name in ("junit", "prometheus", "github"):
+        assert [kind for kind, result in found.items() if name in formats_of(result)] == ["GateResult", "GateRun"]
     with pytest.raises(UsageError, match="Ranking has no format 'junit'"):
         render(found["Ranking"], "junit")
 

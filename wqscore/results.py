@@ -16,7 +16,9 @@ from wqscore.errors import UsageError
 if TYPE_CHECKING:
     import pandas as pd
 
-Format = Literal["table", "csv", "json", "md", "html", "notebook", "parquet", "junit", "prometheus", "tidy-csv"]
+Format = Literal[
+    "table", "csv", "json", "md", "html", "notebook", "parquet", "junit", "prometheus", "github", "tidy-csv"
+]
 
 
 def _views(module: str, kind: str, **others: str) -> Mapping[str, str]:
@@ -24,6 +26,11 @@ def _views(module: str, kind: str, **others: str) -> Mapping[str, str]:
     return {view: f"{module}:{kind}_{view}" for view in ("rows", "sections", "document")} | others
 
 
+_OF_GATES = {
+    "junit": "wqscore.gating.junit:gate_junit",
+    "prometheus": "wqscore.gating.prometheus:gate_prometheus",
+    "github": "wqscore.gating.github:gate_github",
+}
 #: For each kind of result, the function that makes each view.
 _VIEWS: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
@@ -54,12 +61,8 @@ _VIEWS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         "Plan": _views("wqscore.planning.plan_report", "plan"),
         "Integrity": _views("wqscore.integrity.report", "integrity"),
         "Crosscheck": _views("wqscore.engines.crosscheck_report", "crosscheck"),
-        "GateResult": _views(
-            "wqscore.gating.report",
-            "gate",
-            junit="wqscore.gating.junit:gate_junit",
-            prometheus="wqscore.gating.prometheus:gate_prometheus",
-        ),
+        "GateResult": _views("wqscore.gating.report", "gate", **_OF_GATES),
+        "GateRun": _views("wqscore.gating.report", "gate", **_OF_GATES),
         "Correlations": _views(
             "wqscore.studies.correlation.report",
             "correlation",
@@ -97,6 +100,7 @@ _FORMATS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "html": ("page", ""),
         "junit": ("junit", ""),
         "prometheus": ("prometheus", ""),
+        "github": ("github", ""),
     }
 )
 

@@ -24,6 +24,7 @@ from wqscore.refs.callers import as_ref, refs_of
 from wqscore.refs.reference import Model, ModelRef, Models
 from wqscore.scoring.cache import ScoreCache, opened_store
 from wqscore.scoring.model_score import Failure
+from wqscore.scoring.selection import Selection, selection_of
 from wqscore.spectra.on_device import CPU, check_device
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class Run:
         preset: the preset's constants.
         metrics: the metrics to compute, in the registry's order.
         base: the open checkpoint to measure distances from, if any.
+        selection: which matrices to score.
         store: the open result cache, if any.
         resources: threads, memory and backend that the run may use.
         progress: receives progress, if any.
@@ -50,6 +52,7 @@ class Run:
     preset: Preset
     metrics: tuple[str, ...]
     base: Checkpoint | None
+    selection: Selection
     store: Store | None
     resources: Resources
     progress: RankProgress | None
@@ -99,10 +102,11 @@ def started(refs: Models, settings: Settings, progress: RankProgress | None, by:
     preset = preset_of(settings)
     metrics = _metrics(settings, preset, by)
     models = refs_of(refs)
+    selection = _selection(settings)
     resources = _resources(settings)
     base = None if settings.base is None else open_or_fall_back(_base(settings.base), settings.stream, progress)
     with connected(settings.backend), opened_store(settings.store) as store:
-        yield Run(settings, models, preset, metrics, base, store, resources, progress)
+        yield Run(settings, models, preset, metrics, base, selection, store, resources, progress)
 
 
 @contextmanager
@@ -168,6 +172,13 @@ def _base(base: Model) -> ModelRef:
     if ref.missing:
         raise UsageError(ref.missing)
     return ref
+
+
+def _selection(settings: Settings) -> Selection:
+    selection = selection_of(settings.layers, settings.roles)
+    if selection and settings.engine != "wqscore":
+        raise UsageError(f"the engine {settings.engine} scores whole models: leave --layers and --roles out")
+    return selection
 
 
 def _resources(settings: Settings) -> Resources:

@@ -56,8 +56,8 @@ def score(
         name: what to call a model in memory; its class if `None`.
         settings: what to compute and how; the usual settings if `None`.
         progress: receives progress.
-        **changes: settings by name, over those of `settings`: preset, metrics, base, family, engine, seed,
-            bootstrap, gof, stream, store, verify, jobs, memory, backend, device. `Settings` says what each is.
+        **changes: settings by name, over those of `settings`: preset, metrics, base, family, layers, roles, engine,
+            seed, bootstrap, gof, stream, store, verify, jobs, memory, backend, device. `Settings` says what each is.
 
     Returns:
         A row for each matrix and each skipped tensor, and the model's summary.
@@ -184,7 +184,9 @@ def _score(model: ModelRef, run: Run) -> ModelScore:
         checkpoint = open_or_fall_back(model, run.settings.stream, run.progress, known)
         work = Work(run.resources, run.settings.device, run.cache, progress, run.note)
         try:
-            return score_checkpoint(checkpoint, family, run.preset, run.metrics, run.sampling, run.base, work)
+            return score_checkpoint(
+                checkpoint, family, run.preset, run.metrics, run.sampling, run.base, work, run.selection
+            )
         finally:
             let_go(checkpoint)
 

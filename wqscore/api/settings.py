@@ -48,6 +48,9 @@ class Settings:
         metrics: what to compute: names, `core` or `all`, as `choose_metrics` takes them.
         base: a base or initial checkpoint; the distances from it are computed too.
         family: the family of all models of the run, in place of what lists and configurations name.
+        layers: the layers to score alone: `0-5`, a name, a part of one, a pattern with `*`, or `3.attention.q`;
+            several in a text are separated by commas. Each matrix that is left out has a row that says so.
+        roles: the roles to score alone: `attention.q`, `mlp.*`, `attention`.
         engine: `weightwatcher` runs the real WeightWatcher, which must be installed, always with the preset `ww-0.7`.
         seed: the seed of every random step, recorded in the result.
         bootstrap: resamples behind alpha's interval; 0 for none.
@@ -82,6 +85,12 @@ class Settings:
     base: Model | None = _setting(None, "Measure each matrix's distance from this checkpoint too.", metavar="REF")
     family: str | None = _setting(
         None, "Rank all models as one family of this name; the columns family and family_id.", metavar="NAME"
+    )
+    layers: str | Sequence[str] | None = _setting(
+        None, "Score these layers alone: 0-5, part of a name, a pattern, or 3.attention.q.", metavar="PATTERN,..."
+    )
+    roles: str | Sequence[str] | None = _setting(
+        None, "Score these roles alone: attention.q, mlp.*, attention.", metavar="ROLE,..."
     )
     engine: Engine = _setting(
         "wqscore",
@@ -122,6 +131,9 @@ class Settings:
         """Keep the metrics as a tuple, and check the numbers and words by the fields' metadata."""
         if not isinstance(self.metrics, str):
             object.__setattr__(self, "metrics", tuple(self.metrics))
+        for name in ("layers", "roles"):
+            if not isinstance(given := getattr(self, name), str | None):
+                object.__setattr__(self, name, tuple(given))
         if self.family is not None and (not self.family.strip() or printable(self.family) != self.family):
             raise UsageError(f"family is {self.family!r}: give a name of visible characters")
         for each in fields(self):
@@ -142,6 +154,8 @@ class SettingsKeywords(TypedDict, total=False):
     metrics: str | Sequence[str]
     base: Model | None
     family: str | None
+    layers: str | Sequence[str] | None
+    roles: str | Sequence[str] | None
     engine: Engine
     seed: int
     bootstrap: int

@@ -23,6 +23,7 @@ from wqscore.refs.reference import ModelRef, Models
 from wqscore.scoring.model_score import Failure
 from wqscore.scoring.score_checkpoint import planned, score_and_remember
 from wqscore.scoring.score_tensor import ScoringTask
+from wqscore.scoring.selection import select
 
 if TYPE_CHECKING:
     from wqscore.execution.progress import RankProgress
@@ -145,7 +146,7 @@ def _score_part(model: ModelRef, part: Shard, run: Run) -> ModelShard:
     task = ScoringTask(run.preset, names, run.sampling, None, cache, run.settings.device)
     with own_errors(model):
         checkpoint = open_or_fall_back(model, run.settings.stream, run.progress)
-        groups = by_tensor(planned(checkpoint, run.preset))
+        groups = by_tensor(select(planned(checkpoint, run.preset), run.selection, model.label))
         mine = deal(groups, part)
         for _ in score_and_remember(mine, task, run.resources, progress, run.note):
             pass

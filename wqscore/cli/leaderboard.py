@@ -115,9 +115,10 @@ def check(
         ),
     ] = None,
 ) -> None:
-    """Check a site before it is published: links, data, sizes, missing pages.
+    """Check a site before it is published.
 
-    A site of whose models none was scored tonight fails as well. Prints one finding a line.
+    Looks at links, data and sizes, and for missing pages. A site of whose models none was scored tonight fails as
+    well. Prints one finding a line.
 
     Exit codes: 0 none, 1 some, 2 the folder is no site.
     """

@@ -59,7 +59,12 @@ StrictOption = Annotated[
 LongOption = Annotated[
     bool, typer.Option("--long", help="With --format csv: a row for each number, of a matrix or a model.")
 ]
-QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on standard error; errors remain.")]
+QuietOption = Annotated[
+    bool,
+    typer.Option(
+        "--quiet", "-q", help="No progress on standard error; errors remain, and the path of rank's report."
+    ),
+]
 OutOption = Annotated[
     Path | None,
     typer.Option("--out", metavar="DIR", file_okay=False, help="Folder for the report.", show_default=False),

@@ -40,8 +40,9 @@ def show(result: Result, output: Format) -> None:
 
         write(str(rendered))
     else:
-        # A log or a terminal may show it, unlike the report's files. JSON and Markdown escape it in every place.
-        text = rendered if isinstance(rendered, bytes) or output in ("json", "md") else _harmless(rendered)
+        # A log or a terminal may show it, unlike the report's files. JSON, Markdown and GitHub's commands escape it.
+        is_harmless = isinstance(rendered, bytes) or output in ("json", "md", "github")
+        text = rendered if is_harmless else _harmless(str(rendered))
         # UTF-8 whatever the terminal's encoding, like the report's files.
         data = text if isinstance(text, bytes) else text.encode("utf-8", "backslashreplace")
         typer.echo(data, nl=False)

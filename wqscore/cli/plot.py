@@ -80,7 +80,7 @@ def plot(
     *,
     chart: ChartOptions,
     look: LookOptions,
-    settings: Annotated[Settings, Only("preset", "stream", "store", "jobs", "memory")],
+    settings: Annotated[Settings, Only("preset", "layers", "roles", "stream", "store", "jobs", "memory")],
     no_store: options.NoStoreOption = False,
     quiet: options.QuietOption = False,
 ) -> None:

@@ -115,7 +115,7 @@ def rank(
             raise UsageError("--out and --no-report exclude each other")
         settings = run.settings(settings)
         listed = load_list_option(model_list)
-        models = resolve_refs(refs, listed)
+        models = resolve_refs(refs, listed, run.quiet)
         if run.shard is not None:
             from wqscore.cli.shard import compute_shard
             from wqscore.presets.registry import find_preset
@@ -151,7 +151,7 @@ def rank(
         incomplete = not interrupted and _is_incomplete(ranking, run.strict)
         found = None
         try:
-            publish(ranking, folder, ranking, shown, run.quiet)
+            publish(ranking, folder, ranking, shown, quiet=False)
         finally:
             # After the ranking is out, so that a failure here can't lose it, and even if the pipe was closed.
             if figures and not interrupted:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from wqscore.stores.store import Store
 
 app = typer.Typer(
-    help="Look at the store of what was computed before, clear it, join it with others, or print it.",
+    help="Look at the store of results, clear, merge or print it.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -103,7 +103,9 @@ def merge(
     others: Annotated[list[Path], typer.Argument(metavar="OTHER...", help="Stores to add, each left as it is.")],
     path: StoreOption = None,
 ) -> None:
-    """Add what other stores hold: those of the machines that a cluster's work was shared out to.
+    """Add what other stores hold.
+
+    They may be of the machines that a cluster's work was shared out to.
 
     Where two stores differ, what is here is kept, and it is told how often that was so. What is added is the word of
     those who made it: `info` lists where it came from, and --verify of gate, score and rank uses none of it.
@@ -139,7 +141,9 @@ def export(
     path: StoreOption = None,
     output: Annotated[ExportFormat, typer.Option("--format", help="What standard output gets.")] = "csv",
 ) -> None:
-    """Print every result: of which model, tensor and part, by which method, and its value.
+    """Print every stored result.
+
+    Of which model, tensor and part it is, by which method, and its value.
 
     Exit codes: 0 done, 2 wrong usage, 3 there is no store, it is damaged, or rows of it are.
     """

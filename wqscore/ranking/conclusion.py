@@ -151,7 +151,7 @@ def _of_family(members: Sequence[RankedModel], words: _Words) -> Conclusion:
         moved = f"{words.name(first)} moved least ({words.label} {words.values([first])[0]})"
         text = f"Ordered by distance from {first.score.base if first.score else ''}: {moved}."
         return Conclusion("order", (), text, family)
-    if isinstance(words.metric, MatrixMetric) and not words.metric.summarised:
+    if not words.metric.claims:
         return Conclusion("order", (), f"Ordered by {words.label}, which makes no claim about quality.", family)
     if len(members) == 1:
         text = f"{words.name(first)} is alone in its family: there is nothing to compare it with. "

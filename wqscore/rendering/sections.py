@@ -24,7 +24,9 @@ class Table:
         optional: columns that a narrow terminal may drop, the first one first.
         right: columns of text that are aligned to the right, as numbers are.
         column_notes: lines under the table about a column, dropped with it; only a terminal shows them.
-        narrow: given the width of a very narrow terminal, returns the lines to show in place of the table.
+        narrow: given the width of a narrow terminal, returns the lines to show in place of the table.
+        essential: columns that a terminal of fewer than 100 characters doesn't drop while there is `narrow`.
+        subtitle: a line under the title; empty for none.
         markdown_title: where the title goes in Markdown, whose tables have no captions: nowhere, above the table, or
             before the notes.
     """
@@ -37,6 +39,8 @@ class Table:
     right: Sequence[str] = ()
     column_notes: Mapping[str, Sequence[str]] = field(default_factory=dict)
     narrow: Callable[[int], Sequence[str]] | None = None
+    essential: Sequence[str] = ()
+    subtitle: str = ""
     markdown_title: Literal["", "above", "listed"] = ""
 
 

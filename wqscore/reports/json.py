@@ -19,6 +19,8 @@ from wqscore.reports.tables import PAIR_COLUMNS, has_interval_columns, has_steps
 from wqscore.scoring.expert_spread import ExpertSpread
 from wqscore.scoring.layer_score import LayerScore
 from wqscore.scoring.model_score import ModelScore
+from wqscore.scoring.role_summary import RoleSummary, summarise_roles
+from wqscore.scoring.selection import LeftOut
 from wqscore.spectra import lapack
 from wqscore.spectra.eigenvalues import BLOCK_ROWS
 from wqscore.version import __version__
@@ -132,14 +134,25 @@ def _score(score: ModelScore) -> dict[str, Any]:
             }
             for name, statistic in summary.statistics.items()
         },
+        "roles": [_role(role) for role in summarise_roles(score.layers, score.metrics, score.preset)],
         "experts": None if summary.experts is None else _experts(summary.experts),
         "model_metrics": {
             name: {"value": number(value.value), "count": value.count, "reason": value.reason or None}
             for name, value in summary.values.items()
         },
         **({"remarks": list(score.remarks)} if score.remarks else {}),
+        **({"selection": score.selection} if score.selection else {}),
         "layers": [_layer(row) if isinstance(row, LayerScore) else _skip(row) for row in score.rows],
     }
+
+
+def _role(found: RoleSummary) -> dict[str, Any]:
+    values = {
+        name: {"median": median, "lowest": number(found.lowest[name]), "highest": number(found.highest[name])}
+        for name, median in found.medians.items()
+    }
+    counts = {"n_matrices": found.n_matrices, "n_fitted": found.n_fitted, "n_ok": found.n_ok}
+    return {"role": found.role, "counted": found.counted, **counts, "summary": values}
 
 
 def _experts(found: ExpertSpread) -> dict[str, Any]:
@@ -172,6 +185,6 @@ def _skip(row: SkippedTensor) -> dict[str, Any]:
         "shape": list(row.shape),
         "dtype": row.dtype,
         "verdict": "skipped",
-        "kind": row.kind,
+        "kind": "left-out" if isinstance(row, LeftOut) else row.kind,
         "reason": row.reason,
     }

@@ -37,7 +37,8 @@ class ModelScore(Result):
         engine: what computed the rows.
         base: what distances were measured from, as `label@revision`; empty without.
         solver: what solved on a device of torch; empty for LAPACK.
-        remarks: lines that say what was taken as the model where its files hold more than one.
+        remarks: lines that say what was taken as the model where its files hold more than one, and what was left out.
+        selection: which matrices were chosen, as on the command line; empty for all.
     """
 
     ref: ModelRef
@@ -54,6 +55,7 @@ class ModelScore(Result):
     base: str = ""
     solver: str = ""
     remarks: tuple[str, ...] = ()
+    selection: str = ""
 
     def __repr__(self) -> str:
         """The model, what its preset ranks by, and how many matrices are behind it."""

@@ -12,17 +12,17 @@ from typing import Any
 
 import altair as alt
 
-from wqscore.rendering.html.charts import ROLE_MARKS, Spec, finish, layer_axis
-from wqscore.rendering.html.scatter_marks import MARKS, OTHERS
+from wqscore.rendering.html.charts import Spec, finish, layer_axis
+from wqscore.rendering.html.palette import BLUE, GREEN, MARKS, OTHERS, ROLE_MARKS, VERMILLION
 
-_BLUE, _GREY = "#0072B2", "#7a7a7a"
+_GREY = "#7a7a7a"
 _DASHES = (5, 4)
 #: What the legend of a spectrum calls each dataset that is drawn, and its colour there.
 _LEGEND = MappingProxyType(
     {
-        "density": ("eigenvalues", _BLUE),
-        "tail": ("power law", "#D55E00"),
-        "law": ("Marchenko–Pastur", "#009E73"),
+        "density": ("eigenvalues", BLUE),
+        "tail": ("power law", VERMILLION),
+        "law": ("Marchenko–Pastur", GREEN),
         "shuffled": ("shuffled", _GREY),
     }
 )
@@ -177,9 +177,9 @@ def over_steps(title: str, band: bool) -> Spec:
     data = alt.NamedData(name="points")
     x = alt.X("step:Q", title="step", scale=alt.Scale(zero=False, nice=False))
     y = alt.Y("value:Q", title=title, scale=alt.Scale(zero=False, nice=True))
-    area = alt.Chart(data).mark_area(color=_BLUE, opacity=0.2).encode(x=x, y=alt.Y("lo:Q", title=title), y2="hi:Q")
+    area = alt.Chart(data).mark_area(color=BLUE, opacity=0.2).encode(x=x, y=alt.Y("lo:Q", title=title), y2="hi:Q")
     tooltip = [alt.Tooltip("step:Q"), *(alt.Tooltip(f"{name}:Q", format=".4~g") for name in ("value", "lo", "hi"))]
-    line = alt.Chart(data).mark_line(color=_BLUE, point=alt.OverlayMarkDef(color=_BLUE, size=40))
+    line = alt.Chart(data).mark_line(color=BLUE, point=alt.OverlayMarkDef(color=BLUE, size=40))
     return finish(alt.layer(*_band("y", band), area, line.encode(x=x, y=y, tooltip=tooltip)))
 
 
@@ -230,10 +230,10 @@ def _family(title: str, family: str, names: Sequence[str], band: bool) -> alt.La
     axis = alt.Axis(labelLimit=_LABEL, ticks=False, domain=False, grid=False)
     y = alt.Y("name:N", title=None, sort=list(names), axis=axis)
     x = alt.X("value:Q", title=title, scale=alt.Scale(zero=False, nice=True, padding=6))
-    rule = own.mark_rule(strokeWidth=2, color=_BLUE).encode(x=alt.X("lo:Q", title=title), x2="hi:Q", y=y)
+    rule = own.mark_rule(strokeWidth=2, color=BLUE).encode(x=alt.X("lo:Q", title=title), x2="hi:Q", y=y)
     texts = [alt.Tooltip(f"{name}:N") for name in ("name", "family", "rank", "ties")]
     numbers = [alt.Tooltip(f"{name}:Q", format=".4~g") for name in ("value", "lo", "hi")]
-    points = own.mark_point(size=70, strokeWidth=1.6, fill=_BLUE, stroke=_BLUE, shape="circle", opacity=1).encode(
+    points = own.mark_point(size=70, strokeWidth=1.6, fill=BLUE, stroke=BLUE, shape="circle", opacity=1).encode(
         x=x,
         y=y,
         fillOpacity=alt.condition("datum.ranked", alt.value(1), alt.value(0)),
@@ -246,7 +246,7 @@ def _family(title: str, family: str, names: Sequence[str], band: bool) -> alt.La
 def _band(channel: str, drawn: bool) -> list[alt.Chart]:
     """The usual range of trained layers' alpha, shaded; dataset `band` (lo, hi)."""
     ends = {channel: "lo:Q", f"{channel}2": "hi:Q"}
-    return [alt.Chart(alt.NamedData(name="band")).mark_rect(color=_BLUE, opacity=0.08).encode(**ends)] * drawn
+    return [alt.Chart(alt.NamedData(name="band")).mark_rect(color=BLUE, opacity=0.08).encode(**ends)] * drawn
 
 
 def _whole(spec: Spec) -> Spec:

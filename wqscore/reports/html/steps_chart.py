@@ -11,9 +11,8 @@ from markupsafe import Markup
 from wqscore.ranking.ranking import Ranking
 from wqscore.ranking.steps import Trend
 from wqscore.rendering.html.charts import Spec, finish, to_svg
+from wqscore.rendering.html.palette import BLUE
 from wqscore.rendering.numbers import ends, figure
-
-_BLUE = "#0072B2"
 
 
 @dataclass(frozen=True)
@@ -52,9 +51,9 @@ def over_steps(label: str, unit: str) -> Spec:
     x = alt.X("step:Q", title=unit, scale=alt.Scale(zero=False, nice=False, padding=14), axis=axis)
     y = alt.Y("value:Q", title=label, scale=scale)
     base = alt.Chart(data).encode(x=x)
-    band = base.mark_area(color=_BLUE, opacity=0.22).encode(y=alt.Y("lo:Q", title=label, scale=scale), y2="hi:Q")
-    line = base.mark_line(color=_BLUE, strokeWidth=2).encode(y=y)
-    points = base.mark_point(filled=True, size=55, color=_BLUE, opacity=1).encode(y=y)
+    band = base.mark_area(color=BLUE, opacity=0.22).encode(y=alt.Y("lo:Q", title=label, scale=scale), y2="hi:Q")
+    line = base.mark_line(color=BLUE, strokeWidth=2).encode(y=y)
+    points = base.mark_point(filled=True, size=55, color=BLUE, opacity=1).encode(y=y)
     best = base.transform_filter("datum.best").encode(y=y)
     ring = best.mark_point(size=300, strokeWidth=2, shape="circle", color="currentColor", fill=None)
     return finish(band + line + points + ring)
