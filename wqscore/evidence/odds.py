@@ -1,0 +1,125 @@
+"""The odds that a gap between two models is right, learned from decisions by a logistic function without intercept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import nan
+
+import numpy as np
+from scipy.special import expit
+
+from wqscore.evidence.decisions import Decisions
+from wqscore.evidence.record import KnownModel
+from wqscore.metrics.registry import METRICS
+
+#: The size of a model stands beside the metrics: log parameters, and larger is better.
+SIZE = "params"
+#: The strength of the prior that a gap says nothing: this much of one family's evidence.
+RIDGE = 0.1
+_STEPS = 50
+_LARGEST_STEP = 1.0
+_SMALLEST_STEP = 1e-12
+
+
+@dataclass(frozen=True)
+class Gaps:
+    """The gaps of one metric over decisions; those where either model lacks it or both have the same are left out.
+
+    Attributes:
+        gaps: how far the better model is ahead, in units of its tool's typical gap inside a family; negative where the
+            metric has it the wrong way round.
+        kept: which of the decisions these are.
+        of: the families of each decision.
+        families: number of families in all.
+        scales: the typical gap of each tool: the median over families of a family's median gap.
+    """
+
+    gaps: np.ndarray
+    kept: np.ndarray
+    of: np.ndarray
+    families: int
+    scales: dict[str, float]
+
+
+def oriented(metric: str, models: Sequence[KnownModel]) -> np.ndarray:
+    """A metric's values such that higher is better, as its registry entry claims; NaN where a model has none."""
+    if metric == SIZE:
+        return np.log(np.array([model.params for model in models], dtype=float))
+    sign = 1 if METRICS[metric].better == "higher" else -1
+    return sign * np.array([model.values.get(metric, nan) for model in models], dtype=float)
+
+
+def measure_gaps(metric: str, decided: Decisions) -> Gaps:
+    """The gaps of a metric over decisions."""
+    gaps = oriented(metric, decided.better) - oriented(metric, decided.worse)
+    kept = np.flatnonzero(np.isfinite(gaps) & (gaps != 0))
+    gaps, of = gaps[kept], decided.of[kept]
+    tools = np.array([_tool(metric, decided.better[index]) for index in kept])
+    scales = {str(tool): _typical(np.abs(gaps[tools == tool]), of[tools == tool]) for tool in np.unique(tools)}
+    scaled = gaps / np.array([scales[tool] for tool in tools.tolist()]) if len(gaps) else gaps
+    return Gaps(scaled, kept, of, len(np.unique(of)), scales)
+
+
+def family_weights(of: np.ndarray) -> np.ndarray:
+    """Weights with which every family counts alike, however many decisions it has; one of two families has half of each.
+
+    Args:
+        of: families of each decision, an array of shape (decisions, 2).
+
+    Example:
+        >>> family_weights(np.array([[0, 0], [0, 0], [1, 1]]))
+        array([0.5, 0.5, 1. ])
+    """
+    if not len(of):
+        return np.zeros(0)
+    across = of[:, 0] != of[:, 1]
+    families = int(of.max()) + 1
+    counts = np.bincount(of[:, 0], minlength=families) + np.bincount(of[across, 1], minlength=families)
+    weights: np.ndarray = (1 / counts[of]).mean(axis=1)
+    return weights
+
+
+def fit(features: np.ndarray, weights: np.ndarray, ridge: float = RIDGE) -> np.ndarray:
+    """The slopes b that minimise Σ w·log(1 + exp(−x·b)) + ridge/2·‖b‖², by Newton's method.
+
+    The better model comes first in every row, so each row is an observed success; without an intercept the odds of A
+    over B are the inverse of those of B over A (Bradley and Terry, Biometrika 1952, with covariates).
+
+    Args:
+        features: gaps, of shape (decisions, features).
+        weights: weight of each decision.
+        ridge: strength of the prior that all slopes are 0.
+    """
+    slopes = np.zeros(features.shape[1])
+    for _ in range(_STEPS):
+        wrong = expit(-features @ slopes)
+        gradient = features.T @ (weights * wrong) - ridge * slopes
+        curvature = (features.T * (weights * wrong * (1 - wrong))) @ features + ridge * np.eye(len(slopes))
+        step = np.linalg.solve(curvature, gradient)
+        slopes = slopes + step * min(1.0, _LARGEST_STEP / max(np.abs(step).max(), _SMALLEST_STEP))
+        if np.abs(step).max() < _SMALLEST_STEP:
+            break
+    return slopes
+
+
+def log_losses(features: np.ndarray, slopes: np.ndarray) -> np.ndarray:
+    """−ln of the odds given to what happened, of each decision; ln 2 is a coin's."""
+    losses: np.ndarray = np.logaddexp(0, -features @ slopes)
+    return losses
+
+
+def _tool(metric: str, model: KnownModel) -> str:
+    """Whose unit a gap has; a number of parameters is everybody's."""
+    return "" if metric == SIZE else model.scored_by
+
+
+def _typical(gaps: np.ndarray, of: np.ndarray) -> float:
+    """The median over families of a family's median gap."""
+    families = np.unique(of)
+    return float(np.median([np.median(gaps[(of == family).any(axis=1)]) for family in families]))
+
+
+def probability(gap: float, slope: float) -> float:
+    """The odds that the model ahead by a gap is the better one, the gap in units of the typical one."""
+    return float(expit(slope * gap))
