@@ -29,6 +29,8 @@ def value(row, metric, sign):
 
 def kind_of(a, b):
     """The rules of docs/evidence.md, in its order."""
+    if a.get("decision") or b.get("decision"):
+        return a["decision"] if a.get("decision") == b.get("decision") else None
     for child, parent in ((a, b), (b, a)):
         made_from = child.get("parent") or None
         if made_from and made_from in (parent["model"], parent.get("weights") or None) and not parent.get("parent"):

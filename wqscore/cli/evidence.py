@@ -59,13 +59,13 @@ def evidence(
     if context.invoked_subcommand is not None:
         return
     with one_line_errors():
+        from wqscore.errors import nearest
+        from wqscore.escaping import printable
         from wqscore.evidence.decisions import ANY, KINDS
         from wqscore.evidence.odds import SIZE
         from wqscore.evidence.own import read_own
         from wqscore.evidence.record import shipped_models
         from wqscore.evidence.track_record import track_record
-        from wqscore.errors import nearest
-        from wqscore.escaping import printable
         from wqscore.metrics.registry import find_metric
 
         if kind is not None and kind not in (*KINDS, ANY):
@@ -102,7 +102,10 @@ def add(
     family: Annotated[
         str,
         typer.Option(
-            "--family", metavar="NAME", help="The family of all; by default each model's family_id.", show_default=False
+            "--family",
+            metavar="NAME",
+            help="The family of all; by default each model's family_id.",
+            show_default=False,
         ),
     ] = "",
     better: options.BetterOption = "higher",

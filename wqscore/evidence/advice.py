@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from math import isclose
 
 from wqscore.evidence.decisions import Kind
 from wqscore.evidence.kinship import kind_between
+from wqscore.evidence.lore import Lore
 from wqscore.evidence.odds import SIZE, probability
 from wqscore.evidence.record import scored_by
-from wqscore.evidence.track_record import Entry
 from wqscore.metrics.metric import Metric
 from wqscore.metrics.registry import METRICS
 from wqscore.presets.preset import Preset
@@ -35,21 +35,6 @@ PLURAL: dict[str, str] = {
     "damage": "a model and a damaged or quantised copy",
     "across": "models of different families",
 }
-
-
-@dataclass(frozen=True)
-class Lore:
-    """What is known of metrics.
-
-    Attributes:
-        version: of the record.
-        entry: looks up the entry of a metric and a kind, learned from all families.
-        chosen: looks up the same from the development families alone, by which metrics are chosen.
-    """
-
-    version: str
-    entry: Callable[[str, str], Entry | None]
-    chosen: Callable[[str, str], Entry | None]
 
 
 def with_odds(ranking: Ranking, lore: Lore, choice: str = "") -> Ranking:
@@ -128,7 +113,9 @@ def _pair(ranking: Ranking, places: tuple[int, int], names: tuple[str, str], lor
     known = PairOdds(first.ref.label, second.ref.label, first.family, kind or "", None, 0, "")
     ahead, behind = names
     if kind is None:
-        return replace(known, text="Odds: unknown; the record has no decisions between models that differ as these do.")
+        return replace(
+            known, text="Odds: unknown; the record has no decisions between models that differ as these do."
+        )
     entry = lore.entry(ranking.by.name, kind)
     unit = entry.scales.get(scored_by(ranking.preset.name)) if entry else None
     label = ranking.preset.label(ranking.by.name)
@@ -136,9 +123,12 @@ def _pair(ranking: Ranking, places: tuple[int, int], names: tuple[str, str], lor
         text = f"Odds: unknown; the record has no {label} of {PLURAL[kind]}{_of_preset(ranking.preset)}."
         return replace(known, text=text)
     gap = _gap(first.score, second.score, ranking.by, ranking.preset)
-    odds = probability(gap / unit, entry.slope)
+    slope, mine = lore.slope(entry, first.score.family_id)
+    odds = probability(gap / unit, slope)
     basis = f"{entry.families} families of {PLURAL[kind]}"
-    if not entry.informative:
+    if mine:
+        basis = f"your {mine} models of this family and {basis}"
+    elif not entry.informative:
         right = f"{round(100 * entry.agreement.share)} of 100 decisions"
         text = f"Odds: a toss-up between {ahead} and {behind}; {label} was right in {right}, over {basis}."
         return replace(known, families=entry.families, text=text)

@@ -41,7 +41,7 @@ class Decisions:
         return len(self.better)
 
 
-def decisions(models: Sequence[KnownModel], kind: Kind | Literal["any"]) -> Decisions:
+def decisions(models: Sequence[KnownModel], kind: str) -> Decisions:
     """All decisions of a kind that a record holds; two models of equal quality make none."""
     found = [(a, b) if a.quality > b.quality else (b, a) for a, b in _pairs(models, kind) if a.quality != b.quality]
     better, worse = [a for a, _ in found], [b for _, b in found]
@@ -74,7 +74,7 @@ def kind_of(a: KnownModel, b: KnownModel) -> Kind | None:
     return "recipe" if a.series and a.series == b.series else None
 
 
-def _pairs(models: Sequence[KnownModel], kind: Kind | Literal["any"]) -> Iterator[tuple[KnownModel, KnownModel]]:
+def _pairs(models: Sequence[KnownModel], kind: str) -> Iterator[tuple[KnownModel, KnownModel]]:
     groups: dict[tuple[str, str, str], list[KnownModel]] = {}
     for model in models:
         if kind != "across" or model.origin == "recipe":
@@ -87,4 +87,3 @@ def _pairs(models: Sequence[KnownModel], kind: Kind | Literal["any"]) -> Iterato
                     yield a, b
             elif (found := kind_of(a, b)) == kind or (kind == ANY and (found or a.origin == b.origin == "recipe")):
                 yield a, b
-

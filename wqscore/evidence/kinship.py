@@ -30,7 +30,11 @@ def kind_between(a: ModelScore, b: ModelScore) -> Kind | None:
         quantised; `run` for two revisions of one repository; otherwise `recipe`. `None` where shapes differ at equal
         size.
     """
-    if a.parameters and b.parameters and max(a.parameters, b.parameters) > OTHER_SIZE * min(a.parameters, b.parameters):
+    if (
+        a.parameters
+        and b.parameters
+        and max(a.parameters, b.parameters) > OTHER_SIZE * min(a.parameters, b.parameters)
+    ):
         return "size"
     one, other = _by_name(a), _by_name(b)
     shared = one.keys() & other.keys()

@@ -1,4 +1,4 @@
-"""The odds that a gap between two models is right, learned from decisions by a logistic function without intercept."""
+"""The odds that the better value is the better model's, learned from decisions by a logistic function of the gap."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from math import nan
 
 import numpy as np
-from scipy.special import expit
 
 from wqscore.evidence.decisions import Decisions
 from wqscore.evidence.record import KnownModel
@@ -27,11 +26,12 @@ class Gaps:
     """The gaps of one metric over decisions; those where either model lacks it or both have the same are left out.
 
     Attributes:
-        gaps: how far the better model is ahead, in units of its tool's typical gap inside a family; negative where the
-            metric has it the wrong way round.
+        gaps: how far the better model is ahead, in units of its tool's typical gap inside a family; negative where
+            the metric has it the wrong way round.
         kept: which of the decisions these are.
         of: the families of each decision.
         families: number of families in all.
+        tools: whose unit each gap has.
         scales: the typical gap of each tool: the median over families of a family's median gap.
     """
 
@@ -39,6 +39,7 @@ class Gaps:
     kept: np.ndarray
     of: np.ndarray
     families: int
+    tools: list[str]
     scales: dict[str, float]
 
 
@@ -47,7 +48,8 @@ def oriented(metric: str, models: Sequence[KnownModel]) -> np.ndarray:
     if metric == SIZE:
         return np.log(np.array([model.params for model in models], dtype=float))
     sign = 1 if METRICS[metric].better == "higher" else -1
-    return sign * np.array([model.values.get(metric, nan) for model in models], dtype=float)
+    values: np.ndarray = sign * np.array([model.values.get(metric, nan) for model in models], dtype=float)
+    return values
 
 
 def measure_gaps(metric: str, decided: Decisions) -> Gaps:
@@ -55,14 +57,17 @@ def measure_gaps(metric: str, decided: Decisions) -> Gaps:
     gaps = oriented(metric, decided.better) - oriented(metric, decided.worse)
     kept = np.flatnonzero(np.isfinite(gaps) & (gaps != 0))
     gaps, of = gaps[kept], decided.of[kept]
-    tools = np.array([_tool(metric, decided.better[index]) for index in kept])
-    scales = {str(tool): _typical(np.abs(gaps[tools == tool]), of[tools == tool]) for tool in np.unique(tools)}
-    scaled = gaps / np.array([scales[tool] for tool in tools.tolist()]) if len(gaps) else gaps
-    return Gaps(scaled, kept, of, len(np.unique(of)), scales)
+    tools = [_tool(metric, decided.better[index]) for index in kept.tolist()]
+    scales = {}
+    for tool in sorted({*tools}):
+        inside = np.array(tools) == tool
+        scales[tool] = _typical(np.abs(gaps[inside]), of[inside])
+    scaled = gaps / np.array([scales[tool] for tool in tools])
+    return Gaps(scaled, kept, of, len(np.unique(of)), tools, scales)
 
 
 def family_weights(of: np.ndarray) -> np.ndarray:
-    """Weights with which every family counts alike, however many decisions it has; one of two families has half of each.
+    """Weights with which every family counts alike, however many decisions it has; two families share a decision.
 
     Args:
         of: families of each decision, an array of shape (decisions, 2).
@@ -80,8 +85,8 @@ def family_weights(of: np.ndarray) -> np.ndarray:
     return weights
 
 
-def fit(features: np.ndarray, weights: np.ndarray, ridge: float = RIDGE) -> np.ndarray:
-    """The slopes b that minimise Σ w·log(1 + exp(−x·b)) + ridge/2·‖b‖², by Newton's method.
+def fit(features: np.ndarray, weights: np.ndarray, ridge: float = RIDGE, prior: float = 0.0) -> np.ndarray:
+    """The slopes b that minimise Σ w·log(1 + exp(−x·b)) + ridge/2·‖b − prior‖², by Newton's method.
 
     The better model comes first in every row, so each row is an observed success; without an intercept the odds of A
     over B are the inverse of those of B over A (Bradley and Terry, Biometrika 1952, with covariates).
@@ -89,18 +94,25 @@ def fit(features: np.ndarray, weights: np.ndarray, ridge: float = RIDGE) -> np.n
     Args:
         features: gaps, of shape (decisions, features).
         weights: weight of each decision.
-        ridge: strength of the prior that all slopes are 0.
+        ridge: strength of the prior.
+        prior: the slopes that no evidence leaves; 0 gives every decision odds of one half.
     """
-    slopes = np.zeros(features.shape[1])
+    slopes = np.full(features.shape[1], prior)
     for _ in range(_STEPS):
-        wrong = expit(-features @ slopes)
-        gradient = features.T @ (weights * wrong) - ridge * slopes
+        wrong = logistic(-features @ slopes)
+        gradient = features.T @ (weights * wrong) - ridge * (slopes - prior)
         curvature = (features.T * (weights * wrong * (1 - wrong))) @ features + ridge * np.eye(len(slopes))
         step = np.linalg.solve(curvature, gradient)
         slopes = slopes + step * min(1.0, _LARGEST_STEP / max(np.abs(step).max(), _SMALLEST_STEP))
         if np.abs(step).max() < _SMALLEST_STEP:
             break
     return slopes
+
+
+def logistic(x: np.ndarray) -> np.ndarray:
+    """1 / (1 + exp(−x)), without overflow."""
+    odds: np.ndarray = np.exp(-np.logaddexp(0, -x))
+    return odds
 
 
 def log_losses(features: np.ndarray, slopes: np.ndarray) -> np.ndarray:
@@ -122,4 +134,4 @@ def _typical(gaps: np.ndarray, of: np.ndarray) -> float:
 
 def probability(gap: float, slope: float) -> float:
     """The odds that the model ahead by a gap is the better one, the gap in units of the typical one."""
-    return float(expit(slope * gap))
+    return float(logistic(np.array(slope * gap)))

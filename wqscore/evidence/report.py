@@ -43,9 +43,9 @@ def track_record_rows(record: TrackRecord) -> Rows:
 
 def track_record_document(record: TrackRecord) -> dict[str, Any]:
     """The JSON document: the rows, and the slope and unit behind each metric's odds."""
-    entries = [
-        {**dict(zip(COLUMNS, _cells(entry), strict=True)), "informative": entry.informative}
-        | {"slope": number(entry.slope), "scales": entry.scales}
+    entries: list[dict[str, Any]] = [
+        dict(zip(COLUMNS, _cells(entry), strict=True))
+        | {"informative": entry.informative, "slope": number(entry.slope), "scales": entry.scales}
         for entry in record.entries
     ]
     return {"wqscore": __version__, "models": record.models, "sources": list(record.sources), "entries": entries}
@@ -83,7 +83,9 @@ def _table(kind: str, entries: Sequence[Entry]) -> Table:
         for entry in shown
     ]
     title = f"{kind}: {MEANING[kind]}{more}"
-    return Table(title, _HEADERS, rows, optional=["with size", "decisions"], right=_HEADERS[1:6], markdown_title="above")
+    return Table(
+        title, _HEADERS, rows, optional=["with size", "decisions"], right=_HEADERS[1:6], markdown_title="above"
+    )
 
 
 def _notes(record: TrackRecord) -> list[str]:

@@ -91,13 +91,14 @@ def track_record(
     entries = []
     for kind in kinds:
         decided = decisions(models, kind)
-        found = [entry for name in chosen if (entry := _entry(name, kind, decided))]
+        found = [entry for name in chosen if (entry := entry_of(name, kind, decided))]
         entries += sorted(found, key=lambda entry: (np.isnan(entry.log_loss.mean), entry.log_loss.mean))
     sources = tuple(dict.fromkeys(model.source for model in models))
     return TrackRecord(tuple(entries), len(models), sources)
 
 
-def _entry(metric: str, kind: str, decided: Decisions) -> Entry | None:
+def entry_of(metric: str, kind: str, decided: Decisions) -> Entry | None:
+    """The entry of a metric and a kind; `None` if no decision has the metric."""
     found = measure_gaps(metric, decided)
     if not len(found.gaps):
         return None

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from math import log, nan, sqrt
 
 import numpy as np
-from scipy.special import expit
 
 from wqscore.evidence.odds import family_weights, fit, log_losses
 
@@ -122,8 +122,8 @@ class Bin:
 def calibration(losses: np.ndarray, of: np.ndarray) -> list[Bin]:
     """Predicted odds of families left out against what was observed, in five bins.
 
-    Each decision is looked at from both sides, as "A over B" and "B over A", since neither has a first model; the bins
-    below one half therefore mirror those above, and only the odds of what happened are needed.
+    Each decision is looked at from both sides, as "A over B" and "B over A", since neither has a first model; the
+    bins below one half therefore mirror those above, and only the odds of what happened are needed.
 
     Args:
         losses: as `left_out_losses` returns them.
@@ -136,7 +136,7 @@ def calibration(losses: np.ndarray, of: np.ndarray) -> list[Bin]:
     true = np.concatenate([np.ones(len(odds)), np.zeros(len(odds))])
     twice = np.concatenate([families, families])
     bins = []
-    for low, high in zip(_BINS, _BINS[1:], strict=False):
+    for low, high in pairwise(_BINS):
         inside = (both >= low) & ((both < high) | (high == 1))
         if inside.any():
             bins.append(_bin(both[inside], true[inside], twice[inside]))
@@ -150,4 +150,3 @@ def _bin(odds: np.ndarray, true: np.ndarray, families: np.ndarray) -> Bin:
     drawn = np.random.default_rng(0).integers(len(names), size=(_RESAMPLES, len(names)))
     lo, hi = np.quantile(observed[drawn].mean(axis=1), (0.025, 0.975))
     return Bin(float(predicted.mean()), float(observed.mean()), float(lo), float(hi), len(odds), len(names))
-

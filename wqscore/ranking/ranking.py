@@ -14,6 +14,7 @@ from wqscore.presets.preset import Preset
 from wqscore.presets.registry import DEFAULT
 from wqscore.ranking.conclusion import Conclusion, conclude
 from wqscore.ranking.families import resolve_families
+from wqscore.ranking.odds import Odds
 from wqscore.ranking.ranked_model import Pair, RankedModel
 from wqscore.ranking.ranks import Rank, place_models
 from wqscore.ranking.reading import reading
@@ -41,6 +42,7 @@ class Ranking(Result):
             requested order.
         pairs: every two models that share ranks, in the order of the models; none where the metric is one of the
             whole model, which says nothing of layers.
+        odds: what a record of decisions says of neighbours; `None` without a record.
     """
 
     by: Metric
@@ -50,6 +52,7 @@ class Ranking(Result):
     across_families: bool
     models: tuple[RankedModel, ...]
     pairs: tuple[Pair, ...]
+    odds: Odds | None = None
 
     def __repr__(self) -> str:
         """How many models of how many families, and the kind of the conclusion."""
