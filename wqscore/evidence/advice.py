@@ -77,7 +77,7 @@ def choose_metric(scores: Sequence[ModelScore], preset: Preset, lore: Lore) -> t
     if None in kinds or not kinds:
         return USUAL, "" if not kinds else _no_metric("models that differ as these do")
     best: tuple[float, str] | None = None
-    for name in able[0].metrics:
+    for name in (name for name in able[0].metrics if METRICS[name].summarised):
         entries = [lore.chosen(name, kind) for kind in kinds if kind is not None]
         if all(entry and entry.informative and entry.slope > 0 for entry in entries):
             loss = max(entry.log_loss.mean for entry in entries if entry)

@@ -47,9 +47,8 @@ def oriented(metric: str, models: Sequence[KnownModel]) -> np.ndarray:
     """A metric's values such that higher is better, as its registry entry claims; NaN where a model has none."""
     if metric == SIZE:
         return np.log(np.array([model.params for model in models], dtype=float))
-    sign = 1 if METRICS[metric].better == "higher" else -1
-    values: np.ndarray = sign * np.array([model.values.get(metric, nan) for model in models], dtype=float)
-    return values
+    values = np.array([model.values.get(metric, nan) for model in models], dtype=float)
+    return values if METRICS[metric].better == "higher" else -values
 
 
 def measure_gaps(metric: str, decided: Decisions) -> Gaps:
