@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
+
 from benchmarks.evidence.combination import judged_on
 from benchmarks.evidence.development import Choice, choices, part
 from benchmarks.evidence.tables import (
@@ -44,7 +46,8 @@ def main() -> None:
     (_PACKAGE / LEARNED).write_text(json.dumps(document, separators=(",", ":")) + "\n", encoding="utf-8")
     before, _, rest = _PAGE.read_text(encoding="utf-8").partition(_BEGIN)
     _, _, after = rest.partition(_END)
-    _PAGE.write_text(f"{before}{_BEGIN}\n{'\n'.join(_page_lines())}\n{_END}{after}", encoding="utf-8")
+    written = "\n".join(_page_lines())
+    _PAGE.write_text(f"{before}{_BEGIN}\n{written}\n{_END}{after}", encoding="utf-8")
     print(f"wrote {_PAGE} and {_PACKAGE / LEARNED}")
 
 
@@ -89,9 +92,7 @@ def _test_lines(chosen: list[Choice]) -> Iterator[str]:
             found = measure_gaps(metric, decided)
             if entry is None or not len(found.gaps):
                 continue
-            # In the units that were learned.
-            units = [found.scales[tool] / entry.scales.get(tool, found.scales[tool]) for tool in found.tools]
-            losses = log_losses((found.gaps * units)[:, None], [entry.slope])
+            losses = log_losses(found.in_units_of(entry.scales)[:, None], np.array([entry.slope]))
             judged = log_loss(losses[:, None].repeat(2, axis=1), found.of)
             agreed = agreement(found.gaps, found.of)
             right = f"{100 * agreed.share:.0f} % ({100 * agreed.lo:.0f} to {100 * agreed.hi:.0f})"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,27 +22,30 @@ class Combination:
     Attributes:
         metrics: the metrics, the most useful first.
         weights: of each metric's gap in units of its typical one.
+        scales: the typical gap of each metric, by the tool that computed it.
         log_loss: on development families left out.
     """
 
     metrics: tuple[str, ...]
     weights: tuple[float, ...]
+    scales: tuple[Mapping[str, float], ...]
     log_loss: LogLoss
 
 
-def features(metrics: Sequence[str], decided: Decisions) -> np.ndarray:
+def features(metrics: Sequence[str], scales: Sequence[Mapping[str, float]], decided: Decisions) -> np.ndarray:
     """The gaps of metrics over all decisions, one column each; 0, which says nothing, where a model lacks one."""
     columns = np.zeros((len(decided), len(metrics)))
-    for place, metric in enumerate(metrics):
+    for place, (metric, units) in enumerate(zip(metrics, scales, strict=True)):
         found = measure_gaps(metric, decided)
-        columns[found.kept, place] = found.gaps
+        columns[found.kept, place] = found.in_units_of(units)
     return columns
 
 
 def choose_combination(candidates: Sequence[str], decided: Decisions) -> Combination:
     """Add one metric after another, each time the one that leaves the least log-loss on families left out."""
     chosen: list[int] = []
-    every = features(candidates, decided)
+    scales = [measure_gaps(metric, decided).scales for metric in candidates]
+    every = features(candidates, scales, decided)
     best = LogLoss(np.log(2), 0.0)
     while len(chosen) < MOST:
         tried = {
@@ -56,10 +59,11 @@ def choose_combination(candidates: Sequence[str], decided: Decisions) -> Combina
         chosen.append(place)
         best = tried[place]
     weights = fit(every[:, chosen], family_weights(decided.of)) if chosen else np.zeros(0)
-    return Combination(tuple(candidates[place] for place in chosen), tuple(map(float, weights)), best)
+    names, units = tuple(candidates[place] for place in chosen), tuple(scales[place] for place in chosen)
+    return Combination(names, tuple(map(float, weights)), units, best)
 
 
 def judged_on(combination: Combination, decided: Decisions) -> LogLoss:
     """The log-loss of a combination, as it was learned, on other decisions."""
-    losses = log_losses(features(combination.metrics, decided), np.array(combination.weights))
+    losses = log_losses(features(combination.metrics, combination.scales, decided), np.array(combination.weights))
     return log_loss(losses[:, None].repeat(2, axis=1), decided.of)

@@ -53,9 +53,7 @@ class Lore:
         found = measure_gaps(entry.metric, decisions(mine, entry.kind)) if mine else None
         if found is None or not len(found.gaps):
             return entry.slope, 0
-        # In the units of all families, not of this one.
-        units = {tool: unit / entry.scales[tool] for tool, unit in found.scales.items()}
-        gaps = found.gaps * [units[tool] for tool in found.tools]
+        gaps = found.in_units_of(entry.scales)
         slope = fit(gaps[:, None], family_weights(found.of), _TO_ALL, entry.slope)
         return float(slope[0]), len(mine)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import nan
 
@@ -42,13 +42,20 @@ class Gaps:
     tools: list[str]
     scales: dict[str, float]
 
+    def in_units_of(self, scales: Mapping[str, float]) -> np.ndarray:
+        """The gaps in the typical gaps of other decisions; of a tool that these lack, in its own."""
+        units = [self.scales[tool] / scales.get(tool, self.scales[tool]) for tool in self.tools]
+        return self.gaps * np.array(units)
+
 
 def oriented(metric: str, models: Sequence[KnownModel]) -> np.ndarray:
     """A metric's values such that higher is better, as its registry entry claims; NaN where a model has none."""
     if metric == SIZE:
         return np.log(np.array([model.params for model in models], dtype=float))
-    values = np.array([model.values.get(metric, nan) for model in models], dtype=float)
-    return values if METRICS[metric].better == "higher" else -values
+    values: np.ndarray = np.array([model.values.get(metric, nan) for model in models], dtype=float)
+    if METRICS[metric].better == "lower":
+        values = -values
+    return values
 
 
 def measure_gaps(metric: str, decided: Decisions) -> Gaps:
