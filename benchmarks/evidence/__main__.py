@@ -43,7 +43,9 @@ def main() -> None:
         print(f"wrote {_TEST}")
         return
     document = {"version": shipped_digest(), **learn(shipped_models())}
-    (_PACKAGE / LEARNED).write_text(json.dumps(document, separators=(",", ":")) + "\n", encoding="utf-8")
+    (_PACKAGE / LEARNED).write_text(
+        json.dumps(document, separators=(",", ":"), allow_nan=False) + "\n", encoding="utf-8"
+    )
     before, _, rest = _PAGE.read_text(encoding="utf-8").partition(_BEGIN)
     _, _, after = rest.partition(_END)
     written = "\n".join(_page_lines())

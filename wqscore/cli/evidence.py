@@ -62,6 +62,7 @@ def evidence(
         from wqscore.errors import nearest
         from wqscore.escaping import printable
         from wqscore.evidence.decisions import ANY, KINDS
+        from wqscore.evidence.lore import learned_record
         from wqscore.evidence.odds import SIZE
         from wqscore.evidence.own import read_own
         from wqscore.evidence.record import shipped_models
@@ -77,7 +78,9 @@ def evidence(
         if source is not None and source not in sources:
             raise UsageError(f"no table {printable(source)!r} in the record: {nearest(source, sources)}")
         chosen = [model for model in models if source in (None, model.source)]
-        show(track_record(chosen, [metric] if metric else None, [kind] if kind else KINDS), output)
+        record = learned_record() if len(chosen) == len(shipped_models()) and kind != ANY else None
+        metrics, kinds = [metric] if metric else None, [kind] if kind else KINDS
+        show(record.part(metrics, kinds) if record else track_record(chosen, metrics, kinds), output)
 
 
 @app.command()

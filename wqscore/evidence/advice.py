@@ -21,6 +21,8 @@ from wqscore.ranking.ranking import Ranking, why_unranked
 from wqscore.ranking.short_names import short_names
 from wqscore.scoring.model_score import ModelScore
 
+#: In place of a metric: the one that the record calls informative.
+AUTO = "auto"
 #: What is ranked by where the record knows nothing better.
 USUAL = "alpha"
 #: Odds closer to one half than this are a toss-up.
@@ -52,13 +54,14 @@ def with_odds(ranking: Ranking, lore: Lore, choice: str = "") -> Ranking:
             groups.setdefault(key, []).append(place)
     names = short_names([model.ref for model in ranking.models])
     pairs: list[PairOdds] = []
-    sizes: list[str] = []
+    sizes: dict[str, str] = {}
     for places in groups.values():
         for first, second in pairwise(places):
             pairs.append(_pair(ranking, (first, second), (names[first], names[second]), lore))
         line = _size_line([(names[place], ranking.models[place].score) for place in places], lore)
-        sizes += [line] if line else []
-    return replace(ranking, odds=Odds(lore.version, choice, tuple(pairs), tuple(sizes)))
+        if line:
+            sizes["" if ranking.across_families else ranking.models[places[0]].family] = line
+    return replace(ranking, odds=Odds(lore.version, choice, tuple(pairs), sizes))
 
 
 def choose_metric(scores: Sequence[ModelScore], preset: Preset, lore: Lore) -> tuple[str, str]:

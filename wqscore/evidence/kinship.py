@@ -14,6 +14,8 @@ from wqscore.scoring.model_score import ModelScore
 _FLOATS = frozenset({"F64", "F32", "F16", "BF16"})
 #: Spectra closer than this, relatively, are of the same weights: they may be stored transposed or in other files.
 _SAME = 1e-9
+#: Models have the same shapes if this share of their matrices has; their heads may differ.
+_ALIKE = 0.9
 #: One model is a changed copy of the other if more than this share of their matrices is the same.
 _COPIED = 0.5
 
@@ -38,7 +40,7 @@ def kind_between(a: ModelScore, b: ModelScore) -> Kind | None:
         return "size"
     one, other = _by_name(a), _by_name(b)
     shared = one.keys() & other.keys()
-    if not shared or len(shared) < max(len(one), len(other)):
+    if not shared or len(shared) < _ALIKE * max(len(one), len(other)):
         return None
     if (a.ref.adapter is None) != (b.ref.adapter is None) and a.ref.base.identity == b.ref.base.identity:
         return "fine-tune"

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
+from math import nan
 from pathlib import Path
 from typing import Any
 
@@ -96,23 +97,25 @@ def shipped_digest() -> str:
     return _digest({name: text.encode() for name, text in shipped_tables().items()})
 
 
-def _shipped(version: str) -> Lore:
+def learned_record(part: str = "all") -> TrackRecord | None:
+    """The track record of the tables that ship, as it was learned; `None` if they have changed since.
+
+    Args:
+        part: `all`, or `development` for the development families alone.
+    """
     document = json.loads((files("wqscore.evidence") / LEARNED).read_text("utf-8"))
-    if document["version"] != version:
+    if document["version"] != shipped_digest():
+        return None
+    entries = tuple(map(_entry, document[part]))
+    return TrackRecord(entries, len(shipped_models()), tuple(sorted(shipped_tables())))
+
+
+def _shipped(version: str) -> Lore:
+    every, development = learned_record("all"), learned_record("development")
+    if every is None or development is None:
         # Tables were edited without `make evidence`.
         return _lazy(shipped_models(), (), version)
-    by_part = {
-        part: {(each["metric"], each["kind"]): each for each in document[part]} for part in ("all", "development")
-    }
-
-    def look_up(part: str) -> Callable[[str, str], Entry | None]:
-        def found(metric: str, kind: str) -> Entry | None:
-            each = by_part[part].get((metric, kind))
-            return _entry(each) if each else None
-
-        return found
-
-    return Lore(version, look_up("all"), look_up("development"))
+    return Lore(version, every.entry, development.entry)
 
 
 def _lazy(models: Sequence[KnownModel], own: tuple[KnownModel, ...], version: str) -> Lore:
@@ -143,9 +146,20 @@ def _digest(tables: Mapping[str, bytes]) -> str:
 
 
 def _entries(record: TrackRecord) -> list[dict[str, Any]]:
-    return [asdict(entry) for entry in record.entries]
+    """The entries as JSON, which has no NaN."""
+    return [asdict(entry, dict_factory=_without_nan) for entry in record.entries]
+
+
+def _without_nan(fields: list[tuple[str, Any]]) -> dict[str, Any]:
+    return {name: None if value != value else value for name, value in fields}
 
 
 def _entry(document: Mapping[str, Any]) -> Entry:
-    losses = {name: LogLoss(**document[name]) for name in ("log_loss", "log_loss_with_size", "log_loss_size")}
-    return Entry(**{**document, "agreement": Agreement(**document["agreement"]), **losses})
+    losses = {
+        name: LogLoss(**_with_nan(document[name])) for name in ("log_loss", "log_loss_with_size", "log_loss_size")
+    }
+    return Entry(**{**document, "agreement": Agreement(**_with_nan(document["agreement"])), **losses})
+
+
+def _with_nan(fields: Mapping[str, float | None]) -> dict[str, float]:
+    return {name: nan if value is None else value for name, value in fields.items()}

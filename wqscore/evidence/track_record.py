@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import log, nan
 
 import numpy as np
@@ -70,6 +70,11 @@ class TrackRecord(Result):
         """How many entries, and how many of them are informative."""
         good = sum(entry.informative for entry in self.entries)
         return f"<TrackRecord of {self.models} models: {len(self.entries)} entries, {good} informative>"
+
+    def part(self, metrics: Sequence[str] | None, kinds: Sequence[str]) -> TrackRecord:
+        """Some of its metrics, or all, and some of its kinds."""
+        kept = (each for each in self.entries if each.kind in kinds and each.metric in (metrics or (each.metric,)))
+        return replace(self, entries=tuple(kept))
 
     def entry(self, metric: str, kind: str) -> Entry | None:
         """The entry of a metric and a kind; `None` if the record has no such decision."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -36,10 +37,10 @@ class Odds:
         record: version of the record.
         choice: why the models are ranked by this metric, in a sentence; empty if the user named it.
         pairs: every two neighbours in a family, best first.
-        size: what size alone says, a sentence for each family where sizes differ.
+        size: what size alone says, a sentence by family, where sizes differ.
     """
 
     record: str
     choice: str
     pairs: tuple[PairOdds, ...]
-    size: tuple[str, ...]
+    size: Mapping[str, str]

@@ -70,7 +70,8 @@ class Ranking(Result):
     @cached_property
     def conclusion(self) -> Conclusion:
         """What the ranking answers, in one sentence: which model to take, or why none can be named."""
-        return conclude(self.models, self.by, self.preset, self.across_families)
+        found = conclude(self.models, self.by, self.preset, self.across_families)
+        return found.with_odds(self.odds) if self.odds else found
 
     @property
     def scores(self) -> tuple[ModelScore, ...]:

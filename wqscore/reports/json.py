@@ -36,6 +36,7 @@ def ranking_document(ranking: Ranking) -> dict[str, Any]:
         "better": ranking.by.better,
         "across_families": ranking.across_families,
         "conclusion": ranking.conclusion.document(),
+        "odds": asdict(ranking.odds) if ranking.odds else None,
         "models": [_model(model) for model in ranking.models],
         "pairs": [dict(zip(PAIR_COLUMNS, row, strict=True)) for row in pair_rows(ranking)],
     }
