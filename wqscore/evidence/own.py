@@ -113,7 +113,7 @@ def add_table(
         raise UsageError("only one model of the ranking has a known quality: a decision takes two")
     if len({quality[model["model"]] for model in known}) < 2:
         raise UsageError(f"{printable(quality_name)} is the same for all models: there is nothing to learn from")
-    families = [family or model.get("family_id") or "" for model in known]
+    families = [str(family or model.get("family_id") or model["model"]) for model in known]
     if kind != "across" and len({*families}) == len(families):
         raise UsageError("no two of the models share a family: give --family, or --kind across")
     preset = document["preset"]
