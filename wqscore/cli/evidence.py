@@ -64,8 +64,8 @@ def evidence(
         from wqscore.evidence.decisions import ANY, KINDS
         from wqscore.evidence.lore import learned_record
         from wqscore.evidence.odds import SIZE
-        from wqscore.evidence.own import read_own
-        from wqscore.evidence.record import shipped_models
+        from wqscore.evidence.own import own_tables, read_own
+        from wqscore.evidence.record import shipped_models, shipped_tables
         from wqscore.evidence.track_record import track_record
         from wqscore.metrics.registry import find_metric
 
@@ -73,14 +73,16 @@ def evidence(
             raise UsageError(f"no kind of decision {printable(kind)!r}: {nearest(kind, (*KINDS, ANY))}")
         if metric is not None and metric != SIZE:
             find_metric(metric)
-        models = [*shipped_models(), *read_own()]
-        sources = sorted({model.source for model in models})
+        sources = [*shipped_tables(), *own_tables()]
         if source is not None and source not in sources:
             raise UsageError(f"no table {printable(source)!r} in the record: {nearest(source, sources)}")
-        chosen = [model for model in models if source in (None, model.source)]
-        record = learned_record() if len(chosen) == len(shipped_models()) and kind != ANY else None
         metrics, kinds = [metric] if metric else None, [kind] if kind else KINDS
-        show(record.part(metrics, kinds) if record else track_record(chosen, metrics, kinds), output)
+        as_shipped = source is None and kind != ANY and not own_tables()
+        record = learned_record() if as_shipped else None
+        if record is None:
+            models = (*shipped_models(), *read_own())
+            record = track_record([each for each in models if source in (None, each.source)], metrics, kinds)
+        show(record.part(metrics, kinds), output)
 
 
 @app.command()

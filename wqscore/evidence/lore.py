@@ -89,7 +89,13 @@ def load_lore(choice: str | None = None) -> Lore | None:
 
 def learn(models: Sequence[KnownModel]) -> dict[str, Any]:
     """What `learned.json` holds: the track record of all families, and that of the development families."""
-    return {"all": _entries(track_record(models)), "development": _entries(track_record(_development(models)))}
+    every, development = track_record(models), track_record(_development(models))
+    return {
+        "models": every.models,
+        "sources": list(every.sources),
+        "all": _entries(every),
+        "development": _entries(development),
+    }
 
 
 def shipped_digest() -> str:
@@ -106,8 +112,7 @@ def learned_record(part: str = "all") -> TrackRecord | None:
     document = json.loads((files("wqscore.evidence") / LEARNED).read_text("utf-8"))
     if document["version"] != shipped_digest():
         return None
-    entries = tuple(map(_entry, document[part]))
-    return TrackRecord(entries, len(shipped_models()), tuple(sorted(shipped_tables())))
+    return TrackRecord(tuple(map(_entry, document[part])), document["models"], tuple(document["sources"]))
 
 
 def _shipped(version: str) -> Lore:
