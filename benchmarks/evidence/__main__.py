@@ -24,10 +24,10 @@ from benchmarks.evidence.tables import (
     markdown,
 )
 from wqscore.evidence.decisions import decisions
-from wqscore.evidence.lore import LEARNED, learn, shipped_digest
+from wqscore.evidence.lore import LEARNED, learn, learned_record, shipped_digest
 from wqscore.evidence.odds import SIZE, log_losses, measure_gaps
 from wqscore.evidence.record import shipped_models
-from wqscore.evidence.track_record import Entry, track_record
+from wqscore.evidence.track_record import Entry, TrackRecord
 from wqscore.evidence.validation import agreement, log_loss
 
 _PACKAGE = Path("wqscore/evidence")
@@ -39,7 +39,7 @@ _BEGIN, _END = "<!-- written by make evidence -->\n", "<!-- end -->\n"
 def main() -> None:
     """Learn and write the page, or look at the test families."""
     if sys.argv[1:] == ["test"]:
-        _TEST.write_text("\n".join(_test_lines(choices())) + "\n", encoding="utf-8")
+        _TEST.write_text("\n".join(_test_lines(choices(_learned("development")))) + "\n", encoding="utf-8")
         print(f"wrote {_TEST}")
         return
     document = {"version": shipped_digest(), **learn(shipped_models())}
@@ -53,9 +53,16 @@ def main() -> None:
     print(f"wrote {_PAGE} and {_PACKAGE / LEARNED}")
 
 
+def _learned(part: str) -> TrackRecord:
+    record = learned_record(part)
+    if record is None:
+        sys.exit("the tables have changed: make evidence first")
+    return record
+
+
 def _page_lines() -> Iterator[str]:
     models = shipped_models()
-    record = track_record(models)
+    record = _learned("all")
     yield f"Record {shipped_digest()}: {families_of(models)}."
     yield ""
     yield from kind_tables(record)
@@ -63,7 +70,7 @@ def _page_lines() -> Iterator[str]:
     yield ""
     yield f"{families_of(part(development=True))}."
     yield ""
-    yield from choice_table(choices())
+    yield from choice_table(choices(_learned("development")))
     yield "### Predicted odds of families left out, and what came true"
     yield ""
     informative = [entry for entry in record.entries if entry.informative]
@@ -81,9 +88,7 @@ def _test_lines(chosen: list[Choice]) -> Iterator[str]:
     yield "Everything was chosen and learned on the development families; odds here are those, unchanged."
     yield ""
     rows = []
-    development = track_record(
-        part(development=True), [*{c.metric.metric for c in chosen if c.metric}, "alpha", SIZE]
-    )
+    development = _learned("development")
     for choice in chosen:
         decided = decisions(models, choice.kind)
         if not len(decided):

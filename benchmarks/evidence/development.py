@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 from benchmarks.evidence.combination import Combination, choose_combination
 from wqscore.evidence.decisions import KINDS, decisions
-from wqscore.evidence.odds import SIZE
 from wqscore.evidence.record import KnownModel, shipped_models
 from wqscore.evidence.split import is_development
-from wqscore.evidence.track_record import Entry, TrackRecord, track_record
+from wqscore.evidence.track_record import Entry, TrackRecord
 from wqscore.metrics.registry import CORE, METRICS
 
 #: What a ranking computes by default, less what a model has no number of: bounds and nuisance parameters.
@@ -38,10 +37,13 @@ def part(development: bool) -> list[KnownModel]:
     return [model for model in shipped_models() if is_development(model.family) == development]
 
 
-def choices() -> list[Choice]:
-    """The choices for every kind."""
+def choices(record: TrackRecord) -> list[Choice]:
+    """The choices for every kind.
+
+    Args:
+        record: the track record of the development families.
+    """
     models = part(development=True)
-    record = track_record(models, [*METRICS, SIZE])
     return [Choice(kind, chosen_metric(record, kind), _combination(models, kind)) for kind in KINDS]
 
 

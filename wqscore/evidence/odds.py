@@ -18,7 +18,7 @@ SIZE = "params"
 RIDGE = 0.1
 _STEPS = 50
 _LARGEST_STEP = 1.0
-_SMALLEST_STEP = 1e-9
+_SMALLEST_STEP = 1e-6
 
 
 @dataclass(frozen=True)
