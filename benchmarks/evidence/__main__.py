@@ -25,7 +25,7 @@ from benchmarks.evidence.tables import (
 )
 from wqscore.evidence.decisions import decisions
 from wqscore.evidence.lore import LEARNED, learn, learned_record, shipped_digest
-from wqscore.evidence.odds import SIZE, log_losses, measure_gaps
+from wqscore.evidence.odds import SIZE, bend, log_losses, measure_gaps
 from wqscore.evidence.record import shipped_models
 from wqscore.evidence.track_record import Entry, TrackRecord
 from wqscore.evidence.validation import agreement, log_loss
@@ -99,7 +99,7 @@ def _test_lines(chosen: list[Choice]) -> Iterator[str]:
             found = measure_gaps(metric, decided)
             if entry is None or not len(found.gaps):
                 continue
-            losses = log_losses(found.in_units_of(entry.scales)[:, None], np.array([entry.slope]))
+            losses = log_losses(bend(found.in_units_of(entry.scales))[:, None], np.array([entry.slope]))
             judged = log_loss(losses[:, None].repeat(2, axis=1), found.of)
             agreed = agreement(found.gaps, found.of)
             right = f"{100 * agreed.share:.0f} % ({100 * agreed.lo:.0f} to {100 * agreed.hi:.0f})"

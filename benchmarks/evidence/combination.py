@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from wqscore.evidence.decisions import Decisions
-from wqscore.evidence.odds import family_weights, fit, log_losses, measure_gaps
+from wqscore.evidence.odds import bend, family_weights, fit, log_losses, measure_gaps
 from wqscore.evidence.validation import LogLoss, left_out_losses, log_loss
 
 #: At most so many metrics, and one more only for this much less log-loss.
@@ -37,7 +37,7 @@ def features(metrics: Sequence[str], scales: Sequence[Mapping[str, float]], deci
     columns = np.zeros((len(decided), len(metrics)))
     for place, (metric, units) in enumerate(zip(metrics, scales, strict=True)):
         found = measure_gaps(metric, decided)
-        columns[found.kept, place] = found.in_units_of(units)
+        columns[found.kept, place] = bend(found.in_units_of(units))
     return columns
 
 

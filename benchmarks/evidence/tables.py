@@ -68,7 +68,7 @@ def loss(mean: float, error: float | None = None) -> str:
 def calibration_rows(models: Sequence[KnownModel], metric: str, kind: str) -> Iterator[Bin]:
     """Predicted odds of families left out against what came true."""
     found = measure_gaps(metric, decisions(models, kind))
-    yield from calibration(left_out_losses(found.gaps[:, None], found.of), found.of)
+    yield from calibration(left_out_losses(found.bent, found.of), found.of)
 
 
 def calibration_tables(models: Sequence[KnownModel], entries: Sequence[Entry]) -> Iterator[str]:
@@ -76,7 +76,7 @@ def calibration_tables(models: Sequence[KnownModel], entries: Sequence[Entry]) -
     rows = []
     for entry in entries:
         for each in calibration_rows(models, entry.metric, entry.kind):
-            off = "" if each.lo <= each.predicted <= each.hi else "off"
+            off = "off" if each.is_off else ""
             observed = f"{each.observed:.2f} ({each.lo:.2f} to {each.hi:.2f})"
             rows.append([entry.kind, f"`{entry.metric}`", f"{each.predicted:.2f}", observed, f"{each.pairs:,}", off])
     yield from markdown(["kind", "metric", "predicted", "observed", "decisions", ""], rows)

@@ -125,7 +125,7 @@ def entry(rows, metric, kind, sign):
     scaled = gaps_of(found, metric, sign)
     if not scaled:
         return None
-    gaps = np.array([gap for gap, _ in scaled])
+    gaps = np.arcsinh(3 * np.array([gap for gap, _ in scaled]))
     families = [frozenset(each) for _, each in scaled]
     mean, error = left_out_log_loss(gaps[:, None], families)
     return {

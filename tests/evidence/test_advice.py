@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from math import exp, nan
+from math import asinh, exp, nan
 
 import numpy as np
 import pytest
@@ -27,7 +27,9 @@ A_COIN = LogLoss(0.69, 0.05)
 
 def entry(metric: str, kind: str, loss: LogLoss, slope: float, unit: float = 0.5) -> Entry:
     shares = Agreement(0.71, 0.6, 0.8)
-    return Entry(metric, kind, 31, 400, shares, loss, loss, LogLoss(nan, nan), slope, {"wqscore": unit, "": unit})
+    return Entry(
+        metric, kind, 31, 400, shares, loss, loss, LogLoss(nan, nan), True, slope, {"wqscore": unit, "": unit}
+    )
 
 
 def lore(*entries: Entry) -> Lore:
@@ -51,9 +53,9 @@ def advised(known: Lore, *models: ModelScore, by: str = "alpha"):
 def test_informative_odds_are_the_logistic_of_the_gap():
     ranking = advised(lore(entry("alpha", "recipe", TOLD_APART, 0.8)), scored("a", 3.0), scored("c", 2.5))
     pair = ranking.odds.pairs[0]
-    assert pair.odds == pytest.approx(1 / (1 + exp(-0.8 * 0.5 / 0.5)))
+    assert pair.odds == pytest.approx(1 / (1 + exp(-0.8 * asinh(3 * 0.5 / 0.5))))
     assert (pair.ahead, pair.kind, pair.families) == ("runs/c", "recipe", 31)
-    assert pair.text == "Odds: 7 in 10 that c is better than a, from 31 families of models of the same shapes."
+    assert pair.text == "Odds: 8 in 10 that c is better than a, from 31 families of models of the same shapes."
     assert ranking.conclusion.lines[-1] == pair.text
 
 
@@ -75,8 +77,8 @@ def test_equal_models_are_a_toss_up_however_informative_the_metric():
 
 def test_a_metric_that_the_record_contradicts_gives_odds_below_one_half():
     ranking = advised(lore(entry("alpha", "recipe", TOLD_APART, -0.8)), scored("a", 3.0), scored("c", 2.5))
-    assert ranking.odds.pairs[0].odds == pytest.approx(1 / (1 + exp(0.8)))
-    assert "Odds: 3 in 10 that c is better" in ranking.odds.pairs[0].text
+    assert ranking.odds.pairs[0].odds == pytest.approx(1 / (1 + exp(0.8 * asinh(3))))
+    assert "Odds: 2 in 10 that c is better" in ranking.odds.pairs[0].text
 
 
 def test_a_kind_or_a_preset_without_a_record_is_unknown():

@@ -132,8 +132,10 @@ def _pair(ranking: Ranking, places: tuple[int, int], names: tuple[str, str], lor
     if mine:
         basis = f"your {mine} models of this family and {basis}"
     elif not entry.informative:
-        right = f"{round(100 * entry.agreement.share)} of 100 decisions"
-        text = f"Odds: a toss-up between {ahead} and {behind}; {label} was right in {right}, over {basis}."
+        right = f"{label} was right in {round(100 * entry.agreement.share)} of 100 decisions, over {basis}"
+        text = f"Odds: a toss-up between {ahead} and {behind}; {right}."
+        if entry.beats_the_coin:
+            text = f"Odds: not known between {ahead} and {behind}; {right}, but not as often as its odds said."
         return replace(known, families=entry.families, text=text)
     if abs(odds - 0.5) < _TOSS_UP:
         text = f"Odds: a toss-up between {ahead} and {behind}; their {label} differs too little, going by {basis}."

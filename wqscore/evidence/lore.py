@@ -14,7 +14,7 @@ from typing import Any
 
 from wqscore.errors import UsageError
 from wqscore.evidence.decisions import Decisions, decisions
-from wqscore.evidence.odds import family_weights, fit, measure_gaps
+from wqscore.evidence.odds import bend, family_weights, fit, measure_gaps
 from wqscore.evidence.own import own_tables, read_table_file
 from wqscore.evidence.record import KnownModel, shipped_models, shipped_tables
 from wqscore.evidence.split import is_development
@@ -55,7 +55,7 @@ class Lore:
         if found is None or not len(found.gaps):
             return entry.slope, 0
         gaps = found.in_units_of(entry.scales)
-        slope = fit(gaps[:, None], family_weights(found.of), _TO_ALL, entry.slope)
+        slope = fit(bend(gaps)[:, None], family_weights(found.of), _TO_ALL, entry.slope)
         return float(slope[0]), len(mine)
 
 

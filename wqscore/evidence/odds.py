@@ -14,6 +14,9 @@ from wqscore.metrics.registry import METRICS
 
 #: The size of a model stands beside the metrics: log parameters, and larger is better.
 SIZE = "params"
+#: Gaps enter as asinh(3·gap): in proportion while they are small, as their logarithm beyond a third of the typical
+#: one. On the development families, odds of gaps themselves were too modest for small gaps, too bold for large ones.
+_BENT = 3.0
 #: The strength of the prior that a gap says nothing: this much of one family's evidence.
 RIDGE = 0.1
 _STEPS = 50
@@ -42,11 +45,22 @@ class Gaps:
     tools: list[str]
     scales: dict[str, float]
 
+    @property
+    def bent(self) -> np.ndarray:
+        """What odds are a function of, one column."""
+        return bend(self.gaps)[:, None]
+
     def in_units_of(self, scales: Mapping[str, float]) -> np.ndarray:
         """The gaps in the typical gaps of other decisions; of a tool that these lack, in its own."""
         units = [self.scales[tool] / scales.get(tool, self.scales[tool]) for tool in self.tools]
         scaled: np.ndarray = self.gaps * np.array(units)
         return scaled
+
+
+def bend(gaps: np.ndarray) -> np.ndarray:
+    """Gaps in typical ones as odds take them: asinh(3·gap), which is antisymmetric too."""
+    bent: np.ndarray = np.arcsinh(_BENT * gaps)
+    return bent
 
 
 def oriented(metric: str, models: Sequence[KnownModel]) -> np.ndarray:
@@ -149,4 +163,4 @@ def _typical(gaps: np.ndarray, of: np.ndarray) -> float:
 
 def probability(gap: float, slope: float) -> float:
     """The odds that the model ahead by a gap is the better one, the gap in units of the typical one."""
-    return float(logistic(np.array(slope * gap)))
+    return float(logistic(slope * bend(np.array(gap))))

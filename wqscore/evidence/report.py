@@ -62,9 +62,10 @@ def track_record_sections(record: TrackRecord, medium: Medium) -> list[Section]:
 
 def verdict(entry: Entry) -> str:
     """Whether a metric chooses, in a word."""
-    if not entry.informative:
+    if not entry.beats_the_coin:
         return "toss-up"
-    return "chooses" if entry.slope > 0 else "chooses the other way round"
+    way = "chooses" if entry.slope > 0 else "chooses the other way round"
+    return way if entry.calibrated else f"{way}, odds off"
 
 
 def _table(kind: str, entries: Sequence[Entry]) -> Table:
@@ -95,6 +96,7 @@ def _notes(record: TrackRecord) -> list[str]:
         "95 % interval over families",
         f"log-loss: of odds on families left out, ± standard error; a coin has {COIN:.3f}",
         "toss-up: the odds don't beat a coin by two standard errors",
+        "odds off: they do, but they do not come true as often as they say",
     ]
 
 

@@ -9,9 +9,17 @@ from math import log, nan
 import numpy as np
 
 from wqscore.evidence.decisions import KINDS, Decisions, decisions
-from wqscore.evidence.odds import SIZE, Gaps, family_weights, fit, measure_gaps, oriented
+from wqscore.evidence.odds import SIZE, Gaps, bend, family_weights, fit, measure_gaps, oriented
 from wqscore.evidence.record import KnownModel
-from wqscore.evidence.validation import MIN_FAMILIES, Agreement, LogLoss, agreement, left_out_losses, log_loss
+from wqscore.evidence.validation import (
+    MIN_FAMILIES,
+    Agreement,
+    LogLoss,
+    agreement,
+    calibration,
+    left_out_losses,
+    log_loss,
+)
 from wqscore.metrics.registry import METRICS
 from wqscore.results import Result
 
@@ -31,7 +39,8 @@ class Entry:
         log_loss: of its odds, on families left out; ln 2 = 0.693 is a coin's.
         log_loss_with_size: of odds from the metric and size together, on the decisions where size is known.
         log_loss_size: of odds from size alone, on the same decisions.
-        slope: of the odds, learned from all families: ln(p / (1 − p)) for each typical gap.
+        calibrated: whether odds on families left out come true as often as they say, by the intervals of five bins.
+        slope: of the odds, learned from all families, by the bent gap (`odds.bend`).
         scales: the typical gap of each tool that computed the metric.
     """
 
@@ -43,13 +52,19 @@ class Entry:
     log_loss: LogLoss
     log_loss_with_size: LogLoss
     log_loss_size: LogLoss
+    calibrated: bool
     slope: float
     scales: dict[str, float] = field(default_factory=dict)
 
     @property
-    def informative(self) -> bool:
+    def beats_the_coin(self) -> bool:
         """Whether the odds beat a coin by more than two standard errors, over enough families."""
         return self.families >= MIN_FAMILIES and self.log_loss.beats_the_coin
+
+    @property
+    def informative(self) -> bool:
+        """Whether they do, and none of five bins of predicted odds is off by more than its interval."""
+        return self.beats_the_coin and self.calibrated
 
 
 @dataclass(frozen=True, repr=False)
@@ -107,13 +122,15 @@ def entry_of(metric: str, kind: str, decided: Decisions) -> Entry | None:
     found = measure_gaps(metric, decided)
     if not len(found.gaps):
         return None
-    alone = _judged(found.gaps[:, None], found.of)
+    losses = left_out_losses(found.bent, found.of)
+    alone = log_loss(losses, found.of)
     with_size, size = _beside_size(found, decided, alone) if metric != SIZE else (alone, alone)
-    slopes = fit(found.gaps[:, None], family_weights(found.of))
+    slopes = fit(found.bent, family_weights(found.of))
     agreed = agreement(found.gaps, found.of)
     slope = float(slopes[0])
     pairs = len(found.gaps)
-    return Entry(metric, kind, found.families, pairs, agreed, alone, with_size, size, slope, found.scales)
+    calibrated = not any(each.is_off for each in calibration(losses, found.of))
+    return Entry(metric, kind, found.families, pairs, agreed, alone, with_size, size, calibrated, slope, found.scales)
 
 
 def _beside_size(found: Gaps, decided: Decisions, alone: LogLoss) -> tuple[LogLoss, LogLoss]:
@@ -126,10 +143,10 @@ def _beside_size(found: Gaps, decided: Decisions, alone: LogLoss) -> tuple[LogLo
     of = found.of[known]
     if not sizes[known].any():
         coin = LogLoss(log(2), 0.0)
-        return (alone if known.all() else _judged(found.gaps[known][:, None], of)), coin
+        return (alone if known.all() else _judged(found.bent[known], of)), coin
     unit = measure_gaps(SIZE, decided).scales[""]
-    size = sizes[known][:, None] / unit
-    return _judged(np.column_stack([found.gaps[known], size]), of), _judged(size, of)
+    size = bend(sizes[known] / unit)[:, None]
+    return _judged(np.column_stack([found.bent[known], size]), of), _judged(size, of)
 
 
 def _judged(features: np.ndarray, of: np.ndarray) -> LogLoss:

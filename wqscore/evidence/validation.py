@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 from math import log, nan, sqrt
 
 import numpy as np
@@ -15,7 +14,8 @@ COIN = log(2)
 #: A standard error over fewer families says little, and nothing is called informative.
 MIN_FAMILIES = 5
 _RESAMPLES = 2000
-_BINS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+#: The bins of odds end here; the last one at 1.
+_BINS = (0.6, 0.7, 0.8, 0.9)
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class Bin:
     Attributes:
         predicted: mean of the predicted odds, families weighted alike.
         observed: share that came true, families weighted alike.
-        lo: lower end of the 95 % interval of `observed`; families are drawn again.
+        lo: lower end of the 95 % interval of `observed`, from the spread over families.
         hi: its upper end.
         pairs: number of decisions.
         families: number of families.
@@ -119,12 +119,16 @@ class Bin:
     pairs: int
     families: int
 
+    @property
+    def is_off(self) -> bool:
+        """Whether what was predicted lies outside the interval of what was observed."""
+        return not self.lo <= self.predicted <= self.hi
+
 
 def calibration(losses: np.ndarray, of: np.ndarray) -> list[Bin]:
-    """Predicted odds of families left out against what was observed, in five bins.
+    """Predicted odds of families left out against what came true, in five bins from 0.5 to 1.
 
-    Each decision is looked at from both sides, as "A over B" and "B over A", since neither has a first model; the
-    bins below one half therefore mirror those above, and only the odds of what happened are needed.
+    Each decision is looked at from the side that the odds favour: neither model of it is the first one.
 
     Args:
         losses: as `left_out_losses` returns them.
@@ -133,21 +137,44 @@ def calibration(losses: np.ndarray, of: np.ndarray) -> list[Bin]:
     # A decision inside a family has the same family, and loss, twice.
     once = np.isfinite(losses) & np.column_stack([np.full(len(of), True), of[:, 0] != of[:, 1]])
     odds, families = np.exp(-losses[once]), of[once]
-    both = np.concatenate([odds, 1 - odds])
-    true = np.concatenate([np.ones(len(odds)), np.zeros(len(odds))])
-    twice = np.concatenate([families, families])
-    bins = []
-    for low, high in pairwise(_BINS):
-        inside = (both >= low) & ((both < high) | (high == 1))
-        if inside.any():
-            bins.append(_bin(both[inside], true[inside], twice[inside]))
-    return bins
+    favoured, true = np.maximum(odds, 1 - odds), odds >= 0.5
+    place = np.digitize(favoured, _BINS)
+    return [_bin(favoured[place == each], true[place == each], families[place == each]) for each in np.unique(place)]
 
 
 def _bin(odds: np.ndarray, true: np.ndarray, families: np.ndarray) -> Bin:
-    names, numbers = np.unique(families, return_inverse=True)
+    numbers = np.unique(families, return_inverse=True)[1]
     counts = np.bincount(numbers)
-    predicted, observed = np.bincount(numbers, odds) / counts, np.bincount(numbers, true) / counts
-    drawn = np.random.default_rng(0).integers(len(names), size=(_RESAMPLES, len(names)))
-    lo, hi = np.quantile(observed[drawn].mean(axis=1), (0.025, 0.975))
-    return Bin(float(predicted.mean()), float(observed.mean()), float(lo), float(hi), len(odds), len(names))
+    observed = np.bincount(numbers, true) / counts
+    mean = float(observed.mean())
+    lo, hi = _interval_of_mean(observed)
+    return Bin(float((np.bincount(numbers, odds) / counts).mean()), mean, lo, hi, len(odds), len(counts))
+
+
+def _interval_of_mean(shares: np.ndarray) -> tuple[float, float]:
+    """The 95 % interval of the mean of shares, one of each family.
+
+    Student's; where all families have the same share, that of n successes in n trials (Clopper and Pearson 1934).
+    """
+    n, mean = len(shares), float(shares.mean())
+    if n < 2:
+        return 0.0, 1.0
+    if np.ptp(shares) == 0:
+        least = 0.025 ** (1 / n)
+        return min(mean, least) if mean == 1 else mean * least, max(mean, 1 - least) if mean == 0 else 1.0
+    width = _student(n - 1) * float(shares.std(ddof=1)) / sqrt(n)
+    return max(0.0, mean - width), min(1.0, mean + width)
+
+
+def _student(freedom: int) -> float:
+    """The 97.5 % point of Student's t (Abramowitz and Stegun 26.7.5); exact to 2 % from three degrees on.
+
+    Example:
+        >>> [round(_student(freedom), 2) for freedom in (3, 10, 38)]
+        [3.15, 2.23, 2.02]
+    """
+    z = 1.959964
+    first = (z**3 + z) / 4
+    second = (5 * z**5 + 16 * z**3 + 3 * z) / 96
+    third = (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384
+    return z + first / freedom + second / freedom**2 + third / freedom**3
