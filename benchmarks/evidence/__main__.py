@@ -22,6 +22,7 @@ from benchmarks.evidence.tables import (
     kind_tables,
     loss,
     markdown,
+    right_in,
 )
 from wqscore.evidence.decisions import decisions
 from wqscore.evidence.lore import LEARNED, learn, learned_record, shipped_digest
@@ -102,7 +103,7 @@ def _test_lines(chosen: list[Choice]) -> Iterator[str]:
             losses = log_losses(bend(found.in_units_of(entry.scales))[:, None], np.array([entry.slope]))
             judged = log_loss(losses[:, None].repeat(2, axis=1), found.of)
             agreed = agreement(found.gaps, found.of)
-            right = f"{100 * agreed.share:.0f} % ({100 * agreed.lo:.0f} to {100 * agreed.hi:.0f})"
+            right = right_in(agreed)
             name = "size" if metric == SIZE else f"`{metric}`"
             role = "chosen" if choice.metric and metric == choice.metric.metric else ""
             counts = [f"{len(found.gaps):,}", str(found.families)]

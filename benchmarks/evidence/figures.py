@@ -14,7 +14,7 @@ from typing import Any
 
 import altair as alt
 import numpy as np
-from vl_convert import vegalite_to_png
+from vl_convert import vegalite_to_svg
 
 from wqscore.metrics.registry import METRICS
 from wqscore.ranking.rank_correlation import spearman
@@ -39,8 +39,8 @@ def main() -> None:
         ("shape-and-scale", shape_and_scale(rows)),
         ("along-training", along_training(rows)),
     ):
-        file = _FOLDER / f"evidence-{name}.png"
-        file.write_bytes(vegalite_to_png(chart.to_dict(), scale=1.5))
+        file = _FOLDER / f"evidence-{name}.svg"
+        file.write_text(vegalite_to_svg(chart.to_dict()), encoding="utf-8")
         print(f"wrote {file}")
 
 
@@ -66,7 +66,7 @@ def quality_and_gap(rows: Sequence[Row]) -> alt.Chart:
 
 
 def shape_and_scale(rows: Sequence[Row]) -> alt.Chart:
-    """For each metric the median over families of its rank correlation with quality and with the gap."""
+    """For each metric the median over series of its rank correlation with quality and with a small gap."""
     bars = []
     for kind, names in (("shape", _SHAPE), ("scale", _SCALE)):
         for name in names:
@@ -76,7 +76,7 @@ def shape_and_scale(rows: Sequence[Row]) -> alt.Chart:
         alt.Chart(alt.Data(values=bars))
         .mark_bar()
         .encode(
-            alt.X("rho:Q", title="median over families of Spearman's rho, as the metric claims it"),
+            alt.X("rho:Q", title="Spearman's rho, median over series"),
             alt.Y("metric:N", sort=[*_SHAPE, *_SCALE], title=None),
             alt.Color("kind:N", title=None),
             alt.Column("with:N", title=None),
@@ -127,7 +127,8 @@ def _along(rows: Sequence[Row]) -> Iterator[dict[str, Any]]:
         if len(steps) < _LEAST:
             continue
         for column in _ALONG:
-            known = [(int(row["progress"]), float(row[column])) for row in steps if row[column]]
+            sign = -1 if column == "quality" and steps[0]["better"] == "lower" else 1
+            known = [(int(row["progress"]), sign * float(row[column])) for row in steps if row[column]]
             values = [value for _, value in known]
             if known and max(values) > min(values):
                 for progress, value in known:

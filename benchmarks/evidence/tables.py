@@ -12,7 +12,7 @@ from wqscore.evidence.odds import SIZE, measure_gaps
 from wqscore.evidence.record import KnownModel
 from wqscore.evidence.report import MEANING, verdict
 from wqscore.evidence.track_record import Entry, TrackRecord
-from wqscore.evidence.validation import Bin, calibration, left_out_losses
+from wqscore.evidence.validation import Agreement, Bin, calibration, left_out_losses
 
 #: So many metrics of a kind are shown, beside alpha and size.
 _SHOWN = 8
@@ -44,11 +44,9 @@ def kind_tables(record: TrackRecord) -> Iterator[str]:
 
 
 def _row(entry: Entry) -> list[str]:
-    agreed = entry.agreement
-    ends = "" if isnan(agreed.lo) else f" ({100 * agreed.lo:.0f} to {100 * agreed.hi:.0f})"
     return [
         "size" if entry.metric == SIZE else f"`{entry.metric}`",
-        f"{100 * agreed.share:.0f} %{ends}",
+        right_in(entry.agreement),
         f"{entry.pairs:,}",
         str(entry.families),
         loss(entry.log_loss.mean, entry.log_loss.error),
@@ -56,6 +54,12 @@ def _row(entry: Entry) -> list[str]:
         loss(entry.log_loss_size.mean),
         verdict(entry),
     ]
+
+
+def right_in(agreed: Agreement) -> str:
+    """How often a metric was right, with the interval."""
+    ends = "" if isnan(agreed.lo) else f" ({100 * agreed.lo:.0f} to {100 * agreed.hi:.0f})"
+    return f"{100 * agreed.share:.0f} %{ends}"
 
 
 def loss(mean: float, error: float | None = None) -> str:
