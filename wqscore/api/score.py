@@ -12,10 +12,13 @@ from wqscore.checkpoints.in_memory import let_go
 from wqscore.checkpoints.opening import open_checkpoint
 from wqscore.checkpoints.runs import expand_runs
 from wqscore.errors import CheckpointError, UsageError
+from wqscore.evidence.advice import AUTO, choose_metric, with_odds
+from wqscore.evidence.lore import load_lore
 from wqscore.execution.progress import RankProgress
 from wqscore.execution.resources import Resources
 from wqscore.metrics.registry import find_metric
 from wqscore.model_list import find_listed
+from wqscore.presets.registry import DEFAULT
 from wqscore.presets.weightwatcher import WW_0_7
 from wqscore.ranking.ranking import Ranking, rank_models
 from wqscore.refs.callers import as_ref, refs_of
@@ -81,6 +84,7 @@ def rank(
     *,
     by: str | None = None,
     across_families: bool = False,
+    evidence: str | None = None,
     settings: Settings | None = None,
     progress: RankProgress | None = None,
     **changes: Unpack[SettingsKeywords],
@@ -90,8 +94,10 @@ def rank(
     Args:
         models: the models, as for `score`, or a dict of names and models; one named twice counts once. A folder of a
             training run, without weights but with checkpoints in it, stands for these, in order of step.
-        by: the metric to rank by, any of the registry; the preset's own (alpha) if `None`.
+        by: the metric to rank by, any of the registry. `auto`, which `None` means, is the one that the record of
+            decisions calls informative for such models, else alpha; a preset other than `default` has its own.
         across_families: rank models of all families together, which means little, instead of each family by itself.
+        evidence: a table of the record to take odds from instead of all others, or `none` for no odds.
         settings: as for `score`, the same for all models.
         progress: receives progress.
         **changes: as for `score`. With `stream` the base's tensors are read again for each model.
@@ -106,10 +112,16 @@ def rank(
         `wqscore.rank(["bert-base", "roberta-base"]).to_frame()`
     """
     chosen = changed(settings, changes)
-    by = find_metric(by or preset_of(chosen).by).name
+    lore, automatic = load_lore(evidence), by in (None, AUTO) and preset_of(chosen) == DEFAULT
+    by = preset_of(chosen).by if by in (None, AUTO) else find_metric(by).name
     with started(_each(models, progress), chosen, progress, by) as run:
         scores, failures, interrupt = _score_all(run)
+    choice = ""
+    if automatic and lore is not None:
+        by, choice = choose_metric(scores, run.preset, lore)
     ranking = rank_models(scores, by, run.preset, run.metrics, chosen.seed, failures, across_families)
+    if lore is not None:
+        ranking = with_odds(ranking, lore, choice)
     if interrupt is not None:
         raise RankingInterrupted(ranking) from interrupt
     return ranking

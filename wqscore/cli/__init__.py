@@ -14,6 +14,7 @@ from wqscore.cli.check import check
 from wqscore.cli.correlate import correlate
 from wqscore.cli.crosscheck import crosscheck
 from wqscore.cli.describe import describe
+from wqscore.cli.evidence import app as evidence
 from wqscore.cli.explain import explain
 from wqscore.cli.gate import gate
 from wqscore.cli.known import known
@@ -52,6 +53,7 @@ app.command()(plan)
 app.command()(models)
 app.command()(metrics)
 app.command()(explain)
+app.add_typer(evidence, name="evidence")
 app.add_typer(leaderboard, name="leaderboard")
 app.add_typer(store, name="store")
 

@@ -48,7 +48,17 @@ class OrderOptions:
         typer.Option(
             "--by",
             metavar="METRIC",
-            help="The metric to rank by (wqscore metrics); by default the preset's, alpha for most.",
+            help="The metric to rank by (wqscore metrics); auto, the default: the one that the record of decisions "
+            "calls informative for such models, else alpha.",
+            show_default=False,
+        ),
+    ] = None
+    evidence: Annotated[
+        str | None,
+        typer.Option(
+            "--evidence",
+            metavar="FILE|none",
+            help="The record to take the odds from (wqscore evidence); none: no odds.",
             show_default=False,
         ),
     ] = None
@@ -118,10 +128,12 @@ def rank(
         models = resolve_refs(refs, listed, run.quiet)
         if run.shard is not None:
             from wqscore.cli.shard import compute_shard
+            from wqscore.evidence.advice import AUTO
             from wqscore.presets.registry import find_preset
 
             useless = {"--out": report.out, "--known": known.known}
-            compute_shard(models, settings, run, useless, order.by or find_preset(settings.preset).by)
+            named = None if order.by == AUTO else order.by
+            compute_shard(models, settings, run, useless, named or find_preset(settings.preset).by)
             return
         folder = None if report.no_report else report.out or _default_folder(listed, models[0])
         check_output(folder)
@@ -138,6 +150,7 @@ def rank(
                 ranking = rank_refs(
                     models,
                     by=order.by,
+                    evidence=order.evidence,
                     across_families=order.across_families,
                     settings=settings,
                     progress=progress,

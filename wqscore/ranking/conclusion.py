@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Literal
 
 from wqscore.metrics.metric import MatrixMetric, Metric
 from wqscore.presets.preset import Preset
+from wqscore.ranking.odds import Odds
 from wqscore.ranking.precision import decimals_of, rounded
 from wqscore.ranking.ranked_model import RankedModel
 from wqscore.ranking.short_names import short_names
@@ -34,6 +35,7 @@ class Conclusion:
         text: the answer, one or two sentences.
         family: the family that it is about; empty for all models.
         families: an answer for each family, for `families`.
+        odds: what a record of decisions adds, a sentence each; it changes no rank.
     """
 
     kind: Kind
@@ -41,17 +43,28 @@ class Conclusion:
     text: str
     family: str = ""
     families: tuple[Conclusion, ...] = ()
+    odds: tuple[str, ...] = ()
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """The answer, and under it those for the families."""
-        return (self.text, *(each.text for each in self.families))
+        """The answer, under it those for the families, and the odds of each."""
+        return (self.text, *(line for each in self.families for line in each.lines), *self.odds)
 
     def document(self) -> dict[str, Any]:
         """The conclusion as JSON."""
         head = {"family": self.family} if self.family else {}
         parts = {"families": [each.document() for each in self.families]} if self.families else {}
-        return {**head, "kind": self.kind, "best": list(self.best), "text": self.text, **parts}
+        odds = {"odds": list(self.odds)} if self.odds else {}
+        return {**head, "kind": self.kind, "best": list(self.best), "text": self.text, **odds, **parts}
+
+    def with_odds(self, odds: Odds) -> Conclusion:
+        """The same with the odds of the first two of each family, what size says, and why this metric ranks."""
+        if self.families:
+            families = tuple(each.with_odds(replace(odds, choice="")) for each in self.families)
+            return replace(self, families=families, odds=tuple(filter(None, [odds.choice])))
+        own = [pair for pair in odds.pairs if pair.family == self.family or self.kind == "across"]
+        lines = [*(pair.text for pair in own[:1]), odds.size.get(self.family, ""), odds.choice]
+        return replace(self, odds=tuple(filter(None, lines)))
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from wqscore.presets.preset import Preset
 from wqscore.presets.registry import DEFAULT
 from wqscore.ranking.conclusion import Conclusion, answers_of, conclude
 from wqscore.ranking.families import resolve_families
+from wqscore.ranking.odds import Odds
 from wqscore.ranking.ranked_model import Pair, RankedModel
 from wqscore.ranking.ranks import Rank, place_models
 from wqscore.ranking.reading import reading
@@ -47,6 +48,7 @@ class Ranking(Result):
             requested order.
         pairs: every two models that share ranks, in the order of the models; none where the metric is one of the
             whole model, which says nothing of layers.
+        odds: what a record of decisions says of neighbours; `None` without a record.
     """
 
     by: Metric
@@ -56,6 +58,7 @@ class Ranking(Result):
     across_families: bool
     models: tuple[RankedModel, ...]
     pairs: tuple[Pair, ...]
+    odds: Odds | None = None
 
     def __repr__(self) -> str:
         """How many models of how many families, and the kind of the conclusion."""
@@ -73,7 +76,8 @@ class Ranking(Result):
     @cached_property
     def conclusion(self) -> Conclusion:
         """What the ranking answers, in one sentence: which model to take, or why none can be named."""
-        return conclude(self.models, self.by, self.preset, self.across_families)
+        found = conclude(self.models, self.by, self.preset, self.across_families)
+        return found.with_odds(self.odds) if self.odds else found
 
     @cached_property
     def answers(self) -> tuple[Conclusion, ...]:

@@ -23,16 +23,21 @@ PAIR_COLUMNS = [
     *("ahead", "behind", "metric", "difference", "lo", "hi", "delta", "tied"),
     *("matrices_paired", "matrices_lost", "lowest", "highest", "p", "p_holm"),
 ]
+#: Of `ranking.csv`: the odds that a model is better than the next one of its family, what makes the two differ, the
+#: families that this rests on, and the version of the record.
+ODDS_COLUMNS = ["odds_over_next", "odds_kind", "odds_families", "record"]
 #: The columns of words; all others hold numbers.
 _LAYER_WORDS = ("model", "name", "role", "verdict", "flags", "reason")
-_RANKING_WORDS = frozenset({"model", "revision", "family", "family_id", "ties", "status", "reason"})
+_RANKING_WORDS = frozenset(
+    {"model", "revision", "family", "family_id", "ties", "odds_kind", "record", "status", "reason"}
+)
 _PAIR_WORDS = frozenset({"ahead", "behind", "metric", "tied"})
 #: The columns of words of which there are few.
 _LAYER_CATEGORIES = ("role", "verdict")
 #: The columns of whole numbers besides those of metrics that count.
 _LAYER_COUNTS = ("rows", "columns")
 _RANKING_COUNTS = frozenset(
-    {"rank", "params", "hidden_size", "depth", "n_matrices", "n_fitted", "rank_best", "rank_worst"}
+    {"rank", "params", "hidden_size", "depth", "n_matrices", "n_fitted", "rank_best", "rank_worst", "odds_families"}
 )
 
 
@@ -80,7 +85,7 @@ def ranking_columns(ranking: Ranking) -> list[str]:
     columns = [
         f"{ranking.preset.label(name)}{suffix}" for name in summary_metrics(ranking) for suffix in _suffixes(name)
     ]
-    return [*head, *columns, "rank_best", "rank_worst", "ties", "status", "reason"]
+    return [*head, *columns, "rank_best", "rank_worst", "ties", *ODDS_COLUMNS, "status", "reason"]
 
 
 def ranking_rows(ranking: Ranking) -> Rows:
@@ -162,13 +167,22 @@ def _layer_row(score: ModelScore, row: LayerScore | SkippedTensor) -> list[Cell]
     return [label, row.matrix.name, row.matrix.role, *sides, *values, row.verdict, flags, row.reason or None]
 
 
+def _odds(model: RankedModel, ranking: Ranking) -> list[Cell]:
+    if ranking.odds is None:
+        return [None] * len(ODDS_COLUMNS)
+    pair = next((pair for pair in ranking.odds.pairs if pair.ahead == model.ref.label), None)
+    found: list[Cell] = [pair.odds, pair.kind or None, pair.families] if pair else [None, None, None]
+    return [*found, ranking.odds.record]
+
+
 def _sides(rows: int, columns: int, preset: Preset) -> tuple[int, int]:
     return (max(rows, columns), min(rows, columns)) if preset.larger_side_first else (rows, columns)
 
 
 def _ranking_row(model: RankedModel, ranking: Ranking) -> list[Cell]:
     ties = ";".join(model.ties) or None
-    tail: list[Cell] = [model.best, model.worst, ties, model.status, model.reason or model.warning or None]
+    tail: list[Cell] = [model.best, model.worst, ties, *_odds(model, ranking)]
+    tail += [model.status, model.reason or model.warning or None]
     if model.score is None:
         head: list[Cell] = [None, model.ref.label, *(step_number(model) for _ in _step_column(ranking))]
         return [*head, *[None] * (len(ranking_columns(ranking)) - len(head) - len(tail)), *tail]
