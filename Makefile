@@ -4,9 +4,10 @@ TORCH ?= torch==2.13.0
 BIN := .venv/bin
 DEMO := all-MiniLM-L6-v2 rxnfp-bert_pretrained rxnfp-bert_ft rxnfp-bert_ft_10k_25s rxnmapper-albert
 
+LOCKED := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
-.PHONY: demo nightly test oracles test-all slow explore fuzz lint bench bench-large bench-truth bench-families zoo zoo-sample docs architectures sample screenshots clean
+.PHONY: demo nightly test test-lowest lock oracles test-all slow explore fuzz lint bench bench-large bench-truth bench-families zoo zoo-sample evidence docs architectures sample screenshots clean
 
 demo: .venv/base checkpoints/.done ## Rank five real checkpoints and say where the report is
 	cd checkpoints && ../$(BIN)/wqscore rank $(DEMO) --out ../reports/demo
@@ -19,6 +20,17 @@ nightly: .venv/base checkpoints/.done ## One more night of a leaderboard of the 
 
 test: .venv/test checkpoints/.done ## The tests that need neither torch nor another foreign tool; a few minutes
 	$(PYTEST) -m "not oracle and not slow"
+
+test-lowest: checkpoints/.done ## The same tests with the lowest versions that pyproject.toml allows, in an environment of their own
+	$(PYTHON) -m venv .venv-lowest
+	.venv-lowest/bin/python -m pip install --quiet --disable-pip-version-check uv
+	.venv-lowest/bin/uv pip install --quiet --python .venv-lowest/bin/python --resolution lowest-direct --editable ".[test]"
+	.venv-lowest/bin/python -m pytest --numprocesses auto --dist worksteal -m "not oracle and not slow"
+
+lock: ## Write requirements/, the newest versions of everything with their hashes, which CI then tests
+	$(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/python -m pip install --quiet --disable-pip-version-check uv
+	.venv-lock/bin/python .ci/lock.py "$(TORCH)"
 
 oracles: .venv/oracles checkpoints/.done ## The tests that compare with foreign tools; a missing tool fails
 	WQSCORE_REQUIRE_ORACLES=1 $(PYTEST) -m "oracle and not slow"
@@ -72,6 +84,9 @@ zoo: .venv/oracles ## Train the zoo, three hours of processor time, and write it
 zoo-sample: .venv/oracles ## Train ten networks of the zoo afresh and compare them with its table
 	$(BIN)/python -m benchmarks.zoo sample
 
+evidence: .venv/test ## Learn the odds from the record, and write docs/evidence.md; some minutes
+	$(BIN)/python -m benchmarks.evidence
+
 docs: .venv/base ## Write the tables of README and docs/metrics.md from the registry
 	$(BIN)/python -m docs.tables
 
@@ -87,21 +102,23 @@ screenshots: demo nightly .venv/oracles ## Take the README's pictures of the dem
 clean:
 	rm -rf .venv checkpoints reports/demo reports/nightly
 
-.venv/base: pyproject.toml
+.venv/base: pyproject.toml requirements/base.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	$(LOCKED) requirements/base.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	touch $@
 
-.venv/test: .venv/base
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[test]"
+.venv/test: .venv/base requirements/test.txt
+	$(LOCKED) requirements/test.txt
 	touch $@
 
-.venv/lint: .venv/base
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
+.venv/lint: .venv/base requirements/dev.txt
+	$(LOCKED) requirements/dev.txt
 	touch $@
 
-.venv/oracles: .venv/test .venv/lint
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$(TORCH)" --editable ".[test,oracles,dev]"
+.venv/oracles: .venv/test .venv/lint requirements/all.txt
+	$(LOCKED) requirements/all.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$(TORCH)"
 	touch $@
 
 checkpoints/.done: demo/fetch.py | .venv/base

@@ -20,10 +20,10 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from benchmarks.machine import machine_line
-from wqscore.leaderboard.building import build
-from wqscore.leaderboard.checking import check_site
+from wqscore.leaderboards.building import build
+from wqscore.leaderboards.checking import check_site
 from wqscore.model_list import load_list
-from wqscore.store.store import Store
+from wqscore.stores.store import Store
 
 LAYERS, SIDE = 3, 64
 PARTS = ("attention.self.query", "attention.self.key", "attention.self.value", "output.dense")

@@ -19,8 +19,8 @@ import numpy as np
 
 from benchmarks.machine import machine_line
 from wqscore.spectra.spectrum import Spectrum
-from wqscore.store.records import Method, ResultKey, SpectrumKey, Value, canonical
-from wqscore.store.store import Store
+from wqscore.stores.records import Method, ResultKey, SpectrumKey, Value, canonical
+from wqscore.stores.store import Store
 
 RUNS = 5
 MODELS, MATRICES, EIGENVALUES = 50, 72, 768

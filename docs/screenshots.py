@@ -15,15 +15,15 @@ ROOT = Path(__file__).parent.parent
 _OPTIONS = ("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run")
 _WIDTH = 1180
 _TUNED, _BASE = "rxnfp-bert_ft", "rxnfp-bert_pretrained"
-#: The report is ready when it has drawn both of these.
-_DRAWN = "#chart-exponent svg, #chart-pair svg"
+#: The report is ready when it has drawn these.
+_DRAWN = ("#chart-depth svg", "#chart-exponent svg")
 _MATRIX = "encoder.layer.11.attention.self.value.weight"
 
 #: Per file: the choices in the page's address, and the elements at the top and the bottom of the picture.
 PICTURES: dict[str, tuple[dict[str, str], str, str]] = {
     "report-ranking.png": ({}, "body > header", "#ranking .trust"),
     "report-pairs.png": ({"first": _TUNED, "second": _BASE}, "#pairs h2", "#changes-table tbody tr:nth-child(5)"),
-    "report-layer.png": ({"model": _TUNED, "matrix": _MATRIX}, "#explorer h2", "#explorer .columns figure"),
+    "report-layer.png": ({"model": _TUNED, "matrix": _MATRIX}, "#explorer h2", "#explorer .thirds figure"),
 }
 
 
@@ -50,7 +50,10 @@ def take(report: Path, site: Path, folder: Path) -> None:
         for name, (chosen, top, bottom) in PICTURES.items():
             browser.get("about:blank")
             browser.get(report.absolute().as_uri() + (f"#{urlencode(chosen)}" if chosen else ""))
-            WebDriverWait(browser, 30).until(lambda _: len(browser.find_elements(By.CSS_SELECTOR, _DRAWN)) == 2)
+            parts = (*_DRAWN, "#chart-pair svg") if "first" in chosen else _DRAWN
+            WebDriverWait(browser, 30).until(
+                lambda _, parts=parts: all(browser.find_elements(By.CSS_SELECTOR, part) for part in parts)
+            )
             (folder / name).write_bytes(_picture(browser, top, bottom))
         for name, (page, top, bottom) in SITE_PICTURES.items():
             browser.get((site / page).absolute().as_uri())

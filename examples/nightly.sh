@@ -14,7 +14,7 @@ for model in "$@"; do
     name=${model//[^A-Za-z0-9._-]/-}
     changes=()
     if [[ -f $state/$name.json ]]; then
-        changes=(--baseline "$state/$name.json" --rule "delta(alpha) > 0.3")
+        changes=(--baseline "$state/$name.json" --rule "worse(alpha)")
     fi
     if wqscore gate "$model" --policy "$policy" "${changes[@]}" --prometheus "$textfiles/$name.prom" --quiet; then
         # Tomorrow's baseline, replaced atomically.

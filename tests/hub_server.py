@@ -1,7 +1,7 @@
 """A Hub on the loopback interface: repositories from dictionaries, served over the Hub's own HTTP API.
 
 The real `huggingface_hub` client talks to it unpatched. The client reads its environment when it is
-imported, so code under test runs in a process of its own, with `environment()`:
+imported, so code under test runs in a process of its own, with `environment()`, or in this one after `serve_here()`:
 
     with HubServer() as hub:
         hub.add("org/name", {"config.json": b"{}", "model.safetensors": weights})
@@ -20,13 +20,15 @@ import os
 import re
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Protocol, Self
 from urllib.parse import quote, unquote
+
+import pytest
 
 FOREVER = 1_000_000
 WEIGHT_SUFFIXES = (".safetensors", ".bin")
@@ -59,6 +61,8 @@ class Repo:
     gated: bool = False
     #: SHA-256 listed in place of the true one, by file.
     claims: dict[str, str] = field(default_factory=dict)
+    #: What is listed as the size in place of the true one, by file.
+    sizes: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -67,7 +71,7 @@ class Fault:
 
     They are answered with `status`, with changed headers (and the Content-Range that is true, unless it is changed),
     with a body cut after `drop_after` bytes, one that has `more` bytes than announced, the whole file though a range
-    of it was asked for, or only after `stall` seconds.
+    of it was asked for, or only after `stall` seconds; or with what `raw` writes to the connection, which then ends.
     """
 
     path: str
@@ -78,6 +82,14 @@ class Fault:
     more: int = 0
     whole: bool = False
     stall: float = 0
+    raw: Callable[[Any], object] | None = None
+    #: The requests it befalls; others are answered as usual.
+    methods: tuple[str, ...] = ("GET", "HEAD")
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, *args: object) -> None:
+        """Nothing on stderr: a client that gives up breaks its connection."""
 
 
 class HubServer:
@@ -85,9 +97,11 @@ class HubServer:
         self.requests: list[Request] = []
         self.repos: dict[str, Repo] = {}
         self.faults: list[Fault] = []
+        #: Seconds by which `now()` is ahead of the clock: how long a slow server takes that waits for nobody.
+        self.skipped = 0.0
         #: Whether listings give the SHA-256 of weights; a mirror's may not.
         self.lists_sha256 = True
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+        self._http = _Server(("127.0.0.1", 0), _Handler)
         self._http.daemon_threads = True
         self._http.hub = self  # type: ignore[attr-defined]
         self.port = self._http.server_address[1]
@@ -127,6 +141,30 @@ class HubServer:
         """From now on let something go wrong: see `Fault`."""
         self.faults.append(Fault(path, **how))
 
+    def now(self) -> float:
+        """The clock for those who wait for this server."""
+        return time.monotonic() + self.skipped
+
+    def skip(self, seconds: float) -> None:
+        """Stands for `time.sleep`, and costs no time."""
+        self.skipped += seconds
+
+    def serve_here(self, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Let the client in this process take this server for the Hub, and `home` for HF_HOME."""
+        from huggingface_hub import constants
+
+        wanted = {
+            "ENDPOINT": self.endpoint,
+            "HUGGINGFACE_CO_URL_TEMPLATE": self.endpoint + "/{repo_id}/resolve/{revision}/{filename}",
+            "HF_HOME": str(home),
+            "HF_HUB_CACHE": str(home / "hub"),
+            "HF_TOKEN_PATH": str(home / "token"),
+            "HF_HUB_DISABLE_XET": True,
+            "HF_HUB_OFFLINE": False,
+        }
+        for name, value in wanted.items():
+            monkeypatch.setattr(constants, name, value)
+
     def fetched(self) -> set[str]:
         """Names of the files whose bodies were sent (a redirect sends none)."""
         names = (re.search(r"/resolve/[^/]+/(.+)|[?]filename=(.+)", r.path) for r in self.requests if r.sent)
@@ -152,12 +190,18 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         hub: HubServer = self.server.hub  # type: ignore[attr-defined]
         status, headers, body = self._answer(hub)
-        fault = next((f for f in hub.faults if f.times > 0 and f.path in self.path), None)
+        befalling = (f for f in hub.faults if f.times > 0 and f.path in self.path and self.command in f.methods)
+        fault = next(befalling, None)
         if fault is None:
             fault = Fault("")
         else:
             fault.times -= 1
             time.sleep(fault.stall)
+        if fault.raw is not None:
+            self.close_connection = True
+            with suppress(OSError):  # the client gave up
+                fault.raw(self.wfile)
+            return
         if fault.status is not None:
             status, headers, body = fault.status, {}, b"fault"
         asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
@@ -174,7 +218,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         for key, value in {"Content-Length": str(length), **headers}.items():
             self.send_header(key, value)
-        self.close_connection = fault.drop_after is not None
+        # Of a body that is shorter than announced, the end of the connection is the end.
+        self.close_connection = fault.drop_after is not None or "Content-Length" in fault.headers
         with suppress(ConnectionError):  # the client may have given up
             self.end_headers()
             self.wfile.write(sent)
@@ -200,7 +245,7 @@ class _Handler(BaseHTTPRequestHandler):
         if commit not in repo.commits:
             return _refusal(404, "RevisionNotFound", f"Invalid rev id: {revision}")
         if not file:
-            info = _model_info(name, commit, repo.commits[commit], hub.lists_sha256, repo.claims)
+            info = _model_info(name, commit, repo.commits[commit], hub.lists_sha256, repo)
             return 200, {"Content-Type": "application/json"}, info
         if repo.gated:
             return _refusal(403 if authorization else 401, "GatedRepo", f"Access to {name} is restricted")
@@ -229,13 +274,13 @@ def _refusal(status: int, code: str | None, message: str) -> tuple[int, dict[str
     return status, headers, json.dumps({"error": message}).encode()
 
 
-def _model_info(
-    name: str, commit: str, files: Mapping[str, Content], lists_sha256: bool, claims: Mapping[str, str]
-) -> bytes:
-    siblings: list[dict[str, Any]] = [{"rfilename": file, "size": len(body)} for file, body in files.items()]
+def _model_info(name: str, commit: str, files: Mapping[str, Content], lists_sha256: bool, repo: Repo) -> bytes:
+    siblings: list[dict[str, Any]] = [
+        {"rfilename": file, "size": repo.sizes.get(file, len(body))} for file, body in files.items()
+    ]
     for sibling, (file, body) in zip(siblings, files.items(), strict=True):
         if lists_sha256 and file.endswith(WEIGHT_SUFFIXES):
-            sibling["lfs"] = {"sha256": claims.get(file) or _sha256(body), "size": len(body), "pointerSize": 134}
+            sibling["lfs"] = {"sha256": repo.claims.get(file) or _sha256(body), "size": len(body), "pointerSize": 134}
     return json.dumps({"id": name, "modelId": name, "sha": commit, "siblings": siblings}).encode()
 
 

@@ -17,9 +17,9 @@ Graph = Mapping[str, frozenset[str]]
 #: From the ground up: a file imports only from its own floor and those above it in this list.
 FLOORS = (
     *("version", "escaping", "errors", "model_list", "refs", "results"),
-    *("checkpoints", "matrices", "spectra", "fits", "execution", "rendering", "metrics", "integrity", "store"),
+    *("checkpoints", "matrices", "spectra", "fits", "execution", "rendering", "metrics", "integrity", "stores"),
     *("presets", "planning", "scoring", "ranking", "engines", "evidence", "reports", "api", "studies", "gating"),
-    *("leaderboard", "landscape", "cli", "__main__"),
+    *("leaderboards", "landscape", "cli", "__main__"),
 )
 
 

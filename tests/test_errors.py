@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import sys
 import tracemalloc
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wqscore.errors import UsageError, read_small
+from wqscore import __main__ as program
+from wqscore import cli
+from wqscore.api.run import own_errors
+from wqscore.errors import CheckpointError, UsageError, fault, read_small
+from wqscore.planning import plan as planning
+from wqscore.refs.reference import ModelRef
 
 
 @given(st.binary(max_size=300), st.integers(0, 300))
@@ -39,6 +46,33 @@ def test_a_file_that_has_more_than_its_size_is_read_whole() -> None:
     assert read_small(Path("/proc/self/maps")).count(b"\n") > 3
     with pytest.raises(OSError, match="is larger than 10 bytes"):
         read_small(Path("/proc/self/maps"), 10)
+
+
+def test_a_fault_has_the_same_words_wherever_it_is_met(monkeypatch: pytest.MonkeyPatch) -> None:
+    error = ZeroDivisionError("a line\nand \x1b[31m \u00fc")
+    words = fault(error)
+    assert words == (
+        "a fault in wqscore (ZeroDivisionError: a line and \\x1b[31m \\xfc): please report it with the command"
+    )
+
+    def fail(*_: object, **__: object) -> NoReturn:
+        raise error
+
+    def leave(line: str, code: int) -> NoReturn:
+        raise SystemExit(f"{code} {line}")
+
+    monkeypatch.setattr(planning, "open_without_weights", fail)
+    assert planning.plan(["org/name"]).models[0].reason == words
+    with pytest.raises(CheckpointError) as met, own_errors(ModelRef("org/name", "hub")):
+        fail()
+    assert str(met.value) == f"org/name: {words}"
+    monkeypatch.setattr(cli, "app", fail)
+    monkeypatch.setattr(program, "_leave", leave)
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
+    with pytest.raises(SystemExit, match=r"^3 ") as left:
+        program.main()
+    assert left.value.code == f"3 {words}"
 
 
 @given(st.text(max_size=200), st.integers(1, 20))

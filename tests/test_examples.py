@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 from tests.cli.conftest import COMMAND, toy
 from wqscore.cli import app
 from wqscore.gating.policy import load_policy, read_rules
+from wqscore.version import __version__
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 WORKFLOWS = sorted(EXAMPLES.glob("*.yml"))
@@ -102,6 +103,20 @@ def test_the_github_workflow_has_what_github_asks_for() -> None:
         assert all(("run" in step) != ("uses" in step) for step in job["steps"])
 
 
+PIPELINES = [*WORKFLOWS, EXAMPLES / "nightly" / "github-actions.yml"]
+
+
+@pytest.mark.parametrize("file", PIPELINES, ids=lambda file: f"{file.parent.name}/{file.name}")
+def test_whatever_is_fetched_is_pinned(file: Path) -> None:
+    """Actions by their commit, with the version beside it; wqscore by the tag of this version."""
+    text = file.read_text(encoding="utf-8")
+    for action in re.findall(r"uses: *(.*)", text):
+        assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action), action
+    installed = re.findall(r"pip install (.*)", text)
+    assert installed
+    assert all(requirement.endswith(f'}}@v{__version__}"') for requirement in installed), installed
+
+
 def test_gitlab_reads_the_file_that_the_gate_writes() -> None:
     job = parsed(EXAMPLES / "gitlab-ci.yml")["model-gate"]
     call = commands_of(EXAMPLES / "gitlab-ci.yml")[0]
@@ -119,6 +134,9 @@ def test_the_dag_is_python_and_its_command_is_whole() -> None:
 
 def test_the_policy_is_one() -> None:
     assert len(load_policy(EXAMPLES / "policy.toml").rules) == 5
+    against = load_policy(EXAMPLES / "policy-against-production.toml")
+    assert "worse(alpha)" in map(str, against.rules)
+    assert against.baseline == EXAMPLES / "production.json"
 
 
 def test_the_nightly_script_runs(tmp_path: Path) -> None:
@@ -126,7 +144,7 @@ def test_the_nightly_script_runs(tmp_path: Path) -> None:
     script = EXAMPLES / "nightly.sh"
     subprocess.run(["bash", "-n", script], check=True)
     shutil.copy(EXAMPLES / "policy.toml", tmp_path)
-    toy(tmp_path / "sound")
+    toy(tmp_path / "sound", layers=8)
     toy(tmp_path / "cut")
     (tmp_path / "cut" / "model.safetensors").write_bytes(b"cut short")
     environment = {
@@ -150,7 +168,7 @@ def test_the_nightly_script_runs(tmp_path: Path) -> None:
         passed[gauges["wqscore_gate_passed"][0].labels["model"]] = gauges["wqscore_gate_passed"][0].value
         rules |= {sample.labels["rule"] for sample in gauges["wqscore_gate_rule_passed"]}
     assert passed == {"./sound": 1, "./cut": 0}
-    assert "delta(alpha) > 0.3" in rules
+    assert "worse(alpha)" in rules
     assert [file.name for file in (tmp_path / "state").iterdir()] == [".-sound.json"]
 
 

@@ -17,14 +17,14 @@ from typer.testing import CliRunner
 
 import wqscore
 from tests.examples import examples
-from tests.leaderboard.conftest import NIGHT, build_at, listed, write_model
+from tests.leaderboards.conftest import NIGHT, build_at, listed, write_model
 from wqscore.api.settings import Settings
 from wqscore.checkpoints.checkpoint import Checkpoint
 from wqscore.checkpoints.dtypes import STORED_DTYPES
 from wqscore.checkpoints.tensor import TensorRef
 from wqscore.cli import app
 from wqscore.errors import UsageError
-from wqscore.leaderboard.building import build
+from wqscore.leaderboards.building import build
 from wqscore.matrices.architecture import architecture_of
 from wqscore.model_list import ModelList
 from wqscore.refs.reference import ModelRef

@@ -11,6 +11,7 @@ import io
 import json
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
@@ -92,7 +93,7 @@ def run(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
 
 COMMANDS = {
     "score": ["--bootstrap", "0", "--gof", "0", "--no-store", "-q", "--"],
-    "describe": ["--"],
+    "describe": ["--all", "--"],
     "check": ["-q", "--"],
 }
 
@@ -208,7 +209,7 @@ def test_notebooks_show_text(home: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert set(MODELS) <= set(Page(ranking._repr_html_()).of("td"))
     shown = Page(ranking.scores[0]._repr_html_())
     assert {f"{name}.zero.weight" for name in TENSORS} <= set(shown.of("td"))
-    described = Page(wqscore.describe(MODELS[0])._repr_html_())
+    described = Page(replace(wqscore.describe(MODELS[0]), every_tensor=True)._repr_html_())
     assert len(set(described.of("td")) & set(TENSORS)) > 0
 
 

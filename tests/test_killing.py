@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from wqscore.store.errors import StoreError
-from wqscore.store.rows import result_fields, spectrum_fields
-from wqscore.store.store import Store
+from wqscore.stores.errors import StoreError
+from wqscore.stores.rows import result_fields, spectrum_fields
+from wqscore.stores.store import Store
 
 COMMAND = str(Path(sys.executable).with_name("wqscore"))
 MATRICES = 12

@@ -14,7 +14,7 @@ import pytest
 from safetensors.numpy import save_file
 
 import wqscore
-from tests.leaderboard.conftest import NIGHT, build_at, listed
+from tests.leaderboards.conftest import NIGHT, build_at, listed
 from tests.reports.html.parsed import Page
 from tests.small_models import bert
 from wqscore.cli.output import show
@@ -131,7 +131,7 @@ def test_the_leaderboard_has_the_same_intervals(shown: Shown) -> None:
     table = {row["model"]: row for row in csv.DictReader((shown.site / "data/models.csv").open(encoding="utf-8"))}
     document = {each["model"]: each for each in json.loads((shown.site / "data/models.json").read_text())["models"]}
     index = Page((shown.site / "index.html").read_text(encoding="utf-8")).table("models-table")
-    cells = {row[1].split()[0]: row for row in index.body}
+    cells = {row[index.header.index("Model")].split()[0]: row for row in index.body if len(row) == len(index.header)}
     for name, interval in shown.by_name:
         score = shown.scores[name]
         for metric in (metric for metric in CORE if metric not in NUISANCE):

@@ -17,16 +17,17 @@ from tests.integrity.test_report import FOUND
 from tests.small_models import bert
 from wqscore import results
 from wqscore.errors import UsageError
-from wqscore.gating.gate import gate
+from wqscore.gating.gate import gate, gate_all
 from wqscore.gating.policy import Policy, read_rules
 from wqscore.ranking.ranking import Ranking
 from wqscore.results import Result, formats_of, render
-from wqscore.store.overview import overview
-from wqscore.store.store import Store
+from wqscore.stores.overview import overview
+from wqscore.stores.store import Store
 from wqscore.studies.correlation.correlate import correlate
 from wqscore.studies.known.benchmarks import tabulate
 from wqscore.studies.known.model_card import BenchmarkResult, CardResults
 from wqscore.studies.known.score_table import ScoreTable, single_table
+from wqscore.studies.watching.track import Track, TrackPoint
 
 TABLE = ScoreTable(
     "a table",
@@ -42,15 +43,32 @@ def found(ranking: Ranking, tmp_path_factory: pytest.TempPathFactory) -> Mapping
     save_file(bert(0), folder / "model.safetensors")
     with Store.open(folder / "store.sqlite") as store:
         judged = gate(str(folder), Policy(rules=tuple(read_rules(["alpha > 1", "zero > 0"]))), store=store)
+        gated = gate_all([str(folder)], Policy(rules=tuple(read_rules(["alpha > 1"]))), store=store)
         seen = overview(store)
     correlated = correlate(single_table(TABLE, ["model"]), y="accuracy")
     card = CardResults((BenchmarkResult("nli", "glue", "accuracy", 0.9, ("mrpc",)),))
     benchmarks = tabulate({"a": card, "b": CardResults()})
     made = [
         *(ranking, ranking.scores[0], wqscore.describe(str(folder)), wqscore.plan([str(folder)])),
-        *(FOUND, CHECK, judged, correlated, benchmarks, seen),
+        *(FOUND, CHECK, judged, gated, correlated, benchmarks, seen),
+        *(wqscore.card(ranking.scores[0]), ranking.models[0], _track(ranking)),
+        wqscore.leaderboard(folder, folder / "site", known=None),
     ]
     return {type(result).__name__: result for result in made}
+
+
+def _track(ranking: Ranking) -> Track:
+    """A track with a scored, a skipped and a failed point."""
+    document = json.loads(ranking.scores[0].to_json())
+    return Track(
+        "run",
+        "alpha",
+        (
+            TrackPoint(10, "scored", "", 0.1, 2.0, document),
+            TrackPoint(20, "skipped", "busy"),
+            TrackPoint(30, "failed", "x"),
+        ),
+    )
 
 
 def test_every_kind_is_tried(found: Mapping[str, Result]) -> None:
@@ -97,16 +115,16 @@ def test_every_kind_is_shown_to_people_and_to_machines(found: Mapping[str, Resul
 
 def test_a_page_is_made_where_there_is_one(found: Mapping[str, Result], tmp_path: Path) -> None:
     for kind, result in found.items():
-        if kind in ("Ranking", "ModelScore", "Correlations"):
+        if kind in ("Ranking", "ModelScore", "Correlations", "Built"):
             assert result.to_html().strip().lower().startswith("<!doctype html>")
         else:
             with pytest.raises(UsageError, match=f"{kind} has no format 'html': it has "):
                 result.to_html()
 
 
-def test_a_gate_has_two_formats_of_its_own(found: Mapping[str, Result]) -> None:
-    for name in ("junit", "prometheus"):
-        assert [kind for kind, result in found.items() if name in formats_of(result)] == ["GateResult"]
+def test_a_gate_has_formats_of_its_own(found: Mapping[str, Result]) -> None:
+    for name in ("junit", "prometheus", "github"):
+        assert [kind for kind, result in found.items() if name in formats_of(result)] == ["GateResult", "GateRun"]
     with pytest.raises(UsageError, match="Ranking has no format 'junit'"):
         render(found["Ranking"], "junit")
 

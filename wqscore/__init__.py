@@ -1,7 +1,9 @@
 """Judge pretrained checkpoints from their weights alone.
 
-`score` one model, `rank` several, `describe` one or `plan` for many without reading their weights. Everything heavy
-is imported when it is first asked for, so that importing the package, and `wqscore --help`, stay quick.
+`score` one model, `rank` several, `describe` one or `plan` for many without reading their weights; `gate`, `check`,
+`card`, `known`, `correlate`, `store` and `leaderboard` are the commands of the same names; `watch` scores a live
+model during its training. Everything heavy is imported when it is first asked for, so that importing the package, and
+`wqscore --help`, stay quick.
 """
 
 from __future__ import annotations
@@ -13,19 +15,35 @@ from wqscore.errors import CheckpointError, UsageError, WqscoreError
 from wqscore.version import __version__
 
 if TYPE_CHECKING:
+    from wqscore.api.card import card
     from wqscore.api.score import RankingInterrupted, crosscheck, rank, score
     from wqscore.api.settings import Settings
+    from wqscore.api.store import store
     from wqscore.engines.crosscheck import Crosscheck
+    from wqscore.gating.gate import GateResult
+    from wqscore.gating.of_rules import gate
+    from wqscore.gating.policy import Policy
     from wqscore.integrity.checking import Integrity, check
+    from wqscore.leaderboards.built import Built
+    from wqscore.leaderboards.of_models import leaderboard
     from wqscore.matrices.weight_matrix import SkippedTensor, WeightMatrix
     from wqscore.planning.describe import ModelDescription, describe
     from wqscore.planning.plan import ModelPlan, Plan, PlanInterrupted, plan
+    from wqscore.ranking.card import Card
     from wqscore.ranking.ranked_model import RankedModel
     from wqscore.ranking.ranking import Ranking
     from wqscore.refs.parsing import parse_ref
     from wqscore.refs.reference import ModelRef
     from wqscore.scoring.layer_score import LayerScore
+    from wqscore.scoring.matrix_spectrum import MatrixSpectrum
     from wqscore.scoring.model_score import ModelScore
+    from wqscore.stores.overview import StoreOverview
+    from wqscore.studies.correlation.correlate import Correlations
+    from wqscore.studies.correlation.of_tables import correlate
+    from wqscore.studies.known.benchmarks import BenchmarkTable
+    from wqscore.studies.known.cards import known
+    from wqscore.studies.watching.track import Track
+    from wqscore.studies.watching.watch import Watch, watch
 
 _HOMES = {
     "Settings": "wqscore.api.settings",
@@ -50,35 +68,69 @@ _HOMES = {
     "ModelRef": "wqscore.refs.reference",
     "parse_ref": "wqscore.refs.parsing",
     "ModelScore": "wqscore.scoring.model_score",
+    "gate": "wqscore.gating.of_rules",
+    "GateResult": "wqscore.gating.gate",
+    "Policy": "wqscore.gating.policy",
+    "correlate": "wqscore.studies.correlation.of_tables",
+    "Correlations": "wqscore.studies.correlation.correlate",
+    "card": "wqscore.api.card",
+    "Card": "wqscore.ranking.card",
+    "known": "wqscore.studies.known.cards",
+    "BenchmarkTable": "wqscore.studies.known.benchmarks",
+    "store": "wqscore.api.store",
+    "StoreOverview": "wqscore.stores.overview",
+    "leaderboard": "wqscore.leaderboards.of_models",
+    "Built": "wqscore.leaderboards.built",
+    "watch": "wqscore.studies.watching.watch",
+    "Watch": "wqscore.studies.watching.watch",
+    "Track": "wqscore.studies.watching.track",
+    "MatrixSpectrum": "wqscore.scoring.matrix_spectrum",
 }
 
 __all__ = [
+    "BenchmarkTable",
+    "Built",
+    "Card",
     "CheckpointError",
+    "Correlations",
     "Crosscheck",
+    "GateResult",
     "Integrity",
     "LayerScore",
+    "MatrixSpectrum",
     "ModelDescription",
     "ModelPlan",
     "ModelRef",
     "ModelScore",
     "Plan",
     "PlanInterrupted",
+    "Policy",
     "RankedModel",
     "Ranking",
     "RankingInterrupted",
     "Settings",
     "SkippedTensor",
+    "StoreOverview",
+    "Track",
     "UsageError",
+    "Watch",
     "WeightMatrix",
     "WqscoreError",
     "__version__",
+    "card",
     "check",
+    "correlate",
     "crosscheck",
     "describe",
+    "gate",
+    "known",
+    "leaderboard",
     "parse_ref",
     "plan",
     "rank",
     "score",
+    "store",
+    "watch",
 ]
 
 

@@ -43,8 +43,13 @@ def main() -> None:
     except OSError as error:
         _leave(f"{error.filename or 'the system'}: {error.strerror or error}", _NOT_SCORED)
     except BaseException as error:
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
-        _leave(f"a fault in wqscore ({ascii(reason)[1:-1]:.300}): please report it with the command", _NOT_SCORED)
+        line = "a fault in wqscore: please report it with the command"
+        # It may be the package that can't be imported.
+        with suppress(BaseException):
+            from wqscore.errors import fault
+
+            line = fault(error)
+        _leave(line, _NOT_SCORED)
 
 
 def _heard(kind: type[BaseException], *_: object) -> None:

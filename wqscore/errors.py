@@ -36,6 +36,17 @@ class CheckpointError(WqscoreError):
     """A checkpoint that can't be found, fetched, read or trusted."""
 
 
+def fault(error: BaseException) -> str:
+    r"""One line about an exception that nobody foresaw, of characters that every terminal has.
+
+    Example:
+        >>> fault(ValueError("no such\nname"))
+        'a fault in wqscore (ValueError: no such name): please report it with the command'
+    """
+    reason = " ".join(f"{type(error).__name__}: {error}".split())
+    return f"a fault in wqscore ({ascii(reason)[1:-1]:.300}): please report it with the command"
+
+
 def nearest(text: str, known: Iterable[str], fallback: str = "") -> str:
     """Suggest the known names nearest to an unknown one; if none is near, return `fallback` or list all of them.
 

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 #: Control characters other than tab and line feed, and those that change the direction of text.
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-#: What a runner of a pipeline takes for a command: at the start of a line, spaces ignored, or anywhere in it.
-_COMMAND = re.compile(r"^(\s*)(:(?=:)|#(?=#))|#(?=#vso\[)", re.MULTILINE)
+#: What a runner of a pipeline takes for a command: at the start of a line, spaces ignored; `##[` and `##vso[` also
+#: anywhere in it.
+_COMMAND = re.compile(r"^(\s*)(:(?=:)|#(?=#))|#(?=#(?:vso)?\[)", re.MULTILINE)
 
 
 def without_commands(text: str) -> str:

@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib import import_module
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from wqscore.errors import UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Format = Literal["table", "csv", "json", "md", "html", "notebook", "parquet", "junit", "prometheus"]
+Format = Literal[
+    "table", "csv", "json", "md", "html", "notebook", "parquet", "junit", "prometheus", "github", "tidy-csv"
+]
 
 
 def _views(module: str, kind: str, **others: str) -> Mapping[str, str]:
@@ -24,6 +26,11 @@ def _views(module: str, kind: str, **others: str) -> Mapping[str, str]:
     return {view: f"{module}:{kind}_{view}" for view in ("rows", "sections", "document")} | others
 
 
+_OF_GATES = {
+    "junit": "wqscore.gating.junit:gate_junit",
+    "prometheus": "wqscore.gating.prometheus:gate_prometheus",
+    "github": "wqscore.gating.github:gate_github",
+}
 #: For each kind of result, the function that makes each view.
 _VIEWS: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
@@ -32,32 +39,48 @@ _VIEWS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "sections": "wqscore.reports.sections:score_sections",
             "document": "wqscore.reports.json:score_document",
             "page": "wqscore.reports.html.report:score_html",
+            "tidy": "wqscore.reports.tidy:score_tidy",
+            "chart": "wqscore.reports.plots.kinds:score_chart",
+            "spectrum": "wqscore.scoring.spectra_of:spectrum_of",
         },
         "Ranking": {
             "rows": "wqscore.reports.tables:ranking_rows",
             "sections": "wqscore.reports.sections:ranking_sections",
             "document": "wqscore.reports.json:ranking_document",
             "page": "wqscore.reports.html.report:report_html",
+            "tidy": "wqscore.reports.tidy:ranking_tidy",
+            "pairs": "wqscore.reports.tables:pair_table",
+            "chart": "wqscore.reports.plots.kinds:ranking_chart",
+        },
+        "Card": _views("wqscore.reports.card", "card", md="wqscore.reports.card:card_markdown"),
+        "RankedModel": {
+            "sections": "wqscore.reports.one_model:model_sections",
+            "document": "wqscore.reports.json:model_document",
         },
         "ModelDescription": _views("wqscore.planning.describe_report", "description"),
         "Plan": _views("wqscore.planning.plan_report", "plan"),
         "Integrity": _views("wqscore.integrity.report", "integrity"),
         "Crosscheck": _views("wqscore.engines.crosscheck_report", "crosscheck"),
-        "GateResult": _views(
-            "wqscore.gating.report",
-            "gate",
-            junit="wqscore.gating.junit:gate_junit",
-            prometheus="wqscore.gating.prometheus:gate_prometheus",
-        ),
+        "GateResult": _views("wqscore.gating.report", "gate", **_OF_GATES),
+        "GateRun": _views("wqscore.gating.report", "gate", **_OF_GATES),
         "Correlations": _views(
             "wqscore.studies.correlation.report",
             "correlation",
             page="wqscore.studies.correlation.page:correlations_html",
         ),
+        "TrackRecord": _views("wqscore.evidence.report", "track_record"),
         "BenchmarkTable": _views("wqscore.studies.known.report", "benchmark"),
+        "Track": _views(
+            "wqscore.studies.watching.report",
+            "track",
+            tidy="wqscore.studies.watching.report:track_tidy",
+            chart="wqscore.studies.watching.report:track_chart",
+        ),
+        "Built": _views("wqscore.leaderboards.report", "site", page="wqscore.leaderboards.report:site_page"),
         "StoreOverview": {
-            "sections": "wqscore.store.report:overview_sections",
-            "document": "wqscore.store.report:overview_document",
+            "rows": "wqscore.stores.report:overview_rows",
+            "sections": "wqscore.stores.report:overview_sections",
+            "document": "wqscore.stores.report:overview_document",
         },
     }
 )
@@ -70,10 +93,15 @@ _FORMATS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "csv": ("rows", "wqscore.rendering.csv:rows_csv"),
         "parquet": ("rows", "wqscore.rendering.parquet:rows_parquet"),
         "frame": ("rows", "wqscore.rendering.frame:rows_frame"),
+        "tidy-csv": ("tidy", "wqscore.rendering.csv:rows_csv"),
+        "tidy-frame": ("tidy", "wqscore.rendering.frame:rows_frame"),
+        "pairs-csv": ("pairs", "wqscore.rendering.csv:rows_csv"),
+        "pairs-frame": ("pairs", "wqscore.rendering.frame:rows_frame"),
         "json": ("document", "wqscore.rendering.json:json_text"),
         "html": ("page", ""),
         "junit": ("junit", ""),
         "prometheus": ("prometheus", ""),
+        "github": ("github", ""),
     }
 )
 
@@ -81,22 +109,30 @@ _FORMATS: Mapping[str, tuple[str, str]] = MappingProxyType(
 class Result:
     """Base of all results; converts one to every format that its kind has."""
 
-    def to_frame(self) -> pd.DataFrame:
-        """The rows of the CSV as a pandas table; undefined values are missing."""
-        frame: pd.DataFrame = _printed(self, "frame")
+    def to_frame(self, *, tidy: bool = False) -> pd.DataFrame:
+        """The rows of the CSV as a pandas table: counts are integers, verdicts and roles categories, the rest NaN.
+
+        Args:
+            tidy: a row for each number: of a score `model, matrix, role, layer, metric, value`, of a ranking `model,
+                metric, statistic, value, lo, hi`.
+
+        Raises:
+            UsageError: this kind of result has no tidy rows.
+        """
+        frame: pd.DataFrame = rendered(self, "tidy-frame" if tidy else "frame")
         return frame
 
-    def to_csv(self) -> str:
-        """The rows as CSV, as `--format csv` prints them."""
-        return str(_printed(self, "csv"))
+    def to_csv(self, *, tidy: bool = False) -> str:
+        """The rows as CSV, as `--format csv` prints them; with `tidy` as with `--long` (`to_frame`)."""
+        return str(rendered(self, "tidy-csv" if tidy else "csv"))
 
     def to_json(self) -> str:
         """The whole result as JSON; undefined values are `null`."""
-        return str(_printed(self, "json"))
+        return str(rendered(self, "json"))
 
     def to_markdown(self) -> str:
         """The tables and notes that a person reads, as Markdown."""
-        return str(_printed(self, "md"))
+        return str(rendered(self, "md"))
 
     def to_html(self) -> str:
         """One self-contained HTML page.
@@ -104,11 +140,11 @@ class Result:
         Raises:
             UsageError: this kind of result has no page.
         """
-        return str(_printed(self, "html"))
+        return str(rendered(self, "html"))
 
     def _repr_html_(self) -> str:
         """The tables and notes that a notebook shows."""
-        return str(_printed(self, "notebook"))
+        return str(rendered(self, "notebook"))
 
 
 def render(result: Result, format: Format) -> str | bytes:
@@ -121,8 +157,13 @@ def render(result: Result, format: Format) -> str | bytes:
     Raises:
         UsageError: this kind of result lacks the format, or the format needs a package that is not installed.
     """
-    made: str | bytes = _printed(result, format)
+    made: str | bytes = rendered(result, format)
     return made
+
+
+def opened(result: Result, view: str, *arguments: Any, **options: Any) -> Any:
+    """Call the function behind one of a result's views: what a record's method does with code of rooms below it."""
+    return _imported(_VIEWS[_kind(result)][view])(result, *arguments, **options)
 
 
 def formats_of(result: Result) -> list[str]:
@@ -134,10 +175,17 @@ def _kind(result: Result) -> str:
     return next(kind.__name__ for kind in type(result).__mro__ if kind.__name__ in _VIEWS)
 
 
-def _printed(result: Result, format: str) -> Any:
+def rendered(result: Result, format: str) -> Any:
+    """Print a result in any format, those that only methods offer included.
+
+    Raises:
+        UsageError: this kind of result lacks the format.
+    """
     if format not in formats_of(result):
-        raise UsageError(f"{_kind(result)} has no format {format!r}: it has {', '.join(formats_of(result))}")
-    view, printer = _FORMATS[format]
+        names = ", ".join(name for name in formats_of(result) if name in get_args(Format))
+        raise UsageError(f"{_kind(result)} has no format {format!r}: it has {names}")
+    own = _VIEWS[_kind(result)].get(format)
+    view, printer = (format, "") if own else _FORMATS[format]
     make = _imported(_VIEWS[_kind(result)][view])
     made = make(result, format) if view == "sections" else make(result)
     return _imported(printer)(made) if printer else made

@@ -7,7 +7,7 @@ import fcntl
 import io
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import isfinite
 from pathlib import Path
 
@@ -59,13 +59,18 @@ class Table:
         return {str(row["model"]) for row in self.rows()}
 
 
-def csv_text(rows: Iterable[Mapping[str, object]], metrics: Iterable[str]) -> str:
+def csv_text(rows: Iterable[Mapping[str, object]], metrics: Iterable[str], head: Sequence[str] = COLUMNS) -> str:
     """Return the table as CSV, sorted by family and model.
+
+    Args:
+        rows: the rows.
+        metrics: the columns of metrics.
+        head: the columns before them.
 
     Raises:
         ValueError: two rows of one model.
     """
-    columns = [*COLUMNS, *metrics]
+    columns = [*head, *metrics]
     ordered = sorted(rows, key=lambda row: (str(row["family"]), str(row["model"])))
     names = [row["model"] for row in ordered]
     if len({*names}) < len(names):
@@ -74,9 +79,7 @@ def csv_text(rows: Iterable[Mapping[str, object]], metrics: Iterable[str]) -> st
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(columns)
     for row in ordered:
-        writer.writerow(
-            [cell(row[column], _DIGITS if column in COLUMNS else _DIGITS_OF_METRICS) for column in columns]
-        )
+        writer.writerow([cell(row[column], _DIGITS if column in head else _DIGITS_OF_METRICS) for column in columns])
     return out.getvalue()
 
 

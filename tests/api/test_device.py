@@ -29,7 +29,7 @@ from wqscore.scoring.cache import ScoreCache
 from wqscore.scoring.cache_keys import spectrum_key
 from wqscore.scoring.model_score import ModelScore
 from wqscore.scoring.score_checkpoint import Work, planned, score_checkpoint
-from wqscore.store.store import Store
+from wqscore.stores.store import Store
 
 torch = Oracle("torch")
 

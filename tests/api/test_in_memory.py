@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -157,3 +158,30 @@ def test_a_stack_of_doubles_is_cut_as_from_a_file() -> None:
     for row, matrix in zip(score.layers, stack, strict=True):
         singular = np.linalg.svd(matrix, compute_uv=False)
         np.testing.assert_allclose(row.spectrum.eigenvalues, np.sort(singular**2), rtol=1e-9)
+
+
+@pytest.mark.oracle("torch")
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_scoring_a_module_takes_the_largest_tensor_at_most(dtype: str) -> None:
+    """Arrays that are there at once, beside the model itself: the largest tensor's float64 and a fifth of it."""
+    rng = np.random.default_rng(0)
+    module = torch.nn.Sequential(torch.nn.Embedding(20_000, 96), torch.nn.Linear(96, 96), torch.nn.Linear(96, 200))
+    mixing = rng.standard_normal((96, 96))
+    with torch.no_grad():
+        for values in module.parameters():
+            if values.ndim == 2:
+                heavy = rng.standard_t(3, tuple(values.shape)) @ mixing
+                values.copy_(torch.from_numpy(heavy.astype("f4")))
+    module = module.to(getattr(torch, dtype))
+    quick: dict[str, Any] = {"bootstrap": 0, "gof": 0, "jobs": 1}
+    wqscore.score({"a.weight": rng.standard_t(3, (80, 60))}, **quick)
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        tracemalloc.reset_peak()
+        score = wqscore.score(module, **quick)
+        peak = tracemalloc.get_traced_memory()[1] - before
+    finally:
+        tracemalloc.stop()
+    assert len(score.layers) == 3
+    assert peak < 1.2 * 8 * 20_000 * 96

@@ -25,7 +25,9 @@ from benchmarks.zoo.tasks import load_task
 from tests.oracles import Oracle
 
 torch = Oracle("torch")
-networks, sample, train, work = (Oracle(f"benchmarks.zoo.{name}") for name in ("networks", "sample", "train", "work"))
+networks, rescore, sample, train, work = (
+    Oracle(f"benchmarks.zoo.{name}") for name in ("networks", "rescore", "sample", "train", "work")
+)
 pytestmark = pytest.mark.oracle("torch", "sklearn")
 
 #: CRC-32 of all planned runs: the committed table was trained from this plan.
@@ -191,6 +193,10 @@ def test_a_tiny_run_gives_the_rows_of_its_plan_and_the_same_ones_again(tmp_path)
     last = RUN.models()[-1]
     again = list(work.rows_of(RUN, work.Folders(NO_WHEELS), lambda model: model != last))
     assert json.dumps(again) == json.dumps(rows[-1:])
+
+    scores = dict.fromkeys(metric_columns(), 0.0)
+    forgotten = [{**row, **scores} for row in rows]
+    assert json.dumps(list(rescore.rescored(RUN, forgotten, tmp_path, NO_WHEELS))) == json.dumps(rows)
 
     text = tmp_path / "zoo.csv"
     text.write_text(csv_text(rows, metric_columns()))

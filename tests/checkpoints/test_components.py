@@ -152,7 +152,24 @@ def test_a_component_without_all_its_weights(files, message):
     assert message in str(refused.value)
 
 
-OUTSIDE = ["../other", "..", "/etc", "/", "a/../b", "a//b", ".", "a\\b", "C:", "a\0", "a/./b"]
+OUTSIDE = [
+    "../other",
+    "..",
+    "/etc",
+    "/",
+    "a/../b",
+    "a//b",
+    ".",
+    "a\\b",
+    "C:",
+    "a\0",
+    "a/./b",
+    "nul",
+    "a/COM1.x",
+    "a.",
+    "a ",
+    "a\n",
+]
 
 
 @pytest.mark.parametrize("path", OUTSIDE)

@@ -15,6 +15,7 @@ from tests.oracles import Oracle
 from wqscore.checkpoints.standard_names import WeightFiles
 from wqscore.checkpoints.weight_files import choose_weights, remark_on, shard_names
 from wqscore.errors import CheckpointError
+from wqscore.refs.file_names import is_plain
 from wqscore.refs.weight_names import TORCH_SUFFIXES
 
 SHARDS = tuple(f"model-{i:05}-of-00003.safetensors" for i in (1, 2, 3))
@@ -180,10 +181,20 @@ def test_a_shard_outside_the_folder(shard: object) -> None:
     assert len(str(caught.value)) < 300
 
 
+@pytest.mark.parametrize(
+    "shard", ["nul", "COM1.safetensors", "x.safetensors:y", "x.", "x ", "a\nb", "\ud800", "x" * 256]
+)
+def test_a_shard_that_some_system_takes_for_another_file(shard: str) -> None:
+    with pytest.raises(CheckpointError, match="which is no file name, or is too long, on some systems") as caught:
+        shard_names(json.dumps({"weight_map": {"bad": shard}}).encode(), "index")
+    assert str(caught.value).isascii()
+    assert "\n" not in str(caught.value)
+
+
 @given(st.text())
 def test_a_shard_is_the_name_of_a_file_in_the_folder(shard: str) -> None:
     content = json.dumps({"weight_map": {"a": shard}}).encode()
-    if shard in ("", ".", "..") or set("/\\\0") & set(shard):
+    if set("/\\\0") & set(shard) or not is_plain(shard):
         with pytest.raises(CheckpointError):
             shard_names(content, "index")
     else:

@@ -334,11 +334,11 @@ def test_no_number_that_is_none_ever_comes_out(invoke: Invoke, preset: str) -> N
         (["rank", "./nowhere"], "no such folder or file: ./nowhere"),
         (["rank", "./nowhere", "nowhere.safetensors"], "no such folder or file: ./nowhere"),
         (["rank", "good", "--by", "alpah"], "no metric called 'alpah': did you mean alpha"),
-        (["rank", "good", "--preset", "ww"], "no preset called 'ww': there are default, ww-0.7"),
+        (["rank", "good", "--preset", "ww"], "no preset called 'ww': did you mean ww-0.7"),
         (["score", "good", "--preset", "ww"], "no preset called 'ww'"),
         (["describe", "good", "--preset", "ww"], "no preset called 'ww'"),
-        (["rank", "good", "--format", "xml"], "'xml' is not one of 'table', 'csv', 'json', 'md'"),
-        (["rank", "good", "--jobs", "0"], "--jobs"),
+        (["rank", "good", "--format", "xml"], "no 'xml' (--format): choose from table, csv, json, md"),
+        (["rank", "good", "--jobs", "0"], "--jobs should be greater than or equal to 1 (wqscore rank): see"),
         (["score", "good", "--jobs", "1000000"], "--jobs"),
         (["score", "good", "--seed", "-1"], "--seed"),
         (["score", "good", "--jobs", "two"], "--jobs"),
@@ -350,10 +350,17 @@ def test_no_number_that_is_none_ever_comes_out(invoke: Invoke, preset: str) -> N
         (["rank", "--list", "unknown.toml"], "unknown.toml: model 1: unknown key 'licenses': did you mean licence"),
         (["rank", "--list", "nowhere.toml"], "No such file"),
         (["rank", "--list", "brt"], "no model list called 'brt': did you mean bert"),
-        (["score"], "Missing argument"),
-        (["score", "good", "good"], "unexpected extra argument"),
-        (["score", "good", "--by", "alpha"], "No such option"),
-        (["socre", "good"], "No such command"),
+        (["score"], "REF is missing (wqscore score): see wqscore score --help"),
+        (["score", "good", "good"], "score takes one model; use rank for several"),
+        (["plot", "good", "good", "--out", "x.svg"], "plot takes one model; use rank for several"),
+        (["metrics", "alpha", "D"], "D is one argument too many (wqscore metrics): see wqscore metrics --help"),
+        (["score", "good", "--sed", "3"], "no option --sed (wqscore score): did you mean --seed?"),
+        (["rank", "good", "--format", "jsn"], "no 'jsn' (--format): did you mean json?"),
+        (["score", "good", "--seed"], "--seed"),
+        (["store", "inf"], "no command inf (wqscore store): did you mean info?"),
+        (["score", "good", "--by", "alpha"], "no option --by (wqscore score): see wqscore score --help"),
+        (["socre", "good"], "no command socre (wqscore): did you mean store?"),
+        (["rnk", "good"], "no command rnk (wqscore): did you mean rank?"),
     ],
 )
 def test_wrong_usage_is_two_and_scores_nothing(arguments: list[str], words: str, invoke: Invoke) -> None:
@@ -365,7 +372,8 @@ def test_wrong_usage_is_two_and_scores_nothing(arguments: list[str], words: str,
     done = invoke(*arguments)
     assert done.exit_code == 2, done.output
     assert isinstance(done.exception, SystemExit)
-    assert words in done.stderr.splitlines()[-1]
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("wqscore: ") and words in line
     assert done.stdout == ""
     assert sorted(Path().rglob("*")) == before
 

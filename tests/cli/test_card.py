@@ -14,6 +14,9 @@ from typer.testing import Result
 
 from tests.cli.conftest import toy
 from tests.reports.test_markdown import cells
+from wqscore.ranking.ranking import Ranking, rank_alone
+from wqscore.reports import card
+from wqscore.scoring.model_score import ModelScore
 
 Invoke = Callable[..., Result]
 PARSER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
@@ -78,3 +81,18 @@ def test_a_hostile_name_is_text(invoke: Invoke, tmp_path: Path, name: str) -> No
     assert text[0] == f"The weights of ./{folder}"
     assert f"{name}.weight" in text
     assert command_in(tokens)[-1] == f"./{folder}"
+
+
+def test_a_model_is_ranked_once_for_its_section(
+    invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    toy(tmp_path / "a")
+    ranked: list[ModelScore] = []
+
+    def alone(score: ModelScore) -> Ranking:
+        ranked.append(score)
+        return rank_alone(score)
+
+    monkeypatch.setattr(card, "rank_alone", alone)
+    assert invoke("card", "a", "-q").exit_code == 0
+    assert len(ranked) == 1

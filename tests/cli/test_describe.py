@@ -7,6 +7,7 @@ import io
 import json
 import math
 import os
+import re
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,8 @@ from pathlib import Path
 import pytest
 from safetensors import safe_open
 from typer.testing import Result
+
+import wqscore
 
 Invoke = Callable[..., Result]
 
@@ -65,7 +68,8 @@ def test_a_model_of_a_terabyte_takes_a_moment(invoke: Invoke) -> None:
         os.truncate(file.fileno(), 8 + len(header) + 10**12)
     done = invoke("describe", "huge")
     assert done.exit_code == 0, done.output
-    assert "1 tensor, 250B parameters; 1 matrix to score, 1.0 TB to read" in done.stdout
+    assert done.stdout.startswith("1 matrix to score\n")
+    assert "1 tensor, 250B parameters; 1.0 TB to read" in done.stdout
     assert " h on one core of this machine" in done.stdout
     # A Gram matrix of 500,000² in float64 is 2 TB, and the weights are one.
     assert "3.0 TB of memory at its peak" in done.stdout
@@ -82,7 +86,7 @@ def test_it_foretells_the_same_as_plan(checkpoints: Path, invoke: Invoke) -> Non
 @pytest.mark.parametrize("output", ["table", "md"])
 def test_tables_name_every_tensor(checkpoints: Path, invoke: Invoke, output: str) -> None:
     model = checkpoints / "fracast" / "model.int8.safetensors"
-    shown = invoke("describe", model, "--format", output).stdout.replace("\\", "")
+    shown = invoke("describe", model, "--all", "--format", output).stdout.replace("\\", "")
     for row in rows(invoke("describe", model, "--format", "csv").stdout):
         assert row["name"] in shown
         assert row["what happens"] in shown
@@ -91,3 +95,21 @@ def test_tables_name_every_tensor(checkpoints: Path, invoke: Invoke, output: str
         assert file.metadata()["parameter_count"] == "85001"
     assert json.loads(invoke("describe", model, "--format", "json").stdout)["params"] == 85001
     assert "tensors, 85k parameters" in shown
+
+
+def test_groups_count_every_tensor_and_say_why_rank_has_fewer(checkpoints: Path, invoke: Invoke) -> None:
+    model = checkpoints / "rxnfp-bert_ft"
+    shown = invoke("describe", model).stdout.splitlines()
+    listed = rows(invoke("describe", model, "--format", "csv").stdout)
+    scored = [row for row in listed if row["what happens"].startswith("scored")]
+    heads = [row for row in scored if row["role"] in ("embedding", "head")]
+    assert shown[0] == f"{len(scored)} matrices to score, {len(listed) - len(scored)} not matrices"
+    counted = len(scored) - len(heads)
+    assert shown[1] == (
+        f"{len(heads)} of them are embeddings and heads, which no average counts: rank counts {counted} matrices"
+    )
+    assert wqscore.score(model, bootstrap=0, gof=0).summary.n_matrices == counted
+    groups = shown[shown.index(next(line for line in shown if line.startswith("what happens"))) + 2 :]
+    numbers = [re.search(r"\s(\d+)\s+[\d.,]+ (bytes|kB|MB)", line) for line in groups if line]
+    assert sum(int(found[1]) for found in numbers if found) == len(listed)
+    assert all(numbers)

@@ -20,9 +20,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from safetensors.numpy import load_file, save_file
 from typer.testing import CliRunner, Result
 
+import wqscore
 from tests.cli.conftest import COMMAND, environment, toy
 from wqscore.checkpoints.tensor import TensorRef
 from wqscore.cli import app
+from wqscore.gating.wording import WORDS
 
 Invoke = Callable[..., Result]
 POLICY = 'rules = ["alpha > 50", "share(random) > 0.5"]\nbaseline = "old.json"\n'
@@ -64,6 +66,17 @@ CASES = [
     Case("doubled", rules("relative(lambda_max) > 2.9999", baseline="good.json"), 1),
     Case("doubled", rules("relative(lambda_max) > 2.9999", baseline="single.json"), 1),
     Case("good", rules("delta(alpha) > 0.5", baseline="ranking.json"), 0),
+    Case("good", rules("abs_delta(alpha) > 0", baseline="good.json"), 0, "abs_delta(alpha) is 0"),
+    Case("doubled", rules("abs_delta(log_norm) > 0.5", baseline="good.json"), 1),
+    Case("good", rules("abs_delta(log_norm) > 0.5", baseline="doubled.json"), 1, "FAILED"),
+    Case("eight", rules("worse(alpha)", baseline="eight.json"), 0, "alpha changed by +0.000 (+0.000 to +0.000)"),
+    Case("grown", rules("worse(log_norm)", baseline="eight.json"), 1, "fails if the whole interval is above 0"),
+    Case("eight", rules("worse(log_norm)", baseline="grown.json"), 0, "8 pairs of matrices"),
+    Case("grown", rules("worse(alpha)", baseline="eight.json"), 0),
+    Case("doubled", rules("worse(log_norm)", baseline="good.json"), 1, "too few matrices"),
+    Case("good", rules("worse(alpha)"), 2, "--baseline"),
+    Case("good", rules("worse(alpha) > 1", baseline="good.json"), 2, "worse takes no limit"),
+    Case("good", rules("worse(xmin)", baseline="good.json"), 2, "nobody claims which xmin is worse"),
     # Verdicts.
     Case("noise", rules("share(random) > 0.5"), 1, "share(random)"),
     Case("noise", rules("alpha > 50"), 1, "can't be told from noise"),
@@ -140,6 +153,9 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     variant("all-nan", {name: np.full((96, 64), np.nan, "f4") for name in tensors})
     variant("biases", {"bias": np.ones(64, "f4")})
     variant("only-embedding", {"embed_tokens.weight": tensors[first]})
+    toy(folder / "eight", layers=8)
+    eight = load_file(folder / "eight" / "model.safetensors")
+    variant("grown", {name: 1.1 * values for name, values in eight.items()})
     variant("cut", tensors)
     whole = (folder / "cut" / "model.safetensors").read_bytes()
     (folder / "cut" / "model.safetensors").write_bytes(whole[: len(whole) // 2])
@@ -159,7 +175,8 @@ def files(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     with contextlib.chdir(folder):
         good = CliRunner().invoke(app, ["score", "good", "--format", "json", "-q"]).stdout
-        write("noise.json", CliRunner().invoke(app, ["score", "noise", "--format", "json", "-q"]).stdout)
+        for name in ("doubled", "eight", "grown", "noise"):
+            write(f"{name}.json", CliRunner().invoke(app, ["score", name, "--format", "json", "-q"]).stdout)
         assert CliRunner().invoke(app, ["rank", "good", "doubled", "--out", "both", "-q"]).exit_code == 0
         assert CliRunner().invoke(app, ["rank", "good", "--out", "one", "-q"]).exit_code == 0
     document: dict[str, Any] = json.loads(good)
@@ -226,7 +243,62 @@ def test_five_formats_say_the_same(here: Path, invoke: Invoke) -> None:
         rule: float(status == "passed") for rule, status in expected.items()
     }
     for rule, status in expected.items():
-        assert any(rule in line and status in line for line in printed["table"].splitlines())
+        assert any(
+            line.startswith(WORDS[status]) and f"(fails if {rule})" in line for line in printed["table"].splitlines()
+        )
+
+
+def test_several_models_have_an_outcome_each_and_one_code(here: Path, invoke: Invoke) -> None:
+    passing = invoke("gate", "good", "eight", "good", *rules("alpha > 50"), "-q", "--format", "json")
+    document = json.loads(passing.stdout)
+    assert (passing.exit_code, document["status"], document["outcome"]) == (0, "passed", "Passed: 2 models.")
+    assert [each["model"] for each in document["models"]] == ["good", "eight"]
+    mixed = invoke("gate", "good", "nan", "gone", *rules("non_finite > 0"), "-q", "--junit", "gate.xml")
+    assert mixed.exit_code == 1
+    last = mixed.stdout.splitlines()[-1]
+    assert last == "Failed: 1 of 3 models: nan. 1 could not be scored: gone."
+    assert mixed.stdout.count("gate ") == 3
+    suites = list(JUnitXml.fromfile("gate.xml"))
+    assert [(suite.name, suite.failures, suite.errors) for suite in suites] == [
+        ("wqscore gate good", 0, 0),
+        ("wqscore gate nan", 1, 0),
+        ("wqscore gate gone", 0, 1),
+    ]
+    assert invoke("gate", "good", "gone", *rules("alpha > 50"), "-q").exit_code == 3
+
+
+def test_github_gets_annotations_and_a_summary(here: Path, invoke: Invoke) -> None:
+    (here / "summary.md").write_text("before\n", encoding="utf-8")
+    arguments = ("nan", *rules("alpha > 50", "non_finite > 0"), "--format", "github", "-q", "--out", "report")
+    done = invoke("gate", *arguments, GITHUB_STEP_SUMMARY=str(here / "summary.md"))
+    outcome = "Failed: 1 of 2 rules. non_finite is 1 (layers.0.fc1.weight), and the rule fails above 0."
+    assert done.exit_code == 1
+    assert done.stdout == (
+        "::error title=wqscore gate%3A non_finite > 0::nan: non_finite is 1 (layers.0.fc1.weight) "
+        f"(fails if non_finite > 0)\n{outcome}\n"
+    )
+    lines = (here / "summary.md").read_text(encoding="utf-8").splitlines()
+    assert lines[:3] == ["before", f"## {outcome.replace('_', chr(92) + '_')}", ""]
+    assert lines[-2].endswith("index.html") and (here / "report" / "index.html").is_file()
+    assert invoke("gate", *arguments).stdout == done.stdout, "and without a summary's file"
+
+
+def test_worse_is_what_rank_finds_of_the_pair(here: Path, invoke: Invoke) -> None:
+    done = invoke("gate", "grown", *rules("worse(log_norm)", baseline="eight.json", format="json"), "-q")
+    rule = json.loads(done.stdout)["rules"][0]
+    (pair,) = wqscore.rank(["eight", "grown"], by="log_norm").pairs
+    assert pair.ahead.label == "eight"
+    found = pair.difference
+    assert (rule["value"], rule["interval"]) == (-found.value, [-found.hi, -found.lo])
+    assert (rule["comparison"], rule["limit"], rule["status"]) == (None, None, "failed")
+
+
+def test_junit_has_the_time_it_took(here: Path, invoke: Invoke) -> None:
+    suite = next(iter(JUnitXml.fromstring(
+        invoke("gate", "good", *rules("alpha > 50"), "--format", "junit", "-q", "--no-store").stdout.encode()
+    )))  # fmt: skip
+    assert 0 < suite.time < 60
+    assert sum(case.time for case in suite) <= suite.time
 
 
 def test_files_beside_the_table(here: Path, invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,7 +45,7 @@ def test_a_row_per_model_and_a_column_per_benchmark(invoke: Invoke) -> None:
     b = model("b", evaluated("snli", "f1", "61.5"))
     Path("c").mkdir()
     done = invoke("known", b, a, "./c", a, "--format", "csv")
-    assert (done.exit_code, done.stderr) == (0, "")
+    assert (done.exit_code, done.stderr) == (0, "wqscore: ./a was named twice: it counts once\n")
     assert done.stdout == "model,snli f1,beans accuracy\n./b,61.5,\n./a,0.5,0.9\n./c,,\n"
 
 

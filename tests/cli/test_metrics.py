@@ -13,6 +13,7 @@ import pytest
 from typer.testing import Result
 
 from tests.cli.conftest import toy
+from wqscore.metrics.meanings import MEANINGS
 from wqscore.metrics.registry import CORE, METRICS
 
 Invoke = Callable[..., Result]
@@ -36,7 +37,8 @@ def test_every_metric_is_listed_with_what_it_costs(invoke: Invoke) -> None:
     lines = invoke("metrics").stdout.splitlines()
     for metric in METRICS.values():
         (line,) = [line for line in lines if line.split(" ")[0] == metric.name]
-        assert {metric.level, metric.cost, metric.better} <= set(line.split())
+        assert {metric.level, metric.cost, metric.better if metric.claims else "none"} <= set(line.split())
+        assert MEANINGS[metric.name] in line
 
 
 def test_one_is_explained(invoke: Invoke) -> None:

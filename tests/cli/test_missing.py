@@ -53,6 +53,16 @@ def test_if_none_is_there_the_usage_is_wrong(command: str, invoke: Invoke) -> No
     assert done.stderr == f"wqscore: {GONE}\n"
 
 
+def test_a_folder_without_a_checkpoint_names_all_that_were_tried(invoke: Invoke) -> None:
+    for name in ("a/deep", "b"):
+        Path("none", name).mkdir(parents=True)
+    done = invoke("rank", "good", "none", *QUICK, "--no-report", "--format", "json", "--quiet")
+    assert done.exit_code == 3
+    ranked, failed = json.loads(done.stdout)["models"]
+    assert (ranked["status"], failed["status"]) == ("ranked", "failed")
+    assert failed["reason"].endswith("No checkpoint is in the folders below it either: a, a/deep, b")
+
+
 def test_a_mistyped_folder_names_the_nearest_one(desk: Path, invoke: Invoke) -> None:
     toy(desk / "runs" / "bert_ft")
     done = invoke("score", "runs/bert_ftt")

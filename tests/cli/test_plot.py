@@ -15,7 +15,7 @@ from typer.testing import Result
 
 import wqscore
 from tests.cli.conftest import toy
-from wqscore.reports.plot import distance_picture, spectrum_picture
+from wqscore.reports.plots.matrix import distance_picture, spectrum_picture
 from wqscore.scoring.find_layer import choose_layer
 
 Invoke = Callable[..., Result]
@@ -50,6 +50,10 @@ def test_the_chart_of_a_model_has_a_mark_for_every_fit(invoke: Invoke, tmp_path:
     # Vega draws the points of a chart as paths of one group; the legend has one more.
     groups = [len(group.findall(f"{SVG}path")) for group in ElementTree.parse("x.svg").iter(f"{SVG}g")]
     assert 7 in groups
+    hollow = [path for path in ElementTree.parse("x.svg").iter(f"{SVG}path") if path.get("fill-opacity") == "0"]
+    assert len(hollow) == sum(layer.verdict != "ok" for layer in score.layers)
+    shaded = [line for line in words(Path("x.svg")) if line.startswith("shaded: 2 to 6")]
+    assert shaded
 
 
 def test_a_picture_is_dark_on_white_and_needs_nothing_else(invoke: Invoke, tmp_path: Path) -> None:
@@ -71,12 +75,64 @@ def test_png(invoke: Invoke, tmp_path: Path) -> None:
     assert width > 1400 and height > 900
 
 
+def test_pdf_holds_its_text_in_the_given_width(invoke: Invoke, tmp_path: Path) -> None:
+    toy(tmp_path / "model")
+    assert invoke("plot", "model", "--layer", "2.fc1", "--out", "x.pdf", "-q", "--width", "3.5").exit_code == 0
+    content = Path("x.pdf").read_bytes()
+    assert content.startswith(b"%PDF-") and content.rstrip().endswith(b"%%EOF")
+    box = re.search(rb"/MediaBox\s*\[\s*0 0 ([0-9.]+) ([0-9.]+)\s*\]", content)
+    assert box is not None
+    assert float(box[1]) == pytest.approx(3.5 * 72, abs=2)
+
+
+@pytest.mark.parametrize(("width", "dpi"), [(4.0, 100), (6.5, 300)])
+def test_a_png_has_the_width_in_pixels(invoke: Invoke, tmp_path: Path, width: float, dpi: int) -> None:
+    toy(tmp_path / "model")
+    command = ["plot", "model", "--layer", "2.fc1", "--out", "x.png", "-q", "--width", str(width), "--dpi", str(dpi)]
+    assert invoke(*command).exit_code == 0
+    wide, _ = struct.unpack(">II", Path("x.png").read_bytes()[16:24])
+    assert wide == pytest.approx(width * dpi, abs=2 * dpi / 72)
+
+
+def test_the_font_is_named(invoke: Invoke, tmp_path: Path) -> None:
+    toy(tmp_path / "model")
+    assert (
+        invoke("plot", "model", "--layer", "2.fc1", "--out", "x.svg", "-q", "--font", "Linux Libertine").exit_code
+        == 0
+    )
+    texts = list(ElementTree.parse("x.svg").iter(f"{SVG}text"))
+    assert {text.get("font-family") for text in texts} == {"Linux Libertine"}
+
+
+def test_all_matrices_at_once_with_overlays(invoke: Invoke, tmp_path: Path) -> None:
+    toy(
+        tmp_path / "model",
+        layers=3,
+        **{"head.odd.weight": np.random.default_rng(3).standard_normal((80, 60)).astype("f4")},
+    )
+    assert invoke("plot", "model", "--bulk", "--shuffled", "--out", "x.svg", "-q").exit_code == 0
+    found = words(Path("x.svg"))
+    assert {"eigenvalues", "power law", "Marchenko–Pastur", "shuffled"} <= set(found)
+    score = wqscore.score("model")
+    rows = [row.matrix for row in score.layers]
+    labels = [row.name if row.depth is None else f"{row.depth} {row.role}" for row in rows]
+    assert [word for word in found if word in labels] == labels
+
+
+def test_several_models_by_depth(invoke: Invoke, tmp_path: Path) -> None:
+    for seed in range(2):
+        toy(tmp_path / f"run-{seed}", seed=seed, layers=3)
+    done = invoke("plot", "run-0", "run-1", "--chart", "depth", "--metric", "stable_rank", "--out", "x.svg", "-q")
+    assert (done.exit_code, done.output) == (0, "")
+    assert {"run-0", "run-1", "stable_rank by layer", "stable_rank"} <= set(words(Path("x.svg")))
+
+
 def test_what_is_drawn_is_the_density_of_the_eigenvalues(tmp_path: Path) -> None:
     score = wqscore.score(toy(tmp_path / "model"))
     layer = choose_layer(score, "2.fc1")
     values = np.linalg.svd(load_file(tmp_path / "model" / "model.safetensors")["layers.2.fc1.weight"].astype("f8"))[1]
     eigenvalues = np.sort(values**2)
-    data = spectrum_picture(score, layer, 0.0).data
+    data = spectrum_picture(score, score.spectrum("2.fc1")).data
     density, tail = data["density"], data["tail"]
     assert sum(row["count"] for row in density) == 64
     width = np.log10(eigenvalues[-1] / eigenvalues[0]) / 50
@@ -97,7 +153,7 @@ def test_what_is_drawn_is_the_density_of_the_eigenvalues(tmp_path: Path) -> None
 def test_the_marked_distance_is_the_smallest(tmp_path: Path) -> None:
     score = wqscore.score(toy(tmp_path / "model"))
     layer = choose_layer(score, "2.fc1")
-    data = distance_picture(score, layer, 0.0).data
+    data = distance_picture(score, layer).data
     least = min(data["scan"], key=lambda row: row["D"])
     assert [least] == [pytest.approx(row) for row in data["xmin"]]
 
@@ -108,11 +164,16 @@ def test_the_marked_distance_is_the_smallest(tmp_path: Path) -> None:
         (["--layer", "fc1", "--out", "x.svg"], "is in the names of 4 matrices: layers.0.fc1.weight, layers.1"),
         (["--layer", "fc7", "--out", "x.svg"], "no matrix has 'fc7' in its name: near it: layers.0.fc1.weight"),
         (["--layer", "norm.bias", "--out", "x.svg"], "norm.bias: was not scored: "),
-        (["--layer", "2.fc1", "--out", "x.pdf"], "x.pdf: pictures are .svg or .png"),
-        (["--layer", "2.fc1", "--out", "svg"], "svg: pictures are .svg or .png"),
+        (["--layer", "2.fc1", "--out", "x.gif"], "x.gif: pictures are .svg, .png, .pdf: end its name"),
+        (["--layer", "2.fc1", "--out", "svg"], "svg: pictures are .svg, .png, .pdf: end its name"),
         (["--layer", "2.fc1", "--out", "gone/x.svg"], "gone/x.svg: there is no folder gone"),
-        (["--out", "x.svg"], "--chart spectrum is of one matrix: name it with --layer"),
-        (["--chart", "depth", "--layer", "2.fc1", "--out", "x.svg"], "--chart depth shows every layer"),
+        (["--chart", "distance", "--out", "x.svg"], "the chart distance is of one matrix: name it with --layer"),
+        (["--chart", "depth", "--layer", "2.fc1", "--out", "x.svg"], "the chart depth shows every layer"),
+        (["--chart", "depth", "--bulk", "--out", "x.svg"], "bulk and shuffled are drawn over spectra"),
+        (["--layer", "2.fc1", "--metric", "entropy", "--out", "x.svg"], "a metric is for the chart depth"),
+        (["--chart", "depth", "--metric", "alhpa", "--out", "x.svg"], "alpha"),
+        (["other", "--out", "x.svg"], "--chart spectrum takes one model; use --chart depth for several"),
+        (["model", "--chart", "depth", "--out", "x.svg"], "model was named twice"),
     ],
 )
 def test_wrong_usage_is_one_line_and_leaves_no_file(

@@ -6,19 +6,21 @@ import csv
 import io
 import json
 import math
+import platform
 import sqlite3
 import subprocess
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import Result
 
-from tests.store.samples import ALPHA, key, results, same, spectrum
-from wqscore.store.records import HeaderTensor, Method, ResultKey, SeenModel
-from wqscore.store.store import Store
+from tests.stores.samples import ALPHA, key, results, same, spectrum
+from wqscore.stores.records import HeaderTensor, Method, ResultKey, SeenModel
+from wqscore.stores.store import Store
 
 Invoke = Callable[..., Result]
 #: 2026-06-01.
@@ -62,13 +64,29 @@ def test_info(invoke: Invoke, tmp_path: Path) -> None:
     assert found["results"] == [
         {"method": "alpha", "version": 2, "count": 3}, {"method": "facts", "version": 1, "count": 3},
     ]  # fmt: skip
-    assert (found["files"], found["headers"], found["damaged"]) == (0, 1, {})
+    assert (found["files"], found["headers"], found["merged"], found["damaged"]) == (0, 1, [], {})
     done = invoke("store", "info", "--store", path)
     assert (done.exit_code, done.stderr) == (0, "")
     for line in (str(path), "  models   2", "  spectra  3", "  results  6", "  damaged  nothing"):
         assert line in done.stdout.splitlines()
     for row in (["3", "gram-1/64/evd/1.0"], ["3", "2", "alpha"], ["3", "1", "facts"]):
         assert row in [line.split() for line in done.stdout.splitlines()]
+
+
+def test_info_lists_where_merged_rows_came_from(invoke: Invoke, tmp_path: Path) -> None:
+    fill(tmp_path / "all", 0)
+    for name, numbers in {"a": (0, 1), "b": (2, 3, 4)}.items():
+        fill(tmp_path / name, *numbers)
+        assert invoke("store", "merge", tmp_path / name, "--store", tmp_path / "all").exit_code == 0
+    merged: Any = info(invoke, tmp_path / "all")["merged"]
+    assert sorted((entry["source"], entry["matrices"]) for entry in merged) == [
+        (str(tmp_path / "a"), 1),
+        (str(tmp_path / "b"), 3),
+    ]
+    assert {entry["host"] for entry in merged} == {platform.node()}
+    lines = invoke("store", "info", "--store", tmp_path / "all").stdout.splitlines()
+    assert "  merged   from 2 stores" in lines
+    assert [line.split()[-1] for line in lines if line.split()[:1] == ["3"]][-1] == str(tmp_path / "b")
 
 
 def test_an_empty_store(invoke: Invoke, tmp_path: Path) -> None:

@@ -141,6 +141,22 @@ def echo(scored: wqscore.ModelScore, **changed: float) -> WeightWatcherResult:
     )
 
 
+def test_means_are_compared_over_what_both_have_too(tmp_path: Path) -> None:
+    """A copy that only WeightWatcher counts moves its mean, and says nothing of how the tools agree."""
+    scored = score(save(tmp_path / "model"))
+    theirs = echo(scored)
+    copy = WatchedLayer("lm_head.weight", "success", theirs.layers[0].columns)
+    mean = float(np.mean([layer.columns["alpha"] for layer in (*theirs.layers, copy)]))
+    more = replace(theirs, layers=(*theirs.layers, copy), summary={"alpha": mean})
+    check = crosscheck(scored, more)
+    assert [each.verdict for each in check.means] == ["differs"]
+    (shared,) = check.shared_means
+    expected = np.mean([row.metrics["alpha"] for row in scored.layers])
+    assert (shared.column, shared.verdict) == ("alpha", "same")
+    assert shared.ours == pytest.approx(expected, rel=1e-12)
+    assert "same over what both have" in check.to_markdown()
+
+
 def differing(check: Crosscheck) -> set[str]:
     return {one.column for matrix in check.matrices for one in matrix.differing}
 

@@ -14,7 +14,7 @@ import numpy as np
 from safetensors.numpy import save_file
 
 import wqscore
-from wqscore.leaderboard.building import build
+from wqscore.leaderboards.building import build
 from wqscore.model_list import ListedModel, ModelList
 
 Seeds = Iterator[tuple[str, bytes]]

@@ -8,13 +8,13 @@ from pathlib import Path
 from tests.fuzz.planning import written
 from wqscore.gating.baseline import load_baseline
 from wqscore.gating.policy import load_policy, read_rules
-from wqscore.leaderboard.checking import check_site
-from wqscore.leaderboard.folder import HISTORY, MANIFEST, listed_files, read_history
-from wqscore.leaderboard.record_files import read_record, record_path
+from wqscore.leaderboards.checking import check_site
+from wqscore.leaderboards.folder import HISTORY, MANIFEST, listed_files, read_history
+from wqscore.leaderboards.record_files import read_record, record_path
 from wqscore.presets.registry import find_preset
 from wqscore.refs.reference import ModelRef
-from wqscore.store.overview import overview
-from wqscore.store.store import Store
+from wqscore.stores.overview import overview
+from wqscore.stores.store import Store
 from wqscore.studies.known.known import choose_known
 from wqscore.studies.known.score_table import join, read_table, single_table
 

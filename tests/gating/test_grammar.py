@@ -13,7 +13,18 @@ from hypothesis import strategies as st
 
 from wqscore.errors import UsageError
 from wqscore.gating.grammar import MAX_LENGTH, parse_rule
-from wqscore.gating.rules import STATISTICS, Change, Check, IntegrityTerm, Operator, Quantity, Rule, Share
+from wqscore.gating.rules import (
+    STATISTICS,
+    Change,
+    ChangeKind,
+    Check,
+    IntegrityTerm,
+    Operator,
+    Quantity,
+    Rule,
+    Share,
+    Worse,
+)
 from wqscore.metrics.registry import MATRIX_METRICS, WHOLE_METRICS
 from wqscore.scoring.layer_score import Verdict
 
@@ -58,6 +69,8 @@ def audit() -> Audit:
         ("log_path_norm>0", Rule(Quantity("log_path_norm"), ">", 0.0)),
         ("delta(alpha)>0.3", Rule(Change("delta", Quantity("alpha")), ">", 0.3)),
         ("relative( log_norm.median )>-0.05", Rule(Change("relative", Quantity("log_norm", "median")), ">", -0.05)),
+        ("abs_delta(alpha)>0.3", Rule(Change("abs_delta", Quantity("alpha")), ">", 0.3)),
+        (" worse( alpha ) ", Rule(Worse(Quantity("alpha")))),
         ("share(random)>0.2", Rule(Share("random"), ">", 0.2)),
         ("share(no-power-law)>0.5", Rule(Share("no-power-law"), ">", 0.5)),
         ("share(too-small)>=1", Rule(Share("too-small"), ">=", 1.0)),
@@ -114,6 +127,11 @@ def test_what_a_rule_means(text: str, expected: Rule) -> None:
         ("alpha.max>1", 7, "no statistic called 'max'"),
         ("alpha.mean.mean>1", 11, "expected one of >"),
         ("param_norm.mean>1", 12, "param_norm is one number for the whole model"),
+        ("worse(alpha)>1", 13, "worse takes no limit: expected nothing more"),
+        ("worse(alpha.mean)", 7, "write worse(alpha)"),
+        ("worse(param_norm)", 7, "one number for the whole model"),
+        ("worse(xmin)", 7, "nobody claims which xmin is worse"),
+        ("worse alpha", 7, "expected an opening bracket"),
         ("non_finite.mean>1", 11, "expected one of >"),
         ("alpha\n>1", 6, "expected one of"),
         ("alpha>1\x00", 8, "expected nothing more"),
@@ -141,7 +159,7 @@ quantities = st.one_of(
 )
 values = st.one_of(
     quantities,
-    st.builds(Change, st.sampled_from(["delta", "relative"]), quantities),
+    st.builds(Change, st.sampled_from(get_args(ChangeKind)), quantities),
     st.builds(Share, st.sampled_from(get_args(Verdict))),
     st.builds(IntegrityTerm, st.sampled_from(get_args(Check))),
 )

@@ -53,9 +53,9 @@ def test_a_real_parser_reads_it(ranking: Ranking, monkeypatch: pytest.MonkeyPatc
     assert [case.is_passed for case in cases] == [True, False, False]
     failure, error = cases[1].result[0], cases[2].result[0]
     assert isinstance(failure, Failure)
-    assert failure.message == "non_finite > 0: failed: 2 (why)"
+    assert failure.message == "non_finite is 2 (why) (fails if non_finite > 0)"
     assert isinstance(error, Error)
-    assert error.message == "entropy < 0.5: unscored: why"
+    assert error.message == "entropy: why (fails if entropy < 0.5)"
     # What the parser counts for itself is what the file claims.
     suite.update_statistics()
     assert (suite.tests, suite.failures, suite.errors) == (3, 1, 1)
@@ -84,7 +84,7 @@ def test_nothing_fitted_is_an_error_though_no_rule_minds(ranking: Ranking) -> No
 def test_any_name_comes_back_as_text(ranking: Ranking, model: str, reason: str) -> None:
     root = ET.fromstring(gate_junit(judged(ranking, model, reason)).encode())
     assert {case.get("classname") for case in root.iter("testcase")} == {f"wqscore gate {printable(model)}"}
-    expected = f"entropy < 0.5: unscored: {printable(reason)}"
+    expected = f"entropy: {printable(reason)} (fails if entropy < 0.5)"
     assert [(error.get("message"), error.text) for error in root.iter("error")] == [(expected, expected)]
     assert {element.tag for element in root.iter()} == {
         "testsuites", "testsuite", "testcase", "failure", "error", "system-out"

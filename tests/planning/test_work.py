@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from wqscore.checkpoints.dtypes import StoredDtype
 from wqscore.checkpoints.tensor import TensorRef
 from wqscore.fits.sampling import Sampling
 from wqscore.matrices.weight_matrix import Cut, WeightMatrix
+from wqscore.planning import describe as describing
 from wqscore.planning.work import Speed, Work, measure_speed, work_of
 from wqscore.presets.registry import DEFAULT, find_preset
 from wqscore.spectra import spectrum
@@ -93,3 +95,21 @@ def test_no_work_takes_no_time_and_speeds_are_those_of_a_computer() -> None:
     # From a tenth of a slow processor to a hundred times a fast one.
     assert all(1e8 < rate < 1e13 for rate in (speed.gram, speed.solving, speed.memory))
     assert 1e6 < speed.entries < 1e11
+
+
+@pytest.mark.parametrize(("side", "waits"), [(64, False), (1500, True)])
+def test_memory_is_tried_only_where_work_waits_for_it(
+    side: int, waits: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Writing the 64 MB that no cache holds takes longer than the rest."""
+    save_file({"layers.0.fc1.weight": np.zeros((side, side), "f4")}, tmp_path / "model.safetensors")
+    asked: list[bool] = []
+
+    def measured(uncached: bool) -> Speed:
+        asked.append(uncached)
+        return Speed(1e9, 1e9, 1e9 if uncached else inf, 1e9)
+
+    monkeypatch.setattr(describing, "measure_speed", measured)
+    assert 0 < wqscore.describe(str(tmp_path)).seconds < inf
+    assert asked == [waits]
+    assert measure_speed(uncached=False).memory == inf

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from wqscore.cli.output import show
 from wqscore.fits.interval import Interval
 from wqscore.ranking.ranking import Ranking
+from wqscore.ranking.short_names import short_names
 from wqscore.reports.intervals import Mark, bar, extent, has_intervals, interval_text, marks_of
 from wqscore.reports.narrow import narrow_ranking
 
@@ -67,8 +68,9 @@ def test_ascii_where_the_encoding_has_no_lines(ranking: Ranking, monkeypatch: py
 
 def test_a_narrow_list_has_every_model_its_numbers_and_its_reason(ranking: Ranking) -> None:
     lines = narrow_ranking(ranking, 40)
-    heads = [line.split() for line in lines if line[:1] not in (" ", "")][2:]
-    assert heads == [[str(m.rank or "–"), m.ref.label] for m in ranking.models]
+    heads = [line.split() for line in lines if line[:1] not in (" ", "")][3:]
+    names = short_names([m.ref for m in ranking.models])
+    assert heads == [[str(m.rank or "–"), name] for m, name in zip(ranking.models, names, strict=True)]
     facts = "\n".join(lines)
     for model in ranking.models:
         if model.score:

@@ -72,10 +72,12 @@ def test_a_score_has_its_summary_and_first_looks(ranking: Ranking) -> None:
 
 def test_a_description_has_its_tensors(tmp_path: Path) -> None:
     save_file(bert(0), tmp_path / "model.safetensors")
-    page = Page(wqscore.describe(str(tmp_path))._repr_html_())
+    page = Page(replace(wqscore.describe(str(tmp_path)), every_tensor=True)._repr_html_())
     assert len(page.of("td")) == 20 * 6
     assert "bert.encoder.layer.0.attention.self.query.weight" in page.of("td")
-    assert page.of("li")[0] == f"and {len(bert(0)) - 20} more tensors"
+    assert page.of("li")[-1] == f"and {len(bert(0)) - 20} more tensors"
+    grouped = Page(wqscore.describe(str(tmp_path))._repr_html_())
+    assert sum(int(cells) for cells in grouped.of("td")[1::4]) == len(bert(0))
 
 
 def test_hostile_names_are_text(hostile_ranking: Ranking) -> None:

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from functools import partial
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
+from rich.console import Console
 
 from tests.examples import examples
 from wqscore.cli.output import show
 from wqscore.escaping import printable
+from wqscore.metrics.registry import METRICS
 from wqscore.ranking.ranking import Ranking
+from wqscore.ranking.short_names import short_names
+from wqscore.rendering import terminal
 from wqscore.rendering.layout import fit, fold
-from wqscore.rendering.numbers import figure, size
+from wqscore.rendering.numbers import figure, four_digits, size
 from wqscore.rendering.sections import Notes, Table
-from wqscore.rendering.terminal import print_sections
+from wqscore.rendering.terminal import at_the_point, print_sections
+from wqscore.reports.overview import ranking_title, usual_range
+from wqscore.results import render
 
 NAMES = st.text(st.sampled_from("abcdefgh012./_- 模é")).map(lambda text: re.sub(" +", " ", text).strip())
 NUMBERS = st.floats(allow_infinity=False).map(figure)
@@ -136,14 +144,90 @@ def test_a_ranking_shows_every_model_and_why_one_has_no_rank(
     ranking: Ranking, capsys: pytest.CaptureFixture[str]
 ) -> None:
     show(ranking, "table")
-    title, _, _, *lines = capsys.readouterr().out.splitlines()
+    title, subtitle, _, _, *lines = capsys.readouterr().out.splitlines()
     assert title == "median alpha, lower is better · preset default"
+    assert subtitle == "trained layers usually lie between 2 and 6"
     table = [line.split() for line in lines[:5]]
-    assert [row[1] for row in table] == [model.ref.label for model in ranking.models]
+    assert [row[1] for row in table] == short_names([model.ref for model in ranking.models])
     assert [row[0] for row in table] == ["1", "2", "3", "–", "–"]
     assert table[4][2] == "failed"
     assert any(re.fullmatch(r"interval: 95 % over layers, drawn from [\d.]+ to [\d.]+", line) for line in lines)
-    assert lines[-3:] == ["org/missing: failed: no such model on the Hub", "", ranking.conclusion.text]
+    assert lines[-2:] == ["", ranking.conclusion.text]
+    # The reason is told once: in the conclusion.
+    assert sum("no such model on the Hub" in line for line in lines) == 1
+
+
+def test_numbers_are_below_each_other_and_have_four_digits(
+    ranking: Ranking, capsys: pytest.CaptureFixture[str]
+) -> None:
+    show(ranking, "table")
+    lines = capsys.readouterr().out.splitlines()
+    columns = re.split(r"\s{2,}", lines[2].strip())
+    assert {"alpha", "fitted", "ok", "coverage"} <= set(columns)
+    rows = lines[4:7]
+    values = [f"{m.score.summary.statistics['alpha'].median:#.4g}" for m in ranking.models[:3] if m.score]
+    assert all(value in line for value, line in zip(values, rows, strict=True))
+    assert len({line.index(value) + value.index(".") for value, line in zip(values, rows, strict=True)}) == 1
+    for model, line in zip(ranking.models, rows, strict=False):
+        assert model.score and f"{model.score.summary.n_ok}/{model.score.summary.n_matrices}" in line.split()
+
+
+@pytest.mark.parametrize(("width", "is_list"), [(59, True), (75, False), (99, False), (140, False)])
+def test_a_tight_terminal_gets_a_list_before_interval_range_or_ties_are_dropped(
+    ranking: Ranking, monkeypatch: pytest.MonkeyPatch, width: int, is_list: bool
+) -> None:
+    console = partial(Console, force_terminal=False, highlight=False)
+    monkeypatch.setattr(terminal, "_console", lambda given=None: console(width=given or width))
+    text = render(ranking, "table")
+    assert isinstance(text, str)
+    header = next((line.split() for line in text.splitlines() if line.startswith("rank ")), [])
+    assert (not header) is is_list
+    assert is_list or {"interval", "range", "ties"} <= set(header)
+    assert "interval" in text and "range" in text
+
+
+@pytest.mark.parametrize(("width", "is_list"), [(59, True), (80, True), (99, True), (100, False), (160, False)])
+def test_a_column_that_is_essential_is_in_the_list_rather_than_dropped(
+    monkeypatch: pytest.MonkeyPatch, width: int, is_list: bool
+) -> None:
+    console = partial(Console, force_terminal=False, highlight=False)
+    monkeypatch.setattr(terminal, "_console", lambda given=None: console(width=given or width))
+    cells = ["x" * 60, "y" * 60]
+    table = Table("t", ["a", "b"], [cells], optional=["b"], narrow=lambda _: ["a list"], essential=["b"])
+    assert ("a list" in terminal.sections_text([table])) is is_list
+
+
+@given(st.lists(st.floats(1e-3, 9999).map(lambda value: f"{value:.4g}") | st.sampled_from(["–", "too few"])))
+def test_padding_moves_no_digit(cells: list[str]) -> None:
+    padded = at_the_point(cells)
+    assert [each.rstrip() for each in padded] == [each.rstrip() for each in cells]
+    width = max(map(len, padded), default=0)
+    ends = {
+        len(each.rjust(width).split(".")[0].rstrip())
+        for each, cell in zip(padded, cells, strict=True)
+        if re.fullmatch(r"[0-9.]+", cell)
+    }
+    assert len(ends) <= 1
+
+
+@given(st.floats(1e-6, 999.9))
+def test_four_digits_are_those_of_the_number(value: float) -> None:
+    shown = figure(value)
+    again = four_digits(shown)
+    assert float(again) == float(shown)
+    if "e" not in shown:
+        assert len(again.replace(".", "").lstrip("0")) == 4
+
+
+def test_a_distance_says_from_what(ranking: Ranking) -> None:
+    scores = [replace(score, base="./init") for score in ranking.scores]
+    by_distance = replace(
+        ranking,
+        by=METRICS["fro_dist"],
+        models=tuple(replace(m, score=s) for m, s in zip(ranking.models, scores, strict=False)),
+    )
+    assert ranking_title(by_distance) == "sum of fro_dist, distance from ./init · preset default"
+    assert usual_range(by_distance) == ""
 
 
 def test_a_score_shows_every_matrix(ranking: Ranking, capsys: pytest.CaptureFixture[str]) -> None:

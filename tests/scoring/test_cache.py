@@ -24,7 +24,7 @@ from wqscore.cli import app
 from wqscore.scoring import cache_keys as store_keys
 from wqscore.scoring import score_matrix as layers
 from wqscore.spectra import eigenvalues, spectrum
-from wqscore.store.store import Store
+from wqscore.stores.store import Store
 
 METRICS = "core,e_tpl_lambda,alpha_farms,rand_distance"
 

@@ -13,12 +13,15 @@ import pytest
 import wqscore
 from wqscore.checkpoints.dtypes import STORED_DTYPES
 from wqscore.checkpoints.tensor import TensorRef
+from wqscore.fits.sampling import USUAL
 from wqscore.matrices.weight_matrix import Cut, WeightMatrix
-from wqscore.presets.registry import find_preset
-from wqscore.scoring import cache_keys
+from wqscore.presets.registry import DEFAULT, find_preset
+from wqscore.scoring import cache_keys, code_digest
+from wqscore.scoring.cache import ScoreCache
 from wqscore.scoring.cache_keys import SPECTRUM_SOURCES, spectrum_key
 from wqscore.scoring.code_digest import digest_code
-from wqscore.store.records import SpectrumKey
+from wqscore.stores.records import SpectrumKey
+from wqscore.stores.store import Store
 
 CODE_OF_0_5_0 = "5e036f9935c965b7c4d9e293814ebff7da2ab03c5db3962831051b615d491624"
 
@@ -51,3 +54,12 @@ def test_code_that_changes_finds_no_spectrum_of_0_5_0(tmp_path: Path, monkeypatc
     assert changed != text
     file.write_text(changed, encoding="utf-8")
     assert json.loads(key().recipe)["code"] == digest_code.__wrapped__(SPECTRUM_SOURCES, tmp_path) != CODE_OF_0_5_0
+
+
+def test_no_source_is_parsed_once_threads_may_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python 3.11 raises a SystemError where two threads parse, and numba parses in whichever compiles."""
+    digest_code.cache_clear()
+    with Store.open(tmp_path / "store.sqlite") as store:
+        ScoreCache(store, DEFAULT, USUAL)
+    monkeypatch.setattr(code_digest.ast, "parse", None)
+    assert key().recipe

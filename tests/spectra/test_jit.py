@@ -1,14 +1,47 @@
-"""numba's settings are taken from the environment alone: a file of them in the working folder is a stranger's."""
+"""Compiled loops work where nothing can be kept of them, and take numba's settings from the environment alone."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import pytest
+from numba.core import caching
 
 from wqscore.errors import UsageError
 from wqscore.spectra.jit import compiled
+
+
+@compiled
+def double(value: float) -> float:
+    return value + value
+
+
+@compiled
+def half(value: float) -> float:
+    return value / 2
+
+
+@compiled
+def both(value: float) -> float:
+    return double(value) + half(value)
+
+
+def test_a_full_disk_costs_the_cache_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every one of the functions that call one another fails to be kept."""
+    tried = []
+
+    def fail(self: object, *arguments: object) -> NoReturn:
+        tried.append(arguments)
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(caching.IndexDataCacheFile, "load", lambda *_: None)
+    monkeypatch.setattr(caching.IndexDataCacheFile, "save", fail)
+    assert both(3.0) == 7.5
+    assert len(tried) == 3
+    assert both(5.0) == 12.5
+    assert len(tried) == 3
 
 
 @pytest.mark.parametrize("kind", ["file", "link", "folder"])

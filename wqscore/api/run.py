@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 from wqscore.api.settings import Settings
 from wqscore.checkpoints.checkpoint import Checkpoint
 from wqscore.checkpoints.fetch_or_stream import open_or_fall_back
-from wqscore.errors import CheckpointError, UsageError, WqscoreError
+from wqscore.errors import CheckpointError, UsageError, WqscoreError, fault
 from wqscore.execution.cluster.run import connected
 from wqscore.execution.progress import RankProgress
 from wqscore.execution.resources import Resources
@@ -23,10 +24,11 @@ from wqscore.refs.callers import as_ref, refs_of
 from wqscore.refs.reference import Model, ModelRef, Models
 from wqscore.scoring.cache import ScoreCache, opened_store
 from wqscore.scoring.model_score import Failure
+from wqscore.scoring.selection import Selection, selection_of
 from wqscore.spectra.on_device import CPU, check_device
 
 if TYPE_CHECKING:
-    from wqscore.store.store import Store
+    from wqscore.stores.store import Store
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class Run:
         preset: the preset's constants.
         metrics: the metrics to compute, in the registry's order.
         base: the open checkpoint to measure distances from, if any.
+        selection: which matrices to score.
         store: the open result cache, if any.
         resources: threads, memory and backend that the run may use.
         progress: receives progress, if any.
@@ -49,6 +52,7 @@ class Run:
     preset: Preset
     metrics: tuple[str, ...]
     base: Checkpoint | None
+    selection: Selection
     store: Store | None
     resources: Resources
     progress: RankProgress | None
@@ -98,10 +102,11 @@ def started(refs: Models, settings: Settings, progress: RankProgress | None, by:
     preset = preset_of(settings)
     metrics = _metrics(settings, preset, by)
     models = refs_of(refs)
+    selection = _selection(settings)
     resources = _resources(settings)
     base = None if settings.base is None else open_or_fall_back(_base(settings.base), settings.stream, progress)
     with connected(settings.backend), opened_store(settings.store) as store:
-        yield Run(settings, models, preset, metrics, base, store, resources, progress)
+        yield Run(settings, models, preset, metrics, base, selection, store, resources, progress)
 
 
 @contextmanager
@@ -120,6 +125,9 @@ def own_errors(ref: ModelRef) -> Iterator[None]:
             f"{ref.label}: not enough memory: score it with --jobs 1, or with a lower --memory"
         ) from error
     except (ImportError, OSError) as error:
+        if isinstance(error, OSError) and error.errno and error.errno != errno.ENOMEM:
+            # Too many open files, no space left, …
+            raise CheckpointError(f"{ref.label}: {error.strerror}: free some, or raise the limit") from error
         raise CheckpointError(
             f"{ref.label}: a library can't be loaded or started, mostly for lack of memory: give this process more"
         ) from error
@@ -132,8 +140,7 @@ def own_errors(ref: ModelRef) -> Iterator[None]:
 
 
 def _fault(ref: ModelRef, error: Exception) -> CheckpointError:
-    what = f"{type(error).__name__}: {error}"
-    return CheckpointError(f"{ref.label}: a fault in wqscore ({what:.300}): please report it")
+    return CheckpointError(f"{ref.label}: {fault(error)}")
 
 
 def preset_of(settings: Settings) -> Preset:
@@ -165,6 +172,13 @@ def _base(base: Model) -> ModelRef:
     if ref.missing:
         raise UsageError(ref.missing)
     return ref
+
+
+def _selection(settings: Settings) -> Selection:
+    selection = selection_of(settings.layers, settings.roles)
+    if selection and settings.engine != "wqscore":
+        raise UsageError(f"the engine {settings.engine} scores whole models: leave --layers and --roles out")
+    return selection
 
 
 def _resources(settings: Settings) -> Resources:

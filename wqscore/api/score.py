@@ -8,19 +8,24 @@ from wqscore.api.run import Run, own_errors, preset_of, started
 from wqscore.api.settings import Settings, SettingsKeywords, changed, takes_settings
 from wqscore.checkpoints.checkpoint import Checkpoint
 from wqscore.checkpoints.fetch_or_stream import open_or_fall_back
+from wqscore.checkpoints.in_memory import let_go
 from wqscore.checkpoints.opening import open_checkpoint
+from wqscore.checkpoints.runs import expand_runs
 from wqscore.errors import CheckpointError, UsageError
+from wqscore.evidence.advice import AUTO, choose_metric, with_odds
+from wqscore.evidence.lore import load_lore
 from wqscore.execution.progress import RankProgress
 from wqscore.execution.resources import Resources
 from wqscore.metrics.registry import find_metric
 from wqscore.model_list import find_listed
+from wqscore.presets.registry import DEFAULT
 from wqscore.presets.weightwatcher import WW_0_7
 from wqscore.ranking.ranking import Ranking, rank_models
-from wqscore.refs.callers import as_ref
+from wqscore.refs.callers import as_ref, refs_of
 from wqscore.refs.reference import Model, ModelRef, Models
 from wqscore.scoring.model_score import Failure, ModelScore
 from wqscore.scoring.score_checkpoint import Work, score_checkpoint
-from wqscore.store.headers import StoredHeaders
+from wqscore.stores.headers import StoredHeaders
 
 if TYPE_CHECKING:
     from wqscore.engines.crosscheck import Crosscheck
@@ -44,7 +49,7 @@ def score(
     progress: RankProgress | None = None,
     **changes: Unpack[SettingsKeywords],
 ) -> ModelScore:
-    """Score one model.
+    """Score one model; `store=wqscore.store().path` looks up and keeps results in the store of the command line.
 
     Args:
         model: a Hub id (`org/name`, `org/name@revision`), an alias, the path of a folder or weight file; or a model
@@ -54,8 +59,8 @@ def score(
         name: what to call a model in memory; its class if `None`.
         settings: what to compute and how; the usual settings if `None`.
         progress: receives progress.
-        **changes: settings by name, over those of `settings`: preset, metrics, base, family, engine, seed,
-            bootstrap, gof, stream, store, verify, jobs, memory, backend, device. `Settings` says what each is.
+        **changes: settings by name, over those of `settings`: preset, metrics, base, family, layers, roles, engine,
+            seed, bootstrap, gof, stream, store, verify, jobs, memory, backend, device. `Settings` says what each is.
 
     Returns:
         A row for each matrix and each skipped tensor, and the model's summary.
@@ -79,6 +84,7 @@ def rank(
     *,
     by: str | None = None,
     across_families: bool = False,
+    evidence: str | None = None,
     settings: Settings | None = None,
     progress: RankProgress | None = None,
     **changes: Unpack[SettingsKeywords],
@@ -86,9 +92,12 @@ def rank(
     """Score several models and rank them; one that fails is listed with its reason and stops no other.
 
     Args:
-        models: the models, as for `score`, or a dict of names and models; one named twice counts once.
-        by: the metric to rank by, any of the registry; the preset's own (alpha) if `None`.
+        models: the models, as for `score`, or a dict of names and models; one named twice counts once. A folder of a
+            training run, without weights but with checkpoints in it, stands for these, in order of step.
+        by: the metric to rank by, any of the registry. `auto`, which `None` means, is the one that the record of
+            decisions calls informative for such models, else alpha; a preset other than `default` has its own.
         across_families: rank models of all families together, which means little, instead of each family by itself.
+        evidence: a table of the record to take odds from instead of all others, or `none` for no odds.
         settings: as for `score`, the same for all models.
         progress: receives progress.
         **changes: as for `score`. With `stream` the base's tensors are read again for each model.
@@ -103,10 +112,16 @@ def rank(
         `wqscore.rank(["bert-base", "roberta-base"]).to_frame()`
     """
     chosen = changed(settings, changes)
-    by = find_metric(by or preset_of(chosen).by).name
-    with started(models, chosen, progress, by) as run:
+    lore, automatic = load_lore(evidence), by in (None, AUTO) and preset_of(chosen) == DEFAULT
+    by = preset_of(chosen).by if by in (None, AUTO) else find_metric(by).name
+    with started(_each(models, progress), chosen, progress, by) as run:
         scores, failures, interrupt = _score_all(run)
+    choice = ""
+    if automatic and lore is not None:
+        by, choice = choose_metric(scores, run.preset, lore)
     ranking = rank_models(scores, by, run.preset, run.metrics, chosen.seed, failures, across_families)
+    if lore is not None:
+        ranking = with_odds(ranking, lore, choice)
     if interrupt is not None:
         raise RankingInterrupted(ranking) from interrupt
     return ranking
@@ -139,6 +154,15 @@ def crosscheck(ref: Model, *, jobs: int | None = None, progress: RankProgress | 
     return crosschecking.crosscheck(ours, run_weightwatcher(checkpoint))
 
 
+def _each(models: Models, progress: RankProgress | None) -> list[ModelRef]:
+    """The models, folders of checkpoints expanded; what was found in them goes to the progress."""
+    expanded = expand_runs(refs_of(models))
+    if progress:
+        for line in expanded.lines:
+            progress.note(line)
+    return list(expanded.refs)
+
+
 def declared_family(ref: ModelRef) -> str:
     """The family that a model list gives the model: its own list, else a shipped one; empty if none does."""
     listed = find_listed(ref.repo) if ref.repo else None
@@ -168,10 +192,15 @@ def _score(model: ModelRef, run: Run) -> ModelScore:
             from wqscore.engines.rows import weightwatcher_score
 
             return weightwatcher_score(_downloaded(model, run.progress), family, run.metrics, run.settings.seed)
-        known = StoredHeaders(run.store) if run.store else None
+        known = StoredHeaders(run.store) if run.store and not run.settings.verify else None
         checkpoint = open_or_fall_back(model, run.settings.stream, run.progress, known)
         work = Work(run.resources, run.settings.device, run.cache, progress, run.note)
-        return score_checkpoint(checkpoint, family, run.preset, run.metrics, run.sampling, run.base, work)
+        try:
+            return score_checkpoint(
+                checkpoint, family, run.preset, run.metrics, run.sampling, run.base, work, run.selection
+            )
+        finally:
+            let_go(checkpoint)
 
 
 def _downloaded(model: ModelRef, progress: RankProgress | None) -> Checkpoint:

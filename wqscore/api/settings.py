@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from wqscore.refs.reference import Model
-    from wqscore.store.store import Store
+    from wqscore.stores.store import Store
 
 Engine = Literal["wqscore", "weightwatcher"]
 #: The same as `wqscore.spectra.on_device.Device`, whose module would import NumPy.
@@ -48,6 +48,9 @@ class Settings:
         metrics: what to compute: names, `core` or `all`, as `choose_metrics` takes them.
         base: a base or initial checkpoint; the distances from it are computed too.
         family: the family of all models of the run, in place of what lists and configurations name.
+        layers: the layers to score alone: `0-5`, a name, a part of one, a pattern with `*`, or `3.attention.q`;
+            several in a text are separated by commas. Each matrix that is left out has a row that says so.
+        roles: the roles to score alone: `attention.q`, `mlp.*`, `attention`.
         engine: `weightwatcher` runs the real WeightWatcher, which must be installed, always with the preset `ww-0.7`.
         seed: the seed of every random step, recorded in the result.
         bootstrap: resamples behind alpha's interval; 0 for none.
@@ -56,7 +59,7 @@ class Settings:
             the disk is always streamed; one that can't be streamed (`.bin` files) is always downloaded.
         store: a store, or its path: results in it are not computed again, and new ones are added.
         verify: read every weight again, and look up what is stored by the values read alone: no name of a link, no
-            time of a file and no listing of the Hub is believed.
+            time of a file and no listing of the Hub is believed, and nothing that was merged from another store.
         jobs: threads; all cores if `None`. The result is the same for any number.
         memory: bytes that the process stays under; most of what is free if `None`. A tensor that alone needs more is
             scored while no other is. The result is the same for any number.
@@ -83,6 +86,12 @@ class Settings:
     family: str | None = _setting(
         None, "Rank all models as one family of this name; the columns family and family_id.", metavar="NAME"
     )
+    layers: str | Sequence[str] | None = _setting(
+        None, "Score these layers alone: 0-5, part of a name, a pattern, or 3.attention.q.", metavar="PATTERN,..."
+    )
+    roles: str | Sequence[str] | None = _setting(
+        None, "Score these roles alone: attention.q, mlp.*, attention.", metavar="ROLE,..."
+    )
     engine: Engine = _setting(
         "wqscore",
         "weightwatcher: the real one's numbers, in the preset ww-0.7; needs the extra.",
@@ -95,7 +104,9 @@ class Settings:
     store: Store | Path | str | None = _setting(
         None, "Result cache to use (default: your user cache).", metavar="PATH"
     )
-    verify: bool = _setting(False, "Read every weight again: trust no file's name, time or listing.")
+    verify: bool = _setting(
+        False, "Read every weight again: trust no file's name, time or listing, and no merged store."
+    )
     jobs: int | None = _setting(
         None, "Threads; all cores by default. Changes no result.", metavar="N", least=1, most=256
     )
@@ -120,6 +131,9 @@ class Settings:
         """Keep the metrics as a tuple, and check the numbers and words by the fields' metadata."""
         if not isinstance(self.metrics, str):
             object.__setattr__(self, "metrics", tuple(self.metrics))
+        for name in ("layers", "roles"):
+            if not isinstance(given := getattr(self, name), str | None):
+                object.__setattr__(self, name, tuple(given))
         if self.family is not None and (not self.family.strip() or printable(self.family) != self.family):
             raise UsageError(f"family is {self.family!r}: give a name of visible characters")
         for each in fields(self):
@@ -140,6 +154,8 @@ class SettingsKeywords(TypedDict, total=False):
     metrics: str | Sequence[str]
     base: Model | None
     family: str | None
+    layers: str | Sequence[str] | None
+    roles: str | Sequence[str] | None
     engine: Engine
     seed: int
     bootstrap: int

@@ -13,14 +13,17 @@ from typing import TYPE_CHECKING
 from wqscore.api.run import Run, distances_among, own_errors, started
 from wqscore.api.settings import Settings
 from wqscore.checkpoints.fetch_or_stream import open_or_fall_back
+from wqscore.checkpoints.runs import expand_runs
 from wqscore.errors import CheckpointError, UsageError
 from wqscore.matrices.plan import PlannedTensor, by_tensor, matrices_of
 from wqscore.metrics.registry import MATRIX_METRICS, choose_metrics
 from wqscore.planning.work import cost
+from wqscore.refs.callers import refs_of
 from wqscore.refs.reference import ModelRef, Models
 from wqscore.scoring.model_score import Failure
 from wqscore.scoring.score_checkpoint import planned, score_and_remember
 from wqscore.scoring.score_tensor import ScoringTask
+from wqscore.scoring.selection import select
 
 if TYPE_CHECKING:
     from wqscore.execution.progress import RankProgress
@@ -125,7 +128,7 @@ def score_shard(
         raise UsageError(f"{distances[0]} is not kept in a store: leave it out of a shard")
     done: list[ModelShard] = []
     failures: list[Failure] = []
-    with started(refs, settings, progress, by) as run:
+    with started(expand_runs(refs_of(refs)).refs, settings, progress, by) as run:
         for model in run.models:
             try:
                 done.append(_score_part(model, part, run))
@@ -143,7 +146,7 @@ def _score_part(model: ModelRef, part: Shard, run: Run) -> ModelShard:
     task = ScoringTask(run.preset, names, run.sampling, None, cache, run.settings.device)
     with own_errors(model):
         checkpoint = open_or_fall_back(model, run.settings.stream, run.progress)
-        groups = by_tensor(planned(checkpoint, run.preset))
+        groups = by_tensor(select(planned(checkpoint, run.preset), run.selection, model.label))
         mine = deal(groups, part)
         for _ in score_and_remember(mine, task, run.resources, progress, run.note):
             pass

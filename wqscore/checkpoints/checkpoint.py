@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -31,6 +32,11 @@ class Checkpoint:
     remarks: tuple[str, ...] = ()
 
     @cached_property
+    def training_state(self) -> Mapping[str, str]:
+        """The tensors that are no part of the model, with the reason, as `training_state` finds them."""
+        return training_state(self.tensors)
+
+    @cached_property
     def counts(self) -> dict[str, int | None]:
         """The number of weights of each tensor by name, as `count_weights` gives it."""
         return count_weights(self.tensors, self.config)
@@ -41,8 +47,7 @@ class Checkpoint:
 
         Tied tensors count once, codes as the weights they stand for; their scales and training state don't count.
         """
-        no_part = training_state(self.tensors)
-        counted = (tensor for tensor in self.tensors if not tensor.part_of and tensor.name not in no_part)
+        counted = (tensor for tensor in self.tensors if not tensor.part_of and tensor.name not in self.training_state)
         unique = {tensor.location: self._count(tensor) for tensor in counted}
         return sum(unique.values())
 

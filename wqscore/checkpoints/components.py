@@ -7,7 +7,6 @@ and these two manifests decide, so that a folder on disk and a repository on the
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 from wqscore.checkpoints.standard_names import WeightFiles, choose_loaded, choose_standard
 from wqscore.checkpoints.weight_files import choose_weights
 from wqscore.errors import CheckpointError
+from wqscore.refs.file_names import is_plain
 from wqscore.refs.weight_names import SAFETENSORS_SUFFIX
 
 MODEL_INDEX = "model_index.json"
@@ -100,10 +100,10 @@ def _module_folders(manifest: Any, where: str) -> list[str]:
 def _folder(path: str, where: str) -> str:
     """Check a path below the model's folder and strip its final slash; empty for the folder itself."""
     folder = path.removesuffix("/")
-    parts = folder.split("/") if folder else []
-    if path == "/" or any(part in ("", ".", "..") or re.search(r"[\\:\x00]", part) for part in parts):
+    if path == "/" or (folder and not is_plain(folder)):
         raise CheckpointError(
-            f"{where}: names the folder {path!r:.100}, outside the model's: refused, don't trust this checkpoint"
+            f"{where}: names the folder {path!a:.100}, outside the model's on some systems: refused, don't "
+            "trust this checkpoint"
         )
     return folder
 

@@ -40,6 +40,17 @@ _TORCH_NAMES = {
 _BY_NUMPY = {stored.numpy: stored for stored in STORED_DTYPES.values() if not stored.name.startswith(("F8_", "F6_"))}
 
 
+@dataclass
+class Held:
+    """The values of a tensor in memory, until they are let go.
+
+    Attributes:
+        values: the torch tensor or array itself; `None` once the model is scored.
+    """
+
+    values: Any
+
+
 @dataclass(frozen=True)
 class ArrayTensor:
     """A tensor in memory.
@@ -48,7 +59,7 @@ class ArrayTensor:
         name: its key.
         shape: sizes of the dimensions.
         dtype: the data type that it would be stored in.
-        values: the torch tensor or array itself.
+        held: the torch tensor or array itself.
         location: the memory it is a view of; equal for two names of one tensor.
         refusal: why it can't be read as a weight; empty if it can.
         part_of: always empty.
@@ -57,7 +68,7 @@ class ArrayTensor:
     name: str
     shape: tuple[int, ...]
     dtype: StoredDtype
-    values: Any
+    held: Held
     location: tuple[object, ...]
     refusal: str = ""
     part_of: str = ""
@@ -81,10 +92,12 @@ class ArrayTensor:
         """Convert the tensor to an array of `shape` in its own data type, in this machine's memory.
 
         Raises:
-            CheckpointError: its library can't convert it.
+            CheckpointError: its library can't convert it, or the model was let go.
         """
+        if self.held.values is None:
+            raise CheckpointError(f"{self.name}: the model was in memory, and a score doesn't keep it: pass it again")
         try:
-            return _as_numpy(self.values)
+            return _as_numpy(self.held.values)
         except Exception as error:
             raise CheckpointError(f"{self.name}: can't be converted to an array: {error}") from error
 
@@ -112,6 +125,13 @@ def open_in_memory(ref: ModelRef) -> Checkpoint:
     return Checkpoint(replace(ref, memory=None), None, found, tensors)
 
 
+def let_go(checkpoint: Checkpoint) -> None:
+    """Let go of the arrays of a model in memory, so that its score doesn't keep them alive; no effect on others."""
+    for tensor in checkpoint.tensors:
+        if isinstance(tensor, ArrayTensor):
+            tensor.held.values = None
+
+
 def _config(config: Any) -> dict[str, Any]:
     """A configuration as a dict; empty for anything else."""
     if hasattr(config, "to_dict"):
@@ -136,13 +156,13 @@ def _tensor(name: str, values: Any) -> ArrayTensor:
         if not refusal:
             storage = values.untyped_storage().data_ptr()
             location = (storage, values.storage_offset(), values.stride(), shape, dtype.name)
-        return ArrayTensor(name, shape, dtype, values, location, refusal)
+        return ArrayTensor(name, shape, dtype, Held(values), location, refusal)
     array = _as_numpy(values)
     kept = _BY_NUMPY.get(array.dtype)
     refusal = "" if kept else f"numbers of a type that checkpoints don't have: {array.dtype}"
     place = (array.__array_interface__["data"][0], array.strides) if array is values else (id(values),)
     unknown = StoredDtype(str(array.dtype), 8 * array.dtype.itemsize, array.dtype, "other")
-    return ArrayTensor(name, shape, kept or unknown, values, (*place, shape, str(array.dtype)), refusal)
+    return ArrayTensor(name, shape, kept or unknown, Held(values), (*place, shape, str(array.dtype)), refusal)
 
 
 def _is_torch(values: Any) -> bool:

@@ -32,11 +32,17 @@ def stated_layout(tensors: Sequence[Tensor]) -> str:
         Empty where the file doesn't say.
     """
     if tensors and isinstance(tensors[0], ArrayTensor):
-        return _PACKAGES.get(type(tensors[0].values).__module__.partition(".")[0], "")
+        return _PACKAGES.get(type(tensors[0].held.values).__module__.partition(".")[0], "")
     stored = next((found for tensor in tensors if (found := _stored(tensor))), None)
     if stored is None or stored.file.suffix in (".npz", ".npy"):
         return ""
     return _FORMATS.get(_format(stored), "") if stored.file.suffix == ".safetensors" else "torch"
+
+
+def format_word(tensors: Sequence[Tensor]) -> str:
+    """The word for safetensors' `format` that says the same of a file of these tensors; empty where there is none."""
+    layout = stated_layout(tensors)
+    return next((word for word, meant in _FORMATS.items() if meant == layout), "")
 
 
 def _stored(tensor: Tensor) -> TensorRef | None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from wqscore.checkpoints.standard_names import WeightFiles, choose_loaded, choose_standard, standard_names
 from wqscore.errors import CheckpointError
+from wqscore.refs.file_names import is_plain
 from wqscore.refs.weight_names import ALONE_SUFFIXES, SAFETENSORS_SUFFIX, TORCH_SUFFIXES, WEIGHT_SUFFIXES
 
 #: Suffixes of weights that are not read.
@@ -22,8 +23,6 @@ _NOT_READ = frozenset({".h5", ".msgpack", ".distcp"})
 _NO_WEIGHTS = re.compile(
     r"(training_args|optim(izer)?|(lr_)?scheduler|scaler|rng_states?|random_states|sampler|dl_state)([_-].*)?\.\w+"
 )
-#: The limit of common file systems; a longer name raises an OSError.
-_MAX_NAME_BYTES = 255
 _SHARD = re.compile(
     rf"(?P<stem>.+)-(?P<number>\d{{5}})-of-(?P<total>\d{{5}})(?P<suffix>{'|'.join(map(re.escape, WEIGHT_SUFFIXES))})"
 )
@@ -61,10 +60,15 @@ def choose_weights(names: Collection[str], where: str, named: object = None) -> 
     for suffix in ALONE_SUFFIXES:
         if alone := sorted(name for name in root if name.endswith(suffix)):
             return _other_names(alone, root, where)
-    torch_files = sorted(name for name in root if name.endswith(TORCH_SUFFIXES) and not _NO_WEIGHTS.fullmatch(name))
+    torch_files = sorted(name for name in root if name.endswith(TORCH_SUFFIXES) and is_weight_file(name))
     if torch_files:
         return _other_names(torch_files, root, where)
     raise CheckpointError(f"{where}: {_nothing_found(names)}")
+
+
+def is_weight_file(name: str) -> bool:
+    """Whether a file's name is one of weights, and not of what trainers keep beside them under the same suffixes."""
+    return name.endswith(WEIGHT_SUFFIXES) and not _NO_WEIGHTS.fullmatch(name)
 
 
 def remark_on(weights: WeightFiles, folder: str = "") -> str:
@@ -112,9 +116,10 @@ def shard_names(index: bytes, where: str) -> dict[str, str]:
                 f"{where}: puts {tensor:.100} in {shard!r:.100}, outside the checkpoint's folder: refused, don't "
                 "trust this index"
             )
-        if len(shard.encode(errors="replace")) > _MAX_NAME_BYTES:
+        if not is_plain(shard):
             raise CheckpointError(
-                f"{where}: puts {tensor:.100} in {shard:.100}…, longer than a file name can be: fetch it again"
+                f"{where}: puts {tensor:.100} in {shard!a:.100}, which is no file name, or is too long, on some "
+                "systems: rename the file"
             )
     return weight_map
 

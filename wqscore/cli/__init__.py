@@ -14,6 +14,8 @@ from wqscore.cli.check import check
 from wqscore.cli.correlate import correlate
 from wqscore.cli.crosscheck import crosscheck
 from wqscore.cli.describe import describe
+from wqscore.cli.evidence import app as evidence
+from wqscore.cli.explain import explain
 from wqscore.cli.gate import gate
 from wqscore.cli.known import known
 from wqscore.cli.leaderboard import app as leaderboard
@@ -24,10 +26,12 @@ from wqscore.cli.plot import plot
 from wqscore.cli.rank import rank
 from wqscore.cli.score import score
 from wqscore.cli.store import app as store
+from wqscore.cli.usage_errors import OneLineGroup
 from wqscore.version import __version__
 
 app = typer.Typer(
     name="wqscore",
+    cls=OneLineGroup,
     help="Judge pretrained checkpoints from their weights alone: no data, no forward pass.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -48,6 +52,8 @@ app.command()(describe)
 app.command()(plan)
 app.command()(models)
 app.command()(metrics)
+app.command()(explain)
+app.add_typer(evidence, name="evidence")
 app.add_typer(leaderboard, name="leaderboard")
 app.add_typer(store, name="store")
 

@@ -27,7 +27,7 @@ class ColumnOptions:
         typer.Option(
             "--x",
             metavar="COL",
-            help="Metric to test; may be repeated. All metrics in it unless given.",
+            help="Metric to test; may be repeated. Default: all that claim to measure quality.",
             show_default=False,
         ),
     ] = None

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
+
+import typer
 
 from wqscore.api.settings import Settings
 from wqscore.cli import options
@@ -14,16 +17,21 @@ from wqscore.cli.records import Only, with_options
 @with_options
 def describe(
     ref: options.Ref,
+    every_tensor: Annotated[bool, typer.Option("--all", help="List every tensor, not groups of them.")] = False,
     output: options.FormatOption = "table",
     *,
-    settings: Annotated[Settings, Only("preset", "jobs")],
+    settings: Annotated[Settings, Only("preset", "bootstrap", "gof", "jobs")],
 ) -> None:
-    """Show a model's tensors and what would be done with each.
+    """Show what scoring would do with a model's tensors.
 
-    Reads no weights, and of a model on the Hub nothing but the headers of its files. Shows shape, type, role and
-    bytes of every tensor, about how long scoring would take on one core, and how much memory with --jobs threads.
+    Reads no weights, and of a model on the Hub nothing but the headers of its files. Tensors are grouped by what
+    happens to them; --all lists each with its shape, type, role and size. Also shows how long scoring would take on
+    one core, and how much memory with --jobs threads.
     """
     with one_line_errors():
         from wqscore.planning.describe import describe as describe_ref
 
-        show(describe_ref(ref, preset=settings.preset, jobs=settings.jobs), output)
+        described = describe_ref(
+            ref, preset=settings.preset, jobs=settings.jobs, bootstrap=settings.bootstrap, gof=settings.gof
+        )
+        show(replace(described, every_tensor=True) if every_tensor else described, output)

@@ -19,7 +19,7 @@ from wqscore.errors import UsageError
 from wqscore.escaping import printable
 
 if TYPE_CHECKING:
-    from wqscore.leaderboard.building import Built
+    from wqscore.leaderboards.built import Built
 
 #: How many of tonight's events are printed.
 _MAX_EVENTS = 8
@@ -51,9 +51,12 @@ class KnownOptions:
 @app.command()
 @with_options
 def build(
-    lists: Annotated[
+    sources: Annotated[
         list[str],
-        typer.Argument(metavar="LIST...", help="Model lists: TOML files, or names that ship (wqscore models)."),
+        typer.Argument(
+            metavar="LIST|MODEL...",
+            help="Model lists: TOML files, or names that ship (wqscore models); and models, as for rank.",
+        ),
     ],
     out: Annotated[
         Path, typer.Option("--out", metavar="SITE", file_okay=False, help="The site's folder.", show_default=False)
@@ -83,11 +86,11 @@ def build(
         if known.known is None and known.y is not None:
             raise UsageError("--y names a column of --known: give that too")
         from wqscore.cli.progress import ProgressBars
-        from wqscore.leaderboard.building import build as build_site
-        from wqscore.model_list import load_list
+        from wqscore.leaderboards.building import build as build_site
+        from wqscore.leaderboards.sources import read_sources
         from wqscore.studies.known.score_table import read_table
 
-        loaded = [load_list(each) for each in lists]
+        loaded = read_sources(sources)
         table = read_table(known.known) if known.known else None
         with open_store(settings, no_store) as settings, ProgressBars(quiet) as progress:
             built = build_site(
@@ -102,15 +105,27 @@ def build(
 @app.command()
 def check(
     site: Annotated[Path, typer.Argument(metavar="SITE", help="The site's folder.")],
+    max_failed: Annotated[
+        str | None,
+        typer.Option(
+            "--max-failed",
+            metavar="SHARE",
+            help="The largest share of models that tonight may leave unscored, such as 20%.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
-    """Check a site before it is published: links, data, sizes, missing pages.
+    """Check a site before it is published.
 
-    Prints one finding a line. Exit codes: 0 none, 1 some, 2 the folder is no site.
+    Looks at links, data and sizes, and for missing pages. A site of whose models none was scored tonight fails as
+    well. Prints one finding a line.
+
+    Exit codes: 0 none, 1 some, 2 the folder is no site.
     """
     with one_line_errors():
-        from wqscore.leaderboard.checking import check_site
+        from wqscore.leaderboards.checking import check_site, parse_share
 
-        findings = check_site(site)
+        findings = check_site(site, None if max_failed is None else parse_share(max_failed))
         for finding in findings:
             typer.echo(printable(finding))
         if findings:

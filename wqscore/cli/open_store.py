@@ -33,9 +33,9 @@ def open_store(settings: Settings, no_store: bool) -> Iterator[Settings]:
     if no_store:
         yield settings
         return
-    from wqscore.store.errors import StoreError
-    from wqscore.store.location import standard_path
-    from wqscore.store.store import Store
+    from wqscore.stores.errors import StoreError
+    from wqscore.stores.location import standard_path
+    from wqscore.stores.store import Store
 
     try:
         store = Store.open(path or standard_path())

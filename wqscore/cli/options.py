@@ -56,7 +56,15 @@ ShardOption = Annotated[
 StrictOption = Annotated[
     bool, typer.Option("--strict", help="Exit 3 if any matrix is skipped (tied copies don't count).")
 ]
-QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on standard error; errors remain.")]
+LongOption = Annotated[
+    bool, typer.Option("--long", help="With --format csv: a row for each number, of a matrix or a model.")
+]
+QuietOption = Annotated[
+    bool,
+    typer.Option(
+        "--quiet", "-q", help="No progress on standard error; errors remain, and the path of rank's report."
+    ),
+]
 OutOption = Annotated[
     Path | None,
     typer.Option("--out", metavar="DIR", file_okay=False, help="Folder for the report.", show_default=False),
@@ -70,6 +78,7 @@ class RunOptions:
     vectors: VectorsOption = False
     no_store: NoStoreOption = False
     shard: ShardOption = None
+    long: LongOption = False
     strict: StrictOption = False
     quiet: QuietOption = False
 

@@ -40,8 +40,9 @@ def show(result: Result, output: Format) -> None:
 
         write(str(rendered))
     else:
-        # A log or a terminal may show it, unlike the report's files.
-        text = rendered if isinstance(rendered, bytes) or output == "json" else _harmless(rendered)
+        # A log or a terminal may show it, unlike the report's files. JSON, Markdown and GitHub's commands escape it.
+        is_harmless = isinstance(rendered, bytes) or output in ("json", "md", "github")
+        text = rendered if is_harmless else _harmless(str(rendered))
         # UTF-8 whatever the terminal's encoding, like the report's files.
         data = text if isinstance(text, bytes) else text.encode("utf-8", "backslashreplace")
         typer.echo(data, nl=False)
@@ -66,6 +67,17 @@ def check_format(output: ScoreFormat) -> None:
     check_installed()
 
 
+def format_of(output: ScoreFormat, long: bool) -> Format:
+    """The format that --format and --long name together.
+
+    Raises:
+        UsageError: --long without --format csv.
+    """
+    if long and output != "csv":
+        raise UsageError(f"--long is for --format csv, not {output}: add it, or leave --long out")
+    return "tidy-csv" if long else output
+
+
 def publish(ranking: Ranking, folder: Path | None, result: Result, output: Format, quiet: bool) -> None:
     """Write a ranking's report and print a result; if one fails, the other is still written.
 
@@ -81,7 +93,7 @@ def publish(ranking: Ranking, folder: Path | None, result: Result, output: Forma
     finally:
         try:
             show(result, output)
-            if result is ranking and output in ("csv", "parquet"):
+            if result is ranking and output in ("csv", "tidy-csv", "parquet"):
                 # Standard output is data there.
                 typer.echo("\n".join(map(printable, ranking.conclusion.lines)), err=True)
         finally:

@@ -21,13 +21,14 @@ def plan(
     model_list: options.ListOption = None,
     output: options.FormatOption = "table",
     *,
-    settings: Annotated[Settings, Only("jobs")],
+    settings: Annotated[Settings, Only("jobs", "bootstrap", "gof")],
     quiet: options.QuietOption = False,
 ) -> None:
-    """Show what scoring models would take: bytes to fetch, eigensolves, time and memory.
+    """Show the bytes, time and memory that scoring models takes.
 
     Reads no weights, and of models on the Hub nothing but the headers of their files. The time is that of one core,
-    the memory that of --jobs threads. Weights on the Hub that are no safetensors files can't be planned.
+    from the least to the most that is likely; the memory that of --jobs threads. Weights on the Hub that are no
+    safetensors files can't be planned.
 
     Exit codes: 0 done, 2 wrong usage, 3 a model could not be planned (the others are shown).
     """
@@ -45,7 +46,13 @@ def plan(
         try:
             with Progress(console=console, transient=True, disable=quiet or not terminal) as bar:
                 task = bar.add_task("reading headers", total=len(models))
-                found = plan_refs(models, jobs=settings.jobs, on_model=lambda _: bar.advance(task))
+                found = plan_refs(
+                    models,
+                    jobs=settings.jobs,
+                    bootstrap=settings.bootstrap,
+                    gof=settings.gof,
+                    on_model=lambda _: bar.advance(task),
+                )
         except PlanInterrupted as interrupt:
             found, interrupted = interrupt.plan, True
             if len(found.failed) == len(found.models):

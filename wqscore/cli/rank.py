@@ -14,7 +14,15 @@ from wqscore.api.settings import Settings
 from wqscore.cli import options
 from wqscore.cli.exits import NOT_SCORED, leave_interrupted, one_line_errors, print_error
 from wqscore.cli.open_store import open_store
-from wqscore.cli.output import check_format, check_output, complain_if_unscored, complain_of_skips, publish, show
+from wqscore.cli.output import (
+    check_format,
+    check_output,
+    complain_if_unscored,
+    complain_of_skips,
+    format_of,
+    publish,
+    show,
+)
 from wqscore.cli.records import with_options
 from wqscore.cli.refs import load_list_option, resolve_refs
 from wqscore.errors import UsageError, WqscoreError
@@ -40,7 +48,17 @@ class OrderOptions:
         typer.Option(
             "--by",
             metavar="METRIC",
-            help="The metric to rank by (wqscore metrics); by default the preset's, alpha for most.",
+            help="The metric to rank by (wqscore metrics); auto, the default: the one that the record of decisions "
+            "calls informative for such models, else alpha.",
+            show_default=False,
+        ),
+    ] = None
+    evidence: Annotated[
+        str | None,
+        typer.Option(
+            "--evidence",
+            metavar="FILE|none",
+            help="The record to take the odds from (wqscore evidence); none: no odds.",
             show_default=False,
         ),
     ] = None
@@ -96,6 +114,9 @@ def rank(
     ./reports/NAME-DATE/. With --known also how the metrics correlate with what is known, under the ranking's table
     and in correlations.csv, correlations.json and correlations.html.
 
+    A folder without weights but with checkpoints in it stands for these, in order of step; the metric over the steps
+    is drawn under the table and in the report.
+
     Exit codes: 0 done, 2 wrong usage, 3 a model could not be scored (the others are), 130 interrupted (what was
     scored before is kept).
     """
@@ -104,17 +125,20 @@ def rank(
             raise UsageError("--out and --no-report exclude each other")
         settings = run.settings(settings)
         listed = load_list_option(model_list)
-        models = resolve_refs(refs, listed)
+        models = resolve_refs(refs, listed, run.quiet)
         if run.shard is not None:
             from wqscore.cli.shard import compute_shard
+            from wqscore.evidence.advice import AUTO
             from wqscore.presets.registry import find_preset
 
             useless = {"--out": report.out, "--known": known.known}
-            compute_shard(models, settings, run, useless, order.by or find_preset(settings.preset).by)
+            named = None if order.by == AUTO else order.by
+            compute_shard(models, settings, run, useless, named or find_preset(settings.preset).by)
             return
         folder = None if report.no_report else report.out or _default_folder(listed, models[0])
         check_output(folder)
         check_format(report.output)
+        shown = format_of(report.output, run.long)
         figures = _known_figures(known, models, settings, folder is not None or report.output == "table")
         from wqscore.api.score import RankingInterrupted
         from wqscore.api.score import rank as rank_refs
@@ -126,6 +150,7 @@ def rank(
                 ranking = rank_refs(
                     models,
                     by=order.by,
+                    evidence=order.evidence,
                     across_families=order.across_families,
                     settings=settings,
                     progress=progress,
@@ -139,7 +164,7 @@ def rank(
         incomplete = not interrupted and _is_incomplete(ranking, run.strict)
         found = None
         try:
-            publish(ranking, folder, ranking, report.output, run.quiet)
+            publish(ranking, folder, ranking, shown, quiet=False)
         finally:
             # After the ranking is out, so that a failure here can't lose it, and even if the pipe was closed.
             if figures and not interrupted:
@@ -169,17 +194,19 @@ def _known_figures(
         return None
     if not is_shown:
         raise UsageError("--known: its correlations go under the table or into the report: drop --no-report")
+    from wqscore.checkpoints.runs import expand_runs
     from wqscore.spectra.on_device import check_device
     from wqscore.studies.known.known import choose_known
     from wqscore.studies.known.score_table import read_table
 
     check_device(settings.device, settings.backend)
+    refs = expand_runs(models).refs
     if options.known != "cards":
-        return choose_known(read_table(Path(options.known)), models, options.y)
+        return choose_known(read_table(Path(options.known)), refs, options.y)
     from wqscore.cli.cards import read_cards
 
-    cards, _ = read_cards(models)
-    chosen = choose_known(cards.as_table(), models, options.y)
+    cards, _ = read_cards(refs)
+    chosen = choose_known(cards.as_table(), refs, options.y)
     if doubt := cards.doubt(chosen.y):
         print_error(doubt)
     return chosen

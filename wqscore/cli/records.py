@@ -21,6 +21,8 @@ _TYPED: dict[str, Any] = {
     "metrics": str,
     "base": str | None,
     "family": str | None,
+    "layers": str | None,
+    "roles": str | None,
     "store": Path | None,
     "jobs": int | None,
     "memory": int | None,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from wqscore.cli.exits import print_error
 from wqscore.errors import UsageError
 from wqscore.refs.callers import unique_refs
 from wqscore.refs.parsing import parse_ref
@@ -24,16 +26,27 @@ def load_list_option(model_list: str | None) -> ModelList | None:
     return load_list(model_list)
 
 
-def resolve_refs(refs: Sequence[str] | None, listed: ModelList | None) -> list[ModelRef]:
-    """The models named, then those of the list, without duplicates.
+def resolve_refs(refs: Sequence[str] | None, listed: ModelList | None, quiet: bool = False) -> list[ModelRef]:
+    """The models named, then those of the list, without duplicates; a line says which was named twice.
 
     Raises:
         UsageError: an invalid name, no model at all, or none of them exists.
     """
     refs_of_list = [replace(parse_ref(model.ref), family=model.family) for model in listed.models] if listed else []
-    models = unique_refs([*(refs or []), *refs_of_list])
+    named = [parse_ref(ref) for ref in refs or []]
+    models = unique_refs([*named, *refs_of_list])
+    if not quiet:
+        tell_duplicates(named)
     if not models:
         raise UsageError("no model given: name one or more, or a list with --list (see wqscore models)")
     if all(model.missing for model in models):
         raise UsageError(models[0].missing)
     return models
+
+
+def tell_duplicates(refs: Sequence[ModelRef]) -> None:
+    """Print a line for each model that was named more than once."""
+    for identity, count in Counter(ref.identity for ref in refs).items():
+        if count > 1:
+            label = next(ref.label for ref in refs if ref.identity == identity)
+            print_error(f"{label} was named {'twice' if count == 2 else f'{count} times'}: it counts once")

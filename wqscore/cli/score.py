@@ -8,7 +8,14 @@ from wqscore.api.settings import Settings
 from wqscore.cli import options
 from wqscore.cli.exits import NOT_SCORED, one_line_errors
 from wqscore.cli.open_store import open_store
-from wqscore.cli.output import check_format, check_output, complain_if_unscored, complain_of_skips, publish
+from wqscore.cli.output import (
+    check_format,
+    check_output,
+    complain_if_unscored,
+    complain_of_skips,
+    format_of,
+    publish,
+)
 from wqscore.cli.records import with_options
 
 
@@ -30,6 +37,7 @@ def score(
     with one_line_errors():
         check_output(out)
         check_format(output)
+        shown = format_of(output, run.long)
         settings = run.settings(settings)
         if run.shard is not None:
             from wqscore.cli.shard import compute_shard
@@ -42,6 +50,6 @@ def score(
 
         with open_store(settings, run.no_store) as settings, ProgressBars(run.quiet) as progress:
             result = score_ref(ref, settings=settings, progress=progress)
-        publish(rank_alone(result), out, result, output, run.quiet)
+        publish(rank_alone(result), out, result, shown, run.quiet)
         if any([complain_if_unscored(result), run.strict and complain_of_skips(result)]):
             raise typer.Exit(NOT_SCORED)

@@ -14,10 +14,10 @@ from wqscore.cli.output import show
 from wqscore.errors import UsageError
 
 if TYPE_CHECKING:
-    from wqscore.store.store import Store
+    from wqscore.stores.store import Store
 
 app = typer.Typer(
-    help="Look at the store of what was computed before, clear it, join it with others, or print it.",
+    help="Look at the store of results, clear, merge or print it.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -51,7 +51,7 @@ def info(
     Exit codes: 0 done, 2 wrong usage, 3 there is no store, it is damaged, or rows of it are.
     """
     with one_line_errors():
-        from wqscore.store.overview import overview
+        from wqscore.stores.overview import overview
 
         with _opened(path, writable=False) as store:
             show(overview(store), output)
@@ -90,8 +90,8 @@ def prune(
     with one_line_errors():
         if older_than is None and keep_last is None and not unused:
             raise UsageError("choose what to delete: --older-than, --keep-last or --unused")
-        from wqscore.store.pruning import prune as prune_store
-        from wqscore.store.report import print_pruned
+        from wqscore.stores.pruning import prune as prune_store
+        from wqscore.stores.report import print_pruned
 
         before = None if older_than is None else _ago(older_than)
         with _opened(path, must_exist=True) as store:
@@ -103,17 +103,20 @@ def merge(
     others: Annotated[list[Path], typer.Argument(metavar="OTHER...", help="Stores to add, each left as it is.")],
     path: StoreOption = None,
 ) -> None:
-    """Add what other stores hold: those of the machines that a cluster's work was shared out to.
+    """Add what other stores hold.
 
-    Where two stores differ, what is here is kept, and it is told how often that was so.
+    They may be of the machines that a cluster's work was shared out to.
+
+    Where two stores differ, what is here is kept, and it is told how often that was so. What is added is the word of
+    those who made it: `info` lists where it came from, and --verify of gate, score and rank uses none of it.
 
     Exit codes: 0 done, 2 wrong usage, 3 a store could not be read (the others are added).
     """
     with one_line_errors():
-        from wqscore.store.errors import StoreError
-        from wqscore.store.merging import merge as merge_stores
-        from wqscore.store.report import print_merged
-        from wqscore.store.store import Store
+        from wqscore.stores.errors import StoreError
+        from wqscore.stores.merging import merge as merge_stores
+        from wqscore.stores.report import print_merged
+        from wqscore.stores.store import Store
 
         failed = False
         with _opened(path) as store:
@@ -138,12 +141,14 @@ def export(
     path: StoreOption = None,
     output: Annotated[ExportFormat, typer.Option("--format", help="What standard output gets.")] = "csv",
 ) -> None:
-    """Print every result: of which model, tensor and part, by which method, and its value.
+    """Print every stored result.
+
+    Of which model, tensor and part it is, by which method, and its value.
 
     Exit codes: 0 done, 2 wrong usage, 3 there is no store, it is damaged, or rows of it are.
     """
     with one_line_errors():
-        from wqscore.store.report import results_csv, results_json
+        from wqscore.stores.report import results_csv, results_json
 
         with _opened(path, writable=False) as store:
             _print(results_json(store) if output == "json" else results_csv(store))
@@ -151,9 +156,9 @@ def export(
 
 
 def _opened(path: Path | None, writable: bool = True, must_exist: bool = False) -> Store:
-    from wqscore.store.errors import StoreError
-    from wqscore.store.location import standard_path
-    from wqscore.store.store import Store
+    from wqscore.stores.errors import StoreError
+    from wqscore.stores.location import standard_path
+    from wqscore.stores.store import Store
 
     where = path or standard_path()
     if must_exist and not where.exists():
@@ -175,7 +180,7 @@ def _ago(text: str) -> datetime:
 
 
 def _complain_of_damage(store: Store) -> None:
-    from wqscore.store.report import damage
+    from wqscore.stores.report import damage
 
     if store.damaged:
         print_error(f"{store.path}: {damage(store.damaged)}: they are computed again when they are needed")

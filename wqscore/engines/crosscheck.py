@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import isfinite, isnan, nan
+from statistics import fmean
 from typing import Literal
 
 from wqscore.engines.weightwatcher import COMPARED, WatchedLayer, WeightWatcherResult
@@ -99,6 +100,7 @@ class Crosscheck(Result):
             if all matrices agree: WeightWatcher counts a failed fit as −1, and every tied copy.
         averaged: how many matrices are in wqscore's means, and in WeightWatcher's.
         failed: the matrices that WeightWatcher scored without a fit.
+        shared_means: the means over the matrices that both have a value for: where they agree, so do the tools.
     """
 
     ref: ModelRef
@@ -109,6 +111,7 @@ class Crosscheck(Result):
     means: tuple[CrosscheckRow, ...]
     averaged: tuple[int, int]
     failed: tuple[str, ...]
+    shared_means: tuple[CrosscheckRow, ...] = ()
 
 
 def crosscheck(score: ModelScore, watched: WeightWatcherResult) -> Crosscheck:
@@ -124,11 +127,12 @@ def crosscheck(score: ModelScore, watched: WeightWatcherResult) -> Crosscheck:
     alone = [row for row in score.layers if row.matrix.name not in theirs]
     skipped = {skip.name: skip for skip in score.skipped}
     columns = [name for name in COMPARED if name in score.metrics]
+    matrices = tuple(_matrix(row, theirs[row.matrix.name], columns) for row in paired)
     return Crosscheck(
         ref=score.ref,
         revision=score.revision,
         version=watched.version,
-        matrices=tuple(_matrix(row, theirs[row.matrix.name], columns) for row in paired),
+        matrices=matrices,
         unpaired=(
             *(Unpaired(row.matrix.name, "wqscore", _why_not_watched(row)) for row in alone),
             *(
@@ -144,7 +148,24 @@ def crosscheck(score: ModelScore, watched: WeightWatcherResult) -> Crosscheck:
         ),
         averaged=(score.summary.n_fitted, len(watched.layers)),
         failed=tuple(layer.tensor for layer in watched.layers if isnan(layer.columns["alpha"])),
+        shared_means=_shared_means(matrices, [name for name in columns if _column(name) in watched.summary]),
     )
+
+
+def _shared_means(matrices: Sequence[MatrixComparison], metrics: Iterable[str]) -> tuple[CrosscheckRow, ...]:
+    """The means of both tools over the matrices that both have a value for."""
+    found = []
+    for name in metrics:
+        pairs = [
+            (each.ours, each.theirs)
+            for matrix in matrices
+            for each in matrix.comparisons
+            if each.column == _column(name) and isfinite(each.ours) and isfinite(each.theirs)
+        ]
+        if pairs:
+            ours, theirs = (fmean(values) for values in zip(*pairs, strict=True))
+            found.append(_compare(name, ours, theirs))
+    return tuple(found)
 
 
 def _matrix(row: LayerScore, layer: WatchedLayer, columns: Iterable[str]) -> MatrixComparison:

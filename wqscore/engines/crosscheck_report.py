@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from wqscore.engines.crosscheck import TOLERANCE, Crosscheck, CrosscheckRow, MatrixComparison, Unpaired
+from wqscore.engines.crosscheck import TOLERANCE, Agreement, Crosscheck, CrosscheckRow, MatrixComparison, Unpaired
 from wqscore.escaping import listed
 from wqscore.presets.weightwatcher import WW_0_7
 from wqscore.rendering.numbers import Cell, figure, number
@@ -62,6 +62,7 @@ def crosscheck_document(check: Crosscheck) -> dict[str, Any]:
         "averaged": dict(zip(_TOOL_NAMES, check.averaged, strict=True)),
         "unpaired": [{"name": u.name, "scored_by": u.scored_by, "reason": u.reason} for u in check.unpaired],
         "means": {c.column: _record(c) for c in check.means},
+        "shared_means": {c.column: _record(c) for c in check.shared_means},
         "weightwatcher_failed": list(check.failed),
     }
 
@@ -100,9 +101,18 @@ def _matrices(check: Crosscheck) -> list[Table]:
 
 
 def _means(check: Crosscheck) -> list[Table]:
-    rows = [[c.column, figure(c.ours), figure(c.theirs), figure(c.difference), c.verdict] for c in check.means]
+    shared = {c.column: c.verdict for c in check.shared_means}
+    rows = [
+        [c.column, figure(c.ours), figure(c.theirs), figure(c.difference), _verdict(c, shared)] for c in check.means
+    ]
     title = "means over {} matrices | {}".format(*check.averaged)
     return [Table(title, _MEAN_COLUMNS, rows, optional=["difference"])] if rows else []
+
+
+def _verdict(mean: CrosscheckRow, shared: Mapping[str, Agreement]) -> str:
+    """Whether the means agree, or do so over the matrices that both tools have a value for."""
+    is_same_there = mean.verdict == "differs" and shared.get(mean.column) == "same"
+    return "same over what both have" if is_same_there else mean.verdict
 
 
 def _pair(comparison: CrosscheckRow) -> str:

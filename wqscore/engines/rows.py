@@ -12,8 +12,8 @@ from wqscore.engines.weightwatcher import WatchedLayer, WeightWatcherResult, run
 from wqscore.fits.power_law import PowerLawFit
 from wqscore.fits.sampling import Sampling
 from wqscore.matrices.architecture import architecture_of
-from wqscore.matrices.model_config import ModelConfig
-from wqscore.matrices.plan import by_tensor, plan_matrices, tied_copy
+from wqscore.matrices.checkpoint_plan import plan_checkpoint
+from wqscore.matrices.plan import by_tensor, tied_copy
 from wqscore.matrices.uncounted import parameters_of
 from wqscore.matrices.weight_matrix import SkippedTensor, WeightMatrix
 from wqscore.presets.weightwatcher import WW_0_7
@@ -67,7 +67,7 @@ def watched_rows(checkpoint: Checkpoint, watched: WeightWatcherResult, metrics: 
         watched: WeightWatcher's result.
         metrics: names of the metrics that each row has; NaN where WeightWatcher has no such column.
     """
-    outcomes = plan_matrices(checkpoint.tensors, ModelConfig(checkpoint.config), WW_0_7.matrices)
+    outcomes = plan_checkpoint(checkpoint, WW_0_7.matrices)
     layers = {layer.tensor: layer for layer in watched.layers}
     first_with: dict[object, str] = {}
     rows: list[Row] = []

@@ -169,10 +169,25 @@ def _link_weights(checkpoint: Checkpoint, folder: Path) -> None:
         stem, suffix = ("model", ".safetensors") if file.suffix == ".safetensors" else ("pytorch_model", ".bin")
         shard = f"-{number:05}-of-{len(files):05}" if len(files) > 1 else ""
         names[file] = f"{stem}{shard}{suffix}"
-        (folder / names[file]).symlink_to(file.absolute())
+        _link(file.absolute(), folder / names[file])
     if len(files) > 1 and files[0].suffix == ".safetensors":
         weight_map = {tensor.name: names[tensor.files[0]] for tensor in checkpoint.tensors}
         (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": weight_map}), encoding="utf-8")
+
+
+def _link(file: Path, name: Path) -> None:
+    """Give a file a second name: by a symbolic link, or a hard one where Windows grants no symbolic ones.
+
+    Raises:
+        CheckpointError: the system makes neither.
+    """
+    try:
+        name.symlink_to(file)
+    except OSError:
+        try:
+            name.hardlink_to(file)
+        except OSError as error:
+            raise CheckpointError(f"{file}: can't be linked for WeightWatcher: {error.strerror or error}") from error
 
 
 def _failure(returncode: int, stderr: bytes) -> str:

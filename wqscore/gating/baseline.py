@@ -5,17 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from math import isfinite, nan
+from dataclasses import field as with_default
 from pathlib import Path
 from typing import Any, NoReturn
 
 from wqscore.errors import UsageError, read_small
 from wqscore.fits.sampling import USUAL
-from wqscore.gating.rules import Change, Quantity, Rule
+from wqscore.gating.baseline_rows import measured_rows
+from wqscore.gating.fields import DamagedError, field, finite
+from wqscore.gating.rules import Change, Quantity, Rule, Worse
 from wqscore.metrics.registry import MATRIX_METRICS, find_metric
 from wqscore.presets.preset import Preset
+from wqscore.ranking.differences import Measured
 from wqscore.ranking.ranking import MAX_RANDOM, MIN_COVERAGE
 from wqscore.refs.reference import ModelRef
+from wqscore.scoring.model_score import ModelScore
 
 #: Schema versions in which every field that is read here has the same meaning.
 _READABLE = (4, 5, 6)
@@ -32,6 +36,7 @@ class Baseline:
         doubt: why its numbers can't be trusted, which is why it would have no rank; empty if they can.
         values: by quantity; NaN where one is not defined.
         doubt_without_fit: why its numbers that need no fit can't be trusted; empty if they can.
+        matrices: for rules on `worse`, by metric: its value of each matrix, or why that is not known.
     """
 
     model: str
@@ -39,66 +44,74 @@ class Baseline:
     doubt: str
     values: Mapping[Quantity, float]
     doubt_without_fit: str = ""
+    matrices: Mapping[str, Measured | str] = with_default(default_factory=dict)
 
 
-def load_baseline(file: Path, ref: ModelRef, preset: Preset, seed: int, rules: Iterable[Rule]) -> Baseline:
+def load_baseline(
+    file: Path | ModelScore, ref: ModelRef, preset: Preset, seed: int, rules: Iterable[Rule], selection: str = ""
+) -> Baseline:
     """Read the baseline's values for rules on changes.
 
     Args:
-        file: a score, or a ranking that has only one model or has this one.
+        file: a score; or the file of one, or of a ranking that has only one model or has this one.
         ref: the model to judge.
         preset: the preset that it is scored with.
         seed: the seed that it is scored with.
         rules: the gate's rules.
+        selection: which matrices are scored, as on the command line; empty for all.
 
     Raises:
         UsageError: the file does not exist, has another format or version, was made with another preset, seed or
             engine, or lacks this model or a metric that a rule names.
     """
-    document = _document(file)
+    document = json.loads(file.to_json()) if isinstance(file, ModelScore) else _document(file)
+    name = f"the score of {file.ref.label}" if isinstance(file, ModelScore) else str(file)
     try:
-        return _baseline(document, ref, preset, seed, rules)
-    except _DamagedError as error:
-        raise UsageError(f"{file}: {error} is damaged: {_HOW}") from error
+        return _baseline(document, ref, preset, seed, rules, selection)
+    except DamagedError as error:
+        raise UsageError(f"{name}: {error} is damaged: {_HOW}") from error
     except UsageError as error:
-        raise UsageError(f"{file}: {error}") from error
-
-
-class _DamagedError(Exception):
-    """A field of the wrong type."""
+        raise UsageError(f"{name}: {error}") from error
 
 
 def _baseline(
-    document: Mapping[str, Any], ref: ModelRef, preset: Preset, seed: int, rules: Iterable[Rule]
+    document: Mapping[str, Any], ref: ModelRef, preset: Preset, seed: int, rules: Iterable[Rule], selection: str
 ) -> Baseline:
-    made_with = _field(_field(document, "preset", dict), "name", str)
+    made_with = field(field(document, "preset", dict), "name", str)
     if made_with != preset.name:
         raise UsageError(f"was made with the preset {made_with}, this gate with {preset.name}: score both alike")
-    if _field(document, "seed", int) != seed:
+    if field(document, "seed", int) != seed:
         raise UsageError(f"was made with the seed {document['seed']}, this gate with {seed}: score both alike")
     model = _one_model(document, ref)
     if model.get("status") == "failed":
         raise UsageError(f"{model.get('model')} could not be scored there: {model.get('reason')}")
-    if _field(model, "engine", str) != "wqscore":
+    if field(model, "engine", str) != "wqscore":
         raise UsageError(f"holds the numbers of {model['engine']}, not wqscore's: {_HOW}")
-    metrics = _field(document, "metrics", list)
+    if (chosen := str(model.get("selection", ""))) != selection:
+        alike = f"was made with {chosen or 'all matrices'}, this gate with {selection or 'all'}"
+        raise UsageError(f"{alike}: score both alike")
+    metrics = field(document, "metrics", list)
     values = {}
+    matrices = {}
     for rule in rules:
-        if isinstance(rule.value, Change):
+        if isinstance(rule.value, Change | Worse):
             quantity = rule.value.quantity
             if quantity.metric not in metrics:
                 raise UsageError(f"has no {quantity.metric}: write it with --metrics core,{quantity.metric}")
             if find_metric(quantity.metric).cost == "resampling":
                 _check_sampling(model)
             values[quantity] = _value(model, quantity, preset)
-    base = "" if model.get("base") is None else _field(model, "base", str)
-    return Baseline(_field(model, "model", str), base, _doubt(model), values, _doubt_without_fit(model, values))
+            if isinstance(rule.value, Worse):
+                matrices[quantity.metric] = measured_rows(model, quantity.metric, values[quantity], preset)
+    base = "" if model.get("base") is None else field(model, "base", str)
+    name, doubts = field(model, "model", str), (_doubt(model), _doubt_without_fit(model, values))
+    return Baseline(name, base, doubts[0], values, doubts[1], matrices)
 
 
 def _check_sampling(model: Mapping[str, Any]) -> None:
     """Refuse a baseline whose numbers of resamples and draws differ from the defaults, which a gate uses."""
     for name, usual in (("bootstrap", USUAL.bootstrap), ("gof", USUAL.gof)):
-        if _field(model, name, int) != usual:
+        if field(model, name, int) != usual:
             raise UsageError(f"was made with --{name} {model[name]}, this gate with {usual}: score both alike")
 
 
@@ -125,7 +138,7 @@ def _one_model(document: Mapping[str, Any], ref: ModelRef) -> Mapping[str, Any]:
     """The model of a score; of a ranking its only model, or the one of this name or repository."""
     if "models" not in document:
         return document
-    models = [model for model in _field(document, "models", list) if isinstance(model, dict)]
+    models = [model for model in field(document, "models", list) if isinstance(model, dict)]
     if len(models) == 1:
         return models[0]
     named = [model for model in models if model.get("model") == ref.label]
@@ -137,25 +150,25 @@ def _one_model(document: Mapping[str, Any], ref: ModelRef) -> Mapping[str, Any]:
 
 
 def _doubt(model: Mapping[str, Any]) -> str:
-    coverage = _number(model.get("coverage"), "coverage")
+    coverage = finite(model.get("coverage"), "coverage")
     if not coverage >= MIN_COVERAGE:
         return f"less than {MIN_COVERAGE:.0%} of its weights have a fit"
     return _mostly_noise(model)
 
 
 def _doubt_without_fit(model: Mapping[str, Any], quantities: Iterable[Quantity]) -> str:
-    n_matrices = _number(_field(model, "n_matrices", int), "n_matrices")
+    n_matrices = finite(field(model, "n_matrices", int), "n_matrices")
     for quantity in quantities:
         metric = find_metric(quantity.metric)
         if not metric.needs_fit and metric.name in MATRIX_METRICS and not metric.summed:
-            entry = _field(_field(model, "summary", dict), metric.name, dict)
-            if _number(_field(entry, "count", int), "count") < n_matrices * MIN_COVERAGE:
+            entry = field(field(model, "summary", dict), metric.name, dict)
+            if finite(field(entry, "count", int), "count") < n_matrices * MIN_COVERAGE:
                 return f"less than {MIN_COVERAGE:.0%} of its matrices have {metric.name}"
     return _mostly_noise(model)
 
 
 def _mostly_noise(model: Mapping[str, Any]) -> str:
-    n_random, n_matrices = (_number(_field(model, name, int), name) for name in ("n_random", "n_matrices"))
+    n_random, n_matrices = (finite(field(model, name, int), name) for name in ("n_random", "n_matrices"))
     if n_random > n_matrices * MAX_RANDOM:
         return "most of its matrices can't be told from noise"
     return ""
@@ -164,27 +177,8 @@ def _mostly_noise(model: Mapping[str, Any]) -> str:
 def _value(model: Mapping[str, Any], quantity: Quantity, preset: Preset) -> float:
     name = quantity.metric
     if name not in MATRIX_METRICS:
-        entry = _field(_field(model, "model_metrics", dict), name, dict)
-        return _number(entry.get("value"), name)
+        entry = field(field(model, "model_metrics", dict), name, dict)
+        return finite(entry.get("value"), name)
     ranked_by = "total" if MATRIX_METRICS[name].summed else preset.headline
-    entry = _field(_field(model, "summary", dict), name, dict)
-    return _number(entry.get(quantity.statistic or ranked_by), name)
-
-
-def _number(value: object, name: str) -> float:
-    if value is None:
-        return nan
-    try:
-        number = float(value) if type(value) in (int, float) else nan  # type: ignore[arg-type]
-    except OverflowError:
-        number = nan
-    if not isfinite(number):
-        raise _DamagedError(name)
-    return number
-
-
-def _field(table: Mapping[str, Any], name: str, kind: type) -> Any:
-    value = table.get(name)
-    if type(value) is not kind:
-        raise _DamagedError(name)
-    return value
+    entry = field(field(model, "summary", dict), name, dict)
+    return finite(entry.get(quantity.statistic or ranked_by), name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from time import perf_counter
 from typing import Unpack
 
 from wqscore.api.score import score
@@ -12,13 +13,14 @@ from wqscore.execution.progress import RankProgress
 from wqscore.gating.baseline import Baseline, load_baseline
 from wqscore.gating.judge import GateStatus, RuleOutcome, all_unscored, apply_rules
 from wqscore.gating.policy import Policy
-from wqscore.gating.rules import Change
+from wqscore.gating.rules import Change, Worse
 from wqscore.metrics.registry import METRICS
 from wqscore.presets.registry import find_preset
-from wqscore.refs.callers import as_ref
-from wqscore.refs.reference import Model, ModelRef
+from wqscore.refs.callers import as_ref, refs_of
+from wqscore.refs.reference import Model, ModelRef, Models
 from wqscore.results import Result
 from wqscore.scoring.model_score import ModelScore
+from wqscore.scoring.selection import selection_of
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,7 @@ class GateResult(Result):
         score: its score, `None` where it could not be scored.
         baseline: the baseline that changes were measured from, `None` without one.
         error: why it could not be scored; empty if it could.
+        seconds: how long it took to score and judge it.
     """
 
     ref: ModelRef
@@ -40,6 +43,7 @@ class GateResult(Result):
     score: ModelScore | None
     baseline: Baseline | None
     error: str = ""
+    seconds: float = 0.0
 
     @property
     def status(self) -> GateStatus:
@@ -55,6 +59,27 @@ class GateResult(Result):
         if self.score is None or not (self.score.summary.n_fitted or is_scored):
             return "unscored"
         return "failed" if "unscored" in statuses else "passed"
+
+
+@dataclass(frozen=True)
+class GateRun(Result):
+    """The results of a gate that several models were held to.
+
+    Attributes:
+        results: one for each model, in the order in which they were named.
+    """
+
+    results: tuple[GateResult, ...]
+
+    def __repr__(self) -> str:
+        """How many models there are, and the outcome."""
+        return f"<GateRun of {len(self.results)} models: {self.status}>"
+
+    @property
+    def status(self) -> GateStatus:
+        """`failed` if one of them failed, else `unscored` if one could not be scored, else `passed`."""
+        statuses = {result.status for result in self.results}
+        return "failed" if "failed" in statuses else "unscored" if "unscored" in statuses else "passed"
 
 
 @takes_settings
@@ -84,20 +109,59 @@ def gate(
             is missing; the baseline is not comparable.
         StoreError: the store can't be opened.
     """
+    return gate_all([as_ref(ref)], policy, settings=settings, progress=progress, **changes).results[0]
+
+
+@takes_settings
+def gate_all(
+    refs: Models,
+    policy: Policy,
+    *,
+    settings: Settings | None = None,
+    progress: RankProgress | None = None,
+    **changes: Unpack[SettingsKeywords],
+) -> GateRun:
+    """Hold several models to one policy; one that can't be scored stops no other.
+
+    Args:
+        refs: the models, as for `wqscore.rank`; one named twice counts once.
+        policy: as for `gate`; the baseline may be a ranking that has each of the models, by its name.
+        settings: as for `gate`.
+        progress: notified as matrices are done.
+        **changes: settings by name, as for `gate`.
+
+    Raises:
+        UsageError: as for `gate`; nothing has been scored then.
+        StoreError: the store can't be opened.
+    """
     if not policy.rules:
         raise UsageError('no rule given: write one with --rule "alpha > 6", or rules = [...] in a policy')
-    model = as_ref(ref)
+    models = refs_of(refs)
+    if not models:
+        raise UsageError("no model given: name one or more")
     chosen = replace(changed(settings, changes), preset=policy.preset, metrics=policy.all_metrics, base=policy.base)
     preset = find_preset(chosen.preset)
-    of_changes = [rule for rule in policy.rules if isinstance(rule.value, Change)]
+    of_changes = [rule for rule in policy.rules if isinstance(rule.value, Change | Worse)]
     if of_changes and policy.baseline is None:
         raise UsageError(f"{of_changes[0].value} needs numbers to compare with: name a file of them with --baseline")
-    baseline = load_baseline(policy.baseline, model, preset, chosen.seed, policy.rules) if policy.baseline else None
+    file, selection = policy.baseline, str(selection_of(chosen.layers, chosen.roles))
+    baselines = [
+        load_baseline(file, each, preset, chosen.seed, policy.rules, selection) if file else None for each in models
+    ]
+    return GateRun(tuple(_judged(*pair, policy, chosen, progress) for pair in zip(models, baselines, strict=True)))
+
+
+def _judged(
+    model: ModelRef, baseline: Baseline | None, policy: Policy, settings: Settings, progress: RankProgress | None
+) -> GateResult:
+    start = perf_counter()
     try:
-        scored = score(model, settings=chosen, progress=progress)
+        scored = score(model, settings=settings, progress=progress)
     except CheckpointError as error:
-        return GateResult(model, policy, all_unscored(policy.rules, str(error)), None, baseline, str(error))
-    return GateResult(model, policy, apply_rules(policy.rules, scored, baseline), scored, baseline)
+        outcomes = all_unscored(policy.rules, str(error))
+        return GateResult(model, policy, outcomes, None, baseline, str(error), perf_counter() - start)
+    outcomes = apply_rules(policy.rules, scored, baseline)
+    return GateResult(model, policy, outcomes, scored, baseline, seconds=perf_counter() - start)
 
 
-__all__ = ["GateResult", "gate"]
+__all__ = ["GateResult", "GateRun", "gate", "gate_all"]

@@ -2,16 +2,17 @@
 
 A rule states when the gate fails:
 
-    rule       := value ( ">" | ">=" | "<" | "<=" ) number
-    value      := quantity | "delta(" quantity ")" | "relative(" quantity ")" | "share(" verdict ")" | integrity
+    rule       := value ( ">" | ">=" | "<" | "<=" ) number | "worse(" METRIC ")"
+    value      := quantity | change "(" quantity ")" | "share(" verdict ")" | integrity
+    change     := "delta" | "abs_delta" | "relative"
     quantity   := METRIC | METRIC "." statistic
     statistic  := "median" | "mean" | "param_mean" | "trimmed_mean" | "ok_median" | "lowest" | "highest"
     integrity  := "non_finite" | "zero" | "unread" | "coverage" | "coverage_all"
     number     := a TOML integer or float, neither inf nor nan
 
 METRIC is a name of the registry; without a statistic it is the number that models are ranked by. A statistic is named
-as in `ranking.json`; `verdict` is one of a matrix's verdicts. Blanks between the parts don't matter. The text is only
-parsed, never evaluated as code.
+as in `ranking.json`; `worse` takes a metric of matrices that claims a direction; `verdict` is one of a matrix's
+verdicts. Blanks between the parts don't matter. The text is only parsed, never evaluated as code.
 """
 
 from __future__ import annotations
@@ -19,12 +20,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from math import isfinite
-from typing import Literal, NoReturn, cast, get_args
+from typing import NoReturn, cast, get_args
 
 from wqscore.errors import UsageError, nearest
 from wqscore.gating.rules import (
     STATISTICS,
     Change,
+    ChangeKind,
     Check,
     IntegrityTerm,
     Operator,
@@ -32,6 +34,7 @@ from wqscore.gating.rules import (
     Rule,
     Share,
     Term,
+    Worse,
 )
 from wqscore.metrics.registry import MATRIX_METRICS, METRICS
 from wqscore.scoring.layer_score import Verdict
@@ -45,7 +48,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 # TOML 1.0, decimal integers and floats.
 _NUMBER = re.compile(r"[+-]?(?:0|[1-9](?:_?[0-9])*)(?:\.[0-9](?:_?[0-9])*)?(?:[eE][+-]?[0-9](?:_?[0-9])*)?")
 _OPEN, _CLOSE, _DOT = re.compile(r"\("), re.compile(r"\)"), re.compile(r"\.")
-_CALLS = ("delta", "relative", "share")
+_CALLS = (*get_args(ChangeKind), "worse", "share")
 
 
 def parse_rule(text: str) -> Rule:
@@ -65,6 +68,9 @@ def parse_rule(text: str) -> Rule:
         raise UsageError(f"rule {text[:40]!r}…: is longer than {MAX_LENGTH} characters: write several rules")
     reader = _Reader(text)
     value = _value(reader)
+    if isinstance(value, Worse):
+        reader.end("worse takes no limit: ")
+        return Rule(value)
     comparison = cast(Operator, reader.take(_COMPARISON, "one of > >= < <="))
     limit = _number(reader)
     reader.end()
@@ -92,11 +98,11 @@ class _Reader:
         self.position = match.end()
         return match.group()
 
-    def end(self) -> None:
+    def end(self, why: str = "") -> None:
         """Check that nothing follows."""
         self._skip_blanks()
         if self.position < len(self.text):
-            self.refuse(f"expected nothing more{self._found()}")
+            self.refuse(f"{why}expected nothing more{self._found()}")
 
     def refuse(self, problem: str, position: int | None = None) -> NoReturn:
         """Raise an error with the problem and its position."""
@@ -113,7 +119,7 @@ class _Reader:
 
 
 def _value(reader: _Reader) -> Term:
-    name, position = _name(reader, "a metric, delta(…), relative(…), share(…) or a check such as coverage")
+    name, position = _name(reader, "a metric, delta(…), worse(…), share(…) or a check such as coverage")
     if reader.maybe(_OPEN) is not None:
         if name not in _CALLS:
             reader.refuse(f"{name!r} takes no brackets: only {', '.join(_CALLS)} do", position)
@@ -132,7 +138,21 @@ def _inside(call: str, reader: _Reader) -> Term:
         name, position = _name(reader, "a verdict")
         return Share(cast(Verdict, _known(name, get_args(Verdict), "verdict", reader, position)))
     name, position = _name(reader, "a metric")
-    return Change(cast(Literal["delta", "relative"], call), _quantity(name, position, reader, METRICS))
+    quantity = _quantity(name, position, reader, METRICS)
+    return _worse(quantity, reader, position) if call == "worse" else Change(cast(ChangeKind, call), quantity)
+
+
+def _worse(quantity: Quantity, reader: _Reader, position: int) -> Worse:
+    """A rule on `worse`, whose quantity has a value of every matrix and a direction that someone claims."""
+    if quantity.statistic:
+        reader.refuse(f"worse compares matrix by matrix: write worse({quantity.metric})", position)
+    if quantity.metric not in MATRIX_METRICS:
+        reader.refuse(
+            f"{quantity.metric} is one number for the whole model, without an interval: use delta", position
+        )
+    if not METRICS[quantity.metric].claims:
+        reader.refuse(f"nobody claims which {quantity.metric} is worse: use delta or abs_delta", position)
+    return Worse(quantity)
 
 
 def _quantity(name: str, position: int, reader: _Reader, names: Iterable[str]) -> Quantity:

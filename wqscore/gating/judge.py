@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from math import isfinite, nan
+from time import perf_counter
 from types import MappingProxyType
 from typing import Literal
 
 from wqscore.escaping import listed
+from wqscore.fits.interval import Interval
 from wqscore.gating.baseline import Baseline
-from wqscore.gating.rules import STATISTICS, Change, IntegrityTerm, Operator, Quantity, Rule, Share
+from wqscore.gating.rules import STATISTICS, Change, IntegrityTerm, Quantity, Rule, Share, Worse
 from wqscore.matrices.uncounted import UncountedTensor
 from wqscore.metrics.registry import MATRIX_METRICS, find_metric
+from wqscore.ranking.differences import difference
+from wqscore.ranking.differences import measured as measured_matrices
 from wqscore.ranking.ranking import why_unranked
 from wqscore.scoring.layer_score import Verdict
 from wqscore.scoring.model_score import ModelScore
 
 GateStatus = Literal["passed", "failed", "unscored"]
 
-COMPARISONS: Mapping[Operator, Callable[[float, float], bool]] = MappingProxyType(
-    {">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le}
-)
 _COUNTED: Mapping[str, Verdict] = MappingProxyType({"non_finite": "non-finite", "zero": "zero"})
 #: At most this many matrices are named.
 _NAMED = 3
@@ -37,12 +37,16 @@ class RuleOutcome:
         status: `passed`; `failed`; `unscored`, which counts as failed.
         value: the measured value, NaN for `unscored`.
         reason: why it is unscored; otherwise a detail of the value, or empty.
+        interval: the 95 % interval of the value; `None` where it has none.
+        seconds: how long it took to judge.
     """
 
     rule: Rule
     status: GateStatus
     value: float
     reason: str
+    interval: Interval | None = None
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,7 @@ class _Measured:
     value: float
     at_most: float
     detail: str
+    interval: Interval | None = None
 
 
 class _UnscoredError(Exception):
@@ -72,7 +77,7 @@ def apply_rules(rules: Iterable[Rule], score: ModelScore, baseline: Baseline | N
     Returns:
         An outcome for each rule, in their order.
     """
-    return tuple(_outcome(rule, score, baseline) for rule in rules)
+    return tuple(_timed(rule, score, baseline) for rule in rules)
 
 
 def all_unscored(rules: Iterable[Rule], reason: str) -> tuple[RuleOutcome, ...]:
@@ -80,25 +85,45 @@ def all_unscored(rules: Iterable[Rule], reason: str) -> tuple[RuleOutcome, ...]:
     return tuple(RuleOutcome(rule, "unscored", nan, reason) for rule in rules)
 
 
+def _timed(rule: Rule, score: ModelScore, baseline: Baseline | None) -> RuleOutcome:
+    start = perf_counter()
+    outcome = _outcome(rule, score, baseline)
+    return replace(outcome, seconds=perf_counter() - start)
+
+
 def _outcome(rule: Rule, score: ModelScore, baseline: Baseline | None) -> RuleOutcome:
     try:
         measured = _measure(rule, score, baseline)
     except _UnscoredError as error:
         return RuleOutcome(rule, "unscored", nan, str(error))
-    fails = COMPARISONS[rule.comparison]
-    ends = {fails(measured.value, rule.limit), fails(measured.at_most, rule.limit)}
+    if isinstance(rule.value, Worse):
+        ends = {_is_worse(measured, rule.value)}
+    else:
+        ends = {rule.fails(measured.value), rule.fails(measured.at_most)}
     if len(ends) == 2:
         return RuleOutcome(rule, "unscored", nan, f"could not be read: {_unread(score)}")
-    return RuleOutcome(rule, "failed" if ends == {True} else "passed", measured.value, measured.detail)
+    status: GateStatus = "failed" if ends == {True} else "passed"
+    return RuleOutcome(rule, status, measured.value, measured.detail, measured.interval)
+
+
+def _is_worse(change: _Measured, rule: Worse) -> bool:
+    """Whether the interval of a change excludes 0 on the worse side."""
+    if change.interval is None:
+        return False
+    grows = find_metric(rule.quantity.metric).better == "lower"
+    return change.interval.lo > 0 if grows else change.interval.hi < 0
 
 
 def _measure(rule: Rule, score: ModelScore, baseline: Baseline | None) -> _Measured:
     match rule.value:
         case Quantity() as quantity:
             value = _quantity(quantity, score)
-            return _Measured(value, value, "")
+            interval = None if quantity.statistic else score.summary.interval(quantity.metric)
+            return _Measured(value, value, "", interval)
         case Change() as change:
             return _change(change, score, baseline)
+        case Worse(quantity):
+            return _worse(quantity, score, baseline)
         case Share(verdict):
             return _of_matrices(verdict, score, as_share=True)
         case IntegrityTerm(check):
@@ -118,10 +143,8 @@ def _quantity(quantity: Quantity, score: ModelScore) -> float:
     return value
 
 
-def _change(change: Change, score: ModelScore, baseline: Baseline | None) -> _Measured:
-    if baseline is None:
-        raise _UnscoredError("there is no baseline")
-    quantity = change.quantity
+def _before_and_now(quantity: Quantity, score: ModelScore, baseline: Baseline) -> tuple[float, float]:
+    """The quantity in the baseline and in the model, where the two can be compared."""
     doubt = baseline.doubt if find_metric(quantity.metric).needs_fit else baseline.doubt_without_fit
     if doubt:
         raise _UnscoredError(f"the baseline {baseline.model} can't be trusted: {doubt}")
@@ -132,12 +155,42 @@ def _change(change: Change, score: ModelScore, baseline: Baseline | None) -> _Me
     now, before = _quantity(quantity, score), baseline.values.get(quantity, nan)
     if not isfinite(before):
         raise _UnscoredError(f"the baseline {baseline.model} has no value of {quantity}")
+    return before, now
+
+
+def _change(change: Change, score: ModelScore, baseline: Baseline | None) -> _Measured:
+    if baseline is None:
+        raise _UnscoredError("there is no baseline")
+    before, now = _before_and_now(change.quantity, score, baseline)
     if change.kind == "relative" and before == 0:
         raise _UnscoredError("the baseline is 0: use delta")
-    value = now - before if change.kind == "delta" else (now - before) / abs(before)
+    value = (now - before) / abs(before) if change.kind == "relative" else now - before
+    if change.kind == "abs_delta":
+        value = abs(value)
     if not isfinite(value):
         raise _UnscoredError("the change is too large for a number")
     return _Measured(value, value, f"{now:.6g}, in the baseline {before:.6g}")
+
+
+def _worse(quantity: Quantity, score: ModelScore, baseline: Baseline | None) -> _Measured:
+    """The change of a metric, with its interval over pairs of matrices.
+
+    Where rounding can do as much, the interval contains 0.
+    """
+    if baseline is None:
+        raise _UnscoredError("there is no baseline")
+    before, now = _before_and_now(quantity, score, baseline)
+    matrices = baseline.matrices.get(quantity.metric, "its matrices are not known")
+    if isinstance(matrices, str):
+        raise _UnscoredError(f"the baseline {baseline.model} can't be compared: {matrices}")
+    found = difference(measured_matrices(score, MATRIX_METRICS[quantity.metric]), matrices)
+    if not isfinite(found.hi - found.lo):
+        raise _UnscoredError(f"too few matrices to compare with the baseline {baseline.model}")
+    over = f"{found.pairs} pairs of matrices" if found.pairs else "matrices of the same roles"
+    detail = f"from {before:.4g} to {now:.4g} over {over}"
+    is_rounding = abs(found.value) <= found.delta
+    interval = Interval(min(found.lo, 0.0), max(found.hi, 0.0)) if is_rounding else Interval(found.lo, found.hi)
+    return _Measured(found.value, found.value, detail, interval)
 
 
 def _integrity(check: str, score: ModelScore) -> _Measured:

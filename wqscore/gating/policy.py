@@ -23,6 +23,7 @@ from wqscore.metrics.registry import choose_metrics
 from wqscore.model_list import parse_toml
 from wqscore.presets.registry import find_preset
 from wqscore.refs.reference import Model
+from wqscore.scoring.model_score import ModelScore
 
 #: A policy is a page of text; a larger file was named by mistake.
 _LARGEST = 1_000_000
@@ -38,14 +39,14 @@ class Policy:
         rules: the rules, each once.
         preset: the preset to score with.
         metrics: names and groups to compute in addition to the metrics that rules name.
-        baseline: a file that `wqscore score --format json` or `wqscore rank` wrote.
+        baseline: a score, or a file that `wqscore score --format json` or `wqscore rank` wrote.
         base: the checkpoint that distances are measured from.
     """
 
     rules: tuple[Rule, ...] = ()
     preset: str = "default"
     metrics: tuple[str, ...] = ("core",)
-    baseline: Path | None = None
+    baseline: Path | ModelScore | None = None
     base: Model | None = None
 
     @property

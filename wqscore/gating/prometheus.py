@@ -10,16 +10,31 @@ from collections.abc import Mapping
 from math import isfinite
 
 from wqscore.escaping import printable
-from wqscore.gating.gate import GateResult
+from wqscore.gating.gate import GateResult, GateRun
 from wqscore.gating.report import headline_values
+from wqscore.gating.wording import results_of
 from wqscore.rendering.timestamp import created_at
 
+_Gauge = tuple[str, str, str, Mapping[str, object]]
 
-def gate_prometheus(judgement: GateResult) -> str:
+
+def gate_prometheus(judgement: GateResult | GateRun) -> str:
     """Return all gauges of a gate, each labelled with the model."""
+    results = results_of(judgement)
+    gauges = [_gauges(result) for result in results]
+    labels = [_escape(result.ref.label) for result in results]
+    lines = []
+    for name, meaning, label, _ in gauges[0]:
+        values = [next(gauge[3] for gauge in each if gauge[0] == name) for each in gauges]
+        lines.append(_text(f"wqscore_{name}", meaning, label, dict(zip(labels, values, strict=True))))
+    return "".join(lines)
+
+
+def _gauges(judgement: GateResult) -> list[_Gauge]:
+    """Name, meaning, label and values of each gauge of one model."""
     score, rules = judgement.score, {str(outcome.rule): outcome for outcome in judgement.outcomes}
     summary = score.summary if score else None
-    families: list[tuple[str, str, str, Mapping[str, object]]] = [
+    return [
         ("gate_passed", "1 if every rule passed, else 0.", "", {"": judgement.status == "passed"}),
         (
             "gate_rule_passed",
@@ -44,19 +59,16 @@ def gate_prometheus(judgement: GateResult) -> str:
         ),
         ("metric", "The number that models are ranked by, of each metric.", "metric", headline_values(judgement)),
     ]
-    model = _escape(judgement.ref.label)
-    return "".join(
-        _text(f"wqscore_{name}", meaning, model, label, values) for name, meaning, label, values in families
-    )
 
 
-def _text(name: str, meaning: str, model: str, label: str, values: Mapping[str, object]) -> str:
-    """The samples of one gauge, by the value of its label other than `model` if it has one; empty without samples."""
+def _text(name: str, meaning: str, label: str, models: Mapping[str, Mapping[str, object]]) -> str:
+    """The samples of one gauge, by model and the value of its other label if it has one; empty without samples."""
     samples = []
-    for key, value in values.items():
-        if isinstance(value, int | float) and isfinite(value):
-            more = f',{label}="{_escape(key)}"' if label else ""
-            samples.append(f'{name}{{model="{model}"{more}}} {repr(float(value)).removesuffix(".0")}\n')
+    for model, values in models.items():
+        for key, value in values.items():
+            if isinstance(value, int | float) and isfinite(value):
+                more = f',{label}="{_escape(key)}"' if label else ""
+                samples.append(f'{name}{{model="{model}"{more}}} {repr(float(value)).removesuffix(".0")}\n')
     return f"# HELP {name} {meaning}\n# TYPE {name} gauge\n{''.join(samples)}" if samples else ""
 
 

@@ -1,62 +1,55 @@
-"""The output of `gate`: a row per rule, then the reasons of those that did not pass."""
+"""The output of `gate`: what each rule measured and when it fails, then the outcome."""
 
 from __future__ import annotations
 
 from collections import Counter
-from math import isfinite
+from collections.abc import Sequence
 from typing import Any
 
-from wqscore.gating.gate import GateResult
-from wqscore.gating.judge import COMPARISONS, RuleOutcome
+from wqscore.gating.gate import GateResult, GateRun
+from wqscore.gating.judge import RuleOutcome
+from wqscore.gating.wording import WORDS, fails_if, measured, outcome_of, results_of, shown_value
 from wqscore.metrics.registry import METRICS
-from wqscore.rendering.numbers import Cell, figure, number
+from wqscore.rendering.numbers import Cell, number
 from wqscore.rendering.rows import Rows
-from wqscore.rendering.sections import Medium, Notes, Section, Table
+from wqscore.rendering.sections import Answer, Medium, Notes, Section, Table
 from wqscore.rendering.timestamp import created_at
 from wqscore.version import __version__
 
 #: Version of the JSON document; goes up when a field's name or meaning changes.
 SCHEMA_VERSION = 1
 
-_COLUMNS = ["rule", "outcome", "value"]
+_COLUMNS = ["rule", "outcome", "value", "measured"]
 _RULE_COLUMNS = ["rule", "comparison", "limit", "status", "value", "reason"]
+#: What a rule measured is padded to at most this width, so that one long line doesn't push the others apart.
+_PADDED = 96
 
 
-def gate_sections(judgement: GateResult, _: Medium) -> list[Section]:
-    """A table of the rules and their outcomes, then the reasons."""
-    rows = [[str(outcome.rule), outcome.status, shown_value(outcome)] for outcome in judgement.outcomes]
-    table = Table(headline(judgement), _COLUMNS, rows, folding=["rule"], markdown_title="listed")
-    return [table, Notes(_notes(judgement))]
+def gate_sections(judgement: GateResult | GateRun, medium: Medium) -> list[Section]:
+    """A line per rule in a terminal, a table of them elsewhere; then the outcome, which comes first in Markdown."""
+    sections: list[Section] = []
+    for result in results_of(judgement):
+        sections += _lines(result) if medium == "table" else _table(result)
+    return [*sections, Answer([outcome_of(judgement)])]
 
 
-def gate_rows(judgement: GateResult) -> Rows:
-    """A CSV row per rule."""
-    rules = [_rule(outcome) for outcome in judgement.outcomes]
-    rows = [[judgement.ref.label, *rule.values()] for rule in rules]
+def gate_rows(judgement: GateResult | GateRun) -> Rows:
+    """A CSV row per rule of each model."""
+    rows: list[Sequence[Cell]] = [
+        [result.ref.label, *_rule(outcome).values()]
+        for result in results_of(judgement)
+        for outcome in result.outcomes
+    ]
     return Rows(["model", *_RULE_COLUMNS], rows, frozenset({"model", *_RULE_COLUMNS} - {"limit", "value"}))
 
 
-def gate_document(judgement: GateResult) -> dict[str, Any]:
-    """The JSON document; undefined values are `null`."""
-    policy, score, baseline = judgement.policy, judgement.score, judgement.baseline
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "wqscore": __version__,
-        "created": created_at().isoformat(),
-        "model": judgement.ref.label,
-        "revision": score.revision if score else None,
-        "preset": policy.preset,
-        "seed": score.seed if score else None,
-        "baseline": baseline.model if baseline else None,
-        "status": judgement.status,
-        "error": judgement.error or None,
-        "rules": [_rule(outcome) for outcome in judgement.outcomes],
-        "coverage": number(score.summary.coverage) if score else None,
-        "n_matrices": score.summary.n_matrices if score else None,
-        "n_fitted": score.summary.n_fitted if score else None,
-        "verdicts": dict(sorted(score.summary.verdicts.items())) if score else {},
-        "metrics": headline_values(judgement),
-    }
+def gate_document(judgement: GateResult | GateRun) -> dict[str, Any]:
+    """The JSON document; undefined values are `null`. Of several models, each has the fields of a single one."""
+    head = {"schema_version": SCHEMA_VERSION, "wqscore": __version__, "created": created_at().isoformat()}
+    if isinstance(judgement, GateResult):
+        return {**head, **_document(judgement)}
+    models = [_document(result) for result in judgement.results]
+    return {**head, "status": judgement.status, "outcome": outcome_of(judgement), "models": models}
 
 
 def headline(judgement: GateResult) -> str:
@@ -75,29 +68,52 @@ def headline_values(judgement: GateResult) -> dict[str, Cell]:
     return {name: number(summary.headline(name, preset), METRICS[name].count) for name in score.metrics}
 
 
-def explanation(outcome: RuleOutcome) -> str:
-    """The reason if a rule is unscored, otherwise its value with the reason, if any, in brackets."""
-    if outcome.status == "unscored":
-        return outcome.reason
-    return f"{shown_value(outcome)}{f' ({outcome.reason})' if outcome.reason else ''}"
+def rule_lines(judgement: GateResult) -> list[str]:
+    """A line per rule: `ok        alpha is 3.04   (fails if alpha > 6)`."""
+    texts = [measured(outcome) for outcome in judgement.outcomes]
+    width = max((len(text) for text in texts if len(text) <= _PADDED), default=0)
+    words = [WORDS[outcome.status] for outcome in judgement.outcomes]
+    first = max(map(len, words), default=0)
+    return [
+        f"{word.ljust(first)}  {text.ljust(width)}   ({fails_if(outcome)})"
+        for word, text, outcome in zip(words, texts, judgement.outcomes, strict=True)
+    ]
 
 
-def shown_value(outcome: RuleOutcome) -> str:
-    """The value to four digits, or to all if rounding would cross the limit; a dash if there is none."""
-    if not isfinite(outcome.value):
-        return figure(None)
-    short, rule = f"{outcome.value:.4g}", outcome.rule
-    fails = COMPARISONS[rule.comparison]
-    same_side = fails(float(short), rule.limit) == fails(outcome.value, rule.limit)
-    return short if same_side else repr(outcome.value)
+def _lines(judgement: GateResult) -> list[Section]:
+    lines = [judgement.error] if judgement.error else rule_lines(judgement)
+    return [Notes([headline(judgement), *lines, *_remarks(judgement)])]
 
 
-def _notes(judgement: GateResult) -> list[str]:
-    """A line per rule that has a reason, and what was taken as the model; only the error if it was not scored."""
-    if judgement.error:
-        return [judgement.error]
-    remarks = judgement.score.remarks if judgement.score else ()
-    return [*(f"{o.rule}: {o.status}: {o.reason}" for o in judgement.outcomes if o.reason), *remarks]
+def _table(judgement: GateResult) -> list[Section]:
+    rows = [[str(each.rule), each.status, shown_value(each), measured(each)] for each in judgement.outcomes]
+    table = Table(headline(judgement), _COLUMNS, rows, folding=["rule"], markdown_title="above")
+    return [table, Notes([*([judgement.error] if judgement.error else []), *_remarks(judgement)])]
+
+
+def _remarks(judgement: GateResult) -> Sequence[str]:
+    """What was taken as the model."""
+    return judgement.score.remarks if judgement.score else ()
+
+
+def _document(judgement: GateResult) -> dict[str, Any]:
+    policy, score, baseline = judgement.policy, judgement.score, judgement.baseline
+    return {
+        "model": judgement.ref.label,
+        "revision": score.revision if score else None,
+        "preset": policy.preset,
+        "seed": score.seed if score else None,
+        "baseline": baseline.model if baseline else None,
+        "status": judgement.status,
+        "outcome": outcome_of(judgement),
+        "error": judgement.error or None,
+        "rules": [{**_rule(each), "interval": each.interval, "text": measured(each)} for each in judgement.outcomes],
+        "coverage": number(score.summary.coverage) if score else None,
+        "n_matrices": score.summary.n_matrices if score else None,
+        "n_fitted": score.summary.n_fitted if score else None,
+        "verdicts": dict(sorted(score.summary.verdicts.items())) if score else {},
+        "metrics": headline_values(judgement),
+    }
 
 
 def _rule(outcome: RuleOutcome) -> dict[str, Cell]:

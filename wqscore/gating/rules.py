@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
@@ -9,7 +11,12 @@ from typing import Literal
 from wqscore.scoring.layer_score import Verdict
 
 Operator = Literal[">", ">=", "<", "<="]
+ChangeKind = Literal["delta", "abs_delta", "relative"]
 Check = Literal["non_finite", "zero", "unread", "coverage", "coverage_all"]
+
+COMPARISONS: Mapping[Operator, Callable[[float, float], bool]] = MappingProxyType(
+    {">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le}
+)
 
 #: A statistic's name in rules and in `ranking.json`, and its name in the summary of a score.
 STATISTICS = MappingProxyType(
@@ -41,15 +48,32 @@ class Change:
     """The change of a quantity from the baseline.
 
     Attributes:
-        kind: `delta`, value − baseline; `relative`, (value − baseline) ÷ |baseline|.
+        kind: `delta`, value − baseline; `abs_delta`, |value − baseline|; `relative`, (value − baseline) ÷ |baseline|.
         quantity: the quantity.
     """
 
-    kind: Literal["delta", "relative"]
+    kind: ChangeKind
     quantity: Quantity
 
     def __str__(self) -> str:
         return f"{self.kind}({self.quantity})"
+
+
+@dataclass(frozen=True)
+class Worse:
+    """Whether a model is worse than the baseline beyond doubt, matrix for matrix.
+
+    So it is if the 95 % interval of the change, over pairs of matrices (or role by role where they are no pairs),
+    excludes 0 on the worse side, and the change is more than rounding can do.
+
+    Attributes:
+        quantity: a metric of matrices that claims a direction, without a statistic.
+    """
+
+    quantity: Quantity
+
+    def __str__(self) -> str:
+        return f"worse({self.quantity})"
 
 
 @dataclass(frozen=True)
@@ -82,7 +106,7 @@ class IntegrityTerm:
         return self.check
 
 
-Term = Quantity | Change | Share | IntegrityTerm
+Term = Quantity | Change | Worse | Share | IntegrityTerm
 
 
 @dataclass(frozen=True)
@@ -91,8 +115,8 @@ class Rule:
 
     Attributes:
         value: the value that is measured.
-        comparison: the operator between value and limit.
-        limit: a finite number.
+        comparison: the operator between value and limit; `None` for `Worse`, which needs none.
+        limit: a finite number; `None` for `Worse`.
 
     Example:
         >>> str(Rule(Change("delta", Quantity("alpha")), ">", 0.3))
@@ -100,15 +124,23 @@ class Rule:
     """
 
     value: Term
-    comparison: Operator
-    limit: float
+    comparison: Operator | None = None
+    limit: float | None = None
 
     def __str__(self) -> str:
+        if self.comparison is None:
+            return str(self.value)
         return f"{self.value} {self.comparison} {repr(self.limit).removesuffix('.0')}"
+
+    def fails(self, value: float) -> bool:
+        """Whether a value is on the failing side of the limit; never so without a limit."""
+        if self.comparison is None or self.limit is None:
+            return False
+        return COMPARISONS[self.comparison](value, self.limit)
 
     @property
     def quantity(self) -> Quantity | None:
         """The quantity that must be computed, `None` if there is none."""
-        if isinstance(self.value, Change):
+        if isinstance(self.value, Change | Worse):
             return self.value.quantity
         return self.value if isinstance(self.value, Quantity) else None

@@ -18,9 +18,9 @@ from wqscore.execution.threads import run_in_order
 from wqscore.integrity.checksums import FileCheck, check_file
 from wqscore.integrity.contents import digest, examine, fingerprint
 from wqscore.integrity.findings import Finding, matrix_findings, tensor_findings
+from wqscore.matrices.checkpoint_plan import plan_checkpoint
 from wqscore.matrices.matrix_rules import MatrixRules
-from wqscore.matrices.model_config import ModelConfig
-from wqscore.matrices.plan import PlannedTensor, by_tensor, matrices_of, plan_matrices, tensor_name
+from wqscore.matrices.plan import PlannedTensor, by_tensor, matrices_of, tensor_name
 from wqscore.matrices.uncounted import MissingWeight
 from wqscore.matrices.weight_matrix import SkippedTensor, WeightMatrix
 from wqscore.refs.callers import as_ref
@@ -108,7 +108,7 @@ def check_checkpoint(
     Raises:
         CheckpointError: a file changed or vanished while it was read.
     """
-    groups = by_tensor(plan_matrices(checkpoint.tensors, ModelConfig(checkpoint.config), MatrixRules()))
+    groups = by_tensor(plan_checkpoint(checkpoint, MatrixRules()))
     by_name = {tensor.name: tensor for tensor in checkpoint.tensors}
     missing = [group[0] for group in groups if isinstance(group[0], MissingWeight)]
     groups = [group for group in groups if not isinstance(group[0], MissingWeight)]

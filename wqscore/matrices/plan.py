@@ -85,8 +85,16 @@ class _Model:
         return found
 
 
-def plan_matrices(tensors: Sequence[Tensor], config: ModelConfig, rules: MatrixRules) -> tuple[PlannedTensor, ...]:
+def plan_matrices(
+    tensors: Sequence[Tensor],
+    config: ModelConfig,
+    rules: MatrixRules,
+    state: Mapping[str, str] | None = None,
+    counts: Mapping[str, int | None] | None = None,
+) -> tuple[PlannedTensor, ...]:
     """Plan which matrices of a checkpoint are scored, from its headers alone.
+
+    What is known of the tensors already is not found again: `state` of `training_state`, `counts` of `count_weights`.
 
     Returns:
         The matrices and skips: embeddings first, then layers in order, then heads; last, a skip for each weight that
@@ -96,7 +104,8 @@ def plan_matrices(tensors: Sequence[Tensor], config: ModelConfig, rules: MatrixR
     shapes = {plain_name(name): shape for name, shape in stored.items()} | stored
     role_by_name = {tensor.name: _role(tensor, config) for tensor in tensors}
     companions = any(is_companion(tensor) for tensor in tensors if not tensor.part_of)
-    state, counts = training_state(tensors), count_weights(tensors, config.file)
+    state = training_state(tensors) if state is None else state
+    counts = count_weights(tensors, config.file) if counts is None else counts
     missing = misfits([tensor for tensor in tensors if tensor.name not in state], config)
     order = _kernel_order(tensors, config, role_by_name)
     model = _Model(config, rules, shapes, role_by_name, counts, missing, state, companions, order)

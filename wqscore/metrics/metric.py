@@ -112,6 +112,11 @@ class Metric:
     readable: ReadableRange | None = field(default=None, kw_only=True)
 
     @property
+    def claims(self) -> bool:
+        """Whether anyone claims that the metric measures quality; without a claim, `better` is an order only."""
+        return self.summarised and not self.caveat.startswith(("no claim", "untested"))
+
+    @property
     def count(self) -> bool:
         """Whether the value is a whole number, of eigenvalues."""
         return self.unit == "eigenvalues"

@@ -11,10 +11,12 @@ from wqscore.checkpoints.hub.ranges import HubRanges
 from wqscore.checkpoints.opening import open_headers
 from wqscore.checkpoints.tensor import Tensor, TensorRef
 from wqscore.errors import CheckpointError
-from wqscore.matrices.model_config import ModelConfig
-from wqscore.matrices.plan import PlannedTensor, by_tensor, plan_matrices
+from wqscore.fits.sampling import USUAL, Sampling
+from wqscore.matrices.checkpoint_plan import plan_checkpoint
+from wqscore.matrices.plan import PlannedTensor, by_tensor
 from wqscore.matrices.uncounted import parameters_of
 from wqscore.matrices.weight_matrix import SkippedTensor, WeightMatrix
+from wqscore.planning.estimate import duration_range, seconds_range
 from wqscore.planning.peak_memory import peak_memory
 from wqscore.planning.work import Speed, measure_speed, work_of
 from wqscore.presets.preset import Preset
@@ -35,8 +37,11 @@ class ModelDescription(Result):
         size: bytes that scoring would read.
         to_fetch: bytes of the files that scoring would download first: those on the Hub that its cache does not have.
         eigensolves: one for each matrix, and of a convolution one for each position of its kernel.
-        seconds: about how long scoring takes on one core of this machine once everything is fetched, without starting
-            up and without the shuffles that only noise is put to.
+        seconds: the least time that scoring is likely to take on one core of this machine once everything is fetched,
+            without starting up and without the shuffles that only noise is put to.
+        most_seconds: the most time, with these, and with more draws for verdicts that are near a limit.
+        sampling: how often it resamples, and draws for the goodness of fit.
+        every_tensor: whether tables show every tensor; else groups of them.
         peak_memory: about how many bytes scoring holds at its peak, also without those shuffles.
     """
 
@@ -47,12 +52,16 @@ class ModelDescription(Result):
     to_fetch: int
     eigensolves: int
     seconds: float
+    most_seconds: float
     peak_memory: int
+    sampling: Sampling = USUAL
+    every_tensor: bool = False
 
     def __repr__(self) -> str:
         """The model, and how much there is to score."""
         label = f"{self.checkpoint.ref.label:.80}"
-        return f"<ModelDescription {label}: {len(self.matrices)} matrices, about {self.seconds:.2g} s>"
+        time = duration_range(self.seconds, self.most_seconds)
+        return f"<ModelDescription {label}: {len(self.matrices)} matrices, {time}>"
 
     @property
     def parameters(self) -> int | None:
@@ -84,24 +93,38 @@ def open_without_weights(ref: ModelRef) -> Checkpoint:
     return open_headers(ref)
 
 
-def describe(ref: Model, *, preset: str = "default", jobs: int | None = None) -> ModelDescription:
+def describe(
+    ref: Model,
+    *,
+    preset: str = "default",
+    jobs: int | None = None,
+    bootstrap: int = USUAL.bootstrap,
+    gof: int = USUAL.gof,
+) -> ModelDescription:
     """List a model's tensors and what scoring would do with each, from the files' headers alone.
 
     Args:
         ref: the model, as for `wqscore.score`; from the Hub only headers are fetched.
         preset: the preset to plan for.
         jobs: threads that would score it, which decides on the memory; all cores if `None`.
+        bootstrap: resamples of each matrix that would be drawn.
+        gof: draws for the goodness of fit.
 
     Raises:
         UsageError: a reference or preset that means nothing.
         CheckpointError: a model that can't be found or read, or not without downloading its weights.
     """
     chosen = find_preset(preset)
-    return describe_checkpoint(open_without_weights(as_ref(ref)), chosen, jobs)
+    sampling = Sampling(bootstrap=bootstrap, gof=gof)
+    return describe_checkpoint(open_without_weights(as_ref(ref)), chosen, jobs, sampling=sampling)
 
 
 def describe_checkpoint(
-    checkpoint: Checkpoint, preset: Preset = DEFAULT, jobs: int | None = None, speed: Speed | None = None
+    checkpoint: Checkpoint,
+    preset: Preset = DEFAULT,
+    jobs: int | None = None,
+    speed: Speed | None = None,
+    sampling: Sampling = USUAL,
 ) -> ModelDescription:
     """Plan the scoring of a checkpoint without reading a weight.
 
@@ -110,12 +133,15 @@ def describe_checkpoint(
         preset: the preset to plan for.
         jobs: threads that would score it; all cores if `None`. They decide on the memory.
         speed: the speed of one core; measured if `None`.
+        sampling: how often it resamples, and draws for the goodness of fit.
     """
-    outcomes = plan_matrices(checkpoint.tensors, ModelConfig(checkpoint.config), preset.matrices)
+    outcomes = plan_checkpoint(checkpoint, preset.matrices)
     matrices = [outcome for outcome in outcomes if isinstance(outcome, WeightMatrix)]
     held = [[matrix for matrix in group if isinstance(matrix, WeightMatrix)] for group in by_tensor(outcomes)]
     held = [group for group in held if group]
-    work = work_of(matrices, preset)
+    work = work_of(matrices, preset, sampling)
+    measured = speed or measure_speed(uncached=work.uncached > 0)
+    least, most = seconds_range(matrices, preset, sampling, measured)
     return ModelDescription(
         checkpoint,
         preset,
@@ -123,8 +149,10 @@ def describe_checkpoint(
         size=sum(group[0].tensor.nbytes for group in held),
         to_fetch=_bytes_on_the_hub(checkpoint.tensors),
         eigensolves=work.solves,
-        seconds=(speed or measure_speed()).seconds(work),
+        seconds=least,
+        most_seconds=most,
         peak_memory=peak_memory(held, jobs),
+        sampling=sampling,
     )
 
 

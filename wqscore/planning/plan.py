@@ -7,8 +7,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from wqscore.checkpoints.checkpoint import Checkpoint
-from wqscore.errors import CheckpointError
+from wqscore.checkpoints.runs import expand_runs
+from wqscore.errors import CheckpointError, fault
+from wqscore.fits.sampling import USUAL, Sampling
 from wqscore.planning.describe import describe_checkpoint, open_without_weights
+from wqscore.planning.estimate import duration_range
 from wqscore.planning.work import Speed, measure_speed
 from wqscore.presets.registry import DEFAULT
 from wqscore.refs.callers import refs_of
@@ -29,7 +32,8 @@ class Cost:
         matrices: those to score.
         eigensolves: one for each matrix, and of a convolution one for each position of its kernel.
         to_read: bytes that scoring reads.
-        seconds: about how long it takes on one core of this machine, without starting up and downloading.
+        seconds: the least time it is likely to take on one core of this machine, without starting up and downloading.
+        most_seconds: the most.
         peak_memory: about how many bytes it holds at its peak.
     """
 
@@ -39,6 +43,7 @@ class Cost:
     eigensolves: int
     to_read: int
     seconds: float
+    most_seconds: float
     peak_memory: int
 
 
@@ -67,13 +72,15 @@ class Plan(Result):
 
     Attributes:
         models: a row for each, in the requested order.
+        sampling: how often scoring resamples, and draws for the goodness of fit.
     """
 
     models: tuple[ModelPlan, ...]
+    sampling: Sampling = USUAL
 
     def __repr__(self) -> str:
         """How many models, and the time for all."""
-        return f"<Plan of {len(self.models)} models: about {self.total.seconds:.2g} s>"
+        return f"<Plan of {len(self.models)} models: {duration_range(self.total.seconds, self.total.most_seconds)}>"
 
     @property
     def failed(self) -> tuple[ModelPlan, ...]:
@@ -100,6 +107,7 @@ class Plan(Result):
             eigensolves=sum(cost.eigensolves for cost in costs),
             to_read=sum(cost.to_read for cost in costs),
             seconds=sum(cost.seconds for cost in costs),
+            most_seconds=sum(cost.most_seconds for cost in costs),
             peak_memory=max((cost.peak_memory for cost in costs), default=0),
         )
 
@@ -121,6 +129,8 @@ def plan(
     models: Models,
     *,
     jobs: int | None = None,
+    bootstrap: int = USUAL.bootstrap,
+    gof: int = USUAL.gof,
     on_model: Callable[[ModelPlan], None] | None = None,
 ) -> Plan:
     """Estimate what scoring models with the preset `default` takes, from their files' headers alone.
@@ -131,6 +141,8 @@ def plan(
     Args:
         models: the models, as for `wqscore.rank`.
         jobs: threads that would score them; all cores if `None`. They decide the memory.
+        bootstrap: resamples of each matrix that would be drawn.
+        gof: draws for the goodness of fit.
         on_model: called with each model's row, in order.
 
     Raises:
@@ -140,49 +152,52 @@ def plan(
     Example:
         `wqscore.plan(["bert-base", "roberta-base"]).total.seconds`
     """
-    refs = refs_of(models)
+    sampling = Sampling(bootstrap=bootstrap, gof=gof)
+    refs = expand_runs(refs_of(models)).refs
     done: list[ModelPlan] = []
     futures: list[Future[ModelPlan]] = []
     pool = ThreadPoolExecutor(_CONCURRENT_MODELS)
     try:
         # Measured before threads start, with which it would share the cores.
         speed = measure_speed()
-        futures += [pool.submit(_plan_model, model, jobs, speed) for model in refs]
+        futures += [pool.submit(_plan_model, model, jobs, speed, sampling) for model in refs]
         for future in futures:
             done.append(future.result())
             if on_model is not None:
                 on_model(done[-1])
     except KeyboardInterrupt as interrupt:
-        raise PlanInterrupted(_so_far(refs, done, futures)) from interrupt
+        raise PlanInterrupted(Plan(_so_far(refs, done, futures), sampling)) from interrupt
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
-    return Plan(tuple(done))
+    return Plan(tuple(done), sampling)
 
 
-def _so_far(models: Sequence[ModelRef], done: Sequence[ModelPlan], futures: Sequence[Future[ModelPlan]]) -> Plan:
+def _so_far(
+    models: Sequence[ModelRef], done: Sequence[ModelPlan], futures: Sequence[Future[ModelPlan]]
+) -> tuple[ModelPlan, ...]:
     """Rows already reported, then finished ones, then placeholders."""
     rows = list(done)
     for number in range(len(done), len(models)):
         finished = number < len(futures) and futures[number].done() and not futures[number].exception()
         late = ModelPlan(models[number], reason="interrupted before its headers were read")
         rows.append(futures[number].result() if finished else late)
-    return Plan(tuple(rows))
+    return tuple(rows)
 
 
-def _plan_model(ref: ModelRef, jobs: int | None, speed: Speed) -> ModelPlan:
+def _plan_model(ref: ModelRef, jobs: int | None, speed: Speed, sampling: Sampling) -> ModelPlan:
     try:
-        return _with_cost(open_without_weights(ref), jobs, speed)
+        return _with_cost(open_without_weights(ref), jobs, speed, sampling)
     except CheckpointError as error:
         # An error with a cause is a failure of the Hub's client: listing the files would fail again.
         asked = ref.source == "hub" and error.__cause__ is None
         return ModelPlan(ref, to_fetch=_download_size(ref) if asked else None, reason=str(error))
     except Exception as error:
         # Nobody foresaw it, and it is this model's alone.
-        return ModelPlan(ref, reason=str(CheckpointError(f"a fault in wqscore ({error!r:.300}): please report it")))
+        return ModelPlan(ref, reason=fault(error))
 
 
-def _with_cost(checkpoint: Checkpoint, jobs: int | None, speed: Speed) -> ModelPlan:
-    described = describe_checkpoint(checkpoint, DEFAULT, jobs, speed)
+def _with_cost(checkpoint: Checkpoint, jobs: int | None, speed: Speed, sampling: Sampling) -> ModelPlan:
+    described = describe_checkpoint(checkpoint, DEFAULT, jobs, speed, sampling)
     cost = Cost(
         parameters=described.parameters,
         tensors=len(checkpoint.tensors),
@@ -190,6 +205,7 @@ def _with_cost(checkpoint: Checkpoint, jobs: int | None, speed: Speed) -> ModelP
         eigensolves=described.eigensolves,
         to_read=described.size,
         seconds=described.seconds,
+        most_seconds=described.most_seconds,
         peak_memory=described.peak_memory,
     )
     return ModelPlan(checkpoint.ref, checkpoint.revision, described.to_fetch, cost)

@@ -6,7 +6,8 @@ from typing import Any
 
 from rich.filesize import decimal
 
-from wqscore.planning.describe_report import duration, hundredths
+from wqscore.planning.describe_report import hundredths, work_counted
+from wqscore.planning.estimate import duration_range
 from wqscore.planning.plan import Cost, ModelPlan, Plan
 from wqscore.rendering.numbers import MISSING, Cell
 from wqscore.rendering.rows import Rows
@@ -16,9 +17,9 @@ from wqscore.version import __version__
 _SHOWN = ["model", "to fetch", "tensors", "matrices", "eigensolves", "CPU time", "peak memory"]
 _COLUMNS = [
     *("model", "revision", "bytes_to_fetch", "bytes_to_read", "params", "tensors", "matrices", "eigensolves"),
-    *("core_seconds_estimate", "peak_memory_estimate", "reason"),
+    *("core_seconds_estimate", "core_seconds_most", "peak_memory_estimate", "reason"),
 ]
-_TITLE = "what scoring takes, from headers alone: CPU time on one core of this machine, once all is fetched"
+_TITLE = "what scoring takes, from headers alone: CPU time on one core of this machine, once all is fetched, "
 
 
 def plan_sections(plan: Plan, _: Medium) -> list[Section]:
@@ -26,7 +27,14 @@ def plan_sections(plan: Plan, _: Medium) -> list[Section]:
     rows = [[model.ref.label, *_shown_figures(model.to_fetch, model.cost)] for model in plan.models]
     rows.append(["total", *_shown_figures(plan.to_fetch, plan.total)])
     optional = ["tensors", "matrices", "eigensolves"]
-    table = Table(_TITLE, _SHOWN, rows, folding=["model"], optional=optional, markdown_title="listed")
+    table = Table(
+        f"{_TITLE}{work_counted(plan.sampling)}",
+        _SHOWN,
+        rows,
+        folding=["model"],
+        optional=optional,
+        markdown_title="listed",
+    )
     return [table, Notes(_notes(plan))]
 
 
@@ -53,7 +61,7 @@ def _figures(to_fetch: int | None, cost: Cost | None) -> list[Cell]:
     if cost is None:
         return [to_fetch, *[None] * (len(_COLUMNS) - 4)]
     counts = [cost.to_read, cost.parameters, cost.tensors, cost.matrices, cost.eigensolves]
-    return [to_fetch, *counts, hundredths(cost.seconds), cost.peak_memory]
+    return [to_fetch, *counts, hundredths(cost.seconds), hundredths(cost.most_seconds), cost.peak_memory]
 
 
 def _shown_figures(to_fetch: int | None, cost: Cost | None) -> list[str]:
@@ -61,7 +69,7 @@ def _shown_figures(to_fetch: int | None, cost: Cost | None) -> list[str]:
     if cost is None:
         return [fetched, *[MISSING] * (len(_SHOWN) - 2)]
     counts = [f"{count:,}" for count in (cost.tensors, cost.matrices, cost.eigensolves)]
-    return [fetched, *counts, duration(cost.seconds), decimal(cost.peak_memory)]
+    return [fetched, *counts, duration_range(cost.seconds, cost.most_seconds), decimal(cost.peak_memory)]
 
 
 def _notes(plan: Plan) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
+from math import inf
 from statistics import median
 from time import get_clock_info, thread_time
 
@@ -32,7 +33,8 @@ _SOLVE, _PASSES = 3, 100
 _REFIT, _REFIT_POINT, _MATRIX = 3_000, 8.5, 120_000
 #: The windows of `spectra.windows`: their largest side, and the most positions along a side of W.
 _WINDOW, _POSITIONS = 2000, 10
-_PROBE, _REPEATS = 768, 3
+#: The side of the matrix that is tried: a smaller one is solved at a lower rate, a larger one takes longer.
+_PROBE, _REPEATS = 640, 3
 #: A pass over the entries takes that much longer with the sums for the verdicts, which are compiled: to load what
 #: runs them takes longer than all that is measured.
 _WITH_SUMS = 1.5
@@ -69,7 +71,7 @@ class Speed:
     Attributes:
         gram: pairs of multiplication and addition of a Gram matrix, per second.
         solving: operations of an eigensolve in the processor's cache, per second.
-        memory: bytes that are read from memory, per second.
+        memory: bytes that are read from memory, per second; infinite where no work needs to wait for it.
         entries: entries that are passed over, per second.
     """
 
@@ -138,25 +140,37 @@ def _solves(rows: int, columns: int, count: int) -> Work:
     return Work(gram=products, uncached=operations, solves=count)
 
 
-def measure_speed() -> Speed:
-    """Measure this machine's speed on one small matrix; takes about a quarter of a second."""
+def measure_speed(uncached: bool = True) -> Speed:
+    """Measure this machine's speed on one small matrix; takes about a tenth of a second.
+
+    Args:
+        uncached: whether there is work that waits for memory; if not, how fast that is read is not measured, which
+            takes a third of the time.
+    """
     rng = np.random.default_rng(0)
     matrix = rng.standard_normal((_PROBE, _PROBE), dtype=np.float32)
-    large, vector = np.ones(_UNCACHED), np.ones(_UNCACHED[1])
     with one_blas_thread():
-        product = gram(matrix)
+        products: list[np.ndarray] = []
 
         def pass_over() -> None:
             examine(matrix)
             blake3(matrix.reshape(-1).view(np.uint8).data)
 
-        solving = _solves(_PROBE, _PROBE, 1)
+        work = _solves(_PROBE, _PROBE, 1)
+        multiplying = _usual(lambda: products.append(gram(matrix)))
+        # Overwrites its matrix, so that each is solved once.
+        solving = _usual(lambda: gram_eigenvalues(products.pop()))
         return Speed(
-            gram=solving.gram / _usual(lambda: gram(matrix)),
-            solving=solving.solving / _usual(lambda: gram_eigenvalues(product.copy())),
-            memory=large.nbytes / _usual(lambda: large @ vector),
+            gram=work.gram / multiplying,
+            solving=work.solving / solving,
+            memory=_memory_speed() if uncached else inf,
             entries=matrix.size / _usual(pass_over) / _WITH_SUMS,
         )
+
+
+def _memory_speed() -> float:
+    large, vector = np.ones(_UNCACHED), np.ones(_UNCACHED[1])
+    return large.nbytes / _usual(lambda: large @ vector)
 
 
 def _usual(task: Callable[[], object]) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from wqscore.errors import UsageError
+from wqscore.errors import UsageError, nearest
 from wqscore.presets.preset import Preset
 from wqscore.presets.published import ALPHAPRUNING, FARMS, KDD2023, TEMPBALANCE
 from wqscore.presets.weightwatcher import WW_0_2_7, WW_0_7
@@ -23,8 +23,14 @@ def find_preset(name: str) -> Preset:
         UsageError: there is none.
     """
     if name not in PRESETS:
-        raise UsageError(f"no preset called {name!r}: there are {', '.join(PRESETS)}")
+        raise UsageError(f"no preset called {name!r}: {_nearest(name)}")
     return PRESETS[name]
+
+
+def _nearest(name: str) -> str:
+    """The presets that begin like a name, else those near it, else all."""
+    begun = [each for each in PRESETS if name and each.startswith(name.lower())]
+    return f"did you mean {', '.join(begun)}?" if begun else nearest(name.lower(), PRESETS)
 
 
 __all__ = ["DEFAULT", "PRESETS", "WW_0_2_7", "WW_0_7", "Preset", "find_preset"]

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
-from math import isfinite
 from typing import Any, Literal
 
 from wqscore.metrics.metric import MatrixMetric, Metric
 from wqscore.presets.preset import Preset
+from wqscore.ranking.odds import Odds
+from wqscore.ranking.precision import decimals_of, rounded
 from wqscore.ranking.ranked_model import RankedModel
 from wqscore.ranking.short_names import short_names
-from wqscore.rendering.numbers import figure
 
 Kind = Literal["clear", "tie", "alone", "families", "unranked", "across", "order", "no-interval", "failed"]
 
 _CHOOSE = "by something else: validation loss, size, licence."
 #: More names than this are counted.
 _MAX_NAMES = 3
-#: An interval wider than this deserves two decimals, a narrower one three.
-_WIDE = 0.1
 #: Sizes that differ by less are one size.
 _SAME_SIZE = 1.05
 
@@ -37,6 +35,7 @@ class Conclusion:
         text: the answer, one or two sentences.
         family: the family that it is about; empty for all models.
         families: an answer for each family, for `families`.
+        odds: what a record of decisions adds, a sentence each; it changes no rank.
     """
 
     kind: Kind
@@ -44,17 +43,28 @@ class Conclusion:
     text: str
     family: str = ""
     families: tuple[Conclusion, ...] = ()
+    odds: tuple[str, ...] = ()
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """The answer, and under it those for the families."""
-        return (self.text, *(each.text for each in self.families))
+        """The answer, under it those for the families, and the odds of each."""
+        return (self.text, *(line for each in self.families for line in each.lines), *self.odds)
 
     def document(self) -> dict[str, Any]:
         """The conclusion as JSON."""
         head = {"family": self.family} if self.family else {}
         parts = {"families": [each.document() for each in self.families]} if self.families else {}
-        return {**head, "kind": self.kind, "best": list(self.best), "text": self.text, **parts}
+        odds = {"odds": list(self.odds)} if self.odds else {}
+        return {**head, "kind": self.kind, "best": list(self.best), "text": self.text, **odds, **parts}
+
+    def with_odds(self, odds: Odds) -> Conclusion:
+        """The same with the odds of the first two of each family, what size says, and why this metric ranks."""
+        if self.families:
+            families = tuple(each.with_odds(replace(odds, choice="")) for each in self.families)
+            return replace(self, families=families, odds=tuple(filter(None, [odds.choice])))
+        own = [pair for pair in odds.pairs if pair.family == self.family or self.kind == "across"]
+        lines = [*(pair.text for pair in own[:1]), odds.size.get(self.family, ""), odds.choice]
+        return replace(self, odds=tuple(filter(None, lines)))
 
 
 @dataclass(frozen=True)
@@ -82,16 +92,16 @@ class _Words:
 
     def values(self, models: Sequence[RankedModel]) -> list[str]:
         """The models' numbers, with as many decimals as the widest of their intervals deserves."""
-        decimals = _decimals(models)
-        return [_rounded(_headline(model, self), decimals) for model in models]
+        decimals = decimals_of(models)
+        return [rounded(_headline(model, self), decimals) for model in models]
 
     def value_and_ends(self, model: RankedModel, beside: Sequence[RankedModel] = ()) -> str:
         """A model's number and the ends of its interval, if it has one, as precise as those beside it."""
-        decimals = _decimals([model, *beside])
-        value = _rounded(_headline(model, self), decimals)
+        decimals = decimals_of([model, *beside])
+        value = rounded(_headline(model, self), decimals)
         if model.interval is None:
             return value
-        return f"{value} ({_rounded(model.interval.lo, decimals)} to {_rounded(model.interval.hi, decimals)})"
+        return f"{value} ({rounded(model.interval.lo, decimals)} to {rounded(model.interval.hi, decimals)})"
 
 
 def conclude(models: Sequence[RankedModel], metric: Metric, preset: Preset, across_families: bool) -> Conclusion:
@@ -105,7 +115,7 @@ def conclude(models: Sequence[RankedModel], metric: Metric, preset: Preset, acro
         preset: the preset whose headline ranks.
         across_families: whether families share ranks.
     """
-    words = _Words(metric, preset, dict(zip(map(id, models), short_names([m.ref for m in models]), strict=True)))
+    words = _words(models, metric, preset)
     ranked = [model for model in models if model.status == "ranked"]
     others = [model for model in models if model.status != "ranked"]
     if not ranked:
@@ -113,6 +123,24 @@ def conclude(models: Sequence[RankedModel], metric: Metric, preset: Preset, acro
     answer = _answer(ranked, words, across_families)
     text = " ".join(filter(None, [answer.text, _left_out(others, words)]))
     return Conclusion(answer.kind, answer.best, text, answer.family, answer.families)
+
+
+def answers_of(
+    models: Sequence[RankedModel], metric: Metric, preset: Preset, across_families: bool
+) -> tuple[Conclusion, ...]:
+    """The answers for the families of a ranking, or the one for all; arguments as for `conclude`.
+
+    Models without a rank are in none; there are no answers where no model has one.
+    """
+    ranked = [model for model in models if model.status == "ranked"]
+    if not ranked:
+        return ()
+    answer = _answer(ranked, _words(models, metric, preset), across_families)
+    return answer.families or (answer,)
+
+
+def _words(models: Sequence[RankedModel], metric: Metric, preset: Preset) -> _Words:
+    return _Words(metric, preset, dict(zip(map(id, models), short_names([m.ref for m in models]), strict=True)))
 
 
 def _answer(ranked: Sequence[RankedModel], words: _Words, across_families: bool) -> Conclusion:
@@ -136,7 +164,7 @@ def _of_family(members: Sequence[RankedModel], words: _Words) -> Conclusion:
         moved = f"{words.name(first)} moved least ({words.label} {words.values([first])[0]})"
         text = f"Ordered by distance from {first.score.base if first.score else ''}: {moved}."
         return Conclusion("order", (), text, family)
-    if isinstance(words.metric, MatrixMetric) and not words.metric.summarised:
+    if not words.metric.claims:
         return Conclusion("order", (), f"Ordered by {words.label}, which makes no claim about quality.", family)
     if len(members) == 1:
         text = f"{words.name(first)} is alone in its family: there is nothing to compare it with. "
@@ -238,13 +266,3 @@ def _joined(names: Sequence[str]) -> str:
 def _headline(model: RankedModel, words: _Words) -> float:
     assert model.score is not None, "a ranked model is scored"
     return model.score.summary.headline(words.metric.name, words.preset)
-
-
-def _decimals(models: Sequence[RankedModel]) -> int | None:
-    """As many decimals as the widest interval deserves; `None` where none is known."""
-    widths = [model.interval.hi - model.interval.lo for model in models if model.interval is not None]
-    return None if not widths else 2 if max(widths) > _WIDE else 3
-
-
-def _rounded(value: float, decimals: int | None) -> str:
-    return figure(value) if decimals is None or not isfinite(value) else f"{value:.{decimals}f}"

@@ -85,9 +85,9 @@ def compare_all(scores: Sequence[ModelScore], metric: MatrixMetric) -> dict[tupl
     Returns:
         By the indices i < j of two models, the first less the second.
     """
-    models = [_model(score, metric) for score in scores]
+    models = [measured(score, metric) for score in scores]
     pairs = list(combinations(range(len(scores)), 2))
-    found = [_difference(models[i], models[j]) for i, j in pairs]
+    found = [difference(models[i], models[j]) for i, j in pairs]
     corrected = holm([each.p for each in found])
     return {
         pair: replace(each, p_holm=p) if isfinite(each.p) else each
@@ -96,7 +96,7 @@ def compare_all(scores: Sequence[ModelScore], metric: MatrixMetric) -> dict[tupl
 
 
 @dataclass(frozen=True)
-class _Model:
+class Measured:
     """A metric's values over a model's matrices, in the order of role and name.
 
     Attributes:
@@ -123,12 +123,13 @@ class _Model:
         return float(np.median(values) if self.headline == "median" else values.mean())
 
 
-def _model(score: ModelScore, metric: MatrixMetric) -> _Model:
+def measured(score: ModelScore, metric: MatrixMetric) -> Measured:
+    """What a comparison of models needs to know of a score."""
     rows = sorted(_counted(score, metric), key=matrix_key)
     values = np.array([row.metrics[metric.name] for row in rows])
     rounding = [_rounding(row, metric.name) for row in rows]
     delta = max(_NEGLIGIBLE * float(values.std()), float(np.median(rounding))) if rows else 0.0
-    return _Model(
+    return Measured(
         value=score.summary.headline(metric.name, score.preset),
         headline="sum" if metric.summed else score.preset.headline,
         keys=tuple(map(matrix_key, rows)),
@@ -150,8 +151,8 @@ def _rounding(row: LayerScore, metric: str) -> float:
     return float((row.metrics[metric] - 1) ** 2 * 2 * row.spectrum.unit_roundoff / sqrt(3))
 
 
-def _difference(a: _Model, b: _Model) -> Difference:
-    """How two models differ; the correction for other pairs is still to be made."""
+def difference(a: Measured, b: Measured) -> Difference:
+    """How two models differ; `p_holm` is NaN, since the correction for other pairs is still to be made."""
     value = a.value - b.value
     pairs = pairs_of(a.keys, b.keys) if numbered_alike(a.numbering, b.numbering) else []
     shift = _shift(a, b, pairs)
@@ -172,7 +173,7 @@ def _difference(a: _Model, b: _Model) -> Difference:
     )
 
 
-def _shift(a: _Model, b: _Model, pairs: Sequence[tuple[int, int]]) -> Shift:
+def _shift(a: Measured, b: Measured, pairs: Sequence[tuple[int, int]]) -> Shift:
     """The shift of the values, in the scale of the number that ranks."""
     if pairs:
         first, second = np.array(pairs).T
@@ -186,7 +187,7 @@ def _shift(a: _Model, b: _Model, pairs: Sequence[tuple[int, int]]) -> Shift:
     return unpaired_shift([(a.values[first], b.values[second]) for first, second in strata])
 
 
-def _bounds(a: _Model, b: _Model, pairs: int) -> tuple[float, float]:
+def _bounds(a: Measured, b: Measured, pairs: int) -> tuple[float, float]:
     """Smallest and largest difference if each unpaired matrix took the lowest or highest value of either model."""
     only_a, only_b = a.values.size - pairs, b.values.size - pairs
     low = min(float(a.values.min()), float(b.values.min()))

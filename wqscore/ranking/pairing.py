@@ -10,6 +10,7 @@ from wqscore.matrices.matching import canonical_name
 from wqscore.matrices.weight_matrix import SkippedTensor
 from wqscore.scoring.model_score import ModelScore
 from wqscore.scoring.role_draws import MatrixKey
+from wqscore.scoring.selection import LeftOut
 
 #: Two models are compared pair by pair when they share at least this share of their matrices, and role by role when
 #: the roles that both have hold at least this share.
@@ -24,10 +25,16 @@ Numbering = Mapping[str, frozenset[tuple[str, ...]]]
 def numbering(score: ModelScore) -> Numbering:
     """Which layers, experts and blocks a model has, as the names of its matrices number them.
 
-    Matrices that could not be scored count: they are there.
+    Matrices that could not be scored, or were left out, count: they are there.
     """
     names = [row.matrix.name for row in score.layers]
-    names += [row.name for row in score.rows if isinstance(row, SkippedTensor) and row.kind != "not-a-matrix"]
+    skipped = [row for row in score.rows if isinstance(row, SkippedTensor)]
+    names += [row.name for row in skipped if row.kind != "not-a-matrix" or isinstance(row, LeftOut)]
+    return numbering_of(names)
+
+
+def numbering_of(names: Iterable[str]) -> Numbering:
+    """The same from the names of the matrices."""
     found: dict[str, set[tuple[str, ...]]] = {}
     for pattern, numbers in map(_numbers_apart, names):
         found.setdefault(pattern, set()).add(numbers)

@@ -8,13 +8,14 @@ from typing import Literal
 from wqscore.fits.interval import Interval
 from wqscore.ranking.differences import Difference
 from wqscore.refs.reference import ModelRef
+from wqscore.results import Result
 from wqscore.scoring.model_score import ModelScore
 
 Status = Literal["ranked", "unranked", "failed"]
 
 
 @dataclass(frozen=True, repr=False)
-class RankedModel:
+class RankedModel(Result):
     """One row of a ranking.
 
     Attributes:

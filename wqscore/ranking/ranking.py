@@ -6,20 +6,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import isfinite, isnan
+from typing import TYPE_CHECKING, Literal
 
 from wqscore.errors import UsageError
 from wqscore.metrics.metric import Metric
 from wqscore.metrics.registry import CORE, find_metric
 from wqscore.presets.preset import Preset
 from wqscore.presets.registry import DEFAULT
-from wqscore.ranking.conclusion import Conclusion, conclude
+from wqscore.ranking.conclusion import Conclusion, answers_of, conclude
 from wqscore.ranking.families import resolve_families
+from wqscore.ranking.odds import Odds
 from wqscore.ranking.ranked_model import Pair, RankedModel
 from wqscore.ranking.ranks import Rank, place_models
 from wqscore.ranking.reading import reading
+from wqscore.ranking.steps import Trend, find_trends
 from wqscore.ranking.tie_groups import tie_label
-from wqscore.results import Result
+from wqscore.results import Result, opened, rendered
 from wqscore.scoring.model_score import Failure, ModelScore
+
+if TYPE_CHECKING:
+    import altair as alt
+    import pandas as pd
 
 #: A model with less of its weights behind its score is not ranked.
 MIN_COVERAGE = 0.5
@@ -41,6 +48,7 @@ class Ranking(Result):
             requested order.
         pairs: every two models that share ranks, in the order of the models; none where the metric is one of the
             whole model, which says nothing of layers.
+        odds: what a record of decisions says of neighbours; `None` without a record.
     """
 
     by: Metric
@@ -50,6 +58,7 @@ class Ranking(Result):
     across_families: bool
     models: tuple[RankedModel, ...]
     pairs: tuple[Pair, ...]
+    odds: Odds | None = None
 
     def __repr__(self) -> str:
         """How many models of how many families, and the kind of the conclusion."""
@@ -67,12 +76,46 @@ class Ranking(Result):
     @cached_property
     def conclusion(self) -> Conclusion:
         """What the ranking answers, in one sentence: which model to take, or why none can be named."""
-        return conclude(self.models, self.by, self.preset, self.across_families)
+        found = conclude(self.models, self.by, self.preset, self.across_families)
+        return found.with_odds(self.odds) if self.odds else found
+
+    @cached_property
+    def answers(self) -> tuple[Conclusion, ...]:
+        """The answers of the conclusion by family, without the models that have no rank; none where none has one."""
+        return answers_of(self.models, self.by, self.preset, self.across_families)
+
+    @cached_property
+    def trends(self) -> tuple[Trend, ...]:
+        """The metric over the steps of each training run of which two checkpoints or more are ranked."""
+        return find_trends(self.models, self.pairs, self.by, self.preset)
 
     @property
     def scores(self) -> tuple[ModelScore, ...]:
         """The scored models in the ranking's order."""
         return tuple(model.score for model in self.models if model.score is not None)
+
+    def plot(self, chart: Literal["intervals", "roles", "depth"] = "intervals") -> alt.TopLevelMixin:
+        """Draw the ranking as an Altair chart; `chart.save("x.svg")` writes it.
+
+        Args:
+            chart: `intervals`, each model's number with its interval, an axis for each family; `roles`, the metric
+                layer by layer, a panel for each role; or `depth`, the same in one panel.
+
+        Raises:
+            UsageError: there is no such chart, or the metric has no values of single matrices.
+            CheckpointError: no model has a number to draw.
+        """
+        drawn: alt.TopLevelMixin = opened(self, "chart", chart)
+        return drawn
+
+    def pairs_frame(self) -> pd.DataFrame:
+        """The rows of `pairs.csv` as a pandas table: how every two models ranked together differ."""
+        frame: pd.DataFrame = rendered(self, "pairs-frame")
+        return frame
+
+    def pairs_csv(self) -> str:
+        """The text of `pairs.csv`."""
+        return str(rendered(self, "pairs-csv"))
 
 
 def rank_models(

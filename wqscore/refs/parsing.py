@@ -111,16 +111,17 @@ def _missing(text: str, reason: str) -> ModelRef:
 
 
 def _from_disk(text: str) -> ModelRef:
-    nowhere = f"no such folder or file: {_shown(text)}: check the path"
+    nowhere = f"no such folder or file: {_shown(text)}"
     try:
         path = Path(text).expanduser()
         mode = path.stat().st_mode
     except OSError as error:
         if error.errno in {errno.ENOENT, errno.ENOTDIR}:
-            return _missing(text, nowhere)
+            near = ("./" if text.startswith("./") else "") + found if (found := _nearest_path(path)) else ""
+            return _missing(text, f"{nowhere}; did you mean {near}?" if near else f"{nowhere}: check the path")
         return _missing(text, f"{_shown(text)}: can't be read: {error.strerror or error}")
     except (ValueError, RuntimeError):
-        return _missing(text, nowhere)
+        return _missing(text, f"{nowhere}: check the path")
     if stat.S_ISDIR(mode):
         return ModelRef(text, "folder", path=path)
     if text.endswith(_INDEX_SUFFIX):
@@ -199,15 +200,26 @@ def _no_such_alias(text: str, name: str) -> str:
 
 def _no_such_folder(text: str, name: str) -> str:
     """The reason for a relative path whose first part is a folder, with the nearest name in the path's folder."""
-    path = Path(name)
-    beside: list[str] = []
-    with suppress(OSError, ValueError):
-        beside = sorted(each.name for each in path.parent.iterdir())
-    near = difflib.get_close_matches(path.name[:100], beside, n=1)
-    if near:
-        return f"no folder {_shown(text)}; did you mean {_shown((path.parent / near[0]).as_posix())}?"
+    if near := _nearest_path(Path(name)):
+        return f"no folder {_shown(text)}; did you mean {near}?"
     folder = name.partition("/")[0]
     return f"no folder {_shown(text)}; {_shown(folder)} is a folder here: for the Hub's write hf://{_shown(name)}"
+
+
+def _nearest_path(path: Path) -> str:
+    """The path that a mistyped one is meant to be: its first part that is missing is replaced by the nearest name.
+
+    Returns:
+        An existing path, empty where no name is near. Hidden files and folders are never meant.
+    """
+    with suppress(OSError, ValueError):
+        missing = next((part for part in (*reversed(path.parents), path) if not part.exists()), path)
+        beside = {each.stem: each.name for each in sorted(missing.parent.iterdir()) if not each.name.startswith(".")}
+        for near in difflib.get_close_matches(missing.stem[:100], beside, n=3):
+            meant = missing.parent / beside[near] / path.relative_to(missing)
+            if meant.exists():
+                return _shown(meant.as_posix())
+    return ""
 
 
 def _is_folder(text: str) -> bool:

@@ -6,21 +6,30 @@ import re
 from collections.abc import Sequence
 
 from wqscore.escaping import printable, without_commands
-from wqscore.rendering.sections import Answer, Notes, Section, Table
+from wqscore.rendering.sections import MAX_DRAWING, Answer, Drawing, Notes, Section, Table
 
 
 def sections_markdown(sections: Sequence[Section]) -> str:
     """The answer, then all tables, then all notes as one list."""
     answers = [f"{escape(line)}\n\n" for each in sections if isinstance(each, Answer) for line in each.lines]
     tables = [each for each in sections if isinstance(each, Table)]
+    drawings = [each for each in sections if isinstance(each, Drawing)]
     lines = [table.title for table in tables if table.markdown_title == "listed"]
-    lines += [line for each in sections if isinstance(each, Notes) for line in each.lines]
-    return without_commands("".join(answers) + "\n".join(map(_titled, tables)) + markdown_list(lines))
+    lines += [line for each in sections if isinstance(each, Notes | Drawing) for line in each.lines]
+    return without_commands(
+        "".join(answers) + "\n".join(map(_titled, tables)) + "".join(map(_block, drawings)) + markdown_list(lines)
+    )
 
 
 def _titled(table: Table) -> str:
     title = f"{escape(table.title)}\n\n" if table.markdown_title == "above" else ""
     return title + markdown_table(table.columns, table.rows)
+
+
+def _block(drawing: Drawing) -> str:
+    """A drawing as a block of code; its lines hold no names, and each is indented, so that none ends the block."""
+    drawn = "".join(f"    {line}\n" for line in map(printable, drawing.draw(MAX_DRAWING)))
+    return f"\n{escape(drawing.title)}\n\n{drawn}"
 
 
 def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

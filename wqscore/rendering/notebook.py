@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from wqscore.rendering.sections import Answer, Section, Table
+from wqscore.rendering.sections import MAX_DRAWING, Answer, Drawing, Section, Table
 
 
 def sections_notebook(sections: Sequence[Section]) -> str:
@@ -22,6 +22,9 @@ def _section(section: Section) -> Markup:
         return _table(section.title, section.columns, section.rows)
     if isinstance(section, Answer):
         return Markup("").join(Markup("<p><strong>{}</strong></p>").format(_isolated(line)) for line in section.lines)
+    if isinstance(section, Drawing):
+        drawn = Markup("<pre>{}</pre>").format("\n".join(section.draw(MAX_DRAWING)))
+        return Markup("<p>{}</p>").format(_isolated(section.title)) + drawn + _list(section.lines)
     return _list(section.lines)
 
 

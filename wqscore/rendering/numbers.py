@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from math import isfinite
 
 from wqscore.fits.interval import MIN_VALUES, Interval
@@ -32,6 +33,21 @@ def figure(value: float | None) -> str:
     if shown is None:
         return MISSING
     return f"{shown:,.0f}" if 10_000 <= abs(shown) < 1e9 else f"{shown:.4g}"
+
+
+def four_digits(shown: str) -> str:
+    """A number as `figure` shows it, with the zeros at its end that belong to its four digits.
+
+    Example:
+        >>> four_digits("2.94"), four_digits("3"), four_digits("12.5"), four_digits("–")
+        ('2.940', '3.000', '12.50', '–')
+    """
+    if not re.fullmatch(r"[-+]?[0-9]+(\.[0-9]+)?", shown):
+        return shown
+    whole, _, rest = shown.lstrip("+-").partition(".")
+    significant = len(whole.lstrip("0")) or len(rest.lstrip("0")) - len(rest)
+    places = max(4 - significant, len(rest), 0)
+    return f"{float(shown):.{places}f}" if len(whole) < 4 else shown
 
 
 def size(count: int | None) -> str:

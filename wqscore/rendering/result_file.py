@@ -43,6 +43,19 @@ def write_file(file: Path, text: str) -> None:
     write_bytes(file, text.encode("utf-8", "backslashreplace"))
 
 
+def append_to(file: Path, text: str) -> None:
+    """Add text to the end of a file that several steps of a pipeline write to.
+
+    Raises:
+        WqscoreError: it can't be written.
+    """
+    try:
+        with file.open("ab") as stream:
+            stream.write(text.encode("utf-8", "backslashreplace"))
+    except OSError as error:
+        raise WqscoreError(f"{file}: can't be written: {error.strerror or error}") from error
+
+
 def write_bytes(file: Path, content: bytes) -> None:
     """Write a file of bytes.
 

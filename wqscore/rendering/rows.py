@@ -16,8 +16,12 @@ class Rows:
         columns: the header.
         rows: the cells of each row; `None` where there is no value.
         words: the columns of text; all others hold numbers, even if every value is missing.
+        categories: the columns of text with few different values.
+        counts: the columns of whole numbers.
     """
 
     columns: Sequence[str]
     rows: Sequence[Sequence[Cell]]
     words: frozenset[str]
+    categories: frozenset[str] = frozenset()
+    counts: frozenset[str] = frozenset()

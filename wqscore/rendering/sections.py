@@ -8,6 +8,8 @@ from typing import Literal
 
 #: Where sections are shown: a terminal (`table`), Markdown, or a notebook.
 Medium = Literal["table", "md", "notebook"]
+#: The most characters on a line of a drawing.
+MAX_DRAWING = 100
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,9 @@ class Table:
         optional: columns that a narrow terminal may drop, the first one first.
         right: columns of text that are aligned to the right, as numbers are.
         column_notes: lines under the table about a column, dropped with it; only a terminal shows them.
-        narrow: given the width of a very narrow terminal, returns the lines to show in place of the table.
+        narrow: given the width of a narrow terminal, returns the lines to show in place of the table.
+        essential: columns that a terminal of fewer than 100 characters doesn't drop while there is `narrow`.
+        subtitle: a line under the title; empty for none.
         markdown_title: where the title goes in Markdown, whose tables have no captions: nowhere, above the table, or
             before the notes.
     """
@@ -35,6 +39,8 @@ class Table:
     right: Sequence[str] = ()
     column_notes: Mapping[str, Sequence[str]] = field(default_factory=dict)
     narrow: Callable[[int], Sequence[str]] | None = None
+    essential: Sequence[str] = ()
+    subtitle: str = ""
     markdown_title: Literal["", "above", "listed"] = ""
 
 
@@ -52,4 +58,19 @@ class Answer:
     lines: Sequence[str]
 
 
-Section = Table | Notes | Answer
+@dataclass(frozen=True)
+class Drawing:
+    """A picture made of characters of one width.
+
+    Attributes:
+        title: its caption.
+        draw: given how many characters a line may have, returns the lines.
+        lines: what it shows, in sentences.
+    """
+
+    title: str
+    draw: Callable[[int], Sequence[str]]
+    lines: Sequence[str]
+
+
+Section = Table | Notes | Answer | Drawing

@@ -15,16 +15,19 @@ from rich.text import Text
 from wqscore.escaping import printable, without_commands
 from wqscore.rendering.layout import fit
 from wqscore.rendering.numbers import MISSING
-from wqscore.rendering.sections import Answer, Section, Table
+from wqscore.rendering.sections import MAX_DRAWING, Answer, Drawing, Section, Table
 
 #: The width of a file or a pipe: nothing is folded or dropped.
 _UNLIMITED = 10_000
-#: Below this width, a table that has a list form is shown as a list.
-_NARROW = 60
+#: Below this width, a table that has a list form is shown as a list; below the second, if it would lose a column that
+#: is essential.
+_NARROW, _TIGHT = 60, 100
 #: Sets of characters that an encoding may lack, and their replacements.
-_PLAIN = {"–−×·…": "--x*~", "├─┤●": "|-|o"}
+_PLAIN = {"–−×·…": "--x*~", "├─┤●": "|-|o", "│┬┴└┼": "|--++"}
 #: A number, a range of them, or one with a unit; no sentence that begins with one.
 _NUMBER = re.compile(r"[-+]?\.?\d(?!.*[A-Za-z]{6})")
+#: A plain number, with what comes from its point on.
+_POINT = re.compile(r"[-+−]?[0-9,]+(\.[0-9]+)?")
 
 
 def print_sections(sections: Sequence[Section]) -> None:
@@ -41,6 +44,9 @@ def sections_text(sections: Sequence[Section]) -> str:
 def _section(section: Section) -> str:
     if isinstance(section, Table):
         return _table(section)
+    if isinstance(section, Drawing):
+        width = min(_console().width, MAX_DRAWING)
+        return f"{_lines([section.title], 'bold')}{_lines(section.draw(width))}\n{_lines(section.lines)}"
     return _lines(["", *section.lines], "bold") if isinstance(section, Answer) else _lines(section.lines)
 
 
@@ -59,10 +65,15 @@ def _table(table: Table) -> str:
         return _lines(table.narrow(width))
     rows = [list(map(printable, row)) for row in table.rows]
     fitted = fit(table.columns, rows, width, table.folding, table.optional)
+    if table.narrow is not None and width < _TIGHT and set(table.essential) & set(fitted.left_out):
+        return _lines(table.narrow(width))
     drawn = RichTable(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), pad_edge=False)
-    for column in fitted.columns:
-        drawn.add_column(column, justify=_alignment(table, column), no_wrap=True)
-    for row in fitted.rows:
+    alignments = [_alignment(table, column) for column in fitted.columns]
+    for column, alignment in zip(fitted.columns, alignments, strict=True):
+        drawn.add_column(column, justify=alignment, no_wrap=True)
+    columns = [list(cells) for cells in zip(*fitted.rows, strict=True)]
+    aligned = [at_the_point(each) if way == "right" else each for each, way in zip(columns, alignments, strict=False)]
+    for row in zip(*aligned, strict=True):
         # Text, not str: names from a checkpoint may look like markup.
         drawn.add_row(*map(Text, row))
     # Draw uncut: the table fits, or the numbers alone are too wide and the terminal wraps them.
@@ -71,7 +82,23 @@ def _table(table: Table) -> str:
         console.print(drawn)
     left_out = [f"not shown at this width: {', '.join(fitted.left_out)}", ""] if fitted.left_out else []
     notes = [line for column, lines in table.column_notes.items() if column in fitted.columns for line in lines]
-    return f"{_lines([table.title], 'bold')}{capture.get()}\n{_lines([*left_out, *notes])}"
+    subtitle = _lines([table.subtitle]) if table.subtitle else ""
+    return f"{_lines([table.title], 'bold')}{subtitle}{capture.get()}\n{_lines([*left_out, *notes])}"
+
+
+def at_the_point(cells: Sequence[str]) -> list[str]:
+    """Pad numbers so that their points are below each other in a column that is aligned to the right.
+
+    Example:
+        >>> at_the_point(["12.5", "3.125", "7", "–"])
+        ['12.5  ', '3.125', '7    ', '–']
+    """
+    points = [_POINT.fullmatch(cell) for cell in cells]
+    longest = max((len(found[1] or "") for found in points if found), default=0)
+    return [
+        cell + " " * (longest - len(found[1] or "")) if found else cell
+        for cell, found in zip(cells, points, strict=True)
+    ]
 
 
 def _alignment(table: Table, column: str) -> Literal["left", "right"]:

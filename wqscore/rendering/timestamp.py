@@ -21,3 +21,8 @@ def created_at() -> datetime:
         return datetime.fromtimestamp(int(epoch), UTC)
     except (ValueError, OverflowError, OSError) as error:
         raise UsageError(f"SOURCE_DATE_EPOCH is {epoch!r}: give whole seconds since 1970, or unset it") from error
+
+
+def duration(seconds: float) -> float:
+    """How long something took, to a thousandth; 0 where SOURCE_DATE_EPOCH asks for outputs that can be reproduced."""
+    return 0.0 if "SOURCE_DATE_EPOCH" in os.environ else round(seconds, 3)

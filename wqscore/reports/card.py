@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import re
 import shlex
+from typing import Any
 
 from wqscore.escaping import printable
 from wqscore.fits.sampling import USUAL
 from wqscore.metrics.registry import MATRIX_METRICS, find_metric
-from wqscore.ranking.ranking import rank_alone, why_unranked
+from wqscore.ranking.card import Card
+from wqscore.ranking.ranking import Ranking, rank_alone, why_unranked
 from wqscore.rendering.markdown import escape, markdown_list, markdown_table
-from wqscore.rendering.numbers import ends, figure, size
+from wqscore.rendering.numbers import Cell, ends, figure, number, size
+from wqscore.rendering.rows import Rows
+from wqscore.rendering.sections import Answer, Medium, Notes, Section, Table
 from wqscore.rendering.timestamp import created_at
+from wqscore.reports.json import score_document
 from wqscore.reports.overview import headline_first, score_notes
 from wqscore.reports.trust import trust_notes, warning_notes
 from wqscore.reports.worth_checking import LOOK_COLUMNS, worth_checking, worth_checking_rows
@@ -25,25 +30,60 @@ _MAX_LOOKS = 5
 
 def card_section(score: ModelScore) -> str:
     """A section of a model card in Markdown; markup in names is escaped."""
-    looks = worth_checking(score)
+    alone, looks = rank_alone(score), worth_checking(score)
     worth = markdown_table(LOOK_COLUMNS, worth_checking_rows(looks[:_MAX_LOOKS])) if looks else ""
     more = f" (the first {_MAX_LOOKS} of {len(looks)})" if len(looks) > _MAX_LOOKS else ""
     return "\n".join(
         [
             f"## The weights of {_heading(score.ref.label)}",
             "",
-            *(f"{escape(line)}\n" for line in rank_alone(score).conclusion.lines),
+            *(f"{escape(line)}\n" for line in alone.conclusion.lines),
             f"Measured from the weights alone, without data, by wqscore {__version__} on {created_at():%Y-%m-%d}.",
             "",
             markdown_table(_metric_columns(score), _metric_rows(score)),
             *([f"Matrices worth a look{more}:", "", worth] if looks else []),
             f"What was measured:\n{markdown_list(_measured(score))}",
-            f"How far to trust it:\n{markdown_list(_trust(score))}",
+            f"How far to trust it:\n{markdown_list(_trust(score, alone))}",
             "To measure it again:",
             "",
             _code(_command(score)),
         ]
     )
+
+
+def card_markdown(card: Card) -> str:
+    """The section, as `wqscore card` prints it."""
+    return card_section(card.score)
+
+
+def card_sections(card: Card, _: Medium) -> list[Section]:
+    """The card's sentence, table and notes."""
+    score, alone = card.score, rank_alone(card.score)
+    table = Table(f"the weights of {score.ref.label}", _metric_columns(score), _metric_rows(score))
+    return [Answer(alone.conclusion.lines), table, Notes([*_measured(score), *_trust(score, alone)])]
+
+
+def card_rows(card: Card) -> Rows:
+    """A row for each metric of the table, with all digits."""
+    rows: list[list[Cell]] = []
+    for name in _shown(card.score):
+        found = card.score.summary.statistics[name]
+        first, second = (number(getattr(found, statistic)) for statistic in headline_first(card.score.preset))
+        lo, hi = found.interval or (None, None)
+        label = card.score.preset.label(name)
+        rows.append([card.score.ref.label, label, first, lo, hi, second, found.count])
+    first_name, second_name = headline_first(card.score.preset)
+    columns = ["model", "metric", first_name, "lo", "hi", second_name, "count"]
+    return Rows(columns, rows, frozenset({"model", "metric"}), counts=frozenset({"count"}))
+
+
+def card_document(card: Card) -> dict[str, Any]:
+    """The score's document, with the card's sentence and text."""
+    return {
+        **score_document(card.score),
+        "conclusion": rank_alone(card.score).conclusion.document(),
+        "markdown": card_section(card.score),
+    }
 
 
 def _metric_columns(score: ModelScore) -> list[str]:
@@ -54,14 +94,17 @@ def _metric_columns(score: ModelScore) -> list[str]:
 def _metric_rows(score: ModelScore) -> list[list[str]]:
     """A row per metric; the interval is that of the statistic before it, which the preset ranks by."""
     rows = []
-    for name in _SHOWN:
-        found = score.summary.statistics.get(name)
-        if found is None or MATRIX_METRICS[name].summed:
-            continue
+    for name in _shown(score):
+        found = score.summary.statistics[name]
         label = score.preset.label(name)
         first, second = (figure(getattr(found, statistic)) for statistic in headline_first(score.preset))
         rows.append([label, first, ends(found.interval, found.count), second, str(found.count)])
     return rows
+
+
+def _shown(score: ModelScore) -> list[str]:
+    """The metrics of the card's table that were computed and are not summed."""
+    return [name for name in _SHOWN if name in score.summary.statistics and not MATRIX_METRICS[name].summed]
 
 
 def _measured(score: ModelScore) -> list[str]:
@@ -77,9 +120,8 @@ def _measured(score: ModelScore) -> list[str]:
     ]
 
 
-def _trust(score: ModelScore) -> list[str]:
+def _trust(score: ModelScore, alone: Ranking) -> list[str]:
     """Reasons to doubt the table, from this model's own numbers."""
-    alone = rank_alone(score)
     unranked = why_unranked(score, alone.by, score.preset)
     found = score.summary.statistics.get(alone.by.name)
     bounds = []

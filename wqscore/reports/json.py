@@ -15,10 +15,12 @@ from wqscore.ranking.ranking import Ranking, rank_alone
 from wqscore.refs.reference import ModelRef
 from wqscore.rendering.numbers import number
 from wqscore.rendering.timestamp import created_at
-from wqscore.reports.tables import PAIR_COLUMNS, has_interval_columns, pair_rows
+from wqscore.reports.tables import PAIR_COLUMNS, has_interval_columns, has_steps, pair_rows, step_number
 from wqscore.scoring.expert_spread import ExpertSpread
 from wqscore.scoring.layer_score import LayerScore
 from wqscore.scoring.model_score import ModelScore
+from wqscore.scoring.role_summary import RoleSummary, summarise_roles
+from wqscore.scoring.selection import LeftOut
 from wqscore.spectra import lapack
 from wqscore.spectra.eigenvalues import BLOCK_ROWS
 from wqscore.version import __version__
@@ -36,7 +38,9 @@ def ranking_document(ranking: Ranking) -> dict[str, Any]:
         "better": ranking.by.better,
         "across_families": ranking.across_families,
         "conclusion": ranking.conclusion.document(),
-        "models": [_model(model) for model in ranking.models],
+        "odds": asdict(ranking.odds) if ranking.odds else None,
+        **({"trends": [trend.document() for trend in ranking.trends]} if ranking.trends else {}),
+        "models": [model_document(model, has_steps(ranking)) for model in ranking.models],
         "pairs": [dict(zip(PAIR_COLUMNS, row, strict=True)) for row in pair_rows(ranking)],
     }
 
@@ -79,9 +83,11 @@ def _preset(preset: Preset) -> dict[str, Any]:
     }
 
 
-def _model(model: RankedModel) -> dict[str, Any]:
+def model_document(model: RankedModel, steps: bool = False) -> dict[str, Any]:
+    """One model of a ranking, with the fields it has in `ranking.json`."""
     head = {
         **_names(model.ref),
+        **({"step": step_number(model)} if steps else {}),
         "status": model.status,
         "rank": model.rank,
         "tied": model.tied,
@@ -129,14 +135,25 @@ def _score(score: ModelScore) -> dict[str, Any]:
             }
             for name, statistic in summary.statistics.items()
         },
+        "roles": [_role(role) for role in summarise_roles(score.layers, score.metrics, score.preset)],
         "experts": None if summary.experts is None else _experts(summary.experts),
         "model_metrics": {
             name: {"value": number(value.value), "count": value.count, "reason": value.reason or None}
             for name, value in summary.values.items()
         },
         **({"remarks": list(score.remarks)} if score.remarks else {}),
+        **({"selection": score.selection} if score.selection else {}),
         "layers": [_layer(row) if isinstance(row, LayerScore) else _skip(row) for row in score.rows],
     }
+
+
+def _role(found: RoleSummary) -> dict[str, Any]:
+    values = {
+        name: {"median": median, "lowest": number(found.lowest[name]), "highest": number(found.highest[name])}
+        for name, median in found.medians.items()
+    }
+    counts = {"n_matrices": found.n_matrices, "n_fitted": found.n_fitted, "n_ok": found.n_ok}
+    return {"role": found.role, "counted": found.counted, **counts, "summary": values}
 
 
 def _experts(found: ExpertSpread) -> dict[str, Any]:
@@ -169,6 +186,6 @@ def _skip(row: SkippedTensor) -> dict[str, Any]:
         "shape": list(row.shape),
         "dtype": row.dtype,
         "verdict": "skipped",
-        "kind": row.kind,
+        "kind": "left-out" if isinstance(row, LeftOut) else row.kind,
         "reason": row.reason,
     }

@@ -5,10 +5,11 @@ from __future__ import annotations
 from wqscore.escaping import printable
 from wqscore.ranking.ranked_model import RankedModel
 from wqscore.ranking.ranking import Ranking
+from wqscore.ranking.short_names import short_names
 from wqscore.rendering.layout import fold
 from wqscore.rendering.numbers import figure, size
 from wqscore.reports.intervals import bar, extent, has_intervals, interval_text, marks_of
-from wqscore.reports.overview import rank_range, ranking_title
+from wqscore.reports.overview import rank_range, ranking_title, usual_range
 
 #: The column of bars.
 BARS = "95 %"
@@ -37,16 +38,28 @@ def narrow_ranking(ranking: Ranking, width: int) -> list[str]:
         width: the terminal's width.
     """
     bars = ranking_bars(ranking) if has_intervals(ranking) else [""] * len(ranking.models)
-    lines = [ranking_title(ranking), *scale_note(ranking), ""]
-    for model, drawn in zip(ranking.models, bars, strict=True):
-        lines += [*_head(model, width), *(f"{_INDENT}{line}" for line in _facts(model, ranking, drawn))]
+    lines = [
+        ranking_title(ranking),
+        *_usual(ranking),
+        *scale_note(ranking),
+        "",
+    ]
+    names = short_names([model.ref for model in ranking.models])
+    for model, name, drawn in zip(ranking.models, names, bars, strict=True):
+        lines += [*_head(model, name, width), *(f"{_INDENT}{line}" for line in _facts(model, ranking, drawn))]
     return [*lines, ""]
 
 
-def _head(model: RankedModel, width: int) -> list[str]:
+def _usual(ranking: Ranking) -> list[str]:
+    """Where trained layers usually lie, short enough for 40 characters."""
+    found = usual_range(ranking)
+    return [found.replace(" lie between", ":").replace(" and ", " to ")] if found else []
+
+
+def _head(model: RankedModel, name: str, width: int) -> list[str]:
     """The rank, then the name, folded to the width."""
     rank = "–" if model.rank is None else f"{model.rank}{'=' if model.tied else ''}"
-    first, *rest = fold(printable(model.ref.label), max(width - len(_INDENT), 1)).split("\n")
+    first, *rest = fold(printable(name), max(width - len(_INDENT), 1)).split("\n")
     return [f"{rank:<{len(_INDENT)}}{first}", *(f"{_INDENT}{line}" for line in rest)]
 
 
@@ -60,7 +73,9 @@ def _facts(model: RankedModel, ranking: Ranking, drawn: str) -> list[str]:
     if model.best is not None:
         ties = f", ties {' '.join(model.ties)}" if model.ties else ""
         facts.append(f"range {rank_range(model)}{ties}")
-    facts.append(f"coverage {figure(100 * score.summary.coverage)} %, {size(score.parameters)} parameters")
+    summary = score.summary
+    facts.append(f"coverage {figure(100 * summary.coverage)} %, {summary.n_ok} of {summary.n_matrices} matrices ok")
+    facts.append(f"{size(score.parameters)} parameters")
     return facts
 
 

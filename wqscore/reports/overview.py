@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite
 
 from wqscore.matrices.weight_matrix import SkippedTensor
 from wqscore.metrics.metric import MatrixMetric, Metric
@@ -17,6 +18,7 @@ from wqscore.reports.tables import has_summary
 from wqscore.scoring.expert_spread import ExpertSpread
 from wqscore.scoring.layer_score import LayerScore
 from wqscore.scoring.model_score import ModelScore
+from wqscore.scoring.role_summary import summarise_roles
 from wqscore.scoring.summary import Statistic
 
 #: The columns of one model's whole-model metrics.
@@ -30,8 +32,20 @@ _SHOWN = ("alpha", "alpha_lo", "alpha_hi", "D", "p_value", "n_tail", "stable_ran
 def ranking_title(ranking: Ranking) -> str:
     """The statistic that ranks, the better direction, and the preset."""
     name = ranking.preset.label(ranking.by.name)
-    statistic = headline(ranking.by, ranking.preset)
-    return f"{statistic} {name}, {ranking.by.better} is better · {made_by(ranking.preset, ranking.scores)}"
+    statistic, made = headline(ranking.by, ranking.preset), made_by(ranking.preset, ranking.scores)
+    base = next((score.base for score in ranking.scores), "")
+    if ranking.by.cost == "base" and base:
+        return f"{statistic} of {name}, distance from {base} · {made}"
+    better = f"{ranking.by.better} is better" if ranking.by.claims else "which makes no claim about quality"
+    return f"{statistic} {name}, {better} · {made}"
+
+
+def usual_range(ranking: Ranking) -> str:
+    """Where the number of trained layers usually lies, if that is published; else empty."""
+    readable = ranking.by.readable
+    if readable is None or not isfinite(readable.high):
+        return ""
+    return f"trained layers usually lie between {readable.low:g} and {readable.high:g}"
 
 
 def ranking_overview_columns(ranking: Ranking) -> list[str]:
@@ -48,6 +62,7 @@ def ranking_overview_columns(ranking: Ranking) -> list[str]:
         "ties",
         "coverage",
         "fitted",
+        "ok",
         "params",
         "depth",
         "family",
@@ -76,6 +91,7 @@ def ranking_overview_rows(ranking: Ranking) -> list[list[str]]:
                 " ".join(model.ties) or MISSING,
                 MISSING if number(summary.coverage) is None else f"{summary.coverage:.0%}",
                 f"{summary.n_fitted}/{summary.n_matrices}",
+                f"{summary.n_ok}/{summary.n_matrices}",
                 size(model.score.parameters),
                 str(model.score.architecture.depth),
                 model.family or MISSING,
@@ -164,6 +180,21 @@ def summary_overview_rows(score: ModelScore) -> list[list[str]]:
         for name, s in score.summary.statistics.items()
         if has_summary(name, score.preset) and not MATRIX_METRICS[name].summed
     ]
+
+
+def role_overview(score: ModelScore) -> tuple[list[str], list[list[str]]]:
+    """The columns and rows of one model's roles; in brackets those that no average counts.
+
+    The columns of numbers are of the metric that the preset ranks by, or else of the first one.
+    """
+    by = score.preset.by if score.preset.by in score.metrics else next(iter(score.summary.statistics), "")
+    rows = []
+    for found in summarise_roles(score.layers, score.metrics, score.preset):
+        values = [figure(of.get(by)) for of in (found.medians, found.lowest, found.highest)]
+        role = found.role if found.counted else f"({found.role})"
+        rows.append([role, str(found.n_matrices), str(found.n_fitted), str(found.n_ok), *values])
+    name = score.preset.label(by)
+    return ["role", "matrices", "fitted", "ok", f"median {name}", "lowest", "highest"], rows
 
 
 def headline_first(preset: Preset) -> tuple[str, str]:

@@ -7,6 +7,8 @@ from functools import partial
 
 from wqscore.ranking.ranking import Ranking, rank_alone
 from wqscore.ranking.reading import BESIDE
+from wqscore.ranking.short_names import short_names
+from wqscore.rendering.numbers import four_digits
 from wqscore.rendering.sections import Answer, Medium, Notes, Section, Table
 from wqscore.reports.intervals import has_intervals
 from wqscore.reports.narrow import BARS, narrow_ranking, ranking_bars, scale_note
@@ -20,11 +22,14 @@ from wqscore.reports.overview import (
     ranking_overview_rows,
     ranking_title,
     remarks,
+    role_overview,
     score_notes,
     summary_overview_columns,
     summary_overview_rows,
+    usual_range,
     value_overview_rows,
 )
+from wqscore.reports.steps import trend_drawings
 from wqscore.reports.trust import pair_notes, trust_notes, warning_notes
 from wqscore.reports.worth_checking import LOOK_COLUMNS, worth_checking, worth_checking_rows
 from wqscore.scoring.model_score import ModelScore
@@ -41,9 +46,13 @@ def ranking_sections(ranking: Ranking, medium: Medium) -> list[Section]:
     table = _bars_table(ranking) if medium == "table" else _ranking_table(ranking)
     doubts = {"table": pair_notes, "md": trust_notes}
     doubted = doubts[medium](ranking) if medium in doubts else []
-    notes = Notes([*warning_notes(ranking), *family_notes(ranking), *doubted, *remarks(ranking)])
+    told = ranking.conclusion.text if medium == "table" else ""
+    # Once is enough: in a terminal the conclusion follows at once.
+    others = [line for line in remarks(ranking) if not told or line.split(": ", 2)[-1].rstrip(".") not in told]
+    notes = Notes([*warning_notes(ranking), *family_notes(ranking), *doubted, *others])
     answer = Answer(ranking.conclusion.lines)
-    return [table, notes, answer] if medium == "table" else [answer, table, notes]
+    drawn = trend_drawings(ranking)
+    return [table, *drawn, notes, answer] if medium == "table" else [answer, table, *drawn, notes]
 
 
 def score_sections(score: ModelScore, medium: Medium) -> list[Section]:
@@ -53,21 +62,36 @@ def score_sections(score: ModelScore, medium: Medium) -> list[Section]:
 
 
 def _ranking_table(ranking: Ranking) -> Table:
-    columns, rows = ranking_overview_columns(ranking), ranking_overview_rows(ranking)
+    columns, rows = ranking_overview_columns(ranking), _rows(ranking)
     return Table(ranking_title(ranking), columns, rows, markdown_title="above")
 
 
-def _bars_table(ranking: Ranking) -> Table:
-    """The ranking with each model's interval as a bar; a list of lines if a table does not fit."""
+def _rows(ranking: Ranking) -> list[list[str]]:
+    """The rows of a ranking, every number of the metric that ranks with four digits."""
     columns, rows = ranking_overview_columns(ranking), ranking_overview_rows(ranking)
+    for row in rows:
+        for place in range(2, columns.index("range")):
+            row[place] = " to ".join(map(four_digits, row[place].split(" to ")))
+    return rows
+
+
+def _bars_table(ranking: Ranking) -> Table:
+    """The ranking with each model's interval as a bar; a list of lines if a table does not fit.
+
+    Models are named without the folders that all of them share.
+    """
+    columns, rows = ranking_overview_columns(ranking), _rows(ranking)
+    for row, name in zip(rows, short_names([model.ref for model in ranking.models]), strict=True):
+        row[1] = name
     drawn = has_intervals(ranking)
-    optional = ["depth", *columns[4 if drawn else 3 : columns.index("range")], "params", "fitted"]
+    optional = ["depth", *columns[4 if drawn else 3 : columns.index("range")], "params", "fitted", "ok"]
+    optional += ["coverage"]
     if drawn:
         columns.insert(4, BARS)
         for row, cell in zip(rows, ranking_bars(ranking), strict=True):
             row.insert(4, cell)
-        optional += ["interval"]
-    optional += ["coverage", *([BARS] if drawn else []), "ties", "range"]
+        optional += [BARS, "interval"]
+    optional += ["ties", "range"]
     # A number that is read as no sign of quality keeps what stands beside it.
     optional.sort(key=lambda name: name == BESIDE)
     if len(ranking.families) < 2:
@@ -82,6 +106,8 @@ def _bars_table(ranking: Ranking) -> Table:
         right=["ties", columns[2]],
         column_notes={BARS: scale_note(ranking)},
         narrow=partial(narrow_ranking, ranking),
+        essential=["interval", "ties", "range"],
+        subtitle=usual_range(ranking),
     )
 
 
@@ -111,13 +137,21 @@ def _summary(score: ModelScore, medium: Medium) -> Table | None:
     return Table(title, columns, rows, optional=["by size", "matrices", columns[3], "95 % interval"])
 
 
+def _roles(score: ModelScore, medium: Medium) -> Table | None:
+    columns, rows = role_overview(score)
+    if len(rows) < 2 or not columns[4].removeprefix("median "):
+        return None
+    title = "over the matrices of each role; those in brackets are in no average"
+    return Table(title, columns, rows, optional=["fitted", "lowest", "highest", "matrices"])
+
+
 def _values(score: ModelScore, _: Medium) -> Table | None:
     rows = value_overview_rows(score)
     return Table("over the whole model", VALUE_COLUMNS, rows, optional=["matrices"]) if rows else None
 
 
 _SCORE_TABLES: Mapping[Medium, tuple[Callable[[ModelScore, Medium], Table | None], ...]] = {
-    "table": (_layers, _looks, _summary, _values),
-    "md": (_summary, _values, _layers),
-    "notebook": (_summary, _values, _looks),
+    "table": (_layers, _looks, _roles, _summary, _values),
+    "md": (_summary, _values, _roles, _layers),
+    "notebook": (_summary, _values, _roles, _looks),
 }

@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from time import monotonic
 from typing import TypeVar
 
+from wqscore.checkpoints.hub.content_id import cached_content_id
 from wqscore.checkpoints.tensor import Tensor
 from wqscore.fits.sampling import Sampling
 from wqscore.matrices.weight_matrix import WeightMatrix
@@ -20,6 +22,7 @@ from wqscore.scoring.cache_keys import (
     lone_file,
     row_method,
     shard_content,
+    spectrum_code,
     spectrum_key,
     values_content,
     values_digest,
@@ -28,9 +31,9 @@ from wqscore.scoring.cached_row import is_spectrum_of, parse_row, row_value
 from wqscore.scoring.layer_score import Judgement, LayerScore
 from wqscore.spectra.on_device import CPU
 from wqscore.spectra.spectrum import Spectrum
-from wqscore.store.errors import StoreError
-from wqscore.store.records import FileStamp, ResultKey, SeenModel, SpectrumKey, Value
-from wqscore.store.store import Store
+from wqscore.stores.errors import StoreError
+from wqscore.stores.records import FileStamp, ResultKey, SeenModel, SpectrumKey, Value
+from wqscore.stores.store import Store
 
 #: Seconds between writes: a killed run loses at most these, and the tensors being solved.
 _FLUSH_SECONDS = 2.0
@@ -72,7 +75,8 @@ class ScoreCache:
     ) -> None:
         """Wrap an open store; `note` is called if it fails. Spectra solved on another device are not found.
 
-        With `verify`, a tensor is known by its values alone, so that all are read.
+        With `verify`, a tensor is known by its values alone, so that all are read; and nothing is used that came
+        with a merge.
         """
         self._verify = verify
         self._store: Store | None = store
@@ -80,6 +84,10 @@ class ScoreCache:
         self._device = device
         self._note = note
         self._method = row_method(preset, sampling)
+        # Before threads start: Python 3.11 can't parse in two at a time, and numba parses where it compiles.
+        spectrum_code()
+        # Resolving a link takes a dozen system calls, and a file has hundreds of tensors.
+        self._cached_id = cache(cached_content_id)
         self._stamps: dict[Path, FileStamp] = {}
         self._recorded: dict[FileStamp, dict[str, str]] = {}
         self._used: set[str] = set()
@@ -112,21 +120,24 @@ class ScoreCache:
             rows: of its matrices.
             known: what the store had of them, by name.
         """
-        content = (not self._verify and shard_content(tensor)) or values_content(digest)
+        content = (not self._verify and shard_content(tensor, self._cached_id)) or values_content(digest)
         file = lone_file(tensor)
         if file is not None and (stamp := self._stamps.get(file)) is not None:
             self._recorded.setdefault(stamp, {})[byte_range_key(tensor)] = content
         self._used.add(content)
         spectra: dict[SpectrumKey, Spectrum] = {}
+        recalled: set[SpectrumKey] = set()
         results: dict[ResultKey, Value] = {}
         for row in rows:
             key = spectrum_key(row.matrix, content, self._preset, self._device)
             before = known[row.matrix.name].values if row.matrix.name in known else {}
             spectra[key] = row.spectrum
+            if row.matrix.name in known:
+                recalled.add(key)
             results[ResultKey(key, self._method)] = row_value(row, before)
             if not values_digest(content):
                 results[ResultKey(key, DIGEST)] = digest.hex()
-        self._with_store(lambda store: store.put(spectra, results))
+        self._with_store(lambda store: store.put(spectra, results, recalled=recalled))
         if monotonic() - self._flushed > _FLUSH_SECONDS:
             self._with_store(self._flush)
 
@@ -157,8 +168,8 @@ class ScoreCache:
     ) -> dict[str, CachedMatrix]:
         known = [matrix for matrix in matrices if matrix.tensor.name in contents]
         keys = {m.name: spectrum_key(m, contents[m.tensor.name], self._preset, self._device) for m in known}
-        spectra = store.spectra(set(keys.values()))
-        results = store.results(set(spectra), [self._method, DIGEST])
+        spectra = store.spectra(set(keys.values()), self._verify)
+        results = store.results(set(spectra), [self._method, DIGEST], self._verify)
         found = {}
         for matrix in known:
             key = keys[matrix.name]
@@ -181,7 +192,7 @@ class ScoreCache:
 
     def _contents(self, store: Store, tensors: Sequence[Tensor]) -> dict[str, str]:
         """The content of each tensor whose content is known, by name."""
-        found = {tensor.name: content for tensor in tensors if (content := shard_content(tensor))}
+        found = {tensor.name: content for tensor in tensors if (content := shard_content(tensor, self._cached_id))}
         files = {tensor.name: file for tensor in tensors if (file := lone_file(tensor)) and tensor.name not in found}
         for file in set(files.values()) - self._stamps.keys():
             with suppress(OSError):

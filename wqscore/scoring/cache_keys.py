@@ -7,14 +7,13 @@ read. From the content follow the spectrum and, for one set of constants, the ro
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from wqscore.checkpoints.hub.content_id import cached_content_id
 from wqscore.checkpoints.tensor import Tensor, TensorRef
 from wqscore.fits.sampling import Sampling
 from wqscore.matrices.weight_matrix import WeightMatrix
@@ -23,7 +22,7 @@ from wqscore.scoring.code_digest import digest_bytes, digest_code
 from wqscore.spectra import lapack
 from wqscore.spectra.eigenvalues import BLOCK_ROWS
 from wqscore.spectra.on_device import CPU, solver_on
-from wqscore.store.records import Method, SpectrumKey, canonical
+from wqscore.stores.records import Method, SpectrumKey, canonical
 from wqscore.version import __version__
 
 #: What decides a row's numbers: if any of it changes, cached rows no longer match.
@@ -101,7 +100,7 @@ def spectrum_key(matrix: WeightMatrix, content: str, preset: Preset, device: str
     )
     recipe = canonical(
         {
-            "code": _spectrum_code(),
+            "code": spectrum_code(),
             "gram": BLOCK_ROWS,
             "solver": _lapack(min(matrix.rows, matrix.columns)) if device == CPU else solver_on(device),
             "scale": preset.scale(matrix),
@@ -122,14 +121,18 @@ def values_digest(content: str) -> str:
     return digest if kind == "blake3" else ""
 
 
-def shard_content(tensor: Tensor) -> str:
+def shard_content(tensor: Tensor, cached_id: Callable[[Path], str]) -> str:
     """The content of a tensor by its byte range and the SHA-256 that its repository on the Hub lists; else empty.
 
     Streamed, or in the Hub's own cache: the same either way.
+
+    Args:
+        tensor: the tensor.
+        cached_id: names the content of a file in the Hub's cache, as `cached_content_id` does.
     """
     if not isinstance(tensor, TensorRef):
         return ""
-    content = cached_content_id(tensor.file) if tensor.source is None else tensor.source.content_id(tensor.file)
+    content = cached_id(tensor.file) if tensor.source is None else tensor.source.content_id(tensor.file)
     return f"lfs:{content}:{byte_range_key(tensor)}" if content else ""
 
 
@@ -148,7 +151,8 @@ def byte_range_key(tensor: Tensor) -> str:
     return f"{tensor.name}@{tensor.offset}:{tensor.dtype.name}{list(tensor.shape)}{strides}"
 
 
-def _spectrum_code() -> str:
+def spectrum_code() -> str:
+    """What stands for the code of a spectrum in its key; 11 ms when it is first asked for."""
     digest = digest_code(SPECTRUM_SOURCES)
     return _EARLIER_NAMES.get(digest, digest)
 

@@ -15,7 +15,7 @@ from wqscore.metrics.registry import MATRIX_METRICS
 from wqscore.scoring.layer_score import Judgement, LayerScore, Verdict
 from wqscore.scoring.score_matrix import judgement_of
 from wqscore.spectra.spectrum import Spectrum
-from wqscore.store.records import Value
+from wqscore.stores.records import Value
 
 _FIELDS = {"values", "verdict", "reason", "flags", "fit"}
 _FIT_FIELDS = 5

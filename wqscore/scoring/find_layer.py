@@ -9,6 +9,7 @@ from wqscore.errors import UsageError
 from wqscore.escaping import listed
 from wqscore.scoring.layer_score import LayerScore
 from wqscore.scoring.model_score import ModelScore
+from wqscore.scoring.selection import Selection
 
 #: How many names a message has room for.
 _LISTED = 5
@@ -19,7 +20,7 @@ def choose_layer(score: ModelScore, name: str) -> LayerScore:
 
     Args:
         score: a scored model.
-        name: the matrix's name, or a part that is in no other's.
+        name: the matrix's name, a part that is in no other's, or its layer and role (`3.attention.q`).
 
     Raises:
         UsageError: no matrix has it, or several; or the tensor was skipped.
@@ -28,6 +29,9 @@ def choose_layer(score: ModelScore, name: str) -> LayerScore:
     if name in layers:
         return layers[name]
     found = [each for each in layers if name in each]
+    if not found:
+        chosen = Selection(layers=(name,))
+        found = [each for each, row in layers.items() if chosen.chooses(each, row.matrix.role, row.matrix.depth)]
     if len(found) == 1:
         return layers[found[0]]
     if found:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
 from wqscore.fits.sampling import Sampling
 from wqscore.matrices.architecture import Architecture
 from wqscore.matrices.weight_matrix import SkippedTensor
 from wqscore.presets.preset import Preset
-from wqscore.refs.reference import ModelRef
-from wqscore.results import Result
+from wqscore.refs.reference import Model, ModelRef
+from wqscore.results import Result, opened
 from wqscore.scoring.layer_score import LayerScore
+from wqscore.scoring.matrix_spectrum import MatrixSpectrum
 from wqscore.scoring.summary import ModelSummary
+
+if TYPE_CHECKING:
+    import altair as alt
 
 
 @dataclass(frozen=True, repr=False)
@@ -32,7 +37,8 @@ class ModelScore(Result):
         engine: what computed the rows.
         base: what distances were measured from, as `label@revision`; empty without.
         solver: what solved on a device of torch; empty for LAPACK.
-        remarks: lines that say what was taken as the model where its files hold more than one.
+        remarks: lines that say what was taken as the model where its files hold more than one, and what was left out.
+        selection: which matrices were chosen, as on the command line; empty for all.
     """
 
     ref: ModelRef
@@ -49,6 +55,7 @@ class ModelScore(Result):
     base: str = ""
     solver: str = ""
     remarks: tuple[str, ...] = ()
+    selection: str = ""
 
     def __repr__(self) -> str:
         """The model, what its preset ranks by, and how many matrices are behind it."""
@@ -89,6 +96,58 @@ class ModelScore(Result):
     def skipped(self) -> tuple[SkippedTensor, ...]:
         """The skipped tensors."""
         return tuple(row for row in self.rows if isinstance(row, SkippedTensor))
+
+    def plot(
+        self,
+        chart: Literal["depth", "spectrum", "distance"] = "depth",
+        *,
+        layer: str | None = None,
+        metric: str = "alpha",
+        bulk: bool = False,
+        shuffled: bool = False,
+        model: Model = None,
+    ) -> alt.TopLevelMixin:
+        """Draw the model, or one of its matrices, as an Altair chart; `chart.save("x.svg")` writes it.
+
+        Args:
+            chart: `depth`, a metric layer by layer; `spectrum`, the density of eigenvalues with the fitted tail; or
+                `distance`, the KS distance of every candidate for xmin.
+            layer: the matrix of the last two: its name, or a part that is in no other's. Without it `spectrum` draws
+                all matrices, small.
+            metric: what `depth` shows, one of the metrics of matrices that were computed.
+            bulk: draw the Marchenko–Pastur law of the bulk over a spectrum.
+            shuffled: draw the spectrum of the shuffled weights behind it; reads the weights again.
+            model: where to read them, for a model that was in memory.
+
+        Raises:
+            UsageError: there is no such chart, matrix or metric, or an argument is not for this chart.
+            CheckpointError: there is nothing to draw, or the weights are not at hand any more.
+
+        Example:
+            `score.plot("spectrum", layer="3.attention.self.query", bulk=True)`
+        """
+        drawn: alt.TopLevelMixin = opened(self, "chart", chart, layer, metric, bulk, shuffled, model)
+        return drawn
+
+    def spectrum(self, name: str, *, shuffled: bool = False, model: Model = None) -> MatrixSpectrum:
+        """The spectrum of one matrix as arrays: eigenvalues, the fitted tail, and the bulk.
+
+        Nothing is solved again: a score holds the eigenvalues of its matrices.
+
+        Args:
+            name: the matrix's name, or a part that is in no other's.
+            shuffled: also solve the matrix with its entries shuffled; reads the weights again.
+            model: where to read them, for a model that was in memory.
+
+        Raises:
+            UsageError: no matrix has the name, or several.
+            CheckpointError: the matrix has no spectrum; its weights are not at hand any more, or have changed.
+
+        Example:
+            `score.spectrum("3.attention.self.query").eigenvalues`
+        """
+        found: MatrixSpectrum = opened(self, "spectrum", name, shuffled, model)
+        return found
 
 
 @dataclass(frozen=True)

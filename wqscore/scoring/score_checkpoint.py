@@ -13,10 +13,10 @@ from wqscore.execution.progress import ScoreProgress
 from wqscore.execution.resources import ALL, Resources
 from wqscore.fits.sampling import USUAL, Sampling
 from wqscore.matrices.architecture import architecture_of
+from wqscore.matrices.checkpoint_plan import plan_checkpoint
 from wqscore.matrices.matching import by_canonical_name, why_none_matches
-from wqscore.matrices.model_config import ModelConfig
 from wqscore.matrices.one_expert import isolate_expert
-from wqscore.matrices.plan import PlannedTensor, by_tensor, matrices_of, plan_matrices, tied_copy
+from wqscore.matrices.plan import PlannedTensor, by_tensor, matrices_of, tied_copy
 from wqscore.matrices.uncounted import parameters_of
 from wqscore.matrices.weight_matrix import SkippedTensor, WeightMatrix
 from wqscore.metrics.analysis import ModelAnalysis
@@ -29,9 +29,13 @@ from wqscore.scoring.cache import ScoreCache
 from wqscore.scoring.layer_score import LayerScore
 from wqscore.scoring.model_score import ModelScore
 from wqscore.scoring.score_tensor import ScoringTask, TensorResult, score_groups
+from wqscore.scoring.selection import EVERYTHING, LeftOut, Selection, remark_of, select
 from wqscore.scoring.summary import summarise
 from wqscore.spectra.on_device import CPU, solver_on
 from wqscore.spectra.spectrum import Spectrum
+
+#: Why a metric of the whole model has no value where matrices are left out.
+_OF_A_PART = "it is of the whole model, and --layers or --roles leaves matrices out"
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,7 @@ def score_checkpoint(
     sampling: Sampling = USUAL,
     base: Checkpoint | None = None,
     work: Work = Work(),
+    selection: Selection = EVERYTHING,
 ) -> ModelScore:
     """Score every matrix of a checkpoint, reading each tensor once and then freeing it.
 
@@ -75,11 +80,13 @@ def score_checkpoint(
         sampling: the seed of every random step, and how much random work to do.
         base: the checkpoint that distances are measured from.
         work: how the work is done.
+        selection: which matrices to score; each of the others has a row that says so.
 
     Raises:
-        CheckpointError: a file changed or vanished while it was read.
+        CheckpointError: a file changed or vanished while it was read, or no matrix is chosen.
     """
-    groups = by_tensor(planned(checkpoint, preset))
+    outcomes = planned(checkpoint, preset)
+    groups = by_tensor(select(outcomes, selection, checkpoint.ref.label))
     of_matrices = tuple(name for name in metrics if name in MATRIX_METRICS)
     to_compare = by_canonical_name(matrices_of(planned(base, preset))) if base else None
     if base and to_compare is not None and work.note:
@@ -89,8 +96,14 @@ def score_checkpoint(
     task = ScoringTask(preset, of_matrices, sampling, to_compare, work.cache, work.device)
     scored = dict(score_and_remember(groups, task, work.resources, work.progress, work.note))
     first_with: dict[bytes, str] = {}
-    rows = [row for index in range(len(groups)) for row in _without_tied(scored[index], first_with)]
-    parameters = parameters_of(checkpoint, rows)
+    rows: list[LayerScore | SkippedTensor] = []
+    for index, group in enumerate(groups):
+        rows += _without_tied(scored[index], first_with)
+        # Of a tensor whose matrices are not all chosen.
+        rows += [each for each in group if isinstance(each, LeftOut)] if matrices_of(group) else []
+    parameters = parameters_of(checkpoint, [*outcomes, *rows])
+    whole = _of_the_whole(checkpoint, rows, metrics)
+    n_scored = sum(isinstance(row, LayerScore) for row in rows)
     if work.cache:
         work.cache.close(checkpoint.ref.label, checkpoint.revision or "")
     return ModelScore(
@@ -103,12 +116,11 @@ def score_checkpoint(
         sampling=sampling,
         metrics=tuple(metrics),
         rows=tuple(rows),
-        summary=summarise(
-            rows, parameters, preset, of_matrices, _of_the_whole(checkpoint, rows, metrics), sampling.seed
-        ),
+        summary=summarise(rows, parameters, preset, of_matrices, whole, sampling.seed),
         base="@".join(filter(None, (base.ref.label, base.revision))) if base else "",
         solver="" if work.device == CPU else solver_on(work.device),
-        remarks=checkpoint.remarks,
+        remarks=(*checkpoint.remarks, *([remark_of(selection, rows, n_scored)] if selection else [])),
+        selection=str(selection),
     )
 
 
@@ -146,7 +158,7 @@ def score_and_remember(
 
 def planned(checkpoint: Checkpoint, preset: Preset) -> list[PlannedTensor]:
     """The matrices of a checkpoint, each of the smallest tensor that can be read by itself, and what is skipped."""
-    outcomes = plan_matrices(checkpoint.tensors, ModelConfig(checkpoint.config), preset.matrices)
+    outcomes = plan_checkpoint(checkpoint, preset.matrices)
     return [isolate_expert(outcome) if isinstance(outcome, WeightMatrix) else outcome for outcome in outcomes]
 
 
@@ -159,11 +171,14 @@ def _amounts(matrices: Sequence[WeightMatrix]) -> tuple[int, int]:
 def _of_the_whole(
     checkpoint: Checkpoint, rows: Sequence[LayerScore | SkippedTensor], metrics: Sequence[str]
 ) -> dict[str, ModelValue]:
-    """The requested metrics of the whole model."""
+    """The requested metrics of the whole model; not defined where matrices are left out."""
+    names = [name for name in metrics if name in WHOLE_METRICS]
+    if names and any(isinstance(row, LeftOut) for row in rows):
+        return {name: ModelValue(nan, 0, _OF_A_PART) for name in names}
     norms = [_norms(row.spectrum) for row in rows if isinstance(row, LayerScore)]
     frobenius, spectral = np.array(norms).reshape(-1, 2).T
     analysis = ModelAnalysis(frobenius, spectral, checkpoint.tensors)
-    return {name: WHOLE_METRICS[name].compute(analysis) for name in metrics if name in WHOLE_METRICS}
+    return {name: WHOLE_METRICS[name].compute(analysis) for name in names}
 
 
 def _norms(spectrum: Spectrum) -> tuple[float, float]:

@@ -197,9 +197,13 @@ def _rows_without_fit(layers: Sequence[LayerScore], preset: Preset) -> list[Laye
 
 def rows_with_value(rows: Sequence[LayerScore], metric: str, preset: Preset) -> list[LayerScore]:
     """Those of the matrices whose value of a metric counts."""
-    if metric in _SIGN_DEPENDS_ON_SCALE and not preset.flipped_sign_in_averages:
-        rows = [row for row in rows if FLIPPED_SIGN not in row.flags]
-    return [row for row in rows if isfinite(row.metrics[metric])]
+    return [row for row in rows if value_counts(metric, row.metrics[metric], row.flags, preset)]
+
+
+def value_counts(metric: str, value: float, flags: Sequence[str], preset: Preset) -> bool:
+    """Whether a matrix's value of a metric counts, where the matrix itself does."""
+    flipped = metric in _SIGN_DEPENDS_ON_SCALE and not preset.flipped_sign_in_averages and FLIPPED_SIGN in flags
+    return isfinite(value) and not flipped
 
 
 def _weights(rows: Sequence[LayerScore]) -> int:

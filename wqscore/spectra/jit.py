@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cached_property, update_wrapper
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from wqscore.errors import UsageError
+
+#: More than the functions that one calls, and those in turn.
+_MOST_NESTED = 16
 
 #: numba reads settings from this file in the working folder: also where its cache is, whose pickles run.
 _SETTINGS = Path(".numba_config.yaml")
@@ -33,6 +37,11 @@ class _Compiled:
         update_wrapper(self, function)
 
     def __call__(self, *arguments: object, **named: object) -> object:
+        for _ in range(_MOST_NESTED):
+            # An OSError is the cache's: its disk is full, or a limit forbids so large a file. What could not be kept
+            # is compiled, and the next attempt gets past it to the next function that this one calls.
+            with suppress(OSError):
+                return self._dispatcher(*arguments, **named)
         return self._dispatcher(*arguments, **named)
 
     @cached_property

@@ -13,7 +13,7 @@ from wqscore.spectra.lanczos import largest_eigenvalue
 from wqscore.spectra.spectrum import Spectrum, compute_spectrum
 
 #: Random numbers in memory at a time.
-_DRAWN_AT_ONCE = 1 << 20
+_DRAWN_AT_ONCE = 1 << 17
 #: Shuffles that metrics are computed from.
 SHUFFLES = 6
 

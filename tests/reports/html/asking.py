@@ -23,7 +23,7 @@ Visit = Callable[..., "Chrome"]
 
 
 def marks(browser: Chrome, chart: str) -> list[WebElement]:
-    return browser.find_elements(By.CSS_SELECTOR, f"#{chart} svg .mark-symbol.role-mark:not(.layer_2_marks) path")
+    return browser.find_elements(By.CSS_SELECTOR, f"#{chart} svg .mark-symbol.role-mark:not(.ring_marks) path")
 
 
 def wait_for_charts(browser: Chrome) -> None:
@@ -42,7 +42,7 @@ def address(browser: Chrome) -> str:
 
 
 def column(browser: Chrome, table: str, cell: int) -> list[str]:
-    rows = browser.find_elements(By.CSS_SELECTOR, f"#{table} tbody tr")
+    rows = browser.find_elements(By.CSS_SELECTOR, f"#{table} tbody tr:not(.family)")
     return [row.find_elements(By.XPATH, "*")[cell].text for row in rows if row.is_displayed()]
 
 
@@ -63,3 +63,9 @@ def overflow(browser: Chrome) -> int:
 def number_of(ranking: Ranking, label: str) -> int:
     """The number that a model's section has in the page."""
     return [score.ref.label for score in ranking.scores].index(label) + 1
+
+
+def unfold(browser: Chrome, number: int) -> None:
+    """Open a model's part of the page."""
+    summary = f"//section[@id='model-{number}']/ancestor::details[1]/summary"
+    browser.find_element(By.XPATH, summary).click()

@@ -13,12 +13,13 @@ _CELLS = {"td", "th"}
 
 @dataclass
 class Table:
-    """A table's caption and rows of text, the header first."""
+    """A table's caption and rows of text, the header first; rows that name a family are apart."""
 
     attributes: Attributes
     section: str
     caption: str = ""
     rows: list[list[str]] = field(default_factory=list)
+    families: list[list[str]] = field(default_factory=list)
 
     @property
     def header(self) -> list[str]:
@@ -40,6 +41,7 @@ class Page(HTMLParser):
         self.text = ""
         self._section = ""
         self._open: list[str] = []
+        self._rows: list[list[str]] = []
         self.feed(text)
         self.close()
 
@@ -60,9 +62,11 @@ class Page(HTMLParser):
         elif tag == "table":
             self.tables.append(Table(attributes, self._section))
         elif tag == "tr":
-            self.tables[-1].rows.append([])
+            table = self.tables[-1]
+            self._rows = table.families if "family" in attributes.get("class", "").split() else table.rows
+            self._rows.append([])
         elif tag in _CELLS:
-            self.tables[-1].rows[-1].append("")
+            self._rows[-1].append("")
         if tag in {*_CELLS, "tr", "caption", "script", "style"}:
             self._open = [tag]
 
@@ -78,6 +82,6 @@ class Page(HTMLParser):
             return
         self.text += data
         if where in _CELLS:
-            self.tables[-1].rows[-1][-1] += data
+            self._rows[-1][-1] += data
         elif where == "caption":
             self.tables[-1].caption += data

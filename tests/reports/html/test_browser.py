@@ -15,6 +15,7 @@ from tests.reports.html.asking import (
     number_of,
     overflow,
     requests,
+    unfold,
     wait_for_charts,
 )
 from tests.small_models import HOSTILE, LONG
@@ -55,22 +56,24 @@ def test_a_script_that_is_not_the_pages_own_does_not_run(visit: Visit, html: str
 def test_sorting(visit: Visit, html: str, ranking: Ranking) -> None:
     browser = visit(html)
     assert column(browser, "ranking-table", 0) == ["1", "2", "3"]
-    header = browser.find_element(By.XPATH, "//table[@id='ranking-table']//th[contains(., 'mean')]")
+    browser.find_element(By.XPATH, "//table[@id='ranking-more']/ancestor::details/summary").click()
+    header = browser.find_element(By.XPATH, "//table[@id='ranking-more']//th[contains(., 'mean')]")
     assert header.get_attribute("aria-sort") == "none"
     expected = sorted(
         (m.score.summary.statistics["alpha"].mean, m.ref.label) for m in ranking.models if m.status == "ranked"
     )
     header.find_element(By.TAG_NAME, "button").click()
     assert header.get_attribute("aria-sort") == "ascending"
-    assert column(browser, "ranking-table", 1) == [name for _, name in expected]
+    assert column(browser, "ranking-more", 0) == [name for _, name in expected]
     header.find_element(By.TAG_NAME, "button").send_keys(Keys.ENTER)
     assert header.get_attribute("aria-sort") == "descending"
-    assert column(browser, "ranking-table", 1) == [name for _, name in reversed(expected)]
+    assert column(browser, "ranking-more", 0) == [name for _, name in reversed(expected)]
 
 
 def test_missing_numbers_sort_last_both_ways(visit: Visit, html: str, ranking: Ranking) -> None:
     browser = visit(html)
     section = f"model-{number_of(ranking, 'models/odd')}"
+    unfold(browser, number_of(ranking, "models/odd"))
     browser.find_element(By.CSS_SELECTOR, f"#{section} details.layers summary").click()
     button = browser.find_element(By.XPATH, f"//table[@id='{section}-layers']//th[.='alpha']/button")
     for reverse in (False, True):
@@ -82,20 +85,24 @@ def test_missing_numbers_sort_last_both_ways(visit: Visit, html: str, ranking: R
         assert 0 < len(numbers) < len(shown)
 
 
-def test_filtering(visit: Visit, html: str) -> None:
+def test_filtering(visit: Visit, html: str, ranking: Ranking) -> None:
     browser = visit(html)
-    field = browser.find_element(By.CSS_SELECTOR, "input[data-filters=ranking-table]")
-    field.send_keys("BERT one")
-    assert column(browser, "ranking-table", 1) == ["org/one"]
-    assert field.find_element(By.XPATH, "../../output").text == "1 of 3"
-    field.send_keys(Keys.BACKSPACE * len("BERT one"))
-    assert len(column(browser, "ranking-table", 1)) == 3
+    unfold(browser, 2)
+    browser.find_element(By.CSS_SELECTOR, "#model-2 details.layers summary").click()
+    field = browser.find_element(By.CSS_SELECTOR, "input[data-filters=model-2-layers]")
+    field.send_keys("attention.v layer.1.")
+    names = [layer.matrix.name for layer in ranking.scores[1].layers]
+    assert column(browser, "model-2-layers", 0) == ["bert.encoder.layer.1.attention.self.value.weight"]
+    assert field.find_element(By.XPATH, "../../output").text == f"1 of {len(names)}"
+    field.send_keys(Keys.BACKSPACE * len("attention.v layer.1."))
+    assert column(browser, "model-2-layers", 0) == names
 
 
 def test_picking_a_matrix_redraws_the_charts(visit: Visit, html: str, ranking: Ranking) -> None:
     browser = visit(html)
     wait_for_charts(browser)
     facts = browser.find_element(By.ID, "explorer-facts")
+    unfold(browser, 2)
     browser.find_element(By.CSS_SELECTOR, "#model-2 details.layers summary").click()
     score, picked = ranking.scores[1], 5
     browser.find_element(By.CSS_SELECTOR, f"#model-2-layers tr[data-layer='{picked}'] button").click()
@@ -138,6 +145,7 @@ def test_a_metric_without_numbers_of_models_is_drawn_by_layer_alone(visit: Visit
     browser = visit(html)
     wait_for_charts(browser)
     note = browser.find_element(By.ID, "no-model-metric")
+    browser.find_element(By.CSS_SELECTOR, "#sizes summary").click()
     chart = browser.find_element(By.ID, "chart-size")
     assert chart.is_displayed() and not note.is_displayed()
     Select(browser.find_element(By.ID, "metric")).select_by_visible_text("alpha_lo")
@@ -189,6 +197,7 @@ def test_without_scripts_all_tables_and_charts_are_there(visit: Visit, html: str
     assert not any(e.is_displayed() for e in browser.find_elements(By.CSS_SELECTOR, ".filter, button, select, input"))
     assert column(browser, "ranking-table", 0) == ["1", "2", "3"]
     for number, score in enumerate(ranking.scores, 1):
+        unfold(browser, number)
         browser.find_element(By.CSS_SELECTOR, f"#model-{number} details.layers summary").click()
         assert column(browser, f"model-{number}-layers", 0) == [layer.matrix.name for layer in score.layers]
         points = browser.find_elements(By.CSS_SELECTOR, f"#model-{number} .still svg .points_marks path")
@@ -206,7 +215,7 @@ def test_text_and_charts_follow_the_colour_scheme(visit: Visit, html: str, schem
     text = computed(browser, "body", "color")
     assert computed(browser, ".still svg text", "fill") == text
     assert computed(browser, "#chart-depth svg text", "fill") == text
-    assert computed(browser, "td", "color") == text
+    assert computed(browser, "#ranking-table td.n", "color") == text
 
 
 @pytest.mark.parametrize("page", ["html", "hostile_html"])

@@ -60,7 +60,9 @@ def test_a_mark_for_every_model_and_for_every_matrix_of_those_compared(
     browser = visit(html)
     wait_for_charts(browser)
     scored = [score for score in ranking.scores if np.isfinite(score.summary.statistics["alpha"].median)]
-    assert len(marks(browser, "chart-size")) == len(scored) + 1  # the chosen one has a ring
+    browser.find_element(By.CSS_SELECTOR, "#sizes summary").click()
+    WebDriverWait(browser, 120).until(lambda _: len(marks(browser, "chart-size")) == len(scored))
+    assert len(browser.find_elements(By.CSS_SELECTOR, "#chart-size .ring_marks path")) == 1
     boxes = browser.find_elements(By.CSS_SELECTOR, "#compared input")
     assert len(boxes) == len(ranking.scores)
     for box in boxes:
@@ -85,6 +87,8 @@ def test_a_mark_for_every_model_and_for_every_matrix_of_those_compared(
 def test_a_click_on_a_mark_brings_its_matrix_up_everywhere(visit: Visit, html: str) -> None:
     browser = visit(html)
     wait_for_charts(browser)
+    browser.find_element(By.CSS_SELECTOR, "#matrix-by-matrix summary").click()
+    WebDriverWait(browser, 120).until(lambda _: marks(browser, "chart-pair"))
     for chart in ("#chart-roles", "#chart-pair"):
         before = browser.current_url
         for number in (3, 4, 5):
@@ -140,8 +144,11 @@ def test_three_clicks_from_the_ranking_to_a_spectrum(visit: Visit, html: str, ra
 
 
 def test_the_pairs_table_says_without_scripts_how_much_and_where(html: str, ranking: Ranking) -> None:
-    table = Page(html).table("pairs-table")
-    cells = [dict(zip(table.header, row, strict=True)) for row in table.body]
+    tables = [Page(html).table(name) for name in ("pairs-table", "pairs-details")]
+    columns = [head for table in tables for head in table.header]
+    cells = [
+        dict(zip(columns, [*one, *more], strict=True)) for one, more in zip(*(t.body for t in tables), strict=True)
+    ]
     assert len(cells) == len(ranking.pairs) == 3
     for row, pair in zip(cells, ranking.pairs, strict=True):
         found = differences(ranking, pair.ahead.label, pair.behind.label)
@@ -165,19 +172,19 @@ def test_verdicts_are_counted_and_their_bar_is_as_long(html: str, ranking: Ranki
 
 
 def test_every_interval_holds_its_number_and_is_drawn_to_scale(ranking: Ranking) -> None:
-    drawn = ranking_marks(ranking)
-    assert drawn.resampled
+    (drawn,) = ranking_marks(ranking)
+    assert drawn.band is not None
+    assert drawn.low <= 2 < 6 <= drawn.high
     ranked = [model for model in ranking.models if model.rank]
+    assert drawn.models == tuple(ranked)
     for mark, model in zip(drawn.placed, ranked, strict=True):
         assert mark.interval is not None
         assert mark.interval == model.interval
         assert mark.text == f"{mark.interval.lo:.4g} to {mark.interval.hi:.4g}"
         assert drawn.low <= mark.interval.lo <= mark.value <= mark.interval.hi <= drawn.high
-        for number, place in (
-            (mark.interval.lo, mark.start),
-            (mark.value, mark.at),
-            (mark.interval.hi, mark.end),
-        ):
+        places = [(mark.interval.lo, mark.start), (mark.value, mark.at), (mark.interval.hi, mark.end)]
+        places += [*zip((2, 6), drawn.band, strict=True), *((float(text), place) for text, place in drawn.ticks)]
+        for number, place in places:
             assert drawn.low + place / AXIS * (drawn.high - drawn.low) == pytest.approx(number, rel=1e-2)
 
 
@@ -191,8 +198,8 @@ def test_a_metric_of_whole_models_has_bars_from_zero_and_no_interval(tmp_path: P
         ref = ModelRef(f"m{seed}", "folder", path=folder)
         scores.append(score_checkpoint(open_checkpoint(ref), "bert", metrics=metrics))
     ranking = rank_models(scores, by="param_norm", metrics=metrics)
-    drawn = ranking_marks(ranking)
-    assert not drawn.resampled
+    (drawn,) = ranking_marks(ranking)
+    assert drawn.band is None
     assert drawn.low == 0
     for mark in drawn.placed:
         assert mark.start == 0

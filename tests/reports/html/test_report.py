@@ -26,12 +26,12 @@ from wqscore.presets.registry import DEFAULT
 from wqscore.presets.weightwatcher import WW_0_7
 from wqscore.ranking.ranking import Ranking, rank_models
 from wqscore.refs.reference import ModelRef
-from wqscore.rendering.html.charts import ROLE_MARKS
+from wqscore.rendering.html.palette import BLUE, GREEN, INK, ORANGE, PINK, ROLE_MARKS, SKY, VERMILLION
 from wqscore.reports.html.report import preset_constants
 from wqscore.scoring.model_score import Failure
 from wqscore.version import __version__
 
-_OKABE_ITO = {"#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7", "currentColor"}
+_PALETTE = {BLUE, GREEN, INK, ORANGE, PINK, SKY, VERMILLION}
 
 
 @pytest.fixture(scope="module")
@@ -111,14 +111,20 @@ def test_the_ranking_and_those_without_a_rank(ranking: Ranking, page: Page) -> N
     table = page.table("ranking-table")
     assert table.caption.startswith("Models by median alpha")
     assert table.header == [
-        *("rank", "model", "family", "median alpha", "95 % interval", "mean", "range", "ties", "coverage", "fitted"),
-        *("parameters", "layers"),
-    ]  # fmt: skip
+        *("rank", "model", "median alpha", "95 % interval", "could be", "ties", "ok", "coverage", "parameters"),
+    ]
     ranked = [model for model in ranking.models if model.status == "ranked"]
-    assert [row[:2] for row in table.body] == [[str(m.rank), m.ref.label] for m in ranked]
-    for row, model in zip(table.body, ranked, strict=True):
-        assert shows(row[3].strip(), model.score.summary.statistics["alpha"].median)
-        assert row[9] == f"{model.score.summary.n_fitted} of {model.score.summary.n_matrices}"
+    assert [[cell.strip() for cell in row[:2]] for row in table.body] == [[str(m.rank), m.ref.label] for m in ranked]
+    more = page.table("ranking-more")
+    assert more.header == ["model", "family", "mean", "fitted", "parameters", "layers", "hidden size"]
+    for row, rest, model in zip(table.body, more.body, ranked, strict=True):
+        found = model.score.summary
+        assert shows(row[2].strip(), found.statistics["alpha"].median)
+        assert shows(rest[2].strip(), found.statistics["alpha"].mean)
+        assert rest[3] == f"{found.n_fitted} of {found.n_matrices}"
+        counted = [r for r in model.score.layers if r.fit and r.verdict != "too-small"]
+        counted = [r for r in counted if r.matrix.role not in ("embedding", "head")]
+        assert row[6] == f"{sum(r.verdict == 'ok' for r in counted)}/{len(counted)}"
     assert "0123456789" * 4 in page.text
     reasons = page.table("unranked-table").body
     assert [row[:2] for row in reasons] == [["models/quantised", "unranked"], ["org/missing", "failed"]]
@@ -220,7 +226,7 @@ def test_the_page_is_well_marked_up(html: str, page: Page) -> None:
     assert ("meta", {"name": "viewport", "content": "width=device-width, initial-scale=1"}) in page.elements
     assert all(table.caption for table in page.tables)
     assert all(len(row) == len(table.header) for table in page.tables for row in table.body)
-    assert all(a.get("scope") in {"col", "row"} for tag, a in page.elements if tag == "th")
+    assert all(a.get("scope") in {"col", "row", "rowgroup"} for tag, a in page.elements if tag == "th")
     ids = [a["id"] for _, a in page.elements if "id" in a]
     assert len(ids) == len(set(ids))
     links = {a["href"][1:] for tag, a in page.elements if tag == "a"}
@@ -302,6 +308,6 @@ def test_roles_differ_in_colour_and_shape_and_every_role_has_a_mark() -> None:
     known |= {roles.CONV, *roles.PART_ROLES.values()}
     assert known <= set(ROLE_MARKS)
     assert len(set(ROLE_MARKS.values())) == len(ROLE_MARKS)
-    assert {colour for colour, _ in ROLE_MARKS.values()} <= _OKABE_ITO
+    assert {colour for colour, _ in ROLE_MARKS.values()} <= _PALETTE
     shared = [shape for colour, shape in ROLE_MARKS.values() if colour != "currentColor"]
     assert len(set(shared)) == len(shared)

@@ -187,7 +187,7 @@ def test_the_seed_decides_every_figure_and_the_order_of_metrics_none() -> None:
         (
             {"a": [1, 2, 3], "y": [1, 2, 3]},
             {"y": "y"},
-            "no column is a metric of wqscore: name the columns to test with --x",
+            "no column is a metric that claims to measure quality: name the columns to test with --x",
         ),
         (
             {"alpha": [1, 2], "y": [1, 2], "z": [1, 2]},

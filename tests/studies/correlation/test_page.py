@@ -24,7 +24,8 @@ from tests.small_models import HOSTILE, LONG
 from tests.studies.published import LEADERBOARD, TAXONOMY, TORCHVISION, published
 from wqscore.errors import UsageError
 from wqscore.rendering.folder import ReportError
-from wqscore.rendering.html.scatter_marks import MARKS, OTHERS, largest_groups
+from wqscore.rendering.html.palette import BLUE, GREEN, INK, MARKS, ORANGE, OTHERS, PINK, SKY, VERMILLION
+from wqscore.rendering.html.scatter_marks import largest_groups
 from wqscore.studies.correlation.correlate import Correlations, correlate
 from wqscore.studies.correlation.files import write_correlations
 from wqscore.studies.correlation.page import correlations_html
@@ -108,7 +109,7 @@ def test_every_model_with_both_numbers_is_a_point(html: str, torchvision: Correl
         rows = list(csv.DictReader(file))
     assert len(scatters) == len(torchvision.tried) == 7
     series = [row["series"] for row in rows]
-    colours = {"vgg": "#0072B2", "resnet": "#D55E00", "densenet": "#009E73"}
+    colours = {"vgg": BLUE, "resnet": VERMILLION, "densenet": GREEN}
     for name, (text, points) in zip(torchvision.tried, scatters, strict=True):
         assert name in text
         assert "top1_error" in text
@@ -145,11 +146,11 @@ def test_the_boxes_points_are_the_published_taus_within_groups(html: str) -> Non
     assert len(taus) == len(points) == 21
     vgg = {"log_norm": 0.79, "log_spectral_norm": 0.93, "alpha_weighted": 0.93, "log_alpha_norm": 0.93}
     for name, tau in vgg.items():
-        assert taus[name, "#0072B2"] == pytest.approx(tau, abs=0.005)
-        assert taus[name, "#D55E00"] == pytest.approx(1)
-        assert taus[name, "#009E73"] == pytest.approx(1)
-    assert taus["alpha", "#0072B2"] == pytest.approx(-0.86, abs=0.005)
-    assert taus["alpha", "#D55E00"] == pytest.approx(0.60, abs=0.005)
+        assert taus[name, BLUE] == pytest.approx(tau, abs=0.005)
+        assert taus[name, VERMILLION] == pytest.approx(1)
+        assert taus[name, GREEN] == pytest.approx(1)
+    assert taus["alpha", BLUE] == pytest.approx(-0.86, abs=0.005)
+    assert taus["alpha", VERMILLION] == pytest.approx(0.60, abs=0.005)
 
 
 def test_the_table_agrees_with_scipy(html: str) -> None:
@@ -253,7 +254,7 @@ def test_without_groups_there_is_no_box_plot_and_no_legend() -> None:
     html = correlations_html(correlate(none, ["metric_0"], "accuracy"))
     assert '<ul class="legend">' not in html
     ((_, points),) = charts(html)
-    assert {colour for *_, colour in points} == {"#0072B2"}
+    assert {colour for *_, colour in points} == {BLUE}
     assert len(points) == 6
 
 
@@ -277,8 +278,7 @@ def test_what_can_not_be_drawn_says_so() -> None:
 def test_no_two_marks_share_a_colour_or_a_shape() -> None:
     colours, outlines = zip(*MARKS.values(), strict=True)
     assert len(set(colours)) == len(set(outlines)) == len(MARKS)
-    okabe_ito = {"#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7", "currentColor"}
-    assert set(colours) <= okabe_ito
+    assert set(colours) == {BLUE, VERMILLION, GREEN, PINK, ORANGE, SKY, INK}
 
 
 def test_the_largest_groups_have_marks_and_the_rest_share_one() -> None:

@@ -38,7 +38,7 @@ def hub_errors(repo: str, where: str) -> Iterator[None]:
         CheckpointError: replaces any other exception.
     """
     try:
-        with _silent_client():
+        with silent_client():
             yield
     except CheckpointError:
         raise
@@ -99,7 +99,7 @@ def _explain_status(status: int) -> str:
 
 
 @contextmanager
-def _silent_client() -> Iterator[None]:
+def silent_client() -> Iterator[None]:
     """Keep this thread's warnings off the client's stderr handler, unless the user raised its verbosity."""
     from huggingface_hub.utils import logging as hub_logging
 

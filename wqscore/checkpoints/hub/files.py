@@ -11,24 +11,22 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from shutil import disk_usage
 from typing import TYPE_CHECKING, Any
 
 from wqscore.checkpoints.hub.errors import cause_of, hub_errors
+from wqscore.checkpoints.hub.limits import MAX_SMALL, Limit, within
+from wqscore.checkpoints.hub.pauses import PAUSES, requested_pause
 from wqscore.errors import CheckpointError, reading
+from wqscore.refs.file_names import is_plain
 from wqscore.refs.reference import ModelRef
+from wqscore.refs.weight_names import WEIGHT_SUFFIXES
 from wqscore.version import __version__
 
 if TYPE_CHECKING:
-    from huggingface_hub import HfApi
-
-#: Seconds between attempts unless the Hub requests a pause; the client uses the same for files.
-PAUSES = (1.0, 2.0, 4.0, 8.0)
-#: The longest pause the Hub may request, in seconds: the window of its rate limit.
-MAX_PAUSE = 300.0
+    from huggingface_hub import HfApi, ModelInfo
 
 _COMMIT = re.compile("[0-9a-f]{40}")
-#: Names that Windows keeps for devices, with any suffix.
-_DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
 
 #: Called with the name and size in bytes (0 if unknown) of a file before it is downloaded.
 OnFile = Callable[[str, int], None]
@@ -63,17 +61,9 @@ def list_files(ref: ModelRef) -> HubFiles:
     """
     if ref.repo is None:
         raise CheckpointError(f"{ref.label}: is not a model on the Hub: name it as org/name")
-    with hub_errors(ref.repo, ref.label):
-        for pause in PAUSES:
-            try:
-                return _list_once(ref.repo, ref)
-            except Exception as error:
-                # The client retries requests for files, but not those for a repository.
-                response = getattr(cause_of(error), "response", None)
-                if response is None or not (response.status_code == 429 or response.status_code >= 500):
-                    raise
-                time.sleep(min(requested_pause(response.headers, pause), MAX_PAUSE))
-        return _list_once(ref.repo, ref)
+    repo = ref.repo
+    with hub_errors(repo, ref.label):
+        return within(Limit(ref.label, MAX_SMALL), lambda: _list_patiently(repo, ref))
 
 
 def download(files: HubFiles, name: str, on_file: OnFile | None = None) -> Path:
@@ -84,12 +74,14 @@ def download(files: HubFiles, name: str, on_file: OnFile | None = None) -> Path:
     """
     if (path := cached_file(files, name)) is not None:
         return path
+    listed = files.sizes[name]
     if on_file is not None:
-        on_file(name, files.sizes[name])
-    with hub_errors(files.repo, f"{files.label}: {name}"):
-        bar = _silent_bar()
-        path = Path(_api().hf_hub_download(files.repo, name, revision=files.revision, tqdm_class=bar))
-    _check_digest(files, name, path)
+        on_file(name, listed)
+    where = f"{files.label}: {name}"
+    with hub_errors(files.repo, where):
+        limit = Limit(where, listed or _most(name), listed)
+        path = within(limit, lambda: _download(files, name))
+    _check_content(files, name, path)
     return path
 
 
@@ -102,27 +94,40 @@ def cached_file(files: HubFiles, name: str) -> Path | None:
     return Path(path) if isinstance(path, str) else None
 
 
-def _check_digest(files: HubFiles, name: str, path: Path) -> None:
-    """Compare a file that has just been downloaded with the SHA-256 that the repository lists, if it lists one.
+def _download(files: HubFiles, name: str) -> Path:
+    bar = _silent_bar()
+    return Path(_api().hf_hub_download(files.repo, name, revision=files.revision, tqdm_class=bar))
 
-    The client checks the size alone.
+
+def _most(name: str) -> int:
+    """Bytes that a file of no listed size may have: the disk's room for weights."""
+    from huggingface_hub import constants
+
+    if not name.endswith(WEIGHT_SUFFIXES):
+        return MAX_SMALL
+    cache = Path(constants.HF_HUB_CACHE).absolute()
+    return disk_usage(next(path for path in (cache, *cache.parents) if path.exists())).free
+
+
+def _check_content(files: HubFiles, name: str, path: Path) -> None:
+    """Compare a file that has just been downloaded with the size and the SHA-256 that the repository lists, if any.
+
+    The client compares its size with what the file's own answer says.
 
     Raises:
         CheckpointError: they differ; the file is removed from the cache.
     """
-    listed = files.sha256.get(name)
-    if listed is None:
-        return
+    size, sha256 = files.sizes[name], files.sha256.get(name)
     with reading(path), path.open("rb") as stream:
-        found = hashlib.file_digest(stream, "sha256").hexdigest()
-    if found != listed:
+        found = path.stat().st_size
+        differs = f"has {found:,} bytes, and the repository lists {size:,}" if size and found != size else ""
+        if sha256 and not differs and (digest := hashlib.file_digest(stream, "sha256").hexdigest()) != sha256:
+            differs = f"its SHA-256 is {digest[:12]}…, and the repository lists {sha256[:12]}…"
+    if differs:
         blob = path.resolve()
         path.unlink(missing_ok=True)
         blob.unlink(missing_ok=True)
-        raise CheckpointError(
-            f"{files.label}: {name}: its SHA-256 is {found[:12]}…, and the repository lists {listed[:12]}…: "
-            "try again, or check HF_ENDPOINT"
-        )
+        raise CheckpointError(f"{files.label}: {name}: {differs}: try again, or check HF_ENDPOINT")
 
 
 def _check_name(files: HubFiles, name: str) -> None:
@@ -131,12 +136,24 @@ def _check_name(files: HubFiles, name: str) -> None:
     Raises:
         CheckpointError: it is one.
     """
-    parts = name.split("/")
-    is_path = "\\" in name or ":" in name or "\0" in name or any(part in ("", ".", "..") for part in parts)
-    if is_path or any(_DEVICE.fullmatch(part) for part in parts):
+    if not is_plain(name):
         raise CheckpointError(
-            f"{files.label}: {name!a:.200} is a path or a device on some systems: the repository has to rename it"
+            f"{files.label}: {name!a:.200} is a path or a device, or is too long, on some systems: the repository "
+            "has to rename it"
         )
+
+
+def _list_patiently(repo: str, ref: ModelRef) -> HubFiles:
+    for pause in PAUSES:
+        try:
+            return _list_once(repo, ref)
+        except Exception as error:
+            # The client retries requests for files, but not those for a repository.
+            response = getattr(cause_of(error), "response", None)
+            if response is None or not (response.status_code == 429 or response.status_code >= 500):
+                raise
+            time.sleep(requested_pause(response.headers, pause))
+    return _list_once(repo, ref)
 
 
 def _list_once(repo: str, ref: ModelRef) -> HubFiles:
@@ -144,8 +161,18 @@ def _list_once(repo: str, ref: ModelRef) -> HubFiles:
     from huggingface_hub.errors import HfHubHTTPError
 
     timeout = constants.HF_HUB_ETAG_TIMEOUT
+
+    def ask() -> ModelInfo:
+        return _api().model_info(repo, revision=ref.revision, files_metadata=True, timeout=timeout)
+
     try:
-        info = _api().model_info(repo, revision=ref.revision, files_metadata=True, timeout=timeout)
+        try:
+            info = ask()
+        except Exception as error:
+            # On a connection that an earlier answer left in disorder, or that the server closed meanwhile.
+            if type(error).__name__ != "RemoteProtocolError":
+                raise
+            info = ask()
     except Exception as error:
         refused = isinstance(error, HfHubHTTPError) and error.response.status_code < 500
         if refused or (cached := _list_cached(repo, ref)) is None:
@@ -158,6 +185,11 @@ def _list_once(repo: str, ref: ModelRef) -> HubFiles:
     # Records the branch's commit in the cache's refs/, which is read when there is no connection.
     _api().resolve_revision(repo, revision=ref.revision)
     sizes = {sibling.rfilename: sibling.size or 0 for sibling in info.siblings or []}
+    for name, size in sizes.items():
+        if not isinstance(name, str) or type(size) is not int or size < 0:
+            raise CheckpointError(
+                f"{ref.label}: the Hub lists {name!a:.200} with {size!a:.40} bytes: check HF_ENDPOINT"
+            )
     large = {sibling.rfilename: sibling.lfs.sha256 for sibling in info.siblings or [] if sibling.lfs}
     # A mirror may list anything, so check that it is a digest.
     sha256 = {name: str(digest) for name, digest in large.items() if re.fullmatch("[0-9a-f]{64}", str(digest))}
@@ -177,17 +209,6 @@ def _list_cached(repo: str, ref: ModelRef) -> HubFiles | None:
     folder = Path(found)
     sizes = {p.relative_to(folder).as_posix(): p.stat().st_size for p in folder.rglob("*") if p.is_file()}
     return HubFiles(repo, ref.label, revision, sizes, cached=True)
-
-
-def requested_pause(headers: Mapping[str, str], default: float) -> float:
-    """Seconds the Hub requests to wait, plus one against rounding; `default` if it requests none."""
-    from huggingface_hub.utils import parse_ratelimit_headers  # type: ignore[attr-defined]
-
-    limit = parse_ratelimit_headers(headers)
-    if limit is not None and limit.remaining == 0:
-        return limit.reset_in_seconds + 1.0
-    seconds = headers.get("Retry-After", "")
-    return int(seconds) + 1.0 if seconds.isdigit() else default
 
 
 def _silent_bar() -> type[Any]:

@@ -17,12 +17,17 @@ from typing import TYPE_CHECKING
 
 from wqscore.checkpoints.hub.content_id import content_id
 from wqscore.checkpoints.hub.errors import hub_errors
-from wqscore.checkpoints.hub.files import MAX_PAUSE, PAUSES, HubFiles, OnFile, cached_file, download, requested_pause
+from wqscore.checkpoints.hub.files import HubFiles, OnFile, cached_file, download
+from wqscore.checkpoints.hub.limits import Limit, within
+from wqscore.checkpoints.hub.pauses import PAUSES, requested_pause
 from wqscore.errors import CheckpointError, reading
 from wqscore.version import __version__
 
 if TYPE_CHECKING:
     from httpx2 import Response
+
+#: A longer answer than the requested range is refused below before it has so many bytes more.
+_SURPLUS = 1 << 17
 
 
 class NoRangesError(CheckpointError):
@@ -97,22 +102,27 @@ def fetch_range(files: HubFiles, name: str, start: int, length: int) -> tuple[by
         NoRangesError: the server does not send ranges.
         CheckpointError: the bytes can't be read.
     """
+    where = f"{files.label}: {name}"
+    with hub_errors(files.repo, where):
+        return within(Limit(where, length + _SURPLUS, length), lambda: _fetch_patiently(files, name, start, length))
+
+
+def _fetch_patiently(files: HubFiles, name: str, start: int, length: int) -> tuple[bytes, int]:
     received = BytesIO()
     fruitless = 0
-    with hub_errors(files.repo, f"{files.label}: {name}"):
-        while True:
-            before = received.tell()
-            try:
-                size = _receive(files, name, start, length, received)
-            except Exception as error:
-                fruitless = 0 if received.tell() > before else fruitless + 1
-                if not _is_transient(error) or fruitless > len(PAUSES):
-                    raise
-                if fruitless:
-                    time.sleep(_pause(error, PAUSES[fruitless - 1]))
-            else:
-                if received.tell() >= min(length, size - start):
-                    return received.getvalue(), size
+    while True:
+        before = received.tell()
+        try:
+            size = _receive(files, name, start, length, received)
+        except Exception as error:
+            fruitless = 0 if received.tell() > before else fruitless + 1
+            if not _is_transient(error) or fruitless > len(PAUSES):
+                raise
+            if fruitless:
+                time.sleep(_pause(error, PAUSES[fruitless - 1]))
+        else:
+            if received.tell() >= min(length, size - start):
+                return received.getvalue(), size
 
 
 def _receive(files: HubFiles, name: str, start: int, length: int, received: BytesIO) -> int:
@@ -184,4 +194,4 @@ def _is_transient(error: Exception) -> bool:
 
 def _pause(error: Exception, default: float) -> float:
     response = getattr(error, "response", None)
-    return default if response is None else min(requested_pause(response.headers, default), MAX_PAUSE)
+    return default if response is None else requested_pause(response.headers, default)

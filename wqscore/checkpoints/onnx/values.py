@@ -15,6 +15,7 @@ from wqscore.checkpoints.dtypes import STORED_DTYPES, StoredDtype
 from wqscore.checkpoints.onnx.stored import TAGGED, StoredInitialiser
 from wqscore.checkpoints.tensor import TensorRef
 from wqscore.errors import CheckpointError
+from wqscore.refs.file_names import is_plain
 
 #: The numbers of `TensorProto.DataType` whose elements take whole bytes.
 _DTYPES = {
@@ -185,8 +186,11 @@ def _external(entries: Mapping[str, str], nbytes: int, file: Path, where: str) -
     """The file and the first byte of external data; checks that all of it exists, in the model's folder or below."""
     location = entries.get("location", "")
     path = PurePosixPath(location)
-    if not path.parts or path.is_absolute() or ".." in path.parts or any(c in location for c in "\\:\0"):
-        raise CheckpointError(f"{where}: its data is in {location!r:.200}, outside the model's folder: refused")
+    # Writers may begin it with ./
+    if not path.parts or not is_plain(path.as_posix()):
+        raise CheckpointError(
+            f"{where}: its data is in {location!r:.200}, outside the model's folder or no file name: refused"
+        )
     offset, length = _count(entries.get("offset", "0")), _count(entries.get("length", str(nbytes)))
     if offset is None or length != nbytes:
         raise CheckpointError(

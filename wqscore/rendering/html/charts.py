@@ -7,44 +7,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
-from types import MappingProxyType
 from typing import Any
 
 import altair as alt
-import vl_convert
 
-from wqscore.matrices.roles import CONV, EMBEDDING, HEAD, OTHER
+from wqscore.rendering.html import vega
+from wqscore.rendering.html.palette import BLUE, GREEN, ROLE_MARKS, VERMILLION
 
 Spec = dict[str, Any]
 
-#: Colour and shape of each role: Okabe and Ito's colours, and no two roles of one shape and colour.
-ROLE_MARKS = MappingProxyType(
-    {
-        EMBEDDING: ("currentColor", "diamond"),
-        "attention.q": ("#0072B2", "circle"),
-        "attention.k": ("#56B4E9", "square"),
-        "attention.v": ("#009E73", "triangle-up"),
-        "attention.o": ("#CC79A7", "diamond"),
-        "mlp.gate": ("#009E73", "cross"),
-        "mlp.in": ("#D55E00", "triangle-down"),
-        "mlp.out": ("#E69F00", "triangle-right"),
-        CONV: ("#0072B2", "triangle-left"),
-        OTHER: ("currentColor", "cross"),
-        HEAD: ("currentColor", "square"),
-    }
-)
-_BLUE, _VERMILLION, _GREEN = "#0072B2", "#D55E00", "#009E73"
 _DASHES, _DOTS = (5, 4), (1, 3)
+#: The height of a chart that stands beside others.
+_SMALL = 190
+_LEGEND = alt.Legend(title=None, symbolSize=70, symbolOpacity=1)
 #: Labels of a log axis, where Vega leaves those that would be too many empty.
 _LOG_LABEL = "!datum.label ? '' : format(datum.value, datum.value < 1e-3 || datum.value > 9999 ? '~e' : '~g')"
-#: The major and minor version of Vega-Lite that Altair writes and vl-convert is to read.
-_VEGA_LITE = ".".join(alt.SCHEMA_VERSION.split(".")[:2])
 
 
 def alpha_by_depth(roles: Sequence[str]) -> Spec:
-    """α layer by layer; the roles differ in colour and in shape.
+    """α layer by layer with its interval; the roles differ in colour and in shape, and stand beside each other.
 
-    Datasets: `layers` (name, role, place, order, alpha, chosen; `order` is that of the places), `average` (alpha).
+    Datasets: `layers` (name, role, place, order, alpha, lo, hi, interval, verdict, chosen; `order` is that of the
+    places, `lo` to `hi` what is drawn of the interval, `verdict` fills the mark where it is ok), `average` (alpha),
+    `band` (lo, hi, label: the range that is read as usual).
 
     Args:
         roles: the roles in the legend.
@@ -52,29 +37,64 @@ def alpha_by_depth(roles: Sequence[str]) -> Spec:
     x = layer_axis(grid=True)
     y = alt.Y("alpha:Q", title="alpha", scale=alt.Scale(domainMin=1, nice=True))
     layers, average = alt.NamedData(name="layers"), alt.NamedData(name="average")
-    points = role_points(layers, roles, x, y, *_numbers("alpha"))
-    ring = alt.Chart(layers).transform_filter("datum.chosen").encode(x=x, y=y)
+    points = role_points(layers, roles, x, y, *_numbers("alpha"), alt.Tooltip("interval:N", title="95 % interval"))
+    # Legends of one field are merged: all of them are alike.
+    stroke = alt.Stroke("role:N", scale=_role_scale(roles), legend=_LEGEND)
+    lines = (
+        alt.Chart(layers)
+        .transform_filter("isValid(datum.lo)")
+        .mark_rule(strokeWidth=1.5, opacity=0.45)
+        .encode(x=x, xOffset=_beside(roles), y="lo:Q", y2="hi:Q", stroke=stroke)
+    )
     line = alt.Chart(average).mark_rule(strokeDash=_DASHES, color="currentColor", opacity=0.7).encode(y=y)
-    ringed = ring.mark_point(size=300, strokeWidth=2, shape="circle", color="currentColor", fill=None)
-    # Without a fill, the ring leaves the pointer to what it surrounds.
-    return finish(line + points + ringed)
+    return finish(_band() + lines + line + points + ring(layers, x, y, _beside(roles)))
+
+
+def _band() -> alt.LayerChart:
+    """The range of a number that is read as usual, shaded and labelled."""
+    band = alt.Chart(alt.NamedData(name="band"))
+    label = band.mark_text(align="right", baseline="bottom", dx=-4, dy=-3, fontSize=11, color="currentColor")
+    shade = band.mark_rect(color="currentColor", opacity=0.07).encode(y="lo:Q", y2="hi:Q")
+    return shade + label.encode(x=alt.value("width"), y="hi:Q", text="label:N")
+
+
+def ring(data: alt.NamedData, x: alt.X, y: alt.Y, beside: alt.XOffset | None = None) -> alt.Chart:
+    """A ring around what is chosen, without a fill that would take the pointer from it."""
+    chosen = alt.Chart(data, name="ring").transform_filter("datum.chosen").encode(x=x, y=y)
+    if beside is not None:
+        chosen = chosen.encode(xOffset=beside)
+    return chosen.mark_point(size=260, strokeWidth=2, shape="circle", color="currentColor", fill=None)
 
 
 def role_points(data: alt.NamedData, roles: Sequence[str], x: alt.X, y: alt.Y, *numbers: alt.Tooltip) -> alt.Chart:
-    """A mark for each matrix of a dataset (name, role, …), coloured and shaped by its role."""
-    colours, shapes = zip(*(ROLE_MARKS[role] for role in roles), strict=True)
-    legend = alt.Legend(title=None, symbolSize=70, symbolOpacity=1)
+    """A mark for each matrix of a dataset (name, role, verdict, …), coloured and shaped by its role.
+
+    It is filled where the verdict is ok, and hollow elsewhere.
+    """
+    shapes = [ROLE_MARKS[role][1] for role in roles]
+    fill = alt.Fill("role:N", scale=_role_scale(roles), legend=_LEGEND)
     return (
         alt.Chart(data, name="points")
-        .mark_point(filled=True, size=55, opacity=0.9)
+        .mark_point(size=50, opacity=1, strokeWidth=1.6)
         .encode(
             x=x,
             y=y,
-            color=alt.Color("role:N", scale=alt.Scale(domain=roles, range=colours), legend=legend),
-            shape=alt.Shape("role:N", scale=alt.Scale(domain=roles, range=shapes), legend=legend),
-            tooltip=[alt.Tooltip("name:N"), alt.Tooltip("role:N"), *numbers],
+            xOffset=_beside(roles),
+            color=alt.Color("role:N", scale=_role_scale(roles), legend=_LEGEND),
+            fill=alt.condition("datum.verdict === 'ok'", fill, alt.value("transparent")),
+            shape=alt.Shape("role:N", scale=alt.Scale(domain=roles, range=shapes), legend=_LEGEND),
+            tooltip=[alt.Tooltip("name:N"), alt.Tooltip("role:N"), *numbers, alt.Tooltip("verdict:N")],
         )
     )
+
+
+def _role_scale(roles: Sequence[str]) -> alt.Scale:
+    return alt.Scale(domain=roles, range=[ROLE_MARKS[role][0] for role in roles])
+
+
+def _beside(roles: Sequence[str]) -> alt.XOffset:
+    """The roles of one layer side by side, so that no interval hides another."""
+    return alt.XOffset("role:N", scale=alt.Scale(domain=roles))
 
 
 def spectrum() -> Spec:
@@ -87,21 +107,21 @@ def spectrum() -> Spec:
     y = alt.Y("density:Q", title="density", **log_axis())
     bins = (
         alt.Chart(alt.NamedData(name="density"), name="points")
-        .mark_point(filled=True, size=40, color=_BLUE, opacity=0.9)
+        .mark_point(filled=True, size=40, color=BLUE, opacity=0.9)
         .encode(x=x, y=y, tooltip=[*_numbers("eigenvalue", "density"), alt.Tooltip("count:Q")])
     )
     tail = (
         alt.Chart(alt.NamedData(name="tail"))
-        .mark_line(color=_VERMILLION, strokeWidth=2.5)
+        .mark_line(color=VERMILLION, strokeWidth=2.5)
         .encode(x="eigenvalue:Q", y="density:Q")
     )
     law = (
         alt.Chart(alt.NamedData(name="law"))
-        .mark_line(color=_GREEN, strokeWidth=2)
+        .mark_line(color=GREEN, strokeWidth=2)
         .encode(x="eigenvalue:Q", y="density:Q")
     )
-    edge = alt.Chart(alt.NamedData(name="edge")).mark_rule(strokeDash=_DOTS, color=_GREEN).encode(x="eigenvalue:Q")
-    return finish(_xmin_rule() + edge + law + bins + tail)
+    edge = alt.Chart(alt.NamedData(name="edge")).mark_rule(strokeDash=_DOTS, color=GREEN).encode(x="eigenvalue:Q")
+    return finish(_xmin_rule() + edge + law + bins + tail, _SMALL)
 
 
 def distance() -> Spec:
@@ -123,7 +143,7 @@ def exponent() -> Spec:
 def _scan(field: str, title: str, scale: alt.Scale) -> Spec:
     line = (
         alt.Chart(alt.NamedData(name="scan"))
-        .mark_line(color=_BLUE, point=alt.OverlayMarkDef(size=18, color=_BLUE))
+        .mark_line(color=BLUE, point=alt.OverlayMarkDef(size=18, color=BLUE))
         .encode(
             x=alt.X("eigenvalue:Q", title="candidate xmin", **log_axis()),
             y=alt.Y(f"{field}:Q", title=title, scale=scale),
@@ -132,10 +152,10 @@ def _scan(field: str, title: str, scale: alt.Scale) -> Spec:
     )
     chosen = (
         alt.Chart(alt.NamedData(name="xmin"))
-        .mark_point(filled=True, size=90, shape="diamond", color=_VERMILLION, opacity=1)
+        .mark_point(filled=True, size=90, shape="diamond", color=VERMILLION, opacity=1)
         .encode(x="eigenvalue:Q", y=f"{field}:Q", tooltip=_numbers("eigenvalue", field))
     )
-    return finish(_xmin_rule() + line + chosen)
+    return finish(_xmin_rule() + line + chosen, _SMALL)
 
 
 def to_svg(spec: Spec, data: Mapping[str, Sequence[Mapping[str, object]]]) -> str:
@@ -144,22 +164,25 @@ def to_svg(spec: Spec, data: Mapping[str, Sequence[Mapping[str, object]]]) -> st
     Args:
         spec: a specification of this module.
         data: the rows of its datasets.
+
+    Raises:
+        ReportError: it can't be drawn on this machine.
     """
     drawn = spec | {"datasets": data, "width": 480, "height": 300}
-    return str(vl_convert.vegalite_to_svg(drawn, vl_version=_VEGA_LITE))
+    return vega.svg(drawn)
 
 
 @cache
 def scripts() -> str:
     """Vega, Vega-Lite and Vega-Embed as one script that defines `vegaEmbed`; it takes two seconds to put together."""
-    bundle = str(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=_VEGA_LITE))
+    bundle = vega.bundle("window.vegaEmbed = vegaEmbed;")
     # Inside a string or a regular expression, the only places it can stand, this is the same script.
     return bundle.replace("</script", "<\\/script")
 
 
 def _xmin_rule() -> alt.Chart:
     chart = alt.Chart(alt.NamedData(name="xmin"))
-    return chart.mark_rule(strokeDash=_DASHES, color=_VERMILLION).encode(x="eigenvalue:Q")
+    return chart.mark_rule(strokeDash=_DASHES, color=VERMILLION).encode(x="eigenvalue:Q")
 
 
 def log_axis() -> dict[str, Any]:
@@ -179,10 +202,10 @@ def _numbers(*fields: str) -> list[alt.Tooltip]:
     return [alt.Tooltip(f"{field}:Q", format=".4~g") for field in fields]
 
 
-def finish(chart: alt.LayerChart) -> Spec:
+def finish(chart: alt.LayerChart, height: int = 225) -> Spec:
     """A chart as a specification, in the page's own colours."""
     spec: Spec = (
-        chart.properties(width="container", height=240, background="transparent")
+        chart.properties(width="container", height=height, background="transparent")
         # The numbers are in tables: to a screen reader a chart is one picture, and says so where it stands.
         .configure(font="sans-serif", aria=False)
         .configure_mark(aria=False)
@@ -199,6 +222,7 @@ def finish(chart: alt.LayerChart) -> Spec:
             titleFontSize=12,
         )
         .configure_legend(labelColor="currentColor", labelFontSize=11)
-        .to_dict()
+        # Drawing checks the same schema: this check would be the second.
+        .to_dict(validate=False)
     )
     return spec

@@ -10,12 +10,12 @@ from importlib.resources import files
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 
-def environment(package: str, **filters: Callable[..., str]) -> Environment:
+def environment(package: str, **filters: Callable[..., object]) -> Environment:
     """The templates, in which every value is text unless it is Markup and every name must be there.
 
     Args:
         package: the one whose folder `templates` holds them.
-        filters: what a template calls to turn a value into text, by name.
+        filters: what a template calls to turn a value into another, by name.
     """
     made = Environment(
         loader=PackageLoader(package),

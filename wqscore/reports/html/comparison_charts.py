@@ -6,78 +6,86 @@ from collections.abc import Sequence
 
 import altair as alt
 
-from wqscore.rendering.html.charts import Spec, finish, layer_axis, role_points
-from wqscore.rendering.html.scatter_marks import MARKS
+from wqscore.rendering.html.charts import Spec, finish, layer_axis, ring, role_points
 
-_KEYS = list(MARKS)
 _DASHES = (5, 4)
+#: Stands for the title of the vertical axis, which the page's script fills in: the metric that is chosen.
+TITLE = "(title)"
 
 
 def by_size() -> Spec:
-    """A metric of models against their parameters.
+    """A metric of one family's models against their parameters.
 
-    Dataset: `models` (name, family, mark, parameters, value, chosen); `mark` is a key of `MARKS`.
+    Dataset: `models` (name, parameters, value, lo, hi, interval, colour, outline, filled, chosen).
     """
     axis = alt.Axis(labelExpr="!datum.label ? '' : format(datum.value, '~s')", labelOverlap="greedy", grid=False)
-    scale = alt.Scale(type="log", nice=False, padding=20)
-    x = alt.X("parameters:Q", title="parameters", scale=scale, axis=axis)
-    y = alt.Y("value:Q", title=None, scale=alt.Scale(zero=False, padding=12, nice=True))
+    x = alt.X("parameters:Q", title="parameters", scale=alt.Scale(type="log", nice=False, padding=30), axis=axis)
+    y = alt.Y("value:Q", title=TITLE, scale=alt.Scale(zero=False, padding=8, nice=True), axis=alt.Axis(tickCount=5))
     models = alt.NamedData(name="models")
-    tooltip = [
-        alt.Tooltip("name:N"),
-        alt.Tooltip("family:N"),
-        _number("value"),
-        alt.Tooltip("parameters:Q", format=","),
-    ]
-    points = _points(alt.Chart(models, name="points"), 110).encode(x=x, y=y, tooltip=tooltip)
-    return finish(points + _rings(models, x, y))
+    tooltip = [alt.Tooltip("name:N"), _number("value"), _interval(), alt.Tooltip("parameters:Q", format=",")]
+    points = _points(alt.Chart(models, name="points"), 90).encode(x=x, y=y, tooltip=tooltip)
+    return finish(_lines(models, x) + points + ring(models, x, y), 170)
 
 
 def by_depth() -> Spec:
     """A metric of the matrices of one role, layer by layer, models overlaid.
 
-    Datasets: `layers` (name, model, mark, place, order, value, chosen), `extent` (value: the ends of the vertical
-    axis, to be the same for every role).
+    Datasets: `layers` (name, model, place, order, value, lo, hi, interval, verdict, colour, outline, filled, chosen),
+    `extent` (value: the ends of the vertical axis, to be the same for every role), `none` (value: of models that do
+    not differ).
     """
     x = layer_axis(grid=False)
-    y = alt.Y("value:Q", title=None, scale=alt.Scale(zero=False, nice=True), axis=alt.Axis(tickCount=5))
+    y = alt.Y("value:Q", title=TITLE, scale=alt.Scale(zero=False, nice=True), axis=alt.Axis(tickCount=5))
     layers = alt.NamedData(name="layers")
-    tooltip = [alt.Tooltip("model:N"), alt.Tooltip("name:N"), _number("value")]
-    points = _points(alt.Chart(layers, name="points"), 45).encode(x=x, y=y, tooltip=tooltip)
+    tooltip = [*map(alt.Tooltip, ("model:N", "name:N")), _number("value"), _interval(), alt.Tooltip("verdict:N")]
+    beside = alt.XOffset("model:N")
+    points = _points(alt.Chart(layers, name="points"), 40).encode(x=x, y=y, xOffset=beside, tooltip=tooltip)
     extent = alt.Chart(alt.NamedData(name="extent")).mark_point(opacity=0).encode(y=y)
-    chart = finish(points + _rings(layers, x, y) + extent)
-    return chart | {"height": 150}
+    return finish(
+        _zero(y) + _lines(layers, x).encode(xOffset=beside) + points + ring(layers, x, y, beside) + extent, 112
+    )
 
 
 def differences(roles: Sequence[str]) -> Spec:
     """What every matrix differs by between two models, layer by layer; the roles differ in colour and in shape.
 
-    Datasets: `changes` (name, role, place, order, difference, chosen), `none` (difference: of models that do not
+    Datasets: `changes` (name, role, place, order, value, verdict, chosen), `none` (value: of models that do not
     differ).
 
     Args:
         roles: the roles in the legend.
     """
     x = layer_axis(grid=True)
-    y = alt.Y("difference:Q", title="difference")
+    y = alt.Y("value:Q", title=TITLE)
     changes = alt.NamedData(name="changes")
-    points = role_points(changes, roles, x, y, _number("difference"))
-    none = alt.Chart(alt.NamedData(name="none")).mark_rule(strokeDash=_DASHES, color="currentColor", opacity=0.7)
-    return finish(points + none.encode(y=y) + _rings(changes, x, y))
+    points = role_points(changes, roles, x, y, _number("value"))
+    beside = alt.XOffset("role:N", scale=alt.Scale(domain=roles))
+    return finish(_zero(y) + points + ring(changes, x, y, beside))
+
+
+def _zero(y: alt.Y) -> alt.Chart:
+    none = alt.Chart(alt.NamedData(name="none"))
+    return none.mark_rule(strokeDash=_DASHES, color="currentColor", opacity=0.7).encode(y=y)
 
 
 def _points(chart: alt.Chart, size: int) -> alt.Chart:
-    colours, outlines = zip(*MARKS.values(), strict=True)
-    return chart.mark_point(filled=True, size=size, opacity=0.9).encode(
-        color=alt.Color("mark:N", scale=alt.Scale(domain=_KEYS, range=colours), legend=None),
-        shape=alt.Shape("mark:N", scale=alt.Scale(domain=_KEYS, range=outlines), legend=None),
+    """Marks with the colour and the outline that their rows name, hollow unless `filled`."""
+    fill = alt.Fill("colour:N", scale=None)
+    return chart.mark_point(size=size, opacity=1, strokeWidth=1.6).encode(
+        color=alt.Color("colour:N", scale=None),
+        fill=alt.condition("datum.filled", fill, alt.value("transparent")),
+        shape=alt.Shape("outline:N", scale=None),
     )
 
 
-def _rings(data: alt.NamedData, x: alt.X, y: alt.Y) -> alt.Chart:
-    """Around what is chosen, without a fill that would take the pointer from it."""
-    chosen = alt.Chart(data).transform_filter("datum.chosen").encode(x=x, y=y)
-    return chosen.mark_point(size=300, strokeWidth=2, shape="circle", color="currentColor", fill=None)
+def _lines(data: alt.NamedData, x: alt.X) -> alt.Chart:
+    """The intervals of the rows that have one."""
+    known = alt.Chart(data).transform_filter("isValid(datum.lo)").mark_rule(strokeWidth=1.5, opacity=0.45)
+    return known.encode(x=x, y="lo:Q", y2="hi:Q", color=alt.Color("colour:N", scale=None))
+
+
+def _interval() -> alt.Tooltip:
+    return alt.Tooltip("interval:N", title="95 % interval")
 
 
 def _number(field: str) -> alt.Tooltip:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from math import nan
 from typing import Any
 
 import numpy as np
 
+from wqscore.metrics.registry import METRICS
 from wqscore.presets.preset import Preset
-from wqscore.rendering.html import charts
-from wqscore.rendering.numbers import number
+from wqscore.rendering.html.palette import ROLE_MARKS
+from wqscore.rendering.numbers import figure, number
 from wqscore.scoring.layer_score import LayerScore
 from wqscore.scoring.model_score import ModelScore
 from wqscore.scoring.role_draws import MatrixKey, matrix_key
@@ -24,6 +26,8 @@ _SCAN_POINTS = 47
 XMIN_STEPS, D_STEPS, ALPHA_STEPS = 1000, 1000, 100
 #: The largest singular values that are listed.
 _SINGULAR_VALUES = 10
+#: Intervals are drawn up to this many times the largest alpha: one wide interval would flatten the chart.
+_TOP = 1.25
 #: The place of a matrix that belongs to no layer.
 _NO_LAYER = "–"
 #: Its order among the layers.
@@ -44,21 +48,40 @@ def explorer_models(scores: Sequence[ModelScore]) -> list[Row]:
 def present_roles(scores: Iterable[ModelScore]) -> list[str]:
     """The roles that these models' matrices have, in the legend's order."""
     found = {layer.matrix.role for score in scores for layer in score.layers}
-    return [role for role in charts.ROLE_MARKS if role in found]
+    return [role for role in ROLE_MARKS if role in found]
 
 
 def depth_rows(score: ModelScore) -> list[Row]:
     """The dataset `layers` of the chart of alpha by depth."""
+    fitted = [layer for layer in score.layers if layer.fit]
+    top = _TOP * max([layer.fit.alpha for layer in fitted if layer.fit], default=0.0)
     return [
         {
             "role": layer.matrix.role,
             "place": _NO_LAYER if layer.matrix.depth is None else str(layer.matrix.depth),
             "order": _LAST if layer.matrix.depth is None else layer.matrix.depth,
             "alpha": _short(layer.fit.alpha),
+            "verdict": layer.verdict,
+            **_line(layer, top),
         }
-        for layer in score.layers
+        for layer in fitted
         if layer.fit
     ]
+
+
+def _line(layer: LayerScore, top: float) -> Row:
+    """What is drawn of alpha's interval: it ends at the top of the chart."""
+    lo, hi = (number(layer.metrics.get(name, nan)) for name in ("alpha_lo", "alpha_hi"))
+    return {} if lo is None or hi is None or lo >= top else {"lo": _short(lo), "hi": _short(min(hi, top))}
+
+
+def band_rows() -> list[Row]:
+    """The dataset `band` of the same chart: the range of alpha that is read as usual for trained layers."""
+    usual = METRICS["alpha"].readable
+    if usual is None:
+        return []
+    label = f"usual for trained layers: {figure(usual.low)} to {figure(usual.high)}"
+    return [{"lo": usual.low, "hi": usual.high, "label": label}]
 
 
 def average_rows(score: ModelScore) -> list[Row]:

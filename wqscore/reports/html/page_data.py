@@ -10,11 +10,12 @@ from wqscore.ranking.ranked_model import Pair
 from wqscore.ranking.ranking import Ranking
 from wqscore.rendering.html import charts
 from wqscore.rendering.html.packing import packed
-from wqscore.rendering.html.scatter_marks import MARKS, OTHERS, largest_groups
 from wqscore.rendering.numbers import number
 from wqscore.reports.html import comparison_charts
-from wqscore.reports.html.explorer import ALPHA_STEPS, D_STEPS, XMIN_STEPS, explorer_models, present_roles
-from wqscore.reports.tables import of_matrices, summary_metrics
+from wqscore.reports.html.explorer import ALPHA_STEPS, D_STEPS, XMIN_STEPS, band_rows, explorer_models, present_roles
+from wqscore.reports.html.names import names_of
+from wqscore.reports.html.worst import worst_of
+from wqscore.reports.tables import has_interval_columns, of_matrices, summary_metrics
 from wqscore.reports.trust import pair_sentence
 
 
@@ -39,8 +40,8 @@ def page_data(ranking: Ranking, pairs: Sequence[Pair], files: Mapping[str, str])
             "role": comparison_charts.by_depth(),
             "pair": comparison_charts.differences(roles),
         },
+        "band": band_rows(),
         "steps": [XMIN_STEPS, D_STEPS, ALPHA_STEPS],
-        "marks": dict(MARKS),
         "roles": roles,
         "by": ranking.by.name,
         # As in the columns of layers.csv between the shape and the verdict.
@@ -61,16 +62,20 @@ def page_data(ranking: Ranking, pairs: Sequence[Pair], files: Mapping[str, str])
 
 
 def _models(ranking: Ranking) -> list[dict[str, Any]]:
-    families = {id(model.score): model.family for model in ranking.models if model.score}
+    of_ref = {id(model.ref): model for model in ranking.models}
     summarised = summary_metrics(ranking)
-    groups = {group.name: group.mark for group in largest_groups(list(families.values()))}
+    found = names_of(ranking)
     return [
         {
             "name": score.ref.label,
-            "family": families[id(score)] or "unknown",
-            "mark": groups.get(families[id(score)], OTHERS),
+            "shown": found.shown[id(score.ref)],
+            "family": of_ref[id(score.ref)].family or "unknown",
+            "colour": found.marks[id(score.ref)].colour,
+            "outline": found.marks[id(score.ref)].outline,
             "parameters": score.parameters,
+            "worst": [each.place for each in worst_of(score).listed],
             "values": {name: number(score.summary.headline(name, ranking.preset)) for name in summarised},
+            "intervals": {name: score.summary.interval(name) for name in summarised if has_interval_columns(name)},
         }
         for score in ranking.scores
     ]

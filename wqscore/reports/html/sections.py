@@ -12,7 +12,7 @@ from wqscore.ranking.ranked_model import RankedModel
 from wqscore.ranking.ranking import Ranking
 from wqscore.rendering.html import charts
 from wqscore.rendering.numbers import Cell
-from wqscore.reports.html.explorer import average_rows, depth_rows, present_roles
+from wqscore.reports.html.explorer import average_rows, band_rows, depth_rows, present_roles
 from wqscore.reports.overview import value_overview_rows
 from wqscore.reports.tables import layer_rows
 from wqscore.scoring.layer_score import LayerScore
@@ -90,5 +90,5 @@ def _chart(score: ModelScore) -> str:
     if not rows:
         return ""
     spec = charts.alpha_by_depth(present_roles([score]))
-    svg = charts.to_svg(spec, {"layers": rows, "average": average_rows(score)})
+    svg = charts.to_svg(spec, {"layers": rows, "average": average_rows(score), "band": band_rows()})
     return Markup(svg)

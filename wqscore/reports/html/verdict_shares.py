@@ -7,23 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from wqscore.rendering.html.palette import VERDICTS
 from wqscore.scoring.model_score import ModelScore
 
-#: Colour of each verdict, in the order of a bar: a sound fit first, no fit last. Okabe and Ito's, and greys.
-COLOURS = MappingProxyType(
-    {
-        "ok": "#0072B2",
-        "unstable": "#56B4E9",
-        "undecided": "#B2B2B2",
-        "no-power-law": "#E69F00",
-        "trap": "#CC79A7",
-        "random": "#D55E00",
-        "too-small": "#8C8C8C",
-        "degenerate": "#009E73",
-        "zero": "#F0E442",
-        "non-finite": "currentColor",
-    }
-)
+#: Colour of each verdict, in the order of a bar.
+COLOURS = MappingProxyType({verdict: mark.colour for verdict, mark in VERDICTS.items()})
 
 
 @dataclass(frozen=True)

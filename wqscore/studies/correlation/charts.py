@@ -13,7 +13,7 @@ import altair as alt
 
 from wqscore.escaping import printable
 from wqscore.rendering.html.charts import Spec, finish, log_axis
-from wqscore.rendering.html.scatter_marks import MARKS
+from wqscore.rendering.html.palette import MARKS
 
 #: Font sizes in pixels, before the page scales a chart to its column; a phone's is half as wide as the boxes.
 _LABEL, _TITLE, _BOX_LABEL = 13, 14, 15

@@ -18,13 +18,6 @@ DEFAULT_GROUP, DEFAULT_PARAMS, DEFAULT_DEPTH = "family", "params", "depth"
 _BOOKKEEPING = frozenset({"rank", "coverage", "n_matrices", "n_fitted", "hidden_size", DEFAULT_PARAMS, DEFAULT_DEPTH})
 
 
-#: Metrics that describe a fit and claim nothing of a model; named by `--x` they are tested all the same.
-_NUISANCE = frozenset(
-    {"xmin", "xmin_scaled", "sigma", "n_tail", "alpha_lo", "alpha_hi", "alpha_least", "alpha_most", "num_fingers"}
-    | {"p_value", "R_exponential", "p_exponential", "R_lognormal", "p_lognormal", "LR_tpl", "p_tpl"}
-)
-
-
 def metric_of(column: str) -> Metric | None:
     """Return the registry's metric that a column holds, possibly as a mean over matrices.
 
@@ -36,16 +29,18 @@ def metric_of(column: str) -> Metric | None:
 
 
 def metric_columns(scores: ScoreTable, y: str) -> tuple[str, ...]:
-    """Return the columns that are a metric's headline value, without those that only describe its fit.
+    """Return the columns that are the headline value of a metric that claims to measure quality.
+
+    The others, named by `--x`, are tested all the same: the more are tried, the more agree by chance.
 
     Raises:
         UsageError: there is none.
     """
-    names = tuple(name for name in scores.columns if name in METRICS and name != y and name not in _NUISANCE)
+    names = tuple(name for name in scores.columns if name in METRICS and name != y and METRICS[name].claims)
     if not names:
         raise UsageError(
-            f"{scores.source}: no column is a metric of wqscore: name the columns to test with --x, from "
-            f"{listed(scores.columns, LISTED)}"
+            f"{scores.source}: no column is a metric that claims to measure quality: name the columns to test with "
+            f"--x, from {listed(scores.columns, LISTED)}"
         )
     return names
 

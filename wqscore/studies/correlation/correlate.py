@@ -94,7 +94,7 @@ def correlate(
 
     Args:
         joined: the models of both tables.
-        x: columns of the scores; by default every metric of the registry that is there.
+        x: columns of the scores; by default every metric that is there and claims to measure quality.
         y: the column of results; may be `None` if their table has only one column of numbers with no other use.
         group: the column of groups; by default `family` if there is one. A model with an empty cell is in no group.
         axes: two or more columns of hyper-parameters, for the granulated correlation.
@@ -186,6 +186,6 @@ def _groups(words: Sequence[str]) -> dict[str, np.ndarray]:
 
 def _expected(column: str, better: Better) -> Literal[-1, 1] | None:
     metric = metric_of(column)
-    if metric is None:
+    if metric is None or not metric.claims:
         return None
     return 1 if metric.better == better else -1

@@ -13,7 +13,8 @@ from wqscore.fits.interval import Interval
 from wqscore.ranking.rank_correlation import least_telling_tau
 from wqscore.rendering.html import charts
 from wqscore.rendering.html.page import asset, environment, policy
-from wqscore.rendering.html.scatter_marks import MARKS, OTHERS, Group, largest_groups
+from wqscore.rendering.html.palette import MARKS, OTHERS
+from wqscore.rendering.html.scatter_marks import Group, largest_groups
 from wqscore.rendering.numbers import figure
 from wqscore.rendering.timestamp import created_at
 from wqscore.studies.correlation.charts import scatter, taus_over_groups

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from wqscore.results import Result
+from wqscore.scoring.model_score import Failure
 from wqscore.studies.known.model_card import BenchmarkResult, CardResults
 from wqscore.studies.known.score_table import ScoreTable
 
@@ -33,10 +34,12 @@ class BenchmarkTable(Result):
     Attributes:
         columns: the benchmarks, sorted by how many models have them, most first.
         models: a row for each.
+        unread: the models whose cards could not be read, with reasons.
     """
 
     columns: tuple[str, ...]
     models: tuple[ModelBenchmarks, ...]
+    unread: tuple[Failure, ...] = ()
 
     @property
     def counts(self) -> Counter[str]:
@@ -62,7 +65,7 @@ class BenchmarkTable(Result):
         return ScoreTable("the model cards", ("model", *self.columns), rows)
 
 
-def tabulate(cards: Mapping[str, CardResults]) -> BenchmarkTable:
+def tabulate(cards: Mapping[str, CardResults], unread: Sequence[Failure] = ()) -> BenchmarkTable:
     """Combine the cards of models in one table.
 
     A column is named after data set and metric. Different configurations, splits or arguments can't be compared, so
@@ -71,6 +74,7 @@ def tabulate(cards: Mapping[str, CardResults]) -> BenchmarkTable:
 
     Args:
         cards: by the model's name.
+        unread: the models whose cards could not be read.
 
     Example:
         >>> glue = BenchmarkResult("nli", "glue", "accuracy", 0.9, ("mrpc",))
@@ -81,12 +85,13 @@ def tabulate(cards: Mapping[str, CardResults]) -> BenchmarkTable:
     names = [f"{result.dataset} {result.metric}" for _, result in results]
     names = _qualified(names, [result.setting for _, result in results], [""] * len(results))
     names = _qualified(names, [result.title for _, result in results], [model for model, _ in results])
-    columns: dict[str, dict[str, list[BenchmarkResult]]] = {model: defaultdict(list) for model in cards}
+    given: dict[str, dict[str, list[BenchmarkResult]]] = {model: defaultdict(list) for model in cards}
     for (model, result), name in zip(results, names, strict=True):
-        columns[model][name].append(result)
-    models = tuple(_row(model, found, cards[model].left_out) for model, found in columns.items())
+        given[model][name].append(result)
+    models = tuple(_row(model, found, cards[model].left_out) for model, found in given.items())
     counts = BenchmarkTable((), models).counts
-    return BenchmarkTable(tuple(sorted(counts, key=lambda name: (-counts[name], name))), models)
+    columns = tuple(sorted(counts, key=lambda name: (-counts[name], name)))
+    return BenchmarkTable(columns, models, tuple(unread))
 
 
 def _qualified(names: list[str], details: list[tuple[str, ...]], within: list[str]) -> list[str]:

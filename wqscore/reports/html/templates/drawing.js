@@ -23,23 +23,47 @@
     logLevel: 1,
   };
   const views = new Map();
+  const waiting = new Map();
 
   // Draws a chart in an element, the next time with other rows; `choose` is told the row of a mark that is clicked.
-  report.draw = async function (target, chart, datasets, choose) {
-    if (!views.has(target)) {
-      const spec = { ...report.data.charts[chart], datasets };
-      const embedded = vegaEmbed(target, spec, options).then(({ view }) => view);
-      views.set(target, embedded);
+  // A chart that can't be seen yet, in a part that is folded, is drawn when it is unfolded.
+  report.draw = function (target, chart, datasets, choose, title = "") {
+    waiting.set(target, () => draw(target, chart, datasets, choose, title));
+    return drawVisible();
+  };
+
+  async function drawVisible() {
+    for (const [target, start] of waiting) {
+      if (target.offsetWidth === 0) continue;
+      waiting.delete(target);
+      await start();
+    }
+  }
+  document.addEventListener("toggle", drawVisible, true);
+
+  async function draw(target, chart, datasets, choose, title) {
+    if (views.get(target)?.title !== title) {
+      views.get(target)?.view.then((view) => view.finalize());
+      const embedded = vegaEmbed(target, specOf(target, chart, datasets, title), options).then(({ view }) => view);
+      views.set(target, { view: embedded, title });
       const view = await embedded;
       // The element is one picture to a screen reader, with a name of its own.
       for (const part of target.children) part.setAttribute("aria-hidden", "true");
       if (choose) view.addEventListener("click", (_, item) => item?.datum?.index !== undefined && choose(item.datum));
       return;
     }
-    const view = await views.get(target);
+    const view = await views.get(target).view;
     for (const [name, rows] of Object.entries(datasets)) view.data(name, rows);
     await view.runAsync();
-  };
+  }
+
+  // On a narrow screen the legend is below the chart.
+  function specOf(target, chart, datasets, title) {
+    const named = (_, value) => (value === "(title)" ? title : value);
+    const spec = { ...JSON.parse(JSON.stringify(report.data.charts[chart]), named), datasets };
+    if (target.clientWidth < 560) Object.assign(spec.config.legend, { orient: "bottom", columns: 4 });
+    return spec;
+  }
 
   report.fill = function (menu, names) {
     menu.replaceChildren(...names.map((name, index) => new Option(name, index)));
@@ -52,12 +76,47 @@
     return String(Number(value.toPrecision(4)));
   };
 
+  // A name breaks after a hyphen, a line or a slash between words, and after a full stop before a letter.
+  report.breakable = function (text) {
+    const parts = text.split(/(?<=[\p{L}\p{N}_][-_/])(?=[\p{L}\p{N}_])|(?<=\.)(?=\p{L})/u);
+    return parts.flatMap((part, at) => (at ? [document.createElement("wbr"), part] : [part]));
+  };
+
+  // The interval of a matrix's number as [lo, hi], where one was computed: of alpha.
+  report.intervalOf = function (layer, metric) {
+    if (metric !== "alpha") return null;
+    const ends = ["alpha_lo", "alpha_hi"].map((name) => layer.values[report.data.matrixMetrics.indexOf(name)]);
+    return ends.every((end) => end != null) ? ends : null;
+  };
+
+  report.endsText = (ends) => (ends ? `${report.figure(ends[0])} to ${report.figure(ends[1])}` : "–");
+
+  // Makes a whole row do what a click on its first cell's button does.
+  report.makeRowPick = function (row, title, pick) {
+    report.makePick(row.cells[0], title, pick);
+    row.classList.add("pickable");
+    row.addEventListener("click", (event) => {
+      if (!event.target.closest("button, a")) pick();
+    });
+  };
+
+  // A name becomes a button that brings its matrix up.
+  report.makePick = function (cell, title, pick) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "pick";
+    button.title = title;
+    button.append(...cell.childNodes);
+    button.addEventListener("click", pick);
+    cell.append(button);
+  };
+
   // Text as text, with what its letters' direction could do kept to itself.
   report.cell = function (text, kind = "td") {
     const cell = document.createElement(kind);
     const inner = document.createElement("bdi");
     inner.className = "name";
-    inner.textContent = text;
+    inner.append(...report.breakable(text));
     cell.append(inner);
     if (kind === "th") cell.scope = "row";
     return cell;

@@ -76,8 +76,8 @@
     const facts = [[layer.role, layer.verdict, layer.remarks].filter(Boolean).join("; ")];
     if (layer.fit) {
       const [alpha, xmin, distance, , tail] = layer.fit;
-      const [lo, hi] = ["alpha_lo", "alpha_hi"].map((name) => layer.values[data.matrixMetrics.indexOf(name)]);
-      const interval = lo != null && hi != null ? ` (${report.figure(lo)} to ${report.figure(hi)})` : "";
+      const ends = report.intervalOf(layer, "alpha");
+      const interval = ends ? ` (${report.endsText(ends)})` : "";
       facts.push(`alpha ${alpha}${interval}`, `xmin ${xmin}`, `D ${distance}`, `${tail} eigenvalues in the tail`);
     }
     if (layer.bulk) facts.push(`${layer.bulk[3]} beyond the bulk’s edge ${layer.bulk[2]}`);
@@ -108,7 +108,6 @@
     report.chosen = { model, layer };
     const found = layers[layer];
     element("explorer-facts").textContent = found ? factsOf(found) : "This model has no matrices.";
-    element("explorer-details").hidden = !found?.fit;
     element("explorer-sigma").textContent = found?.fit ? detailsOf(found) : "";
     const fitted = found?.density && found.fit;
     const xmin = fitted ? [{ eigenvalue: found.fit[1], D: found.fit[2], alpha: found.fit[0] }] : [];
@@ -123,12 +122,17 @@
     });
     draw(element("chart-distance"), "distance", { scan, xmin });
     draw(element("chart-exponent"), "exponent", { scan, xmin });
-    const alphas = layers
-      .filter((row) => row.fit)
-      .map(({ name, role, place, order, fit, index }) => {
-        return { name, role, place, order, index, alpha: fit[0], chosen: index === layer };
-      });
-    draw(element("chart-depth"), "depth", { layers: alphas, average }, chooseByMark);
+    const fits = layers.filter((row) => row.fit);
+    // Intervals are drawn up to this: one wide interval would flatten the chart.
+    const top = 1.25 * Math.max(...fits.map((row) => row.fit[0]));
+    const alphas = fits.map((row) => {
+      const { name, role, place, order, fit, index, verdict } = row;
+      const ends = report.intervalOf(row, "alpha");
+      const line = ends && ends[0] < top ? { lo: ends[0], hi: Math.min(ends[1], top) } : {};
+      const told = { interval: report.endsText(ends), chosen: index === layer };
+      return { name, role, place, order, index, verdict, alpha: fit[0], ...line, ...told };
+    });
+    draw(element("chart-depth"), "depth", { layers: alphas, average, band: data.band }, chooseByMark);
     listSingularValues(found ?? { singular: [] });
     markRows(model, layer);
     for (const listener of listeners) listener();
@@ -139,32 +143,22 @@
   }
 
   function markRows(model, layer) {
-    document.querySelectorAll("table.layers tr[aria-current]").forEach((row) => row.removeAttribute("aria-current"));
-    const row = document.querySelector(`table.layers[data-model="${model}"] tr[data-layer="${layer}"]`);
-    row?.setAttribute("aria-current", "true");
+    document.querySelectorAll("tr[data-layer][aria-current]").forEach((row) => row.removeAttribute("aria-current"));
+    const rows = document.querySelectorAll(`table[data-model="${model}"] tr[data-layer="${layer}"]`);
+    for (const row of rows) row.setAttribute("aria-current", "true");
   }
 
-  // The matrix that a model is shown with: its first with a fit in a layer.
+  // The matrix that a model is shown with: the first of those worth checking, or its first with a fit in a layer.
   function firstOf(model) {
-    return Math.max(0, models[model].layers.findIndex((row) => row.fit && row.depth !== null));
+    const fitted = models[model].layers.findIndex((row) => row.fit && row.depth !== null);
+    return models[model].worst[0] ?? Math.max(0, fitted);
   }
   report.firstOf = firstOf;
-
-  // A name becomes a button that brings its matrix up.
-  report.makePick = function (cell, pick) {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.className = "pick";
-    button.title = "Show in the layer explorer";
-    button.append(...cell.childNodes);
-    button.addEventListener("click", pick);
-    cell.append(button);
-  };
 
   function makeChoosable(table) {
     for (const row of table.tBodies[0].rows) {
       const pick = () => report.choose(Number(table.dataset.model), Number(row.dataset.layer), true);
-      report.makePick(row.cells[0], pick);
+      report.makeRowPick(row, "Show in the layer explorer", pick);
     }
   }
 
@@ -177,10 +171,10 @@
 
   report.ready.then((unpacked) => {
     models = unpacked;
-    report.fill(modelMenu, models.map((model) => model.name));
+    report.fill(modelMenu, models.map((model) => model.shown));
     modelMenu.addEventListener("change", () => report.choose(Number(modelMenu.value), firstOf(modelMenu.value)));
     layerMenu.addEventListener("change", () => report.choose(Number(modelMenu.value), Number(layerMenu.value)));
-    document.querySelectorAll("table.layers").forEach(makeChoosable);
+    document.querySelectorAll("table[data-model]").forEach(makeChoosable);
     state.follow(follow);
     if (state.get("matrix")) element("explorer").scrollIntoView();
   });

@@ -7,6 +7,7 @@
   if (!menu) return;
   const metricMenu = document.getElementById("pair-metric");
   const more = document.getElementById("more-changes");
+  const panel = document.getElementById("matrix-by-matrix");
   const few = 10;
   let models = [];
 
@@ -32,7 +33,7 @@
   function rowOf(change) {
     const { layer, other, values, difference } = change;
     const name = report.cell(layer.name, "th");
-    report.makePick(name, () => report.choose(data.pairs[menu.value].first, layer.index, true));
+    report.makePick(name, "Show in the layer explorer", () => report.choose(data.pairs[menu.value].first, layer.index, true));
     const [depth, ...numbers] = [layer.depth, ...values, difference].map(report.numberCell);
     const verdicts = layer.verdict === other.verdict ? layer.verdict : `${layer.verdict}, ${other.verdict}`;
     const row = report.row(name, report.cell(layer.role), depth, ...numbers, report.cell(verdicts));
@@ -53,7 +54,7 @@
     const [most] = found;
     const typical = report.figure(median(found.map(({ difference }) => Math.abs(difference))));
     const words = [
-      `${models[first].name} less ${models[second].name}: over ${found.length} matrices the typical change of ${label}`,
+      `${models[first].shown} − ${models[second].shown}: over ${found.length} matrices the typical change of ${label}`,
       `is ${typical}; the largest, ${report.figure(most.difference)}, is in ${most.layer.name}.`,
     ];
     return `${words.join(" ")}${data.matrixMetrics[metricMenu.value] === data.by ? ` ${resampled}.` : ""}`;
@@ -63,12 +64,13 @@
     const found = changes();
     const drawn = found.map((change) => {
       const { name, role, place, order, index } = change.layer;
-      return { name, role, place, order, index, difference: change.difference, chosen: isChosen(change) };
+      const verdict = change.layer.verdict === "ok" ? change.other.verdict : change.layer.verdict;
+      return { name, role, place, order, index, verdict, value: change.difference, chosen: isChosen(change) };
     });
-    const datasets = { changes: drawn, none: [{ difference: 0 }] };
-    draw(document.getElementById("chart-pair"), "pair", datasets, ({ index }) => {
-      report.choose(data.pairs[menu.value].first, index);
-    });
+    const datasets = { changes: drawn, none: [{ value: 0 }] };
+    const choose = ({ index }) => report.choose(data.pairs[menu.value].first, index);
+    const title = `difference of ${metricMenu.selectedOptions[0].textContent}`;
+    draw(document.getElementById("chart-pair"), "pair", datasets, choose, title);
     found.sort((a, b) => Math.abs(b.difference) - Math.abs(a.difference));
     document.getElementById("pair-finding").textContent = finding(found);
     const listed = more.dataset.all ? found : found.slice(0, few);
@@ -76,7 +78,7 @@
     table.tBodies[0].replaceChildren(...listed.map(rowOf));
     const { first, second } = data.pairs[menu.value];
     [first, second].forEach((model, i) => {
-      table.tHead.rows[0].cells[3 + i].replaceChildren(report.cell(models[model].name).firstChild);
+      table.tHead.rows[0].cells[3 + i].replaceChildren(report.cell(models[model].shown).firstChild);
     });
     more.hidden = listed.length === found.length;
     more.textContent = `Show all ${found.length}`;
@@ -99,12 +101,13 @@
     });
     menu.value = Math.max(0, pair);
     metricMenu.value = Math.max(0, data.matrixMetrics.indexOf(state.get("change") ?? data.by));
+    if (pair >= 0) panel.open = true;
     show();
   }
 
   report.ready.then((unpacked) => {
     models = unpacked;
-    report.fill(menu, data.pairs.map(({ first, second }) => `${models[first].name} less ${models[second].name}`));
+    report.fill(menu, data.pairs.map(({ first, second }) => `${models[first].shown} − ${models[second].shown}`));
     const labels = new Map(data.metrics);
     report.fill(metricMenu, data.matrixMetrics.map((name) => labels.get(name)));
     for (const each of [menu, metricMenu]) each.addEventListener("change", step);
@@ -113,12 +116,13 @@
       show();
     });
     for (const row of document.getElementById("pairs-table").tBodies[0].rows) {
-      report.makePick(row.cells[0], () => {
+      report.makeRowPick(row, "Show matrix by matrix", () => {
         menu.value = row.dataset.pair;
+        panel.open = true;
         step();
-        menu.focus();
+        panel.scrollIntoView({ block: "nearest" });
+        menu.focus({ preventScroll: true });
       });
-      row.cells[0].querySelector("button").title = "Show matrix by matrix";
     }
     state.follow(follow);
     report.onChoice(show);

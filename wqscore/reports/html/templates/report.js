@@ -67,21 +67,27 @@ report.state = (function () {
     };
   }
 
-  // `order` is a column's number, with a minus for descending; empty is the order of the page.
+  // `order` is a column's number, with a minus for descending; empty is the order of the page. Families stay apart.
   function sortBy(table, order) {
     const headers = [...table.tHead.rows[0].cells];
     const header = order ? headers[Math.abs(order) - 1] : undefined;
-    const body = table.tBodies[0];
-    const rows = [...body.rows].map((row) => ({ row, key: header ? keyOf(row, header.cellIndex) : row.dataset.at }));
     const compare = header ? compareBy(header.classList.contains("n"), Math.sign(order)) : compareBy(true, 1);
     for (const other of headers) other.setAttribute("aria-sort", "none");
     header?.setAttribute("aria-sort", order > 0 ? "ascending" : "descending");
     table.classList.toggle("sorted", Boolean(header));
-    body.append(...rows.sort(compare).map((entry) => entry.row));
+    for (const body of table.tBodies) {
+      const rows = members(body).map((row) => ({ row, key: header ? keyOf(row, header.cellIndex) : row.dataset.at }));
+      body.append(...rows.sort(compare).map((entry) => entry.row));
+    }
+  }
+
+  // The rows of a body but for the one that names its family.
+  function members(body) {
+    return [...body.rows].filter((row) => !row.classList.contains("family"));
   }
 
   function makeSortable(table) {
-    [...table.tBodies[0].rows].forEach((row, at) => (row.dataset.at = at));
+    [...table.tBodies].flatMap(members).forEach((row, at) => (row.dataset.at = at));
     for (const header of table.tHead.rows[0].cells) {
       const button = document.createElement("button");
       button.type = "button";
@@ -108,11 +114,13 @@ report.state = (function () {
 
   function filterRows(input) {
     const words = input.value.toLowerCase().split(/\s+/);
-    const rows = [...document.getElementById(input.dataset.filters).tBodies[0].rows];
+    const bodies = [...document.getElementById(input.dataset.filters).tBodies];
+    const rows = bodies.flatMap(members);
     for (const row of rows) {
-      const text = row.textContent.toLowerCase();
+      const text = `${row.parentElement.querySelector(".family")?.textContent ?? ""} ${row.textContent}`.toLowerCase();
       row.hidden = !words.every((word) => text.includes(word));
     }
+    for (const body of bodies) body.hidden = members(body).every((row) => row.hidden);
     const shown = rows.filter((row) => !row.hidden).length;
     input.closest(".filter").querySelector("output").textContent = `${shown} of ${rows.length}`;
   }
@@ -135,4 +143,72 @@ report.state = (function () {
 
   document.querySelectorAll("table.sortable").forEach(makeSortable);
   document.querySelectorAll("input[data-filters]").forEach(makeFilter);
+
+  // What a link leads to is opened.
+
+  function reveal() {
+    const target = location.hash.length > 1 && !location.hash.includes("=") && document.getElementById(location.hash.slice(1));
+    if (!target) return;
+    for (let part = target.closest("details"); part; part = part.parentElement.closest("details")) part.open = true;
+    target.scrollIntoView();
+  }
+  window.addEventListener("hashchange", reveal);
+  reveal();
 })(report);
+
+// A column's meaning appears beside its head, for the pointer and for the keyboard; Escape takes it away.
+(function () {
+  "use strict";
+
+  const tip = document.createElement("div");
+  tip.id = "tip";
+  tip.hidden = true;
+  tip.setAttribute("aria-hidden", "true");
+  document.body.append(tip);
+
+  function show(head) {
+    tip.textContent = head.dataset.meaning;
+    tip.hidden = false;
+    const [{ left, bottom }, { width }] = [head.getBoundingClientRect(), tip.getBoundingClientRect()];
+    tip.style.left = `${Math.max(8, Math.min(left, innerWidth - width - 8))}px`;
+    tip.style.top = `${bottom + 6}px`;
+  }
+
+  const hide = () => (tip.hidden = true);
+
+  document.querySelectorAll("thead th[title]").forEach((head, number) => {
+    const words = document.createElement("span");
+    words.id = `meaning-${number}`;
+    words.hidden = true;
+    words.textContent = head.title;
+    head.closest("table").after(words);
+    const button = head.querySelector("button");
+    (button ?? head).setAttribute("aria-describedby", words.id);
+    head.dataset.meaning = head.title;
+    head.removeAttribute("title");
+    for (const event of ["mouseenter", "focusin"]) head.addEventListener(event, () => show(head));
+    for (const event of ["mouseleave", "focusout"]) head.addEventListener(event, hide);
+  });
+  document.addEventListener("keydown", (event) => event.key === "Escape" && hide());
+  document.addEventListener("scroll", hide, { passive: true, capture: true });
+})();
+
+// What is wider than the screen says so.
+(function () {
+  "use strict";
+
+  const watcher = new ResizeObserver((entries) => {
+    for (const { target } of entries) {
+      const scroll = target.closest(".scroll");
+      scroll.classList.toggle("wider", scroll.scrollWidth > scroll.clientWidth + 1);
+    }
+  });
+  for (const scroll of document.querySelectorAll(".scroll")) {
+    const cue = document.createElement("p");
+    cue.className = "cue";
+    cue.textContent = "Scroll sideways for the rest →";
+    scroll.after(cue);
+    watcher.observe(scroll);
+    for (const part of scroll.children) watcher.observe(part);
+  }
+})();

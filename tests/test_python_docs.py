@@ -1,0 +1,34 @@
+"""docs/python.md: its examples run from top to bottom, with tiny models in the places of the reader's own."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.cli.conftest import toy
+from tests.studies.watching.here import score_here
+
+PAGE = (Path(__file__).parent.parent / "docs" / "python.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```python\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+
+
+def test_the_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    score_here(monkeypatch)
+    for run in range(1, 4):
+        toy(tmp_path / f"run-{run}", run, layers=2)
+    (tmp_path / "policy.toml").write_text('rules = ["alpha > 6"]\n')
+    (tmp_path / "results.csv").write_text("model,accuracy\nrun-1,0.1\n./run-1,0.1\n./run-2,0.3\n./run-3,0.2\n")
+    rng = np.random.default_rng(0)
+    model = {f"layers.{i}.fc1.weight": rng.standard_t(3, (96, 64)) @ rng.standard_normal((64, 64)) for i in range(2)}
+    names: dict[str, Any] = {"model": model}
+    for block in BLOCKS:
+        exec(compile(block, "python.md", "exec"), names)
+    assert (tmp_path / "depth.svg").read_text().startswith("<svg")
+    assert (tmp_path / "layer.png").read_bytes().startswith(b"\x89PNG")
+    assert [point.step for point in names["watching"].track.points] == [500, 1000]
+    assert names["runs"].scores

@@ -1,0 +1,178 @@
+"""The odds of one ranking: what the record says of its neighbours, of size, and of which metric to rank by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+from math import isclose
+
+from wqscore.evidence.decisions import Kind
+from wqscore.evidence.kinship import kind_between
+from wqscore.evidence.lore import Lore
+from wqscore.evidence.odds import SIZE, probability
+from wqscore.evidence.record import scored_by
+from wqscore.metrics.metric import Metric
+from wqscore.metrics.registry import METRICS
+from wqscore.presets.preset import Preset
+from wqscore.ranking.families import resolve_families
+from wqscore.ranking.odds import Odds, PairOdds
+from wqscore.ranking.ranking import Ranking, why_unranked
+from wqscore.ranking.short_names import short_names
+from wqscore.scoring.model_score import ModelScore
+
+#: In place of a metric: the one that the record calls informative.
+AUTO = "auto"
+#: What is ranked by where the record knows nothing better.
+USUAL = "alpha"
+#: Odds closer to one half than this are a toss-up.
+_TOSS_UP = 0.05
+#: Odds are told in tenths up to here, and in hundredths beyond.
+_TENTHS = 0.945
+PLURAL: dict[str, str] = {
+    "size": "models of different size",
+    "recipe": "models of the same shapes",
+    "run": "steps of one training",
+    "fine-tune": "a model and its fine-tune",
+    "damage": "a model and a damaged or quantised copy",
+    "across": "models of different families",
+}
+
+
+def with_odds(ranking: Ranking, lore: Lore, choice: str = "") -> Ranking:
+    """A ranking with the odds of its neighbours; its ranks stay.
+
+    Args:
+        ranking: the ranking.
+        lore: what is known of metrics.
+        choice: why it is ranked by this metric, if the user did not name it.
+    """
+    groups: dict[str | int, list[int]] = {}
+    for place, model in enumerate(ranking.models):
+        if model.rank is not None:
+            key = "" if ranking.across_families else model.family or id(model)
+            groups.setdefault(key, []).append(place)
+    names = short_names([model.ref for model in ranking.models])
+    pairs: list[PairOdds] = []
+    sizes: dict[str, str] = {}
+    for places in groups.values():
+        for first, second in pairwise(places):
+            pairs.append(_pair(ranking, (first, second), (names[first], names[second]), lore))
+        line = _size_line([(names[place], ranking.models[place].score) for place in places], lore)
+        if line:
+            sizes["" if ranking.across_families else ranking.models[places[0]].family] = line
+    return replace(ranking, odds=Odds(lore.version, choice, tuple(pairs), sizes))
+
+
+def choose_metric(scores: Sequence[ModelScore], preset: Preset, lore: Lore) -> tuple[str, str]:
+    """Which of the computed metrics to rank by, and why in a sentence.
+
+    The metric that chooses best, of those that the record calls informative in their own direction, for every kind of
+    decision between two models of a family at hand; alpha if there is none. Size never ranks.
+
+    Args:
+        scores: the models.
+        preset: their preset.
+        lore: what is known of metrics; the development families alone decide.
+    """
+    able = [score for score in scores if not why_unranked(score, METRICS[USUAL], preset)]
+    kinds = _kinds(able)
+    if None in kinds or not kinds:
+        return USUAL, "" if not kinds else _no_metric("models that differ as these do")
+    best: tuple[float, str] | None = None
+    for name in (name for name in able[0].metrics if METRICS[name].summarised):
+        entries = [lore.chosen(name, kind) for kind in kinds if kind is not None]
+        if all(entry and entry.informative and entry.slope > 0 for entry in entries):
+            loss = max(entry.log_loss.mean for entry in entries if entry)
+            best = min(filter(None, (best, (loss, name))))
+    what = " and of ".join(PLURAL[kind] for kind in kinds if kind is not None)
+    if best is None:
+        return USUAL, _no_metric(what)
+    return best[1], f"Ranked by {best[1]}, which has chosen best between {what} in the record."
+
+
+def _no_metric(what: str) -> str:
+    return f"Ranked by {USUAL}, by tradition: no metric is known to choose between {what}."
+
+
+def _kinds(scores: Sequence[ModelScore]) -> list[Kind | None]:
+    """The kinds of decision between two models of one family, each once."""
+    families = resolve_families(scores)
+    pairs = [
+        (a, b)
+        for place, a in enumerate(scores)
+        for other, b in enumerate(scores[place + 1 :], place + 1)
+        if families[place] and families[place] == families[other]
+    ]
+    if not pairs and len(scores) > 1:
+        return ["across"]
+    return list(dict.fromkeys(kind_between(a, b) for a, b in pairs))
+
+
+def _pair(ranking: Ranking, places: tuple[int, int], names: tuple[str, str], lore: Lore) -> PairOdds:
+    first, second = (ranking.models[place] for place in places)
+    assert first.score is not None and second.score is not None, "a ranked model is scored"
+    kind = kind_between(first.score, second.score) if first.family == second.family else "across"
+    known = PairOdds(first.ref.label, second.ref.label, first.family, kind or "", None, 0, "")
+    ahead, behind = names
+    if kind is None:
+        return replace(
+            known, text="Odds: unknown; the record has no decisions between models that differ as these do."
+        )
+    entry = lore.entry(ranking.by.name, kind)
+    unit = entry.scales.get(scored_by(ranking.preset.name)) if entry else None
+    label = ranking.preset.label(ranking.by.name)
+    if entry is None or unit is None:
+        text = f"Odds: unknown; the record has no {label} of {PLURAL[kind]}{_of_preset(ranking.preset)}."
+        return replace(known, text=text)
+    gap = _gap(first.score, second.score, ranking.by, ranking.preset)
+    slope, mine = lore.slope(entry, first.score.family_id)
+    odds = probability(gap / unit, slope)
+    basis = f"{entry.families} families of {PLURAL[kind]}"
+    if mine:
+        basis = f"your {mine} models of this family and {basis}"
+    elif not entry.informative:
+        right = f"{label} was right in {round(100 * entry.agreement.share)} of 100 decisions, over {basis}"
+        text = f"Odds: a toss-up between {ahead} and {behind}; {right}."
+        if entry.beats_the_coin:
+            text = f"Odds: not known between {ahead} and {behind}; {right}, but not as often as its odds said."
+        return replace(known, families=entry.families, text=text)
+    if abs(odds - 0.5) < _TOSS_UP:
+        text = f"Odds: a toss-up between {ahead} and {behind}; their {label} differs too little, going by {basis}."
+        return replace(known, families=entry.families, text=text)
+    text = f"Odds: {in_ten(odds)} that {ahead} is better than {behind}, from {basis}."
+    return replace(known, odds=odds, families=entry.families, text=text)
+
+
+def _gap(first: ModelScore, second: ModelScore, by: Metric, preset: Preset) -> float:
+    """How far the first is ahead."""
+    sign = 1 if by.better == "higher" else -1
+    return sign * (first.summary.headline(by.name, preset) - second.summary.headline(by.name, preset))
+
+
+def _of_preset(preset: Preset) -> str:
+    return "" if preset.name == "default" else f" scored with the preset {preset.name}"
+
+
+def in_ten(odds: float) -> str:
+    """Odds in words: in tenths, or in hundredths where tenths would say 0 or 10.
+
+    Example:
+        >>> in_ten(0.71), in_ten(0.97), in_ten(0.28)
+        ('7 in 10', '97 in 100', '3 in 10')
+    """
+    return f"{round(odds * 10)} in 10" if 1 - _TENTHS < odds < _TENTHS else f"{round(odds * 100)} in 100"
+
+
+def _size_line(models: Sequence[tuple[str, ModelScore | None]], lore: Lore) -> str:
+    """What size alone says of a family; empty where all have one size, or the record knows nothing of it."""
+    sized = [(name, score.parameters) for name, score in models if score is not None and score.parameters]
+    entry = lore.entry(SIZE, "size")
+    if len(sized) < 2 or entry is None or not entry.informative:
+        return ""
+    name, largest = max(sized, key=lambda each: each[1])
+    others = [size for other, size in sized if other != name]
+    if all(isclose(largest, size, rel_tol=0.05) for size in others):
+        return ""
+    right = f"the larger model has been the better one in {round(100 * entry.agreement.share)} of 100 decisions"
+    return f"By size alone: {name} is the largest; {right} between models of different size."

@@ -1,0 +1,168 @@
+"""The words of the output that are no metrics, and what they mean: one table by kind.
+
+An explanation says what the word means, then, on a line of its own, what to do about it where there is something.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+_COUNTS = "It still counts in the averages."
+
+_VERDICTS = {
+    "ok": "The eigenvalues have a tail that a power law describes, and alpha is settled.",
+    "unstable": f"Other, quite different alphas fit almost as well, more than 1 apart. {_COUNTS}\n"
+    "Don't read much into this matrix's alpha; its alpha_least and alpha_most say how far it could move.",
+    "undecided": f"It is near the limit of random, trap or no-power-law, so that the seed would decide. {_COUNTS}\n"
+    "The reason names which; more draws (--gof) may settle it.",
+    "no-power-law": "The tail is far from a power law (D above 0.10), and a true power law rarely fits as badly (p "
+    f"below 0.1): alpha describes this matrix poorly. {_COUNTS}\n"
+    "Usual for some matrices of sound models. If most are so, prefer a metric without a fit, such as stable_rank.",
+    "trap": "Large eigenvalues remain after the entries are shuffled, so a few huge entries or a non-zero mean cause "
+    f"them, not structure that was learnt. {_COUNTS}\n"
+    "Look for outlier weights; wqscore check finds damaged rows and columns.",
+    "random": f"The matrix looks the same after its entries are shuffled: it was not trained, or hardly. {_COUNTS}\n"
+    "Check that the layer was loaded and trained. A model with more than half of its matrices random has no rank.",
+    "too-small": "It has fewer than 50 eigenvalues to fit, and counts in no average.",
+    "degenerate": "There is no tail to fit, as where all eigenvalues are equal up to rounding.",
+    "zero": "Every weight is 0, or too small to square.\nA layer that was never trained, or was pruned away.",
+    "non-finite": "It has NaN or infinite weights, or weights too large to square.\n"
+    "The checkpoint is damaged, or training diverged: don't use it.",
+    "skipped": "The tensor was not scored. The reason says why: it is no matrix, a copy, left out, or can't be read.",
+}
+
+_FLAGS = {
+    "lambda_max<1": "The largest eigenvalue is below 1, where alpha_weighted and log_alpha_norm fall as alpha rises: "
+    "the matrix is left out of the averages of these two.",
+    "random-scaled": "The matrix looks like noise once its rows and columns are brought to one scale.",
+    "random-scaled?": "As random-scaled, but near the limit, so that the seed would decide.",
+    "fused": "Several matrices are stored in one tensor, and their layout is not known: they are scored as one.",
+    "scale=…": "Low-rank factors were found by their names; this is the formula of their scale, or scale=1 where no "
+    "alpha is stored.",
+    **{
+        f"{kind}-{lines}": f"Some {lines} {what}.\nwqscore check says which: they may be dead or damaged."
+        for lines in ("rows", "columns")
+        for kind, what in {
+            "zero": "are all 0",
+            "constant": "have one value in every entry",
+            "repeated": "are copies of others",
+        }.items()
+    },
+}
+
+_ROLES = {
+    "embedding": "Looked-up tables: tokens, positions, types. They are scored, and count in no average.",
+    "head": "The last layer, which gives logits or classes. It is scored, and counts in no average.",
+    "attention.q": "The queries of attention.",
+    "attention.k": "The keys of attention.",
+    "attention.v": "The values of attention.",
+    "attention.o": "What attention's heads are put together by.",
+    "mlp.gate": "The gate of a gated feed-forward block.",
+    "mlp.in": "The widening matrix of a feed-forward block.",
+    "mlp.out": "The narrowing matrix of a feed-forward block.",
+    "conv": "A convolution's kernel, as one matrix over its positions.",
+    "other": "A weight whose name doesn't tell what it does. It counts like any other.",
+}
+
+_CONCLUSIONS = {
+    "clear": "One model is ahead of every other one beyond doubt, by this metric over its layers.",
+    "tie": "Several models can't be told apart by this metric: the order among them is chance.\n"
+    "Choose by something else: validation loss, size, licence.",
+    "alone": "The model has no other of its family beside it, so there is nothing to compare it with.",
+    "families": "The models are of several families, and each family has an answer of its own.",
+    "across": "Models of several families were ranked together, which the metric is not known to allow.",
+    "order": "The metric claims nothing about quality, or is a distance: the models are in order of it, no more.",
+    "no-interval": "The metric is of the whole model and has no interval, so a tie can't be ruled out.",
+}
+
+_STATUSES = {
+    "ranked": "The model has a rank.",
+    "unranked": "The model was scored, but its number can't be trusted with a rank; the reason says why.",
+    "failed": "Of a model in a ranking: it could not be found, read or scored. Of a gate: a rule failed.",
+    "passed": "Of a gate: no rule failed, and each could be judged.",
+    "unscored": "Of a gate: what a rule asks for has no value, or no matrix was scored. It never passes.",
+}
+
+_COLUMNS = {
+    "rank": "The place in its family, 1 being best; = marks a shared one.",
+    "model": "The model as it was named.",
+    "revision": "The commit on the Hub.",
+    "family": "What the model is ranked with; it may depend on the other models. --family sets it.",
+    "family_id": "The family from the model alone, for joining tables of several runs.",
+    "params": "How many weights all its tensors have.",
+    "hidden_size": "The width of the model.",
+    "depth": "How many numbered layers it has.",
+    "coverage": "The share of the weights behind the number, of those that belong there. Below 50 %, no rank.",
+    "coverage_all": "The share of all parameters in matrices with a fit.",
+    "n_matrices": "How many matrices belong in the averages, unread ones included.",
+    "n_fitted": "How many of these have a fit.",
+    "n_ok": "How many of these have the verdict ok.",
+    "fitted": "Matrices with a fit, of those that belong in the averages.",
+    "ok": "Matrices with the verdict ok, of those that belong in the averages.",
+    "range": "The ranks that the model could have, given how its layers vary.",
+    "rank_best": "The best rank that it could have: 1 more than the models ahead of it beyond doubt.",
+    "rank_worst": "The worst rank that it could have.",
+    "median": "The middle value over the matrices: what models are ranked by, unless the preset says otherwise.",
+    "mean": "The mean over the matrices.",
+    "by size": "The mean over the matrices, each weighted by its number of weights.",
+    "matrices": "How many matrices are behind the number.",
+    "shape": "Rows and columns of the matrix; for a pooled convolution also its positions.",
+    "ties": "Letters: two models share one exactly if they can't be told apart.",
+    "status": "ranked, unranked or failed.",
+    "reason": "Why there is no rank, no score or no value; or a warning.",
+    "interval": "The 95 % interval of a model's number: its matrices are drawn again within their roles.",
+    "name": "The matrix: its tensor's name, with the part in brackets.",
+    "role": "What the matrix does, from its name: wqscore explain attention.q.",
+    "rows": "Rows of the matrix.",
+    "columns": "Columns of the matrix.",
+    "verdict": "Whether the matrix's fit can be relied on, or why not: wqscore explain ok.",
+    "flags": "What else to know of the matrix: wqscore explain fused.",
+    "ahead": "Of two models, the one with the better rank.",
+    "behind": "Of two models, the one with the worse rank.",
+    "metric": "The metric that was compared.",
+    "difference": "The number of the model ahead minus that of the one behind.",
+    "lo": "Lower end of the 95 % interval of the difference, over their matrices.",
+    "hi": "Upper end of that interval.",
+    "delta": "The smallest difference that counts: up to it, two models are tied.",
+    "tied": "yes if the two can't be told apart.",
+    "matrices_paired": "How many matrices of one name and shape both have.",
+    "matrices_lost": "How many matrices only one of them has.",
+    "lowest": "The smallest possible difference, whatever the matrices that only one has had been in the other.",
+    "highest": "The largest possible difference, in the same way.",
+    "p": "How often chance alone gives as one-sided a difference.",
+    "p_holm": "The same, corrected for the number of pairs that were compared.",
+}
+
+_TERMS = {
+    "left-out": "A matrix that --layers or --roles did not choose: it is in no number and in no coverage.",
+    "baseline": "The earlier score that a gate measures changes from: wqscore score REF --format json > FILE.",
+    "worse": "A gate's rule: fails if the change from the baseline, matrix by matrix, is worse beyond doubt.",
+    "base": "The checkpoint that distances are measured from: --base.",
+    "preset": "A set of constants: wqscore's own, or those of published code.",
+    "eigenvalue": "Of WᵀW: how much a matrix stretches one direction, squared. Few large ones make a heavy tail.",
+    "tail": "The largest eigenvalues, from xmin on, to which a power law is fitted.",
+}
+
+#: By kind, every word that is no metric.
+WORDS: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {
+        "verdict": _VERDICTS,
+        "flag": _FLAGS,
+        "role": _ROLES,
+        "conclusion": _CONCLUSIONS,
+        "status": _STATUSES,
+        "column": _COLUMNS,
+        "term": _TERMS,
+    }
+)
+#: Endings of a metric's columns.
+ENDINGS: Mapping[str, str] = MappingProxyType(
+    {
+        "_interval_lo": "Lower end of the 95 % interval of the model's {name}, over its matrices.",
+        "_interval_hi": "Upper end of the 95 % interval of the model's {name}, over its matrices.",
+        "_param_mean": "The mean of {name} over the matrices, each weighted by its number of weights.",
+        "_mean": "The mean of {name} over the matrices.",
+        "_count": "How many matrices are behind the model's {name}.",
+    }
+)

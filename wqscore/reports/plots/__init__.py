@@ -1,0 +1,1 @@
+"""Charts of a score or a ranking, as pictures and as Altair charts."""

@@ -1,0 +1,1 @@
+"""Watching a training: a live model is scored every N steps in a process of its own."""
