@@ -135,12 +135,12 @@ OTHERS: tuple[Promise, ...] = (
         ),
     ),
     Promise(
-        "the files of a leaderboard", "findings of a line each", ("leaderboard/test_checking.py::test_it_is_found",)
+        "the files of a leaderboard", "findings of a line each", ("leaderboards/test_checking.py::test_it_is_found",)
     ),
     Promise(
         "names that are markup, formulas, escapes",
         "text in every format, as other programs read it",
-        (_TEXT, "leaderboard/pages/test_hostile_names.py"),
+        (_TEXT, "leaderboards/pages/test_hostile_names.py"),
     ),
     Promise(
         "names that are a pipeline's commands",
