@@ -151,20 +151,20 @@ OTHERS: tuple[Promise, ...] = (
         "links and times that vouch for content",
         "content is known by what was read",
         (
-            "store/test_trust.py::test_a_link_named_like_another_file_is_read",
-            "store/test_trust.py::test_only_the_cache_of_this_user_vouches_for_a_name",
-            "store/test_trust.py::test_a_file_changed_under_its_old_time_is_read",
+            "stores/test_trust.py::test_a_link_named_like_another_file_is_read",
+            "stores/test_trust.py::test_only_the_cache_of_this_user_vouches_for_a_name",
+            "stores/test_trust.py::test_a_file_changed_under_its_old_time_is_read",
         ),
     ),
     Promise(
         "forged and damaged stores",
         "rows that can't be right are computed again; no run stops",
         (
-            "store/test_trust.py::test_a_forged_row_is_computed_again",
-            "store/test_trust.py::test_a_forged_spectrum_is_solved_again",
-            "store/test_trust.py::test_no_row_stops_a_run",
-            "store/test_trust.py::test_a_forged_record_of_a_file_stops_nothing",
-            "store/test_damage.py",
+            "stores/test_trust.py::test_a_forged_row_is_computed_again",
+            "stores/test_trust.py::test_a_forged_spectrum_is_solved_again",
+            "stores/test_trust.py::test_no_row_stops_a_run",
+            "stores/test_trust.py::test_a_forged_record_of_a_file_stops_nothing",
+            "stores/test_damage.py",
         ),
     ),
     Promise(
