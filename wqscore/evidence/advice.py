@@ -75,6 +75,9 @@ def choose_metric(scores: Sequence[ModelScore], preset: Preset, lore: Lore) -> t
         scores: the models.
         preset: their preset.
         lore: what is known of metrics; the development families alone decide.
+
+    Returns:
+        The metric, and a sentence; an empty one where there is nothing to choose between.
     """
     able = [score for score in scores if not why_unranked(score, METRICS[USUAL], preset)]
     kinds = _kinds(able)
@@ -97,18 +100,18 @@ def _no_metric(what: str) -> str:
 
 
 def _kinds(scores: Sequence[ModelScore]) -> list[Kind | None]:
-    """The kinds of decision between two models of one family, each once."""
-    families = resolve_families(scores)
-    pairs = [
-        (a, b)
-        for place, a in enumerate(scores)
-        for other, b in enumerate(scores[place + 1 :], place + 1)
-        if families[place] and families[place] == families[other]
-    ]
+    """The kinds of decision between neighbours by the usual metric in each family, each once.
+
+    Of neighbours alone: every pair of hundreds of models would take longer than their ranking.
+    """
+    families: dict[str, list[ModelScore]] = {}
+    ordered = sorted(scores, key=lambda score: score.summary.headline(USUAL, score.preset))
+    for family, score in zip(resolve_families(ordered), ordered, strict=True):
+        families.setdefault(family, []).append(score)
+    pairs = [pair for family, members in families.items() if family for pair in pairwise(members)]
     if not pairs and len(scores) > 1:
         return ["across"]
-    traits = {id(score): traits_of(score) for score in scores}
-    return list(dict.fromkeys(kind_between(traits[id(a)], traits[id(b)]) for a, b in pairs))
+    return list(dict.fromkeys(kind_between(traits_of(a), traits_of(b)) for a, b in pairs))
 
 
 def _pair(ranking: Ranking, places: tuple[int, int], names: tuple[str, str], lore: Lore) -> PairOdds:
