@@ -1,9 +1,9 @@
 """Judge pretrained checkpoints from their weights alone.
 
 `score` one model, `rank` several, `describe` one or `plan` for many without reading their weights; `gate`, `check`,
-`card`, `known`, `correlate`, `store` and `leaderboard` are the commands of the same names; `watch` scores a live
-model during its training. Everything heavy is imported when it is first asked for, so that importing the package, and
-`wqscore --help`, stay quick.
+`card`, `known`, `correlate`, `phase`, `store` and `leaderboard` are the commands of the same names; `watch` scores a
+live model during its training. Everything heavy is imported when it is first asked for, so that importing the
+package, and `wqscore --help`, stay quick.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from wqscore.studies.correlation.of_tables import correlate
     from wqscore.studies.known.benchmarks import BenchmarkTable
     from wqscore.studies.known.cards import known
+    from wqscore.studies.phase.phase import Phases, phase
     from wqscore.studies.watching.track import Track
     from wqscore.studies.watching.watch import Watch, watch
 
@@ -73,6 +74,8 @@ _HOMES = {
     "Policy": "wqscore.gating.policy",
     "correlate": "wqscore.studies.correlation.of_tables",
     "Correlations": "wqscore.studies.correlation.correlate",
+    "phase": "wqscore.studies.phase.phase",
+    "Phases": "wqscore.studies.phase.phase",
     "card": "wqscore.api.card",
     "Card": "wqscore.ranking.card",
     "known": "wqscore.studies.known.cards",
@@ -102,6 +105,7 @@ __all__ = [
     "ModelPlan",
     "ModelRef",
     "ModelScore",
+    "Phases",
     "Plan",
     "PlanInterrupted",
     "Policy",
@@ -126,6 +130,7 @@ __all__ = [
     "known",
     "leaderboard",
     "parse_ref",
+    "phase",
     "plan",
     "rank",
     "score",

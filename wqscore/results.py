@@ -68,6 +68,7 @@ _VIEWS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "correlation",
             page="wqscore.studies.correlation.page:correlations_html",
         ),
+        "Phases": _views("wqscore.studies.phase.report", "phase", page="wqscore.studies.phase.page:phases_html"),
         "TrackRecord": _views("wqscore.evidence.report", "track_record"),
         "BenchmarkTable": _views("wqscore.studies.known.report", "benchmark"),
         "Track": _views(

@@ -21,6 +21,7 @@ from wqscore.cli.known import known
 from wqscore.cli.leaderboard import app as leaderboard
 from wqscore.cli.metrics import metrics
 from wqscore.cli.models import models
+from wqscore.cli.phase import phase
 from wqscore.cli.plan import plan
 from wqscore.cli.plot import plot
 from wqscore.cli.rank import rank
@@ -48,6 +49,7 @@ app.command()(check)
 app.command()(gate)
 app.command()(correlate)
 app.command()(known)
+app.command()(phase)
 app.command()(describe)
 app.command()(plan)
 app.command()(models)
