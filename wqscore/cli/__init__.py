@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from wqscore.cli.allocate import app as allocate
 from wqscore.cli.card import card
 from wqscore.cli.check import check
 from wqscore.cli.correlate import correlate
@@ -55,6 +56,7 @@ app.command()(plan)
 app.command()(models)
 app.command()(metrics)
 app.command()(explain)
+app.add_typer(allocate, name="allocate")
 app.add_typer(evidence, name="evidence")
 app.add_typer(leaderboard, name="leaderboard")
 app.add_typer(store, name="store")

@@ -85,7 +85,7 @@ def phase_sections(found: Phases, _: Medium) -> list[Section]:
     notes = Notes(phase_notes(found))
     if found.thresholds is None:
         return [*(_heat_map(found, name) for name in found.grid.maps), notes]
-    return [_diagram(found), _phase_table(found), _correlation_table(found), notes]
+    return [_phase_table(found), _diagram(found), _correlation_table(found), notes]
 
 
 def phase_notes(found: Phases) -> list[str]:
