@@ -56,6 +56,7 @@ def found(ranking: Ranking, tmp_path_factory: pytest.TempPathFactory) -> Mapping
         *(FOUND, CHECK, judged, gated, correlated, benchmarks, seen),
         *(wqscore.card(ranking.scores[0]), ranking.models[0], _track(ranking)),
         wqscore.leaderboard(folder, folder / "site", known=None),
+        wqscore.allocate("prune", ranking.scores[0], 0.5, "alpha"),
         wqscore.phase(TAXONOMY, "width", "batch_size", "test_acc", maps=["train_loss"]),
         track_record([model for model in shipped_models() if model.source == "families"], ["alpha", "params"]),
     ]
@@ -132,6 +133,11 @@ def test_a_gate_has_formats_of_its_own(found: Mapping[str, Result]) -> None:
         assert [kind for kind, result in found.items() if name in formats_of(result)] == ["GateResult", "GateRun"]
     with pytest.raises(UsageError, match="Ranking has no format 'junit'"):
         render(found["Ranking"], "junit")
+
+
+def test_a_plan_has_formats_of_its_own(found: Mapping[str, Result]) -> None:
+    for name in ("groups", "axolotl", "mergekit"):
+        assert [kind for kind, result in found.items() if name in formats_of(result)] == ["Allocation"]
 
 
 def test_what_is_derived_from_a_kind_is_of_that_kind(ranking: Ranking) -> None:

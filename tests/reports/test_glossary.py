@@ -55,7 +55,7 @@ def test_every_column_is_explained(ranking: Ranking) -> None:
     columns = {*ranking_columns(ranking), *ranking_overview_columns(ranking), *PAIR_COLUMNS}
     for preset in PRESETS.values():
         columns |= set(layer_columns(preset, tuple(METRICS)))
-    columns |= {"temperature", "phase", "good", "share_of_top", *MEASURES}
+    columns |= {"temperature", "phase", "good", "share_of_top", *MEASURES, "block", "value", "uniform", "linear"}
     for column in columns:
         assert kinds(column) & {"column", "metric"}, column
 

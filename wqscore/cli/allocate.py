@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="allocate",
-    help="Plan something layer by layer from a metric, beside the uniform plan and one linear in depth.",
+    help="Plan pruning, rates or ranks layer by layer, from a metric.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -74,7 +74,9 @@ def prune(
     shown: ShownOptions,
     settings: OfSettings,
 ) -> None:
-    """Plan how much of each block to prune (AlphaPruning): more where the metric is larger.
+    """Plan how much of each block to prune.
+
+    As AlphaPruning does: more where the metric is larger. Always beside the uniform plan and one linear in depth.
 
     Exit codes: 0 done, 2 wrong usage or a total that can't be met, 3 the model could not be scored, 130 interrupted.
     """
@@ -99,7 +101,9 @@ def lr(
     shown: ShownOptions,
     settings: OfSettings,
 ) -> None:
-    """Plan a learning rate for each block (TempBalance): higher where the metric is larger.
+    """Plan a learning rate for each block.
+
+    As TempBalance does: higher where the metric is larger. Always beside the uniform plan and one linear in depth.
 
     Exit codes: 0 done, 2 wrong usage, 3 the model could not be scored, 130 interrupted.
     """
@@ -120,7 +124,9 @@ def wd(
     shown: ShownOptions,
     settings: OfSettings,
 ) -> None:
-    """Plan a weight decay for each block (AlphaDecay): more where the metric is larger.
+    """Plan a weight decay for each block.
+
+    As AlphaDecay does: more where the metric is larger. Always beside the uniform plan and one linear in depth.
 
     Exit codes: 0 done, 2 wrong usage, 3 the model could not be scored, 130 interrupted.
     """
@@ -140,7 +146,9 @@ def lora(
     shown: ShownOptions,
     settings: OfSettings,
 ) -> None:
-    """Plan ranks or numbers of experts (AlphaLoRA): more where the metric is larger.
+    """Plan LoRA ranks or numbers of experts.
+
+    As AlphaLoRA does: more where the metric is larger. Always beside the uniform plan and one linear in depth.
 
     Exit codes: 0 done, 2 wrong usage or a total that can't be met, 3 the model could not be scored, 130 interrupted.
     """
@@ -163,7 +171,9 @@ def unfreeze(
     shown: ShownOptions,
     settings: OfSettings,
 ) -> None:
-    """Choose the matrices to train (Spectrum): those that stand out most from noise.
+    """Choose the matrices to train.
+
+    As Spectrum does: those that stand out most from noise. Always beside choices spread evenly and of the deepest.
 
     Exit codes: 0 done, 2 wrong usage, 3 the model could not be scored, 130 interrupted.
     """

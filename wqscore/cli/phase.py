@@ -96,7 +96,7 @@ def phase(
     output: options.FormatOption = "table",
     quiet: options.QuietOption = False,
 ) -> None:
-    """Sort a grid of trained networks into phases, or draw its metrics.
+    """Sort a grid of trained networks into phases.
 
     Phases of Yang et al. (arXiv 2107.11228), from columns of the Hessian's largest eigenvalue, mode connectivity and
     CKA. A grid without these gets heat maps alone. Writes phase.csv, phase.json and index.html to --out if it is

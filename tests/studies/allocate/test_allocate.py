@@ -233,9 +233,7 @@ def test_a_score_has_to_have_the_metric(score: ModelScore) -> None:
 
 
 def test_a_model_without_the_metric_in_any_layer_is_a_failure_of_the_model() -> None:
-    with pytest.raises(
-        CheckpointError, match="no matrix in a numbered layer has alpha_hill: layers eigenvalues, fewer than 50"
-    ):
+    with pytest.raises(CheckpointError, match="no matrix in a numbered layer has alpha_hill: layers"):
         allocate("lr", {"layers.0.fc1.weight": np.eye(8, dtype="f4")}, 0.1)
 
 

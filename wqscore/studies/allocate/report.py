@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from wqscore.escaping import listed
 from wqscore.rendering.numbers import Cell, figure, number, size
 from wqscore.rendering.rows import Rows
 from wqscore.rendering.sections import Medium, Notes, Section, Table
@@ -24,7 +25,7 @@ _WORDS = {
 }
 #: Rows of a plan that a person sees; the other formats have all.
 _SHOWN = 100
-#: As many left-out matrices are named.
+#: As many left-out matrices are named for a reason.
 _NAMED = 3
 #: What every plan is shown with.
 UNTESTED = "not tested on your model"
@@ -84,11 +85,7 @@ def allocation_notes(found: Allocation) -> list[str]:
         lines.append("uniform and linear train as many of each role: evenly over depth, and the deepest")
     if (found.use == "lr" and found.options.form == "linear") or found.use == "wd":
         lines.append("this map doesn't keep the mean: --total is the middle of its range")
-    skipped = found.layers.skipped
-    if skipped:
-        named = "; ".join(f"{each.name}: {each.reason}" for each in skipped[:_NAMED])
-        rest = f"; and {len(skipped) - _NAMED} more" if len(skipped) > _NAMED else ""
-        lines.append(f"left out: {named}{rest}")
+    lines += _left_out(found)
     return [*lines, *_TRUST]
 
 
@@ -103,6 +100,14 @@ _TRUST = (
     f"{UNTESTED}: measure this plan beside the other two before you use it",
     "the record has no decision between layers; between whole models of one shape alpha is a coin (wqscore evidence)",
 )
+
+
+def _left_out(found: Allocation) -> list[str]:
+    """A line for each reason to leave something out, with what it applies to."""
+    reasons: dict[str, list[str]] = {}
+    for each in found.layers.skipped:
+        reasons.setdefault(each.reason, []).append(each.name)
+    return [f"left out, {reason}: {listed(names, _NAMED)}" for reason, names in reasons.items()]
 
 
 def _first(found: Allocation) -> str:
