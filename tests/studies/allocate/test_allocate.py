@@ -10,13 +10,17 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
 import wqscore
+from tests.examples import examples
 from tests.oracles import Oracle
 from tests.small_models import bert
 from wqscore.errors import CheckpointError, UsageError
 from wqscore.scoring.model_score import ModelScore
+from wqscore.stores.store import Store
 from wqscore.studies.allocate.allocate import Allocation, allocate
 
 torch = Oracle("torch")
@@ -252,3 +256,36 @@ def test_the_report_says_what_it_rests_on(score: ModelScore) -> None:
     import wqscore.studies.allocate as room
 
     assert room.allocate is wqscore.allocate
+
+
+_NUMBER = st.floats(allow_nan=True, allow_infinity=False)
+
+
+@given(st.sampled_from(list(USES)), st.lists(_NUMBER, min_size=1, max_size=8), st.floats(1e-9, 1e6), _NUMBER)
+@settings(max_examples=examples(300))
+def test_a_plan_has_finite_numbers_or_there_is_a_line(
+    use: str, values: list[float], total: float, beta: float
+) -> None:
+    blocks = table({str(place): [value] for place, value in enumerate(values)}, params=10**12)
+    total = round(total) if use == "lora" else total
+    if beta != beta or (total > 10**4 and use == "lora"):
+        return
+    for form in ("linear", "sqrt", "log2"):
+        try:
+            found = allocate(use, blocks, total, "alpha", beta=beta, form=form)  # type: ignore[arg-type]
+        except UsageError:
+            continue
+        document = json.loads(found.to_json(), parse_constant=pytest.fail)
+        assert all(np.isfinite(row[name]) for row in document["plan"] for name in ("value", "uniform", "linear"))
+        if use == "lora":
+            assert sum(row["value"] for row in document["plan"]) == total
+        assert found.to_markdown()
+
+
+def test_stored_spectra_are_not_solved_again(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "store.sqlite"
+    Store.open(path).close()
+    wqscore.score(str(folder), metrics="stable_rank", bootstrap=0, gof=0, store=path)
+    monkeypatch.setattr("wqscore.spectra.spectrum.gram_eigenvalues", pytest.fail)
+    plans = [allocate(use, str(folder), total, store=path) for use, total in USES.items()]  # type: ignore[arg-type]
+    assert all(len(plan.plan) in (3, 18) for plan in plans)

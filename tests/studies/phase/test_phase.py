@@ -268,3 +268,30 @@ def test_it_is_public() -> None:
     import wqscore.studies.phase as folder
 
     assert folder.phase is wqscore.phase
+
+
+@given(st.lists(st.floats(allow_nan=True, allow_infinity=False), min_size=2, max_size=6))
+@settings(max_examples=examples(100))
+def test_no_number_breaks_a_heat_map(values: list[float]) -> None:
+    if not np.isfinite(values).any():
+        return
+    found = phase(frame(alpha=values), "width", "batch_size")
+    assert "alpha: 0 is" in found.to_markdown()
+    assert json.loads(found.to_json(), parse_constant=pytest.fail)
+
+
+@given(st.lists(st.tuples(*[st.floats(allow_nan=True, allow_infinity=False)] * 3), min_size=2, max_size=6))
+@settings(max_examples=examples(100))
+def test_no_number_breaks_a_diagram(cells: list[tuple[float, float, float]]) -> None:
+    top, connectivity, similarity = map(list, zip(*cells, strict=True))
+    table = frame(log_hessian_top_eig=top, mode_connectivity=connectivity, cka_last=similarity)
+    for rule in ("2means", "median"):
+        try:
+            found = phase(table, "width", "batch_size", thresholds=rule)
+        except UsageError:
+            continue
+        assert all(
+            (cell.phase is None) == (not np.isfinite(each).all())
+            for cell, each in zip(found.cells, cells, strict=True)
+        )
+        assert json.loads(found.to_json(), parse_constant=pytest.fail)

@@ -56,6 +56,9 @@ DEFAULT_BY = {"prune": "alpha_peak", "lr": "alpha_hill", "wd": "alpha_hill", "lo
 #: Half the range of each use's map, as published (of weight decay: as the learning rate's).
 _EPSILON = {"prune": 0.3, "lr": 0.5, "wd": 0.5}
 
+#: No sum of ranks, and no rate, is larger.
+_MOST_TOTAL = 1e9
+
 
 @dataclass(frozen=True)
 class PlanOptions:
@@ -200,8 +203,8 @@ def plan_layers(use: Use, layers: Layers, total: float, options: PlanOptions) ->
     Raises:
         UsageError: no matrix has the metric, or the total can't be met.
     """
-    if not (isfinite(total) and total > 0):
-        raise UsageError(f"the total is {total:g}: give a number above 0 with --total")
+    if not 0 < total <= _MOST_TOTAL:
+        raise UsageError(f"the total is {total:g}: give a number above 0, at most {_MOST_TOTAL:g}, with --total")
     if without := _without_metric(layers):
         raise UsageError(without)
     options = replace(options, epsilon=_EPSILON.get(use, 0.0) if options.epsilon is None else options.epsilon)

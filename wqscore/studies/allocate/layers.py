@@ -18,6 +18,11 @@ from wqscore.scoring.summary import value_counts
 from wqscore.studies.allocate.signal import SIGNAL, signal_of
 from wqscore.studies.known.score_table import ScoreTable
 
+#: Weights of one matrix, at most: every whole number up to here is a float.
+_MOST_PARAMS = 2**53
+#: Squares of metrics up to here can be added up.
+_MOST_METRIC = 1e100
+
 
 @dataclass(frozen=True)
 class Layer:
@@ -98,10 +103,12 @@ def table_layers(table: ScoreTable, by: str) -> Layers:
     if len(set(names)) < len(names):
         doubled = next(name for name in names if names.count(name) > 1)
         raise UsageError(f"{table.source}: {doubled!r} is in several rows of the column 'name': leave one")
-    whole = np.isfinite(params) & (params > 0) & (params == np.floor(params))
+    whole = (params > 0) & (params <= _MOST_PARAMS) & (params == np.floor(params))
     if not whole.all():
         row = int(np.argmin(whole))
         raise UsageError(f"{table.source}: row {row + 1} has {params[row]:g} params: give a whole number above 0")
+    if (np.abs(metric) > _MOST_METRIC).any():
+        raise UsageError(f"{table.source}: column {by!r} has a value beyond ±{_MOST_METRIC:g}: correct it")
     layers = [
         Layer(name, name, block, role, int(count), float(value))
         for name, block, role, count, value in zip(names, blocks, roles, params, metric, strict=True)
@@ -159,7 +166,8 @@ def _value(row: LayerScore, score: ModelScore, by: str) -> float:
     if MATRIX_METRICS[by].needs_fit and row.fit is None:
         return float("nan")
     value = row.metrics[by]
-    return value if value_counts(by, value, row.flags, score.preset) else float("nan")
+    counts = value_counts(by, value, row.flags, score.preset) and abs(value) <= _MOST_METRIC
+    return value if counts else float("nan")
 
 
 def _in_order(layers: Sequence[Layer]) -> tuple[Layer, ...]:

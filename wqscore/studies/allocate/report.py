@@ -72,7 +72,9 @@ def allocation_sections(found: Allocation, _: Medium) -> list[Section]:
     more = f"; {len(found.plan) - _SHOWN} more with --format csv" if len(found.plan) > _SHOWN else ""
     title = f"{found.layers.model}: {_WORDS[found.use]}, by {found.layers.by}{more}"
     columns = [_first(found), "params", found.layers.by, "value", "uniform", "linear in depth"]
-    table = Table(title, columns, rows, folding=columns[:1], right=columns[1:], markdown_title="above")
+    table = Table(
+        title, columns, rows, folding=columns[:1], optional=["params"], right=columns[1:], markdown_title="above"
+    )
     return [table, Notes(allocation_notes(found))]
 
 

@@ -13,7 +13,7 @@ from wqscore.rendering.timestamp import created_at
 from wqscore.studies.phase.charts import diagram, heat_map
 from wqscore.studies.phase.grid import MEASURES
 from wqscore.studies.phase.phase import MEANING, Phases
-from wqscore.studies.phase.report import label, percent, phase_notes, short
+from wqscore.studies.phase.report import label, percent, phase_notes, share_of_range, short
 from wqscore.version import __version__
 
 #: More heat maps would make the page too large.
@@ -72,7 +72,7 @@ def _heat_map(found: Phases, name: str) -> Markup:
         {
             "size": label(cell.size),
             "temperature": label(cell.temperature),
-            "share": (value - low) / (high - low) if high > low else 0.5,
+            "share": share_of_range(value, low, high),
             "shown": f"{value:.3g}" if written else "",
         }
         for cell, value in zip(found.cells, map(float, found.grid.maps[name]), strict=True)

@@ -161,11 +161,15 @@ def _heat_map(found: Phases, name: str) -> Drawing:
     return Drawing(title, partial(draw_grid, found, shown), [f"{name}: {ends}"])
 
 
+def share_of_range(value: float, low: float, high: float) -> float:
+    """Where a value lies in a range, 0 to 1; the middle of a range of one value."""
+    reach = high / 2 - low / 2  # halves, since the whole may overflow
+    return (value / 2 - low / 2) / reach if reach > 0 else 0.5
+
+
 def tenth(value: float, low: float, high: float) -> str:
     """Which tenth of the range a value lies in, 0 to 9; a question mark where it is missing."""
-    if not isfinite(value):
-        return _UNKNOWN
-    return str(min(int((value - low) / (high - low) * 10), 9)) if high > low else "0"
+    return str(min(int(share_of_range(value, low, high) * 10), 9)) if isfinite(value) else _UNKNOWN
 
 
 def draw_grid(found: Phases, shown: Sequence[str], width: int) -> list[str]:
@@ -211,7 +215,7 @@ def _correlation_table(found: Phases) -> Table:
     rows = [[label(size), *(_rho(rhos[name]) for name in MEASURES), MISSING] for size, rhos in found.within]
     rows.append(["all", *(_rho(found.pooled[name]) for name in (*MEASURES, "size"))])
     title = f"Spearman's rho with {found.grid.good_name or 'good'}, within one {found.grid.size_name} and over all"
-    return Table(title, columns, rows, right=columns, markdown_title="above")
+    return Table(title, columns, rows, optional=["log_hessian_trace"], right=columns, markdown_title="above")
 
 
 def _summary(each: PhaseSummary) -> dict[str, Any]:

@@ -11,6 +11,8 @@ import numpy as np
 from wqscore.errors import UsageError
 
 Rule = Literal["2means", "median"]
+#: The sum of so many cells as a grid has does not overflow below this.
+_MOST = 1e300
 #: Rounds of 2-means; on a line it settles in far fewer.
 _ROUNDS = 100
 
@@ -70,7 +72,7 @@ def two_means(values: np.ndarray) -> float:
         values: finite, shape (n,).
 
     Raises:
-        UsageError: all values are equal.
+        UsageError: all values are equal, or one is too large to add up.
 
     Example:
         >>> two_means(np.array([0.0, 1.0, 9.0, 10.0]))
@@ -79,6 +81,8 @@ def two_means(values: np.ndarray) -> float:
     low, high = float(values.min()), float(values.max())
     if low == high:
         raise UsageError(f"every cell has the value {low:g}: give --sharp, --barrier and --similar")
+    if max(abs(low), abs(high)) > _MOST:
+        raise UsageError(f"a cell has the value {max(low, high, key=abs):g}, too large for 2-means: correct it")
     for _ in range(_ROUNDS):
         nearer_low = np.abs(values - low) <= np.abs(values - high)
         low, high = float(values[nearer_low].mean()), float(values[~nearer_low].mean())
