@@ -26,7 +26,7 @@ def help_of(*command: str) -> str:
 @pytest.mark.parametrize("line", COMMANDS)
 def test_every_command_line_parses(line: str) -> None:
     _, command, *arguments = shlex.split(line)
-    known = help_of(command, *(arguments[:1] if command in {"store", "leaderboard"} else []))
+    known = help_of(command, *(arguments[:1] if command in {"store", "leaderboard", "allocate"} else []))
     assert "Usage: wqscore" in known or "Usage: root" in known
     for argument in arguments:
         if argument.startswith("--"):
@@ -36,7 +36,7 @@ def test_every_command_line_parses(line: str) -> None:
 def test_every_command_is_on_the_page_of_commands() -> None:
     commands = set(re.findall(r"^\$ wqscore (\w+)", PAGES["commands.md"], re.MULTILINE))
     named = "rank score plot card describe plan models metrics crosscheck check correlate known gate store explain"
-    named += " leaderboard"
+    named += " leaderboard phase allocate"
     assert commands == set(named.split())
 
 

@@ -15,6 +15,7 @@ import wqscore
 from tests.engines.test_crosscheck_report import CHECK
 from tests.integrity.test_report import FOUND
 from tests.small_models import bert
+from tests.studies.published import TAXONOMY
 from wqscore import results
 from wqscore.errors import UsageError
 from wqscore.evidence.record import shipped_models
@@ -55,6 +56,8 @@ def found(ranking: Ranking, tmp_path_factory: pytest.TempPathFactory) -> Mapping
         *(FOUND, CHECK, judged, gated, correlated, benchmarks, seen),
         *(wqscore.card(ranking.scores[0]), ranking.models[0], _track(ranking)),
         wqscore.leaderboard(folder, folder / "site", known=None),
+        wqscore.allocate("prune", ranking.scores[0], 0.5, "alpha"),
+        wqscore.phase(TAXONOMY, "width", "batch_size", "test_acc", maps=["train_loss"]),
         track_record([model for model in shipped_models() if model.source == "families"], ["alpha", "params"]),
     ]
     return {type(result).__name__: result for result in made}
@@ -118,7 +121,7 @@ def test_every_kind_is_shown_to_people_and_to_machines(found: Mapping[str, Resul
 
 def test_a_page_is_made_where_there_is_one(found: Mapping[str, Result], tmp_path: Path) -> None:
     for kind, result in found.items():
-        if kind in ("Ranking", "ModelScore", "Correlations", "Built"):
+        if kind in ("Ranking", "ModelScore", "Correlations", "Built", "Phases"):
             assert result.to_html().strip().lower().startswith("<!doctype html>")
         else:
             with pytest.raises(UsageError, match=f"{kind} has no format 'html': it has "):
@@ -130,6 +133,11 @@ def test_a_gate_has_formats_of_its_own(found: Mapping[str, Result]) -> None:
         assert [kind for kind, result in found.items() if name in formats_of(result)] == ["GateResult", "GateRun"]
     with pytest.raises(UsageError, match="Ranking has no format 'junit'"):
         render(found["Ranking"], "junit")
+
+
+def test_a_plan_has_formats_of_its_own(found: Mapping[str, Result]) -> None:
+    for name in ("groups", "axolotl", "mergekit"):
+        assert [kind for kind, result in found.items() if name in formats_of(result)] == ["Allocation"]
 
 
 def test_what_is_derived_from_a_kind_is_of_that_kind(ranking: Ranking) -> None:

@@ -1,9 +1,9 @@
 """Judge pretrained checkpoints from their weights alone.
 
 `score` one model, `rank` several, `describe` one or `plan` for many without reading their weights; `gate`, `check`,
-`card`, `known`, `correlate`, `store` and `leaderboard` are the commands of the same names; `watch` scores a live
-model during its training. Everything heavy is imported when it is first asked for, so that importing the package, and
-`wqscore --help`, stay quick.
+`card`, `known`, `correlate`, `phase`, `allocate`, `store` and `leaderboard` are the commands of the same names;
+`watch` scores a live model during its training. Everything heavy is imported when it is first asked for, so that
+importing the package, and `wqscore --help`, stay quick.
 """
 
 from __future__ import annotations
@@ -38,10 +38,12 @@ if TYPE_CHECKING:
     from wqscore.scoring.matrix_spectrum import MatrixSpectrum
     from wqscore.scoring.model_score import ModelScore
     from wqscore.stores.overview import StoreOverview
+    from wqscore.studies.allocate.allocate import Allocation, allocate
     from wqscore.studies.correlation.correlate import Correlations
     from wqscore.studies.correlation.of_tables import correlate
     from wqscore.studies.known.benchmarks import BenchmarkTable
     from wqscore.studies.known.cards import known
+    from wqscore.studies.phase.phase import Phases, phase
     from wqscore.studies.watching.track import Track
     from wqscore.studies.watching.watch import Watch, watch
 
@@ -73,6 +75,10 @@ _HOMES = {
     "Policy": "wqscore.gating.policy",
     "correlate": "wqscore.studies.correlation.of_tables",
     "Correlations": "wqscore.studies.correlation.correlate",
+    "allocate": "wqscore.studies.allocate.allocate",
+    "Allocation": "wqscore.studies.allocate.allocate",
+    "phase": "wqscore.studies.phase.phase",
+    "Phases": "wqscore.studies.phase.phase",
     "card": "wqscore.api.card",
     "Card": "wqscore.ranking.card",
     "known": "wqscore.studies.known.cards",
@@ -88,6 +94,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Allocation",
     "BenchmarkTable",
     "Built",
     "Card",
@@ -102,6 +109,7 @@ __all__ = [
     "ModelPlan",
     "ModelRef",
     "ModelScore",
+    "Phases",
     "Plan",
     "PlanInterrupted",
     "Policy",
@@ -117,6 +125,7 @@ __all__ = [
     "WeightMatrix",
     "WqscoreError",
     "__version__",
+    "allocate",
     "card",
     "check",
     "correlate",
@@ -126,6 +135,7 @@ __all__ = [
     "known",
     "leaderboard",
     "parse_ref",
+    "phase",
     "plan",
     "rank",
     "score",

@@ -17,7 +17,20 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Format = Literal[
-    "table", "csv", "json", "md", "html", "notebook", "parquet", "junit", "prometheus", "github", "tidy-csv"
+    "table",
+    "csv",
+    "json",
+    "md",
+    "html",
+    "notebook",
+    "parquet",
+    "junit",
+    "prometheus",
+    "github",
+    "tidy-csv",
+    "groups",
+    "axolotl",
+    "mergekit",
 ]
 
 
@@ -30,6 +43,9 @@ _OF_GATES = {
     "junit": "wqscore.gating.junit:gate_junit",
     "prometheus": "wqscore.gating.prometheus:gate_prometheus",
     "github": "wqscore.gating.github:gate_github",
+}
+_OF_PLANS = {
+    name: f"wqscore.studies.allocate.writers:allocation_{name}" for name in ("groups", "axolotl", "mergekit")
 }
 #: For each kind of result, the function that makes each view.
 _VIEWS: Mapping[str, Mapping[str, str]] = MappingProxyType(
@@ -68,6 +84,8 @@ _VIEWS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "correlation",
             page="wqscore.studies.correlation.page:correlations_html",
         ),
+        "Allocation": _views("wqscore.studies.allocate.report", "allocation", **_OF_PLANS),
+        "Phases": _views("wqscore.studies.phase.report", "phase", page="wqscore.studies.phase.page:phases_html"),
         "TrackRecord": _views("wqscore.evidence.report", "track_record"),
         "BenchmarkTable": _views("wqscore.studies.known.report", "benchmark"),
         "Track": _views(
@@ -102,6 +120,9 @@ _FORMATS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "junit": ("junit", ""),
         "prometheus": ("prometheus", ""),
         "github": ("github", ""),
+        "groups": ("groups", ""),
+        "axolotl": ("axolotl", ""),
+        "mergekit": ("mergekit", ""),
     }
 )
 

@@ -41,7 +41,7 @@ def test_an_error_without_a_place_is_worded_too() -> None:
     assert worded(typer.BadParameter("Something odd.")) == "something odd (wqscore): see wqscore --help"
 
 
-@pytest.mark.parametrize("group", [[], ["store"], ["leaderboard"]])
+@pytest.mark.parametrize("group", [[], ["store"], ["leaderboard"], ["allocate"]])
 def test_summaries_fit_on_a_line_of_80_columns(group: list[str]) -> None:
     text = CliRunner(env={"COLUMNS": "80", "NO_COLOR": "1"}).invoke(app, [*group, "--help"]).stdout
     commands = text.partition("Commands:\n")[2].rstrip().splitlines()

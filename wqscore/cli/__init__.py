@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from wqscore.cli.allocate import app as allocate
 from wqscore.cli.card import card
 from wqscore.cli.check import check
 from wqscore.cli.correlate import correlate
@@ -21,6 +22,7 @@ from wqscore.cli.known import known
 from wqscore.cli.leaderboard import app as leaderboard
 from wqscore.cli.metrics import metrics
 from wqscore.cli.models import models
+from wqscore.cli.phase import phase
 from wqscore.cli.plan import plan
 from wqscore.cli.plot import plot
 from wqscore.cli.rank import rank
@@ -48,11 +50,13 @@ app.command()(check)
 app.command()(gate)
 app.command()(correlate)
 app.command()(known)
+app.command()(phase)
 app.command()(describe)
 app.command()(plan)
 app.command()(models)
 app.command()(metrics)
 app.command()(explain)
+app.add_typer(allocate, name="allocate")
 app.add_typer(evidence, name="evidence")
 app.add_typer(leaderboard, name="leaderboard")
 app.add_typer(store, name="store")

@@ -137,6 +137,20 @@ _COLUMNS = {
     "highest": "The largest possible difference, in the same way.",
     "p": "How often chance alone gives as one-sided a difference.",
     "p_holm": "The same, corrected for the number of pairs that were compared.",
+    "temperature": "Of a cell of a grid: what makes training noisier, such as a smaller batch. wqscore phase.",
+    "phase": "Of a cell of a grid: I to IV-B by sharpness, connection and similarity of trained copies, not trained "
+    "or ends not converged. wqscore phase.",
+    "good": "Of a cell of a grid: the column that --good names; higher is better.",
+    "log_hessian_top_eig": "Of a cell of a grid: logarithm of the largest eigenvalue of the training loss's Hessian.",
+    "log_hessian_trace": "Of a cell of a grid: logarithm of the trace of the training loss's Hessian.",
+    "mode_connectivity": "Of a cell of a grid: mean loss of two copies less the loss on the best curve between them; "
+    "below 0 for a barrier.",
+    "cka_last": "Of a cell of a grid: how alike the outputs of two copies are, by centred kernel alignment, 0 to 1.",
+    "block": "Of a layer-wise plan: the layer, whose matrices are treated alike. wqscore allocate.",
+    "value": "Of a layer-wise plan: what the block or matrix gets by the metric. In long tables: the number.",
+    "uniform": "Of a layer-wise plan: what it would get without a metric, if all got the same.",
+    "linear": "Of a layer-wise plan: what it would get without a metric, growing evenly with depth.",
+    "share_of_top": "Of a phase: the share of the best tenth of all cells that is in it.",
 }
 
 _TERMS = {
@@ -156,6 +170,8 @@ _TERMS = {
     "base": "The checkpoint that distances are measured from: --base.",
     "preset": "A set of constants: wqscore's own, or those of published code.",
     "eigenvalue": "Of WᵀW: how much a matrix stretches one direction, squared. Few large ones make a heavy tail.",
+    "signal": "Of a matrix: the sum of singular values beyond the edge of the noise, by that of the others and by "
+    "the largest; 0 for noise. wqscore allocate unfreeze.",
     "tail": "The largest eigenvalues, from xmin on, to which a power law is fitted.",
 }
 

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from collections.abc import Sequence
-from io import StringIO
-from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
-from wqscore.errors import UsageError, nearest
+from wqscore.errors import nearest
 from wqscore.ranking.ranking import Ranking
-from wqscore.rendering.csv_escaping import unescape_formula
 from wqscore.studies.correlation.correlate import Better, Correlations
 from wqscore.studies.correlation.correlate import correlate as correlate_joined
 from wqscore.studies.known.benchmarks import BenchmarkTable
-from wqscore.studies.known.known import choose_known, parse_ranking
-from wqscore.studies.known.score_table import ScoreTable, join, read_table, single_table
+from wqscore.studies.known.given_table import given_table
+from wqscore.studies.known.known import choose_known
+from wqscore.studies.known.score_table import join, single_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,11 +69,11 @@ def correlate(
         if name not in ColumnKeywords.__annotations__:
             raise TypeError(f"unexpected keyword {name!r}: {nearest(name, ColumnKeywords.__annotations__)}")
     key = _names(columns.get("key")) or ["model"]
-    table = _table(scores, "the scores")
+    table = given_table(scores, "the scores")
     if known is None:
         joined = single_table(table, key)
     else:
-        figures = _table(known, "what is known")
+        figures = given_table(known, "what is known")
         if isinstance(scores, Ranking) and key == ["model"]:
             chosen = choose_known(figures, [model.ref for model in scores.models], y)
             figures, y = chosen.table, chosen.y
@@ -95,24 +92,3 @@ def correlate(
 
 def _names(value: str | Sequence[str] | None) -> list[str]:
     return [value] if isinstance(value, str) else list(value or ())
-
-
-def _table(given: object, source: str) -> ScoreTable:
-    """A table of what a caller passes.
-
-    Raises:
-        UsageError: a file that can't be read.
-        TypeError: it is no table.
-    """
-    if isinstance(given, Ranking):
-        return parse_ranking(given.to_csv())
-    if isinstance(given, BenchmarkTable):
-        return given.as_table()
-    if isinstance(given, str | os.PathLike):
-        return read_table(Path(given))
-    if hasattr(given, "to_csv"):
-        header, *rows = csv.reader(StringIO(given.to_csv(index=False), newline=""))
-        if len(set(header)) < len(header):
-            raise UsageError(f"{source}: a column occurs twice: rename one")
-        return ScoreTable(source, tuple(header), tuple(tuple(map(unescape_formula, row)) for row in rows))
-    raise TypeError(f"{source}: pass a ranking, a data frame or the path of a CSV file, not {type(given).__name__}")

@@ -1,0 +1,119 @@
+"""`wqscore phase`: sort a grid of trained networks into phases."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from wqscore.cli import options
+from wqscore.cli.exits import one_line_errors
+from wqscore.cli.output import check_output, show
+from wqscore.cli.records import with_options
+
+
+@dataclass(frozen=True)
+class BoundOptions:
+    """Options: where the phases are bounded, and which columns are drawn."""
+
+    thresholds: Annotated[
+        Literal["2means", "median"],
+        typer.Option("--thresholds", help="How the grid's own thresholds are found, unless all three are given."),
+    ] = "2means"
+    sharp: Annotated[
+        float | None,
+        typer.Option("--sharp", metavar="X", help="From this log top eigenvalue on, sharp.", show_default=False),
+    ] = None
+    barrier: Annotated[
+        float | None,
+        typer.Option("--barrier", metavar="Y", help="Mode connectivity within ±Y: connected.", show_default=False),
+    ] = None
+    similar: Annotated[
+        float | None, typer.Option("--similar", metavar="Z", help="CKA above this: similar.", show_default=False)
+    ] = None
+    sharp_col: Annotated[
+        str | None,
+        typer.Option(
+            "--sharp-col",
+            metavar="COL",
+            help="Logarithm of the Hessian's largest eigenvalue; log_hessian_top_eig unless given.",
+            show_default=False,
+        ),
+    ] = None
+    barrier_col: Annotated[
+        str | None,
+        typer.Option(
+            "--barrier-col",
+            metavar="COL",
+            help="Mode connectivity, below 0 for a barrier; mode_connectivity unless given.",
+            show_default=False,
+        ),
+    ] = None
+    similar_col: Annotated[
+        str | None,
+        typer.Option("--similar-col", metavar="COL", help="CKA; cka_last unless given.", show_default=False),
+    ] = None
+    loss: Annotated[
+        str | None,
+        typer.Option("--loss", metavar="COL", help="The training loss, for --trained.", show_default=False),
+    ] = None
+    trained: Annotated[
+        float | None,
+        typer.Option("--trained", metavar="X", help="Above this loss a cell is not trained.", show_default=False),
+    ] = None
+    maps: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map",
+            metavar="COL",
+            help="Column to draw as a heat map; repeat. By default the phases' own and every metric.",
+            show_default=False,
+        ),
+    ] = None
+
+
+@with_options
+def phase(
+    grid: Annotated[
+        Path, typer.Argument(metavar="GRID.csv", help="A table with a row for each cell.", show_default=False)
+    ],
+    *,
+    size: Annotated[str, typer.Option("--size", metavar="COL", help="Size, such as width.", show_default=False)],
+    temperature: Annotated[
+        str,
+        typer.Option("--temperature", metavar="COL", help="Temperature, such as batch size.", show_default=False),
+    ],
+    good: Annotated[
+        str | None,
+        typer.Option(
+            "--good", metavar="COL", help="What is good, such as test accuracy; higher is better.", show_default=False
+        ),
+    ] = None,
+    bounds: BoundOptions,
+    out: options.OutOption = None,
+    output: options.FormatOption = "table",
+    quiet: options.QuietOption = False,
+) -> None:
+    """Sort a grid of trained networks into phases.
+
+    Phases of Yang et al. (arXiv 2107.11228), from columns of the Hessian's largest eigenvalue, mode connectivity and
+    CKA. A grid without these gets heat maps alone. Writes phase.csv, phase.json and index.html to --out if it is
+    given.
+
+    Exit codes: 0 done, 2 wrong usage or a table that can't be taken.
+    """
+    with one_line_errors():
+        check_output(out)
+        from wqscore.studies.phase.phase import phase as sort_cells
+
+        chosen = {name: value for name, value in asdict(bounds).items() if value is not None}
+        found = sort_cells(grid, size, temperature, good, **chosen)
+        if out is not None:
+            from wqscore.studies.phase.files import write_phases
+
+            page = write_phases(found, out)
+        show(found, output)
+        if out is not None and not quiet:
+            typer.echo(f"report: {page}", err=True)

@@ -1,0 +1,82 @@
+"""The charts of a grid as Vega-Lite specifications without data: the diagram of phases, and heat maps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import altair as alt
+
+from wqscore.escaping import printable
+from wqscore.rendering.html.charts import Spec, finish
+from wqscore.rendering.html.palette import BLUE, GREEN, ORANGE, PINK, SKY, VERMILLION
+from wqscore.studies.phase.phase import (
+    ENDS,
+    FLAT_ALIKE,
+    FLAT_APART,
+    FLAT_UNLIKE,
+    NOT_TRAINED,
+    SHARP_APART,
+    SHARP_CONNECTED,
+)
+
+#: The colour of each phase; its name is written in the cell too.
+COLOURS = {
+    SHARP_APART: VERMILLION,
+    SHARP_CONNECTED: ORANGE,
+    FLAT_APART: PINK,
+    FLAT_UNLIKE: SKY,
+    FLAT_ALIKE: GREEN,
+    ENDS: BLUE,
+    NOT_TRAINED: "#8C8C8C",
+}
+_MAX_TITLE = 40
+
+
+def diagram(size: str, temperature: str, sizes: Sequence[str], temperatures: Sequence[str]) -> Spec:
+    """Return the diagram of phases.
+
+    Dataset: `cells` (size, temperature: as labels; phase, short).
+
+    Args:
+        size: the title of the horizontal axis.
+        temperature: the title of the vertical axis.
+        sizes: the labels across, ascending.
+        temperatures: the labels down.
+    """
+    x, y = _axes(size, temperature, sizes, temperatures)
+    cells = alt.Chart(alt.NamedData(name="cells"))
+    scale = alt.Scale(domain=list(COLOURS), range=list(COLOURS.values()))
+    squares = cells.mark_rect(opacity=0.55).encode(x=x, y=y, color=alt.Color("phase:N", scale=scale, legend=None))
+    words = cells.mark_text(fontSize=10, color="currentColor").encode(x=x, y=y, text="short:N")
+    return finish(alt.layer(squares, words))
+
+
+def heat_map(size: str, temperature: str, sizes: Sequence[str], temperatures: Sequence[str]) -> Spec:
+    """Return a heat map: the darker a cell, the larger its value, which is written in it.
+
+    Dataset: `cells` (size, temperature: as labels; value, share: of the range, 0 to 1; shown).
+
+    Args:
+        size: the title of the horizontal axis.
+        temperature: the title of the vertical axis.
+        sizes: the labels across, ascending.
+        temperatures: the labels down.
+    """
+    x, y = _axes(size, temperature, sizes, temperatures)
+    cells = alt.Chart(alt.NamedData(name="cells"))
+    opacity = alt.Opacity("share:Q", scale=alt.Scale(domain=[0, 1], range=[0.04, 0.75]), legend=None)
+    squares = cells.mark_rect(color=BLUE).encode(x=x, y=y, opacity=opacity)
+    words = cells.mark_text(fontSize=9, color="currentColor").encode(x=x, y=y, text="shown:N")
+    return finish(alt.layer(squares, words))
+
+
+def _axes(size: str, temperature: str, sizes: Sequence[str], temperatures: Sequence[str]) -> tuple[alt.X, alt.Y]:
+    axis = alt.Axis(labelAngle=0, labelOverlap="greedy", grid=False)
+    x = alt.X("size:O", title=_short(size), sort=list(sizes), axis=axis)
+    y = alt.Y("temperature:O", title=_short(temperature), sort=list(temperatures), axis=axis)
+    return x, y
+
+
+def _short(name: str) -> str:
+    shown = printable(name)
+    return shown if len(shown) <= _MAX_TITLE else f"{shown[: _MAX_TITLE - 1]}…"
