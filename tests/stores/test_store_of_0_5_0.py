@@ -80,7 +80,7 @@ def ranked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dic
     def run(*options: str) -> dict[str, str]:
         out = tmp_path / "out"
         done = CliRunner().invoke(app, ["rank", *MODELS, "--quiet", f"--out={out}", *options])
-        assert (done.exit_code, done.stderr) == (0, ""), done.stderr
+        assert (done.exit_code, done.stderr) == (0, f"report: {out / 'index.html'}\n"), done.stderr
         return texts(out)
 
     return run
