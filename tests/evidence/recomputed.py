@@ -92,7 +92,7 @@ def weights_of(families):
     for each in families:
         for family in each:
             counts[family] = counts.get(family, 0) + 1
-    return np.array([np.mean([1 / counts[family] for family in each]) for each in families])
+    return np.array([sum(1 / counts[family] for family in each) / len(each) for each in families])
 
 
 def learn(features, families):
