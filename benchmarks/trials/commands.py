@@ -20,6 +20,8 @@ from wqscore.stores.store import Store
 MATRICES = 12
 #: Every output of a run, by the path of its file; standard output has the name "".
 Outputs = Mapping[str, bytes]
+#: How the program's own lines on standard error begin; the second kind says where a report is.
+_OWN = ("wqscore: ", "report: ")
 #: The names of files that are written before they are renamed.
 _TEMPORARY = re.compile(r"\.new|\..+\.[0-9a-f]{16,32}(-journal|-wal|-shm)?")
 
@@ -119,6 +121,13 @@ def outputs(place: Path, stdout: bytes) -> Outputs:
     return files
 
 
+def new_place(folder: Path, *words: object) -> Path:
+    """Make the folder of a trial; its name has no spaces, so that `Done.line` can leave it out."""
+    place = folder / re.sub(r"\W+", "-", " ".join(map(str, words)))
+    place.mkdir()
+    return place
+
+
 def leftovers(place: Path) -> list[str]:
     """Names of the temporary files in a folder."""
     return sorted(file.name for file in _files(place) if _TEMPORARY.fullmatch(file.name))
@@ -132,7 +141,7 @@ def _files(place: Path) -> Iterator[Path]:
 
 def foreign_line(errors: str) -> str:
     """The first line of standard error that is not the program's; empty if there is none."""
-    return next((line for line in errors.splitlines() if line and not line.startswith("wqscore: ")), "")[:90]
+    return next((line for line in errors.splitlines() if line and not line.startswith(_OWN)), "")[:90]
 
 
 def fault_of_store(place: Path) -> str:

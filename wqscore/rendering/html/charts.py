@@ -27,7 +27,7 @@ _LOG_LABEL = "!datum.label ? '' : format(datum.value, datum.value < 1e-3 || datu
 
 
 def made_once(make: Callable[_Roles, Spec]) -> Callable[_Roles, Spec]:
-    """Keep what a function makes of some roles, or of nothing: Altair takes a tenth of a second to put a chart together.
+    """Keep what a function makes of some roles, or of nothing: Altair takes a tenth of a second for a chart.
 
     Each call returns a copy.
     """

@@ -1,0 +1,142 @@
+"""Processes that need no start: copies of one that has imported what takes long and depends on no environment.
+
+For tests of what a run does, in an environment and a folder of its own. Where the start of the process, its memory,
+limits or signals are tested, a real one runs.
+"""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import ModuleType
+from typing import Any, NoReturn
+
+#: Variables that are read when something is imported: a process in which one differs starts afresh.
+_READ_ON_IMPORT = re.compile(r"(PYTHON|NUMBA|OPENBLAS|OMP|TERMINAL|COLUMNS|.*COLOR|GITHUB|PY_|TTY|_TYPER|RICH)")
+_WQSCORE = "import sys; sys.argv[0] = 'wqscore'; from wqscore.__main__ import main; main()"
+#: They read variables when they are imported; each process imports them for itself.
+_NOT_IMPORTED = ("huggingface_hub", "tqdm")
+
+
+def run_wqscore(
+    arguments: Sequence[str], env: Mapping[str, str], cwd: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run the command to its end, as `run_python` does."""
+    return run_python(_WQSCORE, arguments, env, cwd)
+
+
+def run_python(
+    program: str, arguments: Sequence[str], env: Mapping[str, str], cwd: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run `python -c` to its end.
+
+    Args:
+        program: what is run.
+        arguments: what follows it.
+        env: all of its environment.
+        cwd: its folder.
+    """
+    if not hasattr(os, "fork") or _read_on_import(env) != _read_on_import(os.environ):
+        command = [sys.executable, "-c", program, *arguments]
+        return subprocess.run(command, env=env, cwd=cwd, capture_output=True, text=True, timeout=300, check=False)
+    with TemporaryDirectory() as folder:
+        streams = [Path(folder) / name for name in ("stdout", "stderr")]
+        asked = {"program": program, "arguments": [*arguments], "env": dict(env), "cwd": str(cwd or Path.cwd())}
+        server = _server(os.getpid())
+        assert server.stdin and server.stdout
+        server.stdin.write(json.dumps({**asked, "streams": [*map(str, streams)]}) + "\n")
+        server.stdin.flush()
+        answer = server.stdout.readline()
+        assert answer, "the process that is copied has ended"
+        outputs = (stream.read_text(encoding="utf-8") for stream in streams)
+        return subprocess.CompletedProcess([*arguments], int(answer), *outputs)
+
+
+def _read_on_import(env: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in env.items() if _READ_ON_IMPORT.match(name)}
+
+
+@cache
+def _server(_: int) -> subprocess.Popen[str]:
+    """The process that is copied, one for each that asks; it ends when its input does."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.warm_processes"],
+        cwd=Path(__file__).parents[1],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def _serve() -> None:
+    _warm_up()
+    assert not [name for name in _NOT_IMPORTED if name in sys.modules]
+    # What is imported is never collected: the copies would write to all of its memory.
+    gc.freeze()
+    for line in sys.stdin:
+        asked = json.loads(line)
+        if not (copy := os.fork()):
+            _exit_with(lambda asked=asked: _become(asked))
+        print(os.waitstatus_to_exitcode(os.waitpid(copy, 0)[1]), flush=True)
+
+
+def _exit_with(task: Callable[[], None]) -> NoReturn:
+    """Do what a copy is for, and end as Python does, without the freeing of all that the copied process had."""
+    code = 1
+    try:
+        task()
+        code = 0
+    except SystemExit as leaving:
+        code = leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
+        if isinstance(leaving.code, str):
+            print(leaving.code, file=sys.stderr)
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _warm_up() -> None:
+    """Import what most runs need, and compile the fit of the tail. No thread is started: a copy would lack it."""
+    import altair
+    import numpy as np
+
+    import wqscore.cli
+    import wqscore.scoring.score_checkpoint
+    from wqscore.fits.power_law import fit_power_law
+
+    fit_power_law(np.arange(1.0, 65.0), 0.0)
+    assert altair and wqscore
+
+
+def _become(asked: dict[str, Any]) -> None:
+    os.environ.clear()
+    os.environ.update(asked["env"])
+    os.chdir(asked["cwd"])
+    for number, path in enumerate([os.devnull, *asked["streams"]]):
+        opened = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        os.dup2(opened, number)
+        os.close(opened)
+    # What has been read ahead of the input is for the process that is copied.
+    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.argv = ["-c", *asked["arguments"]]
+    sys.path.insert(0, "")
+    main = sys.modules["__main__"] = ModuleType("__main__")
+    exec(compile(asked["program"], "<string>", "exec"), main.__dict__)
+
+
+if __name__ == "__main__":
+    _serve()
