@@ -18,7 +18,7 @@ PROGRAMS = {
     "fails": "raise ValueError('no')",
     "leaves at once": "import os; os.write(1, b'x'); os._exit(4)",
     "is killed": "import os; os.kill(os.getpid(), 9)",
-    "has a thread": "import threading, time; threading.Thread(target=lambda: (time.sleep(0.01), print('late'))).start()",
+    "has a thread": "import threading as t, time; t.Thread(target=lambda: (time.sleep(0.01), print('late'))).start()",
     "reads": "print(repr(input()))",
     "has imported": "import sys; print('huggingface_hub' in sys.modules, 'tqdm' in sys.modules, __name__)",
     "tidies up": "import atexit; atexit.register(print, 'bye')",

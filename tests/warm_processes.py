@@ -23,7 +23,8 @@ from typing import Any, NoReturn
 
 #: Variables that are read when something is imported: a process in which one differs starts afresh.
 _READ_ON_IMPORT = re.compile(r"(PYTHON|NUMBA|OPENBLAS|OMP|TERMINAL|COLUMNS|.*COLOR|GITHUB|PY_|TTY|_TYPER|RICH)")
-_WQSCORE = "import sys; sys.argv[0] = 'wqscore'; from wqscore.__main__ import main; main()"
+#: The command, as a program.
+WQSCORE = "import sys; sys.argv[0] = 'wqscore'; from wqscore.__main__ import main; main()"
 #: They read variables when they are imported; each process imports them for itself.
 _NOT_IMPORTED = ("huggingface_hub", "tqdm")
 
@@ -32,7 +33,7 @@ def run_wqscore(
     arguments: Sequence[str], env: Mapping[str, str], cwd: Path | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run the command to its end, as `run_python` does."""
-    return run_python(_WQSCORE, arguments, env, cwd)
+    return run_python(WQSCORE, arguments, env, cwd)
 
 
 def run_python(
@@ -46,20 +47,41 @@ def run_python(
         env: all of its environment.
         cwd: its folder.
     """
-    if not hasattr(os, "fork") or _read_on_import(env) != _read_on_import(os.environ):
+    if not can_copy(env):
         command = [sys.executable, "-c", program, *arguments]
         return subprocess.run(command, env=env, cwd=cwd, capture_output=True, text=True, timeout=300, check=False)
     with TemporaryDirectory() as folder:
         streams = [Path(folder) / name for name in ("stdout", "stderr")]
-        asked = {"program": program, "arguments": [*arguments], "env": dict(env), "cwd": str(cwd or Path.cwd())}
-        server = _server(os.getpid())
-        assert server.stdin and server.stdout
-        server.stdin.write(json.dumps({**asked, "streams": [*map(str, streams)]}) + "\n")
-        server.stdin.flush()
-        answer = server.stdout.readline()
-        assert answer, "the process that is copied has ended"
+        code = run_copy(program, arguments, env, cwd, [os.devnull, *map(str, streams)])
         outputs = (stream.read_text(encoding="utf-8") for stream in streams)
-        return subprocess.CompletedProcess([*arguments], int(answer), *outputs)
+        return subprocess.CompletedProcess([*arguments], code, *outputs)
+
+
+def can_copy(env: Mapping[str, str]) -> bool:
+    """Whether a process with an environment would import the same."""
+    return hasattr(os, "fork") and _read_on_import(env) == _read_on_import(os.environ)
+
+
+def run_copy(
+    program: str, arguments: Sequence[str], env: Mapping[str, str], cwd: Path | None, streams: Sequence[str]
+) -> int:
+    """Run a program in a copy to its end, and return its exit code.
+
+    Args:
+        program: as in `run_python`.
+        arguments: as there.
+        env: as there.
+        cwd: as there.
+        streams: the files or terminals that are its standard input, output and error.
+    """
+    asked = {"program": program, "arguments": [*arguments], "env": dict(env), "cwd": str(cwd or Path.cwd())}
+    server = _server(os.getpid())
+    assert server.stdin and server.stdout
+    server.stdin.write(json.dumps({**asked, "streams": [*streams]}) + "\n")
+    server.stdin.flush()
+    answer = server.stdout.readline()
+    assert answer, "the process that is copied has ended"
+    return int(answer)
 
 
 def _read_on_import(env: Mapping[str, str]) -> dict[str, str]:
@@ -126,12 +148,16 @@ def _become(asked: dict[str, Any]) -> None:
     os.environ.clear()
     os.environ.update(asked["env"])
     os.chdir(asked["cwd"])
-    for number, path in enumerate([os.devnull, *asked["streams"]]):
+    os.setsid()
+    for number, path in enumerate(asked["streams"]):
         opened = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         os.dup2(opened, number)
         os.close(opened)
     # What has been read ahead of the input is for the process that is copied.
     sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if stream.isatty():
+            stream.reconfigure(line_buffering=True)
     sys.argv = ["-c", *asked["arguments"]]
     sys.path.insert(0, "")
     main = sys.modules["__main__"] = ModuleType("__main__")
