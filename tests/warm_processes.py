@@ -91,13 +91,15 @@ def _read_on_import(env: Mapping[str, str]) -> dict[str, str]:
 @cache
 def _server(_: int) -> subprocess.Popen[str]:
     """The process that is copied, one for each that asks; it ends when its input does."""
-    return subprocess.Popen(
+    server = subprocess.Popen(
         [sys.executable, "-m", "tests.warm_processes"],
         cwd=Path(__file__).parents[1],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     )
+    atexit.register(server.communicate)
+    return server
 
 
 def _serve() -> None:

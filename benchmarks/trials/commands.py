@@ -22,6 +22,8 @@ MATRICES = 12
 Outputs = Mapping[str, bytes]
 #: How the program's own lines on standard error begin; the second kind says where a report is.
 _OWN = ("wqscore: ", "report: ")
+#: What comes before the name of a file in its absolute path; not the owner of a repository.
+_FOLDER = re.compile(r"(?<![\w.-])(/[\w.-]+)*/(?=[\w.-]+)")
 #: The names of files that are written before they are renamed.
 _TEMPORARY = re.compile(r"\.new|\..+\.[0-9a-f]{16,32}(-journal|-wal|-shm)?")
 
@@ -58,13 +60,13 @@ class Done:
     def line(self) -> str:
         """The first line of standard error that is the program's, without the folder of the trial."""
         own = [line for line in self.errors.splitlines() if line.startswith("wqscore:")]
-        return re.sub(r"(/[\w.-]+)*/(?=[\w.-]+)", "", own[0]) if own else ""
+        return _FOLDER.sub("", own[0]) if own else ""
 
 
 def commands(folder: Path) -> list[Command]:
     """Make two models that have half of their matrices in common, and a list of both."""
     for name, own in (("a", 0), ("b", 1)):
-        tensors = {f"layers.{i}.fc1.weight": _trained(0 if i % 2 else own, i) for i in range(MATRICES)}
+        tensors = {f"layers.{i}.fc1.weight": trained(0 if i % 2 else own, i) for i in range(MATRICES)}
         (folder / name).mkdir()
         save_file(tensors, folder / name / "model.safetensors")
         # A file that changed a moment ago is not taken from the store.
@@ -80,10 +82,10 @@ def commands(folder: Path) -> list[Command]:
     ]
 
 
-def _trained(*seed: int) -> np.ndarray:
+def trained(*seed: int, shape: tuple[int, int] = (320, 240)) -> np.ndarray:
     """A matrix whose spectrum has a power law for a tail, as those of trained layers have."""
-    noise = np.random.default_rng(seed).standard_normal((320, 240))
-    return (noise * np.arange(1, 241) ** -0.7).astype("f4")
+    noise = np.random.default_rng(seed).standard_normal(shape)
+    return (noise * np.arange(1, shape[1] + 1) ** -0.7).astype("f4")
 
 
 def environment() -> dict[str, str]:

@@ -8,10 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 from safetensors.numpy import save
 
-from benchmarks.trials.commands import Command, Done, foreign_line, leftovers, new_place, run
+from benchmarks.trials.commands import Command, Done, foreign_line, leftovers, new_place, run, trained
 from tests.hub_server import HubServer
 
 #: Kilobytes that are free.
@@ -77,7 +76,7 @@ def rows(commands: list[Command], folder: Path) -> Iterator[list[str]]:
 
 def _download(command: Command, folder: Path) -> list[str]:
     """Rank a model of 4 MB on a Hub beside one on disk: the Hub's cache has no room for it."""
-    weights = {f"layers.{i}.fc1.weight": np.ones((512, 512), "f4") for i in range(4)}
+    weights = {f"layers.{i}.fc1.weight": trained(i, shape=(512, 512)) for i in range(4)}
     changed = replace(command, words=tuple("org/name" if word == "b" else word for word in command.words))
     place = new_place(folder, "download")
     with HubServer() as hub, small_disk(place / "disk", FREE[-1]) as disk:
