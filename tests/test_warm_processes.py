@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,18 @@ def test_a_copy_does_what_a_process_does(program: str, tmp_path: Path) -> None:
     )
     assert (done.returncode, done.stdout) == (real.returncode, real.stdout)
     assert done.stderr.splitlines()[-1:] == real.stderr.splitlines()[-1:]
+
+
+def test_copies_run_side_by_side(tmp_path: Path) -> None:
+    """Each waits for the other."""
+    program = (
+        "import sys, time; from pathlib import Path; Path(sys.argv[1]).touch()\n"
+        "while not Path(sys.argv[2]).exists(): time.sleep(0.01)\n"
+        "print(sys.argv[1])"
+    )
+    with ThreadPoolExecutor(2) as pool:
+        runs = [pool.submit(run_python, program, each, os.environ, tmp_path) for each in (["a", "b"], ["b", "a"])]
+        assert [run.result().stdout for run in runs] == ["a\n", "b\n"]
 
 
 def test_with_another_variable_that_is_read_on_import_a_process_starts_afresh() -> None:

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,6 +26,8 @@ from typing import Any, NoReturn
 _READ_ON_IMPORT = re.compile(r"(PYTHON|NUMBA|OPENBLAS|OMP|TERMINAL|COLUMNS|.*COLOR|GITHUB|PY_|TTY|_TYPER|RICH)")
 #: The command, as a program.
 WQSCORE = "import sys; sys.argv[0] = 'wqscore'; from wqscore.__main__ import main; main()"
+#: The copies run side by side, but are asked for one after the other.
+_ONE_ASKS = threading.Lock()
 #: They read variables when they are imported; each process imports them for itself.
 _NOT_IMPORTED = ("huggingface_hub", "tqdm")
 
@@ -75,13 +78,15 @@ def run_copy(
         streams: the files or terminals that are its standard input, output and error.
     """
     asked = {"program": program, "arguments": [*arguments], "env": dict(env), "cwd": str(cwd or Path.cwd())}
-    server = _server(os.getpid())
-    assert server.stdin and server.stdout
-    server.stdin.write(json.dumps({**asked, "streams": [*streams]}) + "\n")
-    server.stdin.flush()
-    answer = server.stdout.readline()
-    assert answer, "the process that is copied has ended"
-    return int(answer)
+    with TemporaryDirectory() as folder:
+        ended = Path(folder) / "ended"
+        os.mkfifo(ended)
+        with _ONE_ASKS:
+            server = _server(os.getpid())
+            assert server.stdin
+            server.stdin.write(json.dumps({**asked, "streams": [*streams], "ended": str(ended)}) + "\n")
+            server.stdin.flush()
+        return int(ended.read_text(encoding="utf-8"))
 
 
 def _read_on_import(env: Mapping[str, str]) -> dict[str, str]:
@@ -95,7 +100,6 @@ def _server(_: int) -> subprocess.Popen[str]:
         [sys.executable, "-m", "tests.warm_processes"],
         cwd=Path(__file__).parents[1],
         stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
         text=True,
     )
     atexit.register(server.communicate)
@@ -108,10 +112,20 @@ def _serve() -> None:
     # What is imported is never collected: the copies would write to all of its memory.
     gc.freeze()
     for line in sys.stdin:
-        asked = json.loads(line)
-        if not (copy := os.fork()):
-            _exit_with(lambda asked=asked: _become(asked))
-        print(os.waitstatus_to_exitcode(os.waitpid(copy, 0)[1]), flush=True)
+        if not os.fork():
+            _watch_over_a_copy(json.loads(line))
+        with suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+
+
+def _watch_over_a_copy(asked: dict[str, Any]) -> NoReturn:
+    """Run a copy, tell its exit code to who asked for it, and end."""
+    if not (copy := os.fork()):
+        _exit_with(lambda: _become(asked))
+    code = os.waitstatus_to_exitcode(os.waitpid(copy, 0)[1])
+    Path(asked["ended"]).write_text(str(code), encoding="utf-8")
+    os._exit(0)
 
 
 def _exit_with(task: Callable[[], None]) -> NoReturn:
