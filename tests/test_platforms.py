@@ -51,7 +51,7 @@ _EVERYWHERE = frozenset(
     }
 )
 #: What some lack, and the package asks for before it is used.
-_ASKED_FOR = frozenset({"sync"})
+_ASKED_FOR = frozenset({"sync", "nice"})
 _OF_POSIX = frozenset({"fcntl", "resource", "pwd", "grp", "termios", "tty", "pty", "posix", "syslog", "curses"})
 
 

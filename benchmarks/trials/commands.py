@@ -20,6 +20,10 @@ from wqscore.stores.store import Store
 MATRICES = 12
 #: Every output of a run, by the path of its file; standard output has the name "".
 Outputs = Mapping[str, bytes]
+#: How the program's own lines on standard error begin; the second kind says where a report is.
+_OWN = ("wqscore: ", "report: ")
+#: What comes before the name of a file in its absolute path; not the owner of a repository.
+_FOLDER = re.compile(r"(?<![\w.-])(/[\w.-]+)*/(?=[\w.-]+)")
 #: The names of files that are written before they are renamed.
 _TEMPORARY = re.compile(r"\.new|\..+\.[0-9a-f]{16,32}(-journal|-wal|-shm)?")
 
@@ -56,13 +60,13 @@ class Done:
     def line(self) -> str:
         """The first line of standard error that is the program's, without the folder of the trial."""
         own = [line for line in self.errors.splitlines() if line.startswith("wqscore:")]
-        return re.sub(r"(/[\w.-]+)*/(?=[\w.-]+)", "", own[0]) if own else ""
+        return _FOLDER.sub("", own[0]) if own else ""
 
 
 def commands(folder: Path) -> list[Command]:
     """Make two models that have half of their matrices in common, and a list of both."""
     for name, own in (("a", 0), ("b", 1)):
-        tensors = {f"layers.{i}.fc1.weight": _trained(0 if i % 2 else own, i) for i in range(MATRICES)}
+        tensors = {f"layers.{i}.fc1.weight": trained(0 if i % 2 else own, i) for i in range(MATRICES)}
         (folder / name).mkdir()
         save_file(tensors, folder / name / "model.safetensors")
         # A file that changed a moment ago is not taken from the store.
@@ -78,10 +82,10 @@ def commands(folder: Path) -> list[Command]:
     ]
 
 
-def _trained(*seed: int) -> np.ndarray:
+def trained(*seed: int, shape: tuple[int, int] = (320, 240)) -> np.ndarray:
     """A matrix whose spectrum has a power law for a tail, as those of trained layers have."""
-    noise = np.random.default_rng(seed).standard_normal((320, 240))
-    return (noise * np.arange(1, 241) ** -0.7).astype("f4")
+    noise = np.random.default_rng(seed).standard_normal(shape)
+    return (noise * np.arange(1, shape[1] + 1) ** -0.7).astype("f4")
 
 
 def environment() -> dict[str, str]:
@@ -119,6 +123,13 @@ def outputs(place: Path, stdout: bytes) -> Outputs:
     return files
 
 
+def new_place(folder: Path, *words: object) -> Path:
+    """Make the folder of a trial; its name has no spaces, so that `Done.line` can leave it out."""
+    place = folder / re.sub(r"\W+", "-", " ".join(map(str, words)))
+    place.mkdir()
+    return place
+
+
 def leftovers(place: Path) -> list[str]:
     """Names of the temporary files in a folder."""
     return sorted(file.name for file in _files(place) if _TEMPORARY.fullmatch(file.name))
@@ -132,7 +143,7 @@ def _files(place: Path) -> Iterator[Path]:
 
 def foreign_line(errors: str) -> str:
     """The first line of standard error that is not the program's; empty if there is none."""
-    return next((line for line in errors.splitlines() if line and not line.startswith("wqscore: ")), "")[:90]
+    return next((line for line in errors.splitlines() if line and not line.startswith(_OWN)), "")[:90]
 
 
 def fault_of_store(place: Path) -> str:

@@ -8,10 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 from safetensors.numpy import save
 
-from benchmarks.trials.commands import Command, Done, foreign_line, leftovers, run
+from benchmarks.trials.commands import Command, Done, foreign_line, leftovers, new_place, run, trained
 from tests.hub_server import HubServer
 
 #: Kilobytes that are free.
@@ -55,14 +54,13 @@ TRIALS = (
 
 def rows(commands: list[Command], folder: Path) -> Iterator[list[str]]:
     """A row of the table for each use of the disk, command and free space; equal outcomes share one."""
-    expected = {command.name: run(command, folder / f"{command.name} whole") for command in commands}
+    expected = {command.name: run(command, new_place(folder, command.name, "whole")) for command in commands}
     for trial in TRIALS:
         for command in commands:
             last: list[str] = []
             spaces: list[int] = []
             for free in FREE:
-                place = folder / f"{command.name} {trial.name} {free}"
-                place.mkdir()
+                place = new_place(folder, command.name, trial.name, free)
                 with small_disk(place / "disk", free) as disk:
                     variables = dict.fromkeys(trial.variables, str(disk))
                     done = run(trial.change(command, disk), place, variables=variables)
@@ -78,10 +76,9 @@ def rows(commands: list[Command], folder: Path) -> Iterator[list[str]]:
 
 def _download(command: Command, folder: Path) -> list[str]:
     """Rank a model of 4 MB on a Hub beside one on disk: the Hub's cache has no room for it."""
-    weights = {f"layers.{i}.fc1.weight": np.ones((512, 512), "f4") for i in range(4)}
+    weights = {f"layers.{i}.fc1.weight": trained(i, shape=(512, 512)) for i in range(4)}
     changed = replace(command, words=tuple("org/name" if word == "b" else word for word in command.words))
-    place = folder / "download"
-    place.mkdir()
+    place = new_place(folder, "download")
     with HubServer() as hub, small_disk(place / "disk", FREE[-1]) as disk:
         hub.add("org/name", {"config.json": b"{}", "model.safetensors": save(weights)})
         done = run(changed, place, variables=hub.environment(disk))

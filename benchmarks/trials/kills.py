@@ -8,7 +8,8 @@ import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from time import perf_counter, sleep
+from shutil import rmtree
+from time import perf_counter
 
 from benchmarks.trials.commands import (
     Command,
@@ -17,6 +18,7 @@ from benchmarks.trials.commands import (
     fault_of_store,
     foreign_line,
     leftovers,
+    new_place,
     outputs,
     run,
 )
@@ -34,42 +36,62 @@ def rows(commands: list[Command], folder: Path, moments: int) -> Iterator[list[s
     signal.signal(signal.SIGINT, signal.default_int_handler)
     chance = random.Random(moments)
     for command in commands:
+        place = new_place(folder, command.name, "undisturbed")
         start = perf_counter()
-        fresh = run(command, folder / f"{command.name} undisturbed")
+        fresh = run(command, place)
         duration = perf_counter() - start
         # A leaderboard that is there already gets one more night.
-        again = run(command, folder / f"{command.name} undisturbed")
+        again = run(command, place)
         for number in SIGNALS:
-            yield _row(command, number, folder, [chance.random() * duration for _ in range(moments)], (fresh, again))
+            shares = [chance.random() for _ in range(moments)]
+            yield _row(command, number, folder, shares, duration, (fresh, again))
 
 
 def _row(
-    command: Command, number: signal.Signals, folder: Path, pauses: list[float], expected: tuple[Done, Done]
+    command: Command,
+    number: signal.Signals,
+    folder: Path,
+    shares: list[float],
+    duration: float,
+    expected: tuple[Done, Done],
 ) -> list[str]:
+    """The row of the runs that are killed after these shares of the time that a run takes."""
     codes: Counter[int] = Counter()
     left = damaged = differing = foreign = most_lines = 0
-    for index, pause in enumerate(pauses):
-        place = folder / f"{command.name} {number.name} {index}"
-        place.mkdir()
-        killed = _killed(command, place, number, pause)
+    for index, share in enumerate(shares):
+        place = new_place(folder, command.name, number.name, index)
+        killed, lasted = _killed(command, place, number, share * duration)
+        if killed.code == 0:
+            # It was over before: another time, by what it took this time.
+            duration = lasted
+            rmtree(place)
+            place.mkdir()
+            killed, lasted = _killed(command, place, number, share * duration)
         codes[killed.code if killed.code >= 0 else 128 - killed.code] += 1
         most_lines = max(most_lines, sum(1 for line in killed.errors.splitlines() if line.startswith("wqscore:")))
         if foreign_line(killed.errors):
             foreign += 1
-            print(f"<!-- {command.name} {number.name} after {pause:.3f} s: {killed.errors[-900:]!r} -->")
+            print(f"<!-- {command.name} {number.name} after {lasted:.3f} s: {killed.errors[-900:]!r} -->")
         left += bool(leftovers(place))
         damaged += bool(fault_of_store(place))
         following = run(command, place)
         if not any(following.code == done.code and following.outputs == done.outputs for done in expected):
             differing += 1
-            print(f"<!-- {command.name} {number.name} after {pause:.3f} s: {following.code} {following.errors!r} -->")
+            print(
+                f"<!-- {command.name} {number.name} after {lasted:.3f} s: {following.code} {following.errors!r} -->"
+            )
     ends = ", ".join(f"{code} × {count}" for code, count in sorted(codes.items()))
     counts = (most_lines, left, damaged, differing, foreign)
-    return [command.name, number.name, str(len(pauses)), ends, *map(str, counts)]
+    return [command.name, number.name, str(len(shares)), ends, *map(str, counts)]
 
 
-def _killed(command: Command, place: Path, number: signal.Signals, pause: float) -> Done:
-    """Start a run, send a signal after a pause, and return what became of it."""
+def _killed(command: Command, place: Path, number: signal.Signals, pause: float) -> tuple[Done, float]:
+    """Start a run, and send a signal after a pause unless it has ended.
+
+    Returns:
+        What became of it, and how many seconds it lasted.
+    """
+    start = perf_counter()
     process = subprocess.Popen(
         command.arguments(place),
         cwd=command.cwd,
@@ -77,7 +99,10 @@ def _killed(command: Command, place: Path, number: signal.Signals, pause: float)
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
-    sleep(pause)
-    process.send_signal(number)
-    stdout, stderr = process.communicate()
-    return Done(process.returncode, stderr.decode(errors="replace"), outputs(place, stdout))
+    try:
+        stdout, stderr = process.communicate(timeout=pause)
+    except subprocess.TimeoutExpired:
+        process.send_signal(number)
+        stdout, stderr = process.communicate()
+    lasted = perf_counter() - start
+    return Done(process.returncode, stderr.decode(errors="replace"), outputs(place, stdout)), lasted

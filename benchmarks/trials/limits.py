@@ -6,7 +6,7 @@ import resource
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.trials.commands import Command, Done, foreign_line, run
+from benchmarks.trials.commands import Command, Done, foreign_line, new_place, run
 
 MB, KB = 2**20, 2**10
 #: The option of `ulimit`, the unit of the table, the resource, bytes or files a unit, and the ladder.
@@ -25,8 +25,7 @@ def rows(commands: list[Command], folder: Path) -> Iterator[list[str]]:
             last: tuple[str, ...] = ()
             values: list[int] = []
             for value in ladder:
-                place = folder / f"{command.name} {option} {value}"
-                place.mkdir()
+                place = new_place(folder, command.name, option, value)
                 done = run(command, place, lambda n=number, v=value * size: resource.setrlimit(n, (v, v)))  # type: ignore[misc]
                 found = _outcome(done)
                 if values and found != last:

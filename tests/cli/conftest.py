@@ -11,15 +11,18 @@ import subprocess
 import sysconfig
 import termios
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
 from typer.testing import CliRunner, Result
 
+from tests.warm_processes import WQSCORE, can_copy, run_copy, run_wqscore
 from wqscore.cli import app
 
 COMMAND = Path(sysconfig.get_path("scripts")) / "wqscore"
@@ -87,6 +90,8 @@ def wqscore(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     def run(
         *arguments: str | Path, env: dict[str, str] | None = None, **options: Any
     ) -> subprocess.CompletedProcess[str]:
+        if not options:
+            return run_wqscore([*map(str, arguments)], environment(**(env or {})), tmp_path)
         streams = {} if "stdout" in options else {"stdout": subprocess.PIPE}
         return subprocess.run(
             [str(COMMAND), *map(str, arguments)],
@@ -110,25 +115,50 @@ def in_terminal(tmp_path: Path) -> Callable[..., InTerminal]:
     def run(*arguments: str | Path, columns: int = 80, piped: bool = False, **variables: str) -> InTerminal:
         ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+        env = environment(**variables)
+        if can_copy(env):
+            stdout = tmp_path / f"{uuid4()}.stdout" if piped else None
+            with ThreadPoolExecutor(1) as pool:
+                ended = pool.submit(_in_terminal, [*map(str, arguments)], env, tmp_path, theirs, stdout)
+                screen = _drawn(ours)
+            piped_text = stdout.read_text(encoding="utf-8") if stdout else ""
+            if stdout:
+                stdout.unlink()
+            return InTerminal(ended.result(), screen, piped_text)
         process = subprocess.Popen(
             [str(COMMAND), *map(str, arguments)],
             cwd=tmp_path,
-            env=environment(**variables),
+            env=env,
             stdin=theirs,
             stdout=subprocess.PIPE if piped else theirs,
             stderr=theirs,
             start_new_session=True,
         )
         os.close(theirs)
-        screen = bytearray()
-        # The system reports the last process leaving a terminal as an input/output error.
-        try:
-            while piece := os.read(ours, 65536):
-                screen += piece
-        except OSError:
-            pass
-        os.close(ours)
-        stdout = process.communicate(timeout=300)[0] or b""
-        return InTerminal(process.returncode, screen.decode(), stdout.decode())
+        screen = _drawn(ours)
+        output = process.communicate(timeout=300)[0] or b""
+        return InTerminal(process.returncode, screen, output.decode())
 
     return run
+
+
+def _in_terminal(arguments: list[str], env: dict[str, str], folder: Path, terminal: int, stdout: Path | None) -> int:
+    """Run a copy of the warm process in a terminal, which is closed when it has ended."""
+    try:
+        name = os.ttyname(terminal)
+        return run_copy(WQSCORE, arguments, env, folder, [name, str(stdout or name), name])
+    finally:
+        os.close(terminal)
+
+
+def _drawn(terminal: int) -> str:
+    """What is written to a terminal until nobody has it open; then it is closed."""
+    screen = bytearray()
+    # The system reports the last process leaving a terminal as an input/output error.
+    try:
+        while piece := os.read(terminal, 65536):
+            screen += piece
+    except OSError:
+        pass
+    os.close(terminal)
+    return screen.decode()

@@ -7,7 +7,6 @@ import hashlib
 import io
 import json
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from typer.testing import Result
 
 from tests.cli.conftest import toy
 from tests.hub_server import HubServer
+from tests.warm_processes import run_wqscore
 
 Invoke = Callable[..., Result]
 COLUMNS = ["model", "severity", "name", "kind", "count", "detail"]
@@ -110,11 +110,7 @@ def test_a_model_fetched_from_the_hub_is_compared_with_the_hubs_sha256(tmp_path:
         hub.add("org/m", {"config.json": b"{}", "model.safetensors": body})
 
         def check() -> subprocess.CompletedProcess[str]:
-            command = [str(Path(sys.executable).with_name("wqscore")), "check", "org/m", "--format", "json", "-q"]
-            env = hub.environment(tmp_path)
-            return subprocess.run(
-                command, env=env, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False
-            )
+            return run_wqscore(["check", "org/m", "--format", "json", "-q"], hub.environment(tmp_path), tmp_path)
 
         done = check()
         assert (done.returncode, done.stderr) == (0, "")

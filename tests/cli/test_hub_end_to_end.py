@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import pytest
 import safetensors.numpy
 
 from tests.hub_server import HubServer
+from tests.warm_processes import run_wqscore
 
 BERT, ROBERTA = "google-bert/bert-base-uncased", "FacebookAI/roberta-base"
 FIRST, SECOND = "a" * 40, "b" * 40
@@ -47,9 +47,7 @@ def hub() -> Iterator[HubServer]:
 
 
 def wqscore(hub: HubServer, home: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    command = [str(Path(sys.executable).with_name("wqscore")), *arguments]
-    env = hub.environment(home, **variables)
-    return subprocess.run(command, env=env, cwd=home, capture_output=True, text=True, timeout=300, check=False)
+    return run_wqscore(arguments, hub.environment(home, **variables), home)
 
 
 def test_rank_two_aliases_then_again_offline(hub: HubServer, tmp_path: Path) -> None:

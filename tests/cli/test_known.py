@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from typer.testing import Result
 
 from tests.cli.conftest import InTerminal, toy
 from tests.hub_server import HubServer
+from tests.warm_processes import run_wqscore
 
 Invoke = Callable[..., Result]
 
@@ -147,11 +147,7 @@ def test_no_model_is_wrong_usage(invoke: Invoke) -> None:
 @pytest.fixture
 def wqscore_on(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     def run(hub: HubServer, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        command = [str(Path(sys.executable).with_name("wqscore")), *arguments]
-        env = hub.environment(tmp_path, **variables)
-        return subprocess.run(
-            command, env=env, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False
-        )
+        return run_wqscore(arguments, hub.environment(tmp_path, **variables), tmp_path)
 
     return run
 

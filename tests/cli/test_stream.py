@@ -19,6 +19,7 @@ import safetensors.numpy
 
 from tests.hub_server import FOREVER, HubServer
 from tests.oracles import Oracle
+from tests.warm_processes import run_wqscore
 
 torch = Oracle("torch")
 
@@ -75,6 +76,9 @@ def start(
 def wqscore(
     hub: HubServer, home: Path, *arguments: str, command: Sequence[str] = (COMMAND,), **variables: str
 ) -> subprocess.CompletedProcess[str]:
+    home.mkdir(exist_ok=True)
+    if command == (COMMAND,):
+        return run_wqscore(arguments, hub.environment(home, **variables), home)
     process = start(hub, home, *arguments, command=command, **variables)
     stdout, stderr = process.communicate(timeout=300)
     return subprocess.CompletedProcess(arguments, process.returncode, stdout, stderr)

@@ -48,9 +48,12 @@ def kind_of(a, b):
 
 def decisions(rows, kind):
     """(better, worse) of each decision."""
-    for a, b in itertools.combinations(rows, 2):
-        if a["source"] != b["source"] or a["quality_name"] != b["quality_name"]:
-            continue
+    # Of one table and one measure; and of one family, but across families.
+    same = ("source", "quality_name") if kind == "across" else ("source", "quality_name", "family")
+    groups = {}
+    for row in rows:
+        groups.setdefault(tuple(row[name] for name in same), []).append(row)
+    for a, b in itertools.chain.from_iterable(itertools.combinations(group, 2) for group in groups.values()):
         inside = a["family"] == b["family"]
         if kind == "across":
             wanted = not inside and a["kind"] == b["kind"] == "recipe"
@@ -89,7 +92,7 @@ def weights_of(families):
     for each in families:
         for family in each:
             counts[family] = counts.get(family, 0) + 1
-    return np.array([np.mean([1 / counts[family] for family in each]) for each in families])
+    return np.array([sum(1 / counts[family] for family in each) / len(each) for each in families])
 
 
 def learn(features, families):
@@ -119,9 +122,8 @@ def left_out_log_loss(features, families):
     return float(np.mean(means)), float(np.std(means, ddof=1) / math.sqrt(len(means)))
 
 
-def entry(rows, metric, kind, sign):
-    """The figures of one metric and kind, or None without a decision."""
-    found = list(decisions(rows, kind))
+def entry(found, metric, sign):
+    """The figures of one metric and the decisions of one kind, or None without a decision."""
     scaled = gaps_of(found, metric, sign)
     if not scaled:
         return None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import numpy as np
 import safetensors.numpy
 
 from tests.hub_server import HubServer
+from tests.warm_processes import run_wqscore
 
 FIRST, SECOND, THIRD = 1795305600, 1795392000, 1795478400
 
@@ -57,16 +57,8 @@ class Nights:
             SOURCE_DATE_EPOCH=str(epoch),
             WQSCORE_STORE=str(self.folder / "store.sqlite"),
         )
-        command = [str(Path(sys.executable).with_name("wqscore")), "leaderboard", "build", "./list.toml"]
-        return subprocess.run(
-            [*command, "--out", "site", "--url", "https://toys.example/board", "--jobs", "1", "--quiet"],
-            cwd=self.folder,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
+        options = ["--out", "site", "--url", "https://toys.example/board", "--jobs", "1", "--quiet"]
+        return run_wqscore(["leaderboard", "build", "./list.toml", *options], environment, self.folder)
 
     def data(self, name: str) -> Any:
         return json.loads((self.site / "data" / name).read_text(encoding="utf-8"))

@@ -18,6 +18,7 @@ import pytest
 import safetensors.numpy
 
 from tests.hub_server import HubServer
+from tests.warm_processes import run_python
 
 PROGRAM = """
 import json, sys
@@ -86,9 +87,9 @@ def start(hub: HubServer, home: Path, *refs: str) -> subprocess.Popen[str]:
 
 
 def planned(hub: HubServer, home: Path, *refs: str) -> tuple[list[list[Any]], int, dict[str, Any]]:
-    stdout, stderr = start(hub, home, *refs).communicate(timeout=300)
-    assert stdout, stderr
-    interrupted, told, rows, to_fetch, total = json.loads(stdout)
+    done = run_python(PROGRAM, refs, hub.environment(home), home)
+    assert done.stdout, done.stderr
+    interrupted, told, rows, to_fetch, total = json.loads(done.stdout)
     assert not interrupted
     assert told == [row[0] for row in rows] == list(refs)
     return rows, to_fetch, total
@@ -124,7 +125,7 @@ def test_what_the_cache_has_needs_no_fetching(hub: HubServer, tmp_path: Path) ->
     body = weights(0, (300, 200))
     hub.add("org/one", {"config.json": b"{}", "model.safetensors": body})
     code = "import huggingface_hub as hub; hub.hf_hub_download('org/one', 'model.safetensors')"
-    subprocess.run([sys.executable, "-c", code], env=hub.environment(tmp_path), check=True, capture_output=True)
+    run_python(code, [], hub.environment(tmp_path)).check_returncode()
     rows, to_fetch, _ = planned(hub, tmp_path, "org/one", "org/one@main")
     assert ([row[2] for row in rows], to_fetch) == ([0, 0], 0)
     assert rows[0][3]["to_read"] == 300 * 200 * 4

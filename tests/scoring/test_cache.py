@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 
 import wqscore
 from tests.hub_server import HubServer
+from tests.warm_processes import run_python
 from wqscore.checkpoints.tensor import TensorRef
 from wqscore.cli import app
 from wqscore.scoring import cache_keys as store_keys
@@ -333,13 +334,6 @@ def test_a_streamed_model_is_not_taken_for_a_file_of_that_name_here(model: Path,
     with HubServer() as hub:
         hub.add("org/name", {"config.json": b"{}", "model.safetensors": (model / "model.safetensors").read_bytes()})
         for _ in range(2):
-            done = subprocess.run(
-                [sys.executable, "-c", code, "org/name", str(store)],
-                env=hub.environment(tmp_path),
-                cwd=other,
-                capture_output=True,
-                text=True,
-                check=True,
-            )
+            done = run_python(code, ["org/name", str(store)], hub.environment(tmp_path), other)
             assert done.stdout == wqscore.score(str(model)).to_csv().replace(str(model), "org/name")
     assert wqscore.score(str(other), store=store).to_csv() == wqscore.score(str(other)).to_csv()

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,13 +11,13 @@ import pytest
 import safetensors.numpy
 
 from tests.hub_server import HubServer, Request
+from tests.warm_processes import run_wqscore
 from wqscore.checkpoints.dtypes import STORED_DTYPES
 from wqscore.checkpoints.safetensors import read_safetensors
 from wqscore.stores.headers import StoredHeaders
 from wqscore.stores.records import HeaderTensor
 from wqscore.stores.store import Store
 
-COMMAND = str(Path(sys.executable).with_name("wqscore"))
 FIRST, SECOND = "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"
 
 
@@ -51,14 +49,7 @@ def score(hub: HubServer, home: Path, *options: str) -> str:
     """The rows, from a run whose requests are the server's alone."""
     hub.requests.clear()
     home.mkdir(exist_ok=True)
-    done = subprocess.run(
-        [COMMAND, "score", "org/m", "--format", "csv", "-q", *options],
-        env=hub.environment(home),
-        cwd=home,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_wqscore(["score", "org/m", "--format", "csv", "-q", *options], hub.environment(home), home)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     return done.stdout
@@ -146,10 +137,9 @@ def test_a_gated_model_is_refused_with_a_warm_store_too(hub: HubServer, tmp_path
     hub.add("org/m", files("one"), token="ours")
     home = tmp_path / "home"
     home.mkdir()
-    command = [COMMAND, "score", "org/m", "--format", "csv", "-q", *store]
+    command = ["score", "org/m", "--format", "csv", "-q", *store]
     for variables, code in (({"HF_TOKEN": "ours"}, 0), ({}, 3), ({"HF_TOKEN": "ours"}, 0)):
-        environment = hub.environment(home, **variables)
-        done = subprocess.run(command, env=environment, cwd=home, capture_output=True, text=True, check=False)
+        done = run_wqscore(command, hub.environment(home, **variables), home)
         assert done.returncode == code, done.stderr
 
 

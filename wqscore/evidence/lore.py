@@ -109,12 +109,19 @@ def learned_record(part: str = "all") -> TrackRecord | None:
     Args:
         part: `all`, or `development` for the development families alone.
     """
-    document = json.loads((files("wqscore.evidence") / LEARNED).read_text("utf-8"))
+    document = _learned()
     if document["version"] != shipped_digest():
         return None
     return TrackRecord(tuple(map(_entry, document[part])), document["models"], tuple(document["sources"]))
 
 
+@cache
+def _learned() -> Mapping[str, Any]:
+    document: dict[str, Any] = json.loads((files("wqscore.evidence") / LEARNED).read_text("utf-8"))
+    return document
+
+
+@cache
 def _shipped(version: str) -> Lore:
     every, development = learned_record("all"), learned_record("development")
     if every is None or development is None:

@@ -78,6 +78,7 @@ def shipped_models() -> tuple[KnownModel, ...]:
     return tuple(model for name, text in sorted(shipped_tables().items()) for model in parse_table(text, name))
 
 
+@cache
 def shipped_tables() -> Mapping[str, str]:
     """The text of each table that comes with the package, by its name."""
     folder = files("wqscore.evidence") / "records"

@@ -21,6 +21,7 @@ import safetensors.numpy
 
 from tests.hub_server import FOREVER, HubServer
 from tests.oracles import Oracle
+from tests.warm_processes import run_python
 from wqscore.checkpoints.hub.errors import hub_errors
 from wqscore.errors import CheckpointError
 
@@ -73,9 +74,8 @@ class Run:
 
 def run(hub: HubServer, home: Path, *typed: str, command: str = "fetch", **variables: str) -> Run:
     """Call wqscore in a separate process; TQDM_POSITION turns on progress bars without a terminal."""
-    env = hub.environment(home, PYTHONPATH=os.pathsep.join(sys.path), TQDM_POSITION="-1") | variables
-    arguments = [sys.executable, "-c", PROGRAM, command, *typed]
-    done = subprocess.run(arguments, env=env, capture_output=True, text=True, timeout=300, check=False)
+    env = hub.environment(home, TQDM_POSITION="-1") | variables
+    done = run_python(PROGRAM, [command, *typed], env)
     assert done.returncode == 0, done.stderr
     return Run([json.loads(line) for line in done.stdout.splitlines()], done.stderr)
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ import pytest
 from safetensors.numpy import save
 
 from tests.hub_server import HubServer
+from tests.warm_processes import run_wqscore
 
 RNG = np.random.default_rng(0)
 
@@ -47,9 +46,8 @@ BASE = {"config.json": b"{}", "model.safetensors": save({"layers.0.fc1.weight": 
 
 
 def scored(hub: HubServer, home: Path, ref: str, *options: str) -> tuple[int, list[dict[str, str]], str]:
-    code = "from wqscore.cli import app; app()"
-    command = [sys.executable, "-c", code, "score", ref, "--format", "csv", "--metrics", "log_norm", *options]
-    done = subprocess.run(command, env=hub.environment(home), capture_output=True, text=True, check=False)
+    command = ["score", ref, "--format", "csv", "--metrics", "log_norm", *options]
+    done = run_wqscore(command, hub.environment(home))
     import csv
 
     return done.returncode, list(csv.DictReader(io.StringIO(done.stdout))), done.stderr
@@ -98,9 +96,8 @@ def test_a_pipeline_is_all_its_components_without_variants(tmp_path: Path, optio
 
 
 def document(hub: HubServer, home: Path, ref: str, *options: str) -> dict[str, Any]:
-    code = "from wqscore.cli import app; app()"
-    command = [sys.executable, "-c", code, "score", ref, "--format", "json", "--metrics", "log_norm", "-q", *options]
-    done = subprocess.run(command, env=hub.environment(home), capture_output=True, text=True, check=False)
+    command = ["score", ref, "--format", "json", "--metrics", "log_norm", "-q", *options]
+    done = run_wqscore(command, hub.environment(home))
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 

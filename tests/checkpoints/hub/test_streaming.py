@@ -18,6 +18,7 @@ import safetensors
 import safetensors.numpy
 
 from tests.hub_server import FOREVER, HubServer
+from tests.warm_processes import run_python
 
 #: Opens a model as requested and reads its tensors, several at a time; prints their digests, or the error.
 PROGRAM = """
@@ -54,9 +55,7 @@ FIRST, SECOND = "model-00001-of-00002.safetensors", "model-00002-of-00002.safete
 
 
 def run(hub: HubServer, home: Path, mode: str = "stream", threads: int = 2, **variables: str) -> dict:
-    env = hub.environment(home, PYTHONPATH=os.pathsep.join(sys.path)) | variables
-    arguments = [sys.executable, "-c", PROGRAM, mode, str(threads)]
-    done = subprocess.run(arguments, env=env, capture_output=True, text=True, timeout=300, check=False)
+    done = run_python(PROGRAM, [mode, str(threads)], hub.environment(home) | variables)
     assert (done.returncode, done.stderr) == (0, "")
     return json.loads(done.stdout)
 

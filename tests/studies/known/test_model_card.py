@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.hub_server import HubServer
+from tests.warm_processes import run_python
 from wqscore.errors import CheckpointError
 from wqscore.refs.parsing import parse_ref
 from wqscore.studies.known.card_files import MAX_BYTES, MAX_FILES
@@ -285,9 +285,7 @@ def hub() -> Iterator[HubServer]:
 
 
 def read(hub: HubServer, home: Path, ref: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", READ + SHOW, ref]
-    env = hub.environment(home, **variables)
-    return subprocess.run(command, env=env, cwd=home, capture_output=True, text=True, timeout=300, check=False)
+    return run_python(READ + SHOW, [ref], hub.environment(home, **variables), home)
 
 
 def test_on_the_hub_the_card_of_the_revision_alone_is_fetched(hub: HubServer, tmp_path: Path) -> None:
@@ -309,7 +307,7 @@ def test_a_hub_model_without_a_card_or_with_a_huge_one_has_no_results(hub: HubSe
 
 def test_offline_and_without_the_card_in_the_cache_there_are_none(hub: HubServer, tmp_path: Path) -> None:
     fetch = "import sys, huggingface_hub as h; h.hf_hub_download('org/model', 'notes.yaml')"
-    subprocess.run([sys.executable, "-c", fetch], env=hub.environment(tmp_path), check=True, capture_output=True)
+    run_python(fetch, [], hub.environment(tmp_path)).check_returncode()
     hub.stop()
     done = read(hub, tmp_path, "org/model", HF_HUB_OFFLINE="1")
     assert done.stdout == "[]|README.md: not in the local cache, and the Hub can't be reached\n"

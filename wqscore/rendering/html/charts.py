@@ -5,9 +5,10 @@ Text, axes and grid take the page's own colour (`currentColor`), so one chart se
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import cache
-from typing import Any
+import json
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, wraps
+from typing import Any, ParamSpec
 
 import altair as alt
 
@@ -15,6 +16,7 @@ from wqscore.rendering.html import vega
 from wqscore.rendering.html.palette import BLUE, GREEN, ROLE_MARKS, VERMILLION
 
 Spec = dict[str, Any]
+_Roles = ParamSpec("_Roles")
 
 _DASHES, _DOTS = (5, 4), (1, 3)
 #: The height of a chart that stands beside others.
@@ -24,6 +26,25 @@ _LEGEND = alt.Legend(title=None, symbolSize=70, symbolOpacity=1)
 _LOG_LABEL = "!datum.label ? '' : format(datum.value, datum.value < 1e-3 || datum.value > 9999 ? '~e' : '~g')"
 
 
+def made_once(make: Callable[_Roles, Spec]) -> Callable[_Roles, Spec]:
+    """Keep what a function makes of some roles, or of nothing: Altair takes a tenth of a second for a chart.
+
+    Each call returns a copy.
+    """
+
+    @cache
+    def text(*arguments: tuple[str, ...]) -> str:
+        return json.dumps(make(*arguments))  # type: ignore[call-arg, arg-type]
+
+    @wraps(make)
+    def again(*arguments: _Roles.args, **named: _Roles.kwargs) -> Spec:
+        spec: Spec = json.loads(text(*(tuple(each) for each in (*arguments, *named.values()))))  # type: ignore[arg-type]
+        return spec
+
+    return again
+
+
+@made_once
 def alpha_by_depth(roles: Sequence[str]) -> Spec:
     """α layer by layer with its interval; the roles differ in colour and in shape, and stand beside each other.
 
@@ -97,6 +118,7 @@ def _beside(roles: Sequence[str]) -> alt.XOffset:
     return alt.XOffset("role:N", scale=alt.Scale(domain=roles))
 
 
+@made_once
 def spectrum() -> Spec:
     """The density of a matrix's eigenvalues on log axes, with its fitted tail and bulk.
 
@@ -124,6 +146,7 @@ def spectrum() -> Spec:
     return finish(_xmin_rule() + edge + law + bins + tail, _SMALL)
 
 
+@made_once
 def distance() -> Spec:
     """The KS distance D at every candidate for xmin.
 
@@ -132,6 +155,7 @@ def distance() -> Spec:
     return _scan("D", "KS distance D", alt.Scale())
 
 
+@made_once
 def exponent() -> Spec:
     """The exponent alpha of the tail that begins at every candidate for xmin.
 

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 
 import altair as alt
 
-from wqscore.rendering.html.charts import Spec, finish, layer_axis, ring, role_points
+from wqscore.rendering.html.charts import Spec, finish, layer_axis, made_once, ring, role_points
 
 _DASHES = (5, 4)
 #: Stands for the title of the vertical axis, which the page's script fills in: the metric that is chosen.
 TITLE = "(title)"
 
 
+@made_once
 def by_size() -> Spec:
     """A metric of one family's models against their parameters.
 
@@ -27,6 +28,7 @@ def by_size() -> Spec:
     return finish(_lines(models, x) + points + ring(models, x, y), 170)
 
 
+@made_once
 def by_depth() -> Spec:
     """A metric of the matrices of one role, layer by layer, models overlaid.
 
@@ -46,6 +48,7 @@ def by_depth() -> Spec:
     )
 
 
+@made_once
 def differences(roles: Sequence[str]) -> Spec:
     """What every matrix differs by between two models, layer by layer; the roles differ in colour and in shape.
 

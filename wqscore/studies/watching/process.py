@@ -63,8 +63,11 @@ def answer_of(folder: Path, code: int) -> dict[str, Any]:
 
 def main() -> None:
     """Score the snapshot in the folder that the command line names."""
-    with suppress(OSError, AttributeError):
-        os.nice(_NICE)
+    # Windows has no such call: training and scoring are equals there.
+    nice = getattr(os, "nice", None)
+    if nice is not None:
+        with suppress(OSError):
+            nice(_NICE)
     folder = Path(sys.argv[1])
     answer: dict[str, Any]
     try:
