@@ -10,9 +10,10 @@ from typing import Any, Literal
 from wqscore.metrics.metric import MatrixMetric, Metric
 from wqscore.presets.preset import Preset
 from wqscore.ranking.odds import Odds
-from wqscore.ranking.precision import decimals_of, rounded
+from wqscore.ranking.precision import decimals_of
 from wqscore.ranking.ranked_model import RankedModel
 from wqscore.ranking.short_names import short_names
+from wqscore.rendering.numbers import rounded
 
 Kind = Literal["clear", "tie", "alone", "families", "unranked", "across", "order", "no-interval", "failed"]
 

@@ -29,6 +29,7 @@ def site_environment() -> Environment:
         percent=percent,
         counted=counted,
         ends=ends,
+        value=value,
         changed=last_change,
         interval=site_charts.interval,
         axis=site_charts.axis,
@@ -62,6 +63,11 @@ def placed(record: ModelRecord) -> str:
     if record.rank_best == record.rank_worst:
         return f"rank {record.rank}{of}"
     return f"tied {record.rank_best}–{record.rank_worst}{of}"
+
+
+def value(found: Figure | None) -> str:
+    """Return a value as precise as its interval deserves."""
+    return MISSING if found is None else numbers.beside(found.value, found.interval)
 
 
 def ends(found: Figure | None, metric: str) -> str:

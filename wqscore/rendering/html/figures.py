@@ -13,9 +13,8 @@ from typing import Any
 import altair as alt
 
 from wqscore.rendering.html.charts import Spec, finish, layer_axis
-from wqscore.rendering.html.palette import BLUE, GREEN, MARKS, OTHERS, ROLE_MARKS, VERMILLION
+from wqscore.rendering.html.palette import BLUE, GREEN, GREY, MARKS, OTHERS, ROLE_MARKS, VERMILLION
 
-_GREY = "#7a7a7a"
 _DASHES = (5, 4)
 #: What the legend of a spectrum calls each dataset that is drawn, and its colour there.
 _LEGEND = MappingProxyType(
@@ -23,7 +22,7 @@ _LEGEND = MappingProxyType(
         "density": ("eigenvalues", BLUE),
         "tail": ("power law", VERMILLION),
         "law": ("Marchenko–Pastur", GREEN),
-        "shuffled": ("shuffled", _GREY),
+        "shuffled": ("shuffled", GREY),
     }
 )
 #: What concerns a whole picture, and no part of it.

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import altair as alt
 from markupsafe import Markup
 
+from wqscore.ranking.precision import decimals_of
 from wqscore.ranking.ranking import Ranking
 from wqscore.ranking.steps import Trend
 from wqscore.rendering.html.charts import Spec, finish, to_svg
 from wqscore.rendering.html.palette import BLUE
-from wqscore.rendering.numbers import ends, figure
+from wqscore.rendering.numbers import ends, rounded
 
 
 @dataclass(frozen=True)
@@ -61,9 +62,9 @@ def over_steps(label: str, unit: str) -> Spec:
 
 def _section(trend: Trend, label: str) -> StepsSection:
     data: list[Mapping[str, object]] = []
-    rows = []
+    rows, places = [], decimals_of(trend.models)
     for place, (step, model, value) in enumerate(zip(trend.steps, trend.models, trend.values, strict=True)):
         lo, hi = model.interval or (value, value)
         data.append({"step": step, "value": value, "lo": lo, "hi": hi, "best": place == trend.best})
-        rows.append((str(step), model.ref.label, figure(value), ends(model.interval)))
+        rows.append((str(step), model.ref.label, rounded(value, places), ends(model.interval, places=places)))
     return StepsSection(trend, Markup(to_svg(over_steps(label, trend.unit), {"steps": data})), tuple(rows))
