@@ -7,8 +7,9 @@ from functools import cache
 from jinja2 import Environment
 
 from wqscore.escaping import printable
+from wqscore.fits.interval import Interval
 from wqscore.leaderboards.pages import charts as site_charts
-from wqscore.leaderboards.record import Figure, ModelRecord
+from wqscore.leaderboards.record import Figure, MatrixRecord, ModelRecord
 from wqscore.leaderboards.site import ListedState
 from wqscore.rendering import numbers
 from wqscore.rendering.html.page import environment
@@ -30,6 +31,8 @@ def site_environment() -> Environment:
         counted=counted,
         ends=ends,
         value=value,
+        alpha=alpha,
+        alpha_ends=alpha_ends,
         changed=last_change,
         interval=site_charts.interval,
         axis=site_charts.axis,
@@ -75,6 +78,21 @@ def ends(found: Figure | None, metric: str) -> str:
     if found is None or not has_interval_columns(metric):
         return MISSING
     return numbers.ends(found.interval, found.count, "–")
+
+
+def alpha(row: MatrixRecord) -> str:
+    """Return a matrix's alpha as precise as its interval deserves."""
+    return numbers.beside(row.alpha, _alpha_interval(row))
+
+
+def alpha_ends(row: MatrixRecord) -> str:
+    """Return the interval of a matrix's alpha; empty where it has none."""
+    known = _alpha_interval(row)
+    return numbers.ends(known, dash="–") if known else ""
+
+
+def _alpha_interval(row: MatrixRecord) -> Interval | None:
+    return None if row.alpha_lo is None or row.alpha_hi is None else Interval(row.alpha_lo, row.alpha_hi)
 
 
 def last_change(model: ListedState) -> str:
