@@ -17,6 +17,8 @@ from tests.integrity.test_report import FOUND
 from tests.small_models import bert
 from wqscore import results
 from wqscore.errors import UsageError
+from wqscore.evidence.record import shipped_models
+from wqscore.evidence.track_record import track_record
 from wqscore.gating.gate import gate, gate_all
 from wqscore.gating.policy import Policy, read_rules
 from wqscore.ranking.ranking import Ranking
@@ -53,6 +55,7 @@ def found(ranking: Ranking, tmp_path_factory: pytest.TempPathFactory) -> Mapping
         *(FOUND, CHECK, judged, gated, correlated, benchmarks, seen),
         *(wqscore.card(ranking.scores[0]), ranking.models[0], _track(ranking)),
         wqscore.leaderboard(folder, folder / "site", known=None),
+        track_record([model for model in shipped_models() if model.source == "families"], ["alpha", "params"]),
     ]
     return {type(result).__name__: result for result in made}
 

@@ -79,7 +79,8 @@ def test_the_columns_are_the_contract(report: Path) -> None:
         *("rank", "model", "revision", "family", "family_id", "params", "hidden_size", "depth"),
         *("coverage", "n_matrices", "n_fitted"),
         *(f"{name}{suffix}" for name in SUMMARISED for suffix in SUFFIXES),
-        "rank_best", "rank_worst", "ties", "status", "reason",
+        "rank_best", "rank_worst", "ties", "odds_over_next", "odds_kind", "odds_families", "record",
+        "status", "reason",
     ]  # fmt: skip
     text = (report / "layers.csv").read_text(encoding="utf-8")
     header = ["model", "name", "role", "rows", "columns", *METRIC_NAMES, "verdict", "flags", "reason"]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from math import asinh, exp, nan
+from zlib import crc32
 
 import numpy as np
 import pytest
 
 from tests.ranking.valued_models import model, named
 from wqscore.evidence.advice import choose_metric, in_ten, with_odds
-from wqscore.evidence.kinship import kind_between
+from wqscore.evidence.kinship import kind_between, traits_of
 from wqscore.evidence.lore import Lore
 from wqscore.evidence.track_record import Entry
 from wqscore.evidence.validation import Agreement, LogLoss
@@ -38,12 +39,21 @@ def lore(*entries: Entry) -> Lore:
 
 
 def scored(name: str, alpha: float, parameters: int = 1000, metric: str = "alpha") -> ModelScore:
-    """A model whose matrices have spectra of their own."""
+    """A model whose matrices are no other model's."""
     found = model(named(SPREAD - np.median(SPREAD) + alpha), metric=metric)
-    rng = np.random.default_rng(abs(hash(name)) % 2**32)
-    rows = [replace(row, spectrum=replace(row.spectrum, eigenvalues=np.sort(rng.random(64)))) for row in found.rows]
+    own = crc32(name.encode()) / 2**32
+    rows = [replace(row, metrics={**row.metrics, "entropy": own + place}) for place, row in enumerate(found.layers)]
     reference = ModelRef(f"runs/{name}", "folder")
     return replace(found, ref=reference, declared_family="bert", parameters=parameters, rows=tuple(rows))
+
+
+def with_norms(score: ModelScore, log_norm: float) -> ModelScore:
+    rows = [replace(row, metrics={**row.metrics, "log_norm": log_norm}) for row in score.layers]
+    return replace(score, rows=tuple(rows))
+
+
+def between(a: ModelScore, b: ModelScore):
+    return kind_between(traits_of(a), traits_of(b))
 
 
 def advised(known: Lore, *models: ModelScore, by: str = "alpha"):
@@ -129,17 +139,20 @@ def test_json_and_csv_have_the_odds():
 
 def test_what_makes_two_models_differ_is_told_from_their_files():
     a = scored("a", 3.0)
-    assert kind_between(a, scored("b", 3.0)) == "recipe"
-    assert kind_between(a, replace(scored("b", 3.0), parameters=1049)) == "recipe"
-    assert kind_between(a, replace(scored("b", 3.0), parameters=1051)) == "size"
-    # One of 40 matrices changed, and one of 40 the same.
+    assert between(a, scored("b", 3.0)) == "recipe"
+    assert between(a, replace(scored("b", 3.0), parameters=1049)) == "recipe"
+    assert between(a, replace(scored("b", 3.0), parameters=1051)) == "size"
+    # One of 40 matrices replaced, one trained on, and one of 40 the same.
     fresh = scored("b", 3.0)
-    assert kind_between(a, replace(fresh, rows=(*a.rows[:39], fresh.rows[39]))) == "damage"
-    assert kind_between(a, replace(fresh, rows=(a.rows[0], *fresh.rows[1:]))) == "fine-tune"
+    (a, fresh) = (with_norms(a, 2.0), with_norms(fresh, 3.0))
+    near = with_norms(fresh, 2.01)
+    assert between(a, replace(fresh, rows=(*a.rows[:39], near.rows[39]))) == "fine-tune"
+    assert between(a, replace(fresh, rows=(*a.rows[:39], fresh.rows[39]))) == "damage"
+    assert between(a, replace(fresh, rows=(a.rows[0], *fresh.rows[1:]))) == "fine-tune"
     deeper = replace(fresh, rows=(*fresh.rows, *model({f"more.{i}": 1.0 for i in range(9)}).rows))
-    assert kind_between(a, deeper) is None
+    assert between(a, deeper) is None
     one, two = (replace(each, ref=ModelRef("r", "hub", "o/r", tag)) for each, tag in ((a, "step1"), (fresh, "step2")))
-    assert kind_between(one, two) == "run"
+    assert between(one, two) == "run"
 
 
 @pytest.mark.parametrize(

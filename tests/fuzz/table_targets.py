@@ -58,7 +58,7 @@ def history(data: bytes, folder: Path) -> None:
 def record(data: bytes, folder: Path) -> None:
     (folder / "data/models").mkdir(parents=True, exist_ok=True)
     written(folder, record_path("toy"), data)
-    read_record(folder, "toy")
+    read_record(folder, "toy", "toy")
 
 
 def manifest(data: bytes, folder: Path) -> None:

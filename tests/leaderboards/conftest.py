@@ -12,6 +12,7 @@ from safetensors.numpy import save_file
 
 from wqscore.api.settings import Settings
 from wqscore.leaderboards.building import Built, build
+from wqscore.leaderboards.known import KnownColumn
 from wqscore.model_list import ListedModel, ModelList
 from wqscore.stores.store import Store
 from wqscore.studies.known.score_table import ScoreTable
@@ -50,7 +51,12 @@ def build_at(
     os.environ["SOURCE_DATE_EPOCH"] = epoch
     try:
         settings = Settings(jobs=1, store=store)
-        return build([ModelList("toys", title, None, tuple(models))], out, settings=settings, known=known)
+        return build(
+            [ModelList("toys", title, None, tuple(models))],
+            out,
+            settings=settings,
+            known=KnownColumn(known) if known else None,
+        )
     finally:
         if before is None:
             del os.environ["SOURCE_DATE_EPOCH"]

@@ -108,3 +108,16 @@ def test_the_files_of_a_site_of_0_5_0_are_found_and_renamed(desk: Path) -> None:
     assert check_site(Path("site")) == []
     assert Path("site/data/models/Run-2.csv").is_file()
     assert not Path(f"site/data/models/{old}.csv").exists()
+
+
+def test_a_site_ranks_by_alpha_and_says_the_odds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the record would choose for these models: a night must not change the metric."""
+    monkeypatch.chdir(tmp_path)
+    for seed in range(2):
+        write_model(tmp_path / f"run-{seed}", seed)
+    built = build(read_sources(["./run-0", "./run-1"]), Path("site"), settings=QUICK)
+    assert (built.ranking.by.name, built.site.by.name) == ("alpha", "alpha")
+    assert built.ranking.odds is not None and not built.ranking.odds.choice
+    assert any("Odds: " in text for text in built.site.answers.values())
+    without = build(read_sources(["./run-0", "./run-1"]), Path("site"), evidence="none", settings=QUICK)
+    assert not any("Odds: " in text for text in without.site.answers.values())

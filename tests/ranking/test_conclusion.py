@@ -164,12 +164,15 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Ranking:
 
 def test_every_format_has_the_same_sentences(real: Ranking) -> None:
     lines = real.conclusion.lines
-    assert len(lines) == 1 + len(real.conclusion.families)
+    parts = (real.conclusion, *real.conclusion.families)
+    assert sorted(lines) == sorted(line for part in parts for line in (part.text, *part.odds))
+    assert any(line.startswith("Odds: ") for line in lines)
     assert "gone: no such folder" in lines[0]
     markdown = re.sub(r"\\(.)", r"\1", real.to_markdown())
     assert markdown.startswith("\n\n".join(lines))
     document = json.loads(real.to_json())["conclusion"]
-    assert [document["text"], *(each["text"] for each in document.get("families", []))] == list(lines)
+    told = (document, *document.get("families", []))
+    assert sorted(line for each in told for line in (each["text"], *each.get("odds", []))) == sorted(lines)
     shown = [html.unescape(re.sub("<[^>]*>", "", text)) for text in (real.to_html(), real._repr_html_())]
     terminal = str(render(real, "table"))
     assert terminal.endswith("\n\n" + "\n".join(lines) + "\n")

@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
 from typer.testing import CliRunner
-from wqscore.store.store import Store
 
 import wqscore
 from tests.examples import examples
@@ -21,6 +20,7 @@ from wqscore.errors import UsageError
 from wqscore.matrices import roles
 from wqscore.scoring.find_layer import choose_layer
 from wqscore.scoring.selection import ROLES, LeftOut, Selection, selection_of
+from wqscore.stores.store import Store
 
 
 @pytest.fixture(scope="module")

@@ -36,12 +36,13 @@ def card(
         from wqscore.api.score import RankingInterrupted
         from wqscore.api.score import rank as rank_refs
         from wqscore.cli.progress import ProgressBars
+        from wqscore.evidence.lore import NONE
         from wqscore.reports.card import card_section
 
         interrupted = False
         try:
             with open_store(settings, no_store) as settings, ProgressBars(quiet) as progress:
-                ranking = rank_refs(models, settings=settings, progress=progress)
+                ranking = rank_refs(models, evidence=NONE, settings=settings, progress=progress)
         except RankingInterrupted as interrupt:
             ranking, interrupted = interrupt.ranking, True
             print_error("interrupted: keeping what was scored before")

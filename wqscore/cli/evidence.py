@@ -14,7 +14,7 @@ from wqscore.cli.output import show
 from wqscore.errors import UsageError, read_small
 
 app = typer.Typer(
-    help="Show how often each metric has chosen the better model; add what you know of your own.",
+    help="Show how often each metric chose the better model.",
     invoke_without_command=True,
     rich_markup_mode=None,
 )
@@ -49,7 +49,7 @@ def evidence(
     ] = None,
     output: options.FormatOption = "table",
 ) -> None:
-    """Show how often each metric has chosen the better model; add what you know of your own.
+    """Show how often each metric chose the better model.
 
     For each kind of decision and each metric: in how many decisions the better model has the better value, and the
     log-loss of odds on families that they were not learned from.

@@ -51,6 +51,15 @@ class RuleOptions:
         str | None,
         typer.Option("--preset", metavar="NAME", help="As for score; overrides the policy's.", show_default=False),
     ] = None
+    evidence: Annotated[
+        str | None,
+        typer.Option(
+            "--evidence",
+            metavar="FILE|none",
+            help="The record behind odds(...): wqscore evidence.",
+            show_default=False,
+        ),
+    ] = None
 
 
 @dataclass(frozen=True)
@@ -84,8 +93,9 @@ def gate(
 
     A rule says what fails: alpha>6, log_norm.mean>=2, share(random)>0.2 (of all matrices), non_finite>0, zero>0,
     unread>0, coverage<0.9, coverage_all<0.5. Against the baseline: worse(alpha), which fails if the change of the
-    matrices is worse beyond doubt; delta(alpha)>0.3, abs_delta(alpha)>0.3 for a drift either way, and
-    relative(log_norm)>0.05. What can't be scored never passes. share(no-power-law) grows with the size of the
+    matrices is worse beyond doubt; odds(alpha)<0.5, the odds by the record of decisions that the model is better, 0.5
+    for a toss-up; delta(alpha)>0.3, abs_delta(alpha)>0.3 for a drift either way, and relative(log_norm)>0.05. What
+    can't be scored never passes. share(no-power-law) grows with the size of the
     matrices: set its limit for one architecture and size.
 
     A policy has rules = ["..."], and may have preset, metrics, baseline and base. --rule adds to its rules, other
@@ -145,6 +155,7 @@ def _policy(options: RuleOptions, base: Model | None) -> Policy:
         preset=options.preset or found.preset,
         baseline=options.baseline or found.baseline,
         base=base or found.base,
+        evidence=options.evidence or found.evidence,
     )
 
 

@@ -48,6 +48,24 @@ class KnownOptions:
     ] = None
 
 
+@dataclass(frozen=True)
+class OrderOptions:
+    """Options: the metric to rank by, and the record behind the odds."""
+
+    by: Annotated[
+        str | None, typer.Option("--by", metavar="METRIC", help="The metric to rank by; alpha by default.")
+    ] = None
+    evidence: Annotated[
+        str | None,
+        typer.Option(
+            "--evidence",
+            metavar="FILE|none",
+            help="The record to take the odds from (wqscore evidence); none: no odds.",
+            show_default=False,
+        ),
+    ] = None
+
+
 @app.command()
 @with_options
 def build(
@@ -61,10 +79,8 @@ def build(
     out: Annotated[
         Path, typer.Option("--out", metavar="SITE", file_okay=False, help="The site's folder.", show_default=False)
     ],
-    by: Annotated[
-        str | None, typer.Option("--by", metavar="METRIC", help="The metric to rank by; alpha by default.")
-    ] = None,
     *,
+    order: OrderOptions,
     known: KnownOptions,
     url: Annotated[
         str, typer.Option("--url", metavar="ADDRESS", help="Where the site is published, for badges and the feed.")
@@ -87,14 +103,22 @@ def build(
             raise UsageError("--y names a column of --known: give that too")
         from wqscore.cli.progress import ProgressBars
         from wqscore.leaderboards.building import build as build_site
+        from wqscore.leaderboards.known import KnownColumn
         from wqscore.leaderboards.sources import read_sources
         from wqscore.studies.known.score_table import read_table
 
         loaded = read_sources(sources)
-        table = read_table(known.known) if known.known else None
+        column = KnownColumn(read_table(known.known), known.y) if known.known else None
         with open_store(settings, no_store) as settings, ProgressBars(quiet) as progress:
             built = build_site(
-                loaded, out, known=table, y=known.y, url=url, by=by, settings=settings, progress=progress
+                loaded,
+                out,
+                known=column,
+                url=url,
+                by=order.by,
+                evidence=order.evidence,
+                settings=settings,
+                progress=progress,
             )
         _print_night(built)
         unscored = [complain_if_unscored(score) for score in built.ranking.scores]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import isclose
+from typing import Literal
 
 from wqscore.evidence.decisions import Kind
-from wqscore.evidence.kinship import kind_between
+from wqscore.evidence.kinship import kind_between, traits_of
 from wqscore.evidence.lore import Lore
 from wqscore.evidence.odds import SIZE, probability
 from wqscore.evidence.record import scored_by
@@ -74,6 +75,9 @@ def choose_metric(scores: Sequence[ModelScore], preset: Preset, lore: Lore) -> t
         scores: the models.
         preset: their preset.
         lore: what is known of metrics; the development families alone decide.
+
+    Returns:
+        The metric, and a sentence; an empty one where there is nothing to choose between.
     """
     able = [score for score in scores if not why_unranked(score, METRICS[USUAL], preset)]
     kinds = _kinds(able)
@@ -96,62 +100,94 @@ def _no_metric(what: str) -> str:
 
 
 def _kinds(scores: Sequence[ModelScore]) -> list[Kind | None]:
-    """The kinds of decision between two models of one family, each once."""
-    families = resolve_families(scores)
-    pairs = [
-        (a, b)
-        for place, a in enumerate(scores)
-        for other, b in enumerate(scores[place + 1 :], place + 1)
-        if families[place] and families[place] == families[other]
-    ]
+    """The kinds of decision between neighbours by the usual metric in each family, each once.
+
+    Of neighbours alone: every pair of hundreds of models would take longer than their ranking.
+    """
+    families: dict[str, list[ModelScore]] = {}
+    ordered = sorted(scores, key=lambda score: score.summary.headline(USUAL, score.preset))
+    for family, score in zip(resolve_families(ordered), ordered, strict=True):
+        families.setdefault(family, []).append(score)
+    pairs = [pair for family, members in families.items() if family for pair in pairwise(members)]
     if not pairs and len(scores) > 1:
         return ["across"]
-    return list(dict.fromkeys(kind_between(a, b) for a, b in pairs))
+    return list(dict.fromkeys(kind_between(traits_of(a), traits_of(b)) for a, b in pairs))
 
 
 def _pair(ranking: Ranking, places: tuple[int, int], names: tuple[str, str], lore: Lore) -> PairOdds:
     first, second = (ranking.models[place] for place in places)
     assert first.score is not None and second.score is not None, "a ranked model is scored"
-    kind = kind_between(first.score, second.score) if first.family == second.family else "across"
+    kind: Kind | None = "across"
+    if first.family == second.family:
+        kind = kind_between(traits_of(first.score), traits_of(second.score))
     known = PairOdds(first.ref.label, second.ref.label, first.family, kind or "", None, 0, "")
-    ahead, behind = names
-    if kind is None:
-        return replace(
-            known, text="Odds: unknown; the record has no decisions between models that differ as these do."
-        )
-    entry = lore.entry(ranking.by.name, kind)
-    unit = entry.scales.get(scored_by(ranking.preset.name)) if entry else None
-    label = ranking.preset.label(ranking.by.name)
-    if entry is None or unit is None:
-        text = f"Odds: unknown; the record has no {label} of {PLURAL[kind]}{_of_preset(ranking.preset)}."
-        return replace(known, text=text)
     gap = _gap(first.score, second.score, ranking.by, ranking.preset)
-    slope, mine = lore.slope(entry, first.score.family_id)
-    odds = probability(gap / unit, slope)
+    found = odds_of_gap(gap, kind, ranking.by.name, ranking.preset, first.score.family_id, lore)
+    return replace(known, odds=found.odds, families=found.families, text=f"Odds: {found.between(*names)}.")
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What the record says of one gap.
+
+    Attributes:
+        odds: probability that the model ahead is the better one; `None` where the record can't tell.
+        families: number of families that this rests on.
+        verdict: whether there are odds; if not, whether that is a toss-up or nothing is known.
+        basis: what it rests on.
+    """
+
+    odds: float | None
+    families: int
+    verdict: Literal["odds", "toss-up", "unknown"]
+    basis: str
+
+    def between(self, ahead: str, behind: str) -> str:
+        """The same of two models, without a full stop."""
+        if self.odds is not None:
+            return f"{in_ten(self.odds)} that {ahead} is better than {behind}, from {self.basis}"
+        if self.verdict == "unknown":
+            return f"unknown between {ahead} and {behind}; {self.basis}"
+        return f"a toss-up between {ahead} and {behind}; {self.basis}"
+
+
+def odds_of_gap(gap: float, kind: Kind | None, metric: str, preset: Preset, family: str, lore: Lore) -> Judged:
+    """What the record says of a gap between two models.
+
+    Args:
+        gap: how far one of them is ahead, in the direction that the metric claims.
+        kind: what makes them differ.
+        metric: the metric.
+        preset: the preset of its values.
+        family: their `family_id`, of which the user may have added models.
+        lore: what is known of metrics.
+    """
+    if kind is None:
+        return Judged(None, 0, "unknown", "the record has no decisions between models that differ as these do")
+    entry, label = lore.entry(metric, kind), preset.label(metric)
+    unit = entry.scales.get(scored_by(preset.name)) if entry else None
+    if entry is None or unit is None:
+        of_preset = "" if preset.name == "default" else f" scored with the preset {preset.name}"
+        return Judged(None, 0, "unknown", f"the record has no {label} of {PLURAL[kind]}{of_preset}")
+    slope, mine = lore.slope(entry, family)
     basis = f"{entry.families} families of {PLURAL[kind]}"
     if mine:
         basis = f"your {mine} models of this family and {basis}"
     elif not entry.informative:
         right = f"{label} was right in {round(100 * entry.agreement.share)} of 100 decisions, over {basis}"
-        text = f"Odds: a toss-up between {ahead} and {behind}; {right}."
         if entry.beats_the_coin:
-            text = f"Odds: not known between {ahead} and {behind}; {right}, but not as often as its odds said."
-        return replace(known, families=entry.families, text=text)
+            return Judged(None, entry.families, "unknown", f"{right}, but not as often as its odds said")
+        return Judged(None, entry.families, "toss-up", right)
+    odds = probability(gap / unit, slope)
     if abs(odds - 0.5) < _TOSS_UP:
-        text = f"Odds: a toss-up between {ahead} and {behind}; their {label} differs too little, going by {basis}."
-        return replace(known, families=entry.families, text=text)
-    text = f"Odds: {in_ten(odds)} that {ahead} is better than {behind}, from {basis}."
-    return replace(known, odds=odds, families=entry.families, text=text)
+        return Judged(None, entry.families, "toss-up", f"their {label} differs too little, going by {basis}")
+    return Judged(odds, entry.families, "odds", basis)
 
 
 def _gap(first: ModelScore, second: ModelScore, by: Metric, preset: Preset) -> float:
     """How far the first is ahead."""
     sign = 1 if by.better == "higher" else -1
     return sign * (first.summary.headline(by.name, preset) - second.summary.headline(by.name, preset))
-
-
-def _of_preset(preset: Preset) -> str:
-    return "" if preset.name == "default" else f" scored with the preset {preset.name}"
 
 
 def in_ten(odds: float) -> str:

@@ -171,7 +171,7 @@ def _student(freedom: int) -> float:
 
     Example:
         >>> [round(_student(freedom), 2) for freedom in (3, 10, 38)]
-        [3.15, 2.23, 2.02]
+        [3.16, 2.23, 2.02]
     """
     z = 1.959964
     first = (z**3 + z) / 4

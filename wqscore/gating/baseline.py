@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from wqscore.errors import UsageError, read_small
+from wqscore.evidence.kinship import Traits
 from wqscore.fits.sampling import USUAL
-from wqscore.gating.baseline_rows import measured_rows
+from wqscore.gating.baseline_rows import measured_rows, traits_of_rows
 from wqscore.gating.fields import DamagedError, field, finite
-from wqscore.gating.rules import Change, Quantity, Rule, Worse
+from wqscore.gating.rules import AGAINST_BASELINE, OddsOver, Quantity, Rule, Worse
 from wqscore.metrics.registry import MATRIX_METRICS, find_metric
 from wqscore.presets.preset import Preset
 from wqscore.ranking.differences import Measured
@@ -36,6 +37,7 @@ class Baseline:
         doubt: why its numbers can't be trusted, which is why it would have no rank; empty if they can.
         values: by quantity; NaN where one is not defined.
         doubt_without_fit: why its numbers that need no fit can't be trusted; empty if they can.
+        traits: for rules on odds, what is compared of it to tell what makes the two differ.
         matrices: for rules on `worse`, by metric: its value of each matrix, or why that is not known.
     """
 
@@ -45,6 +47,7 @@ class Baseline:
     values: Mapping[Quantity, float]
     doubt_without_fit: str = ""
     matrices: Mapping[str, Measured | str] = with_default(default_factory=dict)
+    traits: Traits | None = None
 
 
 def load_baseline(
@@ -94,7 +97,7 @@ def _baseline(
     values = {}
     matrices = {}
     for rule in rules:
-        if isinstance(rule.value, Change | Worse):
+        if isinstance(rule.value, AGAINST_BASELINE):
             quantity = rule.value.quantity
             if quantity.metric not in metrics:
                 raise UsageError(f"has no {quantity.metric}: write it with --metrics core,{quantity.metric}")
@@ -105,7 +108,9 @@ def _baseline(
                 matrices[quantity.metric] = measured_rows(model, quantity.metric, values[quantity], preset)
     base = "" if model.get("base") is None else field(model, "base", str)
     name, doubts = field(model, "model", str), (_doubt(model), _doubt_without_fit(model, values))
-    return Baseline(name, base, doubts[0], values, doubts[1], matrices)
+    with_odds = any(isinstance(rule.value, OddsOver) for rule in rules)
+    traits = traits_of_rows(model) if with_odds else None
+    return Baseline(name, base, doubts[0], values, doubts[1], matrices, traits)
 
 
 def _check_sampling(model: Mapping[str, Any]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from wqscore.evidence.kinship import TELLING, Matrix, Traits
 from wqscore.gating.fields import field, finite
 from wqscore.matrices.matching import canonical_name
 from wqscore.metrics.registry import MATRIX_METRICS
@@ -52,6 +53,28 @@ def measured_rows(model: Mapping[str, Any], metric: str, value: float, preset: P
         values=np.array([number for _, number in found]),
         delta=0.0,
         numbering=numbering_of(field(row, "name", str) for row in rows if row.get("kind") != "not-a-matrix"),
+    )
+
+
+def traits_of_rows(model: Mapping[str, Any]) -> Traits:
+    """What is compared of a model to tell what makes it differ from another; an adapter is not told in a file.
+
+    Raises:
+        DamagedError: a field is missing or has the wrong type.
+    """
+    rows = [row for row in field(model, "layers", list) if isinstance(row, dict) and row.get("verdict") != "skipped"]
+    matrices = {}
+    for row in rows:
+        _, name, sizes = _key(row)
+        numbers = {metric: finite(row[metric], metric) for metric in TELLING if metric in row}
+        matrices[(name, *sizes)] = Matrix(field(row, "dtype", str), numbers)
+    parameters, repo, revision = (model.get(name) for name in ("params", "repo", "revision"))
+    return Traits(
+        parameters if isinstance(parameters, int) else None,
+        repo if isinstance(repo, str) else None,
+        revision if isinstance(revision, str) else None,
+        "",
+        matrices,
     )
 
 

@@ -9,11 +9,12 @@ from typing import Unpack
 from wqscore.api.score import score
 from wqscore.api.settings import Settings, SettingsKeywords, changed, takes_settings
 from wqscore.errors import CheckpointError, UsageError
+from wqscore.evidence.lore import Lore, load_lore
 from wqscore.execution.progress import RankProgress
 from wqscore.gating.baseline import Baseline, load_baseline
 from wqscore.gating.judge import GateStatus, RuleOutcome, all_unscored, apply_rules
 from wqscore.gating.policy import Policy
-from wqscore.gating.rules import Change, Worse
+from wqscore.gating.rules import AGAINST_BASELINE, OddsOver
 from wqscore.metrics.registry import METRICS
 from wqscore.presets.registry import find_preset
 from wqscore.refs.callers import as_ref, refs_of
@@ -141,18 +142,26 @@ def gate_all(
         raise UsageError("no model given: name one or more")
     chosen = replace(changed(settings, changes), preset=policy.preset, metrics=policy.all_metrics, base=policy.base)
     preset = find_preset(chosen.preset)
-    of_changes = [rule for rule in policy.rules if isinstance(rule.value, Change | Worse)]
+    of_changes = [rule for rule in policy.rules if isinstance(rule.value, AGAINST_BASELINE)]
     if of_changes and policy.baseline is None:
         raise UsageError(f"{of_changes[0].value} needs numbers to compare with: name a file of them with --baseline")
     file, selection = policy.baseline, str(selection_of(chosen.layers, chosen.roles))
     baselines = [
         load_baseline(file, each, preset, chosen.seed, policy.rules, selection) if file else None for each in models
     ]
-    return GateRun(tuple(_judged(*pair, policy, chosen, progress) for pair in zip(models, baselines, strict=True)))
+    with_odds = any(isinstance(rule.value, OddsOver) for rule in policy.rules)
+    lore = load_lore(policy.evidence) if with_odds else None
+    pairs = zip(models, baselines, strict=True)
+    return GateRun(tuple(_judged(*pair, policy, lore, chosen, progress) for pair in pairs))
 
 
 def _judged(
-    model: ModelRef, baseline: Baseline | None, policy: Policy, settings: Settings, progress: RankProgress | None
+    model: ModelRef,
+    baseline: Baseline | None,
+    policy: Policy,
+    lore: Lore | None,
+    settings: Settings,
+    progress: RankProgress | None,
 ) -> GateResult:
     start = perf_counter()
     try:
@@ -160,7 +169,7 @@ def _judged(
     except CheckpointError as error:
         outcomes = all_unscored(policy.rules, str(error))
         return GateResult(model, policy, outcomes, None, baseline, str(error), perf_counter() - start)
-    outcomes = apply_rules(policy.rules, scored, baseline)
+    outcomes = apply_rules(policy.rules, scored, baseline, lore)
     return GateResult(model, policy, outcomes, scored, baseline, seconds=perf_counter() - start)
 
 

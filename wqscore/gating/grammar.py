@@ -3,7 +3,7 @@
 A rule states when the gate fails:
 
     rule       := value ( ">" | ">=" | "<" | "<=" ) number | "worse(" METRIC ")"
-    value      := quantity | change "(" quantity ")" | "share(" verdict ")" | integrity
+    value      := quantity | change "(" quantity ")" | "odds(" METRIC ")" | "share(" verdict ")" | integrity
     change     := "delta" | "abs_delta" | "relative"
     quantity   := METRIC | METRIC "." statistic
     statistic  := "median" | "mean" | "param_mean" | "trimmed_mean" | "ok_median" | "lowest" | "highest"
@@ -11,8 +11,9 @@ A rule states when the gate fails:
     number     := a TOML integer or float, neither inf nor nan
 
 METRIC is a name of the registry; without a statistic it is the number that models are ranked by. A statistic is named
-as in `ranking.json`; `worse` takes a metric of matrices that claims a direction; `verdict` is one of a matrix's
-verdicts. Blanks between the parts don't matter. The text is only parsed, never evaluated as code.
+as in `ranking.json`; `worse` takes a metric of matrices that claims a direction, `odds` any that claims one;
+`verdict` is one of a matrix's verdicts. Blanks between the parts don't matter. The text is only parsed, never
+evaluated as code.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from wqscore.gating.rules import (
     ChangeKind,
     Check,
     IntegrityTerm,
+    OddsOver,
     Operator,
     Quantity,
     Rule,
@@ -48,7 +50,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 # TOML 1.0, decimal integers and floats.
 _NUMBER = re.compile(r"[+-]?(?:0|[1-9](?:_?[0-9])*)(?:\.[0-9](?:_?[0-9])*)?(?:[eE][+-]?[0-9](?:_?[0-9])*)?")
 _OPEN, _CLOSE, _DOT = re.compile(r"\("), re.compile(r"\)"), re.compile(r"\.")
-_CALLS = (*get_args(ChangeKind), "worse", "share")
+_CALLS = (*get_args(ChangeKind), "worse", "odds", "share")
 
 
 def parse_rule(text: str) -> Rule:
@@ -139,7 +141,20 @@ def _inside(call: str, reader: _Reader) -> Term:
         return Share(cast(Verdict, _known(name, get_args(Verdict), "verdict", reader, position)))
     name, position = _name(reader, "a metric")
     quantity = _quantity(name, position, reader, METRICS)
-    return _worse(quantity, reader, position) if call == "worse" else Change(cast(ChangeKind, call), quantity)
+    if call == "worse":
+        return _worse(quantity, reader, position)
+    if call == "odds":
+        return _odds(quantity, reader, position)
+    return Change(cast(ChangeKind, call), quantity)
+
+
+def _odds(quantity: Quantity, reader: _Reader, position: int) -> OddsOver:
+    """A rule on odds, of the number that models are ranked by."""
+    if quantity.statistic:
+        reader.refuse(f"the record has the number that ranks: write odds({quantity.metric})", position)
+    if not METRICS[quantity.metric].claims:
+        reader.refuse(f"nobody claims which {quantity.metric} is better: use delta or abs_delta", position)
+    return OddsOver(quantity)
 
 
 def _worse(quantity: Quantity, reader: _Reader, position: int) -> Worse:

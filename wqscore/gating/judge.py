@@ -10,9 +10,12 @@ from types import MappingProxyType
 from typing import Literal
 
 from wqscore.escaping import listed
+from wqscore.evidence.advice import odds_of_gap
+from wqscore.evidence.kinship import kind_between, traits_of
+from wqscore.evidence.lore import Lore
 from wqscore.fits.interval import Interval
 from wqscore.gating.baseline import Baseline
-from wqscore.gating.rules import STATISTICS, Change, IntegrityTerm, Quantity, Rule, Share, Worse
+from wqscore.gating.rules import STATISTICS, Change, IntegrityTerm, OddsOver, Quantity, Rule, Share, Worse
 from wqscore.matrices.uncounted import UncountedTensor
 from wqscore.metrics.registry import MATRIX_METRICS, find_metric
 from wqscore.ranking.differences import difference
@@ -63,7 +66,9 @@ class _UnscoredError(Exception):
     """A rule's value does not exist; the message says why."""
 
 
-def apply_rules(rules: Iterable[Rule], score: ModelScore, baseline: Baseline | None) -> tuple[RuleOutcome, ...]:
+def apply_rules(
+    rules: Iterable[Rule], score: ModelScore, baseline: Baseline | None, lore: Lore | None = None
+) -> tuple[RuleOutcome, ...]:
     """Judge a scored model by rules.
 
     Numbers too poor to rank the model (too little coverage, mostly noise) leave a rule unscored. Unread matrices may
@@ -73,11 +78,12 @@ def apply_rules(rules: Iterable[Rule], score: ModelScore, baseline: Baseline | N
         rules: the rules; the metrics that they name must have been computed.
         score: the model's score.
         baseline: the baseline of changes; rules on changes are unscored without one.
+        lore: the record of decisions; rules on odds are unscored without one.
 
     Returns:
         An outcome for each rule, in their order.
     """
-    return tuple(_timed(rule, score, baseline) for rule in rules)
+    return tuple(_timed(rule, score, baseline, lore) for rule in rules)
 
 
 def all_unscored(rules: Iterable[Rule], reason: str) -> tuple[RuleOutcome, ...]:
@@ -85,15 +91,15 @@ def all_unscored(rules: Iterable[Rule], reason: str) -> tuple[RuleOutcome, ...]:
     return tuple(RuleOutcome(rule, "unscored", nan, reason) for rule in rules)
 
 
-def _timed(rule: Rule, score: ModelScore, baseline: Baseline | None) -> RuleOutcome:
+def _timed(rule: Rule, score: ModelScore, baseline: Baseline | None, lore: Lore | None) -> RuleOutcome:
     start = perf_counter()
-    outcome = _outcome(rule, score, baseline)
+    outcome = _outcome(rule, score, baseline, lore)
     return replace(outcome, seconds=perf_counter() - start)
 
 
-def _outcome(rule: Rule, score: ModelScore, baseline: Baseline | None) -> RuleOutcome:
+def _outcome(rule: Rule, score: ModelScore, baseline: Baseline | None, lore: Lore | None) -> RuleOutcome:
     try:
-        measured = _measure(rule, score, baseline)
+        measured = _measure(rule, score, baseline, lore)
     except _UnscoredError as error:
         return RuleOutcome(rule, "unscored", nan, str(error))
     if isinstance(rule.value, Worse):
@@ -114,7 +120,7 @@ def _is_worse(change: _Measured, rule: Worse) -> bool:
     return change.interval.lo > 0 if grows else change.interval.hi < 0
 
 
-def _measure(rule: Rule, score: ModelScore, baseline: Baseline | None) -> _Measured:
+def _measure(rule: Rule, score: ModelScore, baseline: Baseline | None, lore: Lore | None) -> _Measured:
     match rule.value:
         case Quantity() as quantity:
             value = _quantity(quantity, score)
@@ -124,6 +130,8 @@ def _measure(rule: Rule, score: ModelScore, baseline: Baseline | None) -> _Measu
             return _change(change, score, baseline)
         case Worse(quantity):
             return _worse(quantity, score, baseline)
+        case OddsOver(quantity):
+            return _odds(quantity, score, baseline, lore)
         case Share(verdict):
             return _of_matrices(verdict, score, as_share=True)
         case IntegrityTerm(check):
@@ -191,6 +199,23 @@ def _worse(quantity: Quantity, score: ModelScore, baseline: Baseline | None) -> 
     is_rounding = abs(found.value) <= found.delta
     interval = Interval(min(found.lo, 0.0), max(found.hi, 0.0)) if is_rounding else Interval(found.lo, found.hi)
     return _Measured(found.value, found.value, detail, interval)
+
+
+def _odds(quantity: Quantity, score: ModelScore, baseline: Baseline | None, lore: Lore | None) -> _Measured:
+    """The odds that the model is better than the baseline; one half where the record can't tell."""
+    if baseline is None or baseline.traits is None:
+        raise _UnscoredError("there is no baseline")
+    if lore is None:
+        raise _UnscoredError("there is no record to take odds from")
+    before, now = _before_and_now(quantity, score, baseline)
+    gap = now - before if find_metric(quantity.metric).better == "higher" else before - now
+    kind = kind_between(traits_of(score), baseline.traits)
+    found = odds_of_gap(gap, kind, quantity.metric, score.preset, score.family_id, lore)
+    if found.verdict == "unknown":
+        raise _UnscoredError(found.basis)
+    odds = 0.5 if found.odds is None else found.odds
+    detail = f"a toss-up: {found.basis}" if found.odds is None else f"from {found.basis}"
+    return _Measured(odds, odds, detail)
 
 
 def _integrity(check: str, score: ModelScore) -> _Measured:

@@ -5,6 +5,7 @@
     metrics = ["core"]              # shown in addition to those that the rules name
     baseline = "production.json"    # relative to the policy's folder
     base = "org/base"               # for rules on distances; ./… is relative to the policy's folder
+    evidence = "mine.csv"           # the record behind odds(…) in place of the usual one; relative, too
 
 All keys are optional.
 """
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from wqscore.errors import UsageError, nearest, read_small
+from wqscore.evidence.lore import NONE
 from wqscore.gating.grammar import parse_rule
 from wqscore.gating.rules import Rule
 from wqscore.metrics.registry import choose_metrics
@@ -28,7 +30,7 @@ from wqscore.scoring.model_score import ModelScore
 #: A policy is a page of text; a larger file was named by mistake.
 _LARGEST = 1_000_000
 _LISTS = ("rules", "metrics")
-_KEYS = ("rules", "preset", "metrics", "baseline", "base")
+_KEYS = ("rules", "preset", "metrics", "baseline", "base", "evidence")
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ class Policy:
         metrics: names and groups to compute in addition to the metrics that rules name.
         baseline: a score, or a file that `wqscore score --format json` or `wqscore rank` wrote.
         base: the checkpoint that distances are measured from.
+        evidence: a table of the record to take odds from; the tables that ship and the user's own if `None`.
     """
 
     rules: tuple[Rule, ...] = ()
@@ -48,6 +51,7 @@ class Policy:
     metrics: tuple[str, ...] = ("core",)
     baseline: Path | ModelScore | None = None
     base: Model | None = None
+    evidence: str | None = None
 
     @property
     def all_metrics(self) -> tuple[str, ...]:
@@ -93,6 +97,8 @@ def _policy(table: dict[str, Any], folder: Path) -> Policy:
         found["metrics"] = tuple(found["metrics"])
     if "baseline" in found:
         found["baseline"] = folder / found["baseline"]
+    if found.get("evidence", NONE) != NONE:
+        found["evidence"] = str(folder / found["evidence"])
     if found.get("base", "").startswith("."):
         found["base"] = str((folder / found["base"]).absolute())
     return Policy(**found)

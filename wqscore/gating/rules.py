@@ -77,6 +77,20 @@ class Worse:
 
 
 @dataclass(frozen=True)
+class OddsOver:
+    """The odds that a model is better than the baseline, from the record of decisions; a toss-up is 0.5.
+
+    Attributes:
+        quantity: a metric that claims a direction, without a statistic.
+    """
+
+    quantity: Quantity
+
+    def __str__(self) -> str:
+        return f"odds({self.quantity})"
+
+
+@dataclass(frozen=True)
 class Share:
     """Matrices with a verdict ÷ all matrices, embeddings, heads, small and unread ones included.
 
@@ -106,7 +120,9 @@ class IntegrityTerm:
         return self.check
 
 
-Term = Quantity | Change | Worse | Share | IntegrityTerm
+Term = Quantity | Change | Worse | OddsOver | Share | IntegrityTerm
+#: Terms that compare with a baseline.
+AGAINST_BASELINE = (Change, Worse, OddsOver)
 
 
 @dataclass(frozen=True)
@@ -141,6 +157,6 @@ class Rule:
     @property
     def quantity(self) -> Quantity | None:
         """The quantity that must be computed, `None` if there is none."""
-        if isinstance(self.value, Change | Worse):
+        if isinstance(self.value, AGAINST_BASELINE):
             return self.value.quantity
         return self.value if isinstance(self.value, Quantity) else None

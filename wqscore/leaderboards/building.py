@@ -15,7 +15,7 @@ from wqscore.leaderboards.candidates import Candidate, read_candidates
 from wqscore.leaderboards.events import events_of
 from wqscore.leaderboards.folder import HISTORY, check_site_folder, listed_files, read_history, write_site
 from wqscore.leaderboards.history import History, Night, Point, Status, history_text
-from wqscore.leaderboards.known import known_figures
+from wqscore.leaderboards.known import KnownColumn, known_figures
 from wqscore.leaderboards.pages.site import site_pages
 from wqscore.leaderboards.record import ModelRecord, record_of
 from wqscore.leaderboards.record_files import matrices_csv, matrices_path, read_record, record_path, record_text
@@ -28,7 +28,6 @@ from wqscore.ranking.ranked_model import RankedModel
 from wqscore.ranking.ranking import Ranking
 from wqscore.rendering.timestamp import created_at
 from wqscore.reports.tables import summary_metrics
-from wqscore.studies.known.score_table import ScoreTable
 from wqscore.version import __version__
 
 
@@ -44,10 +43,10 @@ def build(
     lists: Sequence[ModelList],
     out: Path,
     *,
-    known: ScoreTable | None = None,
-    y: str | None = None,
+    known: KnownColumn | None = None,
     url: str = "",
     by: str | None = None,
+    evidence: str | None = None,
     settings: Settings | None = None,
     progress: RankProgress | None = None,
 ) -> Built:
@@ -57,9 +56,9 @@ def build(
         lists: the models; one in several lists counts once.
         out: the site's folder.
         known: published results of the models, such as benchmark scores.
-        y: the column of `known` to show.
         url: where the site is published, for the snippets and the feed.
         by: the metric to rank by; alpha if `None`.
+        evidence: the record behind the odds, as for `rank`.
         settings: as for `rank`.
         progress: notified as models and matrices are done.
 
@@ -74,11 +73,13 @@ def build(
     check_site_folder(out)
     history = read_history(out).before(night)
     metric = find_metric(by or DEFAULT.by)
-    figures = known_figures(known, y, candidates) if known else None
+    figures = known_figures(known, candidates) if known else None
     unlisted = [name for name in history.models if name not in {each.name for each in candidates}]
     files = file_names({each.name: night for each in candidates} | history.first_nights)
     old = {name: read_record(out, name, files[name]) for name in [*unlisted, *(each.name for each in candidates)]}
-    ranking = rank([each.ref for each in candidates], by=by, settings=settings, progress=progress)
+    ranking = rank(
+        [each.ref for each in candidates], by=metric.name, evidence=evidence, settings=settings, progress=progress
+    )
     tonight = _tonight(ranking, candidates, unlisted, old, night, family)
     scored = sum(point.status == "scored" for point in tonight.points.values())
     history = history.after(Night(night, __version__, len(candidates), scored), tonight.points)
@@ -98,7 +99,9 @@ def build(
         events=events_of(history, metric.name),
         known=figures.with_notes(ranking) if figures else None,
         files=files,
-        answers={answer.family: answer.text for answer in ranking.answers if answer.family or not answer.best},
+        answers={
+            answer.family: " ".join(answer.lines) for answer in ranking.answers if answer.family or not answer.best
+        },
     )
     _write(out, site, ranking)
     return Built(site, ranking, out / "index.html")

@@ -32,13 +32,26 @@ class KnownOfModels:
         return Known(y, values, _notes(self.figures, ranking))
 
 
-def known_figures(table: ScoreTable, y: str | None, candidates: Sequence[Candidate]) -> KnownOfModels:
+@dataclass(frozen=True)
+class KnownColumn:
+    """Published results of models.
+
+    Attributes:
+        table: the table.
+        y: the column to show; may be `None` if only one has numbers.
+    """
+
+    table: ScoreTable
+    y: str | None = None
+
+
+def known_figures(known: KnownColumn, candidates: Sequence[Candidate]) -> KnownOfModels:
     """Find the models in a table, before any of them is scored.
 
     Raises:
         UsageError: as `choose_known`.
     """
-    return KnownOfModels(choose_known(table, [each.ref for each in candidates], y))
+    return KnownOfModels(choose_known(known.table, [each.ref for each in candidates], known.y))
 
 
 def _notes(figures: KnownFigures, ranking: Ranking) -> tuple[str, ...]:

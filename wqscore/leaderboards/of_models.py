@@ -11,6 +11,7 @@ from wqscore.api.settings import Settings, SettingsKeywords, changed, takes_sett
 from wqscore.errors import UsageError
 from wqscore.leaderboards.building import build
 from wqscore.leaderboards.built import Built
+from wqscore.leaderboards.known import KnownColumn
 from wqscore.leaderboards.sources import read_sources
 from wqscore.model_list import ModelList
 from wqscore.studies.known.score_table import read_table
@@ -61,8 +62,8 @@ def leaderboard(
             raise UsageError(f"a leaderboard has no choice of {name}: leave it out; it has {', '.join(_TAKEN)}")
     if y is not None and known is None:
         raise UsageError("y names a column of known: give that too")
-    table = read_table(Path(known)) if known is not None else None
-    return build(_lists(models), Path(out), known=table, y=y, url=url, by=by, settings=chosen)
+    column = KnownColumn(read_table(Path(known)), y) if known is not None else None
+    return build(_lists(models), Path(out), known=column, url=url, by=by, settings=chosen)
 
 
 def _lists(models: _Models | Iterable[_Models]) -> list[ModelList]:

@@ -80,7 +80,7 @@ def grouped(description: ModelDescription) -> list[TensorGroup]:
             happens,
             len(members),
             sum(size for cells in members if isinstance(size := cells["bytes"], int)),
-            str(members[0]["name"]) + (", …" if len(members) > 1 else ""),
+            str(members[0]["name"]) + (f" and {len(members) - 1} more" if len(members) > 1 else ""),
         )
         for happens, members in order
     ]

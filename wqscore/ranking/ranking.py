@@ -82,7 +82,9 @@ class Ranking(Result):
     @cached_property
     def answers(self) -> tuple[Conclusion, ...]:
         """The answers of the conclusion by family, without the models that have no rank; none where none has one."""
-        return answers_of(self.models, self.by, self.preset, self.across_families)
+        found = answers_of(self.models, self.by, self.preset, self.across_families)
+        odds = self.odds
+        return tuple(each.with_odds(odds) for each in found) if odds else found
 
     @cached_property
     def trends(self) -> tuple[Trend, ...]:

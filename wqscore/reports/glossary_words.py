@@ -109,6 +109,11 @@ _COLUMNS = {
     "matrices": "How many matrices are behind the number.",
     "shape": "Rows and columns of the matrix; for a pooled convolution also its positions.",
     "ties": "Letters: two models share one exactly if they can't be told apart.",
+    "odds_over_next": "How likely the model is better than the next one of its family, by the record of decisions; "
+    "empty for a toss-up.",
+    "odds_kind": "What makes these two differ: size, recipe, run, fine-tune, damage or across.",
+    "odds_families": "How many families of the record the odds rest on.",
+    "record": "The version of the record of decisions: wqscore evidence.",
     "status": "ranked, unranked or failed.",
     "reason": "Why there is no rank, no score or no value; or a warning.",
     "interval": "The 95 % interval of a model's number: its matrices are drawn again within their roles.",
@@ -136,6 +141,16 @@ _COLUMNS = {
 
 _TERMS = {
     "left-out": "A matrix that --layers or --roles did not choose: it is in no number and in no coverage.",
+    "size": "A kind of decision: one model has over 5 % more parameters.",
+    "recipe": "A kind of decision: models of the same shapes from different starts, data or hyper-parameters.",
+    "run": "A kind of decision: two steps of one training.",
+    "fine-tune": "A kind of decision: one model was made from the other by more training.",
+    "damage": "A kind of decision: one model is the other quantised, pruned, noised or partly re-initialised.",
+    "odds": "How likely the model with the better number is the better model, learned from the record of decisions: "
+    "wqscore evidence.",
+    "toss-up": "The record doesn't tell two models apart: the odds don't beat a coin by two standard errors.",
+    "informative": "Of a metric and a kind of decision: on families left out its odds beat a coin by more than two "
+    "standard errors, and come true as often as they say.",
     "baseline": "The earlier score that a gate measures changes from: wqscore score REF --format json > FILE.",
     "worse": "A gate's rule: fails if the change from the baseline, matrix by matrix, is worse beyond doubt.",
     "base": "The checkpoint that distances are measured from: --base.",
