@@ -46,6 +46,10 @@ class Conclusion:
     families: tuple[Conclusion, ...] = ()
     odds: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        """The kind, and how the answer begins."""
+        return f"<Conclusion {self.kind}: {self.text:.120}>"
+
     @property
     def lines(self) -> tuple[str, ...]:
         """The answer, under it those for the families, and the odds of each."""

@@ -101,6 +101,16 @@ def size(count: int | None) -> str:
     return str(count)
 
 
+def counted(count: int, noun: str, plural: str = "") -> str:
+    """A count with its noun in the singular or plural.
+
+    Example:
+        >>> counted(1, "model"), counted(2, "family", "families")
+        ('1 model', '2 families')
+    """
+    return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}"
+
+
 def ends(interval: Interval | None, count: int = 0, dash: str = " to ", places: int | None = None) -> str:
     """An interval with as many decimals as its width deserves, or why there is none.
 

@@ -49,7 +49,7 @@ def counted(count: int, noun: str) -> str:
         >>> counted(1, "model"), counted(2, "family")
         ('1 model', '2 families')
     """
-    return f"{count:,} {noun if count == 1 else _PLURALS.get(noun, f'{noun}s')}"
+    return numbers.counted(count, noun, _PLURALS.get(noun, ""))
 
 
 def percent(share: float | None) -> str:
