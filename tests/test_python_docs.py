@@ -1,4 +1,4 @@
-"""The Python examples of docs/python.md and README run from top to bottom, with tiny models in place of the reader's own."""
+"""The Python examples of docs/python.md and README run, with tiny models in place of the reader's own."""
 
 from __future__ import annotations
 
