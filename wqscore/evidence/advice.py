@@ -8,7 +8,7 @@ from itertools import pairwise
 from math import isclose
 from typing import Literal
 
-from wqscore.evidence.decisions import Kind
+from wqscore.evidence.decisions import KINDS, Kind
 from wqscore.evidence.kinship import kind_between, traits_of
 from wqscore.evidence.lore import Lore
 from wqscore.evidence.odds import SIZE, probability
@@ -100,7 +100,7 @@ def _no_metric(what: str) -> str:
 
 
 def _kinds(scores: Sequence[ModelScore]) -> list[Kind | None]:
-    """The kinds of decision between neighbours by the usual metric in each family, each once.
+    """The kinds of decision between neighbours by the usual metric in each family, each once and in one order.
 
     Of neighbours alone: every pair of hundreds of models would take longer than their ranking.
     """
@@ -111,7 +111,8 @@ def _kinds(scores: Sequence[ModelScore]) -> list[Kind | None]:
     pairs = [pair for family, members in families.items() if family for pair in pairwise(members)]
     if not pairs and len(scores) > 1:
         return ["across"]
-    return list(dict.fromkeys(kind_between(traits_of(a), traits_of(b)) for a, b in pairs))
+    found = {kind_between(traits_of(a), traits_of(b)) for a, b in pairs}
+    return [kind for kind in (None, *KINDS) if kind in found]
 
 
 def _pair(ranking: Ranking, places: tuple[int, int], names: tuple[str, str], lore: Lore) -> PairOdds:
