@@ -1,4 +1,4 @@
-"""docs/python.md: its examples run from top to bottom, with tiny models in the places of the reader's own."""
+"""The Python examples of docs/python.md and README run, with tiny models in place of the reader's own."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from tests.cli.conftest import toy
 from tests.studies.watching.here import score_here
 
 PAGE = (Path(__file__).parent.parent / "docs" / "python.md").read_text(encoding="utf-8")
+README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```python\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
 
 
@@ -32,3 +33,22 @@ def test_the_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert (tmp_path / "layer.png").read_bytes().startswith(b"\x89PNG")
     assert [point.step for point in names["watching"].track.points] == [500, 1000]
     assert names["runs"].scores
+
+
+class Model(dict[str, np.ndarray]):
+    """Weights by name with a configuration, in the place of a module."""
+
+    config: dict[str, Any] = {"model_type": "bert", "hidden_size": 64}  # noqa: RUF012
+
+
+def test_the_example_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    toy(tmp_path / "run-1", 1, layers=2)
+    rng = np.random.default_rng(0)
+    matrices = {f"encoder.layer.{i}.attention.self.query.weight": rng.standard_t(3, (64, 64)) for i in range(4)}
+    (block,) = re.findall(r"^```python\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+    names: dict[str, Any] = {"model": Model(matrices)}
+    exec(compile(block, "README.md", "exec"), names)
+    assert [model.ref.label for model in names["ranking"].models] in (["before", "now"], ["now", "before"])
+    assert (tmp_path / "layer.pdf").read_bytes().startswith(b"%PDF")
+    assert (tmp_path / "tidy.csv").read_text().count("\n") > 4

@@ -8,6 +8,7 @@ import numpy as np
 from safetensors.numpy import save_file
 
 import wqscore
+from tests.rounding import expected, expected_ends
 
 
 def test_every_result_is_shown_in_one_short_line(tmp_path: Path) -> None:
@@ -19,10 +20,15 @@ def test_every_result_is_shown_in_one_short_line(tmp_path: Path) -> None:
     score = wqscore.score(tmp_path, bootstrap=0, gof=0)
     ranking = wqscore.rank([tmp_path], bootstrap=0, gof=0)
     shown = [score, ranking, ranking.models[0], score.layers[0], wqscore.describe(tmp_path), wqscore.check(tmp_path)]
+    shown += [ranking.conclusion, wqscore.gate(tmp_path, ["alpha > 6"], bootstrap=0, gof=0)]
     for result in [*shown, wqscore.plan([tmp_path])]:
         line = repr(result)
         assert len(line) < 200 + len(str(tmp_path)), line
         assert line.startswith(f"<{type(result).__name__}")
         assert "\n" not in line
     assert "8 of 8 matrices fitted" in repr(score)
-    assert f"alpha {score.summary.statistics['alpha'].median:.4g} (" in repr(score)
+    found = score.summary.statistics["alpha"]
+    assert found.interval
+    width = found.interval.hi - found.interval.lo
+    assert f"alpha {expected(found.median, width)} ({expected_ends(*found.interval)})" in repr(score)
+    assert repr(ranking).startswith("<Ranking of 1 model in 1 family")

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.rounding import expected, expected_ends
 from wqscore.cli.output import show
 from wqscore.fits.interval import Interval
 from wqscore.ranking.ranking import Ranking
@@ -19,6 +20,10 @@ from wqscore.reports.narrow import narrow_ranking
 
 VALUES = st.floats(-100, 100)
 LINES, ASCII = ("├", "─", "┤", "●"), ("|", "-", "|", "o")
+
+
+def widest(ranking: Ranking) -> float:
+    return max(model.interval.hi - model.interval.lo for model in ranking.models if model.interval)
 
 
 @given(st.lists(st.tuples(VALUES, VALUES, VALUES), min_size=1), st.integers(2, 40))
@@ -43,7 +48,7 @@ def test_the_bars_and_the_words_are_the_interval_of_the_summary(ranking: Ranking
         assert (mark.interval if mark else None) == (known.interval if known else None) == model.interval
         if mark and known:
             assert mark.value == known.median
-            assert interval_text(model, ranking) == f"{mark.interval.lo:.4g} to {mark.interval.hi:.4g}"
+            assert interval_text(model, ranking) == expected_ends(*mark.interval, widest(ranking))
 
 
 def test_a_sum_and_a_bound_have_no_interval(ranking: Ranking) -> None:
@@ -74,5 +79,6 @@ def test_a_narrow_list_has_every_model_its_numbers_and_its_reason(ranking: Ranki
     facts = "\n".join(lines)
     for model in ranking.models:
         if model.score:
-            assert f"alpha {model.score.summary.statistics['alpha'].median:.4g}" in facts
+            median = model.score.summary.statistics["alpha"].median
+            assert f"alpha {expected(median, widest(ranking))}" in facts
     assert lines[-2].strip() == "failed"

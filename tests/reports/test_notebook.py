@@ -12,6 +12,7 @@ from safetensors.numpy import save_file
 
 import wqscore
 from tests.oracles import Oracle
+from tests.rounding import expected
 from tests.small_models import HOSTILE, LONG, bert
 from wqscore.ranking.ranking import Ranking
 from wqscore.refs.reference import ModelRef
@@ -65,8 +66,9 @@ def test_a_ranking_has_every_model_and_reason(ranking: Ranking) -> None:
 def test_a_score_has_its_summary_and_first_looks(ranking: Ranking) -> None:
     score = ranking.scores[2]
     cells = Page(score._repr_html_()).of("td")
-    median = score.summary.statistics["alpha"].median
-    assert cells[cells.index("alpha") + 1] == f"{median:.4g}"
+    found = score.summary.statistics["alpha"]
+    width = found.interval.hi - found.interval.lo if found.interval else None
+    assert cells[cells.index("alpha") + 1] == expected(found.median, width)
     assert {row.matrix.name for row in score.layers if row.verdict in ("non-finite", "zero")} <= set(cells)
 
 

@@ -13,6 +13,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from tests.examples import examples
+from tests.rounding import expected
 from wqscore.cli.output import show
 from wqscore.escaping import printable
 from wqscore.metrics.registry import METRICS
@@ -157,7 +158,7 @@ def test_a_ranking_shows_every_model_and_why_one_has_no_rank(
     assert sum("no such model on the Hub" in line for line in lines) == 1
 
 
-def test_numbers_are_below_each_other_and_have_four_digits(
+def test_numbers_are_below_each_other_and_as_precise_as_the_widest_interval(
     ranking: Ranking, capsys: pytest.CaptureFixture[str]
 ) -> None:
     show(ranking, "table")
@@ -165,7 +166,8 @@ def test_numbers_are_below_each_other_and_have_four_digits(
     columns = re.split(r"\s{2,}", lines[2].strip())
     assert {"alpha", "fitted", "ok", "coverage"} <= set(columns)
     rows = lines[4:7]
-    values = [f"{m.score.summary.statistics['alpha'].median:#.4g}" for m in ranking.models[:3] if m.score]
+    widest = max(model.interval.hi - model.interval.lo for model in ranking.models if model.interval)
+    values = [expected(m.score.summary.statistics["alpha"].median, widest) for m in ranking.models[:3] if m.score]
     assert all(value in line for value, line in zip(values, rows, strict=True))
     assert len({line.index(value) + value.index(".") for value, line in zip(values, rows, strict=True)}) == 1
     for model, line in zip(ranking.models, rows, strict=False):

@@ -157,10 +157,12 @@ def check(
 
 
 def _print_night(built: Built) -> None:
+    from wqscore.rendering.numbers import counted
+
     site = built.site
     kinds = Counter(event.kind for event in site.tonight)
     events = ", ".join(f"{count} {kind}" for kind, count in kinds.items()) or "nothing changed"
-    typer.echo(f"{site.night}: {len(site.models)} models, {events}")
+    typer.echo(f"{site.night}: {counted(len(site.models), 'model')}, {events}")
     for event in site.tonight[:_MAX_EVENTS]:
         typer.echo(f"  {event.kind}: {printable(event.name)}: {printable(event.text)}")
     if len(site.tonight) > _MAX_EVENTS:

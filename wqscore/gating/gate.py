@@ -19,6 +19,7 @@ from wqscore.metrics.registry import METRICS
 from wqscore.presets.registry import find_preset
 from wqscore.refs.callers import as_ref, refs_of
 from wqscore.refs.reference import Model, ModelRef, Models
+from wqscore.rendering.numbers import counted
 from wqscore.results import Result
 from wqscore.scoring.model_score import ModelScore
 from wqscore.scoring.selection import selection_of
@@ -45,6 +46,10 @@ class GateResult(Result):
     baseline: Baseline | None
     error: str = ""
     seconds: float = 0.0
+
+    def __repr__(self) -> str:
+        """The model and the outcome."""
+        return f"<GateResult {self.ref.label:.80}: {self.status}, {counted(len(self.outcomes), 'rule')}>"
 
     @property
     def status(self) -> GateStatus:
@@ -74,7 +79,7 @@ class GateRun(Result):
 
     def __repr__(self) -> str:
         """How many models there are, and the outcome."""
-        return f"<GateRun of {len(self.results)} models: {self.status}>"
+        return f"<GateRun of {counted(len(self.results), 'model')}: {self.status}>"
 
     @property
     def status(self) -> GateStatus:

@@ -10,12 +10,10 @@ from wqscore.gating.gate import GateResult, GateRun
 from wqscore.gating.judge import RuleOutcome
 from wqscore.gating.rules import Operator, Worse
 from wqscore.metrics.registry import METRICS
-from wqscore.rendering.numbers import figure
+from wqscore.rendering.numbers import decimals, figure
 
 #: A rule's status as people read it.
 WORDS = {"passed": "ok", "failed": "FAILED", "unscored": "UNSCORED"}
-#: An interval wider than this deserves two decimals, a narrower one three, as in a ranking's conclusion.
-_WIDE = 0.1
 _SIDES: Mapping[Operator, str] = MappingProxyType({">": "above", ">=": "from", "<": "below", "<=": "up to"})
 #: No more than this many failures are told in one sentence.
 _TOLD = 3
@@ -60,15 +58,15 @@ def shown_interval(outcome: RuleOutcome) -> str:
     """The interval of the value, empty where it has none."""
     if outcome.interval is None:
         return ""
-    sign, decimals = "+" if isinstance(outcome.rule.value, Worse) else "", _decimals(outcome)
+    sign, places = "+" if isinstance(outcome.rule.value, Worse) else "", _decimals(outcome)
     lo, hi = outcome.interval
-    return f"{lo:{sign}.{decimals}f} to {hi:{sign}.{decimals}f}"
+    return f"{lo:{sign}.{places}f} to {hi:{sign}.{places}f}"
 
 
 def _decimals(outcome: RuleOutcome) -> int:
     assert outcome.interval is not None
     lo, hi = outcome.interval
-    return 2 if hi - lo > _WIDE else 3
+    return decimals(hi - lo) or 3
 
 
 def outcome_of(judgement: GateResult | GateRun) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from wqscore.leaderboards.site import Site
 from wqscore.ranking.ranking import Ranking
+from wqscore.rendering.numbers import counted
 from wqscore.results import Result
 
 
@@ -26,4 +27,4 @@ class Built(Result):
 
     def __repr__(self) -> str:
         """The site's first page, and how many models it lists."""
-        return f"<Built {str(self.index)[-120:]}: {len(self.site.models)} models, night {self.site.night}>"
+        return f"<Built {str(self.index)[-120:]}: {counted(len(self.site.models), 'model')}, night {self.site.night}>"

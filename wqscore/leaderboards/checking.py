@@ -180,7 +180,8 @@ def _failures(models: Sequence[Mapping[str, Any]], max_failed: float | None) -> 
     """Findings where tonight left all models unscored, or more than may be."""
     unscored = [str(model.get("model")) for model in models if model.get("status") != "scored"]
     if models and len(unscored) == len(models):
-        yield f"data/models.json: none of its {len(models)} models was scored tonight"
+        of = f"none of its {len(models)} models" if len(models) > 1 else "its only model"
+        yield f"data/models.json: {of} was {'not ' * (len(models) == 1)}scored tonight"
     elif max_failed is not None and len(unscored) > max_failed * len(models):
         names = ", ".join(unscored[:_MAX_NAMES]) + (", …" if len(unscored) > _MAX_NAMES else "")
         yield (

@@ -12,7 +12,8 @@ from wqscore.errors import UsageError
 from wqscore.leaderboards.building import build
 from wqscore.leaderboards.built import Built
 from wqscore.leaderboards.known import KnownColumn
-from wqscore.model_list import ListedModel, ModelList, list_names, load_list
+from wqscore.leaderboards.sources import read_sources
+from wqscore.model_list import ModelList
 from wqscore.studies.known.score_table import read_table
 
 #: The settings that a site has a choice of; the others are the defaults every night, so that nights compare.
@@ -68,17 +69,7 @@ def leaderboard(
 def _lists(models: _Models | Iterable[_Models]) -> list[ModelList]:
     """The lists among the models, and one of all others."""
     given = [models] if isinstance(models, str | os.PathLike | ModelList) else list(models)
-    lists: list[ModelList] = []
-    others: dict[str, ListedModel] = {}
-    for each in given:
-        if isinstance(each, ModelList):
-            lists.append(each)
-        elif os.fspath(each).endswith(".toml"):
-            lists.append(load_list(str(Path(each).absolute())))
-        elif os.fspath(each) in list_names():
-            lists.append(load_list(os.fspath(each)))
-        else:
-            others.setdefault(os.fspath(each), ListedModel(os.fspath(each)))
     if not given:
         raise UsageError("no model given: pass one or more, or a model list")
-    return [*lists, *([ModelList("models", "Models", None, tuple(others.values()))] if others else [])]
+    texts = [os.fspath(each) for each in given if not isinstance(each, ModelList)]
+    return [*(each for each in given if isinstance(each, ModelList)), *read_sources(texts)]

@@ -7,6 +7,7 @@ from typing import Any
 
 from wqscore.leaderboards.built import Built
 from wqscore.leaderboards.columns import columns, models_json
+from wqscore.rendering.numbers import counted
 from wqscore.rendering.rows import Rows
 from wqscore.rendering.sections import Medium, Notes, Section
 from wqscore.reports.sections import ranking_sections
@@ -26,7 +27,7 @@ def site_sections(built: Built, medium: Medium) -> list[Section]:
     """The ranking of the models scored tonight, and what changed."""
     site = built.site
     events = [f"{event.kind}: {event.name}: {event.text}" for event in site.tonight] or ["nothing changed"]
-    night = f"{site.night}: {len(site.models)} models"
+    night = f"{site.night}: {counted(len(site.models), 'model')}"
     return [*ranking_sections(built.ranking, medium), Notes([night, *events])]
 
 

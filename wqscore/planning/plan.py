@@ -16,6 +16,7 @@ from wqscore.planning.work import Speed, measure_speed
 from wqscore.presets.registry import DEFAULT
 from wqscore.refs.callers import refs_of
 from wqscore.refs.reference import ModelRef, Models
+from wqscore.rendering.numbers import counted
 from wqscore.results import Result
 
 #: Models whose headers are read at the same time: each takes a few round trips and hardly any bytes.
@@ -80,7 +81,8 @@ class Plan(Result):
 
     def __repr__(self) -> str:
         """How many models, and the time for all."""
-        return f"<Plan of {len(self.models)} models: {duration_range(self.total.seconds, self.total.most_seconds)}>"
+        time = duration_range(self.total.seconds, self.total.most_seconds)
+        return f"<Plan of {counted(len(self.models), 'model')}: {time}>"
 
     @property
     def failed(self) -> tuple[ModelPlan, ...]:

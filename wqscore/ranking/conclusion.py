@@ -10,9 +10,10 @@ from typing import Any, Literal
 from wqscore.metrics.metric import MatrixMetric, Metric
 from wqscore.presets.preset import Preset
 from wqscore.ranking.odds import Odds
-from wqscore.ranking.precision import decimals_of, rounded
+from wqscore.ranking.precision import decimals_of
 from wqscore.ranking.ranked_model import RankedModel
 from wqscore.ranking.short_names import short_names
+from wqscore.rendering.numbers import rounded
 
 Kind = Literal["clear", "tie", "alone", "families", "unranked", "across", "order", "no-interval", "failed"]
 
@@ -44,6 +45,10 @@ class Conclusion:
     family: str = ""
     families: tuple[Conclusion, ...] = ()
     odds: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        """The kind, and how the answer begins."""
+        return f"<Conclusion {self.kind}: {self.text:.120}>"
 
     @property
     def lines(self) -> tuple[str, ...]:

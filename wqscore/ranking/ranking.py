@@ -21,6 +21,7 @@ from wqscore.ranking.ranks import Rank, place_models
 from wqscore.ranking.reading import reading
 from wqscore.ranking.steps import Trend, find_trends
 from wqscore.ranking.tie_groups import tie_label
+from wqscore.rendering.numbers import counted
 from wqscore.results import Result, opened, rendered
 from wqscore.scoring.model_score import Failure, ModelScore
 
@@ -65,7 +66,7 @@ class Ranking(Result):
         answer = {"clear": f"{', '.join(self.conclusion.best):.80} is ahead", "tie": "no clear winner"}
         kind = answer.get(self.conclusion.kind, self.conclusion.kind)
         families = f"{len(self.families)} {'family' if len(self.families) == 1 else 'families'}"
-        return f"<Ranking of {len(self.models)} models in {families} by {self.by.name}: {kind}>"
+        return f"<Ranking of {counted(len(self.models), 'model')} in {families} by {self.by.name}: {kind}>"
 
     @property
     def families(self) -> tuple[str, ...]:

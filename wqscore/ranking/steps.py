@@ -8,9 +8,10 @@ from typing import Any, Literal
 
 from wqscore.metrics.metric import Metric
 from wqscore.presets.preset import Preset
-from wqscore.ranking.precision import decimals_of, rounded
+from wqscore.ranking.precision import decimals_of
 from wqscore.ranking.ranked_model import Pair, RankedModel
 from wqscore.refs.steps import run_of, step_of
+from wqscore.rendering.numbers import rounded
 
 #: `turns` (better until a step, worse after it), `levels` (better until a step, no change beyond doubt after it),
 #: `worsens` (no better beyond doubt before its best step, worse after it), `flat` (no change beyond doubt), `unknown`

@@ -12,7 +12,7 @@ from wqscore.metrics.registry import MATRIX_METRICS, find_metric
 from wqscore.ranking.card import Card
 from wqscore.ranking.ranking import Ranking, rank_alone, why_unranked
 from wqscore.rendering.markdown import escape, markdown_list, markdown_table
-from wqscore.rendering.numbers import Cell, ends, figure, number, size
+from wqscore.rendering.numbers import Cell, beside, ends, figure, number, size
 from wqscore.rendering.rows import Rows
 from wqscore.rendering.sections import Answer, Medium, Notes, Section, Table
 from wqscore.rendering.timestamp import created_at
@@ -94,10 +94,10 @@ def _metric_columns(score: ModelScore) -> list[str]:
 def _metric_rows(score: ModelScore) -> list[list[str]]:
     """A row per metric; the interval is that of the statistic before it, which the preset ranks by."""
     rows = []
-    for name in _shown(score):
-        found = score.summary.statistics[name]
-        label = score.preset.label(name)
-        first, second = (figure(getattr(found, statistic)) for statistic in headline_first(score.preset))
+    for metric in _shown(score):
+        found = score.summary.statistics[metric]
+        label = score.preset.label(metric)
+        first, second = (beside(getattr(found, name), found.interval) for name in headline_first(score.preset))
         rows.append([label, first, ends(found.interval, found.count), second, str(found.count)])
     return rows
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from wqscore.fits.interval import Interval
 from wqscore.metrics.metric import MatrixMetric
+from wqscore.ranking.precision import decimals_of
 from wqscore.ranking.ranked_model import RankedModel
 from wqscore.ranking.ranking import Ranking
-from wqscore.rendering.numbers import MISSING, ends
+from wqscore.rendering.numbers import MISSING, ends, figure, rounded
 
 #: The characters of a bar: its left end, line and right end, and the number itself.
 _LEFT, _LINE, _RIGHT, _NUMBER = "├", "─", "┤", "●"
@@ -28,11 +29,17 @@ def has_intervals(ranking: Ranking) -> bool:
     return isinstance(ranking.by, MatrixMetric) and not ranking.by.summed and ranking.by.summarised
 
 
+def value_text(value: float, ranking: Ranking) -> str:
+    """A number of the metric that ranks, with as many decimals as all in its column."""
+    return rounded(value, decimals_of(ranking.models)) if has_intervals(ranking) else figure(value)
+
+
 def interval_text(model: RankedModel, ranking: Ranking) -> str:
-    """The ends of the interval of a model's number, or why there is none."""
+    """The ends of the interval of a model's number, or why there is none; all of a column have as many decimals."""
     if model.score is None or not has_intervals(ranking):
         return MISSING
-    return ends(model.interval, model.score.summary.statistics[ranking.by.name].count)
+    count = model.score.summary.statistics[ranking.by.name].count
+    return ends(model.interval, count, places=decimals_of(ranking.models))
 
 
 def marks_of(ranking: Ranking) -> list[Mark | None]:

@@ -8,7 +8,7 @@ from wqscore.ranking.ranking import Ranking
 from wqscore.ranking.short_names import short_names
 from wqscore.rendering.layout import fold
 from wqscore.rendering.numbers import figure, size
-from wqscore.reports.intervals import bar, extent, has_intervals, interval_text, marks_of
+from wqscore.reports.intervals import bar, extent, has_intervals, interval_text, marks_of, value_text
 from wqscore.reports.overview import rank_range, ranking_title, usual_range
 
 #: The column of bars.
@@ -20,7 +20,8 @@ _INDENT = "   "
 def scale_note(ranking: Ranking) -> list[str]:
     """A line on what the bars show, and their scale; empty if no bar is drawn."""
     low, high = extent(marks_of(ranking))
-    return [f"interval: {BARS} over layers, drawn from {figure(low)} to {figure(high)}"] if low < high else []
+    ends = f"{value_text(low, ranking)} to {value_text(high, ranking)}"
+    return [f"interval: {BARS} over layers, drawn from {ends}"] if low < high else []
 
 
 def ranking_bars(ranking: Ranking) -> list[str]:
@@ -67,7 +68,7 @@ def _facts(model: RankedModel, ranking: Ranking, drawn: str) -> list[str]:
     score = model.score
     if score is None:
         return [model.status]
-    facts = [f"{_name(ranking)} {figure(score.summary.headline(ranking.by.name, ranking.preset))}"]
+    facts = [f"{_name(ranking)} {value_text(score.summary.headline(ranking.by.name, ranking.preset), ranking)}"]
     if has_intervals(ranking):
         facts += [f"interval {interval_text(model, ranking)}", *([drawn] if drawn else [])]
     if model.best is not None:

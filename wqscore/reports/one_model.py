@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from wqscore.ranking.ranked_model import RankedModel
 from wqscore.ranking.ranking import rank_alone
-from wqscore.rendering.numbers import MISSING, ends, figure, size
+from wqscore.rendering.numbers import MISSING, beside, ends, figure, size
 from wqscore.rendering.sections import Medium, Section, Table
 
 
@@ -22,7 +22,7 @@ def _facts(model: RankedModel) -> dict[str, str]:
         return status | reasons
     score, summary = model.score, model.score.summary
     by = rank_alone(score).by.name
-    number = f"{figure(summary.headline(by, score.preset))} ({ends(summary.interval(by))})"
+    number = f"{beside(summary.headline(by, score.preset), summary.interval(by))} ({ends(summary.interval(by))})"
     return (
         status
         | place

@@ -12,8 +12,8 @@ from wqscore.presets.preset import Preset
 from wqscore.ranking.ranked_model import RankedModel
 from wqscore.ranking.ranking import Ranking
 from wqscore.ranking.reading import BESIDE
-from wqscore.rendering.numbers import MISSING, ends, figure, number, size
-from wqscore.reports.intervals import has_intervals, interval_text
+from wqscore.rendering.numbers import MISSING, beside, ends, figure, number, size
+from wqscore.reports.intervals import has_intervals, interval_text, value_text
 from wqscore.reports.tables import has_summary
 from wqscore.scoring.expert_spread import ExpertSpread
 from wqscore.scoring.layer_score import LayerScore
@@ -83,9 +83,12 @@ def ranking_overview_rows(ranking: Ranking) -> list[list[str]]:
             [
                 rank,
                 model.ref.label,
-                figure(summary.headline(ranking.by.name, ranking.preset)),
+                value_text(summary.headline(ranking.by.name, ranking.preset), ranking),
                 *([interval_text(model, ranking)] if has_intervals(ranking) else []),
-                *(figure(getattr(summary.statistics[ranking.by.name], other)) for other in _other_statistic(ranking)),
+                *(
+                    value_text(getattr(summary.statistics[ranking.by.name], other), ranking)
+                    for other in _other_statistic(ranking)
+                ),
                 *(figure(summary.headline(BESIDE, ranking.preset)) for _ in _beside(ranking)),
                 rank_range(model),
                 " ".join(model.ties) or MISSING,
@@ -203,7 +206,7 @@ def headline_first(preset: Preset) -> tuple[str, str]:
 
 
 def _with_interval(found: Statistic, preset: Preset) -> list[str]:
-    first, second = (figure(getattr(found, statistic)) for statistic in headline_first(preset))
+    first, second = (beside(getattr(found, name), found.interval) for name in headline_first(preset))
     return [first, ends(found.interval, found.count), second]
 
 

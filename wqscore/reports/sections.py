@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 
+from wqscore.ranking.precision import decimals_of
 from wqscore.ranking.ranking import Ranking, rank_alone
 from wqscore.ranking.reading import BESIDE
 from wqscore.ranking.short_names import short_names
@@ -67,8 +68,10 @@ def _ranking_table(ranking: Ranking) -> Table:
 
 
 def _rows(ranking: Ranking) -> list[list[str]]:
-    """The rows of a ranking, every number of the metric that ranks with four digits."""
+    """The rows of a ranking; a metric whose intervals ask for no decimals has four digits in every number."""
     columns, rows = ranking_overview_columns(ranking), ranking_overview_rows(ranking)
+    if decimals_of(ranking.models) is not None:
+        return rows
     for row in rows:
         for place in range(2, columns.index("range")):
             row[place] = " to ".join(map(four_digits, row[place].split(" to ")))

@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from wqscore.fits.interval import Interval
-from wqscore.ranking.precision import decimals_of, rounded
+from wqscore.ranking.precision import decimals_of
 from wqscore.ranking.ranking import Ranking
 from wqscore.ranking.steps import Trend
+from wqscore.rendering.numbers import rounded
 from wqscore.rendering.sections import Drawing
 
 _ROWS = 9

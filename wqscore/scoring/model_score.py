@@ -10,6 +10,7 @@ from wqscore.matrices.architecture import Architecture
 from wqscore.matrices.weight_matrix import SkippedTensor
 from wqscore.presets.preset import Preset
 from wqscore.refs.reference import Model, ModelRef
+from wqscore.rendering.numbers import beside, ends
 from wqscore.results import Result, opened
 from wqscore.scoring.layer_score import LayerScore
 from wqscore.scoring.matrix_spectrum import MatrixSpectrum
@@ -63,8 +64,8 @@ class ModelScore(Result):
         value = ""
         if by in summary.statistics:
             interval = summary.interval(by)
-            found = f" ({interval.lo:.4g} to {interval.hi:.4g})" if interval else ""
-            value = f"{by} {summary.headline(by, self.preset):.4g}{found}, "
+            found = f" ({ends(interval)})" if interval else ""
+            value = f"{by} {beside(summary.headline(by, self.preset), interval)}{found}, "
         fitted = f"{summary.n_fitted} of {summary.n_matrices} matrices fitted, {summary.n_ok} ok"
         return f"<ModelScore {self.ref.label:.80}: {value}{fitted}>"
 

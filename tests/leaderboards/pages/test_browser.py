@@ -205,7 +205,7 @@ def test_dark_pages_are_dark_and_narrow_ones_fit(visit: Visit, toys: Path, page:
         assert (sum(map(int, parts)) < 150) is dark
     size = {"width": 400, "height": 800, "deviceScaleFactor": 1, "mobile": True}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    assert browser.execute_script("return document.documentElement.scrollWidth - innerWidth") <= 0
+    assert browser.execute_script("return document.documentElement.scrollWidth - 400") <= 0
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -57,7 +57,8 @@ def brightness(colour: str) -> int:
 
 
 def overflow(browser: Chrome) -> int:
-    return browser.execute_script("return document.documentElement.scrollWidth - innerWidth")
+    """How much wider the page is than the screen; a phone's window grows with the page, its screen does not."""
+    return browser.execute_script("return document.documentElement.scrollWidth - Math.min(innerWidth, screen.width)")
 
 
 def number_of(ranking: Ranking, label: str) -> int:

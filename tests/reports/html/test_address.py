@@ -9,6 +9,7 @@ import pytest
 
 from tests.oracles import Oracle
 from tests.reports.html.asking import Visit, column, wait_for_charts
+from tests.rounding import expected_alpha
 from tests.small_models import HOSTILE
 from wqscore.ranking.ranking import Ranking
 
@@ -43,7 +44,7 @@ def test_a_link_brings_up_model_matrix_metric_filter_and_order(visit: Visit, htm
     wait_for_charts(browser)
     assert chosen(browser, "explorer-model") == score.ref.label
     assert chosen(browser, "explorer-layer") == layer.matrix.name
-    assert f"alpha {layer.metrics['alpha']:.4g}" in browser.find_element(By.ID, "explorer-facts").text
+    assert expected_alpha(layer.metrics) in browser.find_element(By.ID, "explorer-facts").text
     assert chosen(browser, "metric") == "log_norm"
     names = [m.ref.label for m in ranking.models if m.status == "ranked"]
     assert column(browser, "ranking-table", 1) == sorted(names, reverse=True)

@@ -18,6 +18,7 @@ from tests.reports.html.asking import (
     unfold,
     wait_for_charts,
 )
+from tests.rounding import expected_alpha
 from tests.small_models import HOSTILE, LONG
 from wqscore.ranking.ranking import Ranking
 
@@ -109,12 +110,12 @@ def test_picking_a_matrix_redraws_the_charts(visit: Visit, html: str, ranking: R
     layer = score.layers[picked]
     assert Select(browser.find_element(By.ID, "explorer-model")).first_selected_option.text == score.ref.label
     assert Select(browser.find_element(By.ID, "explorer-layer")).first_selected_option.text == layer.matrix.name
-    assert f"alpha {layer.metrics['alpha']:.4g}" in facts.text
+    assert expected_alpha(layer.metrics) in facts.text
     spectrum = "return document.querySelector('#chart-spectrum svg').outerHTML"
     first = browser.execute_script(spectrum)
     Select(browser.find_element(By.ID, "explorer-layer")).select_by_index(picked + 1)
     WebDriverWait(browser, 120).until(lambda _: browser.execute_script(spectrum) != first)
-    assert f"alpha {score.layers[picked + 1].metrics['alpha']:.4g}" in facts.text
+    assert expected_alpha(score.layers[picked + 1].metrics) in facts.text
     marks(browser, "chart-depth")[-1].click()
     chosen = Select(browser.find_element(By.ID, "explorer-layer")).first_selected_option.text
     assert chosen != score.layers[picked + 1].matrix.name
@@ -134,7 +135,7 @@ def test_the_explorer_shows_the_interval_of_alpha_and_sigma_in_the_details(
     for place, layer in list(enumerate(layers))[1:4]:
         Select(browser.find_element(By.ID, "explorer-layer")).select_by_index(place)
         found = layer.metrics
-        assert f"alpha {found['alpha']:.4g} ({found['alpha_lo']:.4g} to {found['alpha_hi']:.4g})" in facts.text
+        assert expected_alpha(found) in facts.text
         assert "±" not in facts.text and f"{found['sigma']:.4g}" not in facts.text
         details = browser.find_element(By.ID, "explorer-details")
         assert f"sigma {found['sigma']:.4g}" in details.get_attribute("textContent")

@@ -15,6 +15,7 @@ from safetensors.numpy import save_file
 from tests.oracles import Oracle
 from tests.reports.html.asking import Visit, column, marks, wait_for_charts
 from tests.reports.html.parsed import Page
+from tests.rounding import expected, expected_ends
 from tests.small_models import bert
 from wqscore.checkpoints.opening import open_checkpoint
 from wqscore.ranking.ranking import Ranking, rank_models
@@ -177,10 +178,12 @@ def test_every_interval_holds_its_number_and_is_drawn_to_scale(ranking: Ranking)
     assert drawn.low <= 2 < 6 <= drawn.high
     ranked = [model for model in ranking.models if model.rank]
     assert drawn.models == tuple(ranked)
+    widest = max(model.interval.hi - model.interval.lo for model in ranked if model.interval)
     for mark, model in zip(drawn.placed, ranked, strict=True):
         assert mark.interval is not None
         assert mark.interval == model.interval
-        assert mark.text == f"{mark.interval.lo:.4g} to {mark.interval.hi:.4g}"
+        assert mark.text == expected_ends(*mark.interval, widest)
+        assert mark.shown == expected(mark.value, widest)
         assert drawn.low <= mark.interval.lo <= mark.value <= mark.interval.hi <= drawn.high
         places = [(mark.interval.lo, mark.start), (mark.value, mark.at), (mark.interval.hi, mark.end)]
         places += [*zip((2, 6), drawn.band, strict=True), *((float(text), place) for text, place in drawn.ticks)]

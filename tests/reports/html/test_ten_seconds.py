@@ -78,6 +78,17 @@ def test_tables_of_models_have_nine_columns_at_most_and_those_of_pairs_eight(htm
     ]
 
 
+def test_many_pairs_are_folded_and_few_are_not(html: str, ranking: Ranking) -> None:
+    """Twelve checkpoints have 66 pairs, a phone's page of 17,000 pixels; each is there without scripts."""
+    scores = [replace(ranking.models[0].score, ref=ModelRef(f"models/{n}", "folder")) for n in range(6)]
+    many = rank_models([replace(score, declared_family="one") for score in scores])
+    folded = many.to_html().partition('<section id="pairs">')[2].partition('id="pairs-table"')[0]
+    assert f"<details><summary>15 pairs: {sum(pair.difference.tied for pair in many.pairs)} tied" in folded
+    assert len(Page(many.to_html()).table("pairs-table").body) == 15
+    few = html.partition('<section id="pairs">')[2].partition('id="pairs-table"')[0]
+    assert few and "<details" not in few
+
+
 def test_every_column_of_every_table_has_a_meaning_in_words(html: str, families_html: str) -> None:
     for text in (html, families_html):
         heads = [a for tag, a in Page(text).elements if tag == "th" and a.get("scope") == "col"]

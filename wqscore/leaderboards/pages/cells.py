@@ -7,8 +7,9 @@ from functools import cache
 from jinja2 import Environment
 
 from wqscore.escaping import printable
+from wqscore.fits.interval import Interval
 from wqscore.leaderboards.pages import charts as site_charts
-from wqscore.leaderboards.record import Figure, ModelRecord
+from wqscore.leaderboards.record import Figure, MatrixRecord, ModelRecord
 from wqscore.leaderboards.site import ListedState
 from wqscore.rendering import numbers
 from wqscore.rendering.html.page import environment
@@ -29,6 +30,9 @@ def site_environment() -> Environment:
         percent=percent,
         counted=counted,
         ends=ends,
+        value=value,
+        alpha=alpha,
+        alpha_ends=alpha_ends,
         changed=last_change,
         interval=site_charts.interval,
         axis=site_charts.axis,
@@ -45,7 +49,7 @@ def counted(count: int, noun: str) -> str:
         >>> counted(1, "model"), counted(2, "family")
         ('1 model', '2 families')
     """
-    return f"{count:,} {noun if count == 1 else _PLURALS.get(noun, f'{noun}s')}"
+    return numbers.counted(count, noun, _PLURALS.get(noun, ""))
 
 
 def percent(share: float | None) -> str:
@@ -64,11 +68,31 @@ def placed(record: ModelRecord) -> str:
     return f"tied {record.rank_best}–{record.rank_worst}{of}"
 
 
+def value(found: Figure | None) -> str:
+    """Return a value as precise as its interval deserves."""
+    return MISSING if found is None else numbers.beside(found.value, found.interval)
+
+
 def ends(found: Figure | None, metric: str) -> str:
     """Return a metric's interval as text, or why there is none."""
     if found is None or not has_interval_columns(metric):
         return MISSING
     return numbers.ends(found.interval, found.count, "–")
+
+
+def alpha(row: MatrixRecord) -> str:
+    """Return a matrix's alpha as precise as its interval deserves."""
+    return numbers.beside(row.alpha, _alpha_interval(row))
+
+
+def alpha_ends(row: MatrixRecord) -> str:
+    """Return the interval of a matrix's alpha; empty where it has none."""
+    known = _alpha_interval(row)
+    return numbers.ends(known, dash="–") if known else ""
+
+
+def _alpha_interval(row: MatrixRecord) -> Interval | None:
+    return None if row.alpha_lo is None or row.alpha_hi is None else Interval(row.alpha_lo, row.alpha_hi)
 
 
 def last_change(model: ListedState) -> str:

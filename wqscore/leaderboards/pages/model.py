@@ -9,20 +9,19 @@ from markupsafe import Markup
 
 from wqscore.leaderboards.events import event_between, what_changed
 from wqscore.leaderboards.history import Point
-from wqscore.leaderboards.pages.cells import ends, packed, site_environment
+from wqscore.leaderboards.pages.cells import ends, packed, site_environment, value
 from wqscore.leaderboards.pages.charts import MAX_MARKS, alpha_by_depth, in_order, kinds_of, sparkline, verdict_bar
 from wqscore.leaderboards.record import Figure, MatrixRecord
 from wqscore.leaderboards.record_files import matrices_path, record_path
 from wqscore.leaderboards.site import ListedState, Site
 from wqscore.metrics.metric import Metric
 from wqscore.metrics.registry import METRICS
-from wqscore.rendering.numbers import figure
+from wqscore.rendering.html.palette import BLUE, SLATE
 
 #: Bytes for the rows of the matrices; the rest is for the chart, the metrics and the history.
 _ROWS = 50_000
 #: Rows of the history's table.
 _MAX_POINTS = 40
-_BLUE, _GREY = "#0068a5", "#5b6675"
 
 
 def model_page(site: Site, model: ListedState, frame: Mapping[str, Any]) -> str:
@@ -74,11 +73,11 @@ def badge_text(model: ListedState, by: Metric) -> tuple[str, str]:
     """Return the text of a badge's right side, a number with its interval, and its colour."""
     record = model.record
     if record is None or by.name not in record.figures:
-        return "not scored", _GREY
+        return "not scored", SLATE
     found = record.figures[by.name]
     interval = f" ({ends(found, by.name)})" if found.interval else ""
     state = "" if model.status == "scored" else f" · {model.status}"
-    return f"{figure(found.value)}{interval}{state}", _BLUE if model.status == "scored" else _GREY
+    return f"{value(found)}{interval}{state}", BLUE if model.status == "scored" else SLATE
 
 
 def worth_a_look(matrices: Sequence[MatrixRecord]) -> list[MatrixRecord]:

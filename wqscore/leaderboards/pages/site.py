@@ -14,6 +14,7 @@ from wqscore.leaderboards.site import ListedState, Site
 from wqscore.metrics.metric import Metric
 from wqscore.presets.registry import DEFAULT
 from wqscore.rendering.html.page import asset
+from wqscore.rendering.html.palette import BLUE, GREEN, SLATE, VERMILLION
 from wqscore.reports.overview import headline
 from wqscore.version import __version__
 
@@ -22,9 +23,14 @@ _MAX_ENTRIES = 200
 #: Average width of a character in the badge's font, in pixels.
 _CHARACTER = 6.6
 _ICON = (
-    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><rect width="16" height="16" rx="3" fill="#0072b2"/>'
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><rect width="16" height="16" rx="3" fill="'
+    + BLUE
+    + '"/>'
     '<path d="M3 12V6m5 6V3m5 9V8" stroke="#fff" stroke-width="2.5" stroke-linecap="round"/></svg>\n'
 )
+
+#: The palette as the stylesheet names it.
+_COLOURS = f":root {{ --blue: {BLUE}; --green: {GREEN}; --vermillion: {VERMILLION}; --slate: {SLATE}; }}\n"
 
 
 def site_pages(site: Site) -> dict[str, Callable[[], str]]:
@@ -33,7 +39,7 @@ def site_pages(site: Site) -> dict[str, Callable[[], str]]:
 
 
 def _files(site: Site) -> Iterator[tuple[str, Callable[[], str]]]:
-    yield "assets/style.css", lambda: asset("page.css") + asset("site.css", __package__)
+    yield "assets/style.css", lambda: asset("page.css") + _COLOURS + asset("site.css", __package__)
     yield "assets/site.js", partial(asset, "site.js", __package__)
     yield "assets/icon.svg", lambda: _ICON
     frame = {"site": site, "version": __version__, "statistic": headline(site.by, DEFAULT)}

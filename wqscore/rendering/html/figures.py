@@ -13,9 +13,8 @@ from typing import Any
 import altair as alt
 
 from wqscore.rendering.html.charts import Spec, finish, layer_axis
-from wqscore.rendering.html.palette import BLUE, GREEN, MARKS, OTHERS, ROLE_MARKS, VERMILLION
+from wqscore.rendering.html.palette import BLUE, GREEN, GREY, MARKS, OTHERS, ROLE_MARKS, VERMILLION
 
-_GREY = "#7a7a7a"
 _DASHES = (5, 4)
 #: What the legend of a spectrum calls each dataset that is drawn, and its colour there.
 _LEGEND = MappingProxyType(
@@ -23,7 +22,7 @@ _LEGEND = MappingProxyType(
         "density": ("eigenvalues", BLUE),
         "tail": ("power law", VERMILLION),
         "law": ("Marchenko–Pastur", GREEN),
-        "shuffled": ("shuffled", _GREY),
+        "shuffled": ("shuffled", GREY),
     }
 )
 #: What concerns a whole picture, and no part of it.
@@ -165,22 +164,30 @@ def intervals(title: str, families: Mapping[str, Sequence[str]], band: bool) -> 
     return _whole(specs[0]) | {"vconcat": parts, "spacing": 18}
 
 
-def over_steps(title: str, band: bool) -> Spec:
-    """A metric over the steps of a training, with its interval as an area.
+def over_steps(title: str, unit: str, band: bool) -> Spec:
+    """A metric over the steps of a training, with its interval as an area and a ring around the best step.
 
-    Datasets: `points` (step, value, lo, hi), `band` (lo, hi).
+    Datasets: `points` (step, value, lo, hi, best; without an interval, `lo` and `hi` are the value; `best` may be
+    missing), `band` (lo, hi).
 
     Args:
         title: of the vertical axis.
-        band: as for `depth_of_roles`.
+        unit: what steps count.
+        band: whether the usual range of alpha is shaded.
     """
     data = alt.NamedData(name="points")
-    x = alt.X("step:Q", title="step", scale=alt.Scale(zero=False, nice=False))
-    y = alt.Y("value:Q", title=title, scale=alt.Scale(zero=False, nice=True))
-    area = alt.Chart(data).mark_area(color=BLUE, opacity=0.2).encode(x=x, y=alt.Y("lo:Q", title=title), y2="hi:Q")
+    axis = alt.Axis(grid=False, format=",d", labelOverlap="greedy")
+    x = alt.X("step:Q", title=unit, scale=alt.Scale(zero=False, nice=False, padding=14), axis=axis)
+    scale = alt.Scale(zero=False, nice=True)
+    y = alt.Y("value:Q", title=title, scale=scale)
     tooltip = [alt.Tooltip("step:Q"), *(alt.Tooltip(f"{name}:Q", format=".4~g") for name in ("value", "lo", "hi"))]
-    line = alt.Chart(data).mark_line(color=BLUE, point=alt.OverlayMarkDef(color=BLUE, size=40))
-    return finish(alt.layer(*_band("y", band), area, line.encode(x=x, y=y, tooltip=tooltip)))
+    base = alt.Chart(data).encode(x=x)
+    area = base.mark_area(color=BLUE, opacity=0.22).encode(y=alt.Y("lo:Q", title=title, scale=scale), y2="hi:Q")
+    line = base.mark_line(color=BLUE, strokeWidth=2).encode(y=y)
+    points = base.mark_point(filled=True, size=55, color=BLUE, opacity=1).encode(y=y, tooltip=tooltip)
+    best = base.transform_filter("datum.best").encode(y=y)
+    ring = best.mark_point(size=300, strokeWidth=2, shape="circle", color="currentColor", fill=None)
+    return finish(alt.layer(*_band("y", band), area, line, points, ring))
 
 
 def marks_of(names: Sequence[str]) -> dict[str, tuple[str, str]]:

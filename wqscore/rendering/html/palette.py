@@ -16,7 +16,7 @@ BLUE, SKY, GREEN = "#0072B2", "#3D97D0", "#00936B"
 ORANGE, VERMILLION, PINK = "#BD7D00", "#C44E00", "#CC5FA0"
 #: The page's own ink, light or dark.
 INK = "currentColor"
-_GREY, _SLATE = "#8C8C8C", "#64707C"
+GREY, SLATE = "#8C8C8C", "#64707C"
 
 _CIRCLE = "M-.9,0A.9,.9,0,1,1,.9,0A.9,.9,0,1,1,-.9,0Z"
 _TRIANGLE = "M-.95,.8H.95L0,-.9Z"
@@ -48,11 +48,11 @@ VERDICTS = MappingProxyType(
     {
         "ok": Mark(BLUE, _CIRCLE),
         "unstable": Mark(SKY, _TRIANGLE),
-        "undecided": Mark(_GREY, _HALF),
+        "undecided": Mark(GREY, _HALF),
         "no-power-law": Mark(ORANGE, _SQUARE),
         "trap": Mark(PINK, _DIAMOND),
         "random": Mark(VERMILLION, _WEDGE),
-        "too-small": Mark(_SLATE, _ARROW),
+        "too-small": Mark(SLATE, _ARROW),
         "degenerate": Mark(GREEN, _PLUS),
         "zero": Mark(INK, _BAR),
         "non-finite": Mark(INK, _CROSS),

@@ -11,7 +11,7 @@ from wqscore.fits.interval import Interval
 from wqscore.ranking.ranked_model import RankedModel
 from wqscore.ranking.ranking import Ranking
 from wqscore.rendering.numbers import figure
-from wqscore.reports.intervals import has_intervals, interval_text
+from wqscore.reports.intervals import has_intervals, interval_text, value_text
 
 #: The width of an axis; every interval is drawn between 0 and it.
 AXIS = 200.0
@@ -25,6 +25,7 @@ class PlacedMark:
 
     Attributes:
         value: the number.
+        shown: the number as text, as precise as its column deserves.
         interval: the interval, `None` without one.
         text: the interval as text, or why there is none.
         at: place of the number, from 0 to `AXIS`; NaN for what is not drawn.
@@ -33,6 +34,7 @@ class PlacedMark:
     """
 
     value: float
+    shown: str
     interval: Interval | None
     text: str
     at: float
@@ -97,6 +99,7 @@ def _family(name: str, models: Sequence[RankedModel], ranking: Ranking) -> Famil
     placed = tuple(
         PlacedMark(
             value,
+            value_text(value, ranking),
             model.interval,
             interval_text(model, ranking),
             *(_place(number, low, high) for number in (value, *line)),

@@ -20,7 +20,7 @@ from wqscore.ranking.reading import BESIDE
 from wqscore.rendering.html import charts
 from wqscore.rendering.html.page import asset, environment, policy
 from wqscore.rendering.html.palette import VERDICTS
-from wqscore.rendering.numbers import TOO_FEW, Cell, ends, figure, size
+from wqscore.rendering.numbers import TOO_FEW, Cell, beside, ends, figure, size
 from wqscore.rendering.timestamp import created_at
 from wqscore.reports.csv import layers_csv, pairs_csv
 from wqscore.reports.html.changes import Changes, changes_between
@@ -94,6 +94,7 @@ def report_html(ranking: Ranking, files: Mapping[str, str] | None = None) -> str
             __package__,
             figure=figure,
             ends=ends,
+            beside=beside,
             size=size,
             percent=_percent,
             cell=_cell,

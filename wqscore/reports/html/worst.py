@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from math import nan
 from types import MappingProxyType
 
-from wqscore.rendering.numbers import figure
+from wqscore.fits.interval import Interval
+from wqscore.rendering.numbers import beside, ends
 from wqscore.reports.worth_checking import WorthChecking, worth_checking
 from wqscore.scoring.model_score import ModelScore
 
@@ -67,9 +68,11 @@ def worst_of(score: ModelScore) -> WorstOfModel:
 def _worst(look: WorthChecking, place: int) -> Worst:
     row = look.row
     lo, hi = (row.metrics.get(name, nan) for name in ("alpha_lo", "alpha_hi"))
-    interval = f"{figure(lo)} to {figure(hi)}" if row.fit and lo <= hi else figure(None)
+    known = Interval(lo, hi) if row.fit and lo <= hi else None
     told = [row.reason] if row.reason and row.verdict != "ok" else []
     told += [_WORDS.get(reason, reason) for reason in look.reasons if reason != row.verdict]
     words = "; ".join(told) or row.verdict
-    alpha = figure(row.fit.alpha if row.fit else None)
-    return Worst(place, row.matrix.name, row.matrix.role, alpha, interval, row.verdict, words[:1].upper() + words[1:])
+    alpha = beside(row.fit.alpha if row.fit else None, known)
+    return Worst(
+        place, row.matrix.name, row.matrix.role, alpha, ends(known), row.verdict, words[:1].upper() + words[1:]
+    )

@@ -9,7 +9,7 @@ from wqscore.errors import CheckpointError, UsageError
 from wqscore.metrics.registry import MATRIX_METRICS
 from wqscore.ranking.ranking import Ranking
 from wqscore.rendering.html import figures
-from wqscore.rendering.numbers import ends, figure, number
+from wqscore.rendering.numbers import beside, ends, number
 from wqscore.reports.html.explorer import present_roles
 from wqscore.reports.intervals import has_intervals
 from wqscore.reports.plots.picture import USUAL, Look, Picture, Rows, picture
@@ -144,7 +144,7 @@ def _average(score: ModelScore, metric: str) -> list[_Row]:
 def _own(score: ModelScore, metric: str) -> list[str]:
     """The subtitle with the model's number and its interval."""
     found = score.summary.statistics[metric]
-    value = figure(score.summary.headline(metric, score.preset))
+    value = beside(score.summary.headline(metric, score.preset), found.interval)
     return [f"{score.preset.headline} {metric} {value} ({ends(found.interval, found.count)})"]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from wqscore.ranking.rank_correlation import Coefficient
-from wqscore.rendering.numbers import MISSING, Cell, figure
+from wqscore.rendering.numbers import MISSING, Cell, counted, figure
 from wqscore.rendering.rows import Rows
 from wqscore.rendering.sections import Medium, Notes, Section, Table
 from wqscore.studies.correlation.correlate import Correlations
@@ -27,7 +27,7 @@ _AXIS_TITLE = "granulated: mean tau with one axis varying and the others fixed (
 def correlation_sections(found: Correlations, _: Medium) -> list[Section]:
     """A table of the correlations, one of the taus along axes, then warnings and notes."""
     optional = ["rho 95 %", "rho p", *_given(found), "tau 95 %", _CLAIM, "rho", "tau p"]
-    title = f"against {found.y}, {found.better} is better · {len(found.joined.known.rows)} models"
+    title = f"against {found.y}, {found.better} is better · {counted(len(found.joined.known.rows), 'model')}"
     columns = [*_COLUMNS, *_given(found), _CLAIM]
     table = Table(title, columns, _rows(found), ["metric", "group"], optional, markdown_title="listed")
     return [table, *_along_axes(found), Notes(correlation_notes(found))]

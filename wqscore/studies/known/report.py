@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from wqscore.rendering.numbers import MISSING, Cell, figure
+from wqscore.rendering.numbers import MISSING, Cell, counted, figure
 from wqscore.rendering.rows import Rows
 from wqscore.rendering.sections import Medium, Notes, Section, Table
 from wqscore.studies.known.benchmarks import BenchmarkTable
@@ -17,7 +17,7 @@ _MAX_SHOWN = 12
 
 def benchmark_sections(table: BenchmarkTable, _: Medium) -> list[Section]:
     """A table with a row per model, of the benchmarks that most models have."""
-    title = f"benchmark results in model cards, as their authors give them · {len(table.models)} models"
+    title = f"benchmark results in model cards, as their authors give them · {counted(len(table.models), 'model')}"
     columns = ["model", *table.columns[:_MAX_SHOWN]]
     shown = Table(title, columns, _rows(table), ["model"], columns[:0:-1], markdown_title="listed")
     return [shown, Notes(_notes(table))]

@@ -92,7 +92,9 @@ def track_chart(track: Track, metric: str) -> alt.TopLevelMixin:
     band = metric == "alpha"
     data: ChartRows = {"points": points, "band": [{"lo": 2, "hi": 6}] * band}
     note = "darker: 95 % interval over resampled layers" + "; lighter: 2 to 6, usual in trained layers" * band
-    return picture(figures.over_steps(metric, band), data, f"{metric} of {track.name} by step", [note]).chart()
+    return picture(
+        figures.over_steps(metric, "step", band), data, f"{metric} of {track.name} by step", [note]
+    ).chart()
 
 
 def _metrics(track: Track) -> list[str]:

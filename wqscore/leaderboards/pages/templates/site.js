@@ -30,6 +30,11 @@
     if (size !== 0 && (size < 1e-4 || size >= 1e9)) return value.toExponential(3).replace(/\.?0*e/, "e");
     return String(Number(value.toPrecision(4)));
   };
+  // As many decimals as an interval deserves, as in the tables.
+  const rounded = (value, [, lo, hi]) => {
+    if (value === null || lo === null || hi - lo < 0.005 || Math.abs(value) >= 100) return figure(value);
+    return value.toFixed(hi - lo > 0.1 ? 2 : 3);
+  };
   const count = (value) => {
     if (value === null) return "–";
     for (const [unit, scale] of [["B", 1e9], ["M", 1e6], ["k", 1e3]]) {
@@ -118,10 +123,10 @@
       name.append(element("span", `${model.status} since ${model.since}`, tag));
     }
     if (model.warning) name.append(" ", element("span", "read with care", { class: "tag careful", title: model.warning }));
-    cell(figure(found[0]));
+    cell(rounded(found[0], found));
     if (leaderboard.known) cell(figure(model.known));
     cell("", "").append(interval(found, low, high));
-    cell(found[1] === null ? (found[3] ? "too few matrices" : "–") : `${figure(found[1])}–${figure(found[2])}`, "n soft");
+    cell(found[1] === null ? (found[3] ? "too few matrices" : "–") : `${rounded(found[1], found)}–${rounded(found[2], found)}`, "n soft");
     const family = cell(model.family ? "" : "–", "");
     if (model.family) family.append(element("a", model.family, { href: model.families }));
     cell(count(model.size));

@@ -89,7 +89,12 @@
     return ends.every((end) => end != null) ? ends : null;
   };
 
-  report.endsText = (ends) => (ends ? `${report.figure(ends[0])} to ${report.figure(ends[1])}` : "–");
+  // As many decimals as the interval deserves, as in the tables.
+  report.rounded = (value, ends) => {
+    if (!ends || ends[1] - ends[0] < 0.005 || Math.abs(value) >= 100) return report.figure(value);
+    return value.toFixed(ends[1] - ends[0] > 0.1 ? 2 : 3);
+  };
+  report.endsText = (ends) => (ends ? ends.map((end) => report.rounded(end, ends)).join(" to ") : "–");
 
   // Makes a whole row do what a click on its first cell's button does.
   report.makeRowPick = function (row, title, pick) {

@@ -78,7 +78,9 @@
       const [alpha, xmin, distance, , tail] = layer.fit;
       const ends = report.intervalOf(layer, "alpha");
       const interval = ends ? ` (${report.endsText(ends)})` : "";
-      facts.push(`alpha ${alpha}${interval}`, `xmin ${xmin}`, `D ${distance}`, `${tail} eigenvalues in the tail`);
+      const exact = layer.values[report.data.matrixMetrics.indexOf("alpha")] ?? null;
+      const shown = exact === null ? alpha : report.rounded(exact, ends);
+      facts.push(`alpha ${shown}${interval}`, `xmin ${xmin}`, `D ${distance}`, `${tail} eigenvalues in the tail`);
     }
     if (layer.bulk) facts.push(`${layer.bulk[3]} beyond the bulk’s edge ${layer.bulk[2]}`);
     if (layer.below > 0) facts.push(`${layer.below} at or below the floor, not drawn`);
