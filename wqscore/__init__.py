@@ -1,9 +1,9 @@
 """Judge pretrained checkpoints from their weights alone.
 
 `score` one model, `rank` several, `describe` one or `plan` for many without reading their weights; `gate`, `check`,
-`card`, `known`, `correlate`, `store` and `leaderboard` are the commands of the same names; `watch` scores a live
-model during its training. Everything heavy is imported when it is first asked for, so that importing the package, and
-`wqscore --help`, stay quick.
+`card`, `known`, `correlate`, `diff`, `store` and `leaderboard` are the commands of the same names; `watch` scores a
+live model during its training. Everything heavy is imported when it is first asked for, so that importing the
+package, and `wqscore --help`, stay quick.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from wqscore.stores.overview import StoreOverview
     from wqscore.studies.correlation.correlate import Correlations
     from wqscore.studies.correlation.of_tables import correlate
+    from wqscore.studies.diff.diff import Diff, diff
     from wqscore.studies.known.benchmarks import BenchmarkTable
     from wqscore.studies.known.cards import known
     from wqscore.studies.watching.track import Track
@@ -75,6 +76,8 @@ _HOMES = {
     "Correlations": "wqscore.studies.correlation.correlate",
     "card": "wqscore.api.card",
     "Card": "wqscore.ranking.card",
+    "diff": "wqscore.studies.diff.diff",
+    "Diff": "wqscore.studies.diff.diff",
     "known": "wqscore.studies.known.cards",
     "BenchmarkTable": "wqscore.studies.known.benchmarks",
     "store": "wqscore.api.store",
@@ -94,6 +97,7 @@ __all__ = [
     "CheckpointError",
     "Correlations",
     "Crosscheck",
+    "Diff",
     "GateResult",
     "Integrity",
     "LayerScore",
@@ -122,6 +126,7 @@ __all__ = [
     "correlate",
     "crosscheck",
     "describe",
+    "diff",
     "gate",
     "known",
     "leaderboard",

@@ -14,6 +14,7 @@ from wqscore.cli.check import check
 from wqscore.cli.correlate import correlate
 from wqscore.cli.crosscheck import crosscheck
 from wqscore.cli.describe import describe
+from wqscore.cli.diff import diff
 from wqscore.cli.evidence import app as evidence
 from wqscore.cli.explain import explain
 from wqscore.cli.gate import gate
@@ -46,6 +47,7 @@ app.command()(card)
 app.command()(crosscheck)
 app.command()(check)
 app.command()(gate)
+app.command()(diff)
 app.command()(correlate)
 app.command()(known)
 app.command()(describe)
