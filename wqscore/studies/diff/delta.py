@@ -124,11 +124,7 @@ def measure(
         unknown = Spectrum(_NOTHING, rows, columns, slices, 0.0, "non-finite")
         return Delta(base_norm if base_norm < inf else nan, nan, unknown, 0.0, count, UNDEFINED)
     spectrum = compute_spectrum(delta, unit_roundoff=0.0)
-    noise = (
-        0.0
-        if change is not None
-        else _noise(base, base_norm, roundoffs[0]) + _noise(other, _norm(other), roundoffs[1])
-    )
+    noise = sum(map(_noise, (base, other), roundoffs)) if change is None else 0.0
     floor = max(spectrum.floor, noise) if spectrum.eigenvalues.size else noise
     return Delta(base_norm, norm, spectrum, floor, count, overlap(base, other, count))
 
@@ -138,9 +134,14 @@ def _norm(values: np.ndarray) -> float:
     return sqrt(sum(float(np.square(each, dtype=np.float64).sum()) for each in values))
 
 
-def _noise(values: np.ndarray, norm: float, unit_roundoff: float) -> float:
-    """The largest eigenvalue of what rounding to the stored type leaves, as for `Spectrum.floor`."""
-    small, large = sorted(values.shape[1:])
-    mean_square = norm**2 / values.size
-    edge: float = unit_roundoff**2 / 3 * mean_square * (small**0.5 + large**0.5) ** 2
+def _noise(values: np.ndarray, unit_roundoff: float) -> float:
+    """The largest eigenvalue of what rounding to the stored type leaves; of slices, the largest slice's.
+
+    Rounding errs by a variance of u²w²/3 in each entry, and such noise has a norm of about the largest row's norm
+    plus the largest column's (Bandeira & van Handel, Ann. Probab. 44 (2016), theorem 1.1). Where all entries are
+    alike this is the floor of `Spectrum`.
+    """
+    squares = (np.square(each, dtype=np.float64) for each in values)
+    norms = [sqrt(each.sum(axis=0).max()) + sqrt(each.sum(axis=1).max()) for each in squares]
+    edge: float = unit_roundoff**2 / 3 * max(norms) ** 2
     return edge

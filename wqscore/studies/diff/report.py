@@ -14,6 +14,7 @@ from wqscore.rendering.rows import Rows
 from wqscore.rendering.sections import Answer, Medium, Notes, Section, Table
 from wqscore.studies.diff.changes import MetricChange
 from wqscore.studies.diff.diff import Diff, MatrixChange
+from wqscore.studies.diff.matching import By
 from wqscore.studies.heads import document_head, model_names
 
 #: As many of the most changed matrices are shown.
@@ -29,7 +30,7 @@ _COLUMNS = [
 ]
 _WORDS = frozenset({"name", "other_name", "matched_by", "role", "side", "reason"})
 _COUNTS = frozenset({"rows", "columns", "delta_rank", "overlap_rank"})
-_FOUND = {
+_FOUND: dict[By, str] = {
     "prefix": "matched by name, a prefix apart",
     "digest": "matched by equal contents",
     "content": "matched by like contents",
@@ -78,10 +79,8 @@ def diff_document(found: Diff) -> dict[str, Any]:
 def diff_sections(found: Diff, _: Medium) -> list[Section]:
     """The metrics, the most changed matrices, notes, and what it comes to."""
     sections: list[Section] = []
-    if found.matrices:
-        sections.append(_metrics_table(found))
     if found.largest:
-        sections.append(_largest_table(found))
+        sections += [_metrics_table(found), _largest_table(found)]
     notes = _notes(found)
     return [*sections, *([Notes(notes)] if notes else []), Answer(answer(found))]
 
