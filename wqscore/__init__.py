@@ -1,9 +1,9 @@
 """Judge pretrained checkpoints from their weights alone.
 
 `score` one model, `rank` several, `describe` one or `plan` for many without reading their weights; `gate`, `check`,
-`card`, `known`, `correlate`, `diff`, `store` and `leaderboard` are the commands of the same names; `watch` scores a
-live model during its training. Everything heavy is imported when it is first asked for, so that importing the
-package, and `wqscore --help`, stay quick.
+`card`, `known`, `correlate`, `diff`, `compress`, `store` and `leaderboard` are the commands of the same names;
+`watch` scores a live model during its training. Everything heavy is imported when it is first asked for, so that
+importing the package, and `wqscore --help`, stay quick.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from wqscore.scoring.matrix_spectrum import MatrixSpectrum
     from wqscore.scoring.model_score import ModelScore
     from wqscore.stores.overview import StoreOverview
+    from wqscore.studies.compress.compress import Compression, compress
     from wqscore.studies.correlation.correlate import Correlations
     from wqscore.studies.correlation.of_tables import correlate
     from wqscore.studies.diff.diff import Diff, diff
@@ -76,6 +77,8 @@ _HOMES = {
     "Correlations": "wqscore.studies.correlation.correlate",
     "card": "wqscore.api.card",
     "Card": "wqscore.ranking.card",
+    "compress": "wqscore.studies.compress.compress",
+    "Compression": "wqscore.studies.compress.compress",
     "diff": "wqscore.studies.diff.diff",
     "Diff": "wqscore.studies.diff.diff",
     "known": "wqscore.studies.known.cards",
@@ -95,6 +98,7 @@ __all__ = [
     "Built",
     "Card",
     "CheckpointError",
+    "Compression",
     "Correlations",
     "Crosscheck",
     "Diff",
@@ -123,6 +127,7 @@ __all__ = [
     "__version__",
     "card",
     "check",
+    "compress",
     "correlate",
     "crosscheck",
     "describe",

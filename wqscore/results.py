@@ -68,6 +68,7 @@ _VIEWS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "correlation",
             page="wqscore.studies.correlation.page:correlations_html",
         ),
+        "Compression": _views("wqscore.studies.compress.report", "compression"),
         "Diff": _views("wqscore.studies.diff.report", "diff"),
         "TrackRecord": _views("wqscore.evidence.report", "track_record"),
         "BenchmarkTable": _views("wqscore.studies.known.report", "benchmark"),

@@ -11,6 +11,7 @@ import typer
 
 from wqscore.cli.card import card
 from wqscore.cli.check import check
+from wqscore.cli.compress import compress
 from wqscore.cli.correlate import correlate
 from wqscore.cli.crosscheck import crosscheck
 from wqscore.cli.describe import describe
@@ -48,6 +49,7 @@ app.command()(crosscheck)
 app.command()(check)
 app.command()(gate)
 app.command()(diff)
+app.command()(compress)
 app.command()(correlate)
 app.command()(known)
 app.command()(describe)

@@ -27,7 +27,7 @@ def test_the_p_value_is_the_share_of_sign_flips_as_one_sided() -> None:
 def test_the_interval_is_the_percentiles_of_pairs_drawn_again(headline, statistic) -> None:
     found = metric_change("alpha", VALUES, headline, 0)
     rng = np.random.default_rng(99)
-    drawn = [statistic(rng.choice(VALUES, len(VALUES))) for _ in range(20_000)]
+    drawn = statistic(rng.choice(VALUES, (20_000, len(VALUES))), axis=1)
     assert found.change == statistic(VALUES)
     assert np.allclose([found.low, found.high], np.percentile(drawn, [2.5, 97.5]), atol=0.06)
     assert found == metric_change("alpha", VALUES, headline, 0)

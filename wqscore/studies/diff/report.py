@@ -88,12 +88,15 @@ def diff_sections(found: Diff, _: Medium) -> list[Section]:
 def answer(found: Diff) -> list[str]:
     """What changed, in sentences."""
     names = f"{found.base.ref.label} to {found.other.ref.label}"
-    count = len(found.matrices)
+    count, others = len(found.matrices), len(found.unmatched)
     if not count:
         return [f"From {names} nothing can be compared: no matrix of one is in the other."]
+    alone = f" {_matrices(others)} {'has' if others == 1 else 'have'} no like in the other model." if others else ""
     if len(found.frozen) == count:
-        return [f"From {names} no weight of the {_matrices(count)} that both have differs."]
-    lines = [f"From {names} a typical matrix changed by {share(found.relative_change)} of its norm{_spread(found)}."]
+        return [f"From {names} no weight of the {_matrices(count)} that both have differs.{alone}"]
+    lines = [
+        f"From {names} a typical matrix changed by {share(found.relative_change)} of its norm{_spread(found)}.{alone}"
+    ]
     if found.frozen:
         lines.append(f"{len(found.frozen)} of {_matrices(count)} are frozen: not one of their weights differs.")
     return [*lines, _moved(found)]
@@ -208,9 +211,9 @@ def _notes(found: Diff) -> list[str]:
             f"chance gives {figure(left)} left and {figure(right)} right for the first matrix"
         )
         notes.append("rank: of ΔW, above what rounding in the stored types leaves")
-    notes.append(
-        "each p-value is of one metric alone; layers of one model move together, so that p is a guide and no proof"
-    )
+        notes.append(
+            "each p-value is of one metric alone; layers of a model move together, so that p is a guide, no proof"
+        )
     return notes
 
 
