@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -160,17 +160,32 @@ def _by_cosine(
     base: Sequence[WeightMatrix], other: Sequence[WeightMatrix], prints: Mapping[int, Fingerprint]
 ) -> list[Pair]:
     """The pairs of one shape and role, the most alike first."""
-    cosines = [
-        (float(np.dot(prints[id(one)].sketch, prints[id(two)].sketch)), place, at)
-        for place, one in enumerate(base)
-        for at, two in enumerate(other)
-        if one.role == two.role and shape_of(one) == shape_of(two)
-    ]
+    cosines = sorted(_cosines(base, other, prints), key=lambda each: (-each[0], *each[1:]))
     pairs: list[Pair] = []
     taken: tuple[set[int], set[int]] = set(), set()
-    for cosine, place, at in sorted(cosines, key=lambda each: (-each[0], *each[1:])):
-        if cosine > ALIKE and place not in taken[0] and at not in taken[1]:
+    for _, place, at in cosines:
+        if place not in taken[0] and at not in taken[1]:
             pairs.append(Pair(base[place], other[at], "content"))
             taken[0].add(place)
             taken[1].add(at)
     return pairs
+
+
+def _cosines(
+    base: Sequence[WeightMatrix], other: Sequence[WeightMatrix], prints: Mapping[int, Fingerprint]
+) -> Iterator[tuple[float, int, int]]:
+    """The cosines above `ALIKE` of two matrices of one shape and role, each with their places."""
+    kinds: dict[object, tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
+    for side, matrices in enumerate((base, other)):
+        for place, matrix in enumerate(matrices):
+            kinds[matrix.role, shape_of(matrix)][side].append(place)
+    for places, others in kinds.values():
+        if not places or not others:
+            continue
+        left, right = (
+            np.stack([prints[id(matrices[place])].sketch for place in chosen])
+            for matrices, chosen in ((base, places), (other, others))
+        )
+        cosines = left @ right.T
+        for row, column in np.argwhere(cosines > ALIKE):
+            yield float(cosines[row, column]), places[row], others[column]
