@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -259,3 +260,16 @@ def test_settings_that_make_no_sense_are_refused(make: Make, changes: dict[str, 
     model = make("a", tensors())
     with pytest.raises(UsageError, match=said):
         diff(model, model, **changes)
+
+
+def test_the_function_is_that_of_the_folder_of_the_study() -> None:
+    from wqscore.studies.diff import diff as of_the_folder
+
+    assert of_the_folder is wqscore.diff
+    assert "base" in inspect.signature(wqscore.diff).parameters
+
+
+def test_only_the_base_of_distances_is_refused_in_settings(make: Make) -> None:
+    model = make("a", tensors())
+    with pytest.raises(UsageError, match="leave base and engine out"):
+        wqscore.diff(model, model, settings=wqscore.Settings(base=model))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from math import isfinite, nan
@@ -16,7 +16,7 @@ from wqscore.api.settings import Settings, SettingsKeywords, changed, takes_sett
 from wqscore.checkpoints.decoding import is_update
 from wqscore.checkpoints.opening import open_checkpoint
 from wqscore.errors import UsageError
-from wqscore.execution.progress import RankProgress
+from wqscore.execution.progress import RankProgress, ScoreProgress
 from wqscore.execution.resources import Resources
 from wqscore.matrices.plan import matrices_of
 from wqscore.matrices.weight_matrix import WeightMatrix
@@ -152,7 +152,8 @@ def diff(
         _refuse_lone_adapter(before, after)
         with own_errors(refs[1]):
             sources = _source(refs[0], before), _source(refs[1], after)
-            return _compare(before, after, sources, overlap_rank, shared)
+            bar = _Bar(before, after, progress)
+            return _compare(before, after, sources, overlap_rank, shared, bar)
 
 
 def _refuse_lone_adapter(base: ModelScore, other: ModelScore) -> None:
@@ -181,8 +182,27 @@ def _as_scored(matrix: WeightMatrix) -> WeightMatrix:
     return matrix
 
 
+@dataclass(frozen=True)
+class _Bar:
+    """Shows the comparison of two models as a model of its own."""
+
+    base: ModelScore
+    other: ModelScore
+    progress: RankProgress | None
+
+    def show(self) -> ScoreProgress | None:
+        if self.progress is None:
+            return None
+        return self.progress.model(replace(self.other.ref, name=f"{self.base.ref.label} → {self.other.ref.label}"))
+
+
 def _compare(
-    base: ModelScore, other: ModelScore, sources: tuple[Source, Source], overlap_rank: int, settings: Settings
+    base: ModelScore,
+    other: ModelScore,
+    sources: tuple[Source, Source],
+    overlap_rank: int,
+    settings: Settings,
+    bar: _Bar,
 ) -> Diff:
     before, after = ([row.matrix for row in score.layers] for score in (base, other))
     by_base = {matrix.name: matrix for matrix in before}
@@ -192,7 +212,14 @@ def _compare(
     order = {matrix.name: place for place, matrix in enumerate(before)}
     pairs.sort(key=lambda pair: order[pair.base.name])
     rows = [{row.matrix.name: row for row in score.layers} for score in (base, other)]
-    deltas = _deltas(pairs, rows[0], sources, overlap_rank, base, settings)
+    equal = _known_equal(pairs, base, settings)
+    to_read = [pair for pair in pairs if pair.base.name not in equal]
+    resources = Resources(settings.jobs, settings.memory)
+    read = iter(measured(to_read, sources, overlap_rank, resources, bar.show()) if to_read else ())
+    deltas = [
+        _frozen(rows[0][pair.base.name], base, overlap_rank) if pair.base.name in equal else next(read)
+        for pair in pairs
+    ]
     matrices = tuple(
         MatrixChange(rows[0][pair.base.name], rows[1][pair.other.name], pair.by, delta)
         for pair, delta in zip(pairs, deltas, strict=True)
@@ -207,21 +234,6 @@ def _compare(
         seed=base.seed,
         vectors=(_vectors(base), _vectors(other)),
     )
-
-
-def _deltas(
-    pairs: Sequence[Pair],
-    rows: Mapping[str, LayerScore],
-    sources: tuple[Source, Source],
-    most: int,
-    base: ModelScore,
-    settings: Settings,
-) -> list[Delta]:
-    """The change of each pair; a pair that the store knows to be equal is not read."""
-    equal = _known_equal(pairs, base, settings)
-    to_read = [pair for pair in pairs if pair.base.name not in equal]
-    read = iter(measured(to_read, sources, most, Resources(settings.jobs, settings.memory)))
-    return [_frozen(rows[pair.base.name], base, most) if pair.base.name in equal else next(read) for pair in pairs]
 
 
 def _known_equal(pairs: Sequence[Pair], base: ModelScore, settings: Settings) -> set[str]:

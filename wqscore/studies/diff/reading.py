@@ -9,6 +9,7 @@ import numpy as np
 
 from wqscore.checkpoints.decoding import DecodedTensor
 from wqscore.checkpoints.tensor import Tensor
+from wqscore.execution.progress import ScoreProgress
 from wqscore.execution.resources import Resources, budget_for_jobs
 from wqscore.execution.threads import Job, run_jobs
 from wqscore.matrices.weight_matrix import WeightMatrix
@@ -26,7 +27,13 @@ Source = Callable[[WeightMatrix], WeightMatrix]
 _Arrays = tuple[np.ndarray, np.ndarray, np.ndarray | None]
 
 
-def measured(pairs: Sequence[Pair], sources: tuple[Source, Source], most: int, resources: Resources) -> list[Delta]:
+def measured(
+    pairs: Sequence[Pair],
+    sources: tuple[Source, Source],
+    most: int,
+    resources: Resources,
+    progress: ScoreProgress | None = None,
+) -> list[Delta]:
     """Read the pairs and measure each, those of one tensor together.
 
     Args:
@@ -34,6 +41,7 @@ def measured(pairs: Sequence[Pair], sources: tuple[Source, Source], most: int, r
         sources: where the matrices of the base and of the other model are read.
         most: the most leading directions to compare.
         resources: threads and memory.
+        progress: called as work is done.
 
     Returns:
         In the order of the pairs; the same whatever the resources are.
@@ -47,9 +55,14 @@ def measured(pairs: Sequence[Pair], sources: tuple[Source, Source], most: int, r
         groups.setdefault((id(base.tensor), id(other.tensor)), []).append(place)
     places = sorted(groups.values(), key=lambda each: -cost(found[place][0] for place in each))
     jobs = [_job([found[place] for place in each], most) for each in places]
+    amounts = [_amounts([found[place] for place in each]) for each in places]
+    if progress:
+        progress.start(*map(sum, zip((0, 0, 0), *amounts, strict=True)))
     deltas: dict[int, Delta] = {}
     for index, results in run_jobs(jobs, resources.threads, budget_for_jobs(resources)):
         deltas |= zip(places[index], results, strict=True)
+        if progress:
+            progress.advance(*amounts[index])
     return [deltas[place] for place in range(len(pairs))]
 
 
@@ -63,6 +76,12 @@ def print_of(matrix: WeightMatrix, sources: tuple[Source, Source], base: Mapping
     """
     source = sources[0 if base.get(matrix.name) is matrix else 1](matrix)
     return fingerprint(source.values(source.tensor.read()))
+
+
+def _amounts(pairs: Sequence[tuple[WeightMatrix, WeightMatrix]]) -> tuple[int, int, int]:
+    """How many matrices two tensors hold, their bytes, and what they cost."""
+    base, other = pairs[0]
+    return len(pairs), base.tensor.nbytes + other.tensor.nbytes, cost(matrix for matrix, _ in pairs)
 
 
 def _job(pairs: Sequence[tuple[WeightMatrix, WeightMatrix]], most: int) -> Job[list[Delta]]:
