@@ -136,9 +136,10 @@ def _moved(found: Diff) -> str:
         for each, p in zip(tested, corrected, strict=True)
         if p <= _LEVEL and (each.low > 0 or each.high < 0)
     ]
+    count = f"{len(tested)} {'metric' if len(tested) == 1 else 'metrics'}"
     if not moved:
-        return f"None of {len(tested)} metrics moved one way over the matrices beyond chance."
-    return f"Moved one way over the matrices beyond chance, of {len(tested)} metrics: {', '.join(moved)}."
+        return f"None of {count} moved one way over the matrices beyond chance."
+    return f"Moved one way over the matrices beyond chance, of {count}: {', '.join(moved)}."
 
 
 def _metrics_table(found: Diff) -> Table:
