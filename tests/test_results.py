@@ -44,6 +44,7 @@ def found(ranking: Ranking, tmp_path_factory: pytest.TempPathFactory) -> Mapping
     """A result of every kind."""
     folder = tmp_path_factory.mktemp("door")
     save_file(bert(0), folder / "model.safetensors")
+    later = {name: value for name, value in bert(1, layers=1).items() if "pooler" not in name}
     with Store.open(folder / "store.sqlite") as store:
         judged = gate(str(folder), Policy(rules=tuple(read_rules(["alpha > 1", "zero > 0"]))), store=store)
         gated = gate_all([str(folder)], Policy(rules=tuple(read_rules(["alpha > 1"]))), store=store)
@@ -58,6 +59,8 @@ def found(ranking: Ranking, tmp_path_factory: pytest.TempPathFactory) -> Mapping
         wqscore.leaderboard(folder, folder / "site", known=None),
         wqscore.allocate("prune", ranking.scores[0], 0.5, "alpha"),
         wqscore.phase(TAXONOMY, "width", "batch_size", "test_acc", maps=["train_loss"]),
+        wqscore.diff(bert(0, layers=1), later, metrics="stable_rank", bootstrap=0, gof=0),
+        wqscore.compress(later, metrics="stable_rank", bootstrap=0, gof=0, rounded=True),
         track_record([model for model in shipped_models() if model.source == "families"], ["alpha", "params"]),
     ]
     return {type(result).__name__: result for result in made}

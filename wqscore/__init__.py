@@ -1,8 +1,8 @@
 """Judge pretrained checkpoints from their weights alone.
 
 `score` one model, `rank` several, `describe` one or `plan` for many without reading their weights; `gate`, `check`,
-`card`, `known`, `correlate`, `phase`, `allocate`, `store` and `leaderboard` are the commands of the same names;
-`watch` scores a live model during its training. Everything heavy is imported when it is first asked for, so that
+`card`, `known`, `correlate`, `diff`, `compress`, `phase`, `allocate`, `store` and `leaderboard` are the commands of the
+same names; `watch` scores a live model during its training. Everything heavy is imported when it is first asked for, so that
 importing the package, and `wqscore --help`, stay quick.
 """
 
@@ -39,8 +39,10 @@ if TYPE_CHECKING:
     from wqscore.scoring.model_score import ModelScore
     from wqscore.stores.overview import StoreOverview
     from wqscore.studies.allocate.allocate import Allocation, allocate
+    from wqscore.studies.compress.compress import Compression, compress
     from wqscore.studies.correlation.correlate import Correlations
     from wqscore.studies.correlation.of_tables import correlate
+    from wqscore.studies.diff.diff import Diff, diff
     from wqscore.studies.known.benchmarks import BenchmarkTable
     from wqscore.studies.known.cards import known
     from wqscore.studies.phase.phase import Phases, phase
@@ -81,6 +83,10 @@ _HOMES = {
     "Phases": "wqscore.studies.phase.phase",
     "card": "wqscore.api.card",
     "Card": "wqscore.ranking.card",
+    "compress": "wqscore.studies.compress.compress",
+    "Compression": "wqscore.studies.compress.compress",
+    "diff": "wqscore.studies.diff.diff",
+    "Diff": "wqscore.studies.diff.diff",
     "known": "wqscore.studies.known.cards",
     "BenchmarkTable": "wqscore.studies.known.benchmarks",
     "store": "wqscore.api.store",
@@ -99,8 +105,10 @@ __all__ = [
     "Built",
     "Card",
     "CheckpointError",
+    "Compression",
     "Correlations",
     "Crosscheck",
+    "Diff",
     "GateResult",
     "Integrity",
     "LayerScore",
@@ -128,9 +136,11 @@ __all__ = [
     "allocate",
     "card",
     "check",
+    "compress",
     "correlate",
     "crosscheck",
     "describe",
+    "diff",
     "gate",
     "known",
     "leaderboard",

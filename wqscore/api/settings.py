@@ -185,12 +185,16 @@ def changed(settings: Settings | None, changes: SettingsKeywords) -> Settings:
 
 
 def takes_settings(function: _Function) -> _Function:
-    """List the settings in a function's help and signature, in place of its `**changes`."""
+    """List the settings in a function's help and signature, in place of its `**changes`.
+
+    A setting with the name of one of its own parameters is left out.
+    """
     signature = inspect.signature(function)
     kept = [each for each in signature.parameters.values() if each.kind is not inspect.Parameter.VAR_KEYWORD]
     keywords = [
         inspect.Parameter(each.name, inspect.Parameter.KEYWORD_ONLY, default=each.default, annotation=each.type)
         for each in fields(Settings)
+        if each.name not in signature.parameters
     ]
     function.__signature__ = signature.replace(parameters=[*kept, *keywords])  # type: ignore[attr-defined]
     return function

@@ -46,6 +46,8 @@ class Decoding:
         flags: notes for the reader of the weight's row.
         is_update: whether it is a low-rank change to a weight, and no weight.
         use: the layer that takes the weight, `None` if the checkpoint doesn't tell it.
+        change: where the weight is the first part plus a product of two thin matrices, maps the other parts' arrays
+            to these; `None` otherwise.
     """
 
     name: str
@@ -58,6 +60,7 @@ class Decoding:
     flags: tuple[str, ...] = ()
     is_update: bool = False
     use: LayerUse | None = None
+    change: Callable[..., LowRank] | None = None
 
 
 @dataclass(frozen=True)

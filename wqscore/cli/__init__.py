@@ -12,9 +12,11 @@ import typer
 from wqscore.cli.allocate import app as allocate
 from wqscore.cli.card import card
 from wqscore.cli.check import check
+from wqscore.cli.compress import compress
 from wqscore.cli.correlate import correlate
 from wqscore.cli.crosscheck import crosscheck
 from wqscore.cli.describe import describe
+from wqscore.cli.diff import diff
 from wqscore.cli.evidence import app as evidence
 from wqscore.cli.explain import explain
 from wqscore.cli.gate import gate
@@ -48,6 +50,8 @@ app.command()(card)
 app.command()(crosscheck)
 app.command()(check)
 app.command()(gate)
+app.command()(diff)
+app.command()(compress)
 app.command()(correlate)
 app.command()(known)
 app.command()(phase)

@@ -85,7 +85,8 @@ _STATUSES = {
 }
 
 _COLUMNS = {
-    "rank": "The place in its family, 1 being best; = marks a shared one.",
+    "rank": "The place in its family, 1 being best; = marks a shared one. Of compress: how many directions two "
+    "factors with that share of the matrix's weights keep.",
     "model": "The model as it was named.",
     "revision": "The commit on the Hub.",
     "family": "What the model is ranked with; it may depend on the other models. --family sets it.",
@@ -151,6 +152,32 @@ _COLUMNS = {
     "uniform": "Of a layer-wise plan: what it would get without a metric, if all got the same.",
     "linear": "Of a layer-wise plan: what it would get without a metric, growing evenly with depth.",
     "share_of_top": "Of a phase: the share of the best tenth of all cells that is in it.",
+    "other_name": "Of diff: the matrix's name in the other model.",
+    "matched_by": "Of diff: how the matrix was found in the other model: by name, by name with a prefix apart, by "
+    "equal contents (digest), or by like contents.",
+    "base_norm": "Of diff: the norm of the base's matrix, the root of its sum of squares.",
+    "delta_norm": "Of diff: the norm of the change ΔW.",
+    "relative_change": "Of diff: the norm of the change over that of the base's matrix.",
+    "delta_stable_rank": "Of diff: how many directions carry most of the change; empty where nothing changed.",
+    "delta_effective_rank": "Of diff: the exponential of the entropy of the change's singular values.",
+    "delta_rank": "Of diff: the rank of the change, above what rounding in the stored types leaves.",
+    "delta_lambda_max": "Of diff: the largest eigenvalue of the change, its squared spectral norm.",
+    "overlap_left": "Of diff: how far the leading left singular directions stayed: 1 for the same ones.",
+    "overlap_right": "Of diff: how far the leading right singular directions stayed: 1 for the same ones.",
+    "overlap_rank": "Of diff: how many leading directions were compared.",
+    "chance_left": "Of diff: what overlap_left is for random directions.",
+    "chance_right": "Of diff: what overlap_right is for random directions.",
+    "side": "Of diff: the model that alone has the matrix: base or other.",
+    "error": "Of compress: what the best matrix of that rank loses, as a share of the norm. It is the error of "
+    "weights, not of outputs.",
+    "rank_1pct": "Of compress: the least rank that loses at most 1 % of the norm.",
+    "rank_5pct": "Of compress: the least rank that loses at most 5 % of the norm.",
+    "rank_10pct": "Of compress: the least rank that loses at most 10 % of the norm.",
+    **{
+        f"error_{bits}bit": f"Of compress: what rounding to {bits} bits loses, as a share of the norm; each row has "
+        "a scale of its own."
+        for bits in (8, 4, 3, 2)
+    },
 }
 
 _TERMS = {
@@ -169,6 +196,8 @@ _TERMS = {
     "worse": "A gate's rule: fails if the change from the baseline, matrix by matrix, is worse beyond doubt.",
     "base": "The checkpoint that distances are measured from: --base.",
     "preset": "A set of constants: wqscore's own, or those of published code.",
+    "outlook": "Of compress: the share of weights kept times the mean stable rank, which the literature found to "
+    "predict what compression costs.\nNot tested for your model.",
     "eigenvalue": "Of WᵀW: how much a matrix stretches one direction, squared. Few large ones make a heavy tail.",
     "signal": "Of a matrix: the sum of singular values beyond the edge of the noise, by that of the others and by "
     "the largest; 0 for noise. wqscore allocate unfreeze.",
@@ -195,5 +224,8 @@ ENDINGS: Mapping[str, str] = MappingProxyType(
         "_param_mean": "The mean of {name} over the matrices, each weighted by its number of weights.",
         "_mean": "The mean of {name} over the matrices.",
         "_count": "How many matrices are behind the model's {name}.",
+        "_base": "Of diff: the base's {name}.",
+        "_other": "Of diff: the other model's {name}.",
+        "_change": "Of diff: the other model's {name} less the base's.",
     }
 )

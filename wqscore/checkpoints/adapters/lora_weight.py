@@ -98,7 +98,9 @@ class LoraWeight:
         """W + ΔW, from W, A and B; W has `shape`."""
         dtype = f"{base.dtype.name}+LoRA-{self.rank}"
         parts = (base, *self.parts)
-        return Decoding(base.name, self.shape, dtype, parts, partial(_merged, self), flags=self.flags)
+        return Decoding(
+            *(base.name, self.shape, dtype, parts, partial(_merged, self)), flags=self.flags, change=self.product
+        )
 
 
 def lora_weight(

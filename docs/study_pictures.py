@@ -1,0 +1,81 @@
+"""Draw the pictures of docs/diff.md and docs/compress.md from the demo's models: `python -m docs.study_pictures`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import altair as alt
+import vl_convert
+
+import wqscore
+from wqscore.studies.compress.low_rank import error_at, kept_rank
+
+ROOT = Path(__file__).parent.parent
+BASE, TUNED = "rxnfp-bert_pretrained", ("rxnfp-bert_ft", "rxnfp-bert_ft_10k_25s")
+#: Shares of the weights that are kept.
+RATIOS = [share / 20 for share in range(1, 21)]
+#: Only changes and spectra are drawn.
+QUICK: dict[str, Any] = {"metrics": "stable_rank", "bootstrap": 0, "gof": 0}
+_WIDTH, _HEIGHT = 320, 220
+
+
+def changes() -> alt.Chart:
+    """The change of each matrix of the layers, by depth, of both fine-tunes."""
+    points = [
+        {"layer": each.base.matrix.depth, "role": each.base.matrix.role, "change": each.delta.relative, "model": name}
+        for name in TUNED
+        for each in wqscore.diff(_folder(BASE), _folder(name), **QUICK).matrices
+        if each.base.matrix.depth is not None
+    ]
+    return (
+        _chart(points)
+        .mark_point(filled=True, size=45)
+        .encode(
+            x=alt.X("layer:O", axis=alt.Axis(labelAngle=0)),
+            y=alt.Y("change:Q", title="‖ΔW‖ / ‖W‖", axis=alt.Axis(format="%")),
+            color=alt.Color("role:N", title=None),
+            shape=alt.Shape("role:N", title=None),
+            column=alt.Column("model:N", title=None),
+        )
+    )
+
+
+def errors() -> alt.Chart:
+    """What the matrices of each role lose at least, by the share of their weights that two factors keep."""
+    found = wqscore.compress(_folder(TUNED[0]), **QUICK)
+    points = [
+        {"kept": ratio, "role": each.row.matrix.role, "error": error_at(spectrum, kept_rank(spectrum, ratio))}
+        for each in found.matrices
+        if each.row.matrix.depth is not None and (spectrum := each.row.spectrum)
+        for ratio in RATIOS
+    ]
+    return (
+        _chart(points)
+        .mark_line()
+        .encode(
+            x=alt.X("kept:Q", title="weights kept", axis=alt.Axis(format="%")),
+            y=alt.Y("mean(error):Q", title="norm lost", axis=alt.Axis(format="%")),
+            color=alt.Color("role:N", title=None),
+            strokeDash=alt.StrokeDash("role:N", title=None),
+        )
+    )
+
+
+def _folder(name: str) -> str:
+    return str(ROOT / "checkpoints" / name)
+
+
+def _chart(points: list[dict[str, Any]]) -> alt.Chart:
+    return alt.Chart(alt.Data(values=points), width=_WIDTH, height=_HEIGHT)
+
+
+def draw(chart: alt.Chart, file: Path) -> None:
+    """Write a chart as SVG on white, for the light and the dark page alike."""
+    document = chart.properties(background="white").to_dict()
+    file.write_text(vl_convert.vegalite_to_svg(document), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    draw(changes(), ROOT / "docs" / "images" / "diff-by-layer.svg")
+    draw(errors(), ROOT / "docs" / "images" / "compress-by-role.svg")

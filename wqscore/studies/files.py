@@ -1,0 +1,24 @@
+"""Write the files of a study: all of them, complete, or none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from wqscore.rendering.folder import write_folder
+from wqscore.results import Result
+
+
+def write_study(found: Result, folder: Path, name: str) -> None:
+    """Write `name.csv`, `name.json` and `name.md` into a folder, created if missing.
+
+    Args:
+        found: the study.
+        folder: the folder to write to.
+        name: the study's name.
+
+    Raises:
+        ReportError: the folder can't be created or written to; files already in it stay unchanged.
+        UsageError: SOURCE_DATE_EPOCH is not a number of seconds.
+    """
+    texts = {f"{name}.csv": found.to_csv(), f"{name}.json": found.to_json(), f"{name}.md": found.to_markdown()}
+    write_folder(folder, texts)
