@@ -1,9 +1,9 @@
 """Judge pretrained checkpoints from their weights alone.
 
 `score` one model, `rank` several, `describe` one or `plan` for many without reading their weights; `gate`, `check`,
-`card`, `known`, `correlate`, `diff`, `compress`, `phase`, `allocate`, `store` and `leaderboard` are the commands of the
-same names; `watch` scores a live model during its training. Everything heavy is imported when it is first asked for, so that
-importing the package, and `wqscore --help`, stay quick.
+`card`, `known`, `correlate`, `diff`, `compress`, `phase`, `allocate`, `store` and `leaderboard` are the commands of
+the same names; `watch` scores a live model during its training. Everything heavy is imported when it is first asked
+for, so that importing the package, and `wqscore --help`, stay quick.
 """
 
 from __future__ import annotations
