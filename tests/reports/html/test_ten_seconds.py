@@ -82,9 +82,10 @@ def test_many_pairs_are_folded_and_few_are_not(html: str, ranking: Ranking) -> N
     """Twelve checkpoints have 66 pairs, a phone's page of 17,000 pixels; each is there without scripts."""
     scores = [replace(ranking.models[0].score, ref=ModelRef(f"models/{n}", "folder")) for n in range(6)]
     many = rank_models([replace(score, declared_family="one") for score in scores])
-    folded = many.to_html().partition('<section id="pairs">')[2].partition('id="pairs-table"')[0]
+    page = many.to_html()
+    folded = page.partition('<section id="pairs">')[2].partition('id="pairs-table"')[0]
     assert f"<details><summary>15 pairs: {sum(pair.difference.tied for pair in many.pairs)} tied" in folded
-    assert len(Page(many.to_html()).table("pairs-table").body) == 15
+    assert len(Page(page).table("pairs-table").body) == 15
     few = html.partition('<section id="pairs">')[2].partition('id="pairs-table"')[0]
     assert few and "<details" not in few
 
