@@ -20,6 +20,7 @@ from wqscore.ranking.families import resolve_families
 from wqscore.ranking.odds import Odds, PairOdds
 from wqscore.ranking.ranking import Ranking, why_unranked
 from wqscore.ranking.short_names import short_names
+from wqscore.refs.steps import step_of
 from wqscore.scoring.model_score import ModelScore
 
 #: In place of a metric: the one that the record calls informative.
@@ -48,6 +49,8 @@ def with_odds(ranking: Ranking, lore: Lore, choice: str = "") -> Ranking:
         lore: what is known of metrics.
         choice: why it is ranked by this metric, if the user did not name it.
     """
+    if not ranking.by.claims:
+        return replace(ranking, odds=Odds(lore.version, choice, (), {}))
     groups: dict[str | int, list[int]] = {}
     for place, model in enumerate(ranking.models):
         if model.rank is not None:
@@ -80,6 +83,8 @@ def choose_metric(scores: Sequence[ModelScore], preset: Preset, lore: Lore) -> t
         The metric, and a sentence; an empty one where there is nothing to choose between.
     """
     able = [score for score in scores if not why_unranked(score, METRICS[USUAL], preset)]
+    if len(able) > 1 and all(step_of(score.ref) for score in able):
+        return USUAL, f"Ranked by {USUAL}, whose course over the steps is drawn."
     kinds = _kinds(able)
     if None in kinds or not kinds:
         return USUAL, "" if not kinds else _no_metric("models that differ as these do")
@@ -146,10 +151,10 @@ class Judged:
     def between(self, ahead: str, behind: str) -> str:
         """The same of two models, without a full stop."""
         if self.odds is not None:
-            return f"{in_ten(self.odds)} that {ahead} is better than {behind}, from {self.basis}"
+            return f"{in_ten(self.odds)} that {ahead} is a better model than {behind}, from {self.basis}"
         if self.verdict == "unknown":
-            return f"unknown between {ahead} and {behind}; {self.basis}"
-        return f"a toss-up between {ahead} and {behind}; {self.basis}"
+            return f"unknown which of {ahead} and {behind} is the better model; {self.basis}"
+        return f"a toss-up which of {ahead} and {behind} is the better model; {self.basis}"
 
 
 def odds_of_gap(gap: float, kind: Kind | None, metric: str, preset: Preset, family: str, lore: Lore) -> Judged:

@@ -9,6 +9,7 @@ from statistics import median
 
 from wqscore.evidence.decisions import OTHER_SIZE, Kind
 from wqscore.matrices.matching import canonical_name
+from wqscore.refs.steps import run_of, step_of
 from wqscore.scoring.model_score import ModelScore
 
 _FLOATS = frozenset({"F64", "F32", "F16", "BF16"})
@@ -47,6 +48,7 @@ class Traits:
         parameters: how many; `None` where that is not known.
         repo: its repository; `None` for files on disk.
         revision: its commit there.
+        run: the training run that it is a checkpoint of, as its name tells; empty if it tells none.
         adapter: the adapter that was merged into it; empty without one.
         matrices: its matrices.
     """
@@ -54,6 +56,7 @@ class Traits:
     parameters: int | None
     repo: str | None
     revision: str | None
+    run: str
     adapter: str
     matrices: Mapping[MatrixId, Matrix]
 
@@ -67,7 +70,9 @@ def traits_of(score: ModelScore) -> Traits:
         for row in score.layers
     }
     adapter = score.ref.adapter.label if score.ref.adapter else ""
-    return Traits(score.parameters, score.ref.repo, score.revision or score.ref.revision, adapter, matrices)
+    revision = score.revision or score.ref.revision
+    run = run_of(score.ref) if step_of(score.ref) else ""
+    return Traits(score.parameters, score.ref.repo, revision, run, adapter, matrices)
 
 
 def kind_between(a: Traits, b: Traits) -> Kind | None:
@@ -80,8 +85,8 @@ def kind_between(a: Traits, b: Traits) -> Kind | None:
     Returns:
         `size` if their parameters differ by more than 5 %. With the same shapes: `damage` if only one of them is
         quantised, or if a few of their matrices differ, by far; `fine-tune` if they share some matrices otherwise, or
-        one of them has an adapter; `run` for two revisions of one repository; else `recipe`. `None` where shapes
-        differ at equal size.
+        one of them has an adapter; `run` for two revisions of one repository, or two steps in one folder; else
+        `recipe`. `None` where shapes differ at equal size.
     """
     sizes = [size for size in (a.parameters, b.parameters) if size]
     if len(sizes) == 2 and max(sizes) > OTHER_SIZE * min(sizes):
@@ -98,7 +103,9 @@ def kind_between(a: Traits, b: Traits) -> Kind | None:
         growths = [_growth(a.matrices[name], b.matrices[name]) for name in changed]
         is_damage = not changed or (len(changed) < _FEW * len(shared) and median(growths) > _REPLACED)
         return "damage" if is_damage else "fine-tune"
-    return "run" if a.repo and a.repo == b.repo and a.revision != b.revision else "recipe"
+    if (a.repo and a.repo == b.repo and a.revision != b.revision) or (a.run and a.run == b.run):
+        return "run"
+    return "recipe"
 
 
 def _is_coded(model: Traits) -> bool:

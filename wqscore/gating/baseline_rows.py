@@ -57,7 +57,7 @@ def measured_rows(model: Mapping[str, Any], metric: str, value: float, preset: P
 
 
 def traits_of_rows(model: Mapping[str, Any]) -> Traits:
-    """What is compared of a model to tell what makes it differ from another; an adapter is not told in a file.
+    """What is compared of a model to tell what makes it differ from another; a file tells no run and no adapter.
 
     Raises:
         DamagedError: a field is missing or has the wrong type.
@@ -73,6 +73,7 @@ def traits_of_rows(model: Mapping[str, Any]) -> Traits:
         parameters if isinstance(parameters, int) else None,
         repo if isinstance(repo, str) else None,
         revision if isinstance(revision, str) else None,
+        "",
         "",
         matrices,
     )

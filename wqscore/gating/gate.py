@@ -19,7 +19,6 @@ from wqscore.metrics.registry import METRICS
 from wqscore.presets.registry import find_preset
 from wqscore.refs.callers import as_ref, refs_of
 from wqscore.refs.reference import Model, ModelRef, Models
-from wqscore.rendering.numbers import counted
 from wqscore.results import Result
 from wqscore.scoring.model_score import ModelScore
 from wqscore.scoring.selection import selection_of
@@ -49,7 +48,8 @@ class GateResult(Result):
 
     def __repr__(self) -> str:
         """The model and the outcome."""
-        return f"<GateResult {self.ref.label:.80}: {self.status}, {counted(len(self.outcomes), 'rule')}>"
+        rules = f"{len(self.outcomes)} rule{'' if len(self.outcomes) == 1 else 's'}"
+        return f"<GateResult {self.ref.label:.80}: {self.status}, {rules}>"
 
     @property
     def status(self) -> GateStatus:
@@ -79,7 +79,8 @@ class GateRun(Result):
 
     def __repr__(self) -> str:
         """How many models there are, and the outcome."""
-        return f"<GateRun of {counted(len(self.results), 'model')}: {self.status}>"
+        models = f"{len(self.results)} model{'' if len(self.results) == 1 else 's'}"
+        return f"<GateRun of {models}: {self.status}>"
 
     @property
     def status(self) -> GateStatus:
