@@ -81,12 +81,16 @@ def run_copy(
     with TemporaryDirectory() as folder:
         ended = Path(folder) / "ended"
         os.mkfifo(ended)
+        # Open for both, it never waits for the other side.
+        pipe = os.open(ended, os.O_RDWR)
         with _ONE_ASKS:
             server = _server(os.getpid())
             assert server.stdin
             server.stdin.write(json.dumps({**asked, "streams": [*streams], "ended": str(ended)}) + "\n")
             server.stdin.flush()
-        return int(ended.read_text(encoding="utf-8"))
+        code = int(os.read(pipe, 16))
+        os.close(pipe)
+        return code
 
 
 def _read_on_import(env: Mapping[str, str]) -> dict[str, str]:
@@ -124,7 +128,9 @@ def _watch_over_a_copy(asked: dict[str, Any]) -> NoReturn:
     if not (copy := os.fork()):
         _exit_with(lambda: _become(asked))
     code = os.waitstatus_to_exitcode(os.waitpid(copy, 0)[1])
-    Path(asked["ended"]).write_text(str(code), encoding="utf-8")
+    # Who asked may be gone.
+    with suppress(OSError):
+        os.write(os.open(asked["ended"], os.O_WRONLY | os.O_NONBLOCK), str(code).encode())
     os._exit(0)
 
 
