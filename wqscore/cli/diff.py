@@ -38,11 +38,12 @@ def diff(
     no_store: options.NoStoreOption = False,
     quiet: options.QuietOption = False,
 ) -> None:
-    """Say what changed from one checkpoint to another: a fine-tune, a later step, a quantised copy, an adapter.
+    """Say what changed from one checkpoint to another.
 
-    For each matrix the size of its change ΔW, the ranks of ΔW, how far the leading singular directions stayed, and
-    the change of every metric; matrices are matched by name, then by contents, never by position. Writes diff.csv,
-    diff.json and diff.md to --out if it is given.
+    For a fine-tune, a later step, a quantised copy or base+adapter against its base: the size of each matrix's change
+    ΔW, the ranks of ΔW, how far the leading singular directions stayed, and the change of every metric. Matrices are
+    matched by name, then by contents, never by position. Writes diff.csv, diff.json and diff.md to --out if it is
+    given.
 
     Exit codes: 0 done, whatever changed; 2 wrong usage; 3 a model could not be read; 130 interrupted.
     """

@@ -273,3 +273,26 @@ def test_only_the_base_of_distances_is_refused_in_settings(make: Make) -> None:
     model = make("a", tensors())
     with pytest.raises(UsageError, match="leave base and engine out"):
         wqscore.diff(model, model, settings=wqscore.Settings(base=model))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        (0, 1, "no share can be told: a norm is zero or not finite in all that changed"),
+        (1, 0, "a typical matrix changed by 100 % of its norm (median)"),
+        (1, 1e30, "a typical matrix changed by 1.0e+32 % of its norm (median)"),
+        (1, np.inf, "no share can be told"),
+    ],
+)
+def test_zeros_and_huge_changes_are_told_in_words(before: float, after: float, said: str) -> None:
+    content = {name: np.abs(value) + 1 for name, value in tensors(0, 2).items() if value.ndim == 2}
+    models = ({name: (value * factor).astype("f4") for name, value in content.items()} for factor in (before, after))
+    found = diff(*models)
+    assert said in found.to_markdown()
+    assert json.loads(found.to_json(), parse_constant=pytest.fail)
+    assert len(found.largest) == len(found.matrices) > 0
+
+
+def test_small_matrices_have_no_directions_to_compare() -> None:
+    row = one(diff({"w.weight": np.ones((3, 2), "f4")}, {"w.weight": np.eye(3, 2, dtype="f4")}), "w.weight")
+    assert (row["overlap_rank"], row["overlap_left"], row["chance_left"]) == (0, None, None)

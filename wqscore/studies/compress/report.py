@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import sqrt
+from math import isfinite, sqrt
 from typing import Any
 
 from wqscore.matrices.weight_matrix import SkippedTensor
@@ -67,7 +67,8 @@ def answer(found: Compression) -> list[str]:
             f"{_share(error)} at {bits}" for bits, error in zip(found.bits, found.rounded, strict=True)
         )
         lines.append(f"Rounded to nearest, each row with a scale of its own, it loses {shares} bits.")
-    lines.append(f"Outlook {figure(found.outlook)}: γ × mean stable rank, the literature's predictor.")
+    if isfinite(found.outlook):
+        lines.append(f"Outlook {figure(found.outlook)}: γ × mean stable rank, the literature's predictor.")
     return [*lines, f"{CAVEAT[0].upper()}{CAVEAT[1:]}."]
 
 
@@ -106,7 +107,8 @@ def _worst_table(found: Compression, scored: list[CompressedMatrix]) -> Table:
         ]
         for each in shown
     ]
-    title = f"the {len(shown)} that lose most, of {len(scored)} matrices, and the ranks that lose 1, 5 and 10 %"
+    which = f"the {len(shown)} of {len(scored)} matrices that lose most" if len(scored) > 1 else "the matrix"
+    title = f"{which}, and the ranks that lose 1, 5 and 10 %"
     return Table(
         title,
         columns,

@@ -75,7 +75,9 @@ class Delta:
 
     @property
     def overlap_by_chance(self) -> tuple[float, float]:
-        """What the overlap of random subspaces is on average: k/rows and k/columns."""
+        """What the overlap of random subspaces is on average: k/rows and k/columns; NaN where none is compared."""
+        if not self.count:
+            return nan, nan
         return self.count / self.spectrum.rows, self.count / self.spectrum.columns
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from math import isfinite, nan
+from math import inf, isfinite, nan
 from typing import Any, cast
 
 import numpy as np
@@ -106,9 +106,9 @@ class Diff(Result):
 
     @property
     def largest(self) -> tuple[MatrixChange, ...]:
-        """The matrices that changed, the most changed first."""
-        moved = (each for each in self.matrices if each.delta.relative > 0)
-        return tuple(sorted(moved, key=lambda each: -each.delta.relative))
+        """The matrices that changed, the most changed first; last those whose share can't be told."""
+        moved = (each for each in self.matrices if not each.delta.is_frozen)
+        return tuple(sorted(moved, key=lambda each: -each.delta.relative if isfinite(each.delta.relative) else inf))
 
 
 @takes_settings

@@ -13,6 +13,7 @@ from wqscore.rendering.numbers import MISSING, TOO_FEW, Cell, figure, number
 from wqscore.rendering.rows import Rows
 from wqscore.rendering.sections import Answer, Medium, Notes, Section, Table
 from wqscore.studies.diff.changes import MetricChange
+from wqscore.studies.diff.delta import Delta
 from wqscore.studies.diff.diff import Diff, MatrixChange
 from wqscore.studies.diff.matching import By
 from wqscore.studies.heads import document_head, model_names
@@ -23,6 +24,8 @@ _LARGEST = 10
 _NAMED = 5
 #: A metric moves beyond chance at this corrected p-value.
 _LEVEL = 0.05
+#: Per cent from which on a share is written as a power of ten.
+_HUGE = 1e6
 _COLUMNS = [
     *("name", "other_name", "matched_by", "role", "rows", "columns", "base_norm", "delta_norm", "relative_change"),
     *("delta_stable_rank", "delta_effective_rank", "delta_rank", "delta_lambda_max", "overlap_left", "overlap_right"),
@@ -94,6 +97,8 @@ def answer(found: Diff) -> list[str]:
     alone = f" {_matrices(others)} {'has' if others == 1 else 'have'} no like in the other model." if others else ""
     if len(found.frozen) == count:
         return [f"From {names} no weight of the {_matrices(count)} that both have differs.{alone}"]
+    if not isfinite(found.relative_change):
+        return [f"From {names} no share can be told: a norm is zero or not finite in all that changed.{alone}"]
     lines = [
         f"From {names} a typical matrix changed by {share(found.relative_change)} of its norm{_spread(found)}.{alone}"
     ]
@@ -103,7 +108,7 @@ def answer(found: Diff) -> list[str]:
 
 
 def share(value: float) -> str:
-    """A share in per cent, to two digits; tiny ones as powers of ten.
+    """A share in per cent, to two digits; tiny and huge ones as powers of ten.
 
     Example:
         >>> share(0.0314), share(1.25), share(0.0), share(3e-7)
@@ -112,16 +117,15 @@ def share(value: float) -> str:
     if not isfinite(value):
         return MISSING
     percent = 100 * value
-    if percent == 0 or percent >= 10:
+    if percent == 0 or 10 <= percent < _HUGE:
         return f"{percent:,.0f} %"
-    return f"{percent:.2g} %" if percent >= 1e-3 else f"{percent:.1e} %"
+    return f"{percent:.2g} %" if 1e-3 <= percent < 10 else f"{percent:.1e} %"
 
 
 def _spread(found: Diff) -> str:
-    largest = found.largest
-    if not largest:
-        return ""
-    first = largest[0]
+    first = found.largest[0]
+    if not isfinite(first.delta.relative):
+        return " (median)"
     return f" (median); the most, {share(first.delta.relative)}, in {first.base.matrix.name}"
 
 
@@ -204,18 +208,21 @@ def _notes(found: Diff) -> list[str]:
         more = f"; and {len(alone) - _NAMED} more" if len(alone) > _NAMED else ""
         if alone:
             notes.append(f"{_matrices(len(alone))} {what}: {named}{more}")
-    if found.largest:
-        largest = found.largest[0].delta
-        left, right = largest.overlap_by_chance
-        notes.append(
-            f"overlap: of the {largest.count} leading singular directions before and after, 1 for the same ones; "
-            f"chance gives {figure(left)} left and {figure(right)} right for the first matrix"
-        )
-        notes.append("rank: of ΔW, above what rounding in the stored types leaves")
-        notes.append(
-            "each p-value is of one metric alone; layers of a model move together, so that p is a guide, no proof"
-        )
-    return notes
+    return notes + _reading(found.largest[0].delta) if found.largest else notes
+
+
+def _reading(first: Delta) -> list[str]:
+    """How to read the tables, with what chance gives for the most changed matrix."""
+    left, right = first.overlap_by_chance
+    overlap = (
+        f"overlap: of the {first.count} leading singular directions before and after, 1 for the same ones; "
+        f"chance gives {figure(left)} left and {figure(right)} right for the first matrix"
+    )
+    return [
+        *([overlap] if first.count else []),
+        "rank: of ΔW, above what rounding in the stored types leaves",
+        "each p-value is of one metric alone; layers of a model move together, so that p is a guide, no proof",
+    ]
 
 
 def _matrix(found: Diff, each: MatrixChange) -> dict[str, Any]:
