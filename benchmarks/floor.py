@@ -37,13 +37,14 @@ from wqscore.scoring.score_checkpoint import Work, score_checkpoint
 
 RUNS = 5
 PLAIN = Sampling(bootstrap=0, gof=0)
-#: The most that a run without resampling may take, in floors; and that resampling may add.
-SIGNAL, LARGE, NOISE, RESAMPLING = 1.05, 0.65, 2.0, 0.4
+#: The most that a run may take, in floors and without resampling: signal, noise, and what has to be solved twice;
+#: and the most that resampling may add.
+SIGNAL, NOISE, TWICE, RESAMPLING = 1.05, 2.0, 2.4, 0.4
 BERT = ((768, 768), (768, 768), (768, 768), (768, 768), (3072, 768), (768, 3072))
 LLAMA = ((2048, 2048), (5632, 2048))
 LLAMA_7B = ((4096, 4096), (11008, 4096))
 CHANNELS = (64, 128, 256, 512)
-EXPERTS = (64, 256, 128)
+EXPERTS, SMALL_EXPERTS = (64, 512, 256), (64, 256, 128)
 
 Draw = Callable[[tuple[int, ...], int], np.ndarray]
 
@@ -56,6 +57,17 @@ def gaussian(shape: tuple[int, ...], seed: int) -> np.ndarray:
 def student(shape: tuple[int, ...], seed: int) -> np.ndarray:
     """Entries of Student's law with three degrees of freedom, whose fourth moment is infinite."""
     return (np.random.default_rng(seed).standard_t(3, shape) * 0.02).astype(np.float32)
+
+
+def scaled(shape: tuple[int, ...], seed: int) -> np.ndarray:
+    """Gaussian entries, the scales of rows spread by a half: they have to be divided out, and solved again."""
+    spread = np.exp(np.random.default_rng((seed, 1)).standard_normal((*shape[:-1], 1)) / 2)
+    return (gaussian(shape, seed) * spread).astype(np.float32)
+
+
+def shifted(shape: tuple[int, ...], seed: int) -> np.ndarray:
+    """Gaussian entries with a mean, of which a shuffle has to be drawn."""
+    return gaussian(shape, seed) + np.float32(0.002)
 
 
 def orthogonal(shape: tuple[int, ...], seed: int) -> np.ndarray:
@@ -93,28 +105,31 @@ def flax_kernels(draw: Draw) -> dict[str, np.ndarray]:
     return {f"params.Conv_{i}.kernel": draw((3, 3, size, size), i) for i, size in enumerate(CHANNELS)}
 
 
-def experts(draw: Draw) -> dict[str, np.ndarray]:
-    """A stack of 64 experts."""
-    return {"model.layers.0.mlp.experts.down_proj": draw(EXPERTS, 0)}
+def experts(shape: tuple[int, int, int], draw: Draw) -> dict[str, np.ndarray]:
+    """A stack of experts."""
+    return {"model.layers.0.mlp.experts.down_proj": draw(shape, 0)}
 
 
 #: What makes the tensors of a case, and the most that it may take.
 CASES: Mapping[str, tuple[Callable[[], dict[str, np.ndarray]], float]] = {
     "BERT-base, trained-like": (lambda: dense(BERT, trained), SIGNAL),
-    "Llama-like 2,048, trained-like": (lambda: dense(LLAMA, trained), LARGE),
+    "Llama-like 2,048, trained-like": (lambda: dense(LLAMA, trained), SIGNAL),
     "BERT-base, Gaussian": (lambda: dense(BERT, gaussian), NOISE),
     "BERT-base, Student-3": (lambda: dense(BERT, student), NOISE),
+    "BERT-base, rows of different scales": (lambda: dense(BERT, scaled), TWICE),
+    "BERT-base, a mean of its own": (lambda: dense(BERT, shifted), TWICE),
     "BERT-base, orthogonal": (lambda: dense(BERT, orthogonal), NOISE),
     "3×3 kernels, trained-like": (lambda: kernels(trained_kernel), NOISE),
     "3×3 kernels, Gaussian": (lambda: kernels(gaussian), NOISE),
     "3×3 kernels, Student-3": (lambda: kernels(student), NOISE),
     "3×3 kernels of Flax, Gaussian": (lambda: flax_kernels(gaussian), NOISE),
-    "two 3×3 kernels, order unknown": (lambda: {f"w{i}": gaussian((128, 192, 3, 3), i) for i in range(2)}, NOISE),
-    "64 experts, trained-like": (lambda: experts(trained), NOISE),
-    "64 experts, Gaussian": (lambda: experts(gaussian), NOISE),
+    "64 experts, 512×256, trained-like": (lambda: experts(EXPERTS, trained), NOISE),
+    "64 experts, 512×256, Gaussian": (lambda: experts(EXPERTS, gaussian), NOISE),
+    "64 experts, 256×128, trained-like": (lambda: experts(SMALL_EXPERTS, trained), NOISE),
+    "64 experts, 256×128, Gaussian": (lambda: experts(SMALL_EXPERTS, gaussian), NOISE),
 }
 LARGE_CASES: Mapping[str, tuple[Callable[[], dict[str, np.ndarray]], float]] = {
-    "Llama-like 4,096, trained-like": (lambda: dense(LLAMA_7B, trained), LARGE),
+    "Llama-like 4,096, trained-like": (lambda: dense(LLAMA_7B, trained), SIGNAL),
     "2,048, Gaussian": (lambda: dense(LLAMA[:1], gaussian), NOISE),
 }
 

@@ -156,11 +156,19 @@ def without_scales(weights: np.ndarray) -> np.ndarray:
     if not 0 < magnitude < np.inf:
         return even
     even /= magnitude
+    squares = np.einsum("kij,kij->ij", even, even) / len(even)
+    rows, columns = np.ones(even.shape[1]), np.ones(even.shape[2])  # factors of squares
     for _ in range(_SCALING_ROUNDS):
-        for axes in ((0, 2), (0, 1)):
-            scale = np.sqrt(np.mean(even**2, axis=axes, keepdims=True))
-            even /= np.where(scale > 0, scale, 1.0)
+        rows = _brought_to_one(rows, squares @ columns / len(columns))
+        columns = _brought_to_one(columns, rows @ squares / len(rows))
+    even *= np.sqrt(rows)[:, None]
+    even *= np.sqrt(columns)
     return even
+
+
+def _brought_to_one(factors: np.ndarray, means: np.ndarray) -> np.ndarray:
+    """Factors that make mean squares 1, given those means without them; of lines of zeros they stay as they are."""
+    return np.where(means > 0, 1 / np.where(means > 0, means, 1.0), factors)
 
 
 def _all_finite(spectrum: Spectrum, shuffles: Sequence[Spectrum]) -> bool:

@@ -35,6 +35,8 @@ _MIN_REST = 1e-6
 _MOST_ZEROS, _NEARLY_EMPTY = 0.5, 0.95
 #: Below this relative variance all w² are equal but for rounding.
 _EQUAL_SQUARES = 1e-9
+#: The same for |w|, added up in float32.
+_EQUAL_MAGNITUDES = 1e-4
 
 
 @dataclass(frozen=True)
@@ -155,16 +157,19 @@ def uneven_magnitudes(weights: np.ndarray) -> float:
     Returns:
         The largest of the three, without sign.
     """
-    magnitudes = np.abs(weights.astype(np.float64))
-    magnitudes -= magnitudes.mean()
-    variance = float(np.mean(magnitudes**2))
+    magnitudes = np.abs(weights.astype(np.result_type(weights.dtype, np.float32), copy=False))
+    of_rows = magnitudes.sum(axis=2, dtype=np.float64)
+    mean = of_rows.sum() / weights.size
+    flat = magnitudes.reshape(-1)
+    variance = float(np.dot(flat, flat)) / weights.size - mean**2
+    if variance < _EQUAL_MAGNITUDES * mean**2:
+        return 0.0
     found = [0.0]
-    for axes in (2, 1, (1, 2)):
-        sums = magnitudes.sum(axis=axes)
+    for sums in (of_rows, magnitudes.sum(axis=1, dtype=np.float64), of_rows.sum(axis=1)):
         length = weights.size // sums.size
-        if variance > 0 and 1 < length < weights.size:
-            deviation = variance * sqrt(2 * weights.size * (length - 1))
-            found.append(abs(float((sums**2).sum()) - weights.size * variance) / deviation)
+        if 1 < length < weights.size:
+            excess = float(((sums - mean * length) ** 2).sum()) - weights.size * variance
+            found.append(abs(excess) / (variance * sqrt(2 * weights.size * (length - 1))))
     return max(found)
 
 
