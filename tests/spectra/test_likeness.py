@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -10,6 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from wqscore.spectra.jensen_shannon import jensen_shannon_distance
 from wqscore.spectra.likeness import by_shuffle, by_theory
+from wqscore.spectra.marchenko_pastur import TRACY_WIDOM_999, bulk_edge
 from wqscore.spectra.screening import measure
 from wqscore.spectra.shuffling import Shuffles
 from wqscore.spectra.spectrum import compute_spectrum
@@ -86,3 +88,44 @@ def test_of_many_small_slices_the_shuffle_says_how_far_apart_shuffles_are(shape:
             answers.append(by_shuffle(spectrum, entries, copies[0], copies.of_slices(0)))
     assert answers[:6].count("alike") >= 5
     assert answers[6:].count("unlike") >= 5
+
+
+def said(weights: np.ndarray) -> str:
+    """What theory says."""
+    spectrum = compute_spectrum(weights, 0.0)
+    return by_theory(spectrum, measure(weights, spectrum), weights)
+
+
+def with_spike(shape: tuple[int, int, int], height: float, seed: int) -> np.ndarray:
+    """Noise and a planted direction whose eigenvalue is expected so many Tracy–Widom widths beyond the edge."""
+    rng = np.random.default_rng(seed)
+    _, rows, columns = shape
+    side = math.sqrt(rows * columns)
+    excess = height * bulk_edge(rows, columns)[1] / side  # t + 1/t − 2
+    strength = 1 + excess / 2 + math.sqrt(excess + excess**2 / 4)
+    left, right = rng.standard_normal(rows), rng.standard_normal(columns)
+    spike = np.outer(left / np.linalg.norm(left), right / np.linalg.norm(right)) * math.sqrt(strength * side)
+    return np.asarray(rng.standard_normal(shape) + spike)
+
+
+@pytest.mark.parametrize("shape", [(1, 256, 256), (1, 400, 100)])
+def test_a_spike_well_beyond_the_edge_is_seen_and_one_within_it_is_noise(shape: tuple[int, int, int]) -> None:
+    beyond = [said(with_spike(shape, 15, seed)) for seed in range(8)]
+    within = [said(with_spike(shape, 0, seed)) for seed in range(8)]
+    assert beyond == ["unlike"] * 8
+    assert within.count("alike") >= 7
+
+
+@pytest.mark.parametrize("shape", [(1, 256, 256), (1, 400, 100)])
+def test_about_the_edge_the_largest_eigenvalue_decides(shape: tuple[int, int, int]) -> None:
+    answers = set()
+    for seed in range(20):
+        weights = with_spike(shape, 4, seed)
+        spectrum = compute_spectrum(weights, 0.0)
+        edge, width = bulk_edge(*shape[1:])
+        height = (spectrum.largest / spectrum.total * weights.size - edge) / width
+        answer = said(weights)
+        answers.add(answer)
+        if abs(height - TRACY_WIDOM_999) > 1:  # the limit, and how far the edge may be off
+            assert answer == ("alike" if height < TRACY_WIDOM_999 else "unlike")
+    assert answers >= {"alike", "unlike"}

@@ -15,7 +15,6 @@ from threadpoolctl import threadpool_limits
 
 from tests.oracles import Oracle
 from wqscore.spectra import eigenvalues
-from wqscore.spectra.marchenko_pastur import TRACY_WIDOM_999, bulk_edge
 from wqscore.spectra.randomness import (
     has_traps,
     is_random,
@@ -234,41 +233,6 @@ def test_an_orthogonal_matrix_as_torch_makes_it_is_told_from_noise_without_a_shu
     for shape in ((120, 200), (160, 160)):
         weights = torch.nn.init.orthogonal_(torch.empty(*shape)).numpy()[None]
         assert judged(weights) == (False, False, False)
-
-
-def with_spike(shape: tuple[int, int, int], height: float, seed: int) -> np.ndarray:
-    """Noise and a planted direction whose eigenvalue is expected so many Tracy–Widom widths beyond the edge."""
-    rng = np.random.default_rng(seed)
-    _, rows, columns = shape
-    side = math.sqrt(rows * columns)
-    excess = height * bulk_edge(rows, columns)[1] / side  # t + 1/t − 2
-    strength = 1 + excess / 2 + math.sqrt(excess + excess**2 / 4)
-    left, right = rng.standard_normal(rows), rng.standard_normal(columns)
-    spike = np.outer(left / np.linalg.norm(left), right / np.linalg.norm(right)) * math.sqrt(strength * side)
-    return np.asarray(rng.standard_normal(shape) + spike)
-
-
-@pytest.mark.parametrize("shape", [(1, 256, 256), (1, 400, 100)])
-def test_a_spike_well_beyond_the_edge_is_seen_and_one_within_it_is_noise(shape: tuple[int, int, int]) -> None:
-    beyond = [judged(with_spike(shape, 15, seed))[0] for seed in range(8)]
-    within = [judged(with_spike(shape, 0, seed))[0] for seed in range(8)]
-    assert beyond == [False] * 8
-    assert within.count(True) >= 7
-
-
-@pytest.mark.parametrize("shape", [(1, 256, 256), (1, 400, 100)])
-def test_about_the_edge_the_largest_eigenvalue_decides(shape: tuple[int, int, int]) -> None:
-    answers = set()
-    for seed in range(20):
-        weights = with_spike(shape, 4, seed)
-        spectrum = compute_spectrum(weights, F32)
-        edge, width = bulk_edge(*shape[1:])
-        height = (spectrum.largest / spectrum.total * weights.size - edge) / width
-        answer = judged(weights)[0]
-        answers.add(answer)
-        if abs(height - TRACY_WIDOM_999) > 1:  # the limit, and how far the edge may be off
-            assert answer is (height < TRACY_WIDOM_999)
-    assert answers >= {True, False}
 
 
 def matrices_of_all_kinds() -> Iterator[np.ndarray]:
