@@ -135,7 +135,9 @@ def has_traps(entries: Entries, shuffles: Shuffles) -> bool | None:
     if not limit > 0 or fit.num_spikes >= (_SEVERAL if entries.slices == 1 else _SEVERAL_OF_SLICES):
         return limit > 0
     spike = expect_spike(entries)
-    deviation = max(_TW_DEVIATION * width / edge, spike.deviation / spike.place)
+    deviation = _TW_DEVIATION * width / edge
+    if entries.slices > 1 or spike.place + spike.shift > edge + TRACY_WIDOM_999 * width:
+        deviation = max(deviation, spike.deviation / spike.place)  # what varies is the spike, not the edge
     height = log(shuffle.largest / limit) / deviation
     return None if abs(height) < _CERTAIN else height > 0
 
