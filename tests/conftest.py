@@ -20,6 +20,7 @@ from tests.answers import answers
 from tests.chromium import browser, visit
 from tests.examples import register_profiles
 from tests.small_models import hostile_html, hostile_ranking, html, ranking
+from wqscore.rendering.html import kept_scripts
 
 __all__ = ["answers", "browser", "hostile_html", "hostile_ranking", "html", "ranking", "visit"]
 
@@ -58,6 +59,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def own_store(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each test has a store of its own, and leaves the user's alone."""
     monkeypatch.setenv("WQSCORE_STORE", str(tmp_path_factory.getbasetemp() / f"{uuid4()}.sqlite"))
+    # The scripts of reports are put together once for all tests.
+    monkeypatch.setattr(kept_scripts, "standard_folder", lambda: tmp_path_factory.getbasetemp() / "scripts")
 
 
 @pytest.fixture(scope="session")

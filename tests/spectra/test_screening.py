@@ -13,7 +13,16 @@ from threadpoolctl import threadpool_limits
 
 from tests.examples import examples
 from wqscore.spectra.marchenko_pastur import fit_marchenko_pastur
-from wqscore.spectra.screening import Entries, correlated, correlation, measure, predict_traps
+from wqscore.spectra.screening import (
+    Entries,
+    corners,
+    correlated,
+    correlation,
+    measure,
+    predict_traps,
+    second_moment,
+    uneven_magnitudes,
+)
 from wqscore.spectra.spectrum import compute_spectrum
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -34,7 +43,7 @@ def correlation_of(weights: np.ndarray) -> float:
     return correlation(spectrum, measure(weights, spectrum))
 
 
-def corners(weights: np.ndarray) -> float:
+def sum_over_corners(weights: np.ndarray) -> float:
     """Σ w_ij·w_il·w_kj·w_kl over i ≠ k and j ≠ l of each slice, term by term."""
     _, rows, columns = weights.shape
     return sum(
@@ -56,7 +65,7 @@ def test_the_correlation_is_the_sum_over_corners(seed: int, slices: int, rows: i
     rows_squared, columns_squared = ((weights**2).sum(axis=axis) for axis in (2, 1))
     a = (rows_squared**2).sum(axis=1) / energies**2
     b = (columns_squared**2).sum(axis=1) / energies**2
-    expected = corners(weights) / (2 * np.sqrt(((a * b * energies**2) ** 2).sum()))
+    expected = sum_over_corners(weights) / (2 * np.sqrt(((a * b * energies**2) ** 2).sum()))
     assert correlation_of(weights) == pytest.approx(expected, abs=1e-9)
 
 
@@ -173,7 +182,7 @@ def test_predicted_traps_are_those_that_shuffles_have() -> None:
 
 @pytest.mark.parametrize(
     ("share", "predicted"),
-    [(0.5, False), (0.9, False), (1.3, None), (4.0, True), (1e6, True), (1e18, None)],
+    [(0.5, False), (0.9, False), (1.3, False), (1.7, None), (4.0, True), (1e6, True), (1e18, None)],
 )
 def test_one_entry_in_gaussian_noise(share: float, predicted: bool | None) -> None:
     weights = np.random.default_rng(1).standard_normal((1, 400, 400)).clip(-2, 2)
@@ -181,7 +190,7 @@ def test_one_entry_in_gaussian_noise(share: float, predicted: bool | None) -> No
     assert predict_traps(entries_of(weights)) is predicted
 
 
-@pytest.mark.parametrize(("strength", "predicted"), [(0.5, False), (1.2, None), (3.0, True)])
+@pytest.mark.parametrize(("strength", "predicted"), [(0.5, False), (1.2, False), (1.6, None), (3.0, True)])
 def test_a_mean_in_gaussian_noise(strength: float, predicted: bool | None) -> None:
     noise = np.random.default_rng(2).standard_normal((1, 200, 400)).clip(-2, 2)
     weights = noise / noise.std() + np.sqrt(strength / np.sqrt(200 * 400))
@@ -194,9 +203,11 @@ def test_heavy_tails_without_a_large_entry_move_the_edge() -> None:
     rng = np.random.default_rng(0)
     ternary = rng.choice([-1.0, 0.0, 1.0], (1, 300, 300), p=[0.01, 0.98, 0.01])  # each entry far below a spike
     assert sum(shuffles_with_spikes(ternary, 6, 0)) > 3
-    for share in (0.02, 0.1):
+    for share, predicted in ((0.02, None), (0.06, None), (0.1, False)):
         ternary = rng.choice([-1.0, 0.0, 1.0], (1, 300, 300), p=[share / 2, 1 - share, share / 2])
-        assert predict_traps(entries_of(ternary)) is None
+        assert predict_traps(entries_of(ternary)) is predicted
+        if predicted is not None:
+            assert (sum(shuffles_with_spikes(ternary, 6, 1)) > 3) is predicted
 
 
 def test_nothing_is_predicted_of_small_and_near_empty_matrices() -> None:
@@ -208,3 +219,41 @@ def test_nothing_is_predicted_of_small_and_near_empty_matrices() -> None:
     few = np.zeros((1, 100, 100))
     few[0, :10, 0] = np.arange(1, 11)
     assert predict_traps(entries_of(few)) is None
+
+
+@pytest.mark.parametrize("shape", [(1, 60, 40), (4, 20, 30)])
+@pytest.mark.parametrize("kind", ["gaussian", "t 4", "sparse"])
+def test_unevenness_is_measured_in_the_deviations_of_shuffles(kind: str, shape: tuple[int, int, int]) -> None:
+    rng = np.random.default_rng(5)
+    weights = NOISE[kind](rng, shape)
+    found = []
+    for _ in range(300):
+        entries = entries_of(rng.permutation(weights.reshape(-1)).reshape(shape))
+        found.append((entries.uneven_rows, entries.uneven_columns, entries.uneven_slices))
+    uneven = np.array(found)[:, : 3 if shape[0] > 1 else 2]
+    assert (np.abs(uneven.mean(axis=0)) < 0.25).all()
+    assert ((uneven.std(axis=0) > 0.6) & (uneven.std(axis=0) < 1.25)).all()
+
+
+def test_scales_of_rows_show_in_magnitudes_however_heavy_the_tails() -> None:
+    rng = np.random.default_rng(6)
+    noise = rng.standard_t(2.5, (9, 96, 64))
+    assert uneven_magnitudes(noise) < 5
+    assert uneven_magnitudes(noise * np.exp(0.3 * rng.standard_normal((9, 96, 1)))) > 15
+    assert uneven_magnitudes(np.ones((1, 20, 30))) == 0
+
+
+def test_the_second_moment_is_compared_with_that_of_shuffles() -> None:
+    rng = np.random.default_rng(7)
+    weights = rng.laplace(size=(1, 60, 80)) * np.exp(0.2 * rng.standard_normal((1, 60, 1)))
+    of_shuffles = []
+    for _ in range(300):
+        shuffle = rng.permutation(weights.reshape(-1)).reshape(weights.shape)
+        spectrum = compute_spectrum(shuffle, 0.0)
+        entries = measure(shuffle, spectrum)
+        of_shuffles.append((second_moment(spectrum, entries), corners(spectrum, entries)))
+    means, deviations = np.mean(of_shuffles, axis=0), np.std(of_shuffles, axis=0)
+    assert (np.abs(means) < 0.3).all()
+    assert deviations[1] == pytest.approx(1, abs=0.15)
+    spectrum = compute_spectrum(weights, 0.0)
+    assert second_moment(spectrum, measure(weights, spectrum)) > 5

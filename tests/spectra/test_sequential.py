@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from wqscore.spectra.sequential import settle_reach, settle_share, settle_sign
+from wqscore.spectra.sequential import settle_share
 
 
 @pytest.mark.parametrize(("probability", "above"), [(0.0, False), (0.02, False), (0.3, True), (1.0, True)])
@@ -19,17 +19,3 @@ def test_on_the_limit_it_stays_open() -> None:
     found = [settle_share((np.random.default_rng(seed).random(1000) < 0.1).tolist(), 0.1) for seed in range(50)]
     assert all(share.above is None for share in found)
     assert all(share.draws == 1000 for share in found)
-
-
-@pytest.mark.parametrize(("mean", "positive"), [(-3.0, False), (3.0, True), (0.0, None)])
-def test_the_sign_of_a_mean(mean: float, positive: bool | None) -> None:
-    for seed in range(30):
-        values = np.random.default_rng(seed).normal(mean, 1.0, 24)
-        assert settle_sign(values.tolist(), 0.5) is positive
-
-
-@pytest.mark.parametrize(("value", "within"), [(0.0, True), (1.0, True), (15.0, False), (3.5, None)])
-def test_what_draws_reach(value: float, within: bool | None) -> None:
-    for seed in range(30):
-        draws = np.random.default_rng(seed).normal(0.0, 1.0, 99)
-        assert settle_reach(value, draws.tolist(), 3.5, 0.5) is within

@@ -231,7 +231,7 @@ class MatrixAnalysis:
         """Whether the matrix is random only once the scales of rows and columns are divided out; `None` as above."""
         if self.is_low_rank or self.is_random:
             return False
-        return is_random_scaled(self.spectrum, self.entries, self.shuffles)
+        return is_random_scaled(self.spectrum, self.entries, self.weights)
 
     @cached_property
     def has_traps(self) -> bool | None:

@@ -27,7 +27,7 @@ Verdict = Literal[
 FLIPPED_SIGN = "lambda_max<1"
 #: Noise, apart from the scales of its rows and columns.
 RANDOM_SCALED = "random-scaled"
-#: Near the limit of the flag above, so that the seed would decide it.
+#: Whether the flag above holds is open.
 MAYBE_RANDOM_SCALED = "random-scaled?"
 
 

@@ -2,67 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
-from math import log, nan, sqrt
-from statistics import fmean, median_low, stdev
+from collections.abc import Mapping, Sequence
+from math import log, nan
+from statistics import fmean, median_low
 
 import numpy as np
 
-from wqscore.spectra.lanczos import LANCZOS_ERROR
+from wqscore.spectra.jensen_shannon import jensen_shannon_distance
+from wqscore.spectra.likeness import by_shuffle, by_theory
 from wqscore.spectra.marchenko_pastur import TRACY_WIDOM_999, bulk_edge, fit_marchenko_pastur
-from wqscore.spectra.screening import Entries, correlated, measure, predict_traps
-from wqscore.spectra.sequential import settle_reach, settle_sign
+from wqscore.spectra.screening import Entries, correlated, expect_spike, measure, predict_traps
 from wqscore.spectra.shuffling import Shuffles
 from wqscore.spectra.spectrum import Spectrum, compute_spectrum
 
-#: Largest numbers of shuffles that verdicts compute the spectrum of, and λ_max of.
-VERDICT_SPECTRA = 12
-_LARGEST = 99
-_TRAP_DRAWS = 24
-#: Shuffles whose whole spectrum says where the edge of their bulk is.
-_EDGE_SPECTRA = 2
-
-#: Shuffled spectra needed before the distances between them mean anything.
-_MIN_SPECTRA = 3
-#: Alike up to this many times the mean distance between shuffles: noise seldom exceeds 1.4 times it.
-_ALIKE = 1.6
-#: The least relative deviation of such a distance.
-_LEAST_SPREAD = 0.1
-#: How many deviations of the mean make an answer certain.
-_CERTAIN = 3.5
-#: Not random with λ_max this many times a shuffle's: shuffles range over a few per cent of λ_max, seldom a tenth.
-_CLEARLY = 1.5
-#: The mean of the Tracy–Widom law, its deviation, and its 99.9 % point above the mean in deviations.
-_TW_MEAN, _TW_DEVIATION = -1.2065, 1.268
-_WITHIN = (TRACY_WIDOM_999 - _TW_MEAN) / _TW_DEVIATION
+#: How many deviations from its limit the largest eigenvalue of one shuffle says which side most shuffles are on.
+_CERTAIN = 2.5
+#: As many spikes of one shuffle say that most have one: the first number of a single slice.
+_SEVERAL, _SEVERAL_OF_SLICES = 2, 3
+_TW_DEVIATION = 1.268
 _SCALING_ROUNDS = 3
-
-
-def jensen_shannon_distance(eigenvalues: np.ndarray, others: np.ndarray) -> float:
-    """Return √(½KL(p‖m) + ½KL(q‖m)) with m = (p + q)/2, natural log, between 0 and √ln 2.
-
-    p and q are the two sorted eigenvalue vectors, each divided by its sum and compared rank by rank, as
-    WeightWatcher does (`RMT_Util.jensen_shannon_distance`): it is not a distance between two densities.
-
-    Args:
-        eigenvalues: ascending, not all 0.
-        others: the same number, ascending, not all 0.
-
-    Example:
-        >>> round(jensen_shannon_distance(np.array([0.0, 1.0]), np.array([1.0, 1.0])), 6)
-        0.464501
-    """
-    p, q = (values / values[-1] for values in (eigenvalues, others))
-    p, q = p / p.sum(), q / q.sum()
-    divergence = (_relative_entropy(p, p + q) + _relative_entropy(q, p + q)) / 2
-    return sqrt(max(divergence, 0.0))
-
-
-def _relative_entropy(p: np.ndarray, both: np.ndarray) -> float:
-    """Σ p ln(p/m) with m = both/2 and 0 ln 0 = 0."""
-    positive = p > 0
-    return float(np.sum(p[positive] * np.log(2 * p[positive] / both[positive])))
+_ANSWERS: Mapping[str, bool] = {"alike": True, "unlike": False}
 
 
 def rand_distance(spectrum: Spectrum, shuffles: Sequence[Spectrum]) -> float:
@@ -108,8 +67,7 @@ def is_random(spectrum: Spectrum, entries: Entries, shuffles: Shuffles) -> bool 
     times the mean distance between two of them. A matrix of independent entries is one more shuffle of itself, and is
     missed with probability of about 1/1000.
 
-    No shuffle is drawn for a matrix whose entries are `correlated`, as those of nearly every trained matrix are.
-    Otherwise drawing stops once the answer is beyond doubt, for most noise after three or four shuffles.
+    No shuffle is drawn where theory says where the eigenvalues of shuffles lie (`by_theory`); otherwise one is.
 
     Args:
         spectrum: of W; not random when it has no eigenvalues.
@@ -117,92 +75,71 @@ def is_random(spectrum: Spectrum, entries: Entries, shuffles: Shuffles) -> bool 
         shuffles: of W.
 
     Returns:
-        `None` where the most shuffles that may be drawn leave it open.
+        `None` where that leaves it open.
     """
-    if spectrum.state != "finite" or correlated(spectrum, entries):
+    if spectrum.state != "finite":
         return False
-    if shuffles[0].state != "finite" or spectrum.largest > _CLEARLY * shuffles[0].largest:
-        return False
-    alike = _is_alike(spectrum, shuffles)
-    if alike is False:
-        return False
-    highest = log(spectrum.largest * (1 - LANCZOS_ERROR))
-    draws = (log(shuffles.largest(k)) for k in range(_LARGEST))
-    within = settle_reach(highest, draws, _WITHIN, _edge_deviation(spectrum.rows, spectrum.columns))
-    return False if within is False else True if within and alike else None
+    finding = by_theory(spectrum, entries, shuffles.weights)
+    if finding == "unknown":
+        of_slices = shuffles.of_slices(0) if shuffles.has_small_slices else None
+        finding = by_shuffle(spectrum, entries, shuffles[0], of_slices)
+    return _ANSWERS.get(finding)
 
 
-def _is_alike(spectrum: Spectrum, shuffles: Shuffles) -> bool | None:
-    """Whether the distance to shuffles is about that between two of them; `None` where twelve leave it open."""
-    to_shuffles: list[float] = []
-    between: list[float] = []
-    for k in range(VERDICT_SPECTRA):
-        shuffle = shuffles[k]
-        to_shuffles.append(jensen_shannon_distance(spectrum.eigenvalues, shuffle.eigenvalues))
-        between += [jensen_shannon_distance(shuffle.eigenvalues, other.eigenvalues) for other in shuffles.first(k)]
-        if k + 1 < _MIN_SPECTRA:
-            continue
-        usual = fmean(between)
-        if usual == 0 or fmean(to_shuffles) == 0:
-            return fmean(to_shuffles) == 0
-        spread = max(stdev(between) / usual, stdev(to_shuffles) / fmean(to_shuffles), _LEAST_SPREAD)
-        ratio = log(fmean(to_shuffles) / (_ALIKE * usual))
-        if abs(ratio) > _CERTAIN * spread * sqrt(2 / (k + 1)):
-            return ratio < 0
-    return None
-
-
-def _edge_deviation(rows: int, columns: int) -> float:
-    """The relative deviation of the largest eigenvalue of noise, which heavy tails only add to."""
-    edge, width = bulk_edge(rows, columns)
-    return _TW_DEVIATION * width / edge
-
-
-def is_random_scaled(spectrum: Spectrum, entries: Entries, shuffles: Shuffles) -> bool | None:
+def is_random_scaled(spectrum: Spectrum, entries: Entries, weights: np.ndarray) -> bool | None:
     """Whether W is random (`is_random`) once the scales of its rows and columns are divided out.
 
-    Call it only where W itself is not random: a random W stays so, apart from the test's misses.
+    Call it only where W itself is not random: a random W stays so, apart from the test's misses. It takes one
+    eigensolve, for which there is room only where no shuffle was drawn for W itself.
 
     Args:
         spectrum: of W.
         entries: of W.
-        shuffles: of W.
+        weights: W, shape (slices, rows, columns).
+
+    Returns:
+        `None` where that leaves it open.
     """
-    if spectrum.state != "finite" or correlated(spectrum, entries):
+    if spectrum.state != "finite":
         return False
-    even = without_scales(shuffles.weights)
+    if correlated(spectrum, entries):
+        return False
+    if by_theory(spectrum, entries, weights) == "unknown" or predict_traps(entries) is None:
+        return None
+    even = without_scales(weights)
     rescaled = compute_spectrum(even, spectrum.unit_roundoff)
     if rescaled.state != "finite":
         return False
-    return is_random(rescaled, measure(even, rescaled), replace(shuffles, weights=even, spectra={}))
+    return _ANSWERS.get(by_theory(rescaled, measure(even, rescaled), even))
 
 
 def has_traps(entries: Entries, shuffles: Shuffles) -> bool | None:
     """Whether shuffles usually have a spike, an eigenvalue beyond the Marchenko–Pastur edge of their own bulk.
 
-    No shuffle is drawn where the largest entry and the mean decide it (`predict_traps`). Otherwise the first two say
-    where the edge is, further ones only how far λ_max is from it, until the usual side is beyond doubt.
+    No shuffle is drawn where the largest entry and the mean decide it (`predict_traps`); otherwise one is.
 
     Args:
         entries: of W.
         shuffles: of W.
 
     Returns:
-        `None` where the most shuffles that may be drawn leave it open.
+        `None` where that leaves it open.
     """
     predicted = predict_traps(entries)
     if predicted is not None:
         return predicted
+    shuffle = shuffles[0]
+    fit = fit_marchenko_pastur(shuffle.eigenvalues, shuffle.rows, shuffle.columns, shuffle.slices)
     edge, width = bulk_edge(entries.rows, entries.columns)
-    fits = [
-        fit_marchenko_pastur(shuffle.eigenvalues, shuffle.rows, shuffle.columns, shuffle.slices)
-        for shuffle in shuffles.first(_EDGE_SPECTRA)
-    ]
-    limit = fmean(fit.bulk_max for fit in fits) * (1 + TRACY_WIDOM_999 * width / edge)
-    if not limit > 0:
-        return False
-    beyond = (log(shuffles.largest(k) / limit) for k in range(_TRAP_DRAWS))
-    return settle_sign(beyond, _edge_deviation(entries.rows, entries.columns))
+    limit = fit.bulk_max * (1 + TRACY_WIDOM_999 * width / edge)
+    if not limit > 0 or fit.num_spikes >= (_SEVERAL if entries.slices == 1 else _SEVERAL_OF_SLICES):
+        return limit > 0
+    spike = expect_spike(entries)
+    deviation = _TW_DEVIATION * width / edge
+    if entries.slices > 1 or spike.place + spike.shift > edge + TRACY_WIDOM_999 * width:
+        deviation = max(deviation, spike.deviation / spike.place)  # what varies is the spike, not the edge
+    height = log(shuffle.largest / limit) / deviation
+    return None if abs(height) < _CERTAIN else height > 0
 
 
 def without_scales(weights: np.ndarray) -> np.ndarray:
@@ -221,11 +158,19 @@ def without_scales(weights: np.ndarray) -> np.ndarray:
     if not 0 < magnitude < np.inf:
         return even
     even /= magnitude
+    squares = np.einsum("kij,kij->ij", even, even) / len(even)
+    rows, columns = np.ones(even.shape[1]), np.ones(even.shape[2])  # factors of squares
     for _ in range(_SCALING_ROUNDS):
-        for axes in ((0, 2), (0, 1)):
-            scale = np.sqrt(np.mean(even**2, axis=axes, keepdims=True))
-            even /= np.where(scale > 0, scale, 1.0)
+        rows = _brought_to_one(rows, squares @ columns / len(columns))
+        columns = _brought_to_one(columns, rows @ squares / len(rows))
+    even *= np.sqrt(rows)[:, None]
+    even *= np.sqrt(columns)
     return even
+
+
+def _brought_to_one(factors: np.ndarray, means: np.ndarray) -> np.ndarray:
+    """Factors that make mean squares 1, given those means without them; of lines of zeros they stay as they are."""
+    return np.where(means > 0, 1 / np.where(means > 0, means, 1.0), factors)
 
 
 def _all_finite(spectrum: Spectrum, shuffles: Sequence[Spectrum]) -> bool:

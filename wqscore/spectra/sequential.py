@@ -7,14 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from math import comb, lgamma, log, log1p, sqrt
-from statistics import NormalDist, fmean, stdev
+from math import lgamma, log, log1p
 
 #: The probability of a wrong answer.
 DOUBT = 1e-4
-_REACH = NormalDist().inv_cdf(1 - DOUBT)
-#: Fewer values have no spread worth the name.
-_FEWEST = 3
 
 
 @dataclass(frozen=True)
@@ -61,48 +57,3 @@ def settle_share(draws: Iterable[bool], limit: float) -> Share:
         if mixture - hits * log(limit) - misses * log1p(-limit) >= -log(DOUBT):
             return Share(hits, count, hits > limit * count)
     return Share(hits, count, None)
-
-
-def settle_sign(values: Iterable[float], least_deviation: float) -> bool | None:
-    """Draw until the mean is clearly above 0 (`True`) or below (`False`).
-
-    Args:
-        values: independent, all finite; as many as there may be.
-        least_deviation: what their standard deviation is at least; that of a few draws may be smaller.
-    """
-    seen: list[float] = []
-    for value in values:
-        seen.append(value)
-        if len(seen) >= _FEWEST:
-            deviation = max(stdev(seen), least_deviation)
-            # Of few draws the deviation is uncertain, and their mean over it has heavy tails.
-            if abs(fmean(seen)) > _REACH * deviation / sqrt(len(seen)) * (1 + 4 / len(seen)):
-                return fmean(seen) > 0
-    return None
-
-
-def settle_reach(value: float, draws: Iterable[float], most: float, least_deviation: float) -> bool | None:
-    """Draw until a value is clearly within (`True`) or beyond (`False`) what draws reach.
-
-    Within is at most so many standard deviations above their mean, and clearly so once more draws reach the value
-    than would if that had one chance in a thousand.
-
-    Args:
-        value: what is compared with the draws.
-        draws: independent, all finite; as many as there may be.
-        most: how many standard deviations above the mean are within reach.
-        least_deviation: as for `settle_sign`.
-    """
-    seen: list[float] = []
-    for draw in draws:
-        seen.append(draw)
-        count = len(seen)
-        reached = sum(other >= value for other in seen)
-        if reached > 1 and comb(count, reached) * 1e-3**reached < DOUBT:
-            return True
-        if count > _FEWEST:
-            height = (value - fmean(seen)) / max(stdev(seen), least_deviation)
-            doubt = _REACH * sqrt(1 / count + height**2 / (2 * (count - 1)))
-            if abs(height - most) > doubt:
-                return height < most
-    return None

@@ -7,13 +7,13 @@ from functools import cached_property
 
 import numpy as np
 
-from wqscore.spectra.eigenvalues import gram
 from wqscore.spectra.jit import compiled
-from wqscore.spectra.lanczos import largest_eigenvalue
 from wqscore.spectra.spectrum import Spectrum, compute_spectrum
 
 #: Random numbers in memory at a time.
 _DRAWN_AT_ONCE = 1 << 17
+#: From so many slices of at most this side on, a stack of them is solved in one call.
+_MANY_SLICES, _SMALL_SIDE = 16, 16
 #: Shuffles that metrics are computed from.
 SHUFFLES = 6
 
@@ -32,6 +32,7 @@ class Shuffles:
         seed: the run's seed, 0 or more.
         scale: factor on every eigenvalue, the same as in the spectrum they are compared with.
         spectra: those computed so far, by the shuffle's number.
+        stacks: the eigenvalues of each slice, likewise, where slices are solved in stacks.
 
     Example:
         >>> shuffles = Shuffles(np.arange(6.0).reshape(1, 2, 3), unit_roundoff=0.0, seed=0)
@@ -46,6 +47,7 @@ class Shuffles:
     seed: int
     scale: float = 1.0
     spectra: dict[int, Spectrum] = field(default_factory=dict, repr=False)
+    stacks: dict[int, np.ndarray] = field(default_factory=dict, repr=False)
 
     def matrix(self, k: int) -> np.ndarray:
         """Return shuffle k, shape (slices, larger side, smaller side), in float32 or float64."""
@@ -57,18 +59,45 @@ class Shuffles:
 
     def __getitem__(self, k: int) -> Spectrum:
         if k not in self.spectra:
-            self.spectra[k] = compute_spectrum(self.matrix(k), self.unit_roundoff, self.scale)
+            if self.has_small_slices:
+                self.spectra[k] = self._pooled(self.of_slices(k))
+            else:
+                self.spectra[k] = compute_spectrum(self.matrix(k), self.unit_roundoff, self.scale)
         return self.spectra[k]
+
+    @property
+    def has_small_slices(self) -> bool:
+        """Whether slices are so many and so small that they are solved in stacks, not one Python call at a time."""
+        slices, *sides = self.weights.shape
+        return bool(slices >= _MANY_SLICES and min(sides) <= _SMALL_SIDE)
 
     def first(self, count: int = SHUFFLES) -> tuple[Spectrum, ...]:
         """Return the spectra of the first shuffles."""
         return tuple(self[k] for k in range(count))
 
-    def largest(self, k: int) -> float:
-        """Return λ_max of shuffle k, by Lanczos steps unless its spectrum is cached."""
-        if k in self.spectra:
-            return self.spectra[k].largest
-        return self.scale * max(largest_eigenvalue(gram(each)) for each in self.matrix(k))
+    def of_slices(self, k: int) -> np.ndarray:
+        """Return the eigenvalues of each slice of shuffle k, ascending, shape (slices, N), by stacks of slices.
+
+        Up to rounding they are those of the spectrum.
+        """
+        if k not in self.stacks:
+            self.stacks[k] = self._solved_in_stacks(k)
+        return self.stacks[k]
+
+    def _solved_in_stacks(self, k: int) -> np.ndarray:
+        matrix = self.matrix(k)
+        step = max(1, _DRAWN_AT_ONCE // matrix[0].size)
+        stacks = (matrix[start : start + step].astype(np.float64) for start in range(0, len(matrix), step))
+        with np.errstate(over="ignore", invalid="ignore"):
+            products = (stack.transpose(0, 2, 1) @ stack for stack in stacks)
+            solved = [np.linalg.eigvalsh(product) for product in products]
+        eigenvalues: np.ndarray = np.maximum(np.concatenate(solved), 0.0) * self.scale
+        return eigenvalues
+
+    def _pooled(self, of_slices: np.ndarray) -> Spectrum:
+        slices, rows, columns = self._oriented.shape
+        pooled = np.sort(of_slices, axis=None)
+        return Spectrum(pooled, rows, columns, slices, self.unit_roundoff, "finite")
 
     @cached_property
     def _oriented(self) -> np.ndarray:

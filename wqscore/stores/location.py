@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from wqscore.cache_folder import cache_folder, home_folder
 from wqscore.stores.errors import StoreError
 
 
@@ -16,19 +17,14 @@ def standard_path() -> Path:
     Raises:
         StoreError: the user has no home folder.
     """
-    try:
-        home = Path.home()
-    except RuntimeError:
-        home = None
-    return default_path(os.environ, sys.platform, home)
+    return default_path(os.environ, sys.platform, home_folder())
 
 
 def default_path(environment: Mapping[str, str], platform: str, home: Path | None) -> Path:
     """Return WQSCORE_STORE if set, otherwise `wqscore/store.sqlite` in the user's cache folder.
 
     Args:
-        environment: variables; XDG_CACHE_HOME counts where it is absolute, as its specification says
-            (https://specifications.freedesktop.org/basedir-spec/latest/).
+        environment: variables, as for `cache_folder`.
         platform: as in `sys.platform`.
         home: the user's home folder, `None` without one.
 
@@ -41,15 +37,7 @@ def default_path(environment: Mapping[str, str], platform: str, home: Path | Non
     """
     if environment.get("WQSCORE_STORE"):
         return Path(environment["WQSCORE_STORE"])
-    return _cache_folder(environment, platform, home) / "wqscore" / "store.sqlite"
-
-
-def _cache_folder(environment: Mapping[str, str], platform: str, home: Path | None) -> Path:
-    if platform == "win32" and environment.get("LOCALAPPDATA"):
-        return Path(environment["LOCALAPPDATA"])
-    cache = Path(environment.get("XDG_CACHE_HOME", ""))
-    if cache.is_absolute():
-        return cache
-    if home is None:
+    cache = cache_folder(environment, platform, home)
+    if cache is None:
         raise StoreError("no home folder for the store: pass --store, or set WQSCORE_STORE")
-    return home / ("Library/Caches" if platform == "darwin" else ".cache")
+    return cache / "store.sqlite"

@@ -14,7 +14,7 @@ from typer.testing import Result
 
 from tests.cli.conftest import invoke, toy
 from wqscore.rendering.folder import ReportError
-from wqscore.rendering.html import charts, vega
+from wqscore.rendering.html import charts, kept_scripts, vega
 
 __all__ = ["invoke"]
 
@@ -26,6 +26,7 @@ def test_a_limit_on_address_space_costs_the_report_alone(
 ) -> None:
     """The engine would end the process: SIGTRAP, after hours of scoring."""
     monkeypatch.setattr(resource, "getrlimit", lambda which: (16 << 30, 16 << 30))
+    monkeypatch.setattr(kept_scripts, "standard_folder", lambda: None)
     charts.scripts.cache_clear()
     toy(tmp_path / "a")
     toy(tmp_path / "b", seed=1)

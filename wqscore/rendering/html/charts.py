@@ -8,11 +8,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, wraps
+from importlib.metadata import version
 from typing import Any, ParamSpec
 
 import altair as alt
 
 from wqscore.rendering.html import vega
+from wqscore.rendering.html.kept_scripts import kept_script
 from wqscore.rendering.html.palette import BLUE, GREEN, ROLE_MARKS, VERMILLION
 
 Spec = dict[str, Any]
@@ -198,8 +200,12 @@ def to_svg(spec: Spec, data: Mapping[str, Sequence[Mapping[str, object]]]) -> st
 
 @cache
 def scripts() -> str:
-    """Vega, Vega-Lite and Vega-Embed as one script that defines `vegaEmbed`; it takes two seconds to put together."""
-    bundle = vega.bundle("window.vegaEmbed = vegaEmbed;")
+    """Vega, Vega-Lite and Vega-Embed as one script that defines `vegaEmbed`.
+
+    Putting it together takes a second: once for each version of vl-convert, whose it all is.
+    """
+    name = f"vega-lite-{vega.VEGA_LITE}-of-vl-convert-{version('vl-convert-python')}.js"
+    bundle = kept_script(name, lambda: vega.bundle("window.vegaEmbed = vegaEmbed;"))
     # Inside a string or a regular expression, the only places it can stand, this is the same script.
     return bundle.replace("</script", "<\\/script")
 
