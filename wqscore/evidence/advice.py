@@ -153,8 +153,8 @@ class Judged:
         if self.odds is not None:
             return f"{in_ten(self.odds)} that {ahead} is a better model than {behind}, from {self.basis}"
         if self.verdict == "unknown":
-            return f"unknown which of {ahead} and {behind} is the better model; {self.basis}"
-        return f"a toss-up which of {ahead} and {behind} is the better model; {self.basis}"
+            return f"unknown whether {ahead} is a better model than {behind}; {self.basis}"
+        return f"a toss-up whether {ahead} is a better model than {behind}; {self.basis}"
 
 
 def odds_of_gap(gap: float, kind: Kind | None, metric: str, preset: Preset, family: str, lore: Lore) -> Judged:
