@@ -76,8 +76,8 @@ def test_what_the_record_does_not_tell_apart_is_a_toss_up():
     pair = ranking.odds.pairs[0]
     assert pair.odds is None
     assert pair.text == (
-        "Odds: a toss-up whether c is a better model than a; alpha was right in 71 of 100 decisions, over 31 families "
-        "of models of the same shapes."
+        "Odds: a toss-up whether c is a better model than a; alpha was right in 71 of 100 decisions, over 31 "
+        "families of models of the same shapes."
     )
 
 
