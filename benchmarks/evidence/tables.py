@@ -39,7 +39,7 @@ def kind_tables(record: TrackRecord) -> Iterator[str]:
         shown = [each for place, each in enumerate(entries) if place < _SHOWN or each.metric in ("alpha", SIZE)]
         yield from markdown(columns, (_row(entry) for entry in shown))
         good = [entry for entry in entries if entry.informative and entry.metric != SIZE]
-        yield f"{len(good)} of {len(entries)} metrics beat a coin by two standard errors."
+        yield f"{len(good)} of {len(entries)} entries are informative."
         yield ""
 
 
