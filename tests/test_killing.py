@@ -84,7 +84,7 @@ def test_a_run_killed_at_any_moment_costs_only_time(models: Path, tmp_path: Path
         command = COMMANDS[moment % 2]
         store = tmp_path / f"{moment}.sqlite"
         # Two rows a matrix; none is a kill while the program starts, or makes its store.
-        enough, pause = chance.randrange(2 * MATRICES), chance.random() / 4
+        enough, pause = chance.randrange(2 * MATRICES), chance.random() / 20
         run = started(models, command, "--store", str(store))
         before = killed(run, store, enough, pause)
         in_the_middle += 0 < len(before) < 2 * MATRICES and run.returncode == -9

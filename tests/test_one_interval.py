@@ -16,6 +16,7 @@ from safetensors.numpy import save_file
 import wqscore
 from tests.leaderboards.conftest import NIGHT, build_at, listed
 from tests.reports.html.parsed import Page
+from tests.rounding import expected, expected_ends
 from tests.small_models import bert
 from wqscore.cli.output import show
 from wqscore.fits.interval import Interval
@@ -67,7 +68,11 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Shown:
 
 
 def text(found: Interval | None, dash: str = " to ") -> str:
-    return f"{found.lo:.4g}{dash}{found.hi:.4g}" if found else FEW
+    return expected_ends(*found).replace(" to ", dash) if found else FEW
+
+
+def headline(score: ModelScore, found: Interval | None) -> str:
+    return expected(score.summary.headline("alpha", DEFAULT), found.hi - found.lo if found else None)
 
 
 def test_python_csv_frame_and_json_have_the_same_bits(shown: Shown) -> None:
@@ -117,7 +122,7 @@ def test_terminal_markdown_report_and_card_round_it_alike(shown: Shown, capsys: 
         assert line[header.index("interval")] == text(interval)
         assert page.body[place][column].strip() == text(interval)
         card = card_section(shown.scores[name])
-        assert f"| alpha | {shown.scores[name].summary.headline('alpha', DEFAULT):.4g} | {text(interval)} |" in card
+        assert f"| alpha | {headline(shown.scores[name], interval)} | {text(interval)} |" in card
         show(shown.scores[name], "table")
         alone = " ".join(capsys.readouterr().out.split())
         assert text(interval) in alone
@@ -144,7 +149,7 @@ def test_the_leaderboard_has_the_same_intervals(shown: Shown) -> None:
         assert record["figures"]["alpha"]["interval"] == (list(interval) if interval else None)
         assert not {*record["figures"]} & {*NUISANCE}
         assert text(interval, "–") in cells[name]
-        value = f"{score.summary.headline('alpha', DEFAULT):.4g}"
+        value = headline(score, interval)
         page = Page((shown.site / f"models/{name}.html").read_text(encoding="utf-8"))
         row = next(row for row in page.table("metrics-table").body if row[0] == "alpha")
         assert row[1:3] == [value, text(interval, "–")]

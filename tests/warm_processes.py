@@ -51,7 +51,7 @@ def run_python(
         cwd: its folder.
     """
     if not can_copy(env):
-        command = [sys.executable, "-c", program, *arguments]
+        command = [sys.executable, "-P", "-c", program, *arguments]
         return subprocess.run(command, env=env, cwd=cwd, capture_output=True, text=True, timeout=300, check=False)
     with TemporaryDirectory() as folder:
         streams = [Path(folder) / name for name in ("stdout", "stderr")]
@@ -181,7 +181,6 @@ def _become(asked: dict[str, Any]) -> None:
         if stream.isatty():
             stream.reconfigure(line_buffering=True)
     sys.argv = ["-c", *asked["arguments"]]
-    sys.path.insert(0, "")
     main = sys.modules["__main__"] = ModuleType("__main__")
     exec(compile(asked["program"], "<string>", "exec"), main.__dict__)
 

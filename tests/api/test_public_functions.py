@@ -122,7 +122,7 @@ def test_a_leaderboard_takes_models_and_lists(run: str, tmp_path: Path) -> None:
     (tmp_path / "list.toml").write_text(f'[[models]]\nid = "{other}"\naliases = ["other"]\n')
     built = wqscore.leaderboard([tmp_path / "list.toml", run], tmp_path / "site")
     assert [model.name for model in built.site.models] == built.to_frame()["model"].tolist()
-    assert set(built.to_frame()["model"]) == {"other", run}
+    assert set(built.to_frame()["model"]) == {"other", "run"}
     assert built.to_csv() == (tmp_path / "site" / "data" / "models.csv").read_text()
     assert built.to_html() == built.index.read_text()
     assert len(repr(built)) < 200

@@ -190,8 +190,8 @@ def test_tables_fit_the_terminal(in_terminal: Terminal, tmp_path: Path, columns:
         assert "…" not in done.left, "nothing is cut"
         shown.append(done.left)
     ranking = [line.split() for line in shown[0].splitlines()]
-    # "right in 49 of 100 decisions" may begin a line too.
-    assert {line[0] for line in ranking if line and line[0].isdigit()} - {"100"} == {"1", "2"}
+    # A number of the odds under the table may begin a line too.
+    assert {"1", "2"} <= {line[0] for line in ranking if line}
     verdicts = "ok|unstable|no-power-law|undecided"
     assert len(re.findall(rf"layers\.\d\.fc1\.weight .*\d\.\d+.* (?:{verdicts})", shown[1])) == 4
 

@@ -15,6 +15,7 @@ from typer.testing import Result
 
 import wqscore
 from tests.cli.conftest import toy
+from tests.rounding import expected, expected_ends
 from wqscore.reports.plots.matrix import distance_picture, spectrum_picture
 from wqscore.scoring.find_layer import choose_layer
 
@@ -45,8 +46,9 @@ def test_the_chart_of_a_model_has_a_mark_for_every_fit(invoke: Invoke, tmp_path:
     assert invoke("plot", "model", "--chart", "depth", "--out", "x.svg", "-q").exit_code == 0
     score = wqscore.score("model")
     alpha = score.summary.statistics["alpha"]
-    ends = f"{alpha.interval.lo:.4g} to {alpha.interval.hi:.4g}" if alpha.interval else "too few matrices"
-    assert f"median alpha {alpha.median:.4g} ({ends})" in words(Path("x.svg"))
+    assert alpha.interval is not None
+    lo, hi = alpha.interval
+    assert f"median alpha {expected(alpha.median, hi - lo)} ({expected_ends(lo, hi)})" in words(Path("x.svg"))
     # Vega draws the points of a chart as paths of one group; the legend has one more.
     groups = [len(group.findall(f"{SVG}path")) for group in ElementTree.parse("x.svg").iter(f"{SVG}g")]
     assert 7 in groups

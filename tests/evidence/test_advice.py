@@ -65,9 +65,7 @@ def test_informative_odds_are_the_logistic_of_the_gap():
     pair = ranking.odds.pairs[0]
     assert pair.odds == pytest.approx(1 / (1 + exp(-0.8 * asinh(3 * 0.5 / 0.5))))
     assert (pair.ahead, pair.kind, pair.families) == ("runs/c", "recipe", 31)
-    assert (
-        pair.text == "Odds: 8 in 10 that c is a better model than a, from 31 families of models of the same shapes."
-    )
+    assert pair.text == "Odds: 8 in 10 that c is better than a, from 31 families of models of the same shapes."
     assert ranking.conclusion.lines[-1] == pair.text
 
 
@@ -76,7 +74,7 @@ def test_what_the_record_does_not_tell_apart_is_a_toss_up():
     pair = ranking.odds.pairs[0]
     assert pair.odds is None
     assert pair.text == (
-        "Odds: a toss-up whether c is a better model than a; alpha was right in 71 of 100 decisions, over 31 "
+        "Odds: a toss-up whether c is better than a; alpha was right in 71 of 100 decisions, over 31 "
         "families of models of the same shapes."
     )
 
@@ -90,7 +88,7 @@ def test_equal_models_are_a_toss_up_however_informative_the_metric():
 def test_a_metric_that_the_record_contradicts_gives_odds_below_one_half():
     ranking = advised(lore(entry("alpha", "recipe", TOLD_APART, -0.8)), scored("a", 3.0), scored("c", 2.5))
     assert ranking.odds.pairs[0].odds == pytest.approx(1 / (1 + exp(0.8 * asinh(3))))
-    assert "Odds: 2 in 10 that c is a better" in ranking.odds.pairs[0].text
+    assert "Odds: 2 in 10 that c is better" in ranking.odds.pairs[0].text
 
 
 def test_a_kind_or_a_preset_without_a_record_is_unknown():

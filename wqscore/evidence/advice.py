@@ -151,10 +151,10 @@ class Judged:
     def between(self, ahead: str, behind: str) -> str:
         """The same of two models, without a full stop."""
         if self.odds is not None:
-            return f"{in_ten(self.odds)} that {ahead} is a better model than {behind}, from {self.basis}"
+            return f"{in_ten(self.odds)} that {ahead} is better than {behind}, from {self.basis}"
         if self.verdict == "unknown":
-            return f"unknown whether {ahead} is a better model than {behind}; {self.basis}"
-        return f"a toss-up whether {ahead} is a better model than {behind}; {self.basis}"
+            return f"unknown whether {ahead} is better than {behind}; {self.basis}"
+        return f"a toss-up whether {ahead} is better than {behind}; {self.basis}"
 
 
 def odds_of_gap(gap: float, kind: Kind | None, metric: str, preset: Preset, family: str, lore: Lore) -> Judged:

@@ -136,19 +136,19 @@ def test_a_pause_that_the_hub_may_ask_for_is_waited_for(hub: HubServer) -> None:
 
 
 def test_a_slow_download_that_keeps_the_speed_is_waited_for(hub: HubServer) -> None:
-    """Minutes, at twice the lowest speed; the size alone makes the time."""
+    """Over a minute, at six times the lowest speed: what is sent ahead must not look slow."""
     body = safetensors.numpy.save({"w": np.zeros((5000, 1000), "f4")})
     hub.add("org/m", {"model.safetensors": body})
 
     def write(connection: Any) -> None:
         connection.write(head(f"Content-Length: {len(body)}"))
         for start in range(0, len(body), 100_000):
-            hub.skipped += 0.99
+            hub.skipped += 0.33
             connection.write(body[start : start + 100_000])
 
     hub.fault("/lfs/", raw=write, times=FOREVER, methods=("GET",))
     assert (fetch(REF).folder / "model.safetensors").read_bytes() == body
-    assert hub.skipped > 190
+    assert hub.skipped > 60
 
 
 @pytest.mark.parametrize("wrong", [1, len(WEIGHTS) - 1, len(WEIGHTS) + 1, 10**6])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -229,6 +230,8 @@ def test_what_the_store_knows_to_be_equal_is_not_read(
     content = tensors()
     models = make("a", content), make("b", changed(content, rank_three()))
     store = tmp_path / "store.sqlite"
+    later = time.time_ns() + 10**9  # A file is recorded only once its time of change lies in the past.
+    monkeypatch.setattr("time.time_ns", lambda: later)
     cold = diff(*models, store=store)
     read: list[str] = []
     real = TensorRef.read

@@ -65,9 +65,10 @@ def _is_own(path: Path, is_kind: Callable[[int], bool]) -> bool:
     found = path.lstat()
     if not is_kind(found.st_mode):
         return False
-    if sys.platform == "win32":  # the user's profile is closed to others
+    user = getattr(os, "geteuid", None)
+    if user is None:  # the user's profile is closed to others
         return True
-    return found.st_uid == os.geteuid() and not found.st_mode & _WRITABLE_BY_OTHERS
+    return found.st_uid == user() and not found.st_mode & _WRITABLE_BY_OTHERS
 
 
 def _write(file: Path, script: str) -> None:
