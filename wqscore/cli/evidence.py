@@ -122,13 +122,11 @@ def add(
     """
     with one_line_errors():
         from wqscore.evidence.own import add_table
-        from wqscore.studies.known.score_table import read_table
+        from wqscore.studies.known.score_table import check_once, read_table
 
         table = read_table(known)
         names, values = table.words("model"), table.numbers(y)
-        doubled = next((each for each in names if names.count(each) > 1), None)
-        if doubled is not None:
-            raise UsageError(f"{known}: {doubled!r} is in several rows: leave one")
+        check_once(names, table.source)
         quality = {each: float(value) for each, value in zip(names, values, strict=True) if value == value}
         title = name or known.stem.lower().replace(" ", "-")
         file = add_table(title, _document(ranking), quality, y, better, kind, family)

@@ -55,15 +55,7 @@ class OrderOptions:
     by: Annotated[
         str | None, typer.Option("--by", metavar="METRIC", help="The metric to rank by; alpha by default.")
     ] = None
-    evidence: Annotated[
-        str | None,
-        typer.Option(
-            "--evidence",
-            metavar="FILE|none",
-            help="The record to take the odds from (wqscore evidence); none: no odds.",
-            show_default=False,
-        ),
-    ] = None
+    evidence: options.EvidenceOption = None
 
 
 @app.command()

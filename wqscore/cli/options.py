@@ -40,6 +40,15 @@ ListOption = Annotated[
     ),
 ]
 BetterOption = Annotated[Better, typer.Option("--better", help="Which way --y is better.")]
+EvidenceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--evidence",
+        metavar="FILE|none",
+        help="The record to take the odds from (wqscore evidence); none: no odds.",
+        show_default=False,
+    ),
+]
 VectorsOption = Annotated[
     bool, typer.Option("--vectors", help="Measure the singular vectors too; several times the work.")
 ]

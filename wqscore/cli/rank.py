@@ -53,15 +53,7 @@ class OrderOptions:
             show_default=False,
         ),
     ] = None
-    evidence: Annotated[
-        str | None,
-        typer.Option(
-            "--evidence",
-            metavar="FILE|none",
-            help="The record to take the odds from (wqscore evidence); none: no odds.",
-            show_default=False,
-        ),
-    ] = None
+    evidence: options.EvidenceOption = None
     across_families: Annotated[
         bool, typer.Option("--across-families", help="Rank models of different families together; means little.")
     ] = False

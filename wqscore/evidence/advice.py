@@ -16,8 +16,10 @@ from wqscore.evidence.record import scored_by
 from wqscore.metrics.metric import Metric
 from wqscore.metrics.registry import METRICS
 from wqscore.presets.preset import Preset
+from wqscore.ranking.conclusion import by_family
 from wqscore.ranking.families import resolve_families
 from wqscore.ranking.odds import Odds, PairOdds
+from wqscore.ranking.ranked_model import RankedModel
 from wqscore.ranking.ranking import Ranking, why_unranked
 from wqscore.ranking.short_names import short_names
 from wqscore.refs.steps import step_of
@@ -51,20 +53,14 @@ def with_odds(ranking: Ranking, lore: Lore, choice: str = "") -> Ranking:
     """
     if not ranking.by.claims:
         return replace(ranking, odds=Odds(lore.version, choice, (), {}))
-    groups: dict[str | int, list[int]] = {}
-    for place, model in enumerate(ranking.models):
-        if model.rank is not None:
-            key = "" if ranking.across_families else model.family or id(model)
-            groups.setdefault(key, []).append(place)
-    names = short_names([model.ref for model in ranking.models])
+    ranked = [model for model in ranking.models if model.rank is not None]
+    names = dict(zip(map(id, ranking.models), short_names([model.ref for model in ranking.models]), strict=True))
     pairs: list[PairOdds] = []
     sizes: dict[str, str] = {}
-    for places in groups.values():
-        for first, second in pairwise(places):
-            pairs.append(_pair(ranking, (first, second), (names[first], names[second]), lore))
-        line = _size_line([(names[place], ranking.models[place].score) for place in places], lore)
-        if line:
-            sizes["" if ranking.across_families else ranking.models[places[0]].family] = line
+    for members in [ranked] if ranking.across_families and ranked else by_family(ranked):
+        pairs += [_pair(ranking, pair, (names[id(pair[0])], names[id(pair[1])]), lore) for pair in pairwise(members)]
+        if line := _size_line([(names[id(model)], model.score) for model in members], lore):
+            sizes["" if ranking.across_families else members[0].family] = line
     return replace(ranking, odds=Odds(lore.version, choice, tuple(pairs), sizes))
 
 
@@ -120,8 +116,8 @@ def _kinds(scores: Sequence[ModelScore]) -> list[Kind | None]:
     return [kind for kind in (None, *KINDS) if kind in found]
 
 
-def _pair(ranking: Ranking, places: tuple[int, int], names: tuple[str, str], lore: Lore) -> PairOdds:
-    first, second = (ranking.models[place] for place in places)
+def _pair(ranking: Ranking, models: tuple[RankedModel, RankedModel], names: tuple[str, str], lore: Lore) -> PairOdds:
+    first, second = models
     assert first.score is not None and second.score is not None, "a ranked model is scored"
     kind: Kind | None = "across"
     if first.family == second.family:

@@ -15,8 +15,8 @@ from typing import Any
 from wqscore.errors import UsageError
 from wqscore.evidence.decisions import Decisions, decisions
 from wqscore.evidence.odds import bend, family_weights, fit, measure_gaps
-from wqscore.evidence.own import own_tables, read_table_file
-from wqscore.evidence.record import KnownModel, shipped_models, shipped_tables
+from wqscore.evidence.own import own_tables, table_text
+from wqscore.evidence.record import KnownModel, parse_table, shipped_models, shipped_tables
 from wqscore.evidence.split import is_development
 from wqscore.evidence.track_record import Entry, TrackRecord, entry_of, track_record
 from wqscore.evidence.validation import Agreement, LogLoss
@@ -77,13 +77,13 @@ def load_lore(choice: str | None = None) -> Lore | None:
         file = Path(choice)
         if not file.exists():
             raise UsageError(f"{choice}: no such table of the record: name a CSV file, or none")
-        return _lazy(read_table_file(file), (), _digest({file.stem: file.read_bytes()}))
-    own = own_tables()
-    tables = {name: text.encode() for name, text in shipped_tables().items()}
+        text = table_text(file)
+        return _lazy(parse_table(text, file.stem), (), _digest({file.stem: text}))
+    own = {name: table_text(file) for name, file in own_tables().items()}
     if not own:
-        return _shipped(_digest(tables))
-    mine = [model for file in own.values() for model in read_table_file(file)]
-    both = tables | {f"own/{name}": file.read_bytes() for name, file in own.items()}
+        return _shipped()
+    mine = [model for name, text in own.items() for model in parse_table(text, name)]
+    both = {**shipped_tables(), **{f"own/{name}": text for name, text in own.items()}}
     return _lazy([*shipped_models(), *mine], tuple(mine), _digest(both))
 
 
@@ -98,9 +98,10 @@ def learn(models: Sequence[KnownModel]) -> dict[str, Any]:
     }
 
 
+@cache
 def shipped_digest() -> str:
     """The version of the tables that ship."""
-    return _digest({name: text.encode() for name, text in shipped_tables().items()})
+    return _digest(shipped_tables())
 
 
 def learned_record(part: str = "all") -> TrackRecord | None:
@@ -122,12 +123,12 @@ def _learned() -> Mapping[str, Any]:
 
 
 @cache
-def _shipped(version: str) -> Lore:
+def _shipped() -> Lore:
     every, development = learned_record("all"), learned_record("development")
     if every is None or development is None:
         # Tables were edited without `make evidence`.
-        return _lazy(shipped_models(), (), version)
-    return Lore(version, every.entry, development.entry)
+        return _lazy(shipped_models(), (), shipped_digest())
+    return Lore(shipped_digest(), every.entry, development.entry)
 
 
 def _lazy(models: Sequence[KnownModel], own: tuple[KnownModel, ...], version: str) -> Lore:
@@ -151,10 +152,10 @@ def _development(models: Sequence[KnownModel]) -> list[KnownModel]:
     return [model for model in models if is_development(model.family)]
 
 
-def _digest(tables: Mapping[str, bytes]) -> str:
-    text = b"".join(name.encode() + b"\0" + content for name, content in sorted(tables.items()))
-    models = sum(content.count(b"\n") - 1 for content in tables.values())
-    return f"{sha256(text).hexdigest()[:8]}, {models:,} models"
+def _digest(tables: Mapping[str, str]) -> str:
+    text = "".join(f"{name}\0{content}" for name, content in sorted(tables.items()))
+    models = sum(content.count("\n") - 1 for content in tables.values())
+    return f"{sha256(text.encode()).hexdigest()[:8]}, {models:,} models"
 
 
 def _entries(record: TrackRecord) -> list[dict[str, Any]]:

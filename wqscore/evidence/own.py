@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from wqscore.cache_folder import home_folder
 from wqscore.errors import UsageError, nearest, read_small
 from wqscore.escaping import printable
 from wqscore.evidence.decisions import KINDS
@@ -34,10 +35,9 @@ def own_folder() -> Path:
     data = Path(os.environ.get("XDG_DATA_HOME", ""))
     if data.is_absolute():
         return data / "wqscore" / "evidence"
-    try:
-        home = Path.home()
-    except RuntimeError as error:
-        raise UsageError("no home folder for your part of the record: set WQSCORE_EVIDENCE") from error
+    home = home_folder()
+    if home is None:
+        raise UsageError("no home folder for your part of the record: set WQSCORE_EVIDENCE")
     return home / ("Library/Application Support" if sys.platform == "darwin" else ".local/share") / "wqscore/evidence"
 
 
@@ -68,12 +68,20 @@ def read_table_file(file: Path) -> list[KnownModel]:
     Raises:
         UsageError: it can't be read, or is no table of the record.
     """
+    return parse_table(table_text(file), file.stem)
+
+
+def table_text(file: Path) -> str:
+    """The text of one table.
+
+    Raises:
+        UsageError: it can't be read.
+    """
     try:
-        text = read_small(file, _MOST_BYTES).decode("utf-8")
+        return read_small(file, _MOST_BYTES).decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "is not UTF-8"
         raise UsageError(f"{file}: {reason}") from error
-    return parse_table(text, str(file.stem))
 
 
 def add_table(

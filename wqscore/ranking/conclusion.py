@@ -149,7 +149,7 @@ def _words(models: Sequence[RankedModel], metric: Metric, preset: Preset) -> _Wo
 
 
 def _answer(ranked: Sequence[RankedModel], words: _Words, across_families: bool) -> Conclusion:
-    groups = _groups(ranked)
+    groups = by_family(ranked)
     if across_families and len(groups) > 1:
         first, of = ranked[0], f"{len(ranked)} models of {len(groups)} families"
         text = f"{words.name(first)} has the {words.most} {words.label} of {of}, {words.values([first])[0]}. "
@@ -240,7 +240,7 @@ def _reason(model: RankedModel) -> str:
     return model.reason.removeprefix(f"{model.ref.label}: ").rstrip(".")
 
 
-def _groups(ranked: Sequence[RankedModel]) -> list[list[RankedModel]]:
+def by_family(ranked: Sequence[RankedModel]) -> list[list[RankedModel]]:
     """Models by family, in order; a model of unknown family is a group of its own."""
     groups: dict[str | int, list[RankedModel]] = {}
     for model in ranked:

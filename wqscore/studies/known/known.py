@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from io import StringIO
@@ -16,7 +15,7 @@ from wqscore.refs.reference import ModelRef
 from wqscore.rendering.csv_escaping import unescape_formula
 from wqscore.studies.correlation.columns import known_columns
 from wqscore.studies.correlation.row import MIN_MODELS
-from wqscore.studies.known.score_table import LISTED, ScoreTable
+from wqscore.studies.known.score_table import LISTED, ScoreTable, check_once
 
 
 @dataclass(frozen=True)
@@ -48,9 +47,7 @@ def choose_known(table: ScoreTable, refs: Sequence[ModelRef], y: str | None) -> 
     ranked = ScoreTable(
         table.source, table.columns, tuple(row for row, name in _rows_with_names(named) if name in labels)
     )
-    doubled = [name for name, times in Counter(named.words("model")).items() if times > 1]
-    if doubled:
-        raise UsageError(f"{table.source}: {doubled[0]!r} is in several rows: leave one")
+    check_once(named.words("model"), table.source)
     counts = {name: int(np.isfinite(ranked.numbers(name)).sum()) for name in known_columns(ranked, ())}
     choices = listed([f"{name} ({_models(count)})" for name, count in counts.items()], LISTED) or "none of numbers"
     if y is not None and y not in table.columns:

@@ -119,6 +119,17 @@ def read_table(path: Path) -> ScoreTable:
     return ScoreTable(str(path), tuple(header), tuple(map(tuple, rows)))
 
 
+def check_once(names: Iterable[str], source: str) -> None:
+    """Refuse a table that has a model in several rows.
+
+    Raises:
+        UsageError: a name occurs twice.
+    """
+    doubled = next((name for name, times in Counter(names).items() if times > 1), None)
+    if doubled is not None:
+        raise UsageError(f"{source}: {doubled!r} is in several rows: leave one")
+
+
 def join(scores: ScoreTable, known: ScoreTable, key: Sequence[str]) -> Joined:
     """Join two tables on the columns that name a model, compared as text.
 
