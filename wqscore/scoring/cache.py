@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,6 +11,8 @@ from pathlib import Path
 from time import monotonic
 from typing import TypeVar
 
+import numpy as np
+
 from wqscore.checkpoints.hub.content_id import cached_content_id
 from wqscore.checkpoints.tensor import Tensor
 from wqscore.fits.sampling import Sampling
@@ -18,6 +20,8 @@ from wqscore.matrices.weight_matrix import WeightMatrix
 from wqscore.presets.preset import Preset
 from wqscore.scoring.cache_keys import (
     DIGEST,
+    DIRECTIONS,
+    SKETCH,
     byte_range_key,
     lone_file,
     row_method,
@@ -29,6 +33,8 @@ from wqscore.scoring.cache_keys import (
 )
 from wqscore.scoring.cached_row import is_spectrum_of, parse_row, row_value
 from wqscore.scoring.layer_score import Judgement, LayerScore
+from wqscore.sketches.directions import directions_value, parse_directions
+from wqscore.sketches.sketch import Sketch, parse_sketch, sketch_value
 from wqscore.spectra.on_device import CPU
 from wqscore.spectra.spectrum import Spectrum
 from wqscore.stores.errors import StoreError
@@ -56,6 +62,24 @@ class CachedMatrix:
     values: Mapping[str, float]
     judgement: Judgement | None
     digest: bytes
+
+
+@dataclass(frozen=True)
+class CachedSketch:
+    """What is known of a matrix to compare it by.
+
+    Attributes:
+        spectrum: its eigenvalues.
+        digest: of its tensor's values.
+        sketch: what its weights are compared by; `None` where only its spectrum is stored.
+        directions: fingerprints of its leading directions, as `directions_of` returns them; `None` where they were
+            not computed.
+    """
+
+    spectrum: Spectrum
+    digest: bytes
+    sketch: Sketch | None
+    directions: np.ndarray | None
 
 
 class ScoreCache:
@@ -109,8 +133,32 @@ class ScoreCache:
         contents = {matrix.tensor.name: values_content(digest) for matrix in matrices}
         return self._with_store(lambda store: self._look_up(store, matrices, contents)) or {}
 
+    def get_sketches(self, matrices: Sequence[WeightMatrix], digest: bytes | None = None) -> dict[str, CachedSketch]:
+        """Look up what matrices are compared by, by name, where at least the spectrum is stored.
+
+        Args:
+            matrices: the matrices.
+            digest: of the values of their tensor, if it has been read; else as for `get`.
+        """
+        if digest is None and self._verify:
+            return {}
+
+        def recall(store: Store) -> dict[str, CachedSketch]:
+            if digest is None:
+                contents = self._contents(store, [matrix.tensor for matrix in matrices])
+            else:
+                contents = {matrix.tensor.name: values_content(digest) for matrix in matrices}
+            return self._recall_sketches(store, matrices, contents)
+
+        return self._with_store(recall) or {}
+
     def put(
-        self, tensor: Tensor, digest: bytes, rows: Iterable[LayerScore], known: Mapping[str, CachedMatrix]
+        self,
+        tensor: Tensor,
+        digest: bytes,
+        rows: Iterable[LayerScore],
+        known: Mapping[str, CachedMatrix],
+        sketches: Mapping[str, Sketch],
     ) -> None:
         """Store the rows of one tensor, and the content that identifies it in its file.
 
@@ -119,12 +167,9 @@ class ScoreCache:
             digest: of its values.
             rows: of its matrices.
             known: what the store had of them, by name.
+            sketches: those that were made, by name.
         """
-        content = (not self._verify and shard_content(tensor, self._cached_id)) or values_content(digest)
-        file = lone_file(tensor)
-        if file is not None and (stamp := self._stamps.get(file)) is not None:
-            self._recorded.setdefault(stamp, {})[byte_range_key(tensor)] = content
-        self._used.add(content)
+        content = self._use(tensor, digest)
         spectra: dict[SpectrumKey, Spectrum] = {}
         recalled: set[SpectrumKey] = set()
         results: dict[ResultKey, Value] = {}
@@ -137,9 +182,36 @@ class ScoreCache:
             results[ResultKey(key, self._method)] = row_value(row, before)
             if not values_digest(content):
                 results[ResultKey(key, DIGEST)] = digest.hex()
-        self._with_store(lambda store: store.put(spectra, results, recalled=recalled))
-        if monotonic() - self._flushed > _FLUSH_SECONDS:
-            self._with_store(self._flush)
+            if row.matrix.name in sketches:
+                results[ResultKey(key, SKETCH)] = sketch_value(sketches[row.matrix.name])
+        self._put(spectra, results, recalled)
+
+    def put_sketches(
+        self, matrices: Sequence[WeightMatrix], found: Mapping[str, CachedSketch], recalled: Collection[str]
+    ) -> None:
+        """Store what the matrices of one tensor are compared by, and the tensor's content.
+
+        Args:
+            matrices: all matrices of the tensor.
+            found: what they are compared by, by name.
+            recalled: names of those whose spectrum the store had.
+        """
+        content = self._use(matrices[0].tensor, found[matrices[0].name].digest)
+        spectra: dict[SpectrumKey, Spectrum] = {}
+        results: dict[ResultKey, Value] = {}
+        known: set[SpectrumKey] = set()
+        for matrix in matrices:
+            key, each = spectrum_key(matrix, content, self._preset, self._device), found[matrix.name]
+            spectra[key] = each.spectrum
+            if matrix.name in recalled:
+                known.add(key)
+            if each.sketch is not None:
+                results[ResultKey(key, SKETCH)] = sketch_value(each.sketch)
+            if each.directions is not None:
+                results[ResultKey(key, DIRECTIONS)] = directions_value(each.directions)
+            if not values_digest(content):
+                results[ResultKey(key, DIGEST)] = each.digest.hex()
+        self._put(spectra, results, known)
 
     def close(self, label: str, revision: str) -> None:
         """Store the contents of the files that were read, and record the model as seen."""
@@ -147,6 +219,22 @@ class ScoreCache:
         now = datetime.now(UTC).replace(microsecond=0)
         seen = SeenModel(label, revision, now, frozenset(self._used))
         self._with_store(lambda store: store.put_models([seen]))
+
+    def _use(self, tensor: Tensor, digest: bytes) -> str:
+        """The content of a tensor that was read, noted as this model's and as its file's."""
+        content = (not self._verify and shard_content(tensor, self._cached_id)) or values_content(digest)
+        file = lone_file(tensor)
+        if file is not None and (stamp := self._stamps.get(file)) is not None:
+            self._recorded.setdefault(stamp, {})[byte_range_key(tensor)] = content
+        self._used.add(content)
+        return content
+
+    def _put(
+        self, spectra: Mapping[SpectrumKey, Spectrum], results: Mapping[ResultKey, Value], recalled: set[SpectrumKey]
+    ) -> None:
+        self._with_store(lambda store: store.put(spectra, results, recalled=recalled))
+        if monotonic() - self._flushed > _FLUSH_SECONDS:
+            self._with_store(self._flush)
 
     def _with_store(self, action: Callable[[Store], T]) -> T | None:
         """Apply an action to the store; `None` once the store has failed."""
@@ -178,6 +266,27 @@ class ScoreCache:
                 continue
             try:
                 found[matrix.name] = _known(matrix, spectra[key], results.get(ResultKey(key, self._method)), digest)
+                self._used.add(key.content)
+            except ValueError:
+                store.reject("results")
+        return found
+
+    def _recall_sketches(
+        self, store: Store, matrices: Sequence[WeightMatrix], contents: Mapping[str, str]
+    ) -> dict[str, CachedSketch]:
+        known = [matrix for matrix in matrices if matrix.tensor.name in contents]
+        keys = {m.name: spectrum_key(m, contents[m.tensor.name], self._preset, self._device) for m in known}
+        spectra = store.spectra(set(keys.values()), self._verify)
+        results = store.results(set(spectra), [SKETCH, DIRECTIONS, DIGEST], self._verify)
+        found = {}
+        for matrix in known:
+            key = keys[matrix.name]
+            digest = values_digest(key.content) or results.get(ResultKey(key, DIGEST))
+            sketch, directions = (results.get(ResultKey(key, method)) for method in (SKETCH, DIRECTIONS))
+            if key not in spectra or digest is None:
+                continue
+            try:
+                found[matrix.name] = _known_sketch(matrix, spectra[key], digest, sketch, directions)
                 self._used.add(key.content)
             except ValueError:
                 store.reject("results")
@@ -217,6 +326,20 @@ def _known(matrix: WeightMatrix, spectrum: Spectrum, row: Value, digest: Value) 
     parsed = None if row is None else parse_row(row)
     values = parsed.values if parsed else {}
     return CachedMatrix(spectrum, values, parsed.judgement if parsed else None, bytes.fromhex(digest))
+
+
+def _known_sketch(
+    matrix: WeightMatrix, spectrum: Spectrum, digest: Value, sketch: Value, directions: Value
+) -> CachedSketch:
+    """What the store has to compare a matrix by.
+
+    Raises:
+        ValueError: it can't be that of such a matrix.
+    """
+    if not is_spectrum_of(matrix, spectrum) or not isinstance(digest, str):
+        raise ValueError(matrix.name)
+    found = None if directions is None else parse_directions(directions)
+    return CachedSketch(spectrum, bytes.fromhex(digest), None if sketch is None else parse_sketch(sketch), found)
 
 
 @contextmanager

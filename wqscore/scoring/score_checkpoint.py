@@ -93,7 +93,9 @@ def score_checkpoint(
         matrices = [matrix for group in groups for matrix in matrices_of(group)]
         if reason := why_none_matches(matrices, to_compare):
             work.note(f"{checkpoint.ref.label}: no distance from the base {base.ref.label}: {reason}")
-    task = ScoringTask(preset, of_matrices, sampling, to_compare, work.cache, work.device)
+    task = ScoringTask(
+        preset, of_matrices, sampling, to_compare, work.cache, work.device, sketched=work.cache is not None
+    )
     scored = dict(score_and_remember(groups, task, work.resources, work.progress, work.note))
     first_with: dict[bytes, str] = {}
     rows: list[LayerScore | SkippedTensor] = []
@@ -150,7 +152,7 @@ def score_and_remember(
     for index, found in score_groups(groups, task, known, resources, note):
         if task.cache and found.is_new and found.tensor is not None:
             scored_rows = [row for row in found.rows if isinstance(row, LayerScore)]
-            task.cache.put(found.tensor, found.digest, scored_rows, found.known)
+            task.cache.put(found.tensor, found.digest, scored_rows, found.known, found.sketches)
         if progress and found.tensor is not None:
             progress.advance(len(found.rows), *_amounts(matrices_of(groups[index])))
         yield index, found
