@@ -96,6 +96,4 @@ def test_a_matrix_without_a_direction_is_like_nothing() -> None:
     for dtype in ("f4", "f2"):
         assert not unit_sketch(np.zeros((1, 4, 5), dtype)).any()
         assert not unit_sketch(np.full((1, 4, 5), np.nan, dtype)).any()
-    assert (
-        not unit_sketch(np.full((1, 4, 5), 1e200)).any() or np.isfinite(unit_sketch(np.full((1, 4, 5), 1e200))).all()
-    )
+    assert np.isfinite(unit_sketch(np.full((1, 4, 5), 1e200))).all()

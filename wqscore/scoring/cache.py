@@ -11,8 +11,6 @@ from pathlib import Path
 from time import monotonic
 from typing import TypeVar
 
-import numpy as np
-
 from wqscore.checkpoints.hub.content_id import cached_content_id
 from wqscore.checkpoints.tensor import Tensor
 from wqscore.fits.sampling import Sampling
@@ -32,9 +30,10 @@ from wqscore.scoring.cache_keys import (
     values_digest,
 )
 from wqscore.scoring.cached_row import is_spectrum_of, parse_row, row_value
+from wqscore.scoring.cached_sketch import CachedSketch, cached_sketch
 from wqscore.scoring.layer_score import Judgement, LayerScore
-from wqscore.sketches.directions import directions_value, parse_directions
-from wqscore.sketches.sketch import Sketch, parse_sketch, sketch_value
+from wqscore.sketches.directions import directions_value
+from wqscore.sketches.sketch import Sketch, sketch_value
 from wqscore.spectra.on_device import CPU
 from wqscore.spectra.spectrum import Spectrum
 from wqscore.stores.errors import StoreError
@@ -62,24 +61,6 @@ class CachedMatrix:
     values: Mapping[str, float]
     judgement: Judgement | None
     digest: bytes
-
-
-@dataclass(frozen=True)
-class CachedSketch:
-    """What is known of a matrix to compare it by.
-
-    Attributes:
-        spectrum: its eigenvalues.
-        digest: of its tensor's values.
-        sketch: what its weights are compared by; `None` where only its spectrum is stored.
-        directions: fingerprints of its leading directions, as `directions_of` returns them; `None` where they were
-            not computed.
-    """
-
-    spectrum: Spectrum
-    digest: bytes
-    sketch: Sketch | None
-    directions: np.ndarray | None
 
 
 class ScoreCache:
@@ -280,16 +261,14 @@ class ScoreCache:
         results = store.results(set(spectra), [SKETCH, DIRECTIONS, DIGEST], self._verify)
         found = {}
         for matrix in known:
-            key = keys[matrix.name]
-            digest = values_digest(key.content) or results.get(ResultKey(key, DIGEST))
-            sketch, directions = (results.get(ResultKey(key, method)) for method in (SKETCH, DIRECTIONS))
-            if key not in spectra or digest is None:
-                continue
             try:
-                found[matrix.name] = _known_sketch(matrix, spectra[key], digest, sketch, directions)
-                self._used.add(key.content)
+                cached = cached_sketch(matrix, keys[matrix.name], spectra, results)
             except ValueError:
                 store.reject("results")
+                continue
+            if cached is not None:
+                found[matrix.name] = cached
+                self._used.add(keys[matrix.name].content)
         return found
 
     def _flush(self, store: Store) -> None:
@@ -326,20 +305,6 @@ def _known(matrix: WeightMatrix, spectrum: Spectrum, row: Value, digest: Value) 
     parsed = None if row is None else parse_row(row)
     values = parsed.values if parsed else {}
     return CachedMatrix(spectrum, values, parsed.judgement if parsed else None, bytes.fromhex(digest))
-
-
-def _known_sketch(
-    matrix: WeightMatrix, spectrum: Spectrum, digest: Value, sketch: Value, directions: Value
-) -> CachedSketch:
-    """What the store has to compare a matrix by.
-
-    Raises:
-        ValueError: it can't be that of such a matrix.
-    """
-    if not is_spectrum_of(matrix, spectrum) or not isinstance(digest, str):
-        raise ValueError(matrix.name)
-    found = None if directions is None else parse_directions(directions)
-    return CachedSketch(spectrum, bytes.fromhex(digest), None if sketch is None else parse_sketch(sketch), found)
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from wqscore.metrics.analysis import Values
 from wqscore.planning.peak_memory import job_memory
 from wqscore.planning.work import cost
 from wqscore.presets.preset import Preset
-from wqscore.scoring.cache import CachedSketch
+from wqscore.scoring.cached_sketch import CachedSketch
 from wqscore.scoring.score_checkpoint import Work, planned
 from wqscore.scoring.score_matrix import solve
 from wqscore.scoring.score_tensor import read_values, why_no_weight

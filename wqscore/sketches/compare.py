@@ -9,7 +9,7 @@ from math import sqrt
 
 import numpy as np
 
-from wqscore.sketches.alignment import ALIKE, LEAST, Alignment, by_contents, by_direction, by_name, moved_pairs
+from wqscore.sketches.alignment import LEAST, Alignment, by_contents, by_direction, by_name, moved_pairs
 from wqscore.sketches.count_sketch import BUCKETS
 from wqscore.sketches.medians import medians
 from wqscore.sketches.portrait import Portrait
@@ -18,6 +18,8 @@ from wqscore.sketches.portrait import Portrait
 _OF_MEDIAN = sqrt(np.pi / 2)
 #: Models of a class whose cosines with as many others are held at a time.
 _BLOCK = 256
+#: Above this median, matrices are not looked for under other names.
+_SURE = 0.9
 #: Matrices are looked for under other names among at most this many models: it takes far longer than all else.
 MOST_SEARCHED = 500
 
@@ -223,10 +225,10 @@ def _set_directions(made: Comparison, pairs: tuple[int, slice], agreement: np.nd
 
 
 def _find_moved(one: _Class, other: _Class, named: Alignment, made: Comparison, spectra: bool) -> None:
-    """Match the matrices of models that are not related by name by their contents."""
+    """Match the matrices of models by their contents where their names don't match like with like."""
     for row, column in sorted(moved_pairs(one.models, other.models, named)):
         pair = one.start + row, other.start + column
-        if pair[0] >= pair[1] or made.cosine[pair] > ALIKE:
+        if pair[0] >= pair[1] or made.cosine[pair] > _SURE:
             continue
         left, right = _alone(one, row), _alone(other, column)
         aligned = by_contents(left.models[0], right.models[0], named)

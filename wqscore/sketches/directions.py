@@ -23,6 +23,8 @@ _SMALL = 160
 _STEPS, _RESIDUAL = 120, 1e-4
 #: A direction whose eigenvalue is as near as this to the next, relatively, can be any in their plane.
 _GAP = 1e-3
+#: Eigenvalues of a Gram matrix below this share of its largest entry are rounding.
+_RESOLVED = 1e-10
 _MIX = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
 
 
@@ -50,7 +52,9 @@ def directions_of(weights: np.ndarray) -> np.ndarray:
     for place in range(min(COUNT, len(values))):
         after = values[place + 1] if place + 1 < len(values) else 0.0
         before = values[place - 1] if place else np.inf
-        if not (values[place] > 0 and min(values[place] - after, before - values[place]) > _GAP * values[place]):
+        if not (
+            values[place] > _RESOLVED and min(values[place] - after, before - values[place]) > _GAP * values[place]
+        ):
             continue
         own = vectors[:, place]
         other = (matrix if is_tall else matrix.T).astype(np.float64) @ own

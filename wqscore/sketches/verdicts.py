@@ -53,7 +53,9 @@ def judge(found: Evidence) -> tuple[Verdict, str]:
         return "same", "every matrix is equal"
     if not found.n_matrices:
         return _without_matches(found)
-    if found.n_matrices < LEAST or not isfinite(found.cosine):
+    if not isfinite(found.cosine):
+        return "undecided", "the matched matrices are zero or not finite"
+    if found.n_matrices < LEAST:
         few = f"{found.n_matrices} {'matrix' if found.n_matrices == 1 else 'matrices'}"
         return "undecided", f"only {few} of one name and shape"
     if found.cosine > ALIKE:
