@@ -14,6 +14,7 @@ from wqscore.execution.resources import ALL, Resources
 from wqscore.fits.sampling import USUAL, Sampling
 from wqscore.matrices.architecture import architecture_of
 from wqscore.matrices.checkpoint_plan import plan_checkpoint
+from wqscore.matrices.declared_base import declared_base
 from wqscore.matrices.matching import by_canonical_name, why_none_matches
 from wqscore.matrices.one_expert import isolate_expert
 from wqscore.matrices.plan import PlannedTensor, by_tensor, matrices_of, tied_copy
@@ -123,6 +124,7 @@ def score_checkpoint(
         solver="" if work.device == CPU else solver_on(work.device),
         remarks=(*checkpoint.remarks, *([remark_of(selection, rows, n_scored)] if selection else [])),
         selection=str(selection),
+        declared_base=declared_base(checkpoint),
     )
 
 

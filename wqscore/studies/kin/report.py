@@ -88,7 +88,7 @@ def answer(found: Kin) -> list[str]:
         families = "1 family" if len(found.families) == 1 else f"{len(found.families)} families"
         first = f"{members} of {counted(len(found.models), 'model')} share weights, in {families}"
         first += f"; {alone} {'is' if alone == 1 else 'are'} found related to no other." if alone else "."
-    return [first, *_margin(found), f"{CAVEAT[0].upper()}{CAVEAT[1:]}."]
+    return [first, *_margin(found), f"{CAVEAT.replace('“related”', '“Related”')}."]
 
 
 def tree_lines(found: Kin, width: int) -> list[str]:
