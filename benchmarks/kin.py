@@ -19,6 +19,7 @@ import wqscore
 from benchmarks.machine import machine_line
 from benchmarks.synthetic_truth import print_table
 from benchmarks.timing import in_turn, processor_seconds, ratio
+from tests.small_models import bert
 from tests.studies.kin.made import averaged, four_bits, pruned, saved
 from wqscore.sketches.compare import compare
 from wqscore.sketches.portrait import Portrait
@@ -233,13 +234,15 @@ def sketching() -> None:
 
 def from_the_store(networks: Mapping[str, Network]) -> None:
     """Print how long 100 models take that the store has."""
-    with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder)
-        names = list(networks)
-        paths = [saved(root / str(at), networks[names[at % len(names)]]) for at in range(100)]
-        wqscore.kin(paths, store=root / "store.sqlite", jobs=1)
-        taken = min(processor_seconds(lambda: wqscore.kin(paths, store=root / "store.sqlite")) for _ in range(3))
-        print(f"100 networks of 5 matrices from the store, opened and compared: {taken:.2f} s, nothing read.\n")
+    deep = {f"{seed}": bert(seed, layers=12) for seed in range(4)}
+    for name, models in (("networks of 5 matrices", networks), ("BERTs of 12 layers, 74 matrices of 64", deep)):
+        with tempfile.TemporaryDirectory() as folder:
+            root = Path(folder)
+            every = list(models.values())
+            paths = [saved(root / str(at), every[at % len(every)]) for at in range(100)]
+            wqscore.kin(paths, store=root / "store.sqlite", jobs=1)
+            taken = min(processor_seconds(lambda: wqscore.kin(paths, store=root / "store.sqlite")) for _ in range(3))  # noqa: B023
+            print(f"100 {name} from the store, opened and compared: {taken:.2f} s, nothing read.\n")
 
 
 def demo() -> None:

@@ -20,6 +20,8 @@ from wqscore.spectra.spectrum import Spectrum
 Key = tuple[str, int, int, int]
 #: Smaller eigenvalues, relative to their sum, count as this large.
 _LEAST = 1e-16
+#: Types of weights that are stored as plain numbers.
+_PLAIN = frozenset({"F64", "F32", "F16", "BF16"})
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,7 @@ def portrait_of(matrices: Iterable[SketchedMatrix]) -> Portrait:
         directions=_directions(ordered),
         zeros=np.array([each.sketch.zeros for each in ordered]),
         levels=np.array([each.sketch.levels for each in ordered], np.int64),
-        coded=np.array([matrix.tensor.dtype.kind != "float" for matrix in rows], bool),
+        coded=np.array([matrix.tensor.dtype.name not in _PLAIN for matrix in rows], bool),
         sizes=np.array([matrix.parameters for matrix in rows], np.int64),
     )
 

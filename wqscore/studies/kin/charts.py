@@ -16,10 +16,11 @@ def cosine_map(labels: Sequence[str]) -> Spec:
     Dataset: `cells` (a, b: labels; size: |cosine|; shown).
 
     Args:
-        labels: of the models, each once, in order.
+        labels: of the models, each once, in order: a number, a blank and a name.
     """
-    axis = alt.Axis(labelAngle=-35, labelLimit=160, grid=False)
-    x = alt.X("a:O", title=None, sort=list(labels), axis=axis)
+    # The names stand beside the rows; the columns have their numbers.
+    numbers = alt.Axis(labelAngle=0, labelExpr="split(datum.label, ' ')[0]", grid=False)
+    x = alt.X("a:O", title=None, sort=list(labels), axis=numbers)
     y = alt.Y("b:O", title=None, sort=list(labels), axis=alt.Axis(labelLimit=200, grid=False))
     cells = alt.Chart(alt.NamedData(name="cells"))
     opacity = alt.Opacity("size:Q", scale=alt.Scale(domain=[0, 1], range=[0.04, 0.75]), legend=None)
