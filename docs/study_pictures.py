@@ -1,4 +1,4 @@
-"""Draw the pictures of docs/diff.md and docs/compress.md from the demo's models: `python -m docs.study_pictures`."""
+"""Draw the pictures of the studies' pages from the demo's models: `python -m docs.study_pictures`."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ import vl_convert
 
 import wqscore
 from wqscore.studies.compress.low_rank import error_at, kept_rank
+from wqscore.studies.kin.report import cosine_text
 
 ROOT = Path(__file__).parent.parent
 BASE, TUNED = "rxnfp-bert_pretrained", ("rxnfp-bert_ft", "rxnfp-bert_ft_10k_25s")
+DEMO = (BASE, *TUNED, "all-MiniLM-L6-v2", "rxnmapper-albert")
 #: Shares of the weights that are kept.
 RATIOS = [share / 20 for share in range(1, 21)]
 #: Only changes and spectra are drawn.
@@ -62,6 +64,23 @@ def errors() -> alt.Chart:
     )
 
 
+def cosines() -> alt.LayerChart:
+    """The cosine of every two of the demo's models."""
+    found = wqscore.kin([_folder(name) for name in DEMO])
+    points = [
+        {"a": a, "b": b, "size": abs(pair.cosine), "shown": cosine_text(pair)}
+        for pair in found.pairs
+        for a, b in ((DEMO[pair.a], DEMO[pair.b]), (DEMO[pair.b], DEMO[pair.a]))
+    ]
+    chart = _chart(points).encode(
+        x=alt.X("a:O", title=None, sort=DEMO, axis=alt.Axis(labelAngle=-30, labelLimit=200)),
+        y=alt.Y("b:O", title=None, sort=DEMO, axis=alt.Axis(labelLimit=200)),
+    )
+    scale = alt.Scale(domain=[0, 1], range=[0.04, 0.75])
+    shades = chart.mark_rect(color="#0072B2").encode(opacity=alt.Opacity("size:Q", scale=scale, legend=None))
+    return alt.layer(shades, chart.mark_text().encode(text="shown:N"))
+
+
 def _folder(name: str) -> str:
     return str(ROOT / "checkpoints" / name)
 
@@ -70,7 +89,7 @@ def _chart(points: list[dict[str, Any]]) -> alt.Chart:
     return alt.Chart(alt.Data(values=points), width=_WIDTH, height=_HEIGHT)
 
 
-def draw(chart: alt.Chart, file: Path) -> None:
+def draw(chart: alt.Chart | alt.LayerChart, file: Path) -> None:
     """Write a chart as SVG on white, for the light and the dark page alike."""
     document = chart.properties(background="white").to_dict()
     file.write_text(vl_convert.vegalite_to_svg(document), encoding="utf-8")
@@ -78,4 +97,5 @@ def draw(chart: alt.Chart, file: Path) -> None:
 
 if __name__ == "__main__":
     draw(changes(), ROOT / "docs" / "images" / "diff-by-layer.svg")
+    draw(cosines(), ROOT / "docs" / "images" / "kin-cosines.svg")
     draw(errors(), ROOT / "docs" / "images" / "compress-by-role.svg")

@@ -60,6 +60,7 @@ def found(ranking: Ranking, tmp_path_factory: pytest.TempPathFactory) -> Mapping
         wqscore.allocate("prune", ranking.scores[0], 0.5, "alpha"),
         wqscore.phase(TAXONOMY, "width", "batch_size", "test_acc", maps=["train_loss"]),
         wqscore.diff(bert(0, layers=1), later, metrics="stable_rank", bootstrap=0, gof=0),
+        wqscore.kin([bert(0, layers=1), later]),
         wqscore.compress(later, metrics="stable_rank", bootstrap=0, gof=0, rounded=True),
         track_record([model for model in shipped_models() if model.source == "families"], ["alpha", "params"]),
     ]

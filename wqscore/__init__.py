@@ -1,9 +1,9 @@
 """Judge pretrained checkpoints from their weights alone.
 
 `score` one model, `rank` several, `describe` one or `plan` for many without reading their weights; `gate`, `check`,
-`card`, `known`, `correlate`, `diff`, `compress`, `phase`, `allocate`, `store` and `leaderboard` are the commands of
-the same names; `watch` scores a live model during its training. Everything heavy is imported when it is first asked
-for, so that importing the package, and `wqscore --help`, stay quick.
+`card`, `known`, `correlate`, `diff`, `kin`, `compress`, `phase`, `allocate`, `store` and `leaderboard` are the
+commands of the same names; `watch` scores a live model during its training. Everything heavy is imported when it is
+first asked for, so that importing the package, and `wqscore --help`, stay quick.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from wqscore.studies.correlation.correlate import Correlations
     from wqscore.studies.correlation.of_tables import correlate
     from wqscore.studies.diff.diff import Diff, diff
+    from wqscore.studies.kin.kin import Kin, kin
     from wqscore.studies.known.benchmarks import BenchmarkTable
     from wqscore.studies.known.cards import known
     from wqscore.studies.phase.phase import Phases, phase
@@ -87,6 +88,8 @@ _HOMES = {
     "Compression": "wqscore.studies.compress.compress",
     "diff": "wqscore.studies.diff.diff",
     "Diff": "wqscore.studies.diff.diff",
+    "kin": "wqscore.studies.kin.kin",
+    "Kin": "wqscore.studies.kin.kin",
     "known": "wqscore.studies.known.cards",
     "BenchmarkTable": "wqscore.studies.known.benchmarks",
     "store": "wqscore.api.store",
@@ -111,6 +114,7 @@ __all__ = [
     "Diff",
     "GateResult",
     "Integrity",
+    "Kin",
     "LayerScore",
     "MatrixSpectrum",
     "ModelDescription",
@@ -142,6 +146,7 @@ __all__ = [
     "describe",
     "diff",
     "gate",
+    "kin",
     "known",
     "leaderboard",
     "parse_ref",

@@ -88,6 +88,7 @@ _VIEWS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         "Phases": _views("wqscore.studies.phase.report", "phase", page="wqscore.studies.phase.page:phases_html"),
         "Compression": _views("wqscore.studies.compress.report", "compression"),
         "Diff": _views("wqscore.studies.diff.report", "diff"),
+        "Kin": _views("wqscore.studies.kin.report", "kin", page="wqscore.studies.kin.page:kin_html"),
         "TrackRecord": _views("wqscore.evidence.report", "track_record"),
         "BenchmarkTable": _views("wqscore.studies.known.report", "benchmark"),
         "Track": _views(

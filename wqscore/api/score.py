@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Unpack
 
+from wqscore.api.lineage import unrelated_families
 from wqscore.api.run import Run, own_errors, preset_of, started
 from wqscore.api.settings import Settings, SettingsKeywords, changed, takes_settings
 from wqscore.checkpoints.checkpoint import Checkpoint
@@ -116,10 +118,12 @@ def rank(
     by = preset_of(chosen).by if by in (None, AUTO) else find_metric(by).name
     with started(_each(models, progress), chosen, progress, by) as run:
         scores, failures, interrupt = _score_all(run)
+        unrelated = unrelated_families(scores, run)
     choice = ""
     if automatic and lore is not None:
         by, choice = choose_metric(scores, run.preset, lore)
     ranking = rank_models(scores, by, run.preset, run.metrics, chosen.seed, failures, across_families)
+    ranking = replace(ranking, unrelated=unrelated)
     if lore is not None:
         ranking = with_odds(ranking, lore, choice)
     if interrupt is not None:

@@ -143,7 +143,7 @@ def _score_part(model: ModelRef, part: Shard, run: Run) -> ModelShard:
     names = tuple(name for name in run.metrics if name in MATRIX_METRICS)
     cache = run.cache
     assert cache is not None
-    task = ScoringTask(run.preset, names, run.sampling, None, cache, run.settings.device)
+    task = ScoringTask(run.preset, names, run.sampling, None, cache, run.settings.device, sketched=True)
     with own_errors(model):
         checkpoint = open_or_fall_back(model, run.settings.stream, run.progress)
         groups = by_tensor(select(planned(checkpoint, run.preset), run.selection, model.label))

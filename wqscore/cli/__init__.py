@@ -20,6 +20,7 @@ from wqscore.cli.diff import diff
 from wqscore.cli.evidence import app as evidence
 from wqscore.cli.explain import explain
 from wqscore.cli.gate import gate
+from wqscore.cli.kin import kin
 from wqscore.cli.known import known
 from wqscore.cli.leaderboard import app as leaderboard
 from wqscore.cli.metrics import metrics
@@ -51,6 +52,7 @@ app.command()(crosscheck)
 app.command()(check)
 app.command()(gate)
 app.command()(diff)
+app.command()(kin)
 app.command()(compress)
 app.command()(correlate)
 app.command()(known)

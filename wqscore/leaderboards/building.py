@@ -100,11 +100,19 @@ def build(
         known=figures.with_notes(ranking) if figures else None,
         files=files,
         answers={
-            answer.family: " ".join(answer.lines) for answer in ranking.answers if answer.family or not answer.best
+            answer.family: " ".join([*answer.lines, *_unrelated(ranking, answer.family)])
+            for answer in ranking.answers
+            if answer.family or not answer.best
         },
     )
     _write(out, site, ranking)
     return Built(site, ranking, out / "index.html")
+
+
+def _unrelated(ranking: Ranking, family: str) -> list[str]:
+    """A sentence for each declared family whose first pair without shared weights is ranked in this one."""
+    members = {model.ref.label for model in ranking.models if model.family == family}
+    return [f"{each.text[0].upper()}{each.text[1:]}." for each in ranking.unrelated if each.a in members]
 
 
 def _tonight(

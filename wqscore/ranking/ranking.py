@@ -15,6 +15,7 @@ from wqscore.presets.preset import Preset
 from wqscore.presets.registry import DEFAULT
 from wqscore.ranking.conclusion import Conclusion, answers_of, conclude
 from wqscore.ranking.families import resolve_families
+from wqscore.ranking.lineage import Unrelated
 from wqscore.ranking.odds import Odds
 from wqscore.ranking.ranked_model import Pair, RankedModel
 from wqscore.ranking.ranks import Rank, place_models
@@ -50,6 +51,7 @@ class Ranking(Result):
         pairs: every two models that share ranks, in the order of the models; none where the metric is one of the
             whole model, which says nothing of layers.
         odds: what a record of decisions says of neighbours; `None` without a record.
+        unrelated: families that are declared, and whose models share no weights; only what a store's sketches show.
     """
 
     by: Metric
@@ -60,6 +62,7 @@ class Ranking(Result):
     models: tuple[RankedModel, ...]
     pairs: tuple[Pair, ...]
     odds: Odds | None = None
+    unrelated: tuple[Unrelated, ...] = ()
 
     def __repr__(self) -> str:
         """How many models of how many families, and the kind of the conclusion."""

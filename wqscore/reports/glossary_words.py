@@ -98,7 +98,7 @@ _COLUMNS = {
     "depth": "How many numbered layers it has.",
     "coverage": "The share of the weights behind the number, of those that belong there. Below 50 %, no rank.",
     "coverage_all": "The share of all parameters in matrices with a fit.",
-    "n_matrices": "How many matrices belong in the averages, unread ones included.",
+    "n_matrices": "How many matrices belong in the averages, unread ones included. Of kin: how many were matched.",
     "n_fitted": "How many of these have a fit.",
     "n_ok": "How many of these have the verdict ok.",
     "fitted": "Matrices with a fit, of those that belong in the averages.",
@@ -170,6 +170,16 @@ _COLUMNS = {
     "chance_left": "Of diff: what overlap_left is for random directions.",
     "chance_right": "Of diff: what overlap_right is for random directions.",
     "side": "Of diff: the model that alone has the matrix: base or other.",
+    "a": "Of kin: the first model of a pair.",
+    "b": "Of kin: the second model of a pair.",
+    "cosine": "Of kin: the median over matched matrices of the cosine of their weights, estimated from sketches; 1 "
+    "for copies, within a few hundredths of 0 for unrelated models.",
+    "cosine_se": "Of kin: the standard error of the cosine, by the matrices' spread and what sketches leave open.",
+    "directions": "Of kin: how far the leading singular directions of two models agree, by fingerprints: 1 for the "
+    "same ones, 0.2 by chance. Empty for models that were ranked before and not read again.",
+    "spectrum_distance": "Of kin: how far the eigenvalues of two models are apart, in powers of ten, the median over "
+    "matched matrices. No verdict rests on it but that of permuted or rotated copies.",
+    "n_exact": "Of kin: how many of the matched matrices are equal.",
     "error": "Of compress: what the best matrix of that rank loses, as a share of the norm. It is the error of "
     "weights, not of outputs.",
     "rank_1pct": "Of compress: the least rank that loses at most 1 % of the norm.",
@@ -185,6 +195,18 @@ _COLUMNS = {
 _TERMS = {
     "left-out": "A matrix that --layers or --roles did not choose: it is in no number and in no coverage.",
     **{kind: f"A kind of decision: {meaning}." for kind, meaning in MEANING.items() if kind != ANY},
+    "same": "Of two models: every matrix of both is equal. wqscore kin.",
+    "related": "Of two models: the median cosine of their matrices is above 0.5, so they share weights. It says "
+    "nothing of which came first, or how.\nwqscore kin.",
+    "unrelated": "Of two models: their matrices are as far apart as chance has it, or none are of one shape.\n"
+    "wqscore kin.",
+    "sketch": "128 sums of a matrix's weights with fixed random signs, by which matrices of one shape are compared "
+    "without reading them again. The store keeps it beside the spectrum.",
+    "size": "A kind of decision: one model has over 5 % more parameters.",
+    "recipe": "A kind of decision: models of the same shapes from different starts, data or hyper-parameters.",
+    "run": "A kind of decision: two steps of one training.",
+    "fine-tune": "A kind of decision: one model was made from the other by more training.",
+    "damage": "A kind of decision: one model is the other quantised, pruned, noised or partly re-initialised.",
     "odds": "How likely the model with the better number is the better model, learned from the record of decisions: "
     "wqscore evidence.",
     "toss-up": "The record doesn't tell two models apart: the odds don't beat a coin by two standard errors.",

@@ -39,6 +39,7 @@ def ranking_document(ranking: Ranking) -> dict[str, Any]:
         "across_families": ranking.across_families,
         "conclusion": ranking.conclusion.document(),
         "odds": asdict(ranking.odds) if ranking.odds else None,
+        **({"unrelated": [asdict(each) for each in ranking.unrelated]} if ranking.unrelated else {}),
         **({"trends": [trend.document() for trend in ranking.trends]} if ranking.trends else {}),
         "models": [model_document(model, has_steps(ranking)) for model in ranking.models],
         "pairs": [dict(zip(PAIR_COLUMNS, row, strict=True)) for row in pair_rows(ranking)],

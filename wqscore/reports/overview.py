@@ -139,15 +139,16 @@ def made_by(preset: Preset, scores: Sequence[ModelScore]) -> str:
 
 
 def family_notes(ranking: Ranking) -> list[str]:
-    """A line if the models come from several families."""
+    """A line if the models come from several families, and one for each that is declared against the weights."""
+    unrelated = [each.text for each in ranking.unrelated]
     families = [family or "unknown" for family in ranking.families]
     if len(families) < 2:
-        return []
+        return unrelated
     come = f"models of {len(families)} families ({', '.join(families)})"
     metric = ranking.preset.label(ranking.by.name)
     if ranking.across_families:
-        return [f"warning: {come} are ranked together: {metric} can be compared only inside a family"]
-    return [f"{come}: ranks are within each, since {metric} can be compared only inside a family"]
+        return [f"warning: {come} are ranked together: {metric} can be compared only inside a family", *unrelated]
+    return [f"{come}: ranks are within each, since {metric} can be compared only inside a family", *unrelated]
 
 
 def remarks(ranking: Ranking) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +18,8 @@ from wqscore.matrices.weight_matrix import WeightMatrix
 from wqscore.presets.preset import Preset
 from wqscore.scoring.cache_keys import (
     DIGEST,
+    DIRECTIONS,
+    SKETCH,
     byte_range_key,
     lone_file,
     row_method,
@@ -28,7 +30,10 @@ from wqscore.scoring.cache_keys import (
     values_digest,
 )
 from wqscore.scoring.cached_row import is_spectrum_of, parse_row, row_value
+from wqscore.scoring.cached_sketch import CachedSketch, cached_sketch
 from wqscore.scoring.layer_score import Judgement, LayerScore
+from wqscore.sketches.directions import directions_value
+from wqscore.sketches.sketch import Sketch, sketch_value
 from wqscore.spectra.on_device import CPU
 from wqscore.spectra.spectrum import Spectrum
 from wqscore.stores.errors import StoreError
@@ -109,8 +114,32 @@ class ScoreCache:
         contents = {matrix.tensor.name: values_content(digest) for matrix in matrices}
         return self._with_store(lambda store: self._look_up(store, matrices, contents)) or {}
 
+    def get_sketches(self, matrices: Sequence[WeightMatrix], digest: bytes | None = None) -> dict[str, CachedSketch]:
+        """Look up what matrices are compared by, by name, where at least the spectrum is stored.
+
+        Args:
+            matrices: the matrices.
+            digest: of the values of their tensor, if it has been read; else as for `get`.
+        """
+        if digest is None and self._verify:
+            return {}
+
+        def recall(store: Store) -> dict[str, CachedSketch]:
+            if digest is None:
+                contents = self._contents(store, [matrix.tensor for matrix in matrices])
+            else:
+                contents = {matrix.tensor.name: values_content(digest) for matrix in matrices}
+            return self._recall_sketches(store, matrices, contents)
+
+        return self._with_store(recall) or {}
+
     def put(
-        self, tensor: Tensor, digest: bytes, rows: Iterable[LayerScore], known: Mapping[str, CachedMatrix]
+        self,
+        tensor: Tensor,
+        digest: bytes,
+        rows: Iterable[LayerScore],
+        known: Mapping[str, CachedMatrix],
+        sketches: Mapping[str, Sketch],
     ) -> None:
         """Store the rows of one tensor, and the content that identifies it in its file.
 
@@ -119,12 +148,9 @@ class ScoreCache:
             digest: of its values.
             rows: of its matrices.
             known: what the store had of them, by name.
+            sketches: those that were made, by name.
         """
-        content = (not self._verify and shard_content(tensor, self._cached_id)) or values_content(digest)
-        file = lone_file(tensor)
-        if file is not None and (stamp := self._stamps.get(file)) is not None:
-            self._recorded.setdefault(stamp, {})[byte_range_key(tensor)] = content
-        self._used.add(content)
+        content = self._use(tensor, digest)
         spectra: dict[SpectrumKey, Spectrum] = {}
         recalled: set[SpectrumKey] = set()
         results: dict[ResultKey, Value] = {}
@@ -137,9 +163,36 @@ class ScoreCache:
             results[ResultKey(key, self._method)] = row_value(row, before)
             if not values_digest(content):
                 results[ResultKey(key, DIGEST)] = digest.hex()
-        self._with_store(lambda store: store.put(spectra, results, recalled=recalled))
-        if monotonic() - self._flushed > _FLUSH_SECONDS:
-            self._with_store(self._flush)
+            if row.matrix.name in sketches:
+                results[ResultKey(key, SKETCH)] = sketch_value(sketches[row.matrix.name])
+        self._put(spectra, results, recalled)
+
+    def put_sketches(
+        self, matrices: Sequence[WeightMatrix], found: Mapping[str, CachedSketch], recalled: Collection[str]
+    ) -> None:
+        """Store what the matrices of one tensor are compared by, and the tensor's content.
+
+        Args:
+            matrices: all matrices of the tensor.
+            found: what they are compared by, by name.
+            recalled: names of those whose spectrum the store had.
+        """
+        content = self._use(matrices[0].tensor, found[matrices[0].name].digest)
+        spectra: dict[SpectrumKey, Spectrum] = {}
+        results: dict[ResultKey, Value] = {}
+        known: set[SpectrumKey] = set()
+        for matrix in matrices:
+            key, each = spectrum_key(matrix, content, self._preset, self._device), found[matrix.name]
+            spectra[key] = each.spectrum
+            if matrix.name in recalled:
+                known.add(key)
+            if each.sketch is not None:
+                results[ResultKey(key, SKETCH)] = sketch_value(each.sketch)
+            if each.directions is not None:
+                results[ResultKey(key, DIRECTIONS)] = directions_value(each.directions)
+            if not values_digest(content):
+                results[ResultKey(key, DIGEST)] = each.digest.hex()
+        self._put(spectra, results, known)
 
     def close(self, label: str, revision: str) -> None:
         """Store the contents of the files that were read, and record the model as seen."""
@@ -147,6 +200,22 @@ class ScoreCache:
         now = datetime.now(UTC).replace(microsecond=0)
         seen = SeenModel(label, revision, now, frozenset(self._used))
         self._with_store(lambda store: store.put_models([seen]))
+
+    def _use(self, tensor: Tensor, digest: bytes) -> str:
+        """The content of a tensor that was read, noted as this model's and as its file's."""
+        content = (not self._verify and shard_content(tensor, self._cached_id)) or values_content(digest)
+        file = lone_file(tensor)
+        if file is not None and (stamp := self._stamps.get(file)) is not None:
+            self._recorded.setdefault(stamp, {})[byte_range_key(tensor)] = content
+        self._used.add(content)
+        return content
+
+    def _put(
+        self, spectra: Mapping[SpectrumKey, Spectrum], results: Mapping[ResultKey, Value], recalled: set[SpectrumKey]
+    ) -> None:
+        self._with_store(lambda store: store.put(spectra, results, recalled=recalled))
+        if monotonic() - self._flushed > _FLUSH_SECONDS:
+            self._with_store(self._flush)
 
     def _with_store(self, action: Callable[[Store], T]) -> T | None:
         """Apply an action to the store; `None` once the store has failed."""
@@ -181,6 +250,25 @@ class ScoreCache:
                 self._used.add(key.content)
             except ValueError:
                 store.reject("results")
+        return found
+
+    def _recall_sketches(
+        self, store: Store, matrices: Sequence[WeightMatrix], contents: Mapping[str, str]
+    ) -> dict[str, CachedSketch]:
+        known = [matrix for matrix in matrices if matrix.tensor.name in contents]
+        keys = {m.name: spectrum_key(m, contents[m.tensor.name], self._preset, self._device) for m in known}
+        spectra = store.spectra(set(keys.values()), self._verify)
+        results = store.results(set(spectra), [SKETCH, DIRECTIONS, DIGEST], self._verify)
+        found = {}
+        for matrix in known:
+            try:
+                cached = cached_sketch(matrix, keys[matrix.name], spectra, results)
+            except ValueError:
+                store.reject("results")
+                continue
+            if cached is not None:
+                found[matrix.name] = cached
+                self._used.add(keys[matrix.name].content)
         return found
 
     def _flush(self, store: Store) -> None:

@@ -19,6 +19,7 @@ from wqscore.fits.sampling import Sampling
 from wqscore.matrices.weight_matrix import WeightMatrix
 from wqscore.presets.preset import Preset
 from wqscore.scoring.code_digest import digest_bytes, digest_code
+from wqscore.sketches import directions, sketch
 from wqscore.spectra import lapack
 from wqscore.spectra.eigenvalues import BLOCK_ROWS
 from wqscore.spectra.on_device import CPU, solver_on
@@ -63,6 +64,9 @@ _EARLIER_NAMES: Mapping[str, str] = {
 }
 #: The digest of a tensor's values, which identifies copies in a model; raise the version if what is hashed changes.
 DIGEST = Method("digest", canonical({}), 1)
+#: What matrices are compared by; one of another recipe is not found, and made again.
+SKETCH = Method("sketch", canonical(sketch.RECIPE), sketch.VERSION)
+DIRECTIONS = Method("directions", canonical(directions.RECIPE), directions.VERSION)
 
 
 def row_method(preset: Preset, sampling: Sampling) -> Method:

@@ -40,6 +40,7 @@ class ModelScore(Result):
         solver: what solved on a device of torch; empty for LAPACK.
         remarks: lines that say what was taken as the model where its files hold more than one, and what was left out.
         selection: which matrices were chosen, as on the command line; empty for all.
+        declared_base: the model on the Hub that its configuration says it comes from; empty if it names none.
     """
 
     ref: ModelRef
@@ -57,6 +58,7 @@ class ModelScore(Result):
     solver: str = ""
     remarks: tuple[str, ...] = ()
     selection: str = ""
+    declared_base: str = ""
 
     def __repr__(self) -> str:
         """The model, what its preset ranks by, and how many matrices are behind it."""

@@ -14,6 +14,7 @@ from wqscore.execution.resources import ALL, Resources
 from wqscore.fits.sampling import USUAL, Sampling
 from wqscore.matrices.architecture import architecture_of
 from wqscore.matrices.checkpoint_plan import plan_checkpoint
+from wqscore.matrices.declared_base import declared_base
 from wqscore.matrices.matching import by_canonical_name, why_none_matches
 from wqscore.matrices.one_expert import isolate_expert
 from wqscore.matrices.plan import PlannedTensor, by_tensor, matrices_of, tied_copy
@@ -93,7 +94,9 @@ def score_checkpoint(
         matrices = [matrix for group in groups for matrix in matrices_of(group)]
         if reason := why_none_matches(matrices, to_compare):
             work.note(f"{checkpoint.ref.label}: no distance from the base {base.ref.label}: {reason}")
-    task = ScoringTask(preset, of_matrices, sampling, to_compare, work.cache, work.device)
+    task = ScoringTask(
+        preset, of_matrices, sampling, to_compare, work.cache, work.device, sketched=work.cache is not None
+    )
     scored = dict(score_and_remember(groups, task, work.resources, work.progress, work.note))
     first_with: dict[bytes, str] = {}
     rows: list[LayerScore | SkippedTensor] = []
@@ -121,6 +124,7 @@ def score_checkpoint(
         solver="" if work.device == CPU else solver_on(work.device),
         remarks=(*checkpoint.remarks, *([remark_of(selection, rows, n_scored)] if selection else [])),
         selection=str(selection),
+        declared_base=declared_base(checkpoint),
     )
 
 
@@ -150,7 +154,7 @@ def score_and_remember(
     for index, found in score_groups(groups, task, known, resources, note):
         if task.cache and found.is_new and found.tensor is not None:
             scored_rows = [row for row in found.rows if isinstance(row, LayerScore)]
-            task.cache.put(found.tensor, found.digest, scored_rows, found.known)
+            task.cache.put(found.tensor, found.digest, scored_rows, found.known, found.sketches)
         if progress and found.tensor is not None:
             progress.advance(len(found.rows), *_amounts(matrices_of(groups[index])))
         yield index, found

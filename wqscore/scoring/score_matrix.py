@@ -57,19 +57,21 @@ def score_matrix(
         base: the same matrix of a base checkpoint.
         device: what solves it: `cpu`, or a device of torch.
     """
-    scale = preset.scale(matrix)
-    unit_roundoff = matrix.tensor.dtype.unit_roundoff
-    weights: Values
-    if isinstance(array, LowRank):
-        weights, spectrum = array, low_rank_spectrum(array, unit_roundoff, scale, device)
-    else:
-        weights = matrix.values(array)
-        spectrum = compute_spectrum(weights, unit_roundoff, scale, preset.exact_small_end, device)
+    spectrum = solve(matrix, array, preset, device)
+    weights = array if isinstance(array, LowRank) else matrix.values(array)
     if spectrum.state != "finite":
         return layer_score(matrix, spectrum, {}, _without_eigenvalues(spectrum), metrics)
     analysis = _analysis(matrix, weights, spectrum, preset, sampling, base)
     values = {name: preset.function(name)(analysis) for name in metrics}
     return layer_score(matrix, spectrum, values, judge(analysis, preset), metrics)
+
+
+def solve(matrix: WeightMatrix, array: Values, preset: Preset, device: str = CPU) -> Spectrum:
+    """The eigenvalues of one matrix; arguments as for `score_matrix`."""
+    scale, unit_roundoff = preset.scale(matrix), matrix.tensor.dtype.unit_roundoff
+    if isinstance(array, LowRank):
+        return low_rank_spectrum(array, unit_roundoff, scale, device)
+    return compute_spectrum(matrix.values(array), unit_roundoff, scale, preset.exact_small_end, device)
 
 
 def layer_score(

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from functools import cache, partial
 
 import numpy as np
-from blake3 import blake3
 from rich.filesize import decimal
 
 from wqscore.checkpoints.adapters.low_rank import LowRank
@@ -29,6 +28,8 @@ from wqscore.presets.preset import Preset
 from wqscore.scoring.cache import CachedMatrix, ScoreCache
 from wqscore.scoring.layer_score import LayerScore
 from wqscore.scoring.score_matrix import score_known, score_matrix
+from wqscore.scoring.sketching import digest_of, sketch_matrix
+from wqscore.sketches.sketch import Sketch
 from wqscore.spectra.on_device import CPU
 
 #: Roles of tensors that may be no weights: the others' names say what they are.
@@ -46,6 +47,7 @@ class ScoringTask:
         base: the matrices of the base checkpoint by bare name, `None` without one.
         cache: of earlier runs, if any.
         device: what solves: `cpu`, or a device of torch.
+        sketched: sketch the matrices that are read, for the store.
     """
 
     preset: Preset
@@ -54,6 +56,7 @@ class ScoringTask:
     base: Mapping[str, WeightMatrix] | None
     cache: ScoreCache | None
     device: str = CPU
+    sketched: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,7 @@ class TensorResult:
         digest: of its values.
         is_new: whether the store lacks any of this.
         known: what the store has of its matrices, by name.
+        sketches: those that were made of its matrices, by name.
     """
 
     rows: tuple[LayerScore | SkippedTensor, ...]
@@ -73,6 +77,7 @@ class TensorResult:
     digest: bytes = b""
     is_new: bool = False
     known: Mapping[str, CachedMatrix] = field(default_factory=dict)
+    sketches: Mapping[str, Sketch] = field(default_factory=dict)
 
 
 def score_groups(
@@ -102,7 +107,7 @@ def score_groups(
         if not matrices:
             yield index, TensorResult(tuple(outcome for outcome in group if isinstance(outcome, SkippedTensor)))
         elif all(matrix.name in known and not _is_incomplete(known[matrix.name], task) for matrix in matrices):
-            yield index, _score_known(matrices, known, task, partial(_read, matrices))
+            yield index, _score_known(matrices, known, task, partial(read_values, matrices))
         else:
             to_work.append((index, matrices))
     to_work.sort(key=lambda each: -cost(each[1]))
@@ -129,9 +134,9 @@ def _job(
         before = {matrix.name: known[matrix.name] for matrix in matrices}
         # Nothing is read if all missing metrics need only eigenvalues.
         return Job(
-            lambda: cache(partial(_read, matrices)), partial(_score_known, matrices, before, own), memory, name
+            lambda: cache(partial(read_values, matrices)), partial(_score_known, matrices, before, own), memory, name
         )
-    return Job(partial(_read, matrices), partial(_score_tensor, matrices, own), memory, name)
+    return Job(partial(read_values, matrices), partial(_score_tensor, matrices, own), memory, name)
 
 
 def _run(
@@ -153,7 +158,7 @@ def _are_known(matrices: Sequence[WeightMatrix], known: Mapping[str, CachedMatri
     return all(matrix.name in known for matrix in matrices)
 
 
-def _read(matrices: Sequence[WeightMatrix]) -> Values:
+def read_values(matrices: Sequence[WeightMatrix]) -> Values:
     """A tensor's values; the two factors of a product of thin matrices that is scored whole."""
     first = matrices[0]
     is_whole = len(matrices) == 1 and first.cut == Cut(first.tensor.shape) and len(first.tensor.shape) == 2
@@ -163,24 +168,27 @@ def _read(matrices: Sequence[WeightMatrix]) -> Values:
 def _score_tensor(matrices: Sequence[WeightMatrix], task: ScoringTask, array: Values) -> TensorResult:
     """Score the matrices that one tensor holds, from its values."""
     tensor = matrices[0].tensor
-    content = blake3()
-    for stored in (array.A, array.B) if isinstance(array, LowRank) else (array,):
-        content.update(np.ascontiguousarray(stored).reshape(-1).view(np.uint8).data)
-    scale = array.scale if isinstance(array, LowRank) else None
-    content.update(f"{tensor.dtype.name}{tensor.shape}{scale!r}".encode())
-    known = task.cache.get_by_digest(matrices, content.digest()) if task.cache else {}
+    digest = digest_of(tensor, array)
+    known = task.cache.get_by_digest(matrices, digest) if task.cache else {}
     if _are_known(matrices, known):
         return replace(_score_known(matrices, known, task, lambda: array), is_new=True)
-    if reason := _no_weight(matrices[0], array):
-        return TensorResult((_not_a_matrix(matrices[0], reason),), tensor, content.digest())
+    if reason := why_no_weight(matrices[0], array):
+        return TensorResult((_not_a_matrix(matrices[0], reason),), tensor, digest)
     rows = tuple(
         score_matrix(matrix, array, task.preset, task.metrics, task.sampling, base, task.device)
         for matrix, base in zip(matrices, _base_weights(matrices, task.base), strict=True)
     )
-    return TensorResult(rows, tensor, content.digest(), is_new=True)
+    return TensorResult(rows, tensor, digest, is_new=True, sketches=_sketched(rows, array, task))
 
 
-def _no_weight(matrix: WeightMatrix, array: Values) -> str:
+def _sketched(rows: Sequence[LayerScore], array: Values, task: ScoringTask) -> dict[str, Sketch]:
+    """The sketches of rows whose tensor is in memory; none where no store keeps them."""
+    if not task.sketched:
+        return {}
+    return {row.matrix.name: sketch_matrix(row.matrix, array, row.spectrum, task.preset) for row in rows}
+
+
+def why_no_weight(matrix: WeightMatrix, array: Values) -> str:
     """What a tensor is that is no weight, as far as its role leaves that open; empty for a weight."""
     if isinstance(array, LowRank) or matrix.role not in _MAYBE_NO_WEIGHT:
         return ""
@@ -200,11 +208,17 @@ def _score_known(
 ) -> TensorResult:
     """Restore rows from the cache; the tensor is read only if a new metric or the judgement needs its weights."""
     first = matrices[0]
-    if known[first.name].judgement is None and (reason := _no_weight(first, read())):
+    taken: list[Values] = []
+
+    def reading() -> Values:
+        taken[:] = [read()]
+        return taken[0]
+
+    if known[first.name].judgement is None and (reason := why_no_weight(first, reading())):
         return TensorResult((_not_a_matrix(first, reason),), first.tensor, known[first.name].digest)
 
     def weights(matrix: WeightMatrix) -> Values:
-        found = read()
+        found = reading()
         return found if isinstance(found, LowRank) else matrix.values(found)
 
     rows = tuple(
@@ -221,7 +235,8 @@ def _score_known(
         for matrix in matrices
     )
     is_new = any(_is_incomplete(known[matrix.name], task) for matrix in matrices)
-    return TensorResult(rows, first.tensor, known[first.name].digest, is_new, known)
+    sketches = _sketched(rows, taken[0], task) if taken else {}
+    return TensorResult(rows, first.tensor, known[first.name].digest, is_new, known, sketches)
 
 
 def _is_incomplete(known: CachedMatrix, task: ScoringTask) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 
 from wqscore.matrices.matching import canonical_name
 from wqscore.matrices.weight_matrix import WeightMatrix
-from wqscore.studies.diff.sketch import Fingerprint
+from wqscore.studies.diff.fingerprint import Fingerprint
 
 By = Literal["name", "prefix", "digest", "content"]
 Side = Literal["base", "other"]

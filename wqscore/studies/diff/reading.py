@@ -16,8 +16,8 @@ from wqscore.matrices.weight_matrix import WeightMatrix
 from wqscore.planning.peak_memory import held
 from wqscore.planning.work import cost
 from wqscore.studies.diff.delta import Delta, measure
+from wqscore.studies.diff.fingerprint import Fingerprint, fingerprint
 from wqscore.studies.diff.matching import Pair
-from wqscore.studies.diff.sketch import Fingerprint, fingerprint
 
 #: Arrays of a matrix's shape in float64 that measuring holds at its peak.
 _ARRAYS = 4
