@@ -141,7 +141,10 @@ class Weights:
         hidden, heads = self.config.integer(*HIDDEN, "dim"), self.config.integer(*HEADS)
         if hidden is None or heads is None:
             raise UnfitError("its configuration gives no hidden size or no number of heads")
-        size = self.config.integer(*HEAD_SIZE) or hidden // heads
+        size = self.config.integer(*HEAD_SIZE)
+        if size is None and hidden % heads:
+            raise UnfitError(f"its hidden size, {hidden}, is no multiple of its {heads} heads")
+        size = size or hidden // heads
         key_value = self.config.integer(*KEY_VALUE_HEADS) or heads
         if heads % key_value:
             raise UnfitError(f"its {heads} heads can't share {key_value} key–value heads evenly")

@@ -91,6 +91,8 @@ def post_norm_layout(weights: Weights) -> Layout:
         raise UnfitError(f"its positions are {kind}, which queries and keys take part in")
     body = weights.at(f"{names.layer.format(0, 0)}{names.first}")
     sizes = body.sizes()
+    if sizes.heads * sizes.size != sizes.hidden or sizes.shared != 1:
+        raise UnfitError("its heads don't make up its hidden size")
     activation = body.activation() or "gelu"
     attentions, neurons, centred = [], [], list[Lines]()
     for layer in _layers(body, names):

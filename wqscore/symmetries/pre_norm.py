@@ -264,6 +264,9 @@ def _whole(
         reasons["norm.mean"] = "its norms, RMSNorm, don't subtract the mean"
     if not names.gate and activation not in HOMOGENEOUS:
         reasons["neuron.scale"] = f"its activation, {activation or 'unnamed'}, doesn't scale with its input"
+    eps_key = names.eps_key if isinstance(weights.config.file.get(names.eps_key), float) else ""
+    if not eps_key:
+        reasons.setdefault("residual.scale", "what its norms add to the variance is not in its configuration")
     weights_alone = [lines for lines in found.writers if len(weights.shapes[lines.tensor]) > 1]
     norms = (*found.norms, last) if last.readers else tuple(found.norms)
     return Layout(
@@ -274,7 +277,7 @@ def _whole(
         stream=Stream(hidden, (*embeddings, *found.writers), norms, last, head == "tied", names.subtracts_mean),
         activation=activation,
         width_key=names.width_key,
-        eps_key=names.eps_key if isinstance(weights.config.file.get(names.eps_key), float) else "",
+        eps_key=eps_key,
         reasons=MappingProxyType(reasons),
     )
 

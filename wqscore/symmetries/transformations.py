@@ -75,8 +75,7 @@ def draw(
     """
     if name == "residual.scale":
         scale = float(elements.scales(1, spread, rng)[0])
-        eps = {layout.eps_key: stored.eps * scale**2} if layout.eps_key else {}
-        return Transformation(_collected(_residual_scale(layout, scale)), eps)
+        return Transformation(_collected(_residual_scale(layout, scale)), {layout.eps_key: stored.eps * scale**2})
     made = _collected(_DRAWN[name](layout, stored, rng, spread))
     if name != "neuron.split" or not layout.width_key:
         return Transformation(made)
@@ -266,8 +265,8 @@ def _residual_rotation(layout: Layout, stored: Stored, rng: np.random.Generator,
 def _residual_scale(layout: Layout, scale: float) -> Iterator[Action]:
     """Scale all that is added to the stream.
 
-    A tied head's larger weights are undone by the last norm. Where the configuration holds what norms add to the
-    variance, it is scaled alike, and so are queries and keys that are normalised with the same number.
+    A tied head's larger weights are undone by the last norm. What norms add to the variance is scaled alike in the
+    configuration, and so are queries and keys that are normalised with the same number.
     """
     stream = layout.stream
     assert stream is not None, "a stream to scale"
@@ -275,7 +274,7 @@ def _residual_scale(layout: Layout, scale: float) -> Iterator[Action]:
     if stream.is_tied:
         for name in filter(None, (stream.last.gain, stream.last.shift)):
             yield Mix(Lines(name, 0, 0, stream.width), np.full(stream.width, 1 / scale))
-    for attention in layout.attentions if layout.eps_key else ():
+    for attention in layout.attentions:
         for group in attention.groups if attention.norms else ():
             yield from _mixed(chain(*group.queries, group.key), np.full(attention.size, scale))
 

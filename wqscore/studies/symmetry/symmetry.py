@@ -188,11 +188,7 @@ def _without(name: str, reason: str) -> TransformationResult:
 def _limits(name: str, layout: Layout) -> str:
     """In which limits a transformation applies; empty for none."""
     if name == "residual.scale":
-        return (
-            "with what the norms add to the variance scaled alike in the configuration, else up to that"
-            if layout.eps_key
-            else "up to what the norms add to the variance"
-        )
+        return f"with {layout.eps_key} scaled alike in the configuration"
     if name == "residual.rotation":
         return "once the gains are folded into what reads the norms"
     if name == "attention.qk" and any(attention.norms for attention in layout.attentions):
