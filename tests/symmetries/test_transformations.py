@@ -1,4 +1,4 @@
-"""Each transformation against the model itself: transformers' own code gives the same log-softmax before and after."""
+"""Each transformation against the model: transformers gives the same log-softmax before and after."""
 
 from __future__ import annotations
 

@@ -40,6 +40,8 @@ class ModelScore(Result):
         solver: what solved on a device of torch; empty for LAPACK.
         remarks: lines that say what was taken as the model where its files hold more than one, and what was left out.
         selection: which matrices were chosen, as on the command line; empty for all.
+        gauge: the form of the weights that was scored: `none` for the stored one, or `balanced`.
+        gauge_spread: how far the number that ranks moves where the function doesn't; 0 where that is not known.
     """
 
     ref: ModelRef
@@ -57,6 +59,8 @@ class ModelScore(Result):
     solver: str = ""
     remarks: tuple[str, ...] = ()
     selection: str = ""
+    gauge: str = "none"
+    gauge_spread: float = 0.0
 
     def __repr__(self) -> str:
         """The model, what its preset ranks by, and how many matrices are behind it."""

@@ -121,6 +121,7 @@ def score_checkpoint(
         solver="" if work.device == CPU else solver_on(work.device),
         remarks=(*checkpoint.remarks, *([remark_of(selection, rows, n_scored)] if selection else [])),
         selection=str(selection),
+        gauge=checkpoint.gauge,
     )
 
 

@@ -30,6 +30,7 @@ from wqscore.scoring.cache import CachedMatrix, ScoreCache
 from wqscore.scoring.layer_score import LayerScore
 from wqscore.scoring.score_matrix import score_known, score_matrix
 from wqscore.spectra.on_device import CPU
+from wqscore.symmetries.derived import DerivedTensor
 
 #: Roles of tensors that may be no weights: the others' names say what they are.
 _MAYBE_NO_WEIGHT = frozenset({OTHER, CONV})
@@ -168,6 +169,8 @@ def _score_tensor(matrices: Sequence[WeightMatrix], task: ScoringTask, array: Va
         content.update(np.ascontiguousarray(stored).reshape(-1).view(np.uint8).data)
     scale = array.scale if isinstance(array, LowRank) else None
     content.update(f"{tensor.dtype.name}{tensor.shape}{scale!r}".encode())
+    if isinstance(tensor, DerivedTensor):
+        content.update(b"derived")
     known = task.cache.get_by_digest(matrices, content.digest()) if task.cache else {}
     if _are_known(matrices, known):
         return replace(_score_known(matrices, known, task, lambda: array), is_new=True)

@@ -33,7 +33,8 @@ def find_layout(checkpoint: Checkpoint) -> Layout | Unknown:
             return pre_norm.pre_norm_layout(weights)
         return chain_layout(tensors, weights)
     except UnfitError as error:
-        return Unknown(str(error))
+        untyped = "" if config.model_type else "its configuration names no type of model, and "
+        return Unknown(f"{untyped}{error}")
 
 
 def model_tensors(checkpoint: Checkpoint) -> list[Tensor]:

@@ -115,7 +115,7 @@ def symmetry(
         model: the model, as for `wqscore.score`.
         settings: as for `wqscore.score`.
         progress: receives progress.
-        **changes: as for `wqscore.score`, without `base` and `engine`.
+        **changes: as for `wqscore.score`, without `base`, `engine` and `gauge`.
 
     Raises:
         UsageError: an unknown reference or setting.
@@ -125,8 +125,10 @@ def symmetry(
         `wqscore.studies.symmetry.symmetry("./my-model").spread("alpha")`
     """
     chosen = changed(settings, changes)
-    if chosen.engine != "wqscore" or chosen.base is not None:
-        raise UsageError("symmetry scores by itself and measures from nothing: leave engine and base out")
+    if chosen.engine != "wqscore" or chosen.base is not None or chosen.gauge != "none":
+        raise UsageError(
+            "symmetry scores stored weights, and measures from nothing: leave engine, base and gauge out"
+        )
     ref = as_ref(model)
     with started([ref], chosen, progress) as run, own_errors(ref):
         checkpoint = open_or_fall_back(run.models[0], chosen.stream, progress)
