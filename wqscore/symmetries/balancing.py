@@ -1,7 +1,8 @@
 """The balanced form of what a symmetry relates: the one element of the orbit whose two sides have equal norms.
 
 Of all pairs (AX, A⁻ᵀY) the balanced one has the least ‖AX‖² + ‖A⁻ᵀY‖². For the full linear group it is √S Uᵀ, √S Vᵀ
-of the singular value decomposition U S Vᵀ = XᵀY, unique up to rotations that no eigenvalue sees.
+of the singular value decomposition U S Vᵀ = XᵀY, unique up to rotations that no eigenvalue sees. Signs and the
+rotations of planes are fixed by the largest entry; rotations of equal singular values are not.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ def balanced_product(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray,
     q2, r2 = np.linalg.qr(second.T)
     left, middle, right = np.linalg.svd(r1 @ r2.T, full_matrices=False)
     root = np.sqrt(middle)[:, None]
-    found = root * (q1 @ left).T, root * (right @ q2.T)
+    signs = largest_signs((q1 @ left).T)[:, None]
+    found = signs * root * (q1 @ left).T, signs * root * (right @ q2.T)
     # Fewer columns than d: the rank is lower, and the rest is 0.
     one, other = (np.concatenate([each, np.zeros((size - len(each), each.shape[1]))]) for each in found)
     return one, other
@@ -60,6 +62,30 @@ def plane_scales(first: np.ndarray, second: np.ndarray, rotary: int) -> np.ndarr
     return np.tile(_ratios(halves[1], halves[0]), 2)
 
 
+def turned_planes(first: np.ndarray, second: np.ndarray, rotary: int) -> tuple[np.ndarray, np.ndarray]:
+    """Turn each plane (i, i + rotary/2) of both matrices so that the largest column of the first lies on its axis.
+
+    Args:
+        first: shape (rotary, n).
+        second: shape (rotary, m).
+        rotary: how many rows.
+
+    Returns:
+        Both, turned by the same angles.
+    """
+    half = rotary // 2
+    x, y = first[:half], first[half:]
+    sizes = np.square(x) + np.square(y)
+    peaks = (sizes >= sizes.max(axis=1, keepdims=True) * (1 - 1e-9)).argmax(axis=1) if half else np.empty(0, int)
+    angles = np.arctan2(y[np.arange(half), peaks], x[np.arange(half), peaks])[:, None]
+    cosine, sine = np.cos(angles), np.sin(angles)
+    one, other = (
+        np.concatenate([cosine * each[:half] + sine * each[half:], cosine * each[half:] - sine * each[:half]])
+        for each in (first, second)
+    )
+    return one, other
+
+
 def line_scales(into: np.ndarray, out: np.ndarray) -> np.ndarray:
     """The scales that balance hidden neurons, rows of `into`; the rows of `out` are divided by them.
 
@@ -71,6 +97,21 @@ def line_scales(into: np.ndarray, out: np.ndarray) -> np.ndarray:
         √(‖out's row‖/‖into's row‖), shape (neurons,); 1 for a neuron that is 0 on one side.
     """
     return _ratios(np.square(out).sum(axis=1), np.square(into).sum(axis=1))
+
+
+def largest_signs(rows: np.ndarray) -> np.ndarray:
+    """The sign of the largest entry of each row, the first of several; 1 for a row of zeros.
+
+    Args:
+        rows: shape (n, m).
+
+    Returns:
+        ±1, shape (n,).
+    """
+    # Entries that differ by rounding alone are equal, so that rounding chooses no other.
+    sizes = np.abs(rows)
+    first = (sizes >= sizes.max(axis=1, keepdims=True) * (1 - 1e-9)).argmax(axis=1)
+    return np.where(rows[np.arange(len(rows)), first] < 0, -1.0, 1.0)
 
 
 def chain_scales(weights: Sequence[np.ndarray]) -> list[np.ndarray]:

@@ -14,7 +14,15 @@ import numpy as np
 
 from wqscore.checkpoints.checkpoint import Checkpoint
 from wqscore.errors import CheckpointError
-from wqscore.symmetries.balancing import balanced_product, carried, chain_scales, line_scales, plane_scales
+from wqscore.symmetries.balancing import (
+    balanced_product,
+    carried,
+    chain_scales,
+    largest_signs,
+    line_scales,
+    plane_scales,
+    turned_planes,
+)
 from wqscore.symmetries.derived import DerivedTensor
 from wqscore.symmetries.finding import find_layout
 from wqscore.symmetries.lines import Lines
@@ -200,8 +208,9 @@ def _balance(values: _Values, block: _Block) -> None:
     elif isinstance(block, _Chain):
         _balance_chain(values, block)
     else:
-        reads = block.reads.of(values[block.reads.tensor])
-        _scale(values, block, line_scales(_first(values, block.carriers), reads))
+        into = _first(values, block.carriers)
+        scales = line_scales(into, block.reads.of(values[block.reads.tensor]))
+        _scale(values, block, scales * largest_signs(into) if block.signed else scales)
 
 
 def _balance_pair(values: _Values, pair: _Pair) -> None:
@@ -209,8 +218,8 @@ def _balance_pair(values: _Values, pair: _Pair) -> None:
     stacked, rotary = np.concatenate(firsts, axis=1), pair.rotary
     scales = plane_scales(stacked, second, rotary)[:, None]
     free = balanced_product(stacked[rotary:], second[rotary:])
-    one = np.concatenate([stacked[:rotary] * scales, free[0]])
-    other = np.concatenate([second[:rotary] / scales, free[1]])
+    turned = turned_planes(stacked[:rotary] * scales, second[:rotary] / scales, rotary)
+    one, other = (np.concatenate(each) for each in zip(turned, free, strict=True))
     for lines in pair.firsts:
         _carry(values, lines[1:], stacked, one)
     _carry(values, pair.second[1:], second, other)
