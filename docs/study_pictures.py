@@ -1,4 +1,7 @@
-"""Draw the pictures of docs/diff.md and docs/compress.md from the demo's models: `python -m docs.study_pictures`."""
+"""Draw the pictures of docs/diff.md, compress.md and symmetry.md from the demo's models.
+
+`python -m docs.study_pictures`; a minute and a half.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,9 @@ from wqscore.studies.compress.low_rank import error_at, kept_rank
 
 ROOT = Path(__file__).parent.parent
 BASE, TUNED = "rxnfp-bert_pretrained", ("rxnfp-bert_ft", "rxnfp-bert_ft_10k_25s")
+ENCODER = "all-MiniLM-L6-v2"
+#: The metrics whose moves are drawn.
+MOVING = ("alpha", "alpha_hill", "stable_rank")
 #: Shares of the weights that are kept.
 RATIOS = [share / 20 for share in range(1, 21)]
 #: Only changes and spectra are drawn.
@@ -62,6 +68,27 @@ def errors() -> alt.Chart:
     )
 
 
+def moves() -> alt.Chart:
+    """How far three numbers of a sentence encoder move under each transformation that keeps its function."""
+    found = wqscore.symmetry(_folder(ENCODER), metrics=",".join(MOVING))
+    points = [
+        {"transformation": each.name, "metric": metric, "moves": moved.spread / stored}
+        for each in found.transformations
+        for metric, moved in each.metrics.items()
+        if (stored := found.score.summary.headline(metric, found.score.preset))
+    ]
+    return (
+        alt.Chart(alt.Data(values=points), width=_WIDTH * 2 // 3, height=_HEIGHT * 2 // 3)
+        .mark_bar()
+        .encode(
+            x=alt.X("moves:Q", title="of the stored number", axis=alt.Axis(format="%", tickCount=4)),
+            y=alt.Y("transformation:N", title=None, sort=None),
+            color=alt.Color("transformation:N", legend=None),
+            column=alt.Column("metric:N", title=None),
+        )
+    )
+
+
 def _folder(name: str) -> str:
     return str(ROOT / "checkpoints" / name)
 
@@ -79,3 +106,4 @@ def draw(chart: alt.Chart, file: Path) -> None:
 if __name__ == "__main__":
     draw(changes(), ROOT / "docs" / "images" / "diff-by-layer.svg")
     draw(errors(), ROOT / "docs" / "images" / "compress-by-role.svg")
+    draw(moves(), ROOT / "docs" / "images" / "symmetry-moves.svg")

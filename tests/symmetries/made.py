@@ -21,6 +21,7 @@ BERT: dict[str, Any] = {
     "vocab_size": 70,
     "max_position_embeddings": 64,
 }
+SMALL = {**BERT, "num_hidden_layers": 1}
 RELU: dict[str, Any] = {"model_type": "mlp", "hidden_act": "relu"}
 #: Only eigenvalues count.
 QUICK: dict[str, Any] = {"metrics": "core", "bootstrap": 0, "gof": 0, "jobs": 1}
@@ -31,7 +32,7 @@ def _heavy(rng: np.random.Generator, rows: int, columns: int) -> np.ndarray:
     return rng.standard_t(4, (rows, columns)) @ np.diag(rng.pareto(2.5, columns) + 0.2) * 0.05
 
 
-def bert(seed: int = 0) -> Tensors:
+def bert(seed: int = 0, layers: int = LAYERS) -> Tensors:
     """A BERT's body in float64."""
     rng = np.random.default_rng(seed)
     found: Tensors = {}
@@ -40,7 +41,7 @@ def bert(seed: int = 0) -> Tensors:
     sizes = {f"attention.self.{name}": (HIDDEN, HIDDEN) for name in ("query", "key", "value")}
     sizes |= {"attention.output.dense": (HIDDEN, HIDDEN)}
     sizes |= {"intermediate.dense": (INNER, HIDDEN), "output.dense": (HIDDEN, INNER)}
-    for layer in range(LAYERS):
+    for layer in range(layers):
         for name, (rows, columns) in sizes.items():
             found[f"encoder.layer.{layer}.{name}.weight"] = _heavy(rng, rows, columns)
             found[f"encoder.layer.{layer}.{name}.bias"] = rng.standard_normal(rows)

@@ -26,7 +26,9 @@ MISSING: dict[str, set[str]] = {
     "gpt2-relu": {"residual.rotation"},
     "opt": {"residual.rotation", "residual.scale"},
     **dict.fromkeys(("neox", "neox-sequential"), _NO_SCALE),
-    **dict.fromkeys(("llama", "llama-biased", "mistral", "qwen2", "qwen3", "mixtral"), _RMS),
+    **dict.fromkeys(
+        ("llama", "llama-biased", "mistral", "qwen2", "qwen3", "mixtral", "phi3", "phi3-partial", "qwen3-moe"), _RMS
+    ),
     "llama-tied": _RMS | {"residual.rotation"},
 }
 

@@ -52,6 +52,12 @@ MODELS: Mapping[str, tuple[str, dict[str, Any]]] = {
     "mistral": ("MistralForCausalLM", _SHARED),
     "qwen2": ("Qwen2ForCausalLM", _SHARED),
     "qwen3": ("Qwen3ForCausalLM", {**_SHARED, "head_dim": 16}),
+    "phi3": ("Phi3ForCausalLM", {**_SHARED, "pad_token_id": 0}),
+    "phi3-partial": ("Phi3ForCausalLM", {**_SHARED, "pad_token_id": 0, "partial_rotary_factor": 0.5}),
+    "qwen3-moe": (
+        "Qwen3MoeForCausalLM",
+        {**_SHARED, "head_dim": 16, "num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 24},
+    ),
     "mixtral": ("MixtralForCausalLM", {**_SHARED, "num_local_experts": 4}),
 }
 #: What belongs to a module's class in place of its weights.
@@ -107,7 +113,7 @@ def log_softmax(folder: Path, monkeypatch: Any) -> np.ndarray:
 
     config = json.loads((folder / "config.json").read_text())
     made = getattr(transformers, config["architectures"][0])
-    eager = {"experts_implementation": "eager"} if config["model_type"] == "mixtral" else {}
+    eager = {"experts_implementation": "eager"} if config["model_type"] in ("mixtral", "qwen3_moe") else {}
     model = made.from_pretrained(folder, dtype=torch.float64, attn_implementation="eager", **eager).eval()
     tokens = torch.arange(3, 3 + 2 * _STEPS).reshape(2, _STEPS)
     with monkeypatch.context() as patched, torch.no_grad():

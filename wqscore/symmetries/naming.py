@@ -215,14 +215,18 @@ def fused_heads(sizes: Sizes, fused: Linear, out: Linear, head_by_head: bool) ->
     """The heads of an attention layer whose q, k and v are one layer.
 
     Args:
-        sizes: of attention, as many key–value heads as heads.
+        sizes: of attention; as many key–value heads as heads where each head's are together.
         fused: the layer: all of q, then k, then v; or each head's q, k and v together.
         out: the output projection.
         head_by_head: whether each head's are together.
     """
     size, step = sizes.size, (3 if head_by_head else 1) * sizes.size
-    part = size if head_by_head else sizes.heads * size
-    query, key, value = (
-        (lambda head, start=number * part: fused.outputs(start + head * step, size)) for number in range(3)
-    )
+    starts = (0, size, 2 * size) if head_by_head else _starts(sizes)
+    query, key, value = ((lambda head, start=start: fused.outputs(start + head * step, size)) for start in starts)
     return head_groups(sizes, query, key, value, out)
+
+
+def _starts(sizes: Sizes) -> tuple[int, int, int]:
+    """Where q, k and v begin that are stored one after the other."""
+    query, narrow = sizes.heads * sizes.size, sizes.key_value * sizes.size
+    return 0, query, query + narrow

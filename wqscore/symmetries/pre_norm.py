@@ -1,9 +1,9 @@
-"""Models that normalise what each layer reads: GPT-2, OPT, GPT-NeoX, Llama, Mistral, Qwen, Mixtral."""
+"""Models that normalise what each layer reads: GPT-2, OPT, GPT-NeoX, Llama, Mistral, Qwen, Phi-3, Mixtral."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from wqscore.symmetries.lines import Linear, Lines
@@ -21,7 +21,8 @@ class _Names:
         projections: q, k and v; or the one layer that holds all three.
         output: the output projection of attention.
         into: the layer before the hidden neurons, or the factor without activation of a gated MLP.
-        gate: the factor through the activation; empty for a plain MLP.
+        gate: the factor through the activation; the same as `into` where one layer holds the gate, then the other
+            factor; empty for a plain MLP.
         out: the layer after the hidden neurons.
         embeddings: what starts the stream, the word embeddings first.
         last: the last norm.
@@ -114,6 +115,16 @@ _MIXTRAL = _Names(
     router="block_sparse_moe.gate",
     **_LLAMA_PARTS,  # type: ignore[arg-type]
 )
+_PHI3 = replace(_LLAMA, projections=("self_attn.qkv_proj",), into="mlp.gate_up_proj", gate="mlp.gate_up_proj")
+_QWEN3_MOE = replace(
+    _LLAMA,
+    into="up_proj",
+    gate="gate_proj",
+    out="down_proj",
+    experts="mlp.experts.{}.",
+    router="mlp.gate",
+    width_key="moe_intermediate_size",
+)
 #: The layout of each type of model.
 _NAMES: Mapping[str, _Names] = MappingProxyType(
     {
@@ -122,6 +133,8 @@ _NAMES: Mapping[str, _Names] = MappingProxyType(
         "gpt_neox": _NEOX,
         **dict.fromkeys(("llama", "mistral", "qwen2", "qwen3"), _LLAMA),
         "mixtral": _MIXTRAL,
+        "phi3": _PHI3,
+        "qwen3_moe": _QWEN3_MOE,
     }
 )
 TYPES = frozenset(_NAMES)
@@ -180,7 +193,7 @@ def _rotary(weights: Weights, names: _Names, size: int) -> int:
     share = next((each for each in stated if isinstance(each, int | float)), names.rotary)
     if not names.rotary:
         return 0
-    if (share != names.rotary and names is not _NEOX) or not 0 <= share <= 1:
+    if (share != names.rotary and names not in (_NEOX, _PHI3)) or not 0 <= share <= 1:
         raise UnfitError(f"{share:g} of each head is rotated by position, where its type rotates all")
     rotated = int(size * share)
     if rotated % 2:
@@ -193,9 +206,9 @@ def _read_attention(body: Weights, names: _Names, sizes: Sizes, layer: str, foun
     narrow = sizes.key_value * sizes.size
     out = body.linear(f"{layer}{names.output}", sizes.hidden, inner, names.transposed)
     if len(names.projections) == 1:
-        if narrow != inner:
+        if narrow != inner and names is not _PHI3:
             raise UnfitError("its heads share keys and values, which its type's fused layer can't hold")
-        fused = body.linear(f"{layer}{names.projections[0]}", 3 * inner, sizes.hidden, names.transposed)
+        fused = body.linear(f"{layer}{names.projections[0]}", inner + 2 * narrow, sizes.hidden, names.transposed)
         groups: tuple[HeadGroup, ...] = fused_heads(sizes, fused, out, names.head_by_head)
         readers = [fused]
     else:
@@ -216,20 +229,27 @@ def _read_attention(body: Weights, names: _Names, sizes: Sizes, layer: str, foun
 def _read_mlp(body: Weights, names: _Names, sizes: Sizes, layer: str, found: _Found) -> None:
     places, readers = [layer], []
     if names.experts:
-        count = body.config.integer("num_local_experts") or 0
+        count = 0
+        while body.has(f"{layer}{names.experts.format(count)}{names.into}.weight"):
+            count += 1
         places = [f"{layer}{names.experts.format(number)}" for number in range(count)]
+        # As many as it chooses among, or the router's shape doesn't fit.
         readers.append(body.linear(f"{layer}{names.router}", count, sizes.hidden))
     for place in places:
-        width = body.width(f"{place}{names.into}.weight", int(names.transposed))
-        into = body.linear(f"{place}{names.into}", width, sizes.hidden, names.transposed)
+        width = body.width(f"{place}{names.out}.weight", 1 - int(names.transposed))
+        is_fused = names.gate == names.into
+        stored = 2 * width if is_fused else width
+        into = body.linear(f"{place}{names.into}", stored, sizes.hidden, names.transposed)
         out = body.linear(f"{place}{names.out}", sizes.hidden, width, names.transposed)
         readers.append(into)
         gates: tuple[Lines, ...] = ()
-        if names.gate:
+        if is_fused:
+            gates = into.outputs(0, width)
+        elif names.gate:
             gate = body.linear(f"{place}{names.gate}", width, sizes.hidden)
             gates = gate.outputs(0, width)
             readers.append(gate)
-        carriers = into.outputs(0, width)
+        carriers = into.outputs(stored - width, width)
         found.neurons.append(Neurons(carriers, gates, out.inputs(0, width), signed=bool(gates)))
         found.writers += out.outputs(0, sizes.hidden)
     found.norms.append(_norm(body, names, f"{layer}{names.norms[1]}", sizes.hidden, readers))

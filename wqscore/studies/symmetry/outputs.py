@@ -117,9 +117,14 @@ def _of_transformers(checkpoint: Checkpoint, rng: np.random.Generator) -> np.nda
             config.pop(key, None)
         (Path(folder) / "config.json").write_text(json.dumps(config), encoding="utf-8")
         eager = {"attn_implementation": "eager"}
-        if config.get("model_type") == "mixtral":
+        if config.get("model_type") in ("mixtral", "qwen3_moe"):
             eager["experts_implementation"] = "eager"
-        model = model_class.from_pretrained(folder, dtype=torch.float64, local_files_only=True, **eager).eval()
+        model, info = model_class.from_pretrained(
+            folder, dtype=torch.float64, local_files_only=True, output_loading_info=True, **eager
+        )
+        if info["missing_keys"] or info["mismatched_keys"]:
+            raise ValueError("weights that the file lacks would be drawn anew")
+        model.eval()
         with torch.no_grad(), _in_float64(model, torch):
             found = model(input_ids=tokens)
     outputs = found.logits if "logits" in found else found.last_hidden_state
