@@ -16,7 +16,6 @@ from wqscore.studies.compress.low_rank import error_at, kept_rank
 
 ROOT = Path(__file__).parent.parent
 BASE, TUNED = "rxnfp-bert_pretrained", ("rxnfp-bert_ft", "rxnfp-bert_ft_10k_25s")
-ENCODER = "all-MiniLM-L6-v2"
 #: The metrics whose moves are drawn.
 MOVING = ("alpha", "alpha_hill", "stable_rank")
 #: Shares of the weights that are kept.
@@ -69,8 +68,8 @@ def errors() -> alt.Chart:
 
 
 def moves() -> alt.Chart:
-    """How far three numbers of a sentence encoder move under each transformation that keeps its function."""
-    found = wqscore.symmetry(_folder(ENCODER), metrics=",".join(MOVING))
+    """How far three numbers of a fine-tune move under each transformation that keeps its function."""
+    found = wqscore.symmetry(_folder(TUNED[1]), metrics=",".join(MOVING))
     points = [
         {"transformation": each.name, "metric": metric, "moves": moved.spread / stored}
         for each in found.transformations

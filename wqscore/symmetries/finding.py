@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from wqscore.checkpoints.checkpoint import Checkpoint
 from wqscore.checkpoints.tensor import Tensor
 from wqscore.matrices.model_config import ModelConfig
@@ -10,8 +12,8 @@ from wqscore.symmetries.chain import chain_layout
 from wqscore.symmetries.naming import UnfitError, Weights
 from wqscore.symmetries.sites import Layout, Unknown
 
-#: Types of chains of linear layers; a configuration without a type may be of one.
-_CHAINS = frozenset({"", "mlp"})
+#: What types of chains of linear layers are called; a configuration without a type may be of one.
+_CHAIN = re.compile(r"|(\w+[-_])?(mlp|feed_?forward|sequential)", re.IGNORECASE)
 #: Files whose names or order of rows are not those of transformers.
 _OTHER_FILES = frozenset({".gguf", ".onnx", ".npz", ".h5", ".keras", ".msgpack"})
 
@@ -49,9 +51,10 @@ def _refusal(checkpoint: Checkpoint, tensors: list[Tensor]) -> str:
         return "it has no configuration, so that how its layers are joined can't be told"
     config = ModelConfig(checkpoint.config)
     kind = config.model_type or ""
-    if kind not in post_norm.TYPES | pre_norm.TYPES | _CHAINS:
+    is_chain = _CHAIN.fullmatch(kind) is not None
+    if not is_chain and kind not in post_norm.TYPES | pre_norm.TYPES:
         return f"models of type {kind} are not among those whose layout is known"
-    if kind in _CHAINS and not Weights({}, config).activation():
+    if is_chain and not Weights({}, config).activation():
         return "its configuration names neither a type of model nor an activation"
     for tensor in tensors:
         if found := next((file for file in tensor.files if file.suffix.lower() in _OTHER_FILES), None):

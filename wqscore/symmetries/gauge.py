@@ -134,7 +134,10 @@ def balanced(checkpoint: Checkpoint) -> Checkpoint:
         else tensor
         for tensor in checkpoint.tensors
     )
-    return replace(checkpoint, tensors=tensors, gauge=BALANCED, remarks=(*checkpoint.remarks, _REMARK))
+    remark = _REMARK
+    if layout.stream is not None and (reason := layout.reasons.get("norm.gain")):
+        remark = f"{remark}, but for the gains of its norms: {reason}"
+    return replace(checkpoint, tensors=tensors, gauge=BALANCED, remarks=(*checkpoint.remarks, remark))
 
 
 def _recipes(layout: Layout, stored: Iterable[str]) -> dict[str, _Recipe]:

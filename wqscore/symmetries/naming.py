@@ -17,7 +17,10 @@ HOMOGENEOUS = frozenset({"relu", "leaky_relu", "leakyrelu", "linear", "identity"
 _BUFFERS = re.compile(
     r"(attn|attention)\.(bias|masked_bias)$|rotary_emb\.|inv_freq$|position_ids$|rotary\.|num_batches_tracked$"
 )
-_ACTIVATIONS = ("hidden_act", "activation_function", "activation", "hidden_activation", "act")
+_ACTIVATIONS = (
+    *("hidden_act", "activation_function", "activation", "hidden_activation", "act", "act_fn", "activation_fn"),
+    "nonlinearity",
+)
 
 
 class UnfitError(Exception):
@@ -151,9 +154,9 @@ class Weights:
         return Sizes(hidden, heads, key_value, size)
 
     def activation(self) -> str:
-        """The activation that the configuration names; empty if none."""
+        """The activation that the configuration names, without its module and in small letters; empty if none."""
         named = (self.config.file.get(key) for key in _ACTIVATIONS)
-        return next((name.lower() for name in named if isinstance(name, str)), "")
+        return next((name.rpartition(".")[2].lower() for name in named if isinstance(name, str)), "")
 
     def unclaimed(self) -> list[str]:
         """The tensors that were not looked up, without buffers."""
