@@ -17,7 +17,7 @@ from wqscore.studies.compress.low_rank import error_at, kept_rank
 ROOT = Path(__file__).parent.parent
 BASE, TUNED = "rxnfp-bert_pretrained", ("rxnfp-bert_ft", "rxnfp-bert_ft_10k_25s")
 #: The metrics whose moves are drawn.
-MOVING = ("alpha", "alpha_hill", "stable_rank")
+MOVING = ("alpha", "stable_rank")
 #: Shares of the weights that are kept.
 RATIOS = [share / 20 for share in range(1, 21)]
 #: Only changes and spectra are drawn.
@@ -68,7 +68,7 @@ def errors() -> alt.Chart:
 
 
 def moves() -> alt.Chart:
-    """How far three numbers of a fine-tune move under each transformation that keeps its function."""
+    """How far two numbers of a fine-tune move under each transformation that keeps its function."""
     found = wqscore.symmetry(_folder(TUNED[1]), metrics=",".join(MOVING))
     points = [
         {"transformation": each.name, "metric": metric, "moves": moved.spread / stored}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import time
 from dataclasses import replace
 from itertools import pairwise
@@ -235,6 +236,15 @@ def test_distances_from_a_base_are_those_of_balanced_forms() -> None:
     moved = [{row.matrix.name: row.metrics["fro_dist"] for row in each.layers} for each in (plain, form)]
     assert min(moved[0][name] for name in attention) > 1e-3
     assert max(moved[1][name] for name in attention) < 1e-9
+
+
+def test_a_balanced_tensor_can_be_sent_to_another_process() -> None:
+    (tensor,) = (
+        each
+        for each in balanced(open_in_memory(as_ref(bert(), BERT, "made"))).tensors
+        if each.name == f"{QUERY.format(1)}.weight"
+    )
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(tensor)).read(), tensor.read())
 
 
 def test_a_checkpoint_says_its_form() -> None:

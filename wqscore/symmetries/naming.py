@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from wqscore.matrices.config_names import HEAD_SIZE, HEADS, HIDDEN, KEY_VALUE_HEADS
 from wqscore.matrices.model_config import ModelConfig
 from wqscore.symmetries.lines import Linear, Lines
-from wqscore.symmetries.sites import HeadGroup
+from wqscore.symmetries.sites import HeadGroup, Neurons
 
 #: Activations σ with σ(cx) = c·σ(x) for c > 0.
 HOMOGENEOUS = frozenset({"relu", "leaky_relu", "leakyrelu", "linear", "identity"})
@@ -175,6 +175,14 @@ class Weights:
 
 def _by(shape: tuple[int, ...]) -> str:
     return " × ".join(map(str, shape))
+
+
+def different_widths(layers: Iterable[Neurons]) -> str:
+    """Why no layer's neurons can be split where the configuration has one number for all; empty if they can be."""
+    widths = sorted({neurons.width for neurons in layers})
+    if len(widths) < 2:
+        return ""
+    return f"its layers have {widths[0]:,} to {widths[-1]:,} hidden neurons, which one number can't say"
 
 
 _Outputs = Callable[[int], tuple[Lines, ...]]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import product
 from types import MappingProxyType
 
 from wqscore.symmetries.lines import Lines
-from wqscore.symmetries.naming import HOMOGENEOUS, UnfitError, Weights, separate_heads
+from wqscore.symmetries.naming import HOMOGENEOUS, UnfitError, Weights, different_widths, separate_heads
 from wqscore.symmetries.sites import Attention, Layout, Neurons
 
 _GAIN = "its norms come after each addition, so that their gains scale the residual stream itself"
@@ -116,6 +115,8 @@ def post_norm_layout(weights: Weights) -> Layout:
     reasons = {"norm.gain": _GAIN, "residual.rotation": _STREAM, "residual.scale": _STREAM}
     if activation not in HOMOGENEOUS:
         reasons["neuron.scale"] = f"its activation, {activation}, doesn't scale with its input"
+    if reason := different_widths(neurons):
+        reasons["neuron.split"] = reason
     return Layout(
         attentions=tuple(attentions),
         neurons=tuple(neurons),
@@ -126,11 +127,15 @@ def post_norm_layout(weights: Weights) -> Layout:
     )
 
 
-def _layers(body: Weights, names: _Names) -> list[str]:
+def _layers(body: Weights, names: _Names) -> Iterator[str]:
+    """The prefixes of the layers; a configuration may ask for more than there are."""
     if not names.shared:
-        return body.layers(names.layer, names.first)
+        yield from body.layers(names.layer, names.first)
+        return
     groups, inner = (body.config.integer(key) or 1 for key in ("num_hidden_groups", "inner_group_num"))
-    return [names.layer.format(group, layer) for group, layer in product(range(groups), range(inner))]
+    for group in range(groups):
+        for layer in range(inner):
+            yield names.layer.format(group, layer)
 
 
 def _has_head(weights: Weights) -> bool:

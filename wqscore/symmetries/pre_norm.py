@@ -7,7 +7,15 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from wqscore.symmetries.lines import Linear, Lines
-from wqscore.symmetries.naming import HOMOGENEOUS, Sizes, UnfitError, Weights, fused_heads, separate_heads
+from wqscore.symmetries.naming import (
+    HOMOGENEOUS,
+    Sizes,
+    UnfitError,
+    Weights,
+    different_widths,
+    fused_heads,
+    separate_heads,
+)
 from wqscore.symmetries.sites import Attention, HeadGroup, Layout, Neurons, Norm, Stream
 
 
@@ -287,6 +295,8 @@ def _whole(
     eps_key = names.eps_key if isinstance(weights.config.file.get(names.eps_key), float) else ""
     if not eps_key:
         reasons.setdefault("residual.scale", "what its norms add to the variance is not in its configuration")
+    if reason := different_widths(found.neurons):
+        reasons["neuron.split"] = reason
     weights_alone = [lines for lines in found.writers if len(weights.shapes[lines.tensor]) > 1]
     norms = (*found.norms, last) if last.readers else tuple(found.norms)
     return Layout(

@@ -109,7 +109,7 @@ def symmetry(
     """Say which transformations leave a model's function alone, and how far its metrics move under them.
 
     Each is drawn 8 times with log-scale 0.25; only matrices that change are solved again. With torch and transformers
-    installed, and a model of at most 300 million parameters, the first draw is run beside the stored model.
+    installed, and a model of at most 150 million parameters, the first draw is run beside the stored model.
 
     Args:
         model: the model, as for `wqscore.score`.
