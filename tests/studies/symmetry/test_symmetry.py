@@ -17,6 +17,7 @@ from tests.symmetries.tiny import build
 from wqscore.checkpoints.in_memory import open_in_memory
 from wqscore.errors import UsageError
 from wqscore.fits.sampling import Sampling
+from wqscore.ranking.gauge_spread import read_gauge_spreads
 from wqscore.refs.callers import as_ref
 from wqscore.scoring.score_checkpoint import score_checkpoint
 from wqscore.studies.symmetry import outputs
@@ -153,40 +154,10 @@ def test_what_it_can_not_do_is_refused(change: dict[str, Any]) -> None:
         found(bert(), BERT, **change)
 
 
-@pytest.mark.usefixtures("without_torch")
-def test_ties_are_widened_by_the_spread(tmp_path: Path) -> None:
-    from tests.symmetries.test_gauge import saved_bert
-
-    other = {name: value * 1.05 if value.ndim == 2 else value for name, value in bert().items()}
-    one, two = saved_bert(tmp_path / "a", bert()), saved_bert(tmp_path / "b", other)
-    settings = {**QUICK, "metrics": "log_norm"}
-    plain = wqscore.rank([one, two], by="log_norm", **settings)
-    assert [pair.difference.tied for pair in plain.pairs] == [False]
-    (tmp_path / "study").mkdir()
-    study = json.loads(found(bert(layers=1), SMALL, metrics="log_norm").to_json()) | {"model": one}
-    file = tmp_path / "study" / "symmetry.json"
-
-    def ranked(spread: float, name: str = "norm.mean", **changes: Any) -> wqscore.Ranking:
-        for each in study["transformations"]:
-            for moved in each["metrics"].values():
-                moved["spread"] = spread if each["name"] == name else 0.0
-        file.write_text(json.dumps(study))
-        return wqscore.rank([one, two], by="log_norm", spread=[file.parent], **{**settings, **changes})
-
-    narrow, wide = ranked(0.01), ranked(1.0)
-    assert [pair.difference.tied for pair in (*narrow.pairs, *wide.pairs)] == [False, True]
-    assert wide.pairs[0].difference.delta == 1.0
-    assert "moves by up to 1 where its function doesn't" in wide.to_markdown()
-    # What the balanced form undoes widens no tie of balanced scores.
-    assert ranked(1.0, "attention.qk").pairs[0].difference.tied
-    assert not ranked(1.0, "attention.qk", gauge="balanced").pairs[0].difference.tied
-    with pytest.raises(UsageError, match="was made with another preset or revision"):
-        ranked(1.0, preset="ww-0.7")
-    study["model"] = "else"
-    with pytest.raises(UsageError, match=r"symmetry.json: is of else, which is not among the models"):
-        ranked(1.0)
-    file.write_text("{}")
-    with pytest.raises(UsageError, match=r"is no symmetry.json of wqscore symmetry"):
-        wqscore.rank([one, two], by="log_norm", spread=[file], **settings)
-    with pytest.raises(UsageError, match="can't be read"):
-        wqscore.rank([one, two], by="log_norm", spread=[tmp_path / "nowhere"], **settings)
+def test_rank_reads_what_the_study_writes(study: Symmetry, tmp_path: Path) -> None:
+    (tmp_path / "symmetry.json").write_text(study.to_json())
+    (read,) = read_gauge_spreads([tmp_path])
+    for metric in study.score.metrics:
+        assert read.of(metric, "none") == study.spread(metric)
+        assert read.of(metric, "balanced") <= study.spread(metric)
+    assert read.of("alpha", "none") == 0
