@@ -1,4 +1,4 @@
-"""Draw the pictures of the studies' pages from the demo's models: `python -m docs.study_pictures`."""
+"""Draw the pictures of the studies' pages from the demo's models: `python -m docs.study_pictures`; two minutes."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from wqscore.studies.kin.report import cosine_text
 ROOT = Path(__file__).parent.parent
 BASE, TUNED = "rxnfp-bert_pretrained", ("rxnfp-bert_ft", "rxnfp-bert_ft_10k_25s")
 DEMO = (BASE, *TUNED, "all-MiniLM-L6-v2", "rxnmapper-albert")
+#: The metrics whose moves are drawn.
+MOVING = ("alpha", "stable_rank")
 #: Shares of the weights that are kept.
 RATIOS = [share / 20 for share in range(1, 21)]
 #: Only changes and spectra are drawn.
@@ -81,6 +83,27 @@ def cosines() -> alt.LayerChart:
     return alt.layer(shades, chart.mark_text().encode(text="shown:N"))
 
 
+def moves() -> alt.Chart:
+    """How far two numbers of a fine-tune move under each transformation that keeps its function."""
+    found = wqscore.symmetry(_folder(TUNED[1]), metrics=",".join(MOVING))
+    points = [
+        {"transformation": each.name, "metric": metric, "moves": moved.spread / stored}
+        for each in found.transformations
+        for metric, moved in each.metrics.items()
+        if (stored := found.score.summary.headline(metric, found.score.preset))
+    ]
+    return (
+        alt.Chart(alt.Data(values=points), width=_WIDTH * 2 // 3, height=_HEIGHT * 2 // 3)
+        .mark_bar()
+        .encode(
+            x=alt.X("moves:Q", title="of the stored number", axis=alt.Axis(format="%", tickCount=4)),
+            y=alt.Y("transformation:N", title=None, sort=None),
+            color=alt.Color("transformation:N", legend=None),
+            column=alt.Column("metric:N", title=None),
+        )
+    )
+
+
 def _folder(name: str) -> str:
     return str(ROOT / "checkpoints" / name)
 
@@ -99,3 +122,4 @@ if __name__ == "__main__":
     draw(changes(), ROOT / "docs" / "images" / "diff-by-layer.svg")
     draw(cosines(), ROOT / "docs" / "images" / "kin-cosines.svg")
     draw(errors(), ROOT / "docs" / "images" / "compress-by-role.svg")
+    draw(moves(), ROOT / "docs" / "images" / "symmetry-moves.svg")

@@ -16,6 +16,7 @@ from tests.engines.test_crosscheck_report import CHECK
 from tests.integrity.test_report import FOUND
 from tests.small_models import bert
 from tests.studies.published import TAXONOMY
+from tests.symmetries.made import RELU, chain
 from wqscore import results
 from wqscore.errors import UsageError
 from wqscore.evidence.record import shipped_models
@@ -23,6 +24,7 @@ from wqscore.evidence.track_record import track_record
 from wqscore.gating.gate import gate, gate_all
 from wqscore.gating.policy import Policy, read_rules
 from wqscore.ranking.ranking import Ranking
+from wqscore.refs.callers import as_ref
 from wqscore.results import Result, formats_of, render
 from wqscore.stores.overview import overview
 from wqscore.stores.store import Store
@@ -62,6 +64,7 @@ def found(ranking: Ranking, tmp_path_factory: pytest.TempPathFactory) -> Mapping
         wqscore.diff(bert(0, layers=1), later, metrics="stable_rank", bootstrap=0, gof=0),
         wqscore.kin([bert(0, layers=1), later]),
         wqscore.compress(later, metrics="stable_rank", bootstrap=0, gof=0, rounded=True),
+        wqscore.symmetry(as_ref(chain((60, 60, 60)), RELU, "mlp"), metrics="stable_rank"),
         track_record([model for model in shipped_models() if model.source == "families"], ["alpha", "params"]),
     ]
     return {type(result).__name__: result for result in made}
@@ -125,7 +128,7 @@ def test_every_kind_is_shown_to_people_and_to_machines(found: Mapping[str, Resul
 
 def test_a_page_is_made_where_there_is_one(found: Mapping[str, Result], tmp_path: Path) -> None:
     for kind, result in found.items():
-        if kind in ("Ranking", "ModelScore", "Correlations", "Built", "Phases"):
+        if kind in ("Ranking", "ModelScore", "Correlations", "Built", "Phases", "Symmetry"):
             assert result.to_html().strip().lower().startswith("<!doctype html>")
         else:
             with pytest.raises(UsageError, match=f"{kind} has no format 'html': it has "):

@@ -1,9 +1,9 @@
 """Judge pretrained checkpoints from their weights alone.
 
 `score` one model, `rank` several, `describe` one or `plan` for many without reading their weights; `gate`, `check`,
-`card`, `known`, `correlate`, `diff`, `kin`, `compress`, `phase`, `allocate`, `store` and `leaderboard` are the
-commands of the same names; `watch` scores a live model during its training. Everything heavy is imported when it is
-first asked for, so that importing the package, and `wqscore --help`, stay quick.
+`card`, `known`, `correlate`, `diff`, `kin`, `compress`, `symmetry`, `phase`, `allocate`, `store` and `leaderboard`
+are the commands of the same names; `watch` scores a live model during its training. Everything heavy is imported when
+it is first asked for, so that importing the package, and `wqscore --help`, stay quick.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from wqscore.studies.known.benchmarks import BenchmarkTable
     from wqscore.studies.known.cards import known
     from wqscore.studies.phase.phase import Phases, phase
+    from wqscore.studies.symmetry.symmetry import Symmetry, symmetry
     from wqscore.studies.watching.track import Track
     from wqscore.studies.watching.watch import Watch, watch
 
@@ -86,7 +87,9 @@ _HOMES = {
     "Card": "wqscore.ranking.card",
     "compress": "wqscore.studies.compress.compress",
     "Compression": "wqscore.studies.compress.compress",
+    "Symmetry": "wqscore.studies.symmetry.symmetry",
     "diff": "wqscore.studies.diff.diff",
+    "symmetry": "wqscore.studies.symmetry.symmetry",
     "Diff": "wqscore.studies.diff.diff",
     "kin": "wqscore.studies.kin.kin",
     "Kin": "wqscore.studies.kin.kin",
@@ -131,6 +134,7 @@ __all__ = [
     "Settings",
     "SkippedTensor",
     "StoreOverview",
+    "Symmetry",
     "Track",
     "UsageError",
     "Watch",
@@ -155,6 +159,7 @@ __all__ = [
     "rank",
     "score",
     "store",
+    "symmetry",
     "watch",
 ]
 

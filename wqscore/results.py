@@ -87,6 +87,9 @@ _VIEWS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         "Allocation": _views("wqscore.studies.allocate.report", "allocation", **_OF_PLANS),
         "Phases": _views("wqscore.studies.phase.report", "phase", page="wqscore.studies.phase.page:phases_html"),
         "Compression": _views("wqscore.studies.compress.report", "compression"),
+        "Symmetry": _views(
+            "wqscore.studies.symmetry.report", "symmetry", page="wqscore.studies.symmetry.page:symmetry_html"
+        ),
         "Diff": _views("wqscore.studies.diff.report", "diff"),
         "Kin": _views("wqscore.studies.kin.report", "kin", page="wqscore.studies.kin.page:kin_html"),
         "TrackRecord": _views("wqscore.evidence.report", "track_record"),

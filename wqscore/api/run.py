@@ -104,9 +104,24 @@ def started(refs: Models, settings: Settings, progress: RankProgress | None, by:
     models = refs_of(refs)
     selection = _selection(settings)
     resources = _resources(settings)
-    base = None if settings.base is None else open_or_fall_back(_base(settings.base), settings.stream, progress)
+    base = None
+    if settings.base is not None:
+        base = in_gauge(open_or_fall_back(_base(settings.base), settings.stream, progress), settings.gauge)
     with connected(settings.backend), opened_store(settings.store) as store:
         yield Run(settings, models, preset, metrics, base, selection, store, resources, progress)
+
+
+def in_gauge(checkpoint: Checkpoint, gauge: str) -> Checkpoint:
+    """A checkpoint in the form that a setting asks for.
+
+    Raises:
+        CheckpointError: its balanced form is not known.
+    """
+    if gauge == "none":
+        return checkpoint
+    from wqscore.symmetries.gauge import balanced
+
+    return balanced(checkpoint)
 
 
 @contextmanager
@@ -186,6 +201,10 @@ def _resources(settings: Settings) -> Resources:
     if settings.backend != "threads" and settings.engine != "wqscore":
         raise UsageError(
             f"the engine {settings.engine} runs in this process: leave --backend out (backend= in Python)"
+        )
+    if settings.gauge != "none" and settings.engine != "wqscore":
+        raise UsageError(
+            f"the engine {settings.engine} reads files as they are: leave --gauge out (gauge= in Python)"
         )
     if settings.device != CPU and settings.engine != "wqscore":
         raise UsageError(f"the engine {settings.engine} solves by itself: leave --device out (device= in Python)")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Unpack
 
 from wqscore.api.lineage import unrelated_families
-from wqscore.api.run import Run, own_errors, preset_of, started
+from wqscore.api.run import Run, in_gauge, own_errors, preset_of, started
 from wqscore.api.settings import Settings, SettingsKeywords, changed, takes_settings
 from wqscore.checkpoints.checkpoint import Checkpoint
 from wqscore.checkpoints.fetch_or_stream import open_or_fall_back
@@ -22,6 +23,7 @@ from wqscore.metrics.registry import find_metric
 from wqscore.model_list import find_listed
 from wqscore.presets.registry import DEFAULT
 from wqscore.presets.weightwatcher import WW_0_7
+from wqscore.ranking.gauge_spread import read_gauge_spreads, widened
 from wqscore.ranking.ranking import Ranking, rank_models
 from wqscore.refs.callers import as_ref, refs_of
 from wqscore.refs.reference import Model, ModelRef, Models
@@ -30,6 +32,8 @@ from wqscore.scoring.score_checkpoint import Work, score_checkpoint
 from wqscore.stores.headers import StoredHeaders
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from wqscore.engines.crosscheck import Crosscheck
 
 
@@ -61,8 +65,9 @@ def score(
         name: what to call a model in memory; its class if `None`.
         settings: what to compute and how; the usual settings if `None`.
         progress: receives progress.
-        **changes: settings by name, over those of `settings`: preset, metrics, base, family, layers, roles, engine,
-            seed, bootstrap, gof, stream, store, verify, jobs, memory, backend, device. `Settings` says what each is.
+        **changes: settings by name, over those of `settings`: preset, metrics, base, family, layers, roles, gauge,
+            engine, seed, bootstrap, gof, stream, store, verify, jobs, memory, backend, device. `Settings` says what
+            each is.
 
     Returns:
         A row for each matrix and each skipped tensor, and the model's summary.
@@ -87,6 +92,7 @@ def rank(
     by: str | None = None,
     across_families: bool = False,
     evidence: str | None = None,
+    spread: Sequence[Path | str] = (),
     settings: Settings | None = None,
     progress: RankProgress | None = None,
     **changes: Unpack[SettingsKeywords],
@@ -100,6 +106,8 @@ def rank(
             decisions calls informative for such models, else alpha; a preset other than `default` has its own.
         across_families: rank models of all families together, which means little, instead of each family by itself.
         evidence: a table of the record to take odds from instead of all others, or `none` for no odds.
+        spread: folders or files that `wqscore symmetry` wrote of some of the models: a difference smaller than either
+            model's number moves by itself is a tie.
         settings: as for `score`, the same for all models.
         progress: receives progress.
         **changes: as for `score`. With `stream` the base's tensors are read again for each model.
@@ -114,6 +122,7 @@ def rank(
         `wqscore.rank(["bert-base", "roberta-base"]).to_frame()`
     """
     chosen = changed(settings, changes)
+    spreads = read_gauge_spreads(spread)
     lore, automatic = load_lore(evidence), by in (None, AUTO) and preset_of(chosen) == DEFAULT
     by = preset_of(chosen).by if by in (None, AUTO) else find_metric(by).name
     with started(_each(models, progress), chosen, progress, by) as run:
@@ -122,6 +131,7 @@ def rank(
     choice = ""
     if automatic and lore is not None:
         by, choice = choose_metric(scores, run.preset, lore)
+    scores = widened(scores, spreads, by, [model.label for model in run.models])
     ranking = rank_models(scores, by, run.preset, run.metrics, chosen.seed, failures, across_families)
     ranking = replace(ranking, unrelated=unrelated)
     if lore is not None:
@@ -201,7 +211,14 @@ def _score(model: ModelRef, run: Run) -> ModelScore:
         work = Work(run.resources, run.settings.device, run.cache, progress, run.note)
         try:
             return score_checkpoint(
-                checkpoint, family, run.preset, run.metrics, run.sampling, run.base, work, run.selection
+                in_gauge(checkpoint, run.settings.gauge),
+                family,
+                run.preset,
+                run.metrics,
+                run.sampling,
+                run.base,
+                work,
+                run.selection,
             )
         finally:
             let_go(checkpoint)

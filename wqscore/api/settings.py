@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 Engine = Literal["wqscore", "weightwatcher"]
 #: The same as `wqscore.spectra.on_device.Device`, whose module would import NumPy.
 Device = Literal["cpu", "cuda"]
+#: The same as `wqscore.symmetries.gauge.Gauge`, whose module would import NumPy.
+Gauge = Literal["none", "balanced"]
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -51,6 +53,9 @@ class Settings:
         layers: the layers to score alone: `0-5`, a name, a part of one, a pattern with `*`, or `3.attention.q`;
             several in a text are separated by commas. Each matrix that is left out has a row that says so.
         roles: the roles to score alone: `attention.q`, `mlp.*`, `attention`.
+        gauge: `balanced` scores the balanced form of the weights, which is the same for all checkpoints of one
+            function that differ by transformations of heads, hidden neurons and gains; a model whose layout is not
+            known fails. Models scored with different gauges can't share a ranking.
         engine: `weightwatcher` runs the real WeightWatcher, which must be installed, always with the preset `ww-0.7`.
         seed: the seed of every random step, recorded in the result.
         bootstrap: resamples behind alpha's interval; 0 for none.
@@ -91,6 +96,9 @@ class Settings:
     )
     roles: str | Sequence[str] | None = _setting(
         None, "Score these roles alone: attention.q, mlp.*, attention.", metavar="ROLE,..."
+    )
+    gauge: Gauge = _setting(
+        "none", "balanced: score the form that all weights of one function share.", choices=get_args(Gauge)
     )
     engine: Engine = _setting(
         "wqscore",
@@ -156,6 +164,7 @@ class SettingsKeywords(TypedDict, total=False):
     family: str | None
     layers: str | Sequence[str] | None
     roles: str | Sequence[str] | None
+    gauge: Gauge
     engine: Engine
     seed: int
     bootstrap: int

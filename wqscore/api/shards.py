@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from wqscore.api.run import Run, distances_among, own_errors, started
+from wqscore.api.run import Run, distances_among, in_gauge, own_errors, started
 from wqscore.api.settings import Settings
 from wqscore.checkpoints.fetch_or_stream import open_or_fall_back
 from wqscore.checkpoints.runs import expand_runs
@@ -145,7 +145,7 @@ def _score_part(model: ModelRef, part: Shard, run: Run) -> ModelShard:
     assert cache is not None
     task = ScoringTask(run.preset, names, run.sampling, None, cache, run.settings.device, sketched=True)
     with own_errors(model):
-        checkpoint = open_or_fall_back(model, run.settings.stream, run.progress)
+        checkpoint = in_gauge(open_or_fall_back(model, run.settings.stream, run.progress), run.settings.gauge)
         groups = by_tensor(select(planned(checkpoint, run.preset), run.selection, model.label))
         mine = deal(groups, part)
         for _ in score_and_remember(mine, task, run.resources, progress, run.note):

@@ -23,6 +23,8 @@ class Checkpoint:
         config: the parsed `config.json`, `{}` if there is none.
         tensors: every tensor, in file order.
         remarks: lines that say what was taken as the model where its files hold more than one.
+        gauge: the form of the weights: `none` for the stored one, else the one that its tensors are brought to when
+            they are read.
     """
 
     ref: ModelRef
@@ -30,6 +32,7 @@ class Checkpoint:
     config: dict[str, Any]
     tensors: tuple[Tensor, ...]
     remarks: tuple[str, ...] = ()
+    gauge: str = "none"
 
     @cached_property
     def training_state(self) -> Mapping[str, str]:

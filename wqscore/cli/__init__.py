@@ -31,6 +31,7 @@ from wqscore.cli.plot import plot
 from wqscore.cli.rank import rank
 from wqscore.cli.score import score
 from wqscore.cli.store import app as store
+from wqscore.cli.symmetry import symmetry
 from wqscore.cli.usage_errors import OneLineGroup
 from wqscore.version import __version__
 
@@ -54,6 +55,7 @@ app.command()(gate)
 app.command()(diff)
 app.command()(kin)
 app.command()(compress)
+app.command()(symmetry)
 app.command()(correlate)
 app.command()(known)
 app.command()(phase)

@@ -41,7 +41,7 @@ _MAX_NAME = 50
 
 @dataclass(frozen=True)
 class OrderOptions:
-    """Options: the metric to rank by, and whether to rank across families."""
+    """Options: the metric to rank by, what counts as a tie, and whether to rank across families."""
 
     by: Annotated[
         str | None,
@@ -54,6 +54,15 @@ class OrderOptions:
         ),
     ] = None
     evidence: options.EvidenceOption = None
+    spread: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--spread",
+            metavar="DIR",
+            help="What wqscore symmetry --out wrote of a model: smaller differences are ties; once a model.",
+            show_default=False,
+        ),
+    ] = None
     across_families: Annotated[
         bool, typer.Option("--across-families", help="Rank models of different families together; means little.")
     ] = False
@@ -123,7 +132,7 @@ def rank(
             from wqscore.evidence.advice import AUTO
             from wqscore.presets.registry import find_preset
 
-            useless = {"--out": report.out, "--known": known.known}
+            useless = {"--out": report.out, "--known": known.known, "--spread": order.spread}
             named = None if order.by == AUTO else order.by
             compute_shard(models, settings, run, useless, named or find_preset(settings.preset).by)
             return
@@ -144,6 +153,7 @@ def rank(
                     by=order.by,
                     evidence=order.evidence,
                     across_families=order.across_families,
+                    spread=order.spread or (),
                     settings=settings,
                     progress=progress,
                 )

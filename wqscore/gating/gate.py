@@ -147,6 +147,8 @@ def gate_all(
     if not models:
         raise UsageError("no model given: name one or more")
     chosen = replace(changed(settings, changes), preset=policy.preset, metrics=policy.all_metrics, base=policy.base)
+    if chosen.gauge != "none":
+        raise UsageError("rules and baselines are of the stored weights: leave gauge out")
     preset = find_preset(chosen.preset)
     of_changes = [rule for rule in policy.rules if isinstance(rule.value, AGAINST_BASELINE)]
     if of_changes and policy.baseline is None:

@@ -57,6 +57,8 @@ def leaderboard(
         `wqscore.leaderboard(["nightly.toml", "./run-1"], "site", store=wqscore.store().path).index`
     """
     chosen = changed(settings, changes)
+    if chosen.gauge != "none":
+        raise UsageError("a leaderboard is of the stored weights: leave gauge out")
     for name, value in vars(Settings()).items():
         if name not in _TAKEN and getattr(chosen, name) != value:
             raise UsageError(f"a leaderboard has no choice of {name}: leave it out; it has {', '.join(_TAKEN)}")

@@ -10,6 +10,7 @@ from wqscore.execution.resources import cores, program_memory
 from wqscore.matrices.weight_matrix import WeightMatrix
 from wqscore.planning.work import cost, solved_sides
 from wqscore.spectra.eigenvalues import BLOCK_ROWS
+from wqscore.symmetries.derived import DerivedTensor
 
 _FLOAT64, _FLOAT32 = 8, 4
 
@@ -44,6 +45,9 @@ def held(tensor: Tensor) -> int:
     """Bytes of a tensor that has been read, and of what it was decoded from."""
     if isinstance(tensor, DecodedTensor) and tensor.decoding.factors is None:
         return tensor.nbytes + tensor.parameters * _FLOAT32
+    if isinstance(tensor, DerivedTensor):
+        # What it is computed from, as stored and in float64, and as much again at the peak.
+        return tensor.nbytes + 2 * _FLOAT64 * sum(part.parameters for part in tensor.parts)
     return tensor.nbytes
 
 

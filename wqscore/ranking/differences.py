@@ -43,7 +43,8 @@ class Difference:
         p: two-sided p-value of no shift, from flips of the signs of the pairs, or from exchanges within roles where
             the models are not paired; NaN where there is nothing to compare.
         p_holm: `p` after Holm's correction for all pairs of the models that are ranked together.
-        delta: a difference up to this is a tie: 1e-3 of the metric's spread, and what rounding in storage can do.
+        delta: a difference up to this is a tie: 1e-3 of the metric's spread, what rounding in storage can do,
+            and how far transformations that keep a model's function move its number, where that is known.
         lowest: smallest possible `value` if each unpaired matrix took the lowest or highest value in either model;
             `value` where none is lost.
         highest: the largest possible `value`, found in the same way.
@@ -134,7 +135,7 @@ def measured(score: ModelScore, metric: MatrixMetric) -> Measured:
         headline="sum" if metric.summed else score.preset.headline,
         keys=tuple(map(matrix_key, rows)),
         values=values,
-        delta=delta * (len(rows) if metric.summed else 1),
+        delta=max(delta * (len(rows) if metric.summed else 1), score.gauge_spread),
         numbering=numbering(score),
     )
 

@@ -72,6 +72,11 @@ class Ranking(Result):
         return f"<Ranking of {counted(len(self.models), 'model')} in {families} by {self.by.name}: {kind}>"
 
     @property
+    def gauge(self) -> str:
+        """The form of the weights that was scored: `none` for the stored one, or `balanced`."""
+        return next((score.gauge for score in self.scores), "none")
+
+    @property
     def families(self) -> tuple[str, ...]:
         """The families of the ranked models, each once; an empty name for each model of which none is known."""
         names = [model.family for model in self.models if model.rank]
@@ -158,6 +163,8 @@ def rank_models(
         raise UsageError("scores of different --bootstrap or --gof can't share a ranking: score all models alike")
     if len({score.engine for score in scores}) > 1:
         raise UsageError("scores of different engines can't share a ranking: score all models alike")
+    if len({score.gauge for score in scores}) > 1:
+        raise UsageError("scores of different gauges can't share a ranking: score all models with one --gauge")
     if by not in metrics:
         raise UsageError(f"{by} is not among the metrics that were computed: score the models with it")
     reasons = [why_unranked(score, metric, preset) for score in scores]

@@ -22,5 +22,5 @@ def layers_csv(scores: Sequence[ModelScore], header: Sequence[str] | None = None
         scores: models scored with one preset.
         header: the columns; required if `scores` is empty.
     """
-    columns = header if header is not None else layer_columns(scores[0].preset, scores[0].metrics)
+    columns = header if header is not None else layer_columns(scores[0].preset, scores[0].metrics, scores[0].gauge)
     return csv_text(columns, (row for score in scores for row in layer_rows(score)))

@@ -185,6 +185,14 @@ _COLUMNS = {
     "rank_1pct": "Of compress: the least rank that loses at most 1 % of the norm.",
     "rank_5pct": "Of compress: the least rank that loses at most 5 % of the norm.",
     "rank_10pct": "Of compress: the least rank that loses at most 10 % of the norm.",
+    "gauge": "The form of the weights that was scored: balanced is the one that all weights of one function share, "
+    "as far as heads, hidden neurons and gains go. There is no such column without --gauge.",
+    "applies": "Of symmetry: whether the transformation leaves the model's function alone; if not, the reason.",
+    "sites": "Of symmetry: at how many places of the model the transformation acts.",
+    "logit_change": "Of symmetry: the largest change of the log-softmax of the outputs for random tokens.",
+    "invariance": "Of symmetry: exact if the metric can't move but for rounding, moves if it does, none-claimed for "
+    "metrics of shuffles, windows and vectors.",
+    "spread": "Of symmetry: the model's largest number less its least, over 8 random draws of the transformation.",
     **{
         f"error_{bits}bit": f"Of compress: what rounding to {bits} bits loses, as a share of the norm; each row has "
         "a scale of its own."
@@ -202,11 +210,6 @@ _TERMS = {
     "wqscore kin.",
     "sketch": "128 sums of a matrix's weights with fixed random signs, by which matrices of one shape are compared "
     "without reading them again. The store keeps it beside the spectrum.",
-    "size": "A kind of decision: one model has over 5 % more parameters.",
-    "recipe": "A kind of decision: models of the same shapes from different starts, data or hyper-parameters.",
-    "run": "A kind of decision: two steps of one training.",
-    "fine-tune": "A kind of decision: one model was made from the other by more training.",
-    "damage": "A kind of decision: one model is the other quantised, pruned, noised or partly re-initialised.",
     "odds": "How likely the model with the better number is the better model, learned from the record of decisions: "
     "wqscore evidence.",
     "toss-up": "The record doesn't tell two models apart: the odds don't beat a coin by two standard errors.",
@@ -218,6 +221,11 @@ _TERMS = {
     "preset": "A set of constants: wqscore's own, or those of published code.",
     "outlook": "Of compress: the share of weights kept times the mean stable rank, which the literature found to "
     "predict what compression costs.\nNot tested for your model.",
+    "balanced": "Of --gauge: the form of the weights in which queries and keys, values and outputs, and what goes "
+    "into and out of hidden neurons have equal norms. Equal functions have equal balanced numbers.",
+    "exact": "Of symmetry: the metric can't move under the transformation, but for rounding.",
+    "moves": "Of symmetry: the metric moves though the function doesn't.",
+    "none-claimed": "Of symmetry: the metric is no function of eigenvalues alone, so that no invariance is claimed.",
     "eigenvalue": "Of WᵀW: how much a matrix stretches one direction, squared. Few large ones make a heavy tail.",
     "signal": "Of a matrix: the sum of singular values beyond the edge of the noise, by that of the others and by "
     "the largest; 0 for noise. wqscore allocate unfreeze.",

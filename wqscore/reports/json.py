@@ -37,6 +37,7 @@ def ranking_document(ranking: Ranking) -> dict[str, Any]:
         "by": ranking.by.name,
         "better": ranking.by.better,
         "across_families": ranking.across_families,
+        **({"gauge": ranking.gauge} if ranking.gauge != "none" else {}),
         "conclusion": ranking.conclusion.document(),
         "odds": asdict(ranking.odds) if ranking.odds else None,
         **({"unrelated": [asdict(each) for each in ranking.unrelated]} if ranking.unrelated else {}),
@@ -144,6 +145,8 @@ def _score(score: ModelScore) -> dict[str, Any]:
         },
         **({"remarks": list(score.remarks)} if score.remarks else {}),
         **({"selection": score.selection} if score.selection else {}),
+        **({"gauge": score.gauge} if score.gauge != "none" else {}),
+        **({"gauge_spread": score.gauge_spread} if score.gauge_spread else {}),
         "layers": [_layer(row) if isinstance(row, LayerScore) else _skip(row) for row in score.rows],
     }
 

@@ -27,9 +27,9 @@ PAIR_COLUMNS = [
 #: families that this rests on, and the version of the record.
 ODDS_COLUMNS = ["odds_over_next", "odds_kind", "odds_families", "record"]
 #: The columns of words; all others hold numbers.
-_LAYER_WORDS = ("model", "name", "role", "verdict", "flags", "reason")
+_LAYER_WORDS = ("model", "name", "role", "gauge", "verdict", "flags", "reason")
 _RANKING_WORDS = frozenset(
-    {"model", "revision", "family", "family_id", "ties", "odds_kind", "record", "status", "reason"}
+    {"model", "revision", "family", "family_id", "gauge", "ties", "odds_kind", "record", "status", "reason"}
 )
 _PAIR_WORDS = frozenset({"ahead", "behind", "metric", "tied"})
 #: The columns of words of which there are few.
@@ -46,9 +46,10 @@ def of_matrices(metrics: Sequence[str]) -> list[str]:
     return [name for name in metrics if name in MATRIX_METRICS]
 
 
-def layer_columns(preset: Preset, metrics: Sequence[str]) -> list[str]:
-    """The header of `layers.csv`."""
-    names = ["model", "name", "role", "rows", "columns", *of_matrices(metrics), "verdict", "flags", "reason"]
+def layer_columns(preset: Preset, metrics: Sequence[str], gauge: str = "none") -> list[str]:
+    """The header of `layers.csv`; with a column for a gauge where there is one."""
+    names = ["model", "name", "role", "rows", "columns", *_gauge_column(gauge)]
+    names += [*of_matrices(metrics), "verdict", "flags", "reason"]
     return [preset.label(name) for name in names]
 
 
@@ -63,7 +64,8 @@ def score_rows(score: ModelScore) -> Rows:
     words, categories, counts = (
         frozenset(score.preset.label(name) for name in names) for names in (_LAYER_WORDS, _LAYER_CATEGORIES, counted)
     )
-    return Rows(layer_columns(score.preset, score.metrics), layer_rows(score), words, categories, counts)
+    columns = layer_columns(score.preset, score.metrics, score.gauge)
+    return Rows(columns, layer_rows(score), words, categories, counts)
 
 
 def ranking_columns(ranking: Ranking) -> list[str]:
@@ -80,7 +82,7 @@ def ranking_columns(ranking: Ranking) -> list[str]:
             "hidden_size",
             "depth",
         ),
-        *("coverage", "n_matrices", "n_fitted"),
+        *("coverage", "n_matrices", "n_fitted", *_gauge_column(ranking.gauge)),
     ]
     columns = [
         f"{ranking.preset.label(name)}{suffix}" for name in summary_metrics(ranking) for suffix in _suffixes(name)
@@ -151,6 +153,10 @@ def _step_column(ranking: Ranking) -> tuple[str, ...]:
     return ("step",) if has_steps(ranking) else ()
 
 
+def _gauge_column(gauge: str) -> tuple[str, ...]:
+    return () if gauge == "none" else ("gauge",)
+
+
 def _suffixes(name: str) -> tuple[str, ...]:
     interval = _INTERVAL if has_interval_columns(name) else ()
     return (*_HEADLINE, *interval, *(_OTHERS if name in MATRIX_METRICS else ()))
@@ -158,13 +164,14 @@ def _suffixes(name: str) -> tuple[str, ...]:
 
 def _layer_row(score: ModelScore, row: LayerScore | SkippedTensor) -> list[Cell]:
     label, metrics = score.ref.label, of_matrices(score.metrics)
+    gauge = [score.gauge for _ in _gauge_column(score.gauge)]
     if isinstance(row, SkippedTensor):
         sides = _sides(*row.shape, score.preset) if len(row.shape) == 2 else (None, None)
-        return [label, row.name, row.role, *sides, *(None for _ in metrics), "skipped", None, row.reason]
+        return [label, row.name, row.role, *sides, *gauge, *(None for _ in metrics), "skipped", None, row.reason]
     sides = _sides(row.matrix.rows, row.matrix.columns, score.preset)
     values = [number(row.metrics[name], MATRIX_METRICS[name].count) for name in metrics]
     flags = ";".join(row.flags) or None
-    return [label, row.matrix.name, row.matrix.role, *sides, *values, row.verdict, flags, row.reason or None]
+    return [label, row.matrix.name, row.matrix.role, *sides, *gauge, *values, row.verdict, flags, row.reason or None]
 
 
 def _odds(model: RankedModel, ranking: Ranking) -> list[Cell]:
@@ -191,6 +198,7 @@ def _ranking_row(model: RankedModel, ranking: Ranking) -> list[Cell]:
     head += [model.family or None, score.family_id or None]
     head += [score.parameters, score.architecture.hidden_size, score.architecture.depth]
     head += [number(summary.coverage), summary.n_matrices, summary.n_fitted]
+    head += [score.gauge for _ in _gauge_column(ranking.gauge)]
     cells: list[Cell] = []
     for name in summary_metrics(ranking):
         cells.append(number(summary.headline(name, ranking.preset), METRICS[name].count))

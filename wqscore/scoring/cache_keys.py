@@ -7,12 +7,14 @@ read. From the content follow the spectrum and, for one set of constants, the ro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+from blake3 import blake3
 
 from wqscore.checkpoints.tensor import Tensor, TensorRef
 from wqscore.fits.sampling import Sampling
@@ -24,6 +26,7 @@ from wqscore.spectra import lapack
 from wqscore.spectra.eigenvalues import BLOCK_ROWS
 from wqscore.spectra.on_device import CPU, solver_on
 from wqscore.stores.records import Method, SpectrumKey, canonical
+from wqscore.symmetries.derived import DerivedTensor
 from wqscore.version import __version__
 
 #: What decides a row's numbers: if any of it changes, cached rows no longer match.
@@ -134,6 +137,9 @@ def shard_content(tensor: Tensor, cached_id: Callable[[Path], str]) -> str:
         tensor: the tensor.
         cached_id: names the content of a file in the Hub's cache, as `cached_content_id` does.
     """
+    if isinstance(tensor, DerivedTensor):
+        parts = [shard_content(part, cached_id) for part in tensor.parts] if tensor.recipe else []
+        return f"derived:{_derived(tensor, parts)}" if parts and all(parts) else ""
     if not isinstance(tensor, TensorRef):
         return ""
     content = cached_id(tensor.file) if tensor.source is None else tensor.source.content_id(tensor.file)
@@ -143,16 +149,28 @@ def shard_content(tensor: Tensor, cached_id: Callable[[Path], str]) -> str:
 def lone_file(tensor: Tensor) -> Path | None:
     """The file on disk that alone decides a tensor's values; `None` for one that is decoded, or elsewhere.
 
-    What is decoded depends on several tensors, maybe of several files, and on settings: it has to be read.
+    What is decoded depends on several tensors, maybe of several files, and on settings: it has to be read. What is
+    derived by a recipe from tensors of one file is decided by that.
     """
+    if isinstance(tensor, DerivedTensor):
+        files = {lone_file(part) for part in tensor.parts} if tensor.recipe else set()
+        return files.pop() if len(files) == 1 else None
     return tensor.file if isinstance(tensor, TensorRef) and tensor.source is None else None
 
 
 def byte_range_key(tensor: Tensor) -> str:
     """A tensor's name, and which bytes of its file are read as what: all that its header decides."""
+    if isinstance(tensor, DerivedTensor):
+        return f"{tensor.name}@{_derived(tensor, [byte_range_key(part) for part in tensor.parts])}"
     assert isinstance(tensor, TensorRef)
     strides = "" if tensor.strides is None else f"/{list(tensor.strides)}"
     return f"{tensor.name}@{tensor.offset}:{tensor.dtype.name}{list(tensor.shape)}{strides}"
+
+
+def _derived(tensor: DerivedTensor, parts: Sequence[str]) -> str:
+    """What a derived tensor is computed from, and how, with the code that computes it."""
+    told = "\n".join([digest_code(("symmetries",)), tensor.recipe, *parts])
+    return blake3(told.encode()).hexdigest()
 
 
 def spectrum_code() -> str:

@@ -41,6 +41,8 @@ class ModelScore(Result):
         remarks: lines that say what was taken as the model where its files hold more than one, and what was left out.
         selection: which matrices were chosen, as on the command line; empty for all.
         declared_base: the model on the Hub that its configuration says it comes from; empty if it names none.
+        gauge: the form of the weights that was scored: `none` for the stored one, or `balanced`.
+        gauge_spread: how far the number that ranks moves where the function doesn't; 0 where that is not known.
     """
 
     ref: ModelRef
@@ -59,6 +61,8 @@ class ModelScore(Result):
     remarks: tuple[str, ...] = ()
     selection: str = ""
     declared_base: str = ""
+    gauge: str = "none"
+    gauge_spread: float = 0.0
 
     def __repr__(self) -> str:
         """The model, what its preset ranks by, and how many matrices are behind it."""

@@ -125,6 +125,7 @@ def score_checkpoint(
         remarks=(*checkpoint.remarks, *([remark_of(selection, rows, n_scored)] if selection else [])),
         selection=str(selection),
         declared_base=declared_base(checkpoint),
+        gauge=checkpoint.gauge,
     )
 
 

@@ -14,6 +14,7 @@ from wqscore.metrics.analysis import Values
 from wqscore.presets.preset import Preset
 from wqscore.sketches.sketch import Sketch, sketch_of
 from wqscore.spectra.spectrum import Spectrum
+from wqscore.symmetries.derived import DerivedTensor
 
 
 def digest_of(tensor: Tensor, array: Values) -> bytes:
@@ -23,6 +24,8 @@ def digest_of(tensor: Tensor, array: Values) -> bytes:
         content.update(np.ascontiguousarray(stored).reshape(-1).view(np.uint8).data)
     scale = array.scale if isinstance(array, LowRank) else None
     content.update(f"{tensor.dtype.name}{tensor.shape}{scale!r}".encode())
+    if isinstance(tensor, DerivedTensor):
+        content.update(b"derived")
     return content.digest()
 
 

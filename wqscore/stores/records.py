@@ -27,7 +27,8 @@ class SpectrumKey:
 
     Attributes:
         content: `blake3:` and the hex digest of the tensor's bytes, data type and shape; or `lfs:`, the shard
-            as `checkpoints.hub.content_id` names it, `:` and the tensor's byte range in it.
+            as `checkpoints.hub.content_id` names it, `:` and the tensor's byte range in it; or `derived:` and a
+            digest of the contents that it is computed from and of how.
         part: which numbers of the tensor form the matrix, such as `[q]`, and its axes.
         recipe: how it was computed: the code, the Gram matrix's block size, the solver, the scale.
     """

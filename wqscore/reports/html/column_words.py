@@ -74,6 +74,7 @@ COLUMN_WORDS = MappingProxyType(
         "value": "The model's number.",
         "rows": "The rows of the matrix.",
         "columns": "The columns of the matrix.",
+        "gauge": "The form of the weights that was scored: balanced, the one that equal functions share.",
         "flags": "What else a reader should know; a flag takes no matrix out of an average.",
         "tensor": "The name of the tensor in the file.",
         "shape": "The sides of the tensor.",

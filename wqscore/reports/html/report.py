@@ -170,7 +170,7 @@ def data_files(ranking: Ranking) -> dict[str, str]:
     return {
         "ranking.csv": ranking.to_csv(),
         "pairs.csv": pairs_csv(ranking),
-        "layers.csv": layers_csv(ranking.scores, layer_columns(ranking.preset, ranking.metrics)),
+        "layers.csv": layers_csv(ranking.scores, layer_columns(ranking.preset, ranking.metrics, ranking.gauge)),
         "ranking.json": ranking.to_json(),
     }
 
@@ -209,10 +209,11 @@ def _changes(pair: Pair, ranking: Ranking) -> Changes:
 def _layer_columns(ranking: Ranking) -> list[tuple[str, str]]:
     """The columns of a table of matrices, each with what it means."""
     metrics = of_matrices(ranking.metrics)
-    words = [COLUMN_WORDS[name] for name in ("name", "role", "rows", "columns")]
+    gauge = () if ranking.gauge == "none" else ("gauge",)
+    words = [COLUMN_WORDS[name] for name in ("name", "role", "rows", "columns", *gauge)]
     words += [metric_words(METRICS[name]) for name in metrics]
     words += [COLUMN_WORDS[name] for name in ("verdict", "flags", "reason")]
-    return list(zip(layer_columns(ranking.preset, ranking.metrics)[1:], words, strict=True))
+    return list(zip(layer_columns(ranking.preset, ranking.metrics, ranking.gauge)[1:], words, strict=True))
 
 
 def _sound(score: ModelScore) -> str:

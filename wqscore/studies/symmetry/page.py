@@ -1,0 +1,41 @@
+"""The HTML page of a study of symmetries: what applies, how far every metric moves, and what doesn't apply."""
+
+from __future__ import annotations
+
+from markupsafe import Markup
+
+from wqscore.escaping import printable
+from wqscore.rendering.html.page import asset, environment, policy
+from wqscore.rendering.timestamp import created_at
+from wqscore.studies.symmetry.report import answer, cell
+from wqscore.studies.symmetry.symmetry import DRAWS, Symmetry
+from wqscore.symmetries.transformations import SPREAD
+from wqscore.version import __version__
+
+
+def symmetry_html(found: Symmetry) -> str:
+    """Render a study as one self-contained HTML page, which fetches nothing and runs no code.
+
+    Raises:
+        UsageError: SOURCE_DATE_EPOCH is not a number of seconds.
+    """
+    style = asset("page.css")
+    return (
+        environment(__package__, cell=cell)
+        .get_template("symmetry.html.j2")
+        .render(
+            label=printable(found.score.ref.label),
+            answer=[printable(line) for line in answer(found)],
+            applying=[each for each in found.transformations if each.applies],
+            others=[(each.name, printable(each.reason)) for each in found.transformations if not each.applies],
+            metrics=found.score.metrics,
+            headline=found.score.preset.headline,
+            seed=found.score.seed,
+            draws=DRAWS,
+            spread=SPREAD,
+            created=created_at(),
+            version=__version__,
+            policy=policy(style),
+            style=Markup(style),
+        )
+    )
