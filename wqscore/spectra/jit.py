@@ -37,9 +37,18 @@ class _Compiled:
         update_wrapper(self, function)
 
     def __call__(self, *arguments: object, **named: object) -> object:
+        # Called a hundred thousand times in a run: a microsecond here is a tenth of a second there.
+        try:
+            return self._dispatcher(*arguments, **named)
+        except OSError:
+            return self._without_cache(*arguments, **named)
+
+    def _without_cache(self, *arguments: object, **named: object) -> object:
+        """Call again: an OSError is the cache's, whose disk is full, or a limit forbids so large a file.
+
+        What could not be kept is compiled, and the next attempt gets past it to the next function that this one calls.
+        """
         for _ in range(_MOST_NESTED):
-            # An OSError is the cache's: its disk is full, or a limit forbids so large a file. What could not be kept
-            # is compiled, and the next attempt gets past it to the next function that this one calls.
             with suppress(OSError):
                 return self._dispatcher(*arguments, **named)
         return self._dispatcher(*arguments, **named)
