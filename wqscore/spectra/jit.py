@@ -46,7 +46,7 @@ class _Compiled:
     def _without_cache(self, *arguments: object, **named: object) -> object:
         """Call again: an OSError is the cache's, whose disk is full, or a limit forbids so large a file.
 
-        What could not be kept is compiled, and the next attempt gets past it to the next function that this one calls.
+        What was not kept is compiled, and the next attempt gets past it to the next function that this one calls.
         """
         for _ in range(_MOST_NESTED):
             with suppress(OSError):
