@@ -10,8 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import Result
 
 from tests.cli.conftest import COMMAND, InTerminal, environment, toy
+from wqscore.rendering.html import kept_scripts
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 Terminal = Callable[..., InTerminal]
@@ -48,6 +50,30 @@ print(result.exit_code, sorted(heavy & set(sys.modules)))
     command = [sys.executable, "-c", program]
     done = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=True)
     assert done.stdout == "0 []\n"
+
+
+def test_a_report_of_stored_models_imports_nothing_that_compiles_or_draws(
+    invoke: Callable[..., Result], tmp_path: Path
+) -> None:
+    for seed, name in enumerate(("a", "b")):
+        toy(tmp_path / name, seed)
+    assert invoke("rank", "a", "b", "--store", "store.sqlite", "--out", "first", "-q").exit_code == 0
+    program = f"""
+import sys
+from pathlib import Path
+from typer.testing import CliRunner
+from wqscore.cli import app
+from wqscore.rendering.html import kept_scripts
+kept_scripts.standard_folder = lambda: Path({str(kept_scripts.standard_folder())!r})
+result = CliRunner().invoke(app, ["rank", "a", "b", "--store", "store.sqlite", "--out", "second", "-q"])
+heavy = {{"numba", "scipy", "pandas", "pyarrow", "transformers", "huggingface_hub", "altair", "vl_convert", "torch"}}
+print(result.exit_code, sorted(heavy & set(sys.modules)))
+"""
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=True)
+    assert done.stdout == "0 []\n"
+    first, second = ((tmp_path / name / "layers.csv").read_bytes() for name in ("first", "second"))
+    assert first == second
 
 
 @pytest.mark.oracle("distributed", "ray", "torch")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+from typing import NoReturn, get_args
 
 import numpy as np
 import pytest
@@ -12,7 +13,8 @@ from hypothesis import strategies as st
 
 from tests.examples import examples
 from tests.oracles import Oracle
-from wqscore.fits.power_law import fit_power_law, scan_xmin
+from wqscore.fits import power_law
+from wqscore.fits.power_law import CandidateRule, fit_power_law, scan_xmin, sketch_xmin
 
 powerlaw = Oracle("powerlaw")
 
@@ -94,6 +96,40 @@ def test_the_scan_gives_every_candidate(values: np.ndarray) -> None:
     assert scan.xmin.tolist() == values[indices].tolist()
     np.testing.assert_allclose(scan.alpha, alphas, rtol=1e-9)
     np.testing.assert_allclose(scan.D, distances, rtol=1e-9, atol=1e-11)
+
+
+@settings(max_examples=examples(50))
+@given(values=spectra(), most=st.integers(1, 60), known=st.booleans())
+def test_a_sketch_has_the_scans_numbers_at_a_few_candidates_and_at_the_fit(
+    values: np.ndarray, most: int, known: bool
+) -> None:
+    for rule in get_args(CandidateRule):
+        scan, fit = scan_xmin(values, candidates=rule), fit_power_law(values, candidates=rule)
+        sketch = sketch_xmin(values, 0.0, most, fit if known else None, rule)
+        assert len(sketch.xmin) <= most + 1
+        if fit is None:
+            assert not sketch.xmin.size
+            continue
+        assert fit.xmin in sketch.xmin
+        assert sketch.D.min() == pytest.approx(fit.D, rel=1e-9, abs=1e-11)
+        for xmin, *numbers in zip(sketch.xmin, sketch.alpha, sketch.D, strict=True):
+            those = np.column_stack([scan.alpha, scan.D])[scan.xmin == xmin]
+            assert np.isclose(those, numbers, rtol=1e-9, atol=1e-11).all(axis=1).any()
+
+
+def test_a_sketch_of_a_known_fit_loads_nothing_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = np.sort(np.random.default_rng(0).pareto(2, 300) + 1)
+    fit = fit_power_law(values)
+    expected = sketch_xmin(values, 0.0, 47, None)
+
+    def fail(*_: object) -> NoReturn:
+        raise AssertionError("compiled")
+
+    monkeypatch.setattr(power_law, "best_candidate", fail)
+    sketch = sketch_xmin(values, 0.0, 47, fit)
+    assert (sketch.xmin.tolist(), sketch.D.tolist()) == (expected.xmin.tolist(), expected.D.tolist())
+    with pytest.raises(AssertionError, match="compiled"):
+        sketch_xmin(values, 0.0, 47, None)
 
 
 @pytest.mark.oracle("powerlaw")

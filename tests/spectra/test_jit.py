@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import NoReturn
 
+import numba
 import numpy as np
 import pytest
 from numba.core import caching
 
 from wqscore.errors import UsageError
+from wqscore.spectra import jit
 from wqscore.spectra.jit import compiled
 
 
@@ -63,3 +66,14 @@ def test_settings_of_numba_in_the_working_folder_are_refused(
 
     with pytest.raises(UsageError, match=r"the working folder has a \.numba_config\.yaml"):
         total(np.ones(3))
+
+
+def test_loading_numba_leaves_the_collection_of_garbage_as_it_was() -> None:
+    for collects in (True, False):
+        (gc.enable if collects else gc.disable)()
+        try:
+            jit._njit.cache_clear()
+            assert jit._njit() is numba.njit
+            assert gc.isenabled() is collects
+        finally:
+            gc.enable()

@@ -9,15 +9,11 @@ import numpy as np
 
 from wqscore.fits.exponential import ExponentialFit, fit_exponential_at_mode
 from wqscore.fits.fingers import ClippedFit, fit_without_fingers
-from wqscore.fits.power_law import PowerLawFit, XminScan, fit_power_law, scan_xmin, spread
+from wqscore.fits.power_law import PowerLawFit, XminScan, fit_power_law, scan_xmin, sketch_xmin, spread
 from wqscore.fits.power_law_xmax import fit_power_law_xmax, scan_xmin_xmax
 from wqscore.fits.published_e_tpl import fit_e_tpl_bounded, fit_published_exponential
 from wqscore.fits.stability import NEAR_BEST
 from wqscore.fits.truncated_power_law import TruncatedPowerLawFit, fit_e_tpl
-
-
-def _sketch(eigenvalues: np.ndarray, floor: float, most: int) -> XminScan:
-    return scan_xmin(eigenvalues, floor, most=most)
 
 
 def _thinned(scan: XminScan, most: int) -> XminScan:
@@ -36,7 +32,7 @@ def _near_best(eigenvalues: np.ndarray, floor: float, best: float) -> XminScan:
 class FitMethods:
     """Functions of ascending eigenvalues and of the floor at or below which they are not fitted.
 
-    `scan` also takes the largest number of candidates, `near_best` the smallest D.
+    `scan` also takes the largest number of candidates, and the fit where there is one; `near_best` the smallest D.
 
     Attributes:
         name: description shown to people and stored with a run.
@@ -50,7 +46,7 @@ class FitMethods:
 
     name: str
     power_law: Callable[[np.ndarray, float], PowerLawFit | None] = fit_power_law
-    scan: Callable[[np.ndarray, float, int], XminScan] = _sketch
+    scan: Callable[[np.ndarray, float, int, PowerLawFit | None], XminScan] = sketch_xmin
     near_best: Callable[[np.ndarray, float, float], XminScan] = _near_best
     without_fingers: Callable[[np.ndarray, float], ClippedFit | None] = fit_without_fingers
     e_tpl: Callable[[np.ndarray, float], TruncatedPowerLawFit | None] = fit_e_tpl
@@ -62,7 +58,7 @@ TAILS = FitMethods("tails of 10 and more eigenvalues")
 EVERY_POINT = FitMethods(
     "tails of 2 and more eigenvalues",
     power_law=lambda eigenvalues, floor: fit_power_law(eigenvalues, floor, "every-point"),
-    scan=lambda eigenvalues, floor, most: scan_xmin(eigenvalues, floor, "every-point", most=most),
+    scan=lambda eigenvalues, floor, most, fit: sketch_xmin(eigenvalues, floor, most, fit, "every-point"),
     near_best=lambda eigenvalues, floor, _: scan_xmin(eigenvalues, floor, "every-point"),
     without_fingers=lambda eigenvalues, floor: fit_without_fingers(eigenvalues, floor, "every-point"),
 )
@@ -70,14 +66,14 @@ EVERY_POINT = FitMethods(
 TO_LARGEST_BUT_SMALLEST = FitMethods(
     "D to a law that ends at λ_max, without the smallest eigenvalue",
     power_law=lambda eigenvalues, floor: fit_power_law_xmax(eigenvalues[1:], floor),
-    scan=lambda eigenvalues, floor, most: _thinned(scan_xmin_xmax(eigenvalues[1:], floor), most),
+    scan=lambda eigenvalues, floor, most, _: _thinned(scan_xmin_xmax(eigenvalues[1:], floor), most),
     near_best=lambda eigenvalues, floor, _: scan_xmin_xmax(eigenvalues[1:], floor),
 )
 
 KDD_2023 = FitMethods(
     "D to laws that end at λ_max, E-TPL's exponent at least 1",
     power_law=fit_power_law_xmax,
-    scan=lambda eigenvalues, floor, most: _thinned(scan_xmin_xmax(eigenvalues, floor), most),
+    scan=lambda eigenvalues, floor, most, _: _thinned(scan_xmin_xmax(eigenvalues, floor), most),
     near_best=lambda eigenvalues, floor, _: scan_xmin_xmax(eigenvalues, floor),
     e_tpl=fit_e_tpl_bounded,
     exponential=fit_published_exponential,

@@ -118,7 +118,6 @@ def scan_xmin(
     candidates: CandidateRule = "tail",
     *,
     bound: float = inf,
-    most: int | None = None,
 ) -> XminScan:
     """Return α and D at every candidate xmin.
 
@@ -127,15 +126,48 @@ def scan_xmin(
         floor: as for `fit_power_law`.
         candidates: as for `fit_power_law`.
         bound: a D above it may be returned as any value above it, which is far faster.
-        most: the largest number of candidates, as for `spread`; `None` for all.
     """
     points = points_above(eigenvalues, floor)
     logs, tail_sums, chosen = _prepare(points, _starts(points, candidates))
-    if most is not None and chosen.size:
-        best = np.searchsorted(chosen, best_candidate(logs, tail_sums, chosen))
-        chosen = chosen[spread(chosen.size, most, int(best))]
     alphas, distances = all_distances(logs, tail_sums, chosen, bound)
     return XminScan(points[chosen], alphas, distances)
+
+
+def sketch_xmin(
+    eigenvalues: np.ndarray,
+    floor: float,
+    most: int,
+    fit: PowerLawFit | None,
+    candidates: CandidateRule = "tail",
+) -> XminScan:
+    """Return α and D at evenly spread candidates for xmin, and at the one with the smallest D.
+
+    Where a fit tells which that is, nothing compiled is needed, which takes longer to load than this takes.
+
+    Args:
+        eigenvalues: as for `fit_power_law`.
+        floor: as for `fit_power_law`.
+        most: the largest number of candidates beside the best, as for `spread`.
+        fit: the best, by the same candidates; `None` where it is not known.
+        candidates: as for `fit_power_law`.
+    """
+    points = points_above(eigenvalues, floor)
+    logs, tail_sums, chosen = _prepare(points, _starts(points, candidates))
+    if chosen.size == 0:
+        return XminScan(np.empty(0), np.empty(0), np.empty(0))
+    best = points.size - fit.n_tail if fit else -1
+    if fit is None or best not in chosen or points[best] != fit.xmin:
+        best = int(best_candidate(logs, tail_sums, chosen))
+    kept = chosen[spread(chosen.size, most, int(np.searchsorted(chosen, best)))]
+    m = points.size - kept
+    alphas = 1 + m / (tail_sums[kept] - m * logs[kept])
+    distances = [_distance(logs[i:] - logs[i], alpha) for i, alpha in zip(kept, alphas, strict=True)]
+    return XminScan(points[kept], alphas, np.array(distances))
+
+
+def _distance(logs: np.ndarray, alpha: float) -> float:
+    """D of a tail, as `tail_distance` computes it; `logs` are ln(λ/xmin)."""
+    return float(np.abs(1 - np.exp((1 - alpha) * logs) - np.arange(logs.size) / logs.size).max())
 
 
 def spread(count: int, most: int, best: int) -> np.ndarray:

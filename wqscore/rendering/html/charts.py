@@ -5,48 +5,22 @@ Text, axes and grid take the page's own colour (`currentColor`), so one chart se
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
-from functools import cache, wraps
+from collections.abc import Mapping, Sequence
+from functools import cache
 from importlib.metadata import version
-from typing import Any, ParamSpec
-
-import altair as alt
 
 from wqscore.rendering.html import vega
 from wqscore.rendering.html.kept_scripts import kept_script
 from wqscore.rendering.html.palette import BLUE, GREEN, ROLE_MARKS, VERMILLION
+from wqscore.rendering.html.vega_lite import Spec, field, if_else, layer, mark, value
 
-Spec = dict[str, Any]
-_Roles = ParamSpec("_Roles")
-
-_DASHES, _DOTS = (5, 4), (1, 3)
+DASHES, _DOTS = (5, 4), (1, 3)
 #: The height of a chart that stands beside others.
 _SMALL = 190
-_LEGEND = alt.Legend(title=None, symbolSize=70, symbolOpacity=1)
 #: Labels of a log axis, where Vega leaves those that would be too many empty.
 _LOG_LABEL = "!datum.label ? '' : format(datum.value, datum.value < 1e-3 || datum.value > 9999 ? '~e' : '~g')"
 
 
-def made_once(make: Callable[_Roles, Spec]) -> Callable[_Roles, Spec]:
-    """Keep what a function makes of some roles, or of nothing: Altair takes a tenth of a second for a chart.
-
-    Each call returns a copy.
-    """
-
-    @cache
-    def text(*arguments: tuple[str, ...]) -> str:
-        return json.dumps(make(*arguments))  # type: ignore[call-arg, arg-type]
-
-    @wraps(make)
-    def again(*arguments: _Roles.args, **named: _Roles.kwargs) -> Spec:
-        spec: Spec = json.loads(text(*(tuple(each) for each in (*arguments, *named.values()))))  # type: ignore[arg-type]
-        return spec
-
-    return again
-
-
-@made_once
 def alpha_by_depth(roles: Sequence[str]) -> Spec:
     """α layer by layer with its interval; the roles differ in colour and in shape, and stand beside each other.
 
@@ -57,131 +31,127 @@ def alpha_by_depth(roles: Sequence[str]) -> Spec:
     Args:
         roles: the roles in the legend.
     """
-    x = layer_axis(grid=True)
-    y = alt.Y("alpha:Q", title="alpha", scale=alt.Scale(domainMin=1, nice=True))
-    layers, average = alt.NamedData(name="layers"), alt.NamedData(name="average")
-    points = role_points(layers, roles, x, y, *_numbers("alpha"), alt.Tooltip("interval:N", title="95 % interval"))
-    # Legends of one field are merged: all of them are alike.
-    stroke = alt.Stroke("role:N", scale=_role_scale(roles), legend=_LEGEND)
-    lines = (
-        alt.Chart(layers)
-        .transform_filter("isValid(datum.lo)")
-        .mark_rule(strokeWidth=1.5, opacity=0.45)
-        .encode(x=x, xOffset=_beside(roles), y="lo:Q", y2="hi:Q", stroke=stroke)
+    x, beside = layer_axis(grid=True), _beside(roles)
+    y = field("alpha:Q", title="alpha", scale={"domainMin": 1, "nice": True})
+    numbers = [*_numbers("alpha"), field("interval:N", title="95 % interval")]
+    lines = layer(
+        "layers",
+        mark("rule", strokeWidth=1.5, opacity=0.45),
+        only="isValid(datum.lo)",
+        x=x,
+        xOffset=beside,
+        y=field("lo:Q"),
+        y2=field("hi"),
+        stroke=_role(roles, 0),
     )
-    line = alt.Chart(average).mark_rule(strokeDash=_DASHES, color="currentColor", opacity=0.7).encode(y=y)
-    return finish(_band() + lines + line + points + ring(layers, x, y, _beside(roles)))
+    average = layer("average", mark("rule", strokeDash=DASHES, color="currentColor", opacity=0.7), y=y)
+    points = role_points("layers", roles, x, y, *numbers)
+    return finish([*_band(), lines, average, points, ring("layers", x, y, beside)])
 
 
-def _band() -> alt.LayerChart:
+def _band() -> list[Spec]:
     """The range of a number that is read as usual, shaded and labelled."""
-    band = alt.Chart(alt.NamedData(name="band"))
-    label = band.mark_text(align="right", baseline="bottom", dx=-4, dy=-3, fontSize=11, color="currentColor")
-    shade = band.mark_rect(color="currentColor", opacity=0.07).encode(y="lo:Q", y2="hi:Q")
-    return shade + label.encode(x=alt.value("width"), y="hi:Q", text="label:N")
+    text = mark("text", align="right", baseline="bottom", dx=-4, dy=-3, fontSize=11, color="currentColor")
+    return [
+        layer("band", mark("rect", color="currentColor", opacity=0.07), y=field("lo:Q"), y2=field("hi")),
+        layer("band", text, x=value("width"), y=field("hi:Q"), text=field("label:N")),
+    ]
 
 
-def ring(data: alt.NamedData, x: alt.X, y: alt.Y, beside: alt.XOffset | None = None) -> alt.Chart:
+def ring(data: str, x: Spec, y: Spec, beside: Spec | None = None) -> Spec:
     """A ring around what is chosen, without a fill that would take the pointer from it."""
-    chosen = alt.Chart(data, name="ring").transform_filter("datum.chosen").encode(x=x, y=y)
-    if beside is not None:
-        chosen = chosen.encode(xOffset=beside)
-    return chosen.mark_point(size=260, strokeWidth=2, shape="circle", color="currentColor", fill=None)
+    drawn = mark("point", size=260, strokeWidth=2, shape="circle", color="currentColor", fill=None)
+    offset: Spec = {} if beside is None else {"xOffset": beside}
+    return layer(data, drawn, name="ring", only="datum.chosen", x=x, y=y, **offset)
 
 
-def role_points(data: alt.NamedData, roles: Sequence[str], x: alt.X, y: alt.Y, *numbers: alt.Tooltip) -> alt.Chart:
+def role_points(data: str, roles: Sequence[str], x: Spec, y: Spec, *numbers: Spec) -> Spec:
     """A mark for each matrix of a dataset (name, role, verdict, …), coloured and shaped by its role.
 
     It is filled where the verdict is ok, and hollow elsewhere.
     """
-    shapes = [ROLE_MARKS[role][1] for role in roles]
-    fill = alt.Fill("role:N", scale=_role_scale(roles), legend=_LEGEND)
-    return (
-        alt.Chart(data, name="points")
-        .mark_point(size=50, opacity=1, strokeWidth=1.6)
-        .encode(
-            x=x,
-            y=y,
-            xOffset=_beside(roles),
-            color=alt.Color("role:N", scale=_role_scale(roles), legend=_LEGEND),
-            fill=alt.condition("datum.verdict === 'ok'", fill, alt.value("transparent")),
-            shape=alt.Shape("role:N", scale=alt.Scale(domain=roles, range=shapes), legend=_LEGEND),
-            tooltip=[alt.Tooltip("name:N"), alt.Tooltip("role:N"), *numbers, alt.Tooltip("verdict:N")],
-        )
+    colour = _role(roles, 0)
+    return layer(
+        data,
+        mark("point", size=50, opacity=1, strokeWidth=1.6),
+        name="points",
+        x=x,
+        y=y,
+        xOffset=_beside(roles),
+        color=colour,
+        fill=if_else("datum.verdict === 'ok'", colour, value("transparent")),
+        shape=_role(roles, 1),
+        tooltip=[field("name:N"), field("role:N"), *numbers, field("verdict:N")],
     )
 
 
-def _role_scale(roles: Sequence[str]) -> alt.Scale:
-    return alt.Scale(domain=roles, range=[ROLE_MARKS[role][0] for role in roles])
+def _role(roles: Sequence[str], part: int) -> Spec:
+    """The colours of roles, part 0 of their marks, or the shapes, part 1."""
+    scale = {"domain": list(roles), "range": [ROLE_MARKS[role][part] for role in roles]}
+    # Legends of one field are merged: all of them are alike.
+    return field("role:N", scale=scale, legend={"title": None, "symbolSize": 70, "symbolOpacity": 1})
 
 
-def _beside(roles: Sequence[str]) -> alt.XOffset:
+def _beside(roles: Sequence[str]) -> Spec:
     """The roles of one layer side by side, so that no interval hides another."""
-    return alt.XOffset("role:N", scale=alt.Scale(domain=roles))
+    return field("role:N", scale={"domain": list(roles)})
 
 
-@made_once
 def spectrum() -> Spec:
     """The density of a matrix's eigenvalues on log axes, with its fitted tail and bulk.
 
     Datasets: `density` (eigenvalue, density, count), `tail` (eigenvalue, density: the ends of the fitted line),
     `xmin` (eigenvalue), `law` (eigenvalue, density: of the bulk's Marchenko–Pastur law), `edge` (eigenvalue).
     """
-    x = alt.X("eigenvalue:Q", title="eigenvalue λ", **log_axis())
-    y = alt.Y("density:Q", title="density", **log_axis())
-    bins = (
-        alt.Chart(alt.NamedData(name="density"), name="points")
-        .mark_point(filled=True, size=40, color=BLUE, opacity=0.9)
-        .encode(x=x, y=y, tooltip=[*_numbers("eigenvalue", "density"), alt.Tooltip("count:Q")])
+    bins = layer(
+        "density",
+        mark("point", filled=True, size=40, color=BLUE, opacity=0.9),
+        name="points",
+        x=field("eigenvalue:Q", title="eigenvalue λ", **log_axis()),
+        y=field("density:Q", title="density", **log_axis()),
+        tooltip=[*_numbers("eigenvalue", "density"), field("count:Q")],
     )
-    tail = (
-        alt.Chart(alt.NamedData(name="tail"))
-        .mark_line(color=VERMILLION, strokeWidth=2.5)
-        .encode(x="eigenvalue:Q", y="density:Q")
-    )
-    law = (
-        alt.Chart(alt.NamedData(name="law"))
-        .mark_line(color=GREEN, strokeWidth=2)
-        .encode(x="eigenvalue:Q", y="density:Q")
-    )
-    edge = alt.Chart(alt.NamedData(name="edge")).mark_rule(strokeDash=_DOTS, color=GREEN).encode(x="eigenvalue:Q")
-    return finish(_xmin_rule() + edge + law + bins + tail, _SMALL)
+    across: Spec = {"x": field("eigenvalue:Q")}
+    place: Spec = {**across, "y": field("density:Q")}
+    edge = layer("edge", mark("rule", strokeDash=_DOTS, color=GREEN), **across)
+    law = layer("law", mark("line", color=GREEN, strokeWidth=2), **place)
+    tail = layer("tail", mark("line", color=VERMILLION, strokeWidth=2.5), **place)
+    return finish([_xmin_rule(), edge, law, bins, tail], _SMALL)
 
 
-@made_once
 def distance() -> Spec:
     """The KS distance D at every candidate for xmin.
 
     Datasets: `scan` (eigenvalue, D), `xmin` (eigenvalue, D).
     """
-    return _scan("D", "KS distance D", alt.Scale())
+    return _scan("D", "KS distance D", {})
 
 
-@made_once
 def exponent() -> Spec:
     """The exponent alpha of the tail that begins at every candidate for xmin.
 
     Datasets: `scan` (eigenvalue, alpha), `xmin` (eigenvalue, alpha).
     """
-    return _scan("alpha", "alpha", alt.Scale(zero=False, nice=True))
+    return _scan("alpha", "alpha", {"zero": False, "nice": True})
 
 
-def _scan(field: str, title: str, scale: alt.Scale) -> Spec:
-    line = (
-        alt.Chart(alt.NamedData(name="scan"))
-        .mark_line(color=BLUE, point=alt.OverlayMarkDef(size=18, color=BLUE))
-        .encode(
-            x=alt.X("eigenvalue:Q", title="candidate xmin", **log_axis()),
-            y=alt.Y(f"{field}:Q", title=title, scale=scale),
-            tooltip=_numbers("eigenvalue", field),
-        )
+def _scan(name: str, title: str, scale: Spec) -> Spec:
+    tooltip = _numbers("eigenvalue", name)
+    line = layer(
+        "scan",
+        mark("line", color=BLUE, point={"size": 18, "color": BLUE}),
+        x=field("eigenvalue:Q", title="candidate xmin", **log_axis()),
+        y=field(f"{name}:Q", title=title, scale=scale),
+        tooltip=tooltip,
     )
-    chosen = (
-        alt.Chart(alt.NamedData(name="xmin"))
-        .mark_point(filled=True, size=90, shape="diamond", color=VERMILLION, opacity=1)
-        .encode(x="eigenvalue:Q", y=f"{field}:Q", tooltip=_numbers("eigenvalue", field))
+    chosen = layer(
+        "xmin",
+        mark("point", filled=True, size=90, shape="diamond", color=VERMILLION, opacity=1),
+        x=field("eigenvalue:Q"),
+        y=field(f"{name}:Q"),
+        tooltip=tooltip,
     )
-    return finish(_xmin_rule() + line + chosen, _SMALL)
+    return finish([_xmin_rule(), line, chosen], _SMALL)
 
 
 def to_svg(spec: Spec, data: Mapping[str, Sequence[Mapping[str, object]]]) -> str:
@@ -194,8 +164,7 @@ def to_svg(spec: Spec, data: Mapping[str, Sequence[Mapping[str, object]]]) -> st
     Raises:
         ReportError: it can't be drawn on this machine.
     """
-    drawn = spec | {"datasets": data, "width": 480, "height": 300}
-    return vega.svg(drawn)
+    return vega.svg(spec | {"datasets": data, "width": 480, "height": 300})
 
 
 @cache
@@ -204,55 +173,64 @@ def scripts() -> str:
 
     Putting it together takes a second: once for each version of vl-convert, whose it all is.
     """
-    name = f"vega-lite-{vega.VEGA_LITE}-of-vl-convert-{version('vl-convert-python')}.js"
+    name = f"vega-lite-of-vl-convert-{version('vl-convert-python')}.js"
     bundle = kept_script(name, lambda: vega.bundle("window.vegaEmbed = vegaEmbed;"))
     # Inside a string or a regular expression, the only places it can stand, this is the same script.
     return bundle.replace("</script", "<\\/script")
 
 
-def _xmin_rule() -> alt.Chart:
-    chart = alt.Chart(alt.NamedData(name="xmin"))
-    return chart.mark_rule(strokeDash=_DASHES, color=VERMILLION).encode(x="eigenvalue:Q")
+def _xmin_rule() -> Spec:
+    return layer("xmin", mark("rule", strokeDash=DASHES, color=VERMILLION), x=field("eigenvalue:Q"))
 
 
-def log_axis() -> dict[str, Any]:
+def log_axis() -> Spec:
     """The scale and the axis of logarithmic values."""
-    axis = alt.Axis(labelExpr=_LOG_LABEL, labelSeparation=8, labelBound=True, grid=False)
-    return {"scale": alt.Scale(type="log", nice=False, padding=8), "axis": axis}
+    return {
+        "scale": {"type": "log", "nice": False, "padding": 8},
+        "axis": {"labelExpr": _LOG_LABEL, "labelSeparation": 8, "labelBound": True, "grid": False},
+    }
 
 
-def layer_axis(grid: bool) -> alt.X:
+def layer_axis(grid: bool) -> Spec:
     """The axis of layers, matrices of none last: rows have the label in `place` and its order in `order`."""
-    order = alt.EncodingSortField("order", op="min", order="ascending")
-    axis = alt.Axis(labelAngle=0, labelOverlap="greedy", grid=grid)
-    return alt.X("place:O", title="layer (–: in none)", sort=order, axis=axis)
+    order = {"field": "order", "op": "min", "order": "ascending"}
+    axis = {"labelAngle": 0, "labelOverlap": "greedy", "grid": grid}
+    return field("place:O", title="layer (–: in none)", sort=order, axis=axis)
 
 
-def _numbers(*fields: str) -> list[alt.Tooltip]:
-    return [alt.Tooltip(f"{field}:Q", format=".4~g") for field in fields]
+def _numbers(*names: str) -> list[Spec]:
+    return [number(name) for name in names]
 
 
-def finish(chart: alt.LayerChart, height: int = 225) -> Spec:
-    """A chart as a specification, in the page's own colours."""
-    spec: Spec = (
-        chart.properties(width="container", height=height, background="transparent")
-        # The numbers are in tables: to a screen reader a chart is one picture, and says so where it stands.
-        .configure(font="sans-serif", aria=False)
-        .configure_mark(aria=False)
-        .configure_view(stroke=None)
-        .configure_axis(
-            labelColor="currentColor",
-            titleColor="currentColor",
-            gridColor="currentColor",
-            gridOpacity=0.12,
-            domainColor="currentColor",
-            tickColor="currentColor",
-            titleFontWeight="normal",
-            labelFontSize=11,
-            titleFontSize=12,
-        )
-        .configure_legend(labelColor="currentColor", labelFontSize=11)
-        # Drawing checks the same schema: this check would be the second.
-        .to_dict(validate=False)
-    )
-    return spec
+def number(name: str) -> Spec:
+    """A number in a tooltip."""
+    return field(f"{name}:Q", format=".4~g")
+
+
+def finish(layers: Sequence[Spec], height: int = 225) -> Spec:
+    """Layers as a specification, in the page's own colours."""
+    return {
+        "layer": list(layers),
+        "width": "container",
+        "height": height,
+        "background": "transparent",
+        "config": {
+            "font": "sans-serif",
+            # The numbers are in tables: to a screen reader a chart is one picture, and says so where it stands.
+            "aria": False,
+            "mark": {"aria": False},
+            "view": {"continuousWidth": 300, "continuousHeight": 300, "stroke": None},
+            "axis": {
+                "labelColor": "currentColor",
+                "titleColor": "currentColor",
+                "gridColor": "currentColor",
+                "gridOpacity": 0.12,
+                "domainColor": "currentColor",
+                "tickColor": "currentColor",
+                "titleFontWeight": "normal",
+                "labelFontSize": 11,
+                "titleFontSize": 12,
+            },
+            "legend": {"labelColor": "currentColor", "labelFontSize": 11},
+        },
+    }

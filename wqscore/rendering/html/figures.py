@@ -8,14 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
 
-import altair as alt
-
-from wqscore.rendering.html.charts import Spec, finish, layer_axis
+from wqscore.rendering.html.charts import DASHES, finish, layer_axis, number
 from wqscore.rendering.html.palette import BLUE, GREEN, GREY, MARKS, OTHERS, ROLE_MARKS, VERMILLION
+from wqscore.rendering.html.vega_lite import Spec, field, if_else, layer, mark, value
 
-_DASHES = (5, 4)
 #: What the legend of a spectrum calls each dataset that is drawn, and its colour there.
 _LEGEND = MappingProxyType(
     {
@@ -26,7 +23,7 @@ _LEGEND = MappingProxyType(
     }
 )
 #: What concerns a whole picture, and no part of it.
-_WHOLE = ("$schema", "config", "background")
+_WHOLE = ("config", "background")
 #: Pixels of a row of intervals, and of the longest label.
 _ROW, _LABEL = 24, 260
 
@@ -38,23 +35,23 @@ def spectrum(spec: Spec, kinds: Sequence[str]) -> Spec:
         spec: the chart of one spectrum, as in `charts`.
         kinds: the datasets that have rows.
     """
-    bins = next(layer for layer in spec["layer"] if layer["data"]["name"] == "density")
-    mark = bins["mark"] | {"filled": False, "strokeWidth": 1.2}
-    shuffled = {**bins, "data": {"name": "shuffled"}, "mark": mark, "name": "shuffled"}
+    bins = next(part for part in spec["layer"] if part["data"]["name"] == "density")
+    hollow = bins["mark"] | {"filled": False, "strokeWidth": 1.2}
+    shuffled = {**bins, "data": {"name": "shuffled"}, "mark": hollow, "name": "shuffled"}
     shown = [_LEGEND[kind] for kind in _LEGEND if kind in kinds]
     words, colours = [word for word, _ in shown], [colour for _, colour in shown]
     scale = {"domain": words, "range": colours}
-    layers = [layer for layer in (shuffled, *spec["layer"]) if layer["data"]["name"] in kinds]
-    return spec | {"layer": [_in_legend(layer, scale) for layer in layers]}
+    parts = [part for part in (shuffled, *spec["layer"]) if part["data"]["name"] in kinds]
+    return spec | {"layer": [_in_legend(part, scale) for part in parts]}
 
 
-def _in_legend(layer: Spec, scale: Mapping[str, Sequence[str]]) -> Spec:
-    if layer["data"]["name"] not in _LEGEND:
-        return layer
-    word = _LEGEND[layer["data"]["name"]][0]
-    colour = {"field": "series", "type": "nominal", "scale": scale, "legend": {"title": None, "orient": "top"}}
+def _in_legend(part: Spec, scale: Mapping[str, Sequence[str]]) -> Spec:
+    if part["data"]["name"] not in _LEGEND:
+        return part
+    word = _LEGEND[part["data"]["name"]][0]
+    colour = field("series:N", scale=scale, legend={"title": None, "orient": "top"})
     named = [{"calculate": f"'{word}'", "as": "series"}]
-    return layer | {"encoding": layer["encoding"] | {"color": colour}, "transform": named}
+    return part | {"encoding": part["encoding"] | {"color": colour}, "transform": named}
 
 
 def spectra_grid(spec: Spec, matrices: Sequence[str], columns: int, width: float, height: float) -> Spec:
@@ -74,20 +71,20 @@ def spectra_grid(spec: Spec, matrices: Sequence[str], columns: int, width: float
         "facet": {"field": "matrix", "type": "nominal", "sort": list(matrices), "header": _header(width)},
         "columns": columns,
         "spacing": 10,
-        "spec": {"layer": [_small(layer) for layer in spec["layer"]], "width": width, "height": height},
+        "spec": {"layer": [_small(part) for part in spec["layer"]], "width": width, "height": height},
     }
 
 
-def _small(layer: Spec) -> Spec:
+def _small(part: Spec) -> Spec:
     """A layer of the grid: the rows of its kind, in small marks, without titles of axes."""
     encoding = {
         channel: found | {"title": None, "axis": found["axis"] | {"labelFontSize": 8}} if "axis" in found else found
-        for channel, found in layer["encoding"].items()
+        for channel, found in part["encoding"].items()
     }
-    mark = layer["mark"] | ({"size": 6, "filled": True} if layer["mark"]["type"] == "point" else {"strokeWidth": 1.2})
-    kind = {"filter": f"datum.kind === '{layer['data']['name']}'"}
-    rest = {key: part for key, part in layer.items() if key not in ("name", "data")}
-    return rest | {"encoding": encoding, "mark": mark, "transform": [kind, *layer.get("transform", [])]}
+    drawn = part["mark"] | ({"size": 6, "filled": True} if part["mark"]["type"] == "point" else {"strokeWidth": 1.2})
+    kind = {"filter": f"datum.kind === '{part['data']['name']}'"}
+    rest = {key: found for key, found in part.items() if key not in ("name", "data")}
+    return rest | {"encoding": encoding, "mark": drawn, "transform": [kind, *part.get("transform", [])]}
 
 
 def depth_of_roles(title: str, roles: Sequence[str], band: bool) -> Spec:
@@ -100,8 +97,7 @@ def depth_of_roles(title: str, roles: Sequence[str], band: bool) -> Spec:
         roles: the roles in the legend.
         band: whether the usual range of alpha is shaded, on an axis that begins at 1.
     """
-    line = alt.StrokeValue("currentColor")
-    return finish(_by_depth(title, "role", {role: ROLE_MARKS[role] for role in roles}, line, band))
+    return finish(_by_depth(title, "role", {role: ROLE_MARKS[role] for role in roles}, value("currentColor"), band))
 
 
 def depth_of_models(title: str, models: Sequence[str], band: bool) -> Spec:
@@ -133,9 +129,9 @@ def role_panels(
     """
     spec = depth_of_models(title, models, band)
     layers = [
-        {key: part for key, part in layer.items() if key != "name" and (key != "data" or part["name"] == "band")}
-        for layer in spec["layer"]
-        if layer["data"]["name"] != "average"
+        {key: found for key, found in part.items() if key != "name" and (key != "data" or found["name"] == "band")}
+        for part in spec["layer"]
+        if part["data"]["name"] != "average"
     ]
     return _whole(spec) | {
         "data": {"name": "layers"},
@@ -156,12 +152,8 @@ def intervals(title: str, families: Mapping[str, Sequence[str]], band: bool) -> 
         families: the names of each family's models.
         band: whether the usual range of alpha is shaded.
     """
-    specs = [finish(_family(title, family, names, band)) for family, names in families.items()]
-    parts = [
-        {key: part for key, part in spec.items() if key not in (*_WHOLE, "width")} | {"height": _ROW * len(names)}
-        for spec, names in zip(specs, families.values(), strict=True)
-    ]
-    return _whole(specs[0]) | {"vconcat": parts, "spacing": 18}
+    parts = [_family(title, family, names, band) for family, names in families.items()]
+    return _whole(finish([])) | {"vconcat": parts, "spacing": 18}
 
 
 def over_steps(title: str, unit: str, band: bool) -> Spec:
@@ -175,19 +167,22 @@ def over_steps(title: str, unit: str, band: bool) -> Spec:
         unit: what steps count.
         band: whether the usual range of alpha is shaded.
     """
-    data = alt.NamedData(name="points")
-    axis = alt.Axis(grid=False, format=",d", labelOverlap="greedy")
-    x = alt.X("step:Q", title=unit, scale=alt.Scale(zero=False, nice=False, padding=14), axis=axis)
-    scale = alt.Scale(zero=False, nice=True)
-    y = alt.Y("value:Q", title=title, scale=scale)
-    tooltip = [alt.Tooltip("step:Q"), *(alt.Tooltip(f"{name}:Q", format=".4~g") for name in ("value", "lo", "hi"))]
-    base = alt.Chart(data).encode(x=x)
-    area = base.mark_area(color=BLUE, opacity=0.22).encode(y=alt.Y("lo:Q", title=title, scale=scale), y2="hi:Q")
-    line = base.mark_line(color=BLUE, strokeWidth=2).encode(y=y)
-    points = base.mark_point(filled=True, size=55, color=BLUE, opacity=1).encode(y=y, tooltip=tooltip)
-    best = base.transform_filter("datum.best").encode(y=y)
-    ring = best.mark_point(size=300, strokeWidth=2, shape="circle", color="currentColor", fill=None)
-    return finish(alt.layer(*_band("y", band), area, line, points, ring))
+    axis = {"grid": False, "format": ",d", "labelOverlap": "greedy"}
+    x = field("step:Q", title=unit, scale={"zero": False, "nice": False, "padding": 14}, axis=axis)
+    scale = {"zero": False, "nice": True}
+    y = field("value:Q", title=title, scale=scale)
+    ends: Spec = {"y": field("lo:Q", title=title, scale=scale), "y2": field("hi")}
+    tooltip = [field("step:Q"), *map(number, ("value", "lo", "hi"))]
+    ring = mark("point", size=300, strokeWidth=2, shape="circle", color="currentColor", fill=None)
+    return finish(
+        [
+            *_band("y", band),
+            layer("points", mark("area", color=BLUE, opacity=0.22), x=x, **ends),
+            layer("points", mark("line", color=BLUE, strokeWidth=2), x=x, y=y),
+            layer("points", mark("point", filled=True, size=55, color=BLUE, opacity=1), x=x, y=y, tooltip=tooltip),
+            layer("points", ring, only="datum.best", x=x, y=y),
+        ]
+    )
 
 
 def marks_of(names: Sequence[str]) -> dict[str, tuple[str, str]]:
@@ -196,64 +191,69 @@ def marks_of(names: Sequence[str]) -> dict[str, tuple[str, str]]:
     return {name: MARKS[own[index] if index < len(own) else OTHERS] for index, name in enumerate(names)}
 
 
-def _by_depth(title: str, field: str, marks: Mapping[str, tuple[str, str]], line: Any, band: bool) -> alt.LayerChart:
+def _by_depth(title: str, key: str, marks: Mapping[str, tuple[str, str]], line: Spec, band: bool) -> list[Spec]:
     """Marks by layer, coloured and shaped by a field, with the averages as dashed lines."""
-    scale = alt.Scale(domainMin=1, nice=True) if band else alt.Scale(zero=False, nice=True)
-    y = alt.Y("value:Q", title=title, scale=scale)
-    texts = [alt.Tooltip(f"{name}:N") for name in dict.fromkeys([field, "name", "role", "verdict"])]
-    points = (
-        alt.Chart(alt.NamedData(name="layers"), name="points")
-        .mark_point(size=50, strokeWidth=1.4)
-        .encode(
-            x=layer_axis(grid=True),
-            y=y,
-            fillOpacity=alt.condition("datum.ok", alt.value(0.85), alt.value(0)),
-            tooltip=[*texts, alt.Tooltip("value:Q", format=".4~g")],
-            **_marked(field, marks),
-        )
+    y = field("value:Q", title=title, scale={"domainMin": 1, "nice": True} if band else {"zero": False, "nice": True})
+    points = layer(
+        "layers",
+        mark("point", size=50, strokeWidth=1.4),
+        name="points",
+        x=layer_axis(grid=True),
+        y=y,
+        fillOpacity=if_else("datum.ok", value(0.85), value(0)),
+        tooltip=[
+            *(field(f"{name}:N") for name in dict.fromkeys([key, "name", "role", "verdict"])),
+            number("value"),
+        ],
+        **_marked(key, marks),
     )
-    averages = alt.Chart(alt.NamedData(name="average")).mark_rule(strokeDash=_DASHES, strokeWidth=1.4, opacity=0.8)
-    return alt.layer(*_band("y", band), averages.encode(y=y, stroke=line), points)
+    dashed = mark("rule", strokeDash=DASHES, strokeWidth=1.4, opacity=0.8)
+    return [*_band("y", band), layer("average", dashed, y=y, stroke=line), points]
 
 
-def _marked(field: str, marks: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
+def _marked(key: str, marks: Mapping[str, tuple[str, str]]) -> Spec:
     """Fill, outline and shape by a field, in one legend."""
-    names, colours, shapes = list(marks), *([mark[i] for mark in marks.values()] for i in range(2))
+    names, colours, shapes = list(marks), *([found[i] for found in marks.values()] for i in range(2))
     # Names of models are long: beside the chart they would take its width.
-    place = {"orient": "top", "columns": 1} if field == "model" else {}
-    legend = alt.Legend(title=None, symbolSize=60, symbolOpacity=1, labelLimit=_LABEL, **place)
-    of_colours = alt.Scale(domain=names, range=colours)
+    place = {"orient": "top", "columns": 1} if key == "model" else {}
+    legend = {"title": None, "symbolSize": 60, "symbolOpacity": 1, "labelLimit": _LABEL, **place}
+    colour = field(f"{key}:N", scale={"domain": names, "range": colours}, legend=legend)
+    shape = field(f"{key}:N", scale={"domain": names, "range": shapes}, legend=legend)
+    return {"fill": colour, "stroke": colour, "shape": shape}
+
+
+def _family(title: str, family: str, names: Sequence[str], band: bool) -> Spec:
+    """The intervals of one family's models, as a part of a picture."""
+    own = {"field": "family", "equal": family}
+    axis = {"labelLimit": _LABEL, "ticks": False, "domain": False, "grid": False}
+    y = field("name:N", title=None, sort=list(names), axis=axis)
+    x = field("value:Q", title=title, scale={"zero": False, "nice": True, "padding": 6})
+    ends: Spec = {"x": field("lo:Q", title=title), "x2": field("hi")}
+    rule = layer("models", mark("rule", strokeWidth=2, color=BLUE), only=own, **ends, y=y)
+    points = layer(
+        "models",
+        mark("point", size=70, strokeWidth=1.6, fill=BLUE, stroke=BLUE, shape="circle", opacity=1),
+        only=own,
+        x=x,
+        y=y,
+        fillOpacity=if_else("datum.ranked", value(1), value(0)),
+        tooltip=[
+            *(field(f"{name}:N") for name in ("name", "family", "rank", "ties")),
+            *map(number, ("value", "lo", "hi")),
+        ],
+    )
+    heading = {"anchor": "start", "frame": "group", "fontSize": 11, "fontWeight": "normal", "color": "currentColor"}
     return {
-        "fill": alt.Fill(f"{field}:N", scale=of_colours, legend=legend),
-        "stroke": alt.Stroke(f"{field}:N", scale=of_colours, legend=legend),
-        "shape": alt.Shape(f"{field}:N", scale=alt.Scale(domain=names, range=shapes), legend=legend),
+        "title": {"text": family, **heading},
+        "layer": [*_band("x", band), rule, points],
+        "height": _ROW * len(names),
     }
 
 
-def _family(title: str, family: str, names: Sequence[str], band: bool) -> alt.LayerChart:
-    own = alt.Chart(alt.NamedData(name="models")).transform_filter(
-        alt.FieldEqualPredicate(field="family", equal=family)
-    )
-    axis = alt.Axis(labelLimit=_LABEL, ticks=False, domain=False, grid=False)
-    y = alt.Y("name:N", title=None, sort=list(names), axis=axis)
-    x = alt.X("value:Q", title=title, scale=alt.Scale(zero=False, nice=True, padding=6))
-    rule = own.mark_rule(strokeWidth=2, color=BLUE).encode(x=alt.X("lo:Q", title=title), x2="hi:Q", y=y)
-    texts = [alt.Tooltip(f"{name}:N") for name in ("name", "family", "rank", "ties")]
-    numbers = [alt.Tooltip(f"{name}:Q", format=".4~g") for name in ("value", "lo", "hi")]
-    points = own.mark_point(size=70, strokeWidth=1.6, fill=BLUE, stroke=BLUE, shape="circle", opacity=1).encode(
-        x=x,
-        y=y,
-        fillOpacity=alt.condition("datum.ranked", alt.value(1), alt.value(0)),
-        tooltip=[*texts, *numbers],
-    )
-    heading = alt.Title(family, anchor="start", frame="group", fontSize=11, fontWeight="normal", color="currentColor")
-    return alt.layer(*_band("x", band), rule, points).properties(title=heading)
-
-
-def _band(channel: str, drawn: bool) -> list[alt.Chart]:
+def _band(channel: str, drawn: bool) -> list[Spec]:
     """The usual range of trained layers' alpha, shaded; dataset `band` (lo, hi)."""
-    ends = {channel: "lo:Q", f"{channel}2": "hi:Q"}
-    return [alt.Chart(alt.NamedData(name="band")).mark_rect(color=BLUE, opacity=0.08).encode(**ends)] * drawn
+    ends: Spec = {channel: field("lo:Q"), f"{channel}2": field("hi")}
+    return [layer("band", mark("rect", color=BLUE, opacity=0.08), **ends)] * drawn
 
 
 def _whole(spec: Spec) -> Spec:

@@ -1,18 +1,17 @@
-"""Vega-Lite as vl-convert runs it, in a JavaScript engine within this process: charts, and the scripts for pages."""
+"""Vega-Lite as vl-convert runs it, in a JavaScript engine within this process: charts, and the scripts for pages.
+
+Its Vega-Lite is the newest of those that the installed version of vl-convert has.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-import altair as alt
-
 from wqscore.rendering.folder import ReportError
 
 Made = TypeVar("Made", str, bytes)
 
-#: The major and minor version of Vega-Lite that Altair writes and vl-convert is to read.
-VEGA_LITE = ".".join(alt.SCHEMA_VERSION.split(".")[:2])
 #: The engine reserves so much address space, most of it never used, and ends the process where it can't.
 _RESERVED = 80 * 10**9
 
@@ -25,7 +24,7 @@ def svg(chart: dict[str, Any]) -> str:
     """
     from vl_convert import vegalite_to_svg
 
-    return _run(lambda: str(vegalite_to_svg(dict(chart), vl_version=VEGA_LITE)))
+    return _run(lambda: str(vegalite_to_svg(dict(chart))))
 
 
 def png(drawing: str, scale: float) -> bytes:
@@ -58,7 +57,7 @@ def bundle(script: str) -> str:
     """
     from vl_convert import javascript_bundle
 
-    return _run(lambda: str(javascript_bundle(script, vl_version=VEGA_LITE)))
+    return _run(lambda: str(javascript_bundle(script)))
 
 
 def _run(task: Callable[[], Made]) -> Made:

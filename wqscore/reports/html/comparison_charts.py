@@ -3,32 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-import altair as alt
+from wqscore.rendering.html.charts import DASHES, finish, layer_axis, number, ring, role_points
+from wqscore.rendering.html.vega_lite import Spec, field, if_else, layer, mark, value
 
-from wqscore.rendering.html.charts import Spec, finish, layer_axis, made_once, ring, role_points
-
-_DASHES = (5, 4)
 #: Stands for the title of the vertical axis, which the page's script fills in: the metric that is chosen.
 TITLE = "(title)"
 
 
-@made_once
 def by_size() -> Spec:
     """A metric of one family's models against their parameters.
 
     Dataset: `models` (name, parameters, value, lo, hi, interval, colour, outline, filled, chosen).
     """
-    axis = alt.Axis(labelExpr="!datum.label ? '' : format(datum.value, '~s')", labelOverlap="greedy", grid=False)
-    x = alt.X("parameters:Q", title="parameters", scale=alt.Scale(type="log", nice=False, padding=30), axis=axis)
-    y = alt.Y("value:Q", title=TITLE, scale=alt.Scale(zero=False, padding=8, nice=True), axis=alt.Axis(tickCount=5))
-    models = alt.NamedData(name="models")
-    tooltip = [alt.Tooltip("name:N"), _number("value"), _interval(), alt.Tooltip("parameters:Q", format=",")]
-    points = _points(alt.Chart(models, name="points"), 90).encode(x=x, y=y, tooltip=tooltip)
-    return finish(_lines(models, x) + points + ring(models, x, y), 170)
+    axis = {"labelExpr": "!datum.label ? '' : format(datum.value, '~s')", "labelOverlap": "greedy", "grid": False}
+    scale = {"type": "log", "nice": False, "padding": 30}
+    x = field("parameters:Q", title="parameters", scale=scale, axis=axis)
+    y = _value({"zero": False, "padding": 8, "nice": True})
+    tooltip = [field("name:N"), number("value"), _interval(), field("parameters:Q", format=",")]
+    points = _points("models", 90, x=x, y=y, tooltip=tooltip)
+    return finish([_lines("models", x=x), points, ring("models", x, y)], 170)
 
 
-@made_once
 def by_depth() -> Spec:
     """A metric of the matrices of one role, layer by layer, models overlaid.
 
@@ -36,19 +33,14 @@ def by_depth() -> Spec:
     `extent` (value: the ends of the vertical axis, to be the same for every role), `none` (value: of models that do
     not differ).
     """
-    x = layer_axis(grid=False)
-    y = alt.Y("value:Q", title=TITLE, scale=alt.Scale(zero=False, nice=True), axis=alt.Axis(tickCount=5))
-    layers = alt.NamedData(name="layers")
-    tooltip = [*map(alt.Tooltip, ("model:N", "name:N")), _number("value"), _interval(), alt.Tooltip("verdict:N")]
-    beside = alt.XOffset("model:N")
-    points = _points(alt.Chart(layers, name="points"), 40).encode(x=x, y=y, xOffset=beside, tooltip=tooltip)
-    extent = alt.Chart(alt.NamedData(name="extent")).mark_point(opacity=0).encode(y=y)
-    return finish(
-        _zero(y) + _lines(layers, x).encode(xOffset=beside) + points + ring(layers, x, y, beside) + extent, 112
-    )
+    x, y, beside = layer_axis(grid=False), _value({"zero": False, "nice": True}), field("model:N")
+    tooltip = [field("model:N"), field("name:N"), number("value"), _interval(), field("verdict:N")]
+    points = _points("layers", 40, x=x, y=y, xOffset=beside, tooltip=tooltip)
+    extent = layer("extent", mark("point", opacity=0), y=y)
+    lines = _lines("layers", x=x, xOffset=beside)
+    return finish([_zero(y), lines, points, ring("layers", x, y, beside), extent], 112)
 
 
-@made_once
 def differences(roles: Sequence[str]) -> Spec:
     """What every matrix differs by between two models, layer by layer; the roles differ in colour and in shape.
 
@@ -58,38 +50,38 @@ def differences(roles: Sequence[str]) -> Spec:
     Args:
         roles: the roles in the legend.
     """
-    x = layer_axis(grid=True)
-    y = alt.Y("value:Q", title=TITLE)
-    changes = alt.NamedData(name="changes")
-    points = role_points(changes, roles, x, y, _number("value"))
-    beside = alt.XOffset("role:N", scale=alt.Scale(domain=roles))
-    return finish(_zero(y) + points + ring(changes, x, y, beside))
+    x, y = layer_axis(grid=True), field("value:Q", title=TITLE)
+    points = role_points("changes", roles, x, y, number("value"))
+    return finish([_zero(y), points, ring("changes", x, y, points["encoding"]["xOffset"])])
 
 
-def _zero(y: alt.Y) -> alt.Chart:
-    none = alt.Chart(alt.NamedData(name="none"))
-    return none.mark_rule(strokeDash=_DASHES, color="currentColor", opacity=0.7).encode(y=y)
+def _value(scale: Spec) -> Spec:
+    return field("value:Q", title=TITLE, scale=scale, axis={"tickCount": 5})
 
 
-def _points(chart: alt.Chart, size: int) -> alt.Chart:
+def _zero(y: Spec) -> Spec:
+    return layer("none", mark("rule", strokeDash=DASHES, color="currentColor", opacity=0.7), y=y)
+
+
+def _points(data: str, size: int, **channels: Any) -> Spec:
     """Marks with the colour and the outline that their rows name, hollow unless `filled`."""
-    fill = alt.Fill("colour:N", scale=None)
-    return chart.mark_point(size=size, opacity=1, strokeWidth=1.6).encode(
-        color=alt.Color("colour:N", scale=None),
-        fill=alt.condition("datum.filled", fill, alt.value("transparent")),
-        shape=alt.Shape("outline:N", scale=None),
+    return layer(
+        data,
+        mark("point", size=size, opacity=1, strokeWidth=1.6),
+        name="points",
+        color=field("colour:N", scale=None),
+        fill=if_else("datum.filled", field("colour:N", scale=None), value("transparent")),
+        shape=field("outline:N", scale=None),
+        **channels,
     )
 
 
-def _lines(data: alt.NamedData, x: alt.X) -> alt.Chart:
+def _lines(data: str, **channels: Any) -> Spec:
     """The intervals of the rows that have one."""
-    known = alt.Chart(data).transform_filter("isValid(datum.lo)").mark_rule(strokeWidth=1.5, opacity=0.45)
-    return known.encode(x=x, y="lo:Q", y2="hi:Q", color=alt.Color("colour:N", scale=None))
+    drawn = mark("rule", strokeWidth=1.5, opacity=0.45)
+    ends: Spec = {"y": field("lo:Q"), "y2": field("hi")}
+    return layer(data, drawn, only="isValid(datum.lo)", color=field("colour:N", scale=None), **ends, **channels)
 
 
-def _interval() -> alt.Tooltip:
-    return alt.Tooltip("interval:N", title="95 % interval")
-
-
-def _number(field: str) -> alt.Tooltip:
-    return alt.Tooltip(f"{field}:Q", format=".4~g")
+def _interval() -> Spec:
+    return field("interval:N", title="95 % interval")

@@ -112,7 +112,7 @@ def _layer(layer: LayerScore, preset: Preset) -> Row:
         "fit": [*map(_short, (fit.alpha, fit.xmin, fit.D, fit.sigma)), fit.n_tail] if fit else None,
         "below": int(np.count_nonzero(eigenvalues <= floor)),
         "density": density,
-        "scan": _scan(eigenvalues, floor, preset, density) if density else None,
+        "scan": _scan(layer, floor, preset, density) if density else None,
         "bulk": _bulk(layer) if eigenvalues.size else None,
         "singular": [_short(value) for value in _singular_values(layer, preset)],
     }
@@ -135,13 +135,13 @@ def log_histogram(eigenvalues: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.histogram(logs, bins=_BINS, range=(low, high))
 
 
-def _scan(eigenvalues: np.ndarray, floor: float, preset: Preset, density: Sequence[float]) -> list[list[int]]:
+def _scan(layer: LayerScore, floor: float, preset: Preset, density: Sequence[float]) -> list[list[int]]:
     """D and alpha at evenly spread candidates for xmin, and at the one with the smallest D, in whole steps.
 
     Returns:
         The steps from one xmin to the next along the density's log axis; those of D; those of alpha.
     """
-    scan = preset.fits.scan(eigenvalues, floor, _SCAN_POINTS)
+    scan = preset.fits.scan(layer.spectrum.eigenvalues, floor, _SCAN_POINTS, layer.fit)
     kept = np.isfinite(scan.D) & np.isfinite(scan.alpha)
     low, high = density[:2]
     steps = ((np.log10(scan.xmin[kept]) - low) / (high - low) * XMIN_STEPS).round().astype(int)

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from markupsafe import Markup
-
 from wqscore.matrices.weight_matrix import SkippedTensor
 from wqscore.ranking.ranked_model import RankedModel
 from wqscore.ranking.ranking import Ranking
-from wqscore.rendering.html import charts
 from wqscore.rendering.numbers import Cell
+from wqscore.reports.html.depth_picture import depth_svg
 from wqscore.reports.html.explorer import average_rows, band_rows, depth_rows, present_roles
 from wqscore.reports.overview import value_overview_rows
 from wqscore.reports.tables import layer_rows
@@ -89,6 +87,4 @@ def _chart(score: ModelScore) -> str:
     rows = depth_rows(score)
     if not rows:
         return ""
-    spec = charts.alpha_by_depth(present_roles([score]))
-    svg = charts.to_svg(spec, {"layers": rows, "average": average_rows(score), "band": band_rows()})
-    return Markup(svg)
+    return depth_svg(present_roles([score]), rows, average_rows(score), band_rows())

@@ -43,7 +43,7 @@ def spectrum_picture(score: ModelScore, found: MatrixSpectrum, bulk: bool = Fals
 def distance_picture(score: ModelScore, row: LayerScore) -> Picture:
     """The KS distance at every candidate for xmin of a matrix with eigenvalues."""
     eigenvalues = row.spectrum.eigenvalues
-    scan = score.preset.fits.scan(eigenvalues, score.preset.floor(row.spectrum), eigenvalues.size)
+    scan = score.preset.fits.scan(eigenvalues, score.preset.floor(row.spectrum), eigenvalues.size, row.fit)
     rows = [{"eigenvalue": float(x), "D": float(d)} for x, d in zip(scan.xmin, scan.D, strict=True)]
     least = [{"eigenvalue": row.fit.xmin, "D": row.fit.D}] if row.fit else []
     return picture(charts.distance(), {"scan": rows, "xmin": least}, row.matrix.name, _below(score, row))

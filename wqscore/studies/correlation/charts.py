@@ -9,17 +9,15 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-import altair as alt
-
 from wqscore.escaping import printable
-from wqscore.rendering.html.charts import Spec, finish, log_axis
+from wqscore.rendering.html.charts import DASHES, finish, log_axis
 from wqscore.rendering.html.palette import MARKS
+from wqscore.rendering.html.vega_lite import Spec, field, layer, mark
 
 #: Font sizes in pixels, before the page scales a chart to its column; a phone's is half as wide as the boxes.
 _LABEL, _TITLE, _BOX_LABEL = 13, 14, 15
 #: In characters; longer names end in an ellipsis.
 _MAX_LABEL, _MAX_TITLE = 24, 40
-_FITTED = alt.Scale(zero=False, padding=8)
 
 
 def scatter(metric: str, known: str, log: bool) -> Spec:
@@ -32,20 +30,19 @@ def scatter(metric: str, known: str, log: bool) -> Spec:
         known: the title of the vertical axis.
         log: whether the metric is on a log axis.
     """
-    axis = {"labelFontSize": _LABEL, "titleFontSize": _TITLE}
-    fitted = log_axis() if log else {"scale": _FITTED, "axis": alt.Axis()}
-    fitted["axis"] = alt.Axis(**fitted["axis"].to_dict(), **axis)
-    points = (
-        alt.Chart(alt.NamedData(name="models"), name="points")
-        .mark_point(filled=True, size=80, opacity=0.9)
-        .encode(
-            x=alt.X("x:Q", title=_short(metric, _MAX_TITLE), **fitted),
-            y=alt.Y("y:Q", title=_short(known, _MAX_TITLE), scale=_FITTED, axis=alt.Axis(**axis)),
-            color=_colour(),
-            shape=_shape(),
-        )
+    fonts = {"labelFontSize": _LABEL, "titleFontSize": _TITLE}
+    fitted: Spec = {"scale": {"zero": False, "padding": 8}, "axis": {}}
+    across = log_axis() if log else fitted
+    points = layer(
+        "models",
+        mark("point", filled=True, size=80, opacity=0.9),
+        name="points",
+        x=field("x:Q", title=_short(metric, _MAX_TITLE), scale=across["scale"], axis=across["axis"] | fonts),
+        y=field("y:Q", title=_short(known, _MAX_TITLE), scale=fitted["scale"], axis=fonts),
+        color=_colour(),
+        shape=_shape(),
     )
-    return finish(alt.layer(points))
+    return finish([points])
 
 
 def taus_over_groups(metrics: Sequence[str], marks: Sequence[str]) -> Spec:
@@ -59,37 +56,40 @@ def taus_over_groups(metrics: Sequence[str], marks: Sequence[str]) -> Spec:
         metrics: in order, from the top.
         marks: the groups' marks, in order, from the top of each box.
     """
-    taus = alt.NamedData(name="taus")
     # By index, since shortened names may be equal. JSON strings are valid in Vega's expressions.
     names = json.dumps([_short(metric, _MAX_LABEL) for metric in metrics])
-    labels = alt.Axis(
-        labelExpr=f"{names}[datum.value]", labelFontSize=_BOX_LABEL, labelLimit=0, domain=False, ticks=False
+    labels = {"labelExpr": f"{names}[datum.value]", "labelFontSize": _BOX_LABEL, "labelLimit": 0}
+    y = field(
+        "metric:N",
+        title=None,
+        scale={"domain": list(range(len(metrics))), "padding": 0.5},
+        axis={**labels, "domain": False, "ticks": False},
     )
-    y = alt.Y("metric:N", title=None, scale=alt.Scale(domain=list(range(len(metrics))), padding=0.5), axis=labels)
-    x = alt.X(
+    x = field(
         "tau:Q",
         title="Kendall’s tau within each group",
-        scale=alt.Scale(domain=[-1, 1]),
-        axis=alt.Axis(labelFontSize=_BOX_LABEL, titleFontSize=_BOX_LABEL, values=[-1, -0.5, 0, 0.5, 1]),
+        scale={"domain": [-1, 1]},
+        axis={"labelFontSize": _BOX_LABEL, "titleFontSize": _BOX_LABEL, "values": [-1, -0.5, 0, 0.5, 1]},
     )
-    zero = alt.Chart(alt.NamedData(name="zero")).mark_rule(strokeDash=(5, 4), color="currentColor").encode(x="tau:Q")
-    boxes = (
-        alt.Chart(taus)
-        .mark_boxplot(
-            extent="min-max",
-            box={"fill": "currentColor", "opacity": 0.15},
-            median={"fill": "currentColor", "opacity": 0.6},
-            rule={"color": "currentColor", "opacity": 0.6},
-        )
-        .encode(x=x, y=y)
+    boxes = mark(
+        "boxplot",
+        extent="min-max",
+        box={"fill": "currentColor", "opacity": 0.15},
+        median={"fill": "currentColor", "opacity": 0.6},
+        rule={"color": "currentColor", "opacity": 0.6},
     )
-    offset = alt.YOffset("mark:N", scale=alt.Scale(domain=marks))
-    points = (
-        alt.Chart(taus, name="points")
-        .mark_point(filled=True, size=45, opacity=0.9)
-        .encode(x=x, y=y, yOffset=offset, color=_colour(), shape=_shape())
+    points = layer(
+        "taus",
+        mark("point", filled=True, size=45, opacity=0.9),
+        name="points",
+        x=x,
+        y=y,
+        yOffset=field("mark:N", scale={"domain": list(marks)}),
+        color=_colour(),
+        shape=_shape(),
     )
-    return finish(alt.layer(zero, boxes, points))
+    zero = layer("zero", mark("rule", strokeDash=DASHES, color="currentColor"), x=field("tau:Q"))
+    return finish([zero, layer("taus", boxes, x=x, y=y), points])
 
 
 def _short(name: str, most: int) -> str:
@@ -98,11 +98,11 @@ def _short(name: str, most: int) -> str:
     return shown if len(shown) <= most else f"{shown[: most - 1]}…"
 
 
-def _colour() -> alt.Color:
-    scale = alt.Scale(domain=list(MARKS), range=[colour for colour, _ in MARKS.values()])
-    return alt.Color("mark:N", scale=scale, legend=None)
+def _colour() -> Spec:
+    scale = {"domain": list(MARKS), "range": [colour for colour, _ in MARKS.values()]}
+    return field("mark:N", scale=scale, legend=None)
 
 
-def _shape() -> alt.Shape:
-    scale = alt.Scale(domain=list(MARKS), range=[outline for _, outline in MARKS.values()])
-    return alt.Shape("mark:N", scale=scale, legend=None)
+def _shape() -> Spec:
+    scale = {"domain": list(MARKS), "range": [outline for _, outline in MARKS.values()]}
+    return field("mark:N", scale=scale, legend=None)

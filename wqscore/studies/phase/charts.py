@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import altair as alt
-
 from wqscore.escaping import printable
-from wqscore.rendering.html.charts import Spec, finish
+from wqscore.rendering.html.charts import finish
 from wqscore.rendering.html.palette import BLUE, GREEN, ORANGE, PINK, SKY, VERMILLION
+from wqscore.rendering.html.vega_lite import Spec, field, layer, mark
 from wqscore.studies.phase.phase import (
     ENDS,
     FLAT_ALIKE,
@@ -44,11 +43,15 @@ def diagram(size: str, temperature: str, sizes: Sequence[str], temperatures: Seq
         temperatures: the labels down.
     """
     x, y = _axes(size, temperature, sizes, temperatures)
-    cells = alt.Chart(alt.NamedData(name="cells"))
-    scale = alt.Scale(domain=list(COLOURS), range=list(COLOURS.values()))
-    squares = cells.mark_rect(opacity=0.55).encode(x=x, y=y, color=alt.Color("phase:N", scale=scale, legend=None))
-    words = cells.mark_text(fontSize=10, color="currentColor").encode(x=x, y=y, text="short:N")
-    return finish(alt.layer(squares, words))
+    scale = {"domain": list(COLOURS), "range": list(COLOURS.values())}
+    phase = field("phase:N", scale=scale, legend=None)
+    words = mark("text", fontSize=10, color="currentColor")
+    return finish(
+        [
+            layer("cells", mark("rect", opacity=0.55), x=x, y=y, color=phase),
+            layer("cells", words, x=x, y=y, text=field("short:N")),
+        ]
+    )
 
 
 def heat_map(size: str, temperature: str, sizes: Sequence[str], temperatures: Sequence[str]) -> Spec:
@@ -63,17 +66,20 @@ def heat_map(size: str, temperature: str, sizes: Sequence[str], temperatures: Se
         temperatures: the labels down.
     """
     x, y = _axes(size, temperature, sizes, temperatures)
-    cells = alt.Chart(alt.NamedData(name="cells"))
-    opacity = alt.Opacity("share:Q", scale=alt.Scale(domain=[0, 1], range=[0.04, 0.75]), legend=None)
-    squares = cells.mark_rect(color=BLUE).encode(x=x, y=y, opacity=opacity)
-    words = cells.mark_text(fontSize=9, color="currentColor").encode(x=x, y=y, text="shown:N")
-    return finish(alt.layer(squares, words))
+    opacity = field("share:Q", scale={"domain": [0, 1], "range": [0.04, 0.75]}, legend=None)
+    words = mark("text", fontSize=9, color="currentColor")
+    return finish(
+        [
+            layer("cells", mark("rect", color=BLUE), x=x, y=y, opacity=opacity),
+            layer("cells", words, x=x, y=y, text=field("shown:N")),
+        ]
+    )
 
 
-def _axes(size: str, temperature: str, sizes: Sequence[str], temperatures: Sequence[str]) -> tuple[alt.X, alt.Y]:
-    axis = alt.Axis(labelAngle=0, labelOverlap="greedy", grid=False)
-    x = alt.X("size:O", title=_short(size), sort=list(sizes), axis=axis)
-    y = alt.Y("temperature:O", title=_short(temperature), sort=list(temperatures), axis=axis)
+def _axes(size: str, temperature: str, sizes: Sequence[str], temperatures: Sequence[str]) -> tuple[Spec, Spec]:
+    axis = {"labelAngle": 0, "labelOverlap": "greedy", "grid": False}
+    x = field("size:O", title=_short(size), sort=list(sizes), axis=axis)
+    y = field("temperature:O", title=_short(temperature), sort=list(temperatures), axis=axis)
     return x, y
 
 
