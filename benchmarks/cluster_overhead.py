@@ -2,9 +2,9 @@
 
 A scheduler and 1, 2 and 4 workers of one thread, all processes of this machine. "ms a job": from start to end, over
 jobs that do nothing and take no memory, so that as many share a task as may; "a large job": one that takes 100 MB,
-and so has a task of its own. "CPU": processor time of all these processes. The model has 10,000 matrices of 64 × 64 in one file; it is scored by this process's own
-threads too, by as many as there are workers. "Sent" and "returned": bytes of the pickled jobs and results, for each
-matrix. Target: at most 5 ms a job.
+and so has a task of its own. "CPU": processor time of all these processes. The model has 10,000 matrices of 64 × 64
+in one file; it is scored by this process's own threads too, by as many as there are workers. "Sent" and "returned":
+bytes of the pickled jobs and results, for each matrix. Target: at most 5 ms a job.
 
 Usage: python -m benchmarks.cluster_overhead [--tasks N]
 """
