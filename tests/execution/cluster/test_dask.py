@@ -151,12 +151,9 @@ class _Counted:
 
 @pytest.mark.oracle("distributed")
 @pytest.mark.parametrize(
-    ("resources", "jobs", "expected"),
-    [({}, None, 3), ({}, 1, 1), ({"memory": 1e9}, None, 1), ({"memory": 4e9}, 2, 2)],
+    ("resources", "jobs", "most"), [({}, None, 3), ({}, 1, 1), ({"memory": 1e9}, None, 1), ({"memory": 4e9}, 2, 2)]
 )
-def test_what_waits_on_the_cluster_runs_no_sooner(
-    resources: dict[str, float], jobs: int | None, expected: int
-) -> None:
+def test_what_waits_on_the_cluster_runs_no_sooner(resources: dict[str, float], jobs: int | None, most: int) -> None:
     """More tasks are sent than run; --jobs and the declared memory still say how many run."""
     with (
         distributed.LocalCluster(
