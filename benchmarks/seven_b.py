@@ -56,13 +56,18 @@ def shards() -> list[Shapes]:
     return [embedding, *of_layers, {"model.norm.weight": (HIDDEN,), **head}]
 
 
-def write_checkpoint(folder: Path) -> list[Path]:
-    """Write the weights, the index and the configuration, and return the files of weights."""
+def write_checkpoint(folder: Path, written: int | None = WRITTEN) -> list[Path]:
+    """Write the weights, the index and the configuration, and return the files of weights.
+
+    Args:
+        folder: made.
+        written: the shard whose weights are written; `None` for none.
+    """
     folder.mkdir()
     of_files = shards()
     files = [folder / f"model-{i:05}-of-{len(of_files):05}.safetensors" for i in range(1, len(of_files) + 1)]
     for number, (file, shapes) in enumerate(zip(files, of_files, strict=True)):
-        write_weights(file, shapes, "BF16", hollow=number != WRITTEN)
+        write_weights(file, shapes, "BF16", hollow=number != written)
     weight_map = {name: file.name for file, shapes in zip(files, of_files, strict=True) for name in shapes}
     (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": weight_map}), encoding="utf-8")
     write_config(folder, CONFIG)

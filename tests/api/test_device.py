@@ -8,7 +8,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -23,10 +25,11 @@ from wqscore.cli import app
 from wqscore.fits.sampling import USUAL
 from wqscore.matrices.plan import matrices_of
 from wqscore.presets.registry import DEFAULT
-from wqscore.ranking.ranking import rank_alone
+from wqscore.ranking.ranking import rank_alone, rank_models
 from wqscore.refs.parsing import parse_ref
 from wqscore.scoring.cache import ScoreCache
 from wqscore.scoring.cache_keys import spectrum_key
+from wqscore.scoring.layer_score import IN_SINGLE
 from wqscore.scoring.model_score import ModelScore
 from wqscore.scoring.score_checkpoint import Work, planned, score_checkpoint
 from wqscore.stores.store import Store
@@ -149,6 +152,90 @@ def test_a_run_on_a_device_gives_the_same_rows_but_for_the_last_bits_and_says_wh
     assert json.loads(found.to_json())["eigensolver"] == solver
     assert json.loads(rank_alone(found).to_json())["eigensolver"] == solver
     assert json.loads(plain.to_json())["eigensolver"] == {"side < 2048": "dsyevd", "larger": "dsyevd_2stage"}
+
+
+def test_single_precision_is_for_a_gpu(model: Path) -> None:
+    line = refusal("score", str(model), "--precision", "single", "--no-store")
+    assert line == "wqscore: --precision single is for --device cuda: on a processor float32 gains nothing\n"
+    with pytest.raises(wqscore.UsageError, match="no such precision: 'half': choose from double, single"):
+        wqscore.score(str(model), precision="half")  # type: ignore[arg-type]
+
+
+@pytest.mark.oracle("torch")
+@pytest.mark.usefixtures("no_gpu")
+@pytest.mark.parametrize("command", [["score"], ["rank", "--no-report"], ["leaderboard", "build", "--out", "site"]])
+def test_single_precision_without_a_gpu_says_so(command: list[str], model: Path, tmp_path: Path) -> None:
+    """The same line as for --device alone, before anything is read or made."""
+    if command[0] == "leaderboard":
+        command = [*command[:-1], str(tmp_path / "site")]
+    line = refusal(*command, str(model), "--device", "cuda", "--precision", "single", "--no-store")
+    assert "--device cuda" in line
+    assert "finds no GPU here" in line
+    assert not (tmp_path / "site").exists()
+
+
+@pytest.fixture
+def half(tmp_path: Path) -> Path:
+    """A model of F16 matrices, and one of F32, which float32 is not good enough for."""
+    rng = np.random.default_rng(5)
+    folder = tmp_path / "half"
+    folder.mkdir()
+    mixed = {f"layers.{i}.fc1.weight": rng.standard_normal((160, 64)) * np.linspace(1, 3, 64) for i in range(3)}
+    weights = {name: each.astype("f2") for name, each in mixed.items()}
+    weights["layers.3.fc1.weight"] = mixed["layers.0.fc1.weight"].astype("f4")
+    save_file(weights, folder / "model.safetensors")
+    return folder
+
+
+@pytest.mark.oracle("torch")
+def test_what_is_solved_in_float32_is_recorded_and_kept_apart(
+    half: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from wqscore.scoring import score_matrix
+
+    tried: list[float] = []
+    solve = score_matrix.single_spectrum
+    monkeypatch.setattr(score_matrix, "single_spectrum", lambda *given: tried.append(given[1]) or solve(*given))
+    with Store.open(tmp_path / "store.sqlite") as store:
+
+        def scored(precision: Literal["double", "single"], seed: int = 0) -> ModelScore:
+            sampling = replace(USUAL, seed=seed)
+            memory = ScoreCache(store, DEFAULT, sampling, device=TORCH, precision=precision)
+            work = Work(cache=memory, device=TORCH, precision=precision)
+            return score_checkpoint(open_checkpoint(parse_ref(str(half))), sampling=sampling, work=work)
+
+        double, single = scored("double"), scored("single")
+        assert len(tried) == 4
+        assert sum(1 for _ in store.all_spectra()) == 8
+        again = scored("single")
+        assert len(tried) == 4, "found in the store"
+        # A row computed anew says what solved its spectrum, so it is solved with it.
+        other = scored("single", seed=1)
+        assert len(tried) == 8
+        assert sum(1 for _ in store.all_spectra()) == 8
+    assert [IN_SINGLE in row.flags for row in single.layers] == [True, True, True, False]
+    assert not any(IN_SINGLE in row.flags for row in double.layers)
+    assert again.to_csv() == single.to_csv()
+    assert [row.flags for row in other.layers] == [row.flags for row in single.layers]
+    assert "float32" in single.to_csv()
+    for ours, theirs in zip(single.layers, double.layers, strict=True):
+        assert ours.verdict == theirs.verdict
+        assert list(ours.metrics.values()) == pytest.approx(list(theirs.metrics.values()), rel=1e-3, nan_ok=True)
+    assert list(single.layers[3].metrics.values()) == list(double.layers[3].metrics.values())
+    solver = json.loads(single.to_json())["eigensolver"]["any side"]
+    assert solver.startswith("float32")
+    assert solver.endswith(json.loads(double.to_json())["eigensolver"]["any side"])
+    with pytest.raises(wqscore.UsageError, match="of different --precision can't share a ranking"):
+        rank_models([double, single], "alpha", DEFAULT, single.metrics)
+
+
+@pytest.mark.oracle("torch")
+def test_other_tails_have_spectra_of_their_own_in_single(half: Path) -> None:
+    """Whether float32 will do depends on the tail that is fitted."""
+    matrix = matrices_of(planned(open_checkpoint(parse_ref(str(half))), DEFAULT))[0]
+    presets = [DEFAULT, replace(DEFAULT, fit_floor=1e-5)]
+    assert len({spectrum_key(matrix, "blake3:0", preset, TORCH, "single") for preset in presets}) == 2
+    assert len({spectrum_key(matrix, "blake3:0", preset, TORCH, "double") for preset in presets}) == 1
 
 
 @pytest.mark.oracle("torch")

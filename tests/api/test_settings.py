@@ -14,11 +14,11 @@ from safetensors.numpy import save_file
 from typer.testing import CliRunner
 
 import wqscore
-from wqscore.api.settings import Device, Settings, SettingsKeywords, changed
+from wqscore.api.settings import Device, Precision, Settings, SettingsKeywords, changed
 from wqscore.cli import app
 from wqscore.cli.records import _TYPED
 from wqscore.errors import UsageError
-from wqscore.spectra import on_device
+from wqscore.spectra import in_single, on_device
 
 NAMES = [each.name for each in fields(Settings)]
 
@@ -32,6 +32,7 @@ def test_the_keywords_are_the_fields() -> None:
 
 def test_the_devices_are_those_that_solve() -> None:
     assert get_args(Device) == get_args(on_device.Device)
+    assert get_args(Precision) == get_args(in_single.Precision)
 
 
 @pytest.mark.parametrize("function", [wqscore.score, wqscore.rank])

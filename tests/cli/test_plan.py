@@ -39,7 +39,7 @@ def test_the_figures_are_those_of_the_files_and_of_scoring(checkpoints: Path, in
     assert int(first["matrices"]) == int(first["eigensolves"]) == len(scored)
     assert (first["bytes_to_fetch"], first["reason"]) == ("0", "")
     assert total["model"] == "total"
-    for column in ("bytes_to_read", "params", "tensors", "matrices", "eigensolves"):
+    for column in ("bytes_to_read", "params", "tensors", "matrices", "eigensolves", "store_estimate"):
         assert int(total[column]) == int(first[column]) + int(second[column])
     assert total["peak_memory_estimate"] == first["peak_memory_estimate"]
 
@@ -95,8 +95,40 @@ def test_a_list_and_threads(invoke: Invoke) -> None:
     assert [Path(row["model"]).name for row in listed] == ["a", "b", "total"]
 
 
+def test_a_night_is_that_of_the_average_model(invoke: Invoke) -> None:
+    models = [toy(Path(f"m{number}"), layers=1 + number) for number in range(4)]
+    document = json.loads(invoke("plan", *models, "--changed", "2", "--format", "json").stdout)
+    night, total = document["night"], document["total"]
+    assert night.pop("changed") == 2
+    for name, value in night.items():
+        assert value == pytest.approx(total[name] / 2, abs=0.02 if "seconds" in name else 1), name
+    assert set(night) == {
+        *("bytes_to_fetch", "bytes_to_read", "core_seconds_estimate", "core_seconds_most", "store_estimate"),
+    }
+    shown = " ".join(invoke("plan", *models, "--changed", "2").stdout.split())
+    assert "a night on which 2 of 4 models changed: 0 bytes to fetch, " in shown
+    assert "of CPU time" in shown
+    assert "more in the store" in shown
+    assert "night" not in json.loads(invoke("plan", *models, "--format", "json").stdout)
+
+
+def test_of_models_without_headers_a_night_knows_nothing(invoke: Invoke) -> None:
+    Path("empty").mkdir()
+    done = invoke("plan", "./empty", toy(Path("good")), "--changed", "2", "--format", "json")
+    document = json.loads(done.stdout)
+    assert document["night"]["bytes_to_read"] == document["total"]["bytes_to_read"]
+    alone = json.loads(invoke("plan", "./empty", "--changed", "1", "--format", "json").stdout)
+    assert {alone["night"][name] for name in alone["night"] if name != "changed"} == {0}
+
+
 def test_wrong_usage(invoke: Invoke) -> None:
-    for arguments, said in (((), "no model given"), (("./nowhere",), "no such folder")):
+    model = toy(Path("good"))
+    for arguments, said in (
+        ((), "no model given"),
+        (("./nowhere",), "no such folder"),
+        ((model, "--changed", "2"), "changed is 2: give a number from 1 to 1, all models"),
+        ((model, "--changed", "-1"), "--changed"),
+    ):
         done = invoke("plan", *arguments)
         assert (done.exit_code, done.stdout) == (2, "")
         assert said in done.stderr

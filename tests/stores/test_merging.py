@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from tests.examples import examples
 from tests.stores.samples import ALPHA, FACTS, key, results, same, spectrum
+from wqscore.stores import rows
 from wqscore.stores.merging import Merged, merge
 from wqscore.stores.pruning import prune
 from wqscore.stores.records import FileStamp, HeaderTensor, Method, Origin, ResultKey, SeenModel
@@ -96,6 +97,37 @@ def test_a_model_that_two_have_is_one(tmp_path: Path) -> None:
         b.put_models([seen("both", 2, 2, 3), seen("there", 5, 4), seen("same", 2, 8)])
         assert merge(a, b) == Merged(models=2)
         assert a.models() == [seen("there", 5, 4), seen("both", 3, 1, 2, 3), seen("same", 2, 8), seen("here", 1, 7)]
+
+
+def test_of_its_own_models_only_those_that_the_other_has_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A store of thousands of models takes no longer to merge into than an empty one."""
+    with Store.open(tmp_path / "a") as a, Store.open(tmp_path / "b") as b:
+        a.put_models([seen(f"mine-{number}", 1, number) for number in range(50)])
+        a.put_models([seen("both", 1, 1), seen('ö\'s "model"', 1, 3)])
+        b.put_models([seen("both", 2, 2), seen('ö\'s "model"', 2, 4), seen("theirs", 3, 5)])
+        read: list[str] = []
+        decode = rows.model_record
+        monkeypatch.setattr(rows, "model_record", lambda *fields: read.append(fields[0]) or decode(*fields))
+        assert merge(a, b) == Merged(models=3)
+        assert len(read) == 3 + 2
+        monkeypatch.undo()
+        found = {model.label: model.contents for model in a.models()}
+        assert len(found) == 53
+        assert found["both"] == seen("", 1, 1, 2).contents
+        assert found['ö\'s "model"'] == seen("", 1, 3, 4).contents
+
+
+@settings(max_examples=examples(15))
+@given(st.lists(st.tuples(st.text(max_size=5), st.text(max_size=3)), max_size=8), st.randoms(use_true_random=False))
+def test_models_are_found_by_label_and_revision(names: list[tuple[str, str]], order: random.Random) -> None:
+    time = datetime(2026, 1, 1, tzinfo=UTC)
+    with tempfile.TemporaryDirectory() as folder, Store.open(Path(folder, "a")) as store:
+        store.put_models([SeenModel(*name, time, frozenset({"c"})) for name in names])
+        wanted = [name for name in names if order.random() < 0.5] + [("no", "such")]
+        found = {(model.label, model.revision) for model in store.find_models(wanted)}
+        assert found == set(wanted) & set(names)
 
 
 PARTS = st.lists(st.frozensets(st.integers(0, 12)), min_size=1, max_size=4)

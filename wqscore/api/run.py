@@ -25,6 +25,7 @@ from wqscore.refs.reference import Model, ModelRef, Models
 from wqscore.scoring.cache import ScoreCache, opened_store
 from wqscore.scoring.model_score import Failure
 from wqscore.scoring.selection import Selection, selection_of
+from wqscore.spectra.in_single import SINGLE
 from wqscore.spectra.on_device import CPU, check_device
 
 if TYPE_CHECKING:
@@ -73,7 +74,13 @@ class Run:
         if self.store is None or self.base is not None:
             return None
         return ScoreCache(
-            self.store, self.preset, self.sampling, self.note, self.settings.device, self.settings.verify
+            self.store,
+            self.preset,
+            self.sampling,
+            self.note,
+            self.settings.device,
+            self.settings.verify,
+            self.settings.precision,
         )
 
     def failure(self, ref: ModelRef, error: CheckpointError) -> Failure:
@@ -208,6 +215,8 @@ def _resources(settings: Settings) -> Resources:
         )
     if settings.device != CPU and settings.engine != "wqscore":
         raise UsageError(f"the engine {settings.engine} solves by itself: leave --device out (device= in Python)")
+    if settings.precision == SINGLE and settings.device == CPU:
+        raise UsageError("--precision single is for --device cuda: on a processor float32 gains nothing")
     check_device(settings.device, settings.backend)
     return resources
 

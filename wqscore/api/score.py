@@ -66,8 +66,8 @@ def score(
         settings: what to compute and how; the usual settings if `None`.
         progress: receives progress.
         **changes: settings by name, over those of `settings`: preset, metrics, base, family, layers, roles, gauge,
-            engine, seed, bootstrap, gof, stream, store, verify, jobs, memory, backend, device. `Settings` says what
-            each is.
+            engine, seed, bootstrap, gof, stream, store, verify, jobs, memory, backend, device, precision. `Settings`
+            says what each is.
 
     Returns:
         A row for each matrix and each skipped tensor, and the model's summary.
@@ -208,7 +208,7 @@ def _score(model: ModelRef, run: Run) -> ModelScore:
             return weightwatcher_score(_downloaded(model, run.progress), family, run.metrics, run.settings.seed)
         known = StoredHeaders(run.store) if run.store and not run.settings.verify else None
         checkpoint = open_or_fall_back(model, run.settings.stream, run.progress, known)
-        work = Work(run.resources, run.settings.device, run.cache, progress, run.note)
+        work = Work(run.resources, run.settings.device, run.settings.precision, run.cache, progress, run.note)
         try:
             return score_checkpoint(
                 in_gauge(checkpoint, run.settings.gauge),

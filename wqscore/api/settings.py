@@ -26,6 +26,8 @@ Engine = Literal["wqscore", "weightwatcher"]
 Device = Literal["cpu", "cuda"]
 #: The same as `wqscore.symmetries.gauge.Gauge`, whose module would import NumPy.
 Gauge = Literal["none", "balanced"]
+#: The same as `wqscore.spectra.in_single.Precision`.
+Precision = Literal["double", "single"]
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -73,6 +75,9 @@ class Settings:
             tasks run at a time (`None`: as many as fit), and `memory` is ignored. The result is the same.
         device: `cuda` solves matrices on this machine's GPU, with torch, one at a time; not on a cluster. The last
             bits differ from those of `cpu`, and a store keeps the two apart.
+        precision: `single` solves matrices of 16 bits and less in float32 on the GPU, wherever a measured residual
+            says that no metric moves by more than the storage of the weights has moved it; those rows have the flag
+            `float32`. A store keeps the two apart, and no ranking mixes them.
 
     Raises:
         UsageError: a number out of range, or a word that is not among the choices.
@@ -134,6 +139,11 @@ class Settings:
         "What solves the matrices; cuda: this machine's GPU, in float64, with the extra. Changes the last bits.",
         choices=get_args(Device),
     )
+    precision: Precision = _setting(
+        "double",
+        "single: float32 on the GPU where the weights' 16 bits are coarser; for GPUs slow in float64.",
+        choices=get_args(Precision),
+    )
 
     def __post_init__(self) -> None:
         """Keep the metrics as a tuple, and check the numbers and words by the fields' metadata."""
@@ -176,6 +186,7 @@ class SettingsKeywords(TypedDict, total=False):
     memory: int | None
     backend: Backend
     device: Device
+    precision: Precision
 
 
 def changed(settings: Settings | None, changes: SettingsKeywords) -> Settings:

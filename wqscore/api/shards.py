@@ -108,7 +108,7 @@ def score_shard(
         refs: the models, as for `wqscore.rank`.
         shard: which shard of how many, such as `2/16`.
         settings: as for `wqscore.rank`, with a store that no other process writes to. The merged stores serve a run
-            on the same device: `cpu`, or a GPU of the same name.
+            on the same device: `cpu`, or a GPU of the same name in the same precision.
         by: a metric to compute in addition to those of the settings.
         progress: receives progress.
 
@@ -143,7 +143,8 @@ def _score_part(model: ModelRef, part: Shard, run: Run) -> ModelShard:
     names = tuple(name for name in run.metrics if name in MATRIX_METRICS)
     cache = run.cache
     assert cache is not None
-    task = ScoringTask(run.preset, names, run.sampling, None, cache, run.settings.device, sketched=True)
+    device, precision = run.settings.device, run.settings.precision
+    task = ScoringTask(run.preset, names, run.sampling, None, cache, device, precision, sketched=True)
     with own_errors(model):
         checkpoint = in_gauge(open_or_fall_back(model, run.settings.stream, run.progress), run.settings.gauge)
         groups = by_tensor(select(planned(checkpoint, run.preset), run.selection, model.label))

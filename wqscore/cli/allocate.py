@@ -32,7 +32,7 @@ SourceArgument = Annotated[
         show_default=False,
     ),
 ]
-OfSettings = Annotated[Settings, Only("preset", "seed", "stream", "store", "jobs", "memory", "device")]
+OfSettings = Annotated[Settings, Only("preset", "seed", "stream", "store", "jobs", "memory", "device", "precision")]
 ByOption = Annotated[
     str | None,
     typer.Option(

@@ -84,7 +84,10 @@ def gate(
     files: FileOptions,
     settings: Annotated[
         Settings,
-        Only("base", "layers", "roles", "seed", "stream", "store", "verify", "jobs", "memory", "backend", "device"),
+        Only(
+            *("base", "layers", "roles", "seed", "stream", "store", "verify", "jobs", "memory", "backend", "device"),
+            "precision",
+        ),
     ],
     no_store: options.NoStoreOption = False,
     quiet: options.QuietOption = False,

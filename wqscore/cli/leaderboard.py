@@ -77,7 +77,9 @@ def build(
     url: Annotated[
         str, typer.Option("--url", metavar="ADDRESS", help="Where the site is published, for badges and the feed.")
     ] = "",
-    settings: Annotated[Settings, Only("family", "stream", "store", "jobs", "memory", "backend", "device")],
+    settings: Annotated[
+        Settings, Only("family", "stream", "store", "jobs", "memory", "backend", "device", "precision")
+    ],
     no_store: options.NoStoreOption = False,
     quiet: options.QuietOption = False,
 ) -> None:

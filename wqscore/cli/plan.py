@@ -22,9 +22,19 @@ def plan(
     output: options.FormatOption = "table",
     *,
     settings: Annotated[Settings, Only("jobs", "bootstrap", "gof")],
+    changed: Annotated[
+        int,
+        typer.Option(
+            "--changed",
+            metavar="N",
+            min=0,
+            help="Also show what a night takes on which N of the models changed.",
+            show_default=False,
+        ),
+    ] = 0,
     quiet: options.QuietOption = False,
 ) -> None:
-    """Show the bytes, time and memory that scoring models takes.
+    """Show the bytes, time, memory and store that scoring models takes.
 
     Reads no weights, and of models on the Hub nothing but the headers of their files. The time is that of one core,
     from the least to the most that is likely; the memory that of --jobs threads. Weights on the Hub that are no
@@ -51,6 +61,7 @@ def plan(
                     jobs=settings.jobs,
                     bootstrap=settings.bootstrap,
                     gof=settings.gof,
+                    changed=changed,
                     on_model=lambda _: bar.advance(task),
                 )
         except PlanInterrupted as interrupt:

@@ -17,7 +17,7 @@ from wqscore.model_list import ModelList
 from wqscore.studies.known.score_table import read_table
 
 #: The settings that a site has a choice of; the others are the defaults every night, so that nights compare.
-_TAKEN = ("family", "stream", "store", "jobs", "memory", "backend", "device")
+_TAKEN = ("family", "stream", "store", "jobs", "memory", "backend", "device", "precision")
 _Models = str | os.PathLike[str] | ModelList
 
 
@@ -42,8 +42,8 @@ def leaderboard(
         y: the column of `known` to show; needed if it has several.
         url: where the site is published, for badges and the feed.
         by: the metric to rank by; alpha if `None`.
-        settings: as for `wqscore.rank`; only family, stream, store, jobs, memory, backend and device may differ from
-            the defaults.
+        settings: as for `wqscore.rank`; only family, stream, store, jobs, memory, backend, device and precision may
+            differ from the defaults.
         **changes: these by name.
 
     Returns:

@@ -147,7 +147,7 @@ def describe_checkpoint(
         preset,
         outcomes,
         size=sum(group[0].tensor.nbytes for group in held),
-        to_fetch=_bytes_on_the_hub(checkpoint.tensors),
+        to_fetch=bytes_on_the_hub(checkpoint.tensors),
         eigensolves=work.solves,
         seconds=least,
         most_seconds=most,
@@ -156,7 +156,7 @@ def describe_checkpoint(
     )
 
 
-def _bytes_on_the_hub(tensors: Iterable[Tensor]) -> int:
+def bytes_on_the_hub(tensors: Iterable[Tensor]) -> int:
     """Bytes of the files on the Hub that tensors would be read from."""
     sizes: dict[tuple[str, str, str], int] = {}
     for stored in (part for tensor in tensors for part in _stored(tensor)):

@@ -6,14 +6,13 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
-from wqscore.checkpoints.checkpoint import Checkpoint
 from wqscore.checkpoints.runs import expand_runs
-from wqscore.errors import CheckpointError, fault
+from wqscore.errors import CheckpointError, UsageError, fault
 from wqscore.fits.sampling import USUAL, Sampling
-from wqscore.planning.describe import describe_checkpoint, open_without_weights
+from wqscore.planning.costs import Cost, Costs
+from wqscore.planning.describe import bytes_on_the_hub, open_without_weights
 from wqscore.planning.estimate import duration_range
-from wqscore.planning.work import Speed, measure_speed
-from wqscore.presets.registry import DEFAULT
+from wqscore.planning.work import measure_speed
 from wqscore.refs.callers import refs_of
 from wqscore.refs.reference import ModelRef, Models
 from wqscore.rendering.numbers import counted
@@ -21,31 +20,6 @@ from wqscore.results import Result
 
 #: Models whose headers are read at the same time: each takes a few round trips and hardly any bytes.
 _CONCURRENT_MODELS = 8
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What scoring a model, or several one after the other, would take.
-
-    Attributes:
-        parameters: weights of all tensors, `None` where it can't be told.
-        tensors: their number.
-        matrices: those to score.
-        eigensolves: one for each matrix, and of a convolution one for each position of its kernel.
-        to_read: bytes that scoring reads.
-        seconds: the least time it is likely to take on one core of this machine, without starting up and downloading.
-        most_seconds: the most.
-        peak_memory: about how many bytes it holds at its peak.
-    """
-
-    parameters: int | None
-    tensors: int
-    matrices: int
-    eigensolves: int
-    to_read: int
-    seconds: float
-    most_seconds: float
-    peak_memory: int
 
 
 @dataclass(frozen=True)
@@ -74,10 +48,12 @@ class Plan(Result):
     Attributes:
         models: a row for each, in the requested order.
         sampling: how often scoring resamples, and draws for the goodness of fit.
+        changed: of how many models' new weights a night is shown; 0 for none.
     """
 
     models: tuple[ModelPlan, ...]
     sampling: Sampling = USUAL
+    changed: int = 0
 
     def __repr__(self) -> str:
         """How many models, and the time for all."""
@@ -111,7 +87,44 @@ class Plan(Result):
             seconds=sum(cost.seconds for cost in costs),
             most_seconds=sum(cost.most_seconds for cost in costs),
             peak_memory=max((cost.peak_memory for cost in costs), default=0),
+            store_size=sum(cost.store_size for cost in costs),
         )
+
+    def night(self, changed: int) -> Night:
+        """What a night takes on which so many models have new weights, and the others are found in the store."""
+        planned = len(self.models) - len(self.failed)
+        share = min(changed, planned) / planned if planned else 0.0
+        known = [model.to_fetch for model in self.models if model.to_fetch is not None]
+        total = self.total
+        return Night(
+            changed=changed,
+            to_fetch=round(sum(known) / len(known) * min(changed, len(known))) if known else 0,
+            to_read=round(total.to_read * share),
+            seconds=total.seconds * share,
+            most_seconds=total.most_seconds * share,
+            store_size=round(total.store_size * share),
+        )
+
+
+@dataclass(frozen=True)
+class Night:
+    """What a night takes after the first: that of as many models as have changed, each the average of all.
+
+    Attributes:
+        changed: how many models have new weights.
+        to_fetch: bytes to download, as far as they are known.
+        to_read: bytes that scoring reads.
+        seconds: the least time that is likely, on one core of this machine.
+        most_seconds: the most.
+        store_size: about how many bytes the store grows by, until it is pruned.
+    """
+
+    changed: int
+    to_fetch: int
+    to_read: int
+    seconds: float
+    most_seconds: float
+    store_size: int
 
 
 def _known_sum(counts: Iterable[int | None]) -> int | None:
@@ -133,6 +146,7 @@ def plan(
     jobs: int | None = None,
     bootstrap: int = USUAL.bootstrap,
     gof: int = USUAL.gof,
+    changed: int = 0,
     on_model: Callable[[ModelPlan], None] | None = None,
 ) -> Plan:
     """Estimate what scoring models with the preset `default` takes, from their files' headers alone.
@@ -145,10 +159,11 @@ def plan(
         jobs: threads that would score them; all cores if `None`. They decide the memory.
         bootstrap: resamples of each matrix that would be drawn.
         gof: draws for the goodness of fit.
+        changed: also show what a night takes on which so many of the models have new weights; 0 for none.
         on_model: called with each model's row, in order.
 
     Raises:
-        UsageError: a reference that means nothing.
+        UsageError: a reference that means nothing, or more models changed than there are.
         PlanInterrupted: Ctrl-C; a `KeyboardInterrupt` that carries the plan so far.
 
     Example:
@@ -156,22 +171,24 @@ def plan(
     """
     sampling = Sampling(bootstrap=bootstrap, gof=gof)
     refs = expand_runs(refs_of(models)).refs
+    if changed and not 1 <= changed <= len(refs):
+        raise UsageError(f"changed is {changed}: give a number from 1 to {len(refs):,}, all models")
     done: list[ModelPlan] = []
     futures: list[Future[ModelPlan]] = []
     pool = ThreadPoolExecutor(_CONCURRENT_MODELS)
     try:
         # Measured before threads start, with which it would share the cores.
-        speed = measure_speed()
-        futures += [pool.submit(_plan_model, model, jobs, speed, sampling) for model in refs]
+        costs = Costs(jobs, measure_speed(), sampling)
+        futures += [pool.submit(_plan_model, model, costs) for model in refs]
         for future in futures:
             done.append(future.result())
             if on_model is not None:
                 on_model(done[-1])
     except KeyboardInterrupt as interrupt:
-        raise PlanInterrupted(Plan(_so_far(refs, done, futures), sampling)) from interrupt
+        raise PlanInterrupted(Plan(_so_far(refs, done, futures), sampling, changed)) from interrupt
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
-    return Plan(tuple(done), sampling)
+    return Plan(tuple(done), sampling, changed)
 
 
 def _so_far(
@@ -186,9 +203,11 @@ def _so_far(
     return tuple(rows)
 
 
-def _plan_model(ref: ModelRef, jobs: int | None, speed: Speed, sampling: Sampling) -> ModelPlan:
+def _plan_model(ref: ModelRef, costs: Costs) -> ModelPlan:
     try:
-        return _with_cost(open_without_weights(ref), jobs, speed, sampling)
+        checkpoint = open_without_weights(ref)
+        to_fetch = bytes_on_the_hub(checkpoint.tensors)
+        return ModelPlan(checkpoint.ref, checkpoint.revision, to_fetch, costs.of(checkpoint))
     except CheckpointError as error:
         # An error with a cause is a failure of the Hub's client: listing the files would fail again.
         asked = ref.source == "hub" and error.__cause__ is None
@@ -196,21 +215,6 @@ def _plan_model(ref: ModelRef, jobs: int | None, speed: Speed, sampling: Samplin
     except Exception as error:
         # Nobody foresaw it, and it is this model's alone.
         return ModelPlan(ref, reason=fault(error))
-
-
-def _with_cost(checkpoint: Checkpoint, jobs: int | None, speed: Speed, sampling: Sampling) -> ModelPlan:
-    described = describe_checkpoint(checkpoint, DEFAULT, jobs, speed, sampling)
-    cost = Cost(
-        parameters=described.parameters,
-        tensors=len(checkpoint.tensors),
-        matrices=len(described.matrices),
-        eigensolves=described.eigensolves,
-        to_read=described.size,
-        seconds=described.seconds,
-        most_seconds=described.most_seconds,
-        peak_memory=described.peak_memory,
-    )
-    return ModelPlan(checkpoint.ref, checkpoint.revision, described.to_fetch, cost)
 
 
 def _download_size(ref: ModelRef) -> int | None:

@@ -6,18 +6,19 @@ from typing import Any
 
 from rich.filesize import decimal
 
+from wqscore.planning.costs import Cost
 from wqscore.planning.describe_report import hundredths, work_counted
 from wqscore.planning.estimate import duration_range
-from wqscore.planning.plan import Cost, ModelPlan, Plan
+from wqscore.planning.plan import ModelPlan, Night, Plan
 from wqscore.rendering.numbers import MISSING, Cell
 from wqscore.rendering.rows import Rows
 from wqscore.rendering.sections import Medium, Notes, Section, Table
 from wqscore.version import __version__
 
-_SHOWN = ["model", "to fetch", "tensors", "matrices", "eigensolves", "CPU time", "peak memory"]
+_SHOWN = ["model", "to fetch", "tensors", "matrices", "eigensolves", "CPU time", "peak memory", "store"]
 _COLUMNS = [
     *("model", "revision", "bytes_to_fetch", "bytes_to_read", "params", "tensors", "matrices", "eigensolves"),
-    *("core_seconds_estimate", "core_seconds_most", "peak_memory_estimate", "reason"),
+    *("core_seconds_estimate", "core_seconds_most", "peak_memory_estimate", "store_estimate", "reason"),
 ]
 _TITLE = "what scoring takes, from headers alone: CPU time on one core of this machine, once all is fetched, "
 
@@ -26,7 +27,7 @@ def plan_sections(plan: Plan, _: Medium) -> list[Section]:
     """A row per model, the total, and why some have no figures."""
     rows = [[model.ref.label, *_shown_figures(model.to_fetch, model.cost)] for model in plan.models]
     rows.append(["total", *_shown_figures(plan.to_fetch, plan.total)])
-    optional = ["tensors", "matrices", "eigensolves"]
+    optional = ["tensors", "matrices", "eigensolves", "store"]
     table = Table(
         f"{_TITLE}{work_counted(plan.sampling)}",
         _SHOWN,
@@ -50,6 +51,18 @@ def plan_document(plan: Plan) -> dict[str, Any]:
         "wqscore": __version__,
         "models": [dict(zip(_COLUMNS, _row(model), strict=True)) for model in plan.models],
         "total": dict(zip(_COLUMNS[2:-1], _figures(plan.to_fetch, plan.total), strict=True)),
+        **({"night": _night_document(plan.night(plan.changed))} if plan.changed else {}),
+    }
+
+
+def _night_document(night: Night) -> dict[str, Any]:
+    return {
+        "changed": night.changed,
+        "bytes_to_fetch": night.to_fetch,
+        "bytes_to_read": night.to_read,
+        "core_seconds_estimate": hundredths(night.seconds),
+        "core_seconds_most": hundredths(night.most_seconds),
+        "store_estimate": night.store_size,
     }
 
 
@@ -61,7 +74,14 @@ def _figures(to_fetch: int | None, cost: Cost | None) -> list[Cell]:
     if cost is None:
         return [to_fetch, *[None] * (len(_COLUMNS) - 4)]
     counts = [cost.to_read, cost.parameters, cost.tensors, cost.matrices, cost.eigensolves]
-    return [to_fetch, *counts, hundredths(cost.seconds), hundredths(cost.most_seconds), cost.peak_memory]
+    return [
+        to_fetch,
+        *counts,
+        hundredths(cost.seconds),
+        hundredths(cost.most_seconds),
+        cost.peak_memory,
+        cost.store_size,
+    ]
 
 
 def _shown_figures(to_fetch: int | None, cost: Cost | None) -> list[str]:
@@ -69,17 +89,28 @@ def _shown_figures(to_fetch: int | None, cost: Cost | None) -> list[str]:
     if cost is None:
         return [fetched, *[MISSING] * (len(_SHOWN) - 2)]
     counts = [f"{count:,}" for count in (cost.tensors, cost.matrices, cost.eigensolves)]
-    return [fetched, *counts, duration_range(cost.seconds, cost.most_seconds), decimal(cost.peak_memory)]
+    time = duration_range(cost.seconds, cost.most_seconds)
+    return [fetched, *counts, time, decimal(cost.peak_memory), decimal(cost.store_size)]
 
 
 def _notes(plan: Plan) -> list[str]:
-    failed = plan.failed
+    failed, night = plan.failed, [_night(plan)] if plan.changed else []
     if not failed:
-        return []
+        return night
     unknown = sum(model.to_fetch is None for model in failed)
     without = f"the total is without the time and memory of {_models(len(failed))}"
     fetching = f", and without the bytes to fetch of {unknown}" if unknown else ""
-    return [f"{without}{fetching}:", *(_named(model) for model in failed)]
+    return [*night, f"{without}{fetching}:", *(_named(model) for model in failed)]
+
+
+def _night(plan: Plan) -> str:
+    found = plan.night(plan.changed)
+    return (
+        f"a night on which {found.changed:,} of {_models(len(plan.models))} changed: "
+        f"{decimal(found.to_fetch)} to fetch, {decimal(found.to_read)} to read, "
+        f"{duration_range(found.seconds, found.most_seconds)} of CPU time, "
+        f"{decimal(found.store_size)} more in the store"
+    )
 
 
 def _named(model: ModelPlan) -> str:
@@ -87,4 +118,4 @@ def _named(model: ModelPlan) -> str:
 
 
 def _models(count: int) -> str:
-    return f"{count} model{'s' * (count != 1)}"
+    return f"{count:,} model{'s' * (count != 1)}"

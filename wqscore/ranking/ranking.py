@@ -165,6 +165,8 @@ def rank_models(
         raise UsageError("scores of different engines can't share a ranking: score all models alike")
     if len({score.gauge for score in scores}) > 1:
         raise UsageError("scores of different gauges can't share a ranking: score all models with one --gauge")
+    if len({score.precision for score in scores}) > 1:
+        raise UsageError("scores of different --precision can't share a ranking: score all models alike")
     if by not in metrics:
         raise UsageError(f"{by} is not among the metrics that were computed: score the models with it")
     reasons = [why_unranked(score, metric, preset) for score in scores]

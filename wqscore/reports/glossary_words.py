@@ -39,6 +39,8 @@ _FLAGS = {
     "the matrix is left out of the averages of these two.",
     "random-scaled": "The matrix looks like noise once its rows and columns are brought to one scale.",
     "random-scaled?": "As random-scaled, but near the limit, so that the seed would decide.",
+    "float32": "The matrix was solved in float32 (--precision single), which moves its metrics by less than storing "
+    "the weights in 16 bits did.",
     "fused": "Several matrices are stored in one tensor, and their layout is not known: they are scored as one.",
     "scale=…": "Low-rank factors were found by their names; this is the formula of their scale, or scale=1 where no "
     "alpha is stored.",

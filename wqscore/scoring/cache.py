@@ -34,6 +34,7 @@ from wqscore.scoring.cached_sketch import CachedSketch, cached_sketch
 from wqscore.scoring.layer_score import Judgement, LayerScore
 from wqscore.sketches.directions import directions_value
 from wqscore.sketches.sketch import Sketch, sketch_value
+from wqscore.spectra.in_single import DOUBLE, SINGLE, Precision
 from wqscore.spectra.on_device import CPU
 from wqscore.spectra.spectrum import Spectrum
 from wqscore.stores.errors import StoreError
@@ -77,8 +78,9 @@ class ScoreCache:
         note: Callable[[str], None] | None = None,
         device: str = CPU,
         verify: bool = False,
+        precision: Precision = DOUBLE,
     ) -> None:
-        """Wrap an open store; `note` is called if it fails. Spectra solved on another device are not found.
+        """Wrap an open store; `note` is called if it fails. Spectra of another device or precision are not found.
 
         With `verify`, a tensor is known by its values alone, so that all are read; and nothing is used that came
         with a merge.
@@ -87,6 +89,7 @@ class ScoreCache:
         self._store: Store | None = store
         self._preset = preset
         self._device = device
+        self._precision = precision
         self._note = note
         self._method = row_method(preset, sampling)
         # Before threads start: Python 3.11 can't parse in two at a time, and numba parses where it compiles.
@@ -155,7 +158,7 @@ class ScoreCache:
         recalled: set[SpectrumKey] = set()
         results: dict[ResultKey, Value] = {}
         for row in rows:
-            key = spectrum_key(row.matrix, content, self._preset, self._device)
+            key = spectrum_key(row.matrix, content, self._preset, self._device, self._precision)
             before = known[row.matrix.name].values if row.matrix.name in known else {}
             spectra[key] = row.spectrum
             if row.matrix.name in known:
@@ -236,7 +239,10 @@ class ScoreCache:
         self, store: Store, matrices: Sequence[WeightMatrix], contents: Mapping[str, str]
     ) -> dict[str, CachedMatrix]:
         known = [matrix for matrix in matrices if matrix.tensor.name in contents]
-        keys = {m.name: spectrum_key(m, contents[m.tensor.name], self._preset, self._device) for m in known}
+        keys = {
+            m.name: spectrum_key(m, contents[m.tensor.name], self._preset, self._device, self._precision)
+            for m in known
+        }
         spectra = store.spectra(set(keys.values()), self._verify)
         results = store.results(set(spectra), [self._method, DIGEST], self._verify)
         found = {}
@@ -244,6 +250,9 @@ class ScoreCache:
             key = keys[matrix.name]
             digest = values_digest(key.content) or results.get(ResultKey(key, DIGEST))
             if key not in spectra or digest is None:
+                continue
+            if self._precision == SINGLE and ResultKey(key, self._method) not in results:
+                # The row says what solved the spectrum, and whether that will do depends on the row's code.
                 continue
             try:
                 found[matrix.name] = _known(matrix, spectra[key], results.get(ResultKey(key, self._method)), digest)

@@ -24,6 +24,7 @@ from wqscore.scoring.code_digest import digest_bytes, digest_code
 from wqscore.sketches import directions, sketch
 from wqscore.spectra import lapack
 from wqscore.spectra.eigenvalues import BLOCK_ROWS
+from wqscore.spectra.in_single import DOUBLE, SINGLE, Precision, single_solver_on
 from wqscore.spectra.on_device import CPU, solver_on
 from wqscore.stores.records import Method, SpectrumKey, canonical
 from wqscore.symmetries.derived import DerivedTensor
@@ -56,6 +57,8 @@ SPECTRUM_SOURCES = (
     "spectra/on_device.py",
     "spectra/spectrum.py",
 )
+#: The same beside these for spectra of the precision `single`.
+SINGLE_SOURCES = ("spectra/in_single.py",)
 #: What stands for the spectra's code in their keys, by its digest, where that is not the digest itself: version 0.5.0
 #: wrote a digest of paths and whole files. While the code is that of 0.5.0, spectra that 0.5.0 stored are found, and
 #: 0.5.0 finds those that are stored now. Code that changes has another digest, and finds none of them. After a change
@@ -89,7 +92,9 @@ def row_method(preset: Preset, sampling: Sampling) -> Method:
     return Method("row", canonical(constants), 2)
 
 
-def spectrum_key(matrix: WeightMatrix, content: str, preset: Preset, device: str = CPU) -> SpectrumKey:
+def spectrum_key(
+    matrix: WeightMatrix, content: str, preset: Preset, device: str = CPU, precision: Precision = DOUBLE
+) -> SpectrumKey:
     """The key of a matrix's spectrum.
 
     Args:
@@ -97,6 +102,7 @@ def spectrum_key(matrix: WeightMatrix, content: str, preset: Preset, device: str
         content: of its tensor.
         preset: the constants, of which some decide eigenvalues.
         device: what solves it; other devices give other last bits.
+        precision: in what a device solves it.
     """
     part = canonical(
         {
@@ -112,6 +118,7 @@ def spectrum_key(matrix: WeightMatrix, content: str, preset: Preset, device: str
             "solver": _lapack(min(matrix.rows, matrix.columns)) if device == CPU else solver_on(device),
             "scale": preset.scale(matrix),
             "exact": preset.exact_small_end,
+            **(_in_single(preset, device) if precision == SINGLE else {}),
         }
     )
     return SpectrumKey(content, part, recipe)
@@ -177,6 +184,16 @@ def spectrum_code() -> str:
     """What stands for the code of a spectrum in its key; 11 ms when it is first asked for."""
     digest = digest_code(SPECTRUM_SOURCES)
     return _EARLIER_NAMES.get(digest, digest)
+
+
+def _in_single(preset: Preset, device: str) -> dict[str, Any]:
+    """What also decides a spectrum of `single`: the fitted tail, which decides whether float32 is good enough."""
+    return {
+        "solver": single_solver_on(device),
+        "single": digest_code(SINGLE_SOURCES),
+        "fits": preset.fits.name,
+        "floor": preset.fit_floor,
+    }
 
 
 def _lapack(side: int) -> str:

@@ -29,6 +29,8 @@ FLIPPED_SIGN = "lambda_max<1"
 RANDOM_SCALED = "random-scaled"
 #: Whether the flag above holds is open.
 MAYBE_RANDOM_SCALED = "random-scaled?"
+#: Solved in float32, with --precision single; the other rows of such a run are solved in float64.
+IN_SINGLE = "float32"
 
 
 @dataclass(frozen=True, repr=False)

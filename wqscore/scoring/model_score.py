@@ -15,6 +15,7 @@ from wqscore.results import Result, opened
 from wqscore.scoring.layer_score import LayerScore
 from wqscore.scoring.matrix_spectrum import MatrixSpectrum
 from wqscore.scoring.summary import ModelSummary
+from wqscore.spectra.in_single import DOUBLE, Precision
 
 if TYPE_CHECKING:
     import altair as alt
@@ -38,6 +39,7 @@ class ModelScore(Result):
         engine: what computed the rows.
         base: what distances were measured from, as `label@revision`; empty without.
         solver: what solved on a device of torch; empty for LAPACK.
+        precision: in what that solved; of `single`, the rows with the flag `float32` alone.
         remarks: lines that say what was taken as the model where its files hold more than one, and what was left out.
         selection: which matrices were chosen, as on the command line; empty for all.
         declared_base: the model on the Hub that its configuration says it comes from; empty if it names none.
@@ -58,6 +60,7 @@ class ModelScore(Result):
     engine: str = "wqscore"
     base: str = ""
     solver: str = ""
+    precision: Precision = DOUBLE
     remarks: tuple[str, ...] = ()
     selection: str = ""
     declared_base: str = ""

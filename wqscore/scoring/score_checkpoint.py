@@ -32,6 +32,7 @@ from wqscore.scoring.model_score import ModelScore
 from wqscore.scoring.score_tensor import ScoringTask, TensorResult, score_groups
 from wqscore.scoring.selection import EVERYTHING, LeftOut, Selection, remark_of, select
 from wqscore.scoring.summary import summarise
+from wqscore.spectra.in_single import DOUBLE, SINGLE, Precision, single_solver_on
 from wqscore.spectra.on_device import CPU, solver_on
 from wqscore.spectra.spectrum import Spectrum
 
@@ -41,18 +42,21 @@ _OF_A_PART = "it is of the whole model, and --layers or --roles leaves matrices 
 
 @dataclass(frozen=True)
 class Work:
-    """How the work is done. None of it changes a result, but for the last bits of another device.
+    """How the work is done. None of it changes a result, but for the last bits of another device or precision.
 
     Attributes:
         resources: what it may take.
         device: what solves the matrices: `cpu`, or a device of torch. Shuffles and windows are LAPACK's on either.
-        cache: of earlier runs on the same device; none with a base, whose distances are not cached.
+        precision: in what a device solves; `single` changes no metric by more than the weights' storage does.
+        cache: of earlier runs on the same device, in the same precision; none with a base, whose distances are not
+            cached.
         progress: called as work is done.
         note: called for each tensor that exceeds the memory budget, and so is scored alone.
     """
 
     resources: Resources = ALL
     device: str = CPU
+    precision: Precision = DOUBLE
     cache: ScoreCache | None = None
     progress: ScoreProgress | None = None
     note: Callable[[str], None] | None = None
@@ -94,9 +98,8 @@ def score_checkpoint(
         matrices = [matrix for group in groups for matrix in matrices_of(group)]
         if reason := why_none_matches(matrices, to_compare):
             work.note(f"{checkpoint.ref.label}: no distance from the base {base.ref.label}: {reason}")
-    task = ScoringTask(
-        preset, of_matrices, sampling, to_compare, work.cache, work.device, sketched=work.cache is not None
-    )
+    sketched = work.cache is not None
+    task = ScoringTask(preset, of_matrices, sampling, to_compare, work.cache, work.device, work.precision, sketched)
     scored = dict(score_and_remember(groups, task, work.resources, work.progress, work.note))
     first_with: dict[bytes, str] = {}
     rows: list[LayerScore | SkippedTensor] = []
@@ -121,12 +124,19 @@ def score_checkpoint(
         rows=tuple(rows),
         summary=summarise(rows, parameters, preset, of_matrices, whole, sampling.seed),
         base="@".join(filter(None, (base.ref.label, base.revision))) if base else "",
-        solver="" if work.device == CPU else solver_on(work.device),
+        solver=_solver(work),
+        precision=work.precision,
         remarks=(*checkpoint.remarks, *([remark_of(selection, rows, n_scored)] if selection else [])),
         selection=str(selection),
         declared_base=declared_base(checkpoint),
         gauge=checkpoint.gauge,
     )
+
+
+def _solver(work: Work) -> str:
+    if work.device == CPU:
+        return ""
+    return single_solver_on(work.device) if work.precision == SINGLE else solver_on(work.device)
 
 
 def score_and_remember(

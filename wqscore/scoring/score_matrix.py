@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from math import isfinite, nan
 
 import numpy as np
@@ -16,12 +17,14 @@ from wqscore.metrics.registry import MATRIX_METRICS
 from wqscore.presets.preset import Preset
 from wqscore.scoring.layer_score import (
     FLIPPED_SIGN,
+    IN_SINGLE,
     MAYBE_RANDOM_SCALED,
     RANDOM_SCALED,
     Judgement,
     LayerScore,
     Verdict,
 )
+from wqscore.spectra.in_single import DOUBLE, SINGLE, Precision, single_spectrum
 from wqscore.spectra.on_device import CPU
 from wqscore.spectra.spectrum import Spectrum, compute_spectrum, low_rank_spectrum
 
@@ -44,6 +47,7 @@ def score_matrix(
     sampling: Sampling,
     base: np.ndarray | None = None,
     device: str = CPU,
+    precision: Precision = DOUBLE,
 ) -> LayerScore:
     """Score one matrix.
 
@@ -56,14 +60,35 @@ def score_matrix(
         sampling: the run's seed, and how much random work it does.
         base: the same matrix of a base checkpoint.
         device: what solves it: `cpu`, or a device of torch.
+        precision: `single` solves it in float32 on a device, if that changes no metric by more than the weights'
+            storage does.
     """
-    spectrum = solve(matrix, array, preset, device)
     weights = array if isinstance(array, LowRank) else matrix.values(array)
-    if spectrum.state != "finite":
-        return layer_score(matrix, spectrum, {}, _without_eigenvalues(spectrum), metrics)
-    analysis = _analysis(matrix, weights, spectrum, preset, sampling, base)
+    analysis = _analysis_in_single(matrix, weights, preset, sampling, base, device) if precision == SINGLE else None
+    flags = (IN_SINGLE,) if analysis else ()
+    if analysis is None:
+        spectrum = solve(matrix, array, preset, device)
+        if spectrum.state != "finite":
+            return layer_score(matrix, spectrum, {}, _without_eigenvalues(spectrum), metrics)
+        analysis = _analysis(matrix, weights, spectrum, preset, sampling, base)
     values = {name: preset.function(name)(analysis) for name in metrics}
-    return layer_score(matrix, spectrum, values, judge(analysis, preset), metrics)
+    judgement = judge(analysis, preset)
+    judgement = replace(judgement, flags=(*judgement.flags, *flags))
+    return layer_score(matrix, analysis.spectrum, values, judgement, metrics)
+
+
+def _analysis_in_single(
+    matrix: WeightMatrix, weights: Values, preset: Preset, sampling: Sampling, base: np.ndarray | None, device: str
+) -> MatrixAnalysis | None:
+    """The analysis of a spectrum solved in float32; `None` where a metric could tell it from float64's."""
+    if isinstance(weights, LowRank) or preset.exact_small_end:
+        return None
+    solved = single_spectrum(weights, matrix.tensor.dtype.unit_roundoff, preset.scale(matrix), device)
+    if solved is None:
+        return None
+    analysis = _analysis(matrix, weights, solved.spectrum, preset, sampling, base)
+    fit = analysis.power_law
+    return analysis if fit is not None and solved.stays_within_rounding(fit.xmin) else None
 
 
 def solve(matrix: WeightMatrix, array: Values, preset: Preset, device: str = CPU) -> Spectrum:

@@ -30,6 +30,7 @@ from wqscore.scoring.layer_score import LayerScore
 from wqscore.scoring.score_matrix import score_known, score_matrix
 from wqscore.scoring.sketching import digest_of, sketch_matrix
 from wqscore.sketches.sketch import Sketch
+from wqscore.spectra.in_single import DOUBLE, Precision
 from wqscore.spectra.on_device import CPU
 
 #: Roles of tensors that may be no weights: the others' names say what they are.
@@ -47,6 +48,7 @@ class ScoringTask:
         base: the matrices of the base checkpoint by bare name, `None` without one.
         cache: of earlier runs, if any.
         device: what solves: `cpu`, or a device of torch.
+        precision: in what a device solves.
         sketched: sketch the matrices that are read, for the store.
     """
 
@@ -56,6 +58,7 @@ class ScoringTask:
     base: Mapping[str, WeightMatrix] | None
     cache: ScoreCache | None
     device: str = CPU
+    precision: Precision = DOUBLE
     sketched: bool = False
 
 
@@ -175,7 +178,7 @@ def _score_tensor(matrices: Sequence[WeightMatrix], task: ScoringTask, array: Va
     if reason := why_no_weight(matrices[0], array):
         return TensorResult((_not_a_matrix(matrices[0], reason),), tensor, digest)
     rows = tuple(
-        score_matrix(matrix, array, task.preset, task.metrics, task.sampling, base, task.device)
+        score_matrix(matrix, array, task.preset, task.metrics, task.sampling, base, task.device, task.precision)
         for matrix, base in zip(matrices, _base_weights(matrices, task.base), strict=True)
     )
     return TensorResult(rows, tensor, digest, is_new=True, sketches=_sketched(rows, array, task))

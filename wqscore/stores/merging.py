@@ -75,10 +75,14 @@ def merge(store: Store, other: Store) -> Merged:
     for some_files in _batches((stamp, held) for stamp, held in other.all_files() if stamp.is_current()):
         known = store.files(list(some_files))
         store.put_files({stamp: {**held, **known.get(stamp, {})} for stamp, held in some_files.items()})
-    models = _newer(store.models(), other.models())
-    store.put_models(models)
+    models = 0
+    # A model has the contents of hundreds of tensors, and this store may have thousands of models.
+    for seen in _batches(((model.label, model.revision), model) for model in other.all_models()):
+        joined = _newer(store.find_models(list(seen)), seen.values())
+        store.put_models(joined)
+        models += len(joined)
     damaged = sum(other.damaged.values()) - before
-    return Merged(spectra, results, headers, len(models), present, conflicts, damaged)
+    return Merged(spectra, results, headers, models, present, conflicts, damaged)
 
 
 def _hand_on(store: Store, other: Store, keys: Collection[SpectrumKey]) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 from wqscore.results import Result
-from wqscore.stores.records import Origin, SeenModel
+from wqscore.stores.records import Origin, SeenModel, last_scored_first
 from wqscore.stores.schema import SCHEMA_VERSION
 from wqscore.stores.store import Store
 
@@ -22,7 +22,7 @@ class StoreOverview(Result):
         path: the file.
         size: bytes of the file and of its write-ahead log.
         schema: the version of its tables.
-        models: the models, last scored first.
+        models: the models, last scored first, without their contents: those of all models may be millions.
         spectra: number of spectra by recipe.
         results: number of results by method, over all parameters.
         files: number of files on disk whose contents are stored.
@@ -53,23 +53,25 @@ def overview(store: Store) -> StoreOverview:
     Raises:
         StoreError: it can't be read.
     """
-    times = store.contents().values()
+    oldest = newest = None
+    for _, time in store.all_contents():
+        oldest, newest = min(oldest or time, time), max(newest or time, time)
     spectra = Counter(key.recipe for key, _ in store.all_spectra())
     results = Counter((key.method.name, key.method.version) for key, _ in store.all_results())
-    models = tuple(store.models())
+    models = [replace(model, contents=frozenset()) for model in store.all_models()]
     files = sum(1 for _ in store.all_files())
     headers = sum(1 for _ in store.all_headers())
     return StoreOverview(
         path=store.path,
         size=store.size,
         schema=SCHEMA_VERSION,
-        models=models,
+        models=tuple(last_scored_first(models)),
         spectra=dict(sorted(spectra.items())),
         results=dict(sorted(results.items())),
         files=files,
         headers=headers,
         origins=store.origins(),
-        oldest=min(times, default=None),
-        newest=max(times, default=None),
+        oldest=oldest,
+        newest=newest,
         damaged=store.damaged,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
@@ -145,6 +145,11 @@ class SeenModel:
     revision: str
     seen: datetime
     contents: frozenset[str]
+
+
+def last_scored_first(models: Iterable[SeenModel]) -> list[SeenModel]:
+    """Models in the order in which they are shown and kept."""
+    return sorted(models, key=lambda model: (-model.seen.timestamp(), model.label, model.revision))
 
 
 @dataclass(frozen=True)

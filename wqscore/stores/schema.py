@@ -32,6 +32,9 @@ from wqscore.stores.errors import StoreError
 APPLICATION_ID = 0x77717363
 #: Raised by 1 with every change of the tables.
 SCHEMA_VERSION = 1
+#: Bytes of a page of a new store. A row of results has about 1,000, just over what a page of 4,096, SQLite's default,
+#: keeps of a row: each would take a page of its own for the rest (benchmarks/README.md, `store_at_scale.py`).
+PAGE_BYTES = 8192
 
 _TABLES = {
     "keys": "CREATE TABLE keys (id INTEGER PRIMARY KEY, content TEXT NOT NULL, part TEXT NOT NULL, "
@@ -69,6 +72,7 @@ def make_store(path: Path) -> None:
     temporary = path.with_name(f".{path.name}.{uuid4().hex}")
     try:
         with closing(sqlite3.connect(temporary, isolation_level=None)) as connection:
+            connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
             connection.execute("BEGIN")
             for table in _TABLES.values():
                 connection.execute(table)

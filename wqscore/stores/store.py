@@ -26,6 +26,7 @@ from wqscore.stores.records import (
     SeenModel,
     SpectrumKey,
     Value,
+    last_scored_first,
 )
 
 Record = TypeVar("Record")
@@ -218,8 +219,21 @@ class Store:
 
     def models(self) -> list[SeenModel]:
         """Return every model that was scored, last scored first."""
-        found = self._records("models", "SELECT * FROM models", rows.model_record)
-        return sorted(found, key=lambda model: (-model.seen.timestamp(), model.label, model.revision))
+        return last_scored_first(self.all_models())
+
+    def all_models(self) -> Iterator[SeenModel]:
+        """Yield every model that was scored; of each the contents of hundreds of tensors."""
+        return self._records("models", "SELECT * FROM models", rows.model_record)
+
+    def find_models(self, names: Collection[tuple[str, str]]) -> list[SeenModel]:
+        """Return the models with these labels and revisions that were scored."""
+        query = (
+            "SELECT m.* FROM json_each(?) AS requested CROSS JOIN models AS m "
+            "ON m.label = json_extract(requested.value, '$[0]') "
+            "AND m.revision = json_extract(requested.value, '$[1]')"
+        )
+        wanted = json.dumps([[rows.escaped(label), rows.escaped(revision)] for label, revision in names])
+        return list(self._records("models", query, rows.model_record, wanted))
 
     def origins(self) -> dict[Origin, int]:
         """Return the merges of which rows are left, each with its number of keys."""
@@ -240,15 +254,17 @@ class Store:
             origins.mark(writer, keys, origin)
 
     def contents(self) -> dict[str, datetime]:
-        """Return every content with a stored key, and when its first key was stored."""
-        found: dict[str, datetime] = {}
+        """Return every content with a stored key, and when its last key was stored."""
+        return dict(self.all_contents())
+
+    def all_contents(self) -> Iterator[tuple[str, datetime]]:
+        """Yield the content of every key, and when the key was stored."""
         with self._connections.reading() as reader:
             for content, created in reader.execute("SELECT content, created FROM keys"):
                 try:
-                    found[rows.unescaped(content)] = datetime.fromtimestamp(created, UTC)
+                    yield rows.unescaped(content), datetime.fromtimestamp(created, UTC)
                 except (ValueError, TypeError, AttributeError, OverflowError, OSError):
                     self._count("keys")
-        return found
 
     def forget(
         self,

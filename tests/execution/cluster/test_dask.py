@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -127,6 +129,42 @@ def test_a_job_that_kills_every_worker_ends_the_run(cluster: Any) -> None:
     places = range(6)
     found = run_on_cluster([Job(_read, partial(_add, place)) for place in places], "dask")
     assert sorted(found) == [(place, place + 1) for place in places]
+
+
+class _Counted:
+    """How many of these tasks run at a time, of the threads of one process."""
+
+    lock = threading.Lock()
+    running = most = 0
+
+    def __call__(self, found: int) -> int:
+        with self.lock:
+            _Counted.running += 1
+            _Counted.most = max(_Counted.most, _Counted.running)
+        end = time.perf_counter() + 0.005
+        while time.perf_counter() < end:
+            pass
+        with self.lock:
+            _Counted.running -= 1
+        return found
+
+
+@pytest.mark.oracle("distributed")
+@pytest.mark.parametrize(
+    ("resources", "jobs", "most"), [({}, None, 3), ({}, 1, 1), ({"memory": 1e9}, None, 1), ({"memory": 4e9}, 2, 2)]
+)
+def test_what_waits_on_the_cluster_runs_no_sooner(resources: dict[str, float], jobs: int | None, most: int) -> None:
+    """More tasks are sent than run; --jobs and the declared memory still say how many run."""
+    with (
+        distributed.LocalCluster(
+            n_workers=1, threads_per_worker=3, processes=False, resources=resources, dashboard_address=":0"
+        ) as found,
+        distributed.Client(found),
+    ):
+        _Counted.most = 0
+        tasks = [Job(_read, _Counted(), 10**8) for _ in range(24)]
+        assert sorted(run_on_cluster(tasks, "dask", jobs)) == [(n, 1) for n in range(24)]
+        assert 1 <= _Counted.most <= most
 
 
 @pytest.mark.oracle("distributed")

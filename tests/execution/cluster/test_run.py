@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import sysconfig
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,8 @@ from hypothesis import strategies as st
 
 import wqscore
 from wqscore.errors import UsageError
-from wqscore.execution.cluster.run import connected, memory_class
-from wqscore.execution.cluster.worker import check_versions, do_job, versions
+from wqscore.execution.cluster.run import _shares, connected, memory_class
+from wqscore.execution.cluster.worker import check_versions, do_jobs, versions
 from wqscore.execution.resources import program_memory
 from wqscore.execution.threads import Job
 
@@ -28,13 +29,33 @@ def test_a_class_holds_the_task_and_the_program_and_not_twice_as_much(memory: in
     assert (found // 10**9).bit_count() == 1
 
 
+@given(st.lists(st.integers(0, 10**8), max_size=300), st.integers(1, 20))
+def test_small_jobs_share_a_task_and_every_worker_has_its_share(memories: list[int], tasks: int) -> None:
+    jobs = [Job(int, int, memory) for memory in memories]
+    places = list(range(len(jobs)))[::-1]
+    shares = _shares(places, jobs, tasks)
+    assert [place for share in shares for place in share] == places
+    for share in shares:
+        assert 1 <= len(share) <= max(1, len(places) // (8 * tasks))
+        assert len(share) == 1 or sum(memories[place] for place in share) <= 16_000_000
+    # None is begun before the one before it is full.
+    for share, following in pairwise(shares):
+        full = len(share) == min(64, max(1, len(places) // (8 * tasks)))
+        assert full or sum(memories[place] for place in [*share, following[0]]) > 16_000_000
+
+
+def test_large_jobs_have_a_task_each() -> None:
+    assert _shares(list(range(500)), [Job(int, int, 10**8)] * 500, 2) == [[place] for place in range(500)]
+    assert len(_shares(list(range(10_000)), [Job(int, int, 10**5)] * 10_000, 2)) == 157
+
+
 def test_a_worker_with_other_versions_is_refused() -> None:
-    job = Job(lambda: 2, lambda found: found + 1)
-    assert do_job(7, job, versions()) == (7, 3)
+    jobs = [(7, Job(lambda: 2, lambda found: found + 1)), (5, Job(lambda: 1, lambda found: found))]
+    assert do_jobs(jobs, versions()) == [(7, 3), (5, 1)]
     with pytest.raises(
         UsageError, match=r"^a worker on \S+ has wqscore .*, this process wqscore 0\.1\.0, .*: install"
     ):
-        do_job(7, job, "wqscore 0.1.0, numpy 2.0.0")
+        do_jobs(jobs, "wqscore 0.1.0, numpy 2.0.0")
     check_versions(versions(), versions())
 
 

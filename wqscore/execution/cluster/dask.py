@@ -23,6 +23,8 @@ REPEATS = 0
 FAILURES: tuple[type[Exception], ...] = (KilledWorker, FutureCancelledError, OSError, TimeoutError)
 #: What a worker may declare: `dask worker --resources memory=64e9`.
 _RESOURCE = "memory"
+#: So many tasks for each that runs are sent ahead, or a worker would wait for the next one.
+_QUEUED = 3
 #: How long a scheduler and a first worker may take to answer.
 _CONNECT_SECONDS, _WORKER_SECONDS = 10, 60
 
@@ -67,7 +69,14 @@ def parallel(memory: int, tasks: int) -> Any:
     # A task that requests a resource no worker has declared would wait for ever.
     resources = {"resources": {_RESOURCE: memory}} if _is_declared() else {}
     backend = _Backend(client=default_client(), **resources)
-    return Parallel(backend=backend, return_as="generator_unordered", batch_size=1, pre_dispatch=tasks)
+    sent = tasks * _QUEUED if _keeps_to_itself(memory, tasks) else tasks
+    return Parallel(backend=backend, return_as="generator_unordered", batch_size=1, pre_dispatch=sent)
+
+
+def _keeps_to_itself(memory: int, tasks: int) -> bool:
+    """Whether Dask by itself runs no more tasks at a time, so that more may wait there."""
+    threads = sum(worker["nthreads"] for worker in _workers())
+    return tasks >= room(memory) and (_is_declared() or room(memory) == threads)
 
 
 class _Backend(DaskDistributedBackend):  # type: ignore[misc]

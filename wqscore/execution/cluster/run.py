@@ -1,6 +1,7 @@
 """Run jobs on the workers of a running cluster, through joblib's backends for Dask and Ray.
 
-A task carries references; the worker reads its own tensors, from a file system that all share or from the Hub.
+A task carries references; the worker reads its own tensors, from a file system that all share or from the Hub. Small
+jobs share a task, for a task costs milliseconds whatever it does (benchmarks/README.md, `cluster_overhead.py`).
 """
 
 from __future__ import annotations
@@ -13,12 +14,15 @@ from typing import Any, Protocol
 from rich.filesize import decimal
 
 from wqscore.errors import CheckpointError, UsageError
-from wqscore.execution.cluster.worker import do_job, versions
+from wqscore.execution.cluster.worker import do_jobs, versions
 from wqscore.execution.resources import Backend, program_memory
 from wqscore.execution.threads import Job, Result
 
 #: Bytes of the smallest class of memory; each further class is twice as large.
 SMALLEST_CLASS = 10**9
+#: Jobs of so many bytes together, and at most so many, share a task: what takes that memory takes 0.1 s.
+#: Each worker gets at least so many tasks, so that none is left with the last one.
+_TASK_MEMORY, _TASK_JOBS, _TASKS_EACH = 16_000_000, 64, 8
 
 
 class Engine(Protocol):
@@ -117,9 +121,11 @@ def _run_class(
     for attempt in range(engine.REPEATS + 1):
         try:
             run = engine.parallel(memory, max(1, tasks))
-            for place, result in run(delayed(do_job)(place, jobs[place], versions()) for place in list(missing)):
-                del missing[place]
-                yield place, result
+            shares = [[(place, jobs[place]) for place in share] for share in _shares(list(missing), jobs, tasks)]
+            for results in run(delayed(do_jobs)(share, versions()) for share in shares):
+                for place, result in results:
+                    del missing[place]
+                    yield place, result
             return
         except engine.FAILURES as error:
             if attempt == engine.REPEATS:
@@ -128,6 +134,20 @@ def _run_class(
                     f"the cluster failed on {first} or what ran beside it: {' '.join(str(error).split())[:300]} "
                     "(workers that die may have too little memory)"
                 ) from error
+
+
+def _shares(places: Sequence[int], jobs: Sequence[Job[Result]], tasks: int) -> list[list[int]]:
+    """Jobs that share a task, in order: the small ones."""
+    most = min(_TASK_JOBS, max(1, len(places) // (_TASKS_EACH * max(1, tasks))))
+    shares: list[list[int]] = []
+    memory = 0
+    for place in places:
+        memory += jobs[place].memory
+        if not shares or len(shares[-1]) == most or memory > _TASK_MEMORY:
+            shares.append([])
+            memory = jobs[place].memory
+        shares[-1].append(place)
+    return shares
 
 
 def _engine(backend: str) -> Engine:

@@ -1,8 +1,9 @@
-"""Run one job on a cluster's worker, after checking its versions."""
+"""Run jobs on a cluster's worker, after checking its versions."""
 
 from __future__ import annotations
 
 import platform
+from collections.abc import Sequence
 from functools import cache
 from importlib.metadata import version
 
@@ -11,20 +12,19 @@ from wqscore.execution.threads import Job, Result, one_blas_thread
 from wqscore.version import __version__
 
 
-def do_job(place: int, job: Job[Result], expected: str) -> tuple[int, Result]:
-    """Read and work in this process.
+def do_jobs(jobs: Sequence[tuple[int, Job[Result]]], expected: str) -> list[tuple[int, Result]]:
+    """Read and work in this process, one job after the other.
 
     Args:
-        place: the job's index, returned with the result because results come in any order.
-        job: what to do.
-        expected: the versions of the process that sent the job.
+        jobs: each with its index, returned with the result because results come in any order.
+        expected: the versions of the process that sent the jobs.
 
     Raises:
         UsageError: this process has other versions.
     """
     check_versions(versions(), expected)
     _keep_one_blas_thread()
-    return place, job.work(job.read())
+    return [(place, job.work(job.read())) for place, job in jobs]
 
 
 @cache

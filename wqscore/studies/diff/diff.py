@@ -240,7 +240,9 @@ def _known_equal(pairs: Sequence[Pair], base: ModelScore, settings: Settings) ->
     """The names in the base of matrices whose tensors have one digest in the store, and which are cut alike."""
     if not isinstance(settings.store, Store):
         return set()
-    cache = ScoreCache(settings.store, base.preset, base.sampling, None, settings.device, settings.verify)
+    cache = ScoreCache(
+        settings.store, base.preset, base.sampling, None, settings.device, settings.verify, settings.precision
+    )
     known = [cache.get(list(side)) for side in zip(*((p.base, p.other) for p in pairs), strict=True)]
     return {
         pair.base.name

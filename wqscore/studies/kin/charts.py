@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import altair as alt
-
-from wqscore.rendering.html.charts import Spec, finish
+from wqscore.rendering.html.charts import finish
 from wqscore.rendering.html.palette import BLUE
+from wqscore.rendering.html.vega_lite import Spec, field, layer, mark
 
 
 def cosine_map(labels: Sequence[str]) -> Spec:
@@ -19,11 +18,10 @@ def cosine_map(labels: Sequence[str]) -> Spec:
         labels: of the models, each once, in order: a number, a blank and a name.
     """
     # The names stand beside the rows; the columns have their numbers.
-    numbers = alt.Axis(labelAngle=0, labelExpr="split(datum.label, ' ')[0]", grid=False)
-    x = alt.X("a:O", title=None, sort=list(labels), axis=numbers)
-    y = alt.Y("b:O", title=None, sort=list(labels), axis=alt.Axis(labelLimit=200, grid=False))
-    cells = alt.Chart(alt.NamedData(name="cells"))
-    opacity = alt.Opacity("size:Q", scale=alt.Scale(domain=[0, 1], range=[0.04, 0.75]), legend=None)
-    squares = cells.mark_rect(color=BLUE).encode(x=x, y=y, opacity=opacity)
-    words = cells.mark_text(fontSize=10, color="currentColor").encode(x=x, y=y, text="shown:N")
-    return finish(alt.layer(squares, words))
+    numbers = {"labelAngle": 0, "labelExpr": "split(datum.label, ' ')[0]", "grid": False}
+    x = field("a:O", title=None, sort=list(labels), axis=numbers)
+    y = field("b:O", title=None, sort=list(labels), axis={"labelLimit": 200, "grid": False})
+    opacity = field("size:Q", scale={"domain": [0, 1], "range": [0.04, 0.75]}, legend=None)
+    squares = layer("cells", mark("rect", color=BLUE), x=x, y=y, opacity=opacity)
+    words = layer("cells", mark("text", fontSize=10, color="currentColor"), x=x, y=y, text=field("shown:N"))
+    return finish([squares, words])

@@ -206,7 +206,7 @@ def _sketched(model: ModelRef, run: Run) -> tuple[ModelRef, str | None, Sketches
     with own_errors(model):
         known = StoredHeaders(run.store) if run.store and not run.settings.verify else None
         checkpoint = open_or_fall_back(model, run.settings.stream, run.progress, known)
-        work = Work(run.resources, run.settings.device, run.cache, progress, run.note)
+        work = Work(run.resources, run.settings.device, cache=run.cache, progress=progress, note=run.note)
         try:
             sketches = sketch_checkpoint(checkpoint, run.preset, work)
             if not sketches.matrices:

@@ -144,7 +144,7 @@ def _symmetry(checkpoint: Checkpoint, run: Run, progress: ScoreProgress | None) 
     if not metrics:
         raise UsageError("no metric of single matrices is chosen, and only these are compared")
     sampling = Sampling(seed, bootstrap=0, gof=0)
-    work = Work(run.resources, run.settings.device, run.cache, note=run.note)
+    work = Work(run.resources, run.settings.device, cache=run.cache, note=run.note)
     scored = score_checkpoint(checkpoint, "", run.preset, metrics, sampling, None, work, run.selection)
     layout = find_layout(checkpoint)
     if isinstance(layout, Unknown):
