@@ -14,8 +14,8 @@ import numpy as np
 
 #: From this side length on, reduction to tridiagonal form via a band matrix is faster; benchmarks/eigensolvers.py.
 TWO_STAGES = 2048
-#: Row-major, upper triangle, transposed; column-major.
-_ROW_MAJOR, _UPPER, _TRANSPOSED, _COLUMN_MAJOR = 101, 121, 112, 102
+#: Row-major, upper triangle, as it is and transposed; column-major.
+_ROW_MAJOR, _UPPER, _PLAIN, _TRANSPOSED, _COLUMN_MAJOR = 101, 121, 111, 112, 102
 
 
 def driver(side: int) -> str:
@@ -32,13 +32,14 @@ def add_gram(block: np.ndarray, total: np.ndarray) -> None:
     """Add BᵀB to a symmetric matrix, of which only the upper triangle is stored.
 
     Args:
-        block: B, float64, row-major, shape (rows, N).
+        block: B, float64, row-major or column-major without gaps, shape (rows, N); the same bits either way.
         total: float64, row-major, shape (N, N), changed in place.
     """
     rows, side = block.shape
     one = ctypes.c_double(1.0)
+    form, width = (_TRANSPOSED, side) if block.flags.c_contiguous else (_PLAIN, rows)
     _library().scipy_cblas_dsyrk(
-        _ROW_MAJOR, _UPPER, _TRANSPOSED, side, rows, one, _address(block), side, one, _address(total), side
+        _ROW_MAJOR, _UPPER, form, side, rows, one, _address(block), width, one, _address(total), side
     )
 
 
