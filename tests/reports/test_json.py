@@ -46,7 +46,7 @@ def test_it_says_what_made_it(ranking: Ranking, monkeypatch: pytest.MonkeyPatch)
     assert document["schema_version"] == 6
     assert document["wqscore"] == version("wqscore")
     assert document["versions"] == {name: version(name) for name in ("numpy", "numba", "scipy-openblas32")}
-    assert document["eigensolver"] == {"side < 2048": "dsyevd", "larger": "dsyevd_2stage"}
+    assert document["eigensolver"] == {"side < 2048": "dsyevd", "larger": "dsyevd_2stage, band of 48"}
     assert document["created"] == "1970-01-01T00:00:00+00:00"
     assert document["seed"] == 0
 

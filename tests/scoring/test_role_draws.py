@@ -74,7 +74,7 @@ def test_roles_of_few_matrices_are_drawn_from_together(roles: list[str]) -> None
 
 def test_a_single_matrix_is_drawn_with_the_smallest_other_role() -> None:
     roles = ["alone", *["small"] * 5, *["large"] * 50]
-    drawn = role_draws(roles, 0)
+    drawn = role_draws(roles, 0).indices
     assert set(np.unique(drawn[:, :6])) <= set(range(6)) or set(np.unique(drawn[:, -6:])) <= set(range(6))
     # Every draw has as many of the large role as there are.
     assert all((row >= 6).sum() == 50 for row in drawn)
@@ -87,7 +87,8 @@ def test_it_holds_the_number_and_leaves_no_range(
     model: tuple[list[str], list[float]], seed: int, statistic: Literal["median", "mean"]
 ) -> None:
     roles, values = model[0], np.array(model[1])
-    drawn = role_draws(roles, seed)
+    draws = role_draws(roles, seed)
+    drawn = draws.indices
     assert drawn.shape == (DRAWS, len(roles))
     counts = Counter(roles)
     own = [role for role, count in counts.items() if count >= 2 * MIN_OF_ROLE]
@@ -95,13 +96,23 @@ def test_it_holds_the_number_and_leaves_no_range(
         members = np.flatnonzero(np.array(roles) == role)
         if sum(counts[other] for other in counts if counts[other] < MIN_OF_ROLE) in (0, *range(MIN_OF_ROLE, 31)):
             assert (np.isin(drawn, members).sum(axis=1) == members.size).all()
-    found = interval_of(values, drawn, statistic)
+    found = interval_of(values, draws, statistic)
     if values.size < 6:
         assert found is None
     if found is not None:
         assert values.min() <= found.lo * (1 + 1e-12) and found.hi <= values.max() * (1 + 1e-12)
         assert found.lo <= getattr(np, statistic)(values) <= found.hi
         assert found.lo < found.hi
+
+
+@settings(max_examples=examples(50))
+@given(
+    st.lists(st.sampled_from([-1e308, -2.5, 0.0, 1.0, 1.5, 3.25, 1e308]) | st.floats(-9, 9), min_size=1, max_size=300)
+)
+def test_the_medians_are_those_of_numpy(values: list[float]) -> None:
+    draws, each = role_draws(["a"] * len(values), 3), np.array(values)
+    with np.errstate(over="ignore"):
+        np.testing.assert_array_equal(draws.medians(each), np.median(each[draws.indices], axis=1))
 
 
 def rows(values: np.ndarray, roles: list[str], **others: float) -> list[LayerScore]:

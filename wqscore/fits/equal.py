@@ -135,6 +135,8 @@ def _isolated(values: np.ndarray, scatter: _Scatter) -> list[tuple[int, int]]:
     """Ten and more values within their scatter, with gaps on both sides."""
     gaps = np.diff(values)
     breaks = np.flatnonzero(gaps > scatter.of(MIN_TAIL, values[:-1])) + 1
+    if gaps.size - breaks.size < MIN_TAIL - 1:  # so few gaps are small that no ten values are close
+        return []
     starts, ends = np.append(0, breaks), np.append(breaks, values.size)
     long = ends - starts >= MIN_TAIL
     found = []

@@ -11,9 +11,12 @@ from collections.abc import Iterator
 import numpy as np
 
 from wqscore.fits.power_law import PowerLawFit, fit_power_law_at
-from wqscore.fits.refit_kernel import power_law_points, refit, resample
+from wqscore.fits.refit_kernel import draw_worse, power_law_points
 from wqscore.fits.tail import points_above
 from wqscore.spectra.sequential import Share, settle_share
+
+#: Draws between two looks at whether they are enough.
+_AT_ONCE = 50
 
 
 class GoodnessOfFit:
@@ -33,25 +36,32 @@ class GoodnessOfFit:
         points = points_above(eigenvalues, floor)
         # Relative to xmin, where the drawn tail begins.
         self._body = np.log(points[points < fit.xmin] / fit.xmin)
-        self._size = points.size
         self._fit = fit
         self._rng = np.random.default_rng(seed)
-        self._distances: list[float] = []
+        self._worse = np.empty(0, dtype=np.int8)
 
     def p_value(self, count: int) -> float:
         """Return (1 + #{D* ≥ D})/(count + 1) of so many draws, at least 1."""
-        return _share_from(self._fit.D, [distance for distance in self._first(count) if np.isfinite(distance)])
+        drawn = self._first(count)
+        return float((1 + np.count_nonzero(drawn == 1)) / (1 + np.count_nonzero(drawn >= 0)))
 
     def settle(self, limit: float, most: int) -> Share:
         """Draw until the probability of D* ≥ D is clearly above or below a limit, or there are the most draws."""
-        return settle_share((distance >= self._fit.D for distance in self._first(most) if distance < np.inf), limit)
+        return settle_share(self._until(most), limit)
 
-    def _first(self, count: int) -> Iterator[float]:
-        for k in range(count):
-            if k == len(self._distances):
-                draw = _draw(self._body, self._fit, self._size, self._rng)
-                self._distances.append(float(refit(draw)[1]))
-            yield self._distances[k]
+    def _until(self, most: int) -> Iterator[bool]:
+        for start in range(0, most, _AT_ONCE):
+            drawn = self._first(min(start + _AT_ONCE, most))[start:]
+            yield from (drawn[drawn >= 0] == 1).tolist()
+
+    def _first(self, count: int) -> np.ndarray:
+        """Whether the D of each of the first draws is at least that of the fit, as `draw_worse` has it."""
+        if (more := count - self._worse.size) > 0:
+            drawn = np.empty(more, dtype=np.int8)
+            fit = self._fit
+            draw_worse(self._rng, self._body, fit.alpha, fit.n_tail, fit.D, drawn)
+            self._worse = np.concatenate([self._worse, drawn])
+        return self._worse[:count]
 
 
 def p_value(eigenvalues: np.ndarray, floor: float, fit: PowerLawFit, seed: int, count: int = 100) -> float:
@@ -88,15 +98,6 @@ def p_value_at(fit: PowerLawFit, seed: int, count: int = 100) -> float:
     draws = (np.exp(power_law_points(rng.standard_exponential(fit.n_tail), alpha=2.0)) for _ in range(count))
     refits = (fit_power_law_at(draw, floor=0.0, xmin=1.0) for draw in draws)
     return _share_from(fit.D, [refitted.D for refitted in refits if refitted])
-
-
-def _draw(body: np.ndarray, fit: PowerLawFit, size: int, rng: np.random.Generator) -> np.ndarray:
-    """Ascending ln(λ/xmin) of one draw of `size` points."""
-    n_tail = rng.binomial(size, fit.n_tail / size)
-    tail = power_law_points(rng.standard_exponential(n_tail), fit.alpha)
-    if n_tail == size:
-        return tail
-    return np.concatenate([resample(body, rng.integers(body.size, size=size - n_tail)), tail])
 
 
 def _share_from(distance: float, drawn: list[float]) -> float:

@@ -8,16 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from wqscore.fits.ks_kernel import tail_exponent
-from wqscore.fits.tail import MIN_EXTENT, MIN_TAIL
+from wqscore.fits.ks_kernel import tail_distance, tail_exponent
+from wqscore.fits.rough_search import NONE, find_best, is_none_below, make_room, set_tails
 from wqscore.spectra.jit import compiled
-
-#: The coarse pass looks at every N/32th candidate: enough for a tight first bound, too few to cost anything.
-_COARSE_STEPS = 32
-#: The law is computed at the first point of every block of this many; that suffices to rule out most blocks.
-_BLOCK = 8
-#: Returned for a candidate that is ruled out; no distance is larger than 1.
-_OUT = 2.0
 
 
 @compiled
@@ -58,85 +51,108 @@ def refit(points: np.ndarray) -> tuple[float, float]:
     Candidates are those of `tail_starts`: the first of each distinct value that leaves at least 10 terms and some
     extent.
     """
-    n = points.size
-    logs = points - points[-1]
-    tail_sums = np.empty(n)
-    total = 0.0
-    for j in range(n - 1, -1, -1):
-        total += logs[j]
-        tail_sums[j] = total
-    starts = np.empty(n, dtype=np.int64)
-    count = 0
-    for i in range(n - MIN_TAIL + 1):
-        first = i == 0 or logs[i] > logs[i - 1]
-        if first and np.expm1(-logs[i]) > MIN_EXTENT and tail_sums[i] > (n - i) * logs[i]:
-            starts[count] = i
-            count += 1
-    if count == 0:
+    room = make_room(points.size)
+    size = set_tails(points, np.ones(points.size, dtype=np.int64), room)
+    best = _best_of(points, find_best(room, size, 0))
+    if best == NONE:
         return np.nan, np.inf
-    return _best_fit(logs, tail_sums, starts[:count])
+    logs, sums = _logs_and_sums(points)
+    alpha = tail_exponent(logs, sums, best)
+    return alpha, tail_distance(logs, best, alpha)
 
 
 @compiled
-def _best_fit(logs: np.ndarray, tail_sums: np.ndarray, starts: np.ndarray) -> tuple[float, float]:
-    """Alpha and D of the candidate with the smallest D, the first of them where several share it.
+def resampled_exponents(logs: np.ndarray, drawn: np.ndarray, exponents: np.ndarray) -> None:
+    """Set the alpha of each resample, that of `refit`; NaN for one without a tail.
 
-    The search is that of `ks_kernel.best_candidate`, a coarse pass for a bound and then all from the right, but the
-    distance looks at fewer points: on a true power law no candidate is bad enough to be ruled out early.
+    Args:
+        logs: of the spectrum, shape (N,).
+        drawn: indices of the points of each resample, shape (resamples, N).
+        exponents: shape (resamples,).
     """
-    best, best_alpha, best_distance = -1, np.nan, np.inf
-    hint = 0
-    law = np.empty(logs.size // _BLOCK + 2)
-    step = max(1, starts.size // _COARSE_STEPS)
-    for coarse in (True, False):
-        for position in range(starts.size - 1, -1, -1):
-            if (position % step == 0) != coarse:
-                continue
-            i = starts[position]
-            alpha = tail_exponent(logs, tail_sums, i)
-            distance, hint = _distance_up_to(logs, i, alpha, best_distance, hint, law)
-            if distance < best_distance or (distance == best_distance and i < best):
-                best, best_alpha, best_distance = i, alpha, distance
-    return best_alpha, best_distance
+    room, counts = make_room(logs.size), np.ones(logs.size, dtype=np.int64)
+    whole = max(_best_of(logs, find_best(room, set_tails(logs, counts, room), 0)), 0)
+    for k in range(drawn.shape[0]):
+        counts[:] = 0
+        for index in drawn[k]:
+            counts[index] += 1
+        # Where the tail of all points begins, that of a resample is seldom far.
+        left = find_best(room, set_tails(logs, counts, room), counts[:whole].sum())
+        best = left[0] if left.size == 1 else _best_of(resample(logs, drawn[k]), left)
+        exponents[k] = np.nan if best == NONE else _exponent(logs, counts, best)
 
 
 @compiled
-def _distance_up_to(
-    logs: np.ndarray, i: int, alpha: float, bound: float, hint: int, law: np.ndarray
-) -> tuple[float, int]:
-    """D_i if it is at most the bound, otherwise `_OUT`; and the point of the largest gap, to try first next time.
+def _exponent(logs: np.ndarray, counts: np.ndarray, best: int) -> float:
+    """`tail_exponent` of a resample, of which no point but the best candidate's is needed."""
+    last = logs.size - 1
+    while counts[last] == 0:
+        last -= 1
+    left = counts.sum() - best
+    m, total, log = left, 0.0, 0.0
+    for index in range(last, -1, -1):
+        if counts[index] > 0 and left > 0:
+            log = logs[index] - logs[last]
+            for _ in range(min(counts[index], left)):
+                total += log
+            left -= counts[index]
+    exponent: float = 1.0 + m / (total - m * log)
+    return exponent
 
-    Law and counts both rise, so that within a block no gap exceeds the law at its end minus the count at its
-    beginning, or the reverse. `law` is scratch space, one value per block and one more.
+
+@compiled
+def draw_worse(
+    rng: np.random.Generator, body: np.ndarray, alpha: float, n_tail: int, distance: float, worse: np.ndarray
+) -> None:
+    """Set whether the D of each draw from a fit is at least a distance: 1, 0, or −1 for a draw without a tail.
+
+    Each of a draw's N points comes from the fitted power law with probability n_tail/N, and otherwise from the body.
+
+    Args:
+        rng: the numbers are those that its methods give when NumPy calls them.
+        body: ascending ln(λ/xmin) of the points below xmin.
+        alpha: of the fit.
+        n_tail: points of its tail.
+        distance: D of the fit.
+        worse: int8, shape (draws,).
     """
-    m = logs.size - i
-    if hint >= i and abs(_law(logs, i, alpha, hint) - (hint - i) / m) > bound:
-        return _OUT, hint
-    largest = 0.0
-    blocks = 0
-    for j in range(i, logs.size, _BLOCK):
-        law[blocks] = _law(logs, i, alpha, j)
-        gap = abs(law[blocks] - (j - i) / m)
-        if gap > largest:
-            largest, hint = gap, j
-        blocks += 1
-    law[blocks] = _law(logs, i, alpha, logs.size - 1)
-    for block in range(blocks):
-        if largest > bound:
-            return _OUT, hint
-        first = block * _BLOCK
-        last = min(first + _BLOCK, m) - 1
-        if max(law[block + 1] - first / m, last / m - law[block]) <= largest:
-            continue
-        for k in range(first + 1, last + 1):
-            gap = abs(_law(logs, i, alpha, i + k) - k / m)
-            if gap > largest:
-                largest, hint = gap, i + k
-    return (largest if largest <= bound else _OUT), hint
+    n = body.size + n_tail
+    room, once, points = make_room(n), np.ones(n, dtype=np.int64), np.empty(n)
+    for k in range(worse.size):
+        drawn = rng.binomial(n, n_tail / n)
+        points[n - drawn :] = power_law_points(rng.standard_exponential(drawn), alpha)
+        if drawn < n:
+            points[: n - drawn] = resample(body, rng.integers(0, body.size, n - drawn))
+        answer, left = is_none_below(room, set_tails(points, once, room), n - drawn, distance)
+        if left.size:
+            logs, sums = _logs_and_sums(points)
+            for i in left:
+                if tail_distance(logs, i, tail_exponent(logs, sums, i)) < distance:
+                    answer = 0
+        worse[k] = answer
 
 
 @compiled
-def _law(logs: np.ndarray, i: int, alpha: float, j: int) -> float:
-    """F(λ_j) = 1 − (λ_j/λ_i)^{1−α}."""
-    value: float = 1.0 - np.exp((1.0 - alpha) * (logs[j] - logs[i]))
-    return value
+def _best_of(points: np.ndarray, left: np.ndarray) -> int:
+    """The candidate with the smallest D, the first of them where several share it; `NONE` where none is left."""
+    if left.size == 1:
+        return int(left[0])
+    best, best_distance = NONE, np.inf
+    logs, sums = _logs_and_sums(points)
+    for i in left:
+        distance = tail_distance(logs, i, tail_exponent(logs, sums, i))
+        if distance < best_distance or (distance == best_distance and i < best):
+            best, best_distance = i, distance
+    return best
+
+
+@compiled
+def _logs_and_sums(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The points relative to the largest, and Σ of these from each on."""
+    logs = points - points[-1]
+    sums = np.empty(points.size)
+    total = 0.0
+    for j in range(points.size - 1, -1, -1):
+        total += logs[j]
+        sums[j] = total
+    return logs, sums

@@ -8,8 +8,11 @@ from __future__ import annotations
 import numpy as np
 
 from wqscore.fits.interval import Interval
-from wqscore.fits.refit_kernel import refit, resample
+from wqscore.fits.refit_kernel import resampled_exponents
 from wqscore.fits.tail import points_above, tail_starts
+
+#: Random numbers in memory at a time.
+_DRAWN_AT_ONCE = 1 << 17
 
 
 def resampling_interval(
@@ -41,7 +44,11 @@ def resampling_interval(
         return None
     logs = np.log(points / points[-1])
     rng = np.random.default_rng(seed)
-    alphas = np.array([refit(resample(logs, rng.integers(logs.size, size=logs.size)))[0] for _ in range(count)])
+    alphas = np.empty(count)
+    step = max(1, _DRAWN_AT_ONCE // logs.size)
+    for start in range(0, count, step):
+        part = alphas[start : start + step]
+        resampled_exponents(logs, rng.integers(logs.size, size=(part.size, logs.size)), part)
     fitted = alphas[np.isfinite(alphas)]
     if fitted.size == 0:
         return None

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -137,41 +138,52 @@ def _only_value(matrix: np.ndarray, bits: np.ndarray, largest: np.ndarray, infin
 
 def _problems(bits: np.ndarray, largest: np.ndarray, infinity: int) -> Lines:
     """The zero, constant and repeated rows of these bits, given the largest magnitude in each row."""
-    count, length = bits.shape
+    length = bits.shape[1]
     zero = largest == 0
     if length < SHORTEST:
         return Lines(_indices(zero) if length > 1 else ())
-    sample = bits[:, np.linspace(0, length - 1, _SAMPLED, dtype=np.int64)]
-    finite = largest < infinity
-    constant = (sample == sample[:, :1]).all(axis=1) & ~zero & finite
-    for row in np.flatnonzero(constant):
+    sample = bits[:, _sampled(length)]
+    others = (largest < infinity) & ~zero
+    constant = (sample[:, 0] == sample[:, -1]) & others
+    for row in _indices(constant):
         constant[row] = (bits[row] == bits[row, 0]).all()
-    others = np.flatnonzero(finite & ~zero & ~constant)
-    repeated = np.zeros(count, bool)
-    repeated[_repeated(bits, others, _keys(sample[others]))] = True
-    return Lines(_indices(zero), _indices(constant), _indices(repeated))
+    others &= ~constant
+    return Lines(_indices(zero), _indices(constant), _repeated(bits, others, _keys(sample)))
+
+
+@lru_cache(maxsize=64)
+def _sampled(length: int) -> np.ndarray:
+    """The columns in which rows are compared first."""
+    return np.linspace(0, length - 1, _SAMPLED, dtype=np.int64)
+
+
+@lru_cache(maxsize=1)
+def _multipliers() -> np.ndarray:
+    return np.array([pow(_MULTIPLIER, power, 1 << 64) for power in range(1, _SAMPLED + 1)], np.uint64)
 
 
 def _keys(sample: np.ndarray) -> np.ndarray:
     """A hash of each row, equal where the rows are."""
-    multipliers = [pow(_MULTIPLIER, power, 1 << 64) for power in range(1, sample.shape[1] + 1)]
     # Integers wrap around at 2⁶⁴, as intended.
-    keys: np.ndarray = (sample.astype(np.uint64) * np.array(multipliers, np.uint64)).sum(axis=1, dtype=np.uint64)
+    keys: np.ndarray = sample.astype(np.uint64) @ _multipliers()
     return keys
 
 
-def _repeated(bits: np.ndarray, rows: np.ndarray, keys: np.ndarray) -> list[int]:
-    """The rows that equal an earlier one; only rows with equal keys are compared."""
-    _, group, members = np.unique(keys, return_inverse=True, return_counts=True)
+def _repeated(bits: np.ndarray, candidates: np.ndarray, keys: np.ndarray) -> tuple[int, ...]:
+    """The candidates that equal an earlier one; only those with equal keys are compared."""
+    ordered = np.sort(keys)
+    twice = ordered[1:][ordered[1:] == ordered[:-1]]
+    if not twice.size:
+        return ()
     seen: set[bytes] = set()
     found = []
-    for row in rows[members[group] > 1]:
+    for row in _indices(np.isin(keys, twice) & candidates):
         content = hashlib.sha256(np.ascontiguousarray(bits[row]).data).digest()
         if content in seen:
-            found.append(int(row))
+            found.append(row)
         seen.add(content)
-    return found
+    return tuple(found)
 
 
 def _indices(flags: np.ndarray) -> tuple[int, ...]:
-    return tuple(np.flatnonzero(flags).tolist())
+    return tuple(np.flatnonzero(flags).tolist()) if flags.any() else ()

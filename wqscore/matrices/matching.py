@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 from wqscore.matrices.plain_names import plain_name
 from wqscore.matrices.weight_matrix import WeightMatrix
@@ -23,6 +24,7 @@ def by_canonical_name(matrices: Iterable[WeightMatrix]) -> dict[str, WeightMatri
     return found
 
 
+@lru_cache(maxsize=1 << 14)
 def canonical_name(name: str) -> str:
     """Strip wrappers and the prefixes of base models from a matrix's name.
 

@@ -62,9 +62,14 @@ SINGLE_SOURCES = ("spectra/in_single.py",)
 #: What stands for the spectra's code in their keys, by its digest, where that is not the digest itself: version 0.5.0
 #: wrote a digest of paths and whole files. While the code is that of 0.5.0, spectra that 0.5.0 stored are found, and
 #: 0.5.0 finds those that are stored now. Code that changes has another digest, and finds none of them. After a change
-#: that provably keeps every bit, such as a renamed variable, add the new digest with the same value.
+#: that provably keeps every bit, such as a renamed variable, add the new digest with the same value. So does one that
+#: gives some matrices a driver of another name, which their keys contain, and keeps the bits of all others.
 _EARLIER_NAMES: Mapping[str, str] = {
     "ec911047fc2d3911dbc4d430ee44a8115e3178e26b6a5d4ebaf4421d2dde6da8": (
+        "5e036f9935c965b7c4d9e293814ebff7da2ab03c5db3962831051b615d491624"
+    ),
+    # 0.6.0: wide matrices are summed as they are stored, without a transposed copy; a wider band from 2,048 on.
+    "2794dab9f05c41961dba1b8fe6612ccdaa7458d7cf1a42059f6d5119747821f9": (
         "5e036f9935c965b7c4d9e293814ebff7da2ab03c5db3962831051b615d491624"
     ),
 }

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 from typing import Literal
 
@@ -32,7 +34,38 @@ def matrix_key(row: LayerScore) -> MatrixKey:
     return matrix.role, canonical_name(matrix.name), (matrix.slices, matrix.rows, matrix.columns)
 
 
-def role_draws(roles: Sequence[str], seed: int) -> np.ndarray:
+@dataclass(frozen=True)
+class RoleDraws:
+    """Matrices drawn again.
+
+    Attributes:
+        indices: of the matrices, shape (`DRAWS`, matrices), each row a draw.
+    """
+
+    indices: np.ndarray
+
+    @cached_property
+    def times(self) -> np.ndarray:
+        """How often each matrix is in each draw, shape (matrices, `DRAWS`)."""
+        draws, matrices = self.indices.shape
+        places = self.indices * draws + np.arange(draws)[:, None]
+        counts = np.bincount(places.reshape(-1), minlength=matrices * draws)
+        return counts.astype(np.min_scalar_type(matrices)).reshape(matrices, draws)
+
+    def medians(self, values: np.ndarray) -> np.ndarray:
+        """The median of each draw, shape (`DRAWS`,): as `np.median` has it, for one sort of the values.
+
+        Args:
+            values: one per matrix, finite.
+        """
+        order = np.argsort(values, kind="stable")
+        below = np.cumsum(self.times[order], axis=0, dtype=self.times.dtype)
+        middle = [values[order[(below <= k).sum(axis=0)]] for k in ((values.size - 1) // 2, values.size // 2)]
+        medians: np.ndarray = np.mean(middle, axis=0) if values.size % 2 == 0 else middle[0]
+        return medians
+
+
+def role_draws(roles: Sequence[str], seed: int) -> RoleDraws:
     """Draw matrices again within their strata, as many of each stratum as it has.
 
     Which are drawn depends on the seed and the roles alone: two models of one architecture are drawn alike.
@@ -40,9 +73,6 @@ def role_draws(roles: Sequence[str], seed: int) -> np.ndarray:
     Args:
         roles: the role of each matrix.
         seed: the run's seed.
-
-    Returns:
-        Indices, shape (`DRAWS`, matrices), each row a draw.
     """
     stratum_of = _strata(roles)
     columns = []
@@ -50,17 +80,10 @@ def role_draws(roles: Sequence[str], seed: int) -> np.ndarray:
         members = np.flatnonzero([stratum_of[role] == stratum for role in roles])
         rng = np.random.default_rng([seed, int.from_bytes(sha256(stratum.encode()).digest()), members.size])
         columns.append(members[rng.integers(members.size, size=(DRAWS, members.size))])
-    return np.concatenate(columns, axis=1)
+    return RoleDraws(np.concatenate(columns, axis=1))
 
 
-def summary_of(values: np.ndarray, statistic: Literal["median", "mean"]) -> np.ndarray:
-    """The statistic that sums matrices up, over the last axis."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        summary: np.ndarray = np.median(values, axis=-1) if statistic == "median" else values.mean(axis=-1)
-    return summary
-
-
-def interval_of(values: np.ndarray, drawn: np.ndarray, statistic: Literal["median", "mean"]) -> Interval | None:
+def interval_of(values: np.ndarray, drawn: RoleDraws, statistic: Literal["median", "mean"]) -> Interval | None:
     """The 95 % interval of a statistic over matrices that are drawn again; it contains the statistic itself.
 
     No value is changed, so both ends lie between the smallest and the largest value.
@@ -75,8 +98,11 @@ def interval_of(values: np.ndarray, drawn: np.ndarray, statistic: Literal["media
     """
     if values.size < MIN_VALUES:
         return None
-    value = float(summary_of(values, statistic))
-    lo, hi = (float(end) for end in np.quantile(summary_of(values[drawn], statistic), [0.025, 0.975]))
+    with np.errstate(over="ignore", invalid="ignore"):
+        is_median = statistic == "median"
+        value = float(np.median(values) if is_median else values.mean())
+        numbers = drawn.medians(values) if is_median else values[drawn.indices].mean(axis=-1)
+        lo, hi = (float(end) for end in np.quantile(numbers, [0.025, 0.975]))
     lo, hi = min(lo, value), max(hi, value)
     return Interval(lo, hi) if lo < hi and np.isfinite(hi - lo) else None
 

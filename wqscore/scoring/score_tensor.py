@@ -12,9 +12,10 @@ from rich.filesize import decimal
 from wqscore.checkpoints.adapters.low_rank import LowRank
 from wqscore.checkpoints.decoding import read_contents, use_of
 from wqscore.checkpoints.tensor import Tensor
+from wqscore.execution.bundles import run_in_bundles
 from wqscore.execution.cluster.run import run_on_cluster
 from wqscore.execution.resources import Resources, budget_for_jobs
-from wqscore.execution.threads import Job, run_jobs
+from wqscore.execution.threads import Job
 from wqscore.fits.sampling import Sampling
 from wqscore.matrices.content import not_a_weight
 from wqscore.matrices.matching import by_canonical_name, matching_matrix
@@ -154,7 +155,7 @@ def _run(
                 f"{job.name} takes up to {decimal(job.memory)} of memory, more than there is for it: "
                 "it is scored alone"
             )
-    return run_jobs(jobs, resources.threads, memory)
+    return run_in_bundles(jobs, resources.threads, memory)
 
 
 def _are_known(matrices: Sequence[WeightMatrix], known: Mapping[str, CachedMatrix]) -> bool:

@@ -18,7 +18,7 @@ from wqscore.metrics.registry import MATRIX_METRICS
 from wqscore.presets.preset import Preset
 from wqscore.scoring.expert_spread import ExpertSpread, expert_spread
 from wqscore.scoring.layer_score import FLIPPED_SIGN, LayerScore
-from wqscore.scoring.role_draws import interval_of, matrix_key, role_draws
+from wqscore.scoring.role_draws import RoleDraws, interval_of, matrix_key, role_draws
 
 #: Metrics whose averages leave out matrices with λ_max < 1, where they fall as alpha rises.
 _SIGN_DEPENDS_ON_SCALE = frozenset({"alpha_weighted", "log_alpha_norm"})
@@ -215,7 +215,7 @@ class _Draws:
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
-        self._drawn: dict[tuple[str, ...], np.ndarray] = {}
+        self._drawn: dict[tuple[str, ...], RoleDraws] = {}
 
     def interval(self, metric: str, rows: Sequence[LayerScore], preset: Preset) -> Interval | None:
         """The interval of a metric's headline over these matrices."""

@@ -6,7 +6,8 @@ times as fast as an SVD; it takes N×N extra memory.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import Literal
 
 import numpy as np
 
@@ -30,9 +31,19 @@ def gram(matrix: np.ndarray) -> np.ndarray:
 
 def upper_gram(matrix: np.ndarray) -> np.ndarray:
     """Return the Gram matrix's upper triangle, all that `gram_eigenvalues` reads; zeros below the diagonal."""
-    tall = matrix if matrix.shape[0] >= matrix.shape[1] else matrix.T
-    starts = range(0, tall.shape[0], BLOCK_ROWS)
-    return _summed(np.array(tall[start : start + BLOCK_ROWS], np.float64, order="C") for start in starts)
+    return _summed(_blocks(matrix if matrix.shape[0] >= matrix.shape[1] else matrix.T))
+
+
+def _blocks(tall: np.ndarray) -> Iterator[np.ndarray]:
+    """Blocks of rows in float64, each in the same memory, row-major or column-major as W is stored."""
+    rows, side = tall.shape
+    order: Literal["C", "F"] = "F" if abs(tall.strides[0]) < abs(tall.strides[1]) else "C"
+    memory = np.empty(min(rows, BLOCK_ROWS) * side)
+    for start in range(0, rows, BLOCK_ROWS):
+        part = tall[start : start + BLOCK_ROWS]
+        block = memory[: part.size].reshape(part.shape, order=order)
+        block[...] = part
+        yield block
 
 
 def gram_of_blocks(blocks: Iterable[np.ndarray]) -> np.ndarray:

@@ -98,10 +98,12 @@ def measure(weights: np.ndarray, spectrum: Spectrum) -> Entries:
     of_rows, of_columns = np.empty((slices, rows)), np.zeros((slices, columns))
     for k in range(slices):
         for start in range(0, rows, step):
-            block = np.array(weights[k, start : start + step], dtype=np.float64, order="C")
+            part = weights[k, start : start + step]
+            block = np.array(part, dtype=np.float64, order="C")
             sums = _sums(block, 1 / unit, of_rows[k, start : start + step], of_columns[k])
             total, fourth, zeros = total + sums[0], fourth + sums[1], zeros + sums[2]
-            largest = max(largest, float(block.max()), -float(block.min()))
+            ranged = part if part.dtype == np.float32 else block  # half the bytes of what is the same
+            largest = max(largest, float(ranged.max()), -float(ranged.min()))
     energies = of_rows.sum(axis=1)
     energy = float(energies.sum())
     row_lines, column_lines = (of_rows**2).sum(axis=1), (of_columns**2).sum(axis=1)
