@@ -1,8 +1,8 @@
 """Judge pretrained checkpoints from their weights alone.
 
 `score` one model, `rank` several, `describe` one or `plan` for many without reading their weights; `gate`, `check`,
-`card`, `known`, `correlate`, `diff`, `compress`, `phase`, `allocate`, `store` and `leaderboard` are the commands of
-the same names; `watch` scores a live model during its training. Everything heavy is imported when it is first asked
+`card`, `known`, `correlate`, `diff`, `compress`, `width`, `phase`, `allocate`, `store` and `leaderboard` are the
+commands of the same names; `watch` scores a live model during its training. Everything heavy is imported when it is first asked
 for, so that importing the package, and `wqscore --help`, stay quick.
 """
 
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from wqscore.studies.phase.phase import Phases, phase
     from wqscore.studies.watching.track import Track
     from wqscore.studies.watching.watch import Watch, watch
+    from wqscore.studies.width.width import Width, width
 
 _HOMES = {
     "Settings": "wqscore.api.settings",
@@ -85,6 +86,8 @@ _HOMES = {
     "Card": "wqscore.ranking.card",
     "compress": "wqscore.studies.compress.compress",
     "Compression": "wqscore.studies.compress.compress",
+    "width": "wqscore.studies.width.width",
+    "Width": "wqscore.studies.width.width",
     "diff": "wqscore.studies.diff.diff",
     "Diff": "wqscore.studies.diff.diff",
     "known": "wqscore.studies.known.cards",
@@ -131,6 +134,7 @@ __all__ = [
     "UsageError",
     "Watch",
     "WeightMatrix",
+    "Width",
     "WqscoreError",
     "__version__",
     "allocate",
@@ -151,6 +155,7 @@ __all__ = [
     "score",
     "store",
     "watch",
+    "width",
 ]
 
 

@@ -31,6 +31,7 @@ from wqscore.cli.rank import rank
 from wqscore.cli.score import score
 from wqscore.cli.store import app as store
 from wqscore.cli.usage_errors import OneLineGroup
+from wqscore.cli.width import width
 from wqscore.version import __version__
 
 app = typer.Typer(
@@ -52,6 +53,7 @@ app.command()(check)
 app.command()(gate)
 app.command()(diff)
 app.command()(compress)
+app.command()(width)
 app.command()(correlate)
 app.command()(known)
 app.command()(phase)
