@@ -2,8 +2,8 @@
 
 `score` one model, `rank` several, `describe` one or `plan` for many without reading their weights; `gate`, `check`,
 `card`, `known`, `correlate`, `diff`, `compress`, `width`, `phase`, `allocate`, `store` and `leaderboard` are the
-commands of the same names; `watch` scores a live model during its training. Everything heavy is imported when it is first asked
-for, so that importing the package, and `wqscore --help`, stay quick.
+commands of the same names; `watch` scores a live model during its training. Everything heavy is imported when it is
+first asked for, so that importing the package, and `wqscore --help`, stay quick.
 """
 
 from __future__ import annotations

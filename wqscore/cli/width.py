@@ -53,8 +53,8 @@ def width(
 ) -> None:
     """Say how many neurons a model needs to compute what it computes.
 
-    Neurons of a block of two layers that do the same are merged, those without an effect dropped; the rules follow the
-    activation. Beside it the rank of what each attention head computes. Reads each weight once and solves nothing.
+    Neurons of a block of two layers that do the same are merged, those without an effect dropped; the rules follow
+    the activation. Beside it the rank of what each attention head computes. Reads each weight once, solves nothing.
     Writes width.csv, width.json and width.md to --out if it is given.
 
     Exit codes: 0 done; 2 wrong usage, or it can't be written narrower; 3 nothing could be measured; 130 interrupted.

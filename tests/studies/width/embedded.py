@@ -9,7 +9,7 @@ import numpy as np
 
 @dataclass
 class Layers:
-    """A block as plain matrices: rows of `into`, `up` and entries of the biases, and columns of `out`, are neurons."""
+    """A block as plain matrices: rows of `into` and `up`, entries of `bias` and columns of `out` are neurons."""
 
     into: np.ndarray
     bias: np.ndarray | None
@@ -64,7 +64,7 @@ def widened(
         block: the narrow block.
         copies: of each neuron.
         silent: how many neurons without outgoing weights are added.
-        scales: whether copies differ by positive factors, as ReLU allows; of a gated block the other rows, of any sign.
+        scales: whether copies differ by positive factors, as ReLU allows; in a gated block of any sign, in `up`.
         signs: whether copies differ in sign, as odd activations allow.
     """
     width = block.width

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +99,9 @@ def put(state: dict[str, np.ndarray], kind: Kind, layer: int, block: Layers) -> 
 
 def saved(folder: Path, state: dict[str, np.ndarray], config: dict[str, Any]) -> Path:
     folder.mkdir()
-    save_file({name: np.ascontiguousarray(values, "f4") for name, values in state.items()}, folder / "model.safetensors")
+    save_file(
+        {name: np.ascontiguousarray(values, "f4") for name, values in state.items()}, folder / "model.safetensors"
+    )
     (folder / "config.json").write_text(json.dumps(config))
     return folder
 
@@ -140,7 +143,7 @@ def test_split_neurons_are_found_and_the_narrow_model_computes_the_same(tmp_path
 def test_a_deep_perceptron_whose_layers_are_all_split(tmp_path: Path, activation: str) -> None:
     rng = np.random.default_rng(2)
     sizes = [7, 12, 9, 11, 3]
-    weights = [rng.normal(0, 0.6, (out, into)) for into, out in zip(sizes[:-1], sizes[1:], strict=True)]
+    weights = [rng.normal(0, 0.6, (out, into)) for into, out in pairwise(sizes)]
     biases = [rng.normal(0, 0.3, size) for size in sizes[1:]]
     wide, wide_biases = list(weights), list(biases)
     for layer in range(3):

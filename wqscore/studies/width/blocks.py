@@ -15,11 +15,11 @@ from wqscore.matrices.plain_names import plain_name
 from wqscore.matrices.weight_matrix import WeightMatrix
 from wqscore.studies.width.activations import Activation
 from wqscore.studies.width.configured import Section, activation_of
-from wqscore.studies.width.orientation import Signs, input_axis, neuron_axis, split
+from wqscore.studies.width.orientation import Signs, input_axis, likely_axis, neuron_axis, split
 from wqscore.studies.width.pairing import paired, place_of, shared_path
 
 _NO_PARTNER = "no projection out of its neurons is found"
-_FUSED = "it holds several matrices in an order that is not known"
+FUSED = "it holds several matrices in an order that is not known"
 _PARAMETER = re.compile(r"(weight|kernel)(:0)?$")
 #: What an activation with a parameter of its own is called.
 _OF_ACTIVATION = re.compile(r"(^|\.)(act|act_fn|activation|activation_fn|prelu|snake)\.\w+$|\.(alpha|beta)[pn]?$")
@@ -129,7 +129,7 @@ def find_blocks(model: Model) -> list[Block | Unmeasured]:
     }
     into, outs = of_role["in"], of_role["out"]
     gates = paired(into, of_role["gate"], _same_shape) if of_role["gate"] else {}
-    partners = paired(into, outs, _transposed_or_same)
+    partners = paired(into, outs, partial(_fit, model.signs))
     found: list[Block | Unmeasured] = []
     for matrix in into:
         out, gate = partners[matrix.name], gates.get(matrix.name)
@@ -149,7 +149,7 @@ def _why_alone(model: Model, into: WeightMatrix) -> str:
     near = [each for each in model.matrices if each.role == "mlp.out" and place_of(each).layer == place.layer]
     longer = max(into.rows, into.columns)
     if "fused" in into.flags or any(longer == 2 * side for each in near for side in (each.rows, each.columns)):
-        return _FUSED
+        return FUSED
     return _NO_PARTNER
 
 
@@ -157,8 +157,11 @@ def _same_shape(one: WeightMatrix, other: WeightMatrix) -> bool:
     return (one.rows, one.columns) == (other.rows, other.columns)
 
 
-def _transposed_or_same(one: WeightMatrix, other: WeightMatrix) -> bool:
-    return sorted((one.rows, one.columns)) == sorted((other.rows, other.columns))
+def _fit(signs: Signs, into: WeightMatrix, out: WeightMatrix) -> bool:
+    """Whether the outputs of one may be the inputs of the other."""
+    sides, others = (into.rows, into.columns), (out.rows, out.columns)
+    axis = likely_axis(into, signs)
+    return sorted(sides) == sorted(others) or (axis is not None and sides[axis] == others[1 - axis])
 
 
 def _block(
@@ -171,15 +174,18 @@ def _block(
     if isinstance(gate, str):
         return unmeasured(gate)
     if any("fused" in matrix.flags or matrix.slices > 1 for matrix in matrices):
-        return unmeasured(_FUSED)
+        return unmeasured(FUSED)
     first = gate or into
     axis = neuron_axis(first, out, _bias(model, first), _bias(model, out), model.signs)
     if axis is None:
         return unmeasured("which of its sides are the neurons can't be told")
     stored = (first.rows, first.columns)[axis]
     name = shared_path(matrices)
+    out_axis = input_axis(first, out, axis)
+    if (out.rows, out.columns)[out_axis] != stored:
+        return unmeasured("its projections are not as wide as each other")
     projections = [_projection(model, each, axis, stored) for each in (into, *([gate] if gate else []))]
-    projections.append(_projection(model, out, input_axis(first, out, axis), (first.rows, first.columns)[1 - axis]))
+    projections.append(_projection(model, out, out_axis, (out.rows, out.columns)[1 - out_axis]))
     unmeasured = partial(Unmeasured, name, stored)
     if wrong := next((each for each in projections if isinstance(each, str)), None):
         return unmeasured("", wrong)

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from wqscore.checkpoints.tensor import Tensor
 from wqscore.matrices.feed_forward import FeedForwardChain, feed_forward_chain
-from wqscore.studies.width.blocks import Block, Model, Projection, Unmeasured, find_blocks
+from wqscore.studies.width.blocks import FUSED, Block, Model, Projection, Unmeasured, find_blocks
 from wqscore.studies.width.configured import activation_of
 
 
@@ -25,7 +25,8 @@ def blocks_of(model: Model, tensors: Sequence[Tensor]) -> tuple[list[Block | Unm
         The blocks, and whether they follow each other in one chain.
     """
     found = find_blocks(model)
-    if sum(isinstance(each, Block) or each.stored is not None for each in found) > 1:
+    is_known = sum(isinstance(each, Block) or each.stored is not None for each in found) > 1
+    if is_known or any(isinstance(each, Unmeasured) and each.reason == FUSED for each in found):
         return found, False
     chain = feed_forward_chain(tensors)
     by_name = {matrix.name: matrix for matrix in model.matrices}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +26,7 @@ _OTHERWISE = frozenset({"gpt_oss", "gemma3n", "gemma3n_text"})
 _MAX_NESTING = 3
 _ENCODERS = ("encoder", "decoder")
 #: What tensors of a part are called where the configuration calls it otherwise.
-_SYNONYMS = {"text": ("text", "language", "lm", "llm", "model"), "vision": ("vision", "visual", "image")}
+_SYNONYMS = {"text": ("text", "language", "lm", "llm"), "vision": ("vision", "visual", "image")}
 
 
 @dataclass(frozen=True)
@@ -53,11 +53,18 @@ def sections(file: Mapping[str, Any]) -> tuple[Section, ...]:
     return tuple(_sections(file, ()))
 
 
-def sections_of(name: str, given: tuple[Section, ...]) -> tuple[Section, ...]:
-    """The sections that a tensor's name points to; all where it points to none."""
+def sections_of(name: str, given: tuple[Section, ...], says: Callable[[Section], object]) -> tuple[Section, ...]:
+    """The sections that a tensor's name points to, else the outermost, else all: of those that say something.
+
+    Args:
+        name: the tensor's name.
+        given: the sections of the configuration.
+        says: whether a section says what is looked for.
+    """
     components = plain_name(name).lower().replace("_", ".").split(".")
-    fitting = tuple(each for each in given if any(word in components for word in each.words))
-    return fitting or given
+    saying = tuple(each for each in given if says(each))
+    fitting = tuple(each for each in saying if any(word in components for word in each.words))
+    return fitting or tuple(each for each in saying if not each.path) or saying
 
 
 def activation_of(name: str, given: tuple[Section, ...]) -> Activation | str:
@@ -67,16 +74,16 @@ def activation_of(name: str, given: tuple[Section, ...]) -> Activation | str:
         name: the tensor's name.
         given: the sections of the configuration.
     """
-    fitting = sections_of(name, given)
-    if any(each.file.get("model_type") in _OTHERWISE for each in fitting):
+    if any(each.file.get("model_type") in _OTHERWISE for each in given):
         return "its architecture computes more in a block than its activation"
-    stated = {(each.path, text) for each in fitting if (text := _stated(each.file))}
-    if not stated:
-        stated = {(each.path, text) for each in fitting if (text := _defaulted(each.file))}
+    stated = {_stated(each.file) for each in sections_of(name, given, lambda each: _stated(each.file))}
+    stated = stated or {
+        _defaulted(each.file) for each in sections_of(name, given, lambda each: _defaulted(each.file))
+    }
     if not stated:
         return "the configuration names no activation: name it with --activation"
-    kinds = {found.name: found for _, text in stated if (found := find_activation(text))}
-    unknown = sorted(text for _, text in stated if find_activation(text) is None)
+    kinds = {found.name: found for text in stated if (found := find_activation(text))}
+    unknown = sorted(text for text in stated if find_activation(text) is None)
     if unknown:
         return f"of activation {unknown[0]!r} it is not known which neurons can be merged"
     if len(kinds) > 1:

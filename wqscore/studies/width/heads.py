@@ -93,7 +93,8 @@ def _attention(model: Model, found: Sequence[WeightMatrix | str]) -> Attention |
 
 
 def _files(model: Model, matrix: WeightMatrix) -> list[ModelConfig]:
-    return [ModelConfig(each.file) for each in sections_of(matrix.tensor.name, model.sections)]
+    fitting = sections_of(matrix.tensor.name, model.sections, lambda each: ModelConfig(each.file).integer(*HEADS))
+    return [ModelConfig(each.file) for each in fitting]
 
 
 def _counts(config: ModelConfig, sizes: Sequence[int]) -> tuple[int, int] | None:

@@ -52,6 +52,16 @@ def split(matrix: WeightMatrix) -> tuple[int, slice] | None:
     return None
 
 
+def likely_axis(into: WeightMatrix, signs: Signs) -> int | None:
+    """The axis along which a projection's outputs lie, by its kind alone; `None` for a whole matrix of a stack."""
+    if into.cut.axes is not None or use_of(into.tensor) is not None:
+        return 0
+    cut = split(into)
+    if cut is not None:
+        return cut[0] - (len(into.cut.shape) - 2)
+    return None if "[" in into.name else int(signs.is_conv1d)
+
+
 def neuron_axis(
     into: WeightMatrix, out: WeightMatrix, bias: Tensor | None, out_bias: Tensor | None, signs: Signs
 ) -> int | None:
@@ -64,20 +74,15 @@ def neuron_axis(
         out_bias: the second's: a number for each output.
         signs: what the rest of the model tells.
     """
-    sides = into.rows, into.columns
-    if into.cut.axes is not None or use_of(into.tensor) is not None:
-        return 0
-    cut = split(into)
-    if cut is not None:
-        return cut[0] - (len(into.cut.shape) - 2)
-    if sides[0] != sides[1]:
+    sides, likely = (into.rows, into.columns), likely_axis(into, signs)
+    is_known = into.cut.axes is not None or use_of(into.tensor) is not None or split(into) is not None
+    if not is_known and sides[0] != sides[1] and sorted(sides) == sorted((out.rows, out.columns)):
         if bias is not None and bias.shape[0] in sides:
             return sides.index(bias.shape[0])
         if out_bias is not None and out_bias.shape[0] in sides:
             return 1 - sides.index(out_bias.shape[0])
-    is_stack = "[" in into.name
-    if not is_stack:
-        return 1 if signs.is_conv1d else 0
+    if likely is not None:
+        return likely
     hidden = [axis for axis, side in enumerate(sides) if side in signs.hidden]
     return 1 - hidden[0] if len(hidden) == 1 else None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from math import sqrt
+from math import isfinite, sqrt
 from typing import Any
 
 from wqscore.rendering.numbers import MISSING, Cell, counted, figure, number
@@ -34,9 +34,7 @@ def width_rows(found: Width) -> Rows:
             rows.append([*start, *[None] * 6, block.reason])
         rows += [
             [*start, tolerance, effective, block.silent, block.constant, number(bound), number(block.nearest), None]
-            for tolerance, effective, bound in zip(
-                found.tolerances, block.effective, block.error_bound, strict=False
-            )
+            for tolerance, effective, bound in zip(found.tolerances, block.effective, block.error_bound, strict=False)
         ]
     for head in found.heads:
         rows.append(["head", head.name, None, head.stored, None, head.effective, *[None] * 4, head.reason or None])
@@ -95,9 +93,11 @@ def answer(found: Width) -> list[str]:
     exact, stored, first = found.effective[0], found.stored, found.tolerances[0]
     blocks = counted(len(found.measured), "block")
     if exact < stored:
-        lines = [f"{label}: {exact:,} of its {stored:,} neurons in {blocks} do what all do, at a tolerance of {first}."]
+        lines = [
+            f"{label}: at a tolerance of {first}, {exact:,} of its {stored:,} neurons in {blocks} do what all do."
+        ]
     else:
-        nearest = f"; the nearest two have a cosine of {found.nearest:.3f}" if found.nearest == found.nearest else ""
+        nearest = f"; the nearest two have a cosine of {found.nearest:.3f}" if isfinite(found.nearest) else ""
         lines = [
             f"{label}: none of its {stored:,} neurons in {blocks} can be spared at a tolerance of {first}{nearest}."
         ]
@@ -115,7 +115,8 @@ def width_notes(found: Width) -> list[str]:
         last = found.tolerances[-1]
         away = "" if not _are_smooth(found) else f", up to {sqrt(2 * last):.0%} of their length".replace("%", " %")
         notes.append(
-            f"at {last} merged neurons may differ{away}: outputs then change, by at most the error bound a unit of input"
+            f"at {last} merged neurons may differ{away}: outputs then change, for each unit of input by the error bound "
+            "at most"
         )
     ranks = [head for head in found.heads if head.effective is not None]
     if ranks and all(head.effective == head.stored for head in ranks):
@@ -136,17 +137,11 @@ def _are_smooth(found: Width) -> bool:
 
 
 def _reasons(found: Width) -> Mapping[str, int]:
-    return Counter(
-        f"{each.name.split('[')[0] if isinstance(each, Head) else each.name}: {each.reason}"
-        if _is_only(found, each.reason)
-        else each.reason
-        for each in (*found.blocks, *found.heads)
-        if each.reason
-    )
-
-
-def _is_only(found: Width, reason: str) -> bool:
-    return sum(each.reason == reason for each in (*found.blocks, *found.heads)) == 1
+    """How many have no numbers for a reason, which names one where there is one."""
+    lacking = [(each.name, each.reason) for each in found.blocks if each.reason]
+    lacking += [(each.name, each.reason) for each in found.heads if each.reason]
+    times = Counter(reason for _, reason in lacking)
+    return Counter(f"{name}: {reason}" if times[reason] == 1 else reason for name, reason in lacking)
 
 
 def _block_table(found: Width) -> Table:

@@ -60,8 +60,8 @@ def narrowed_config(
         made |= {each.block.name: width for each in group}
         if unknown is not None and width != stored:
             raise UsageError(
-                f"{checkpoint.ref.label}: {unknown.name} can't be made as narrow as the others: {unknown.reason}: leave "
-                "--write out"
+                f"{checkpoint.ref.label}: {unknown.name} can't be made as narrow as the others: {unknown.reason}: "
+                "leave --write out"
             )
         if has_type and width != stored and not _set(config, stored, width):
             raise UsageError(
