@@ -115,8 +115,8 @@ def width_notes(found: Width) -> list[str]:
         last = found.tolerances[-1]
         away = "" if not _are_smooth(found) else f", up to {sqrt(2 * last):.0%} of their length".replace("%", " %")
         notes.append(
-            f"at {last} merged neurons may differ{away}: outputs then change, for each unit of input by the error bound "
-            "at most"
+            f"at {last} merged neurons may differ{away}: outputs then change, by the error bound at most, for each "
+            "unit of input"
         )
     ranks = [head for head in found.heads if head.effective is not None]
     if ranks and all(head.effective == head.stored for head in ranks):
