@@ -87,6 +87,7 @@ _VIEWS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         "Allocation": _views("wqscore.studies.allocate.report", "allocation", **_OF_PLANS),
         "Phases": _views("wqscore.studies.phase.report", "phase", page="wqscore.studies.phase.page:phases_html"),
         "Compression": _views("wqscore.studies.compress.report", "compression"),
+        "StudyCosts": _views("wqscore.studies.costs.report", "study_cost"),
         "Width": _views("wqscore.studies.width.report", "width"),
         "Diff": _views("wqscore.studies.diff.report", "diff"),
         "TrackRecord": _views("wqscore.evidence.report", "track_record"),

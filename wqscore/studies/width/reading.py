@@ -20,7 +20,7 @@ from wqscore.studies.width.merging import Merged, merge
 from wqscore.studies.width.neurons import Neurons, Rays
 
 #: Arrays of a tensor's shape in float32 that measuring holds beside it at its peak.
-_ARRAYS = 6
+_ARRAYS = 3
 _FLOAT32 = np.dtype(np.float32).itemsize
 _NOT_FINITE = "a weight is not finite"
 Arrays = Mapping[str, np.ndarray]
@@ -76,12 +76,8 @@ def measured(
         CheckpointError: a file changed or vanished meanwhile.
     """
     chained = [blocks] if is_chain and blocks else [[block] for block in blocks]
-    tasks = [
-        *(_Task(_tensors(each), partial(_chain, each, tolerances)) for each in chained),
-        *(_Task(each.tensors, partial(_heads, each)) for each in attentions),
-    ]
+    tasks = _tasks(chained, attentions, tolerances)
     groups = _sharing(tasks)
-    groups.sort(key=lambda group: -sum(tensor.nbytes for tensor in _all(tasks, group)))
     jobs = [_job([tasks[place] for place in group], _all(tasks, group)) for group in groups]
     amounts = [_amounts(_all(tasks, group)) for group in groups]
     if progress and amounts:
@@ -93,6 +89,15 @@ def measured(
             progress.advance(*amounts[index])
     of_blocks = [each for place in range(len(chained)) for each in found[place]]
     return of_blocks, [list(found[len(chained) + place]) for place in range(len(attentions))]
+
+
+def read_together(
+    blocks: Sequence[Block], attentions: Sequence[Attention], is_chain: bool
+) -> list[tuple[list[Tensor], int]]:
+    """The tensors that are read together, and the bytes that this and the work on them take; the most bytes first."""
+    tasks = _tasks([blocks] if is_chain and blocks else [[block] for block in blocks], attentions, ())
+    found = [_all(tasks, group) for group in _sharing(tasks)]
+    return [(tensors, _memory(tensors)) for tensors in found]
 
 
 def neurons_of(block: Block, arrays: Arrays) -> Neurons:
@@ -125,6 +130,15 @@ def _as_float(values: np.ndarray) -> np.ndarray:
     return np.asarray(values if values.dtype == np.float64 else values.astype(np.float32, copy=False))
 
 
+def _tasks(
+    chained: Sequence[Sequence[Block]], attentions: Sequence[Attention], tolerances: Sequence[float]
+) -> list[_Task]:
+    return [
+        *(_Task(_tensors(each), partial(_chain, each, tolerances)) for each in chained),
+        *(_Task(each.tensors, partial(_heads, each)) for each in attentions),
+    ]
+
+
 def _tensors(blocks: Sequence[Block]) -> tuple[Tensor, ...]:
     return tuple(
         {tensor.name: tensor for block in blocks for each in block.projections for tensor in each.tensors}.values()
@@ -132,7 +146,7 @@ def _tensors(blocks: Sequence[Block]) -> tuple[Tensor, ...]:
 
 
 def _sharing(tasks: Sequence[_Task]) -> list[list[int]]:
-    """The places of tasks that share a tensor, directly or through others."""
+    """The places of tasks that share a tensor, directly or through others; those with the most bytes first."""
     groups: list[tuple[set[str], list[int]]] = []
     owner: dict[str, tuple[set[str], list[int]]] = {}
     for place, task in enumerate(tasks):
@@ -143,7 +157,8 @@ def _sharing(tasks: Sequence[_Task]) -> list[list[int]]:
             groups.remove(other)
         groups.append(group)
         owner |= dict.fromkeys(group[0], group)
-    return [sorted(places) for _, places in groups]
+    sharing = [sorted(places) for _, places in groups]
+    return sorted(sharing, key=lambda group: -sum(tensor.nbytes for tensor in _all(tasks, group)))
 
 
 def _all(tasks: Sequence[_Task], group: Sequence[int]) -> list[Tensor]:
@@ -157,8 +172,11 @@ def _amounts(tensors: Sequence[Tensor]) -> tuple[int, int, int]:
 
 
 def _job(tasks: Sequence[_Task], tensors: Sequence[Tensor]) -> Job[list[Sequence[Any]]]:
-    memory = sum(map(held, tensors)) + _ARRAYS * _FLOAT32 * sum(tensor.parameters for tensor in tensors)
-    return Job(partial(_read, tensors), partial(_measure, tasks), memory, tensors[0].name)
+    return Job(partial(_read, tensors), partial(_measure, tasks), _memory(tensors), tensors[0].name)
+
+
+def _memory(tensors: Sequence[Tensor]) -> int:
+    return sum(map(held, tensors)) + _ARRAYS * _FLOAT32 * sum(tensor.parameters for tensor in tensors)
 
 
 def _read(tensors: Sequence[Tensor]) -> dict[str, np.ndarray]:
