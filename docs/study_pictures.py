@@ -1,4 +1,4 @@
-"""Draw the pictures of docs/diff.md and docs/compress.md from the demo's models: `python -m docs.study_pictures`."""
+"""Draw the pictures of the studies' pages from the demo's models: `python -m docs.study_pictures`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ ROOT = Path(__file__).parent.parent
 BASE, TUNED = "rxnfp-bert_pretrained", ("rxnfp-bert_ft", "rxnfp-bert_ft_10k_25s")
 #: Shares of the weights that are kept.
 RATIOS = [share / 20 for share in range(1, 21)]
+#: What widths are drawn of, and at which tolerances.
+WIDE = (BASE, TUNED[0], "all-MiniLM-L6-v2", "rxnmapper-albert")
+TOLERANCES = (1e-6, 1e-5, 1e-4, 1e-3, 0.01, 0.03, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3)
 #: Only changes and spectra are drawn.
 QUICK: dict[str, Any] = {"metrics": "stable_rank", "bootstrap": 0, "gof": 0}
 _WIDTH, _HEIGHT = 320, 220
@@ -62,6 +65,26 @@ def errors() -> alt.Chart:
     )
 
 
+def widths() -> alt.Chart:
+    """The share of neurons that is left by the tolerance at which they are merged, of each model."""
+    found = {name: wqscore.width(_folder(name), tolerances=TOLERANCES) for name in WIDE}
+    points = [
+        {"tolerance": tolerance, "left": left / each.stored, "model": name}
+        for name, each in found.items()
+        for tolerance, left in zip(each.tolerances, each.effective, strict=True)
+    ]
+    return (
+        _chart(points)
+        .mark_line(point=True)
+        .encode(
+            x=alt.X("tolerance:Q", scale=alt.Scale(type="log"), axis=alt.Axis(grid=False, values=TOLERANCES[::3])),
+            y=alt.Y("left:Q", title="neurons left", axis=alt.Axis(format="%"), scale=alt.Scale(domain=[0, 1])),
+            color=alt.Color("model:N", title=None),
+            strokeDash=alt.StrokeDash("model:N", title=None),
+        )
+    )
+
+
 def _folder(name: str) -> str:
     return str(ROOT / "checkpoints" / name)
 
@@ -79,3 +102,4 @@ def draw(chart: alt.Chart, file: Path) -> None:
 if __name__ == "__main__":
     draw(changes(), ROOT / "docs" / "images" / "diff-by-layer.svg")
     draw(errors(), ROOT / "docs" / "images" / "compress-by-role.svg")
+    draw(widths(), ROOT / "docs" / "images" / "width-by-tolerance.svg")

@@ -78,6 +78,29 @@ class BoundOptions:
     ] = None
 
 
+@dataclass(frozen=True)
+class RunOptions:
+    """Options: what is good, which checkpoints are scored, and how that is shown."""
+
+    good: Annotated[
+        str | None,
+        typer.Option(
+            "--good", metavar="COL", help="What is good, such as test accuracy; higher is better.", show_default=False
+        ),
+    ] = None
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            metavar="COL",
+            help="Column that names each row's checkpoint, to be scored.",
+            show_default=False,
+        ),
+    ] = None
+    no_store: options.NoStoreOption = False
+    quiet: options.QuietOption = False
+
+
 @with_options
 def phase(
     grid: Annotated[
@@ -94,27 +117,11 @@ def phase(
         str,
         typer.Option("--temperature", metavar="COL", help="Temperature, such as batch size.", show_default=False),
     ],
-    good: Annotated[
-        str | None,
-        typer.Option(
-            "--good", metavar="COL", help="What is good, such as test accuracy; higher is better.", show_default=False
-        ),
-    ] = None,
-    model: Annotated[
-        str | None,
-        typer.Option(
-            "--model",
-            metavar="COL",
-            help="Column that names each row's checkpoint, to be scored.",
-            show_default=False,
-        ),
-    ] = None,
     bounds: BoundOptions,
     out: options.OutOption = None,
     output: options.FormatOption = "table",
     settings: Annotated[Settings, Only(*_SETTINGS)],
-    no_store: options.NoStoreOption = False,
-    quiet: options.QuietOption = False,
+    run: RunOptions,
 ) -> None:
     """Sort a grid of trained networks into phases.
 
@@ -131,18 +138,18 @@ def phase(
         from wqscore.studies.phase.phase import phase as sort_cells
 
         chosen = {name: value for name, value in asdict(bounds).items() if value is not None}
-        is_scored = model is not None or is_pattern(grid)
-        opened = open_store(settings, no_store) if is_scored else nullcontext(settings)
-        with opened as settings, ProgressBars(quiet) as progress:
+        is_scored = run.model is not None or is_pattern(grid)
+        opened = open_store(settings, run.no_store) if is_scored else nullcontext(settings)
+        with opened as settings, ProgressBars(run.quiet) as progress:
             found = sort_cells(
-                grid, size, temperature, good, model=model, settings=settings, progress=progress, **chosen
+                grid, size, temperature, run.good, model=run.model, settings=settings, progress=progress, **chosen
             )
         if out is not None:
             from wqscore.studies.phase.files import write_phases
 
             page = write_phases(found, out)
         show(found, output)
-        if out is not None and not quiet:
+        if out is not None and not run.quiet:
             typer.echo(f"report: {page}", err=True)
         if found.failed:
             raise typer.Exit(NOT_SCORED)

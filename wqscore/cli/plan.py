@@ -31,7 +31,7 @@ def plan(
     settings: Annotated[Settings, Only("jobs", "bootstrap", "gof")],
     quiet: options.QuietOption = False,
 ) -> None:
-    """Show the bytes, time and memory that scoring models takes, or studies of them.
+    """Show the bytes, time and memory that scoring models takes.
 
     Reads no weights, and of models on the Hub nothing but the headers of their files. The time is that of one core,
     from the least to the most that is likely; the memory that of --jobs threads. Weights on the Hub that are no

@@ -22,6 +22,7 @@ _NO_PARTNER = "no projection out of its neurons is found"
 FUSED = "it holds several matrices in an order that is not known"
 _PARAMETER = re.compile(r"(weight|kernel)(:0)?$")
 #: What an activation with a parameter of its own is called.
+_ATTENTION = re.compile(r"attn|attention", re.IGNORECASE)
 _OF_ACTIVATION = re.compile(r"(^|\.)(act|act_fn|activation|activation_fn|prelu|snake)\.\w+$|\.(alpha|beta)[pn]?$")
 
 
@@ -111,6 +112,12 @@ class Model:
     sections: tuple[Section, ...]
     signs: Signs
     activation: Activation | None = None
+
+    @cached_property
+    def of_blocks(self) -> frozenset[str]:
+        """The weights and biases of all blocks' projections."""
+        weights = {each.name.partition("[")[0] for each in self.matrices if each.role.startswith("mlp.")}
+        return frozenset(weights | {_PARAMETER.sub("bias", name) for name in weights})
 
     @cached_property
     def _ordered(self) -> list[tuple[str, str]]:
@@ -233,13 +240,15 @@ def _another_parameter(
 
     Where neurons are as many as outputs, only modules inside of the block are told from others of its layer.
     """
-    own = {tensor.name.partition("[")[0] for each in projections for tensor in each.tensors}
+    own = {tensor.name.partition("[")[0] for each in projections for tensor in each.tensors} | model.of_blocks
     path = shared_path(matrices).partition("[")[0]
     sides = {matrices[0].rows, matrices[0].columns}
     is_layer = not path or path.rpartition(".")[2].isdigit()
     for plain, name in model.under(path):
         tensor = model.tensors[name]
         if name in own or tensor.part_of or tensor.dtype.kind == "other" or use_of(tensor) is not None:
+            continue
+        if _ATTENTION.search(plain.removeprefix(path)):
             continue
         if stored in tensor.shape and (len(sides) > 1 or not is_layer):
             return f"{name} acts on its neurons too"

@@ -25,12 +25,14 @@ def blocks_of(model: Model, tensors: Sequence[Tensor]) -> tuple[list[Block | Unm
         The blocks, and whether they follow each other in one chain.
     """
     found = find_blocks(model)
-    is_known = sum(isinstance(each, Block) or each.stored is not None for each in found) > 1
-    if is_known or any(isinstance(each, Unmeasured) and each.reason == FUSED for each in found):
+    known = sum(isinstance(each, Block) or each.stored is not None for each in found)
+    if known > 1 or any(isinstance(each, Unmeasured) and each.reason == FUSED for each in found):
         return found, False
     chain = feed_forward_chain(tensors)
     by_name = {matrix.name: matrix for matrix in model.matrices}
-    if not isinstance(chain, FeedForwardChain) or any(layer.weight.name not in by_name for layer in chain.layers):
+    if not isinstance(chain, FeedForwardChain) or len(chain.layers) <= known + 1:
+        return found, False
+    if any(layer.weight.name not in by_name for layer in chain.layers):
         return found, False
     projections = [Projection(by_name[layer.weight.name], 0, layer.bias) for layer in chain.layers]
     made: list[Block | Unmeasured] = []

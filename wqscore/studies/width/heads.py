@@ -10,6 +10,7 @@ import numpy as np
 from wqscore.checkpoints.tensor import Tensor
 from wqscore.matrices.config_names import HEAD_SIZE, HEADS
 from wqscore.matrices.model_config import ModelConfig
+from wqscore.matrices.plain_names import plain_name
 from wqscore.matrices.weight_matrix import WeightMatrix
 from wqscore.studies.width.blocks import Model
 from wqscore.studies.width.configured import sections_of
@@ -17,6 +18,7 @@ from wqscore.studies.width.orientation import split
 from wqscore.studies.width.pairing import paired, shared_path
 
 _ROLES = ("q", "k", "v", "o")
+_SIDES = ("decoder", "encoder")
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,9 @@ def _attention(model: Model, found: Sequence[WeightMatrix | str]) -> Attention |
         is_turned = cuts[0][0] == 1
     axes = (1, 1, 1, 0) if is_turned else (0, 0, 0, 1)
     sizes = [(matrix.rows, matrix.columns)[axis] for matrix, axis in zip(matrices, axes, strict=True)]
-    counts = {fitting for file in _files(model, matrices[0]) if (fitting := _counts(file, sizes))}
+    path = plain_name(matrices[0].tensor.name).split(".")
+    side = next((each for each in _SIDES if each in path), "")
+    counts = {fitting for file in _files(model, matrices[0]) if (fitting := _counts(file, sizes, side))}
     if len(counts) != 1:
         return Head(name, None, None, "the configuration gives no number of heads that its sizes fit")
     heads, groups = counts.pop()
@@ -97,10 +101,16 @@ def _files(model: Model, matrix: WeightMatrix) -> list[ModelConfig]:
     return [ModelConfig(each.file) for each in fitting]
 
 
-def _counts(config: ModelConfig, sizes: Sequence[int]) -> tuple[int, int] | None:
-    """The number of heads, and that of keys and values, that the sizes of q, k, v and o fit."""
+def _counts(config: ModelConfig, sizes: Sequence[int], side: str) -> tuple[int, int] | None:
+    """The number of heads, and that of keys and values, that the sizes of q, k, v and o fit.
+
+    Args:
+        config: the configuration.
+        sizes: of the four projections, where the heads lie.
+        side: `encoder` or `decoder`, which may have numbers of their own; empty for neither.
+    """
     q, k, v, o = sizes
-    heads = config.integer(*HEADS)
+    heads = (config.stated(f"{side}_attention_heads") if side else None) or config.integer(*HEADS)
     if heads is None or q % heads:
         return None
     size, stated = q // heads, config.stated(*HEAD_SIZE)

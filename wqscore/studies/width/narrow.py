@@ -165,7 +165,12 @@ def _write(
     for number, tensors in enumerate(shards, 1):
         name = "model.safetensors" if len(shards) == 1 else f"model-{number:05}-of-{len(shards):05}.safetensors"
         arrays = {tensor.name: _narrow(tensor, pieces.get(tensor.name, ())) for tensor in tensors}
-        save_file(arrays, folder / name, metadata={"format": "pt"})
+        file = folder / name
+        file.touch()
+        # The library replaces it by a file that its owner alone can read.
+        mode = file.stat().st_mode
+        save_file(arrays, file, metadata={"format": "pt"})
+        file.chmod(mode)
         places |= dict.fromkeys(arrays, name)
     if len(shards) > 1:
         _write_json(folder / _INDEX, {"metadata": {}, "weight_map": places})

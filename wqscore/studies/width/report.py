@@ -113,10 +113,11 @@ def width_notes(found: Width) -> list[str]:
     notes = [f"{count} without numbers: {reason}" for reason, count in _reasons(found).items()]
     if found.measured and len(found.tolerances) > 1:
         last = found.tolerances[-1]
-        away = "" if not _are_smooth(found) else f", up to {sqrt(2 * last):.0%} of their length".replace("%", " %")
+        away = f" by {sqrt(2 * last):.0%} of their length" if _are_smooth(found) else ""
+        silent = f"silent ones have up to {last:.0%} of the largest outgoing weights"
         notes.append(
-            f"at {last} merged neurons may differ{away}: outputs then change, by the error bound at most, for each "
-            "unit of input"
+            f"at {last} merged neurons may differ{away}, and {silent}: outputs then change, by the error bound at "
+            "most for an input of length 1".replace("%", " %")
         )
     ranks = [head for head in found.heads if head.effective is not None]
     if ranks and all(head.effective == head.stored for head in ranks):

@@ -21,8 +21,11 @@ _KEYS = frozenset(
     | {"moe_intermediate_size", "shared_expert_intermediate_size", "moe_ffn_hidden_size", "expert_ffn_hidden_size"}
     | {"intermediate_size_mlp", "ff_dim", "ffn_intermediate_size", "ffn_embed_dim"}
 )
-#: Architectures whose width is four times the model's where `n_inner` is missing.
-_FOURFOLD = frozenset({"gpt2", "gptj", "codegen", "gpt_bigcode", "imagegpt", "decision_transformer"})
+#: Architectures whose width is four times the model's where this key is missing.
+_FOURFOLD = {
+    **dict.fromkeys(("gpt2", "gptj", "codegen", "gpt_bigcode", "imagegpt", "decision_transformer"), "n_inner"),
+    "gpt_neo": "intermediate_size",
+}
 
 
 def narrowed_config(
@@ -30,8 +33,8 @@ def narrowed_config(
 ) -> tuple[dict[str, Any] | None, Mapping[str, int]]:
     """The configuration of the narrower checkpoint, and the width of each block by name.
 
-    Blocks of one stored width share a key, so that all of them get the largest width that one needs. Without an
-    architecture nothing loads by the configuration: each block then has its own width, but for those of one stack.
+    Blocks of one stored width share a key, so that all of them get the largest width that one needs. Where there is
+    neither a key nor an architecture, each block has its own width, but for those of one stack.
 
     Args:
         checkpoint: the model.
@@ -44,43 +47,48 @@ def narrowed_config(
     Raises:
         UsageError: there is no key for a width that changes, or a block whose width can't be told shares it.
     """
-    has_type = any("model_type" in each.file for each in sections(checkpoint.config))
+    config = deepcopy(checkpoint.config)
+    has_type = any("model_type" in each.file for each in sections(config))
     groups: dict[int | str, list[Measured]] = defaultdict(list)
     for each in widths:
         tensor = each.block.out.matrix.name.partition("[")[0]
-        groups[each.block.stored if has_type else tensor].append(each)
-    kept = {each.stored for each in unmeasured if has_type}
-    unknown = next((each for each in unmeasured if has_type and each.stored is None), None)
+        stored = each.block.stored
+        groups[stored if has_type or _places(config, stored) else tensor].append(each)
     made: dict[str, int] = {}
-    config = deepcopy(checkpoint.config)
-    for group in groups.values():
+    for shared, group in groups.items():
         stored = group[0].block.stored
         needed = max(each.merged[0].effective if each.merged else stored for each in group)
-        width = stored if stored in kept else max(needed, 1)
+        is_kept = shared == stored and any(each.stored == stored for each in unmeasured)
+        width = stored if is_kept else max(needed, 1)
         made |= {each.block.name: width for each in group}
-        if unknown is not None and width != stored:
+        if shared != stored or width == stored:
+            continue
+        unknown = next((each for each in unmeasured if each.stored is None), None)
+        if unknown is not None:
             raise UsageError(
                 f"{checkpoint.ref.label}: {unknown.name} can't be made as narrow as the others: {unknown.reason}: "
                 "leave --write out"
             )
-        if has_type and width != stored and not _set(config, stored, width):
+        places = _places(config, stored)
+        if not places:
             raise UsageError(
                 f"{checkpoint.ref.label}: its configuration has no key for a width of {stored:,}, so that nothing "
                 "would load it narrower: leave --write out"
             )
+        for file, key in places:
+            file[key] = width
     return config or None, made
 
 
-def _set(config: dict[str, Any], stored: int, width: int) -> bool:
-    """Change every key of a configuration that gives a width; return whether there is one."""
-    found = False
+def _places(config: dict[str, Any], stored: int) -> list[tuple[dict[str, Any], str]]:
+    """Where a configuration gives a width: its parts, and the key in each."""
+    found = []
     for section in sections(config):
         file = section.file
         assert isinstance(file, dict), "a copy of parsed JSON"
-        for key in _KEYS & file.keys():
-            if file[key] == stored and type(file[key]) is int:
-                file[key], found = width, True
+        found += [(file, key) for key in _KEYS & file.keys() if type(file[key]) is int and file[key] == stored]
         hidden = next((file[key] for key in HIDDEN if isinstance(file.get(key), int)), 0)
-        if file.get("model_type") in _FOURFOLD and file.get("n_inner") is None and stored == 4 * hidden:
-            file["n_inner"], found = width, True
+        key = _FOURFOLD.get(file.get("model_type", ""))
+        if key and file.get(key) is None and stored == 4 * hidden:
+            found.append((file, key))
     return found

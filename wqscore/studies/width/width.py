@@ -201,7 +201,7 @@ def _width(
     bar = progress.model(checkpoint.ref) if progress else None
     widths, heads = measured(blocks, to_read, tolerances, is_chain, resources, bar)
     narrowed = None
-    if folder is not None:
+    if folder is not None and any(each.merged for each in widths):
         from wqscore.studies.width.narrow import write_narrow
 
         unmeasured = [each for each in found if isinstance(each, Unmeasured)]
