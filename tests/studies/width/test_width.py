@@ -388,6 +388,37 @@ def test_a_stack_of_experts_keeps_one_width(tmp_path: Path) -> None:
         assert computed(written, "silu", points) == pytest.approx(computed(block, "silu", points), abs=1e-12)
 
 
+def test_experts_that_are_stacked_along_the_rows_of_a_matrix(tmp_path: Path) -> None:
+    """DBRX: gate, up and down are each (experts · width, hidden), and down is stored turned."""
+    rng = np.random.default_rng(11)
+    narrow = [drawn(rng, 6, 8, 8, bias=False, gated=True) for _ in range(3)]
+    wide = [widened(rng, each, 2, 0, True) for each in narrow]
+    place = "transformer.blocks.0.ffn.experts.mlp."
+    parts = {
+        "w1": [each.into for each in wide],
+        "v1": [each.up for each in wide],
+        "w2": [each.out.T for each in wide],
+    }
+    (tmp_path / "wide").mkdir()
+    tensors = {f"{place}{name}": np.ascontiguousarray(np.concatenate(each)) for name, each in parts.items()}
+    save_file(tensors, tmp_path / "wide" / "model.safetensors")
+    moe = {"moe_num_experts": 3, "ffn_hidden_size": 12, "ffn_act_fn": {"name": "silu"}}
+    (tmp_path / "wide" / "config.json").write_text(
+        json.dumps({"model_type": "dbrx", "d_model": 8, "n_heads": 2, "ffn_config": moe})
+    )
+    found = wqscore.width(tmp_path / "wide", write=tmp_path / "narrow")
+    assert [(block.stored, block.effective[0]) for block in found.blocks] == [(12, 6)] * 3
+    made = load_file(tmp_path / "narrow" / "model.safetensors")
+    assert {values.shape for values in made.values()} == {(18, 8)}
+    gate, up, down = (np.split(made[f"{place}{name}"], 3) for name in ("w1", "v1", "w2"))
+    points = rng.normal(0, 1, (9, 8))
+    for expert, block in enumerate(narrow):
+        written = Layers(gate[expert], None, down[expert].T, None, up[expert])
+        assert computed(written, "silu", points) == pytest.approx(computed(block, "silu", points), abs=1e-12)
+    config = json.loads((tmp_path / "narrow" / "config.json").read_text())
+    assert config["ffn_config"]["ffn_hidden_size"] == 6
+
+
 def test_a_width_without_a_key_is_refused_and_nothing_is_left(tmp_path: Path) -> None:
     rng = np.random.default_rng(9)
     wide = widened(rng, drawn(rng, 8, 8, 8, bias=False, gated=True), 2)
