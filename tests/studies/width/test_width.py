@@ -216,6 +216,26 @@ def test_a_weight_that_is_not_finite_is_a_reason(value: float) -> None:
     assert (found["reason"], found["stored"], found["effective"]) == ("a weight is not finite", 6, {})
 
 
+@pytest.mark.parametrize("scale", [1e-200, 1e-120, 1e120, 1e200])
+def test_numbers_of_any_size_are_compared(scale: float) -> None:
+    rng = np.random.default_rng(4)
+    block = widened(rng, drawn(rng, 6, 8, 8, bias=False), 2, 5, scales=True)
+    block.into, block.out = block.into * scale, block.out * scale
+    found = only_block(wqscore.width(named(block, dtype="f8"), activation="relu"))
+    assert (found["effective"]["1e-06"], found["silent"], found["reason"]) == (6, 5, None)
+
+
+def test_an_adapter_without_its_base_is_refused(tmp_path: Path) -> None:
+    factors = {"fc1.lora_A": (2, 8), "fc1.lora_B": (12, 2), "fc2.lora_A": (2, 12), "fc2.lora_B": (8, 2)}
+    tensors = {
+        f"base_model.model.layers.0.mlp.{name}.weight": np.ones(shape, "f4") for name, shape in factors.items()
+    }
+    save_file(tensors, tmp_path / "adapter_model.safetensors")
+    (tmp_path / "adapter_config.json").write_text(json.dumps({"peft_type": "LORA", "r": 2, "lora_alpha": 2}))
+    with pytest.raises(UsageError, match=r"is an adapter without its base: name it as base\+adapter"):
+        wqscore.width(tmp_path, activation="relu")
+
+
 def _with(name: str, *shape: int) -> Callable[[Tensors], None]:
     def add(tensors: Tensors) -> None:
         tensors[name] = np.ones(shape, "f4")

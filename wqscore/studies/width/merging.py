@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from wqscore.studies.width.neurons import Neurons
+from wqscore.studies.width.neurons import Neurons, lengths_of
 
 #: Neurons that are compared with all later ones at a time.
 _BLOCK = 512
@@ -65,6 +65,11 @@ def merge(neurons: Neurons, tolerances: Sequence[float]) -> tuple[list[Merged], 
     Returns:
         For each tolerance what is left, and the largest cosine of the z of two neurons; NaN where there are no two.
     """
+    with np.errstate(over="ignore", invalid="ignore"):
+        return _merge(neurons, tolerances)
+
+
+def _merge(neurons: Neurons, tolerances: Sequence[float]) -> tuple[list[Merged], float]:
     largest = float(neurons.sizes.max(initial=0.0))
     constants = neurons.constants
     alive = [neurons.sizes > tolerance * largest for tolerance in tolerances]
@@ -97,7 +102,7 @@ def _merged(neurons: Neurons, alive: np.ndarray, active: np.ndarray, leaders: np
         constant=int(np.count_nonzero(steady)),
         error_bound=float(neurons.errors(members, taking).sum() + neurons.reaches(np.flatnonzero(~alive)).sum()),
     )
-    sizes = np.sqrt(np.square(made.outgoing(neurons.outgoing)).sum(axis=1))
+    sizes = lengths_of(made.outgoing(neurons.outgoing))
     cancelled = sizes <= limit
     if not cancelled.any():
         return made

@@ -15,6 +15,9 @@ import numpy as np
 
 from wqscore.studies.width.activations import Activation
 
+#: The squares of numbers beyond it, and below its inverse, may not be numbers.
+_LARGE = 1e100
+
 
 @dataclass(frozen=True)
 class Rays:
@@ -29,7 +32,7 @@ class Rays:
     @cached_property
     def lengths(self) -> np.ndarray:
         """Shape (n,), in float64."""
-        return _root(np.einsum("ij,ij->i", self.vectors, self.vectors, dtype=np.float64))
+        return lengths_of(self.vectors)
 
     def directions(self, chosen: np.ndarray) -> np.ndarray:
         """The chosen vectors at length 1, in float64; those of length 0 stay 0."""
@@ -159,6 +162,14 @@ class Neurons:
         return np.asarray(self.sizes[members] * reach)
 
 
+def lengths_of(vectors: np.ndarray) -> np.ndarray:
+    """The lengths of rows, in float64, of numbers of any size."""
+    largest = float(np.abs(vectors).max(initial=0.0))
+    if largest and not 1 / _LARGE < largest < _LARGE:
+        return np.asarray(largest * lengths_of(vectors / largest))
+    return _root(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64))
+
+
 def _root(squares: np.ndarray) -> np.ndarray:
     return np.asarray(np.sqrt(squares))
 
@@ -170,4 +181,4 @@ def _signs(rays: Rays, members: np.ndarray, leaders: np.ndarray) -> np.ndarray:
 
 def _distance(rays: Rays, members: np.ndarray, leaders: np.ndarray, scale: np.ndarray) -> np.ndarray:
     moved = rays.vectors[members].astype(np.float64) - scale[:, None] * rays.vectors[leaders]
-    return _root(np.square(moved).sum(axis=1))
+    return lengths_of(moved)

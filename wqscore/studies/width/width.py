@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Unpack
 from wqscore.api.run import own_errors
 from wqscore.api.settings import Settings, SettingsKeywords, changed, takes_settings
 from wqscore.checkpoints.checkpoint import Checkpoint
+from wqscore.checkpoints.decoding import is_update
 from wqscore.checkpoints.fetch_or_stream import open_or_fall_back
 from wqscore.errors import UsageError
 from wqscore.execution.progress import RankProgress
@@ -194,6 +195,8 @@ def _width(
     folder: Path | None,
 ) -> Width:
     model = model_of(checkpoint, activation)
+    if model.matrices and all(is_update(matrix.tensor) for matrix in model.matrices):
+        raise UsageError(f"{checkpoint.ref.label} is an adapter without its base: name it as base+adapter")
     found, is_chain = blocks_of(model, list(model.tensors.values()))
     attentions = find_attention(model)
     blocks = [each for each in found if isinstance(each, Block)]
