@@ -88,7 +88,7 @@ _VIEWS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         "Phases": _views("wqscore.studies.phase.report", "phase", page="wqscore.studies.phase.page:phases_html"),
         "Compression": _views("wqscore.studies.compress.report", "compression"),
         "StudyCosts": _views("wqscore.studies.costs.report", "study_cost"),
-        "Width": _views("wqscore.studies.width.report", "width"),
+        "Width": _views("wqscore.studies.width.report", "width", page="wqscore.studies.width.page:width_html"),
         "Diff": _views("wqscore.studies.diff.report", "diff"),
         "TrackRecord": _views("wqscore.evidence.report", "track_record"),
         "BenchmarkTable": _views("wqscore.studies.known.report", "benchmark"),

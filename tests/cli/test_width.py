@@ -44,7 +44,12 @@ def test_json_and_the_files_of_out(invoke: Invoke, wide: Path, tmp_path: Path) -
     arguments = ("--activation", "gelu", "--tolerance", "0.01", "--out", tmp_path / "out", "--format", "json", "-q")
     done = invoke("width", wide, *arguments, SOURCE_DATE_EPOCH="0")
     assert (tmp_path / "out" / "width.json").read_text() == done.stdout
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {"width.csv", "width.json", "width.md"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        "width.csv",
+        "width.json",
+        "width.md",
+        "index.html",
+    }
     document = json.loads(done.stdout)
     assert list(document)[:4] == ["schema_version", "wqscore", "created", "seed"]
     (block,) = document["blocks"]

@@ -55,7 +55,7 @@ def width(
 
     Neurons of a block of two layers that do the same are merged, those without an effect dropped; the rules follow
     the activation. Beside it the rank of what each attention head computes. Reads each weight once, solves nothing.
-    Writes width.csv, width.json and width.md to --out if it is given.
+    Writes width.csv, width.json, width.md and index.html to --out if it is given.
 
     Exit codes: 0 done; 2 wrong usage, or it can't be written narrower; 3 nothing could be measured; 130 interrupted.
     """

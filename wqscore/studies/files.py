@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from wqscore.rendering.folder import write_folder
-from wqscore.results import Result
+from wqscore.results import Result, formats_of
 
 
 def write_study(found: Result, folder: Path, name: str) -> None:
-    """Write `name.csv`, `name.json` and `name.md` into a folder, created if missing.
+    """Write `name.csv`, `name.json` and `name.md`, and of a study with a page `index.html`, into a folder.
+
+    It is created if missing.
 
     Args:
         found: the study.
@@ -21,4 +23,6 @@ def write_study(found: Result, folder: Path, name: str) -> None:
         UsageError: SOURCE_DATE_EPOCH is not a number of seconds.
     """
     texts = {f"{name}.csv": found.to_csv(), f"{name}.json": found.to_json(), f"{name}.md": found.to_markdown()}
+    if "html" in formats_of(found):
+        texts["index.html"] = found.to_html()
     write_folder(folder, texts)
