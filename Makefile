@@ -64,6 +64,7 @@ bench: .venv/oracles checkpoints/.done ## Speed and memory compared with WeightW
 	$(BIN)/python -m benchmarks.profile_run
 	$(BIN)/python -m benchmarks.bert_base
 	$(BIN)/python -m benchmarks.floor
+	$(BIN)/python -m benchmarks.studies
 
 bench-large: .venv/oracles ## Large matrices, a 7B model, cost and memory as matrices grow; a quarter of an hour
 	$(BIN)/python -m benchmarks.eigensolvers

@@ -19,6 +19,9 @@ DEMO = (BASE, *TUNED, "all-MiniLM-L6-v2", "rxnmapper-albert")
 MOVING = ("alpha", "stable_rank")
 #: Shares of the weights that are kept.
 RATIOS = [share / 20 for share in range(1, 21)]
+#: What widths are drawn of, and at which tolerances.
+WIDE = (BASE, TUNED[0], "all-MiniLM-L6-v2", "rxnmapper-albert")
+TOLERANCES = (1e-6, 1e-5, 1e-4, 1e-3, 0.01, 0.03, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3)
 #: Only changes and spectra are drawn.
 QUICK: dict[str, Any] = {"metrics": "stable_rank", "bootstrap": 0, "gof": 0}
 _WIDTH, _HEIGHT = 320, 220
@@ -104,6 +107,26 @@ def moves() -> alt.Chart:
     )
 
 
+def widths() -> alt.Chart:
+    """The share of neurons that is left by the tolerance at which they are merged, of each model."""
+    found = {name: wqscore.width(_folder(name), tolerances=TOLERANCES) for name in WIDE}
+    points = [
+        {"tolerance": tolerance, "left": left / each.stored, "model": name}
+        for name, each in found.items()
+        for tolerance, left in zip(each.tolerances, each.effective, strict=True)
+    ]
+    return (
+        _chart(points)
+        .mark_line(point=True)
+        .encode(
+            x=alt.X("tolerance:Q", scale=alt.Scale(type="log"), axis=alt.Axis(grid=False, values=TOLERANCES[::3])),
+            y=alt.Y("left:Q", title="neurons left", axis=alt.Axis(format="%"), scale=alt.Scale(domain=[0, 1])),
+            color=alt.Color("model:N", title=None),
+            strokeDash=alt.StrokeDash("model:N", title=None),
+        )
+    )
+
+
 def _folder(name: str) -> str:
     return str(ROOT / "checkpoints" / name)
 
@@ -123,3 +146,4 @@ if __name__ == "__main__":
     draw(cosines(), ROOT / "docs" / "images" / "kin-cosines.svg")
     draw(errors(), ROOT / "docs" / "images" / "compress-by-role.svg")
     draw(moves(), ROOT / "docs" / "images" / "symmetry-moves.svg")
+    draw(widths(), ROOT / "docs" / "images" / "width-by-tolerance.svg")

@@ -29,6 +29,7 @@ from wqscore.results import Result, formats_of, render
 from wqscore.stores.overview import overview
 from wqscore.stores.store import Store
 from wqscore.studies.correlation.correlate import correlate
+from wqscore.studies.costs.costs import costs
 from wqscore.studies.known.benchmarks import tabulate
 from wqscore.studies.known.model_card import BenchmarkResult, CardResults
 from wqscore.studies.known.score_table import ScoreTable, single_table
@@ -63,6 +64,8 @@ def found(ranking: Ranking, tmp_path_factory: pytest.TempPathFactory) -> Mapping
         wqscore.phase(TAXONOMY, "width", "batch_size", "test_acc", maps=["train_loss"]),
         wqscore.diff(bert(0, layers=1), later, metrics="stable_rank", bootstrap=0, gof=0),
         wqscore.kin([bert(0, layers=1), later]),
+        wqscore.width(bert(0, layers=1), activation="gelu"),
+        costs([str(folder), str(folder / "no")], ["all"]),
         wqscore.compress(later, metrics="stable_rank", bootstrap=0, gof=0, rounded=True),
         wqscore.symmetry(as_ref(chain((60, 60, 60)), RELU, "mlp"), metrics="stable_rank"),
         track_record([model for model in shipped_models() if model.source == "families"], ["alpha", "params"]),

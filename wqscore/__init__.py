@@ -1,9 +1,9 @@
 """Judge pretrained checkpoints from their weights alone.
 
 `score` one model, `rank` several, `describe` one or `plan` for many without reading their weights; `gate`, `check`,
-`card`, `known`, `correlate`, `diff`, `kin`, `compress`, `symmetry`, `phase`, `allocate`, `store` and `leaderboard`
-are the commands of the same names; `watch` scores a live model during its training. Everything heavy is imported when
-it is first asked for, so that importing the package, and `wqscore --help`, stay quick.
+`card`, `known`, `correlate`, `diff`, `kin`, `compress`, `symmetry`, `width`, `phase`, `allocate`, `store` and
+`leaderboard` are the commands of the same names; `watch` scores a live model during its training. Everything heavy is
+imported when it is first asked for, so that importing the package, and `wqscore --help`, stay quick.
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from wqscore.studies.symmetry.symmetry import Symmetry, symmetry
     from wqscore.studies.watching.track import Track
     from wqscore.studies.watching.watch import Watch, watch
+    from wqscore.studies.width.width import Width, width
 
 _HOMES = {
     "Settings": "wqscore.api.settings",
@@ -88,6 +89,8 @@ _HOMES = {
     "compress": "wqscore.studies.compress.compress",
     "Compression": "wqscore.studies.compress.compress",
     "Symmetry": "wqscore.studies.symmetry.symmetry",
+    "width": "wqscore.studies.width.width",
+    "Width": "wqscore.studies.width.width",
     "diff": "wqscore.studies.diff.diff",
     "symmetry": "wqscore.studies.symmetry.symmetry",
     "Diff": "wqscore.studies.diff.diff",
@@ -139,6 +142,7 @@ __all__ = [
     "UsageError",
     "Watch",
     "WeightMatrix",
+    "Width",
     "WqscoreError",
     "__version__",
     "allocate",
@@ -161,6 +165,7 @@ __all__ = [
     "store",
     "symmetry",
     "watch",
+    "width",
 ]
 
 

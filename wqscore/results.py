@@ -90,6 +90,8 @@ _VIEWS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         "Symmetry": _views(
             "wqscore.studies.symmetry.report", "symmetry", page="wqscore.studies.symmetry.page:symmetry_html"
         ),
+        "StudyCosts": _views("wqscore.studies.costs.report", "study_cost"),
+        "Width": _views("wqscore.studies.width.report", "width", page="wqscore.studies.width.page:width_html"),
         "Diff": _views("wqscore.studies.diff.report", "diff"),
         "Kin": _views("wqscore.studies.kin.report", "kin", page="wqscore.studies.kin.page:kin_html"),
         "TrackRecord": _views("wqscore.evidence.report", "track_record"),

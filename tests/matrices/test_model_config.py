@@ -153,3 +153,9 @@ assert ModelConfig({{"model_type": "no-such-model"}}).integer(*HEADS) is None
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=300, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_a_word_comes_from_the_file_then_from_the_defaults() -> None:
+    assert ModelConfig({"hidden_act": "silu", "act_fn": "relu"}).text("act_fn", "hidden_act") == "relu"
+    assert ModelConfig({"hidden_act": 3}).text("hidden_act") == ""
+    assert ModelConfig({"model_type": "no-such-type"}).text("hidden_act") == ""

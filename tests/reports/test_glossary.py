@@ -19,7 +19,9 @@ from wqscore.reports.overview import ranking_overview_columns
 from wqscore.reports.tables import PAIR_COLUMNS, layer_columns, ranking_columns
 from wqscore.scoring.layer_score import FLIPPED_SIGN, MAYBE_RANDOM_SCALED, RANDOM_SCALED, Verdict
 from wqscore.scoring.selection import ROLES
-from wqscore.studies.phase.grid import MEASURES
+from wqscore.studies.costs import report as costs_report
+from wqscore.studies.phase.grid import COPIES, MEASURES, NEIGHBOURS
+from wqscore.studies.width import report as width_report
 
 FLAGS = [
     *(FLIPPED_SIGN, RANDOM_SCALED, MAYBE_RANDOM_SCALED, "fused", "scale=1", "scale=alpha/r"),
@@ -56,6 +58,7 @@ def test_every_column_is_explained(ranking: Ranking) -> None:
     for preset in PRESETS.values():
         columns |= set(layer_columns(preset, tuple(METRICS)))
     columns |= {"temperature", "phase", "good", "share_of_top", *MEASURES, "block", "value", "uniform", "linear"}
+    columns |= {*width_report._COLUMNS, *costs_report._COLUMNS, COPIES, NEIGHBOURS}
     for column in columns:
         assert kinds(column) & {"column", "metric"}, column
 

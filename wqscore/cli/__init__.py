@@ -33,6 +33,7 @@ from wqscore.cli.score import score
 from wqscore.cli.store import app as store
 from wqscore.cli.symmetry import symmetry
 from wqscore.cli.usage_errors import OneLineGroup
+from wqscore.cli.width import width
 from wqscore.version import __version__
 
 app = typer.Typer(
@@ -56,6 +57,7 @@ app.command()(diff)
 app.command()(kin)
 app.command()(compress)
 app.command()(symmetry)
+app.command()(width)
 app.command()(correlate)
 app.command()(known)
 app.command()(phase)

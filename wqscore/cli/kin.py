@@ -40,13 +40,13 @@ def kin(
     with one_line_errors():
         check_output(out)
         from wqscore.cli.progress import ProgressBars
-        from wqscore.studies.kin.files import write_kin
+        from wqscore.studies.files import write_study
         from wqscore.studies.kin.kin import kin as compare_models
 
         models = resolve_refs(refs, load_list_option(model_list), quiet)
         with open_store(settings, no_store) as settings, ProgressBars(quiet) as progress:
             found = compare_models(models, settings=settings, progress=progress)
-        page = write_kin(found, out) if out is not None else None
+        page = write_study(found, out, "kin") if out is not None else None
         show(found, output)
         if page is not None and not quiet:
             typer.echo(f"report: {page}", err=True)

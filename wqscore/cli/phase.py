@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
+from wqscore.api.settings import Settings
 from wqscore.cli import options
-from wqscore.cli.exits import one_line_errors
+from wqscore.cli.exits import NOT_SCORED, one_line_errors
+from wqscore.cli.open_store import open_store
 from wqscore.cli.output import check_output, show
-from wqscore.cli.records import with_options
+from wqscore.cli.records import Only, with_options
+
+_SETTINGS = ("preset", "metrics", "layers", "roles", "seed", "stream", "store", "jobs", "memory")
 
 
 @dataclass(frozen=True)
@@ -74,10 +78,38 @@ class BoundOptions:
     ] = None
 
 
+@dataclass(frozen=True)
+class RunOptions:
+    """Options: what is good, which checkpoints are scored, and how that is shown."""
+
+    good: Annotated[
+        str | None,
+        typer.Option(
+            "--good", metavar="COL", help="What is good, such as test accuracy; higher is better.", show_default=False
+        ),
+    ] = None
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            metavar="COL",
+            help="Column that names each row's checkpoint, to be scored.",
+            show_default=False,
+        ),
+    ] = None
+    no_store: options.NoStoreOption = False
+    quiet: options.QuietOption = False
+
+
 @with_options
 def phase(
     grid: Annotated[
-        Path, typer.Argument(metavar="GRID.csv", help="A table with a row for each cell.", show_default=False)
+        str,
+        typer.Argument(
+            metavar="GRID",
+            help="A CSV file with a row for each cell, or paths of checkpoints: 'runs/w{width}-lr{lr}'.",
+            show_default=False,
+        ),
     ],
     *,
     size: Annotated[str, typer.Option("--size", metavar="COL", help="Size, such as width.", show_default=False)],
@@ -85,35 +117,39 @@ def phase(
         str,
         typer.Option("--temperature", metavar="COL", help="Temperature, such as batch size.", show_default=False),
     ],
-    good: Annotated[
-        str | None,
-        typer.Option(
-            "--good", metavar="COL", help="What is good, such as test accuracy; higher is better.", show_default=False
-        ),
-    ] = None,
     bounds: BoundOptions,
     out: options.OutOption = None,
     output: options.FormatOption = "table",
-    quiet: options.QuietOption = False,
+    settings: Annotated[Settings, Only(*_SETTINGS)],
+    run: RunOptions,
 ) -> None:
     """Sort a grid of trained networks into phases.
 
     Phases of Yang et al. (arXiv 2107.11228), from columns of the Hessian's largest eigenvalue, mode connectivity and
-    CKA. A grid without these gets heat maps alone. Writes phase.csv, phase.json and index.html to --out if it is
-    given.
+    CKA. A grid without these gets heat maps alone; one of checkpoints those of their metrics, and of how alike their
+    weights are. Writes phase.csv, phase.json and index.html to --out if it is given.
 
-    Exit codes: 0 done, 2 wrong usage or a table that can't be taken.
+    Exit codes: 0 done, 2 wrong usage or a table that can't be taken, 3 a checkpoint could not be scored.
     """
     with one_line_errors():
         check_output(out)
+        from wqscore.cli.progress import ProgressBars
+        from wqscore.studies.phase.pattern import is_pattern
         from wqscore.studies.phase.phase import phase as sort_cells
 
         chosen = {name: value for name, value in asdict(bounds).items() if value is not None}
-        found = sort_cells(grid, size, temperature, good, **chosen)
+        is_scored = run.model is not None or is_pattern(grid)
+        opened = open_store(settings, run.no_store) if is_scored else nullcontext(settings)
+        with opened as settings, ProgressBars(run.quiet) as progress:
+            found = sort_cells(
+                grid, size, temperature, run.good, model=run.model, settings=settings, progress=progress, **chosen
+            )
         if out is not None:
             from wqscore.studies.phase.files import write_phases
 
             page = write_phases(found, out)
         show(found, output)
-        if out is not None and not quiet:
+        if out is not None and not run.quiet:
             typer.echo(f"report: {page}", err=True)
+        if found.failed:
+            raise typer.Exit(NOT_SCORED)

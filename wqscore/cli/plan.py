@@ -13,6 +13,7 @@ from wqscore.cli.exits import NOT_SCORED, leave_interrupted, one_line_errors, pr
 from wqscore.cli.output import show
 from wqscore.cli.records import Only, with_options
 from wqscore.cli.refs import load_list_option, resolve_refs
+from wqscore.refs.reference import ModelRef
 
 
 @with_options
@@ -21,6 +22,12 @@ def plan(
     model_list: options.ListOption = None,
     output: options.FormatOption = "table",
     *,
+    study: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--study", metavar="NAME", help="What this study takes instead, or all; repeat.", show_default=False
+        ),
+    ] = None,
     settings: Annotated[Settings, Only("jobs", "bootstrap", "gof")],
     changed: Annotated[
         int,
@@ -38,12 +45,16 @@ def plan(
 
     Reads no weights, and of models on the Hub nothing but the headers of their files. The time is that of one core,
     from the least to the most that is likely; the memory that of --jobs threads. Weights on the Hub that are no
-    safetensors files can't be planned.
+    safetensors files can't be planned. With --study: what diff (of the first model and each other), compress, phase,
+    allocate or width take, the first time and once the models are scored.
 
     Exit codes: 0 done, 2 wrong usage, 3 a model could not be planned (the others are shown).
     """
     with one_line_errors():
         models = resolve_refs(refs, load_list_option(model_list))
+        if study:
+            _show_studies(models, study, settings, output)
+            return
         from rich.console import Console
         from rich.progress import Progress
 
@@ -77,3 +88,15 @@ def plan(
                 print_error(model.reason)
         if found.failed:
             raise typer.Exit(NOT_SCORED)
+
+
+def _show_studies(models: list[ModelRef], studies: list[str], settings: Settings, output: options.Format) -> None:
+    from wqscore.studies.costs.costs import costs
+
+    found = costs(models, studies, jobs=settings.jobs, bootstrap=settings.bootstrap, gof=settings.gof)
+    show(found, output)
+    if found.failed:
+        if output in ("csv", "json"):
+            for reason in dict.fromkeys(row.reason for row in found.failed):
+                print_error(reason)
+        raise typer.Exit(NOT_SCORED)

@@ -32,7 +32,7 @@ def symmetry(
     times; a metric's spread is the largest less the least of the model's numbers. A smaller difference of two models
     says nothing of their functions (rank --spread). With torch and transformers installed, a model of at most 300
     million parameters is also run on random tokens. Writes symmetry.csv, symmetry.json, symmetry.md and
-    symmetry.html to --out if it is given.
+    index.html to --out if it is given.
 
     Exit codes: 0 done, 2 wrong usage, 3 it could not be read, 130 interrupted.
     """

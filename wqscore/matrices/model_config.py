@@ -68,6 +68,15 @@ class ModelConfig:
         """Whether a key is true, in the file, then in the defaults."""
         return (self.file[name] if name in self.file else self._default(name)) is True
 
+    def text(self, *names: str) -> str:
+        """The first of these keys that holds a word, in the file, then in the defaults; empty where none does."""
+        for source in (self.file.get, self._default):
+            for name in names:
+                value = source(name)
+                if isinstance(value, str) and value:
+                    return value
+        return ""
+
     def nested(self, name: str) -> ModelConfig:
         """The settings that the file groups under one key; empty where it has none."""
         value = self.file.get(name)

@@ -143,6 +143,10 @@ _COLUMNS = {
     "p": "How often chance alone gives as one-sided a difference.",
     "p_holm": "The same, corrected for the number of pairs that were compared.",
     "temperature": "Of a cell of a grid: what makes training noisier, such as a smaller batch. wqscore phase.",
+    "copy_cosine": "Of a cell of a grid of checkpoints: the median cosine of the weights of its copies, estimated "
+    "from sketches; near 0 for different starts. wqscore phase.",
+    "neighbour_cosine": "Of a cell of a grid of checkpoints: the median cosine of its weights with those of the next "
+    "temperatures at its size, estimated from sketches. wqscore phase.",
     "phase": "Of a cell of a grid: I to IV-B by sharpness, connection and similarity of trained copies, not trained "
     "or ends not converged. wqscore phase.",
     "good": "Of a cell of a grid: the column that --good names; higher is better.",
@@ -182,6 +186,30 @@ _COLUMNS = {
     "spectrum_distance": "Of kin: how far the eigenvalues of two models are apart, in powers of ten, the median over "
     "matched matrices. No verdict rests on it but that of permuted or rotated copies.",
     "n_exact": "Of kin: how many of the matched matrices are equal.",
+    "kind": "Of width: a block of two layers, or one product of an attention head.",
+    "activation": "Of width: what a block's neurons compute; it decides which may be merged.",
+    "stored": "Of width: how many neurons a block has, or the size of a head.",
+    "tolerance": "Of width: how far apart merged neurons may be, and how small the weights of silent ones.",
+    "effective": "Of width: how many neurons are left when those are merged that do the same; or the rank of what a "
+    "head computes.",
+    "silent": "Of width: neurons whose outgoing weights are 0, or cancel, at the smallest tolerance.",
+    "constant": "Of width: neurons that don't depend on their input. They fold into the next layer's bias, if it has "
+    "one.",
+    "error_bound": "Of width: how far a block's outputs move at most by merging, for an input of length 1.",
+    "nearest_cosine": "Of width: the largest cosine of the incoming weights of two neurons of a block.",
+    "study": "Of plan --study: what would be run.",
+    **{
+        f"{stored}{name}": f"Of plan{of}: {what}{when}."
+        for stored, of, when in (("", "", ""), ("stored_", " --study", ", once the models' scores are stored"))
+        for name, what in {
+            "bytes_to_read": "bytes that are read",
+            "eigensolves": "matrices that are solved",
+            "core_seconds_estimate": "the least time that is likely, on one core",
+            "core_seconds_most": "the most time that is likely, on one core",
+            "peak_memory_estimate": "bytes of memory at the peak",
+        }.items()
+    },
+    "bytes_to_fetch": "Of plan: bytes that are downloaded first.",
     "error": "Of compress: what the best matrix of that rank loses, as a share of the norm. It is the error of "
     "weights, not of outputs.",
     "rank_1pct": "Of compress: the least rank that loses at most 1 % of the norm.",

@@ -8,8 +8,10 @@ from wqscore.rendering.folder import write_folder
 from wqscore.results import Result, formats_of
 
 
-def write_study(found: Result, folder: Path, name: str) -> None:
-    """Write `name.csv`, `name.json`, `name.md` and, if it has a page, `name.html` into a folder, created if missing.
+def write_study(found: Result, folder: Path, name: str) -> Path | None:
+    """Write `name.csv`, `name.json` and `name.md`, and of a study with a page `index.html`, into a folder.
+
+    It is created if missing. Returns the page's path, if there is one.
 
     Args:
         found: the study.
@@ -22,5 +24,6 @@ def write_study(found: Result, folder: Path, name: str) -> None:
     """
     texts = {f"{name}.csv": found.to_csv(), f"{name}.json": found.to_json(), f"{name}.md": found.to_markdown()}
     if "html" in formats_of(found):
-        texts[f"{name}.html"] = found.to_html()
+        texts["index.html"] = found.to_html()
     write_folder(folder, texts)
+    return folder / "index.html" if "index.html" in texts else None

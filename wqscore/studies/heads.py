@@ -10,11 +10,11 @@ from wqscore.scoring.model_score import ModelScore
 from wqscore.version import __version__
 
 
-def document_head(seed: int) -> dict[str, Any]:
+def document_head(seed: int | None) -> dict[str, Any]:
     """What made the document, and when, as in `ranking.json`.
 
     Args:
-        seed: of every random step.
+        seed: of every random step; `None` where nothing is random.
     """
     return {
         "schema_version": SCHEMA_VERSION,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -287,5 +288,6 @@ def test_stored_spectra_are_not_solved_again(folder: Path, tmp_path: Path, monke
     Store.open(path).close()
     wqscore.score(str(folder), metrics="stable_rank", bootstrap=0, gof=0, store=path)
     monkeypatch.setattr("wqscore.spectra.spectrum.gram_eigenvalues", pytest.fail)
-    plans = [allocate(use, str(folder), total, store=path) for use, total in USES.items()]  # type: ignore[arg-type]
+    quick: dict[str, Any] = {"store": path, "bootstrap": 0, "gof": 0}
+    plans = [allocate(use, str(folder), total, **quick) for use, total in USES.items()]  # type: ignore[arg-type]
     assert all(len(plan.plan) in (3, 18) for plan in plans)

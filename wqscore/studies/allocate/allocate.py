@@ -188,8 +188,8 @@ def allocate(
         return plan_layers(use, table_layers(given_table(source, "the layers"), by), total, options)  # type: ignore[arg-type]
     if not isinstance(source, ModelScore):
         wanted = ("num_spikes",) if _of_matrix(by) == SIGNAL else (by,)
-        # Neither intervals of single matrices nor the goodness of their fits enter a plan.
-        settings = replace(settings, metrics=wanted, bootstrap=0, gof=0)
+        # The draws stay as they are: none enters a plan, but without them the store's rows are others.
+        settings = replace(settings, metrics=wanted)
         source = score_model(source, settings=settings, progress=progress)
     layers = scored_layers(source, _checked(by, source.metrics))
     if without := _without_metric(layers):

@@ -64,8 +64,10 @@ TOP, TRACE, CONNECTIVITY, SIMILARITY = "log_hessian_top_eig", "log_hessian_trace
 MEASURES = (TOP, TRACE, CONNECTIVITY, SIMILARITY)
 #: Those without which there are no phases.
 NEEDED = (TOP, CONNECTIVITY, SIMILARITY)
-#: Further columns of published grids that are drawn where they are there: how alike networks of one cell are.
-_DRAWN = ("l2_distance",)
+#: How alike weights are, the cosine of sketches: of the checkpoints of one cell, and of a cell and its neighbours.
+COPIES, NEIGHBOURS = "copy_cosine", "neighbour_cosine"
+#: Further columns that are drawn where they are there: how alike networks of one cell are, or neighbours.
+_DRAWN = ("l2_distance", COPIES, NEIGHBOURS)
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,8 @@ def read_grid(table: ScoreTable, size: str, temperature: str, good: str | None, 
     if len(table.rows) > _MAX_CELLS:
         raise UsageError(f"{table.source}: {len(table.rows):,} rows, more than the {_MAX_CELLS:,} cells of a grid")
     sizes, temperatures = table.numbers(size), table.numbers(temperature)
-    _check_cells(table.source, sizes, temperatures, (size, temperature))
+    check_filled(table.source, sizes, temperatures, (size, temperature))
+    _check_once(table.source, sizes, temperatures, (size, temperature))
     named = {TOP: options.sharp_col, CONNECTIVITY: options.barrier_col, SIMILARITY: options.similar_col}
     columns = {measure: named.get(measure) or measure for measure in MEASURES}
     measures = {
@@ -141,6 +144,7 @@ def read_grid(table: ScoreTable, size: str, temperature: str, good: str | None, 
     }
     known = (*columns.values(), *_DRAWN, *METRICS)
     maps = options.maps or [each for each in table.columns if each in known and each not in (size, temperature)]
+    maps = [each for each in maps if each not in (COPIES, NEIGHBOURS) or np.isfinite(table.numbers(each)).any()]
     if not maps:
         raise UsageError(
             f"{table.source}: no column of {', '.join(NEEDED)}, nor a metric: name what to draw with --map"
@@ -161,13 +165,22 @@ def read_grid(table: ScoreTable, size: str, temperature: str, good: str | None, 
     )
 
 
-def _check_cells(source: str, sizes: np.ndarray, temperatures: np.ndarray, names: tuple[str, str]) -> None:
-    seen: dict[tuple[float, float], int] = {}
+def check_filled(source: str, sizes: np.ndarray, temperatures: np.ndarray, names: tuple[str, str]) -> None:
+    """Refuse a table that doesn't say of a row which cell it is.
+
+    Raises:
+        UsageError: a row has no size or no temperature.
+    """
     for row, cell in enumerate(zip(sizes.tolist(), temperatures.tolist(), strict=True), 1):
         if not np.isfinite(cell).all():
             raise UsageError(
                 f"{source}: row {row} has no {names[int(np.isfinite(cell[0]))]}: fill it in, or leave it out"
             )
+
+
+def _check_once(source: str, sizes: np.ndarray, temperatures: np.ndarray, names: tuple[str, str]) -> None:
+    seen: dict[tuple[float, float], int] = {}
+    for row, cell in enumerate(zip(sizes.tolist(), temperatures.tolist(), strict=True), 1):
         if cell in seen:
             raise UsageError(
                 f"{source}: rows {seen[cell]} and {row} are both {names[0]} {cell[0]:g}, {names[1]} {cell[1]:g}: "

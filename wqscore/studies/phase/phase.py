@@ -7,16 +7,19 @@ Yang et al., "Taxonomizing local versus global structure in neural network loss 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from wqscore.api.settings import Settings
 from wqscore.errors import UsageError
+from wqscore.execution.progress import RankProgress
 from wqscore.ranking.rank_correlation import spearman
 from wqscore.results import Result
 from wqscore.studies.known.given_table import given_table
+from wqscore.studies.phase.checkpoints import GridModel, scored_table, table_of_pattern
 from wqscore.studies.phase.grid import (
     CONNECTIVITY,
     MEASURES,
@@ -27,6 +30,7 @@ from wqscore.studies.phase.grid import (
     PhaseOptions,
     read_grid,
 )
+from wqscore.studies.phase.pattern import is_pattern
 from wqscore.studies.phase.thresholds import Thresholds, find_thresholds
 
 if TYPE_CHECKING:
@@ -49,6 +53,8 @@ MEANING: Mapping[str, str] = {
 _TOP_SHARE = 0.1
 #: Fewer pairs have no rank correlation worth a figure.
 _LEAST = 3
+#: The column of a grid's checkpoints where a pattern names them.
+_MODEL = "model"
 
 
 @dataclass(frozen=True)
@@ -100,6 +106,8 @@ class Phases(Result):
         phases: those with a cell, in order.
         within: for each size with three cells or more, Spearman's rho of each measure with what is good.
         pooled: the same over all cells, and of the size itself.
+        models: the checkpoints, of a grid of these.
+        seed: of their scores; `None` where nothing was scored.
     """
 
     grid: Grid
@@ -108,30 +116,66 @@ class Phases(Result):
     phases: tuple[PhaseSummary, ...]
     within: tuple[tuple[float, Mapping[str, float | None]], ...]
     pooled: Mapping[str, float | None]
+    models: tuple[GridModel, ...] = ()
+    seed: int | None = None
+
+    @property
+    def failed(self) -> tuple[GridModel, ...]:
+        """The checkpoints that could not be scored."""
+        return tuple(model for model in self.models if model.reason)
 
 
-def phase(grid: Given, size: str, temperature: str, good: str | None = None, **options: Any) -> Phases:
+def phase(
+    grid: Given,
+    size: str,
+    temperature: str,
+    good: str | None = None,
+    *,
+    model: str | None = None,
+    settings: Settings | None = None,
+    progress: RankProgress | None = None,
+    **options: Any,
+) -> Phases:
     """Sort the cells of a grid of trained networks into phases, as `wqscore phase` does.
 
-    A table without the three measures of the phases has heat maps alone, and no cell has a phase.
+    A table without the three measures of the phases has heat maps alone, and no cell has a phase. Of checkpoints the
+    heat maps are of their metrics, and of how alike their weights are.
 
     Args:
-        grid: a data frame or a CSV file with a row for each cell; seeds of one cell averaged.
-        size: the column of sizes, such as the width.
-        temperature: the column of temperatures, such as the batch size.
+        grid: a data frame or a CSV file with a row for each cell, seeds of one cell averaged; or the paths of
+            checkpoints as a text in which `{name}` stands for a number, such as `runs/w{width}-b{batch_size}`.
+        size: the column of sizes, such as the width; or the field.
+        temperature: the column of temperatures, such as the batch size; or the field.
         good: the column of what is good, such as test accuracy; higher is better.
+        model: the column that names a checkpoint in each row, to be scored; several of one cell are averaged.
+        settings: of checkpoints, what to compute and how.
+        progress: receives progress of their scoring.
         **options: the fields of `PhaseOptions`.
 
     Raises:
-        UsageError: the table can't be read, a column is missing or is not numbers, two rows are one cell, or a
-            threshold can't be found.
+        UsageError: the table can't be read, a column is missing or is not numbers, two rows are one cell, a
+            threshold can't be found, or no checkpoint can be read.
         TypeError: an unknown keyword, or something that is no table.
 
     Example:
         `wqscore.phase("grid.csv", size="width", temperature="batch_size", good="test_acc").to_frame()`
     """
     chosen = PhaseOptions(**options)
-    return phases_of(read_grid(given_table(grid, "the grid"), size, temperature, good, chosen), chosen)
+    from_paths = isinstance(grid, str) and is_pattern(grid)
+    if not from_paths and model is None:
+        return phases_of(read_grid(given_table(grid, "the grid"), size, temperature, good, chosen), chosen)
+    column, scoring = model or _MODEL, settings or Settings()
+    table = table_of_pattern(str(grid), column) if from_paths else given_table(grid, "the grid")
+    kept = [name for name in _own_columns(chosen, good) if name in table.columns]
+    scored, models = scored_table(table, column, (size, temperature), kept, scoring, progress)
+    found = phases_of(read_grid(scored, size, temperature, good, chosen), chosen)
+    return replace(found, models=models, seed=scoring.seed)
+
+
+def _own_columns(options: PhaseOptions, good: str | None) -> list[str]:
+    """The columns of numbers that a table of checkpoints may have of its own."""
+    named = (options.sharp_col, options.barrier_col, options.similar_col, options.loss, good)
+    return list(dict.fromkeys([*filter(None, named), *MEASURES, *options.maps]))
 
 
 def phases_of(grid: Grid, options: PhaseOptions) -> Phases:

@@ -14,7 +14,7 @@ from wqscore.rendering.numbers import Cell as Value
 from wqscore.rendering.rows import Rows
 from wqscore.rendering.sections import Drawing, Medium, Notes, Section, Table
 from wqscore.rendering.timestamp import created_at
-from wqscore.studies.phase.grid import MEASURES
+from wqscore.studies.phase.grid import COPIES, MEASURES, NEIGHBOURS
 from wqscore.studies.phase.phase import (
     ENDS,
     MEANING,
@@ -29,6 +29,11 @@ SCHEMA_VERSION = 1
 #: How a phase is written in the diagram.
 SHORT = {ENDS: "ends", NOT_TRAINED: "raw"}
 _UNKNOWN = "?"
+#: What the cosines of weights are.
+MEANINGS = {
+    COPIES: f"{COPIES}: of the checkpoints of one cell, the median cosine of their matrices, estimated from sketches",
+    NEIGHBOURS: f"{NEIGHBOURS}: the same of a cell's checkpoints and those of the next temperatures at its size",
+}
 _NAMES = ("size", "temperature", "phase", "good")
 
 
@@ -55,7 +60,7 @@ def phase_document(found: Phases) -> dict[str, Any]:
         "schema_version": SCHEMA_VERSION,
         "wqscore": __version__,
         "created": created_at().isoformat(),
-        "seed": None,
+        "seed": found.seed,
         "size": grid.size_name,
         "temperature": grid.temperature_name,
         "good": grid.good_name or None,
@@ -76,6 +81,16 @@ def phase_document(found: Phases) -> dict[str, Any]:
         "within": [{"size": _whole(size)} | dict(rhos) for size, rhos in found.within],
         "pooled": dict(found.pooled),
         "maps": {name: [number(float(each)) for each in values] for name, values in grid.maps.items()},
+        "models": [
+            {
+                "model": model.ref.label,
+                "revision": model.revision,
+                "size": _whole(model.size),
+                "temperature": _whole(model.temperature),
+                "reason": model.reason or None,
+            }
+            for model in found.models
+        ],
         "notes": phase_notes(found),
     }
 
@@ -96,6 +111,7 @@ def phase_notes(found: Phases) -> list[str]:
             "no phases: they need columns of the Hessian's largest eigenvalue, mode connectivity and CKA, which are "
             "measured with data on several trained copies of each cell",
             "a heat map shows where a number changes, and says nothing of quality",
+            *_of_models(found),
         ]
     lines = [
         f"thresholds ({_RULES[bounds.rule]}): sharp from {figure(bounds.sharp)}, connected within "
@@ -107,7 +123,15 @@ def phase_notes(found: Phases) -> list[str]:
         lines.append(f"cells without a phase: {len(untold)}: {untold[0].reason}")
     if grid.loss is None:
         lines.append("cells that were not trained to the end are not told from the others: --loss and --trained")
-    return [*lines, "the phases sort this grid alone: not tested on your model"]
+    return [*lines, *_of_models(found), "the phases sort this grid alone: not tested on your model"]
+
+
+def _of_models(found: Phases) -> list[str]:
+    """What the cosines of weights are, and which checkpoints could not be scored."""
+    lines = [f"{MEANINGS[name]}" for name in MEANINGS if name in found.grid.maps and found.models]
+    if lines:
+        lines.append("networks trained from different starts have a cosine near 0, whatever they compute")
+    return [*lines, *(f"without a score: {model.reason}" for model in found.failed)]
 
 
 def percent(share: float | None) -> str:

@@ -1,0 +1,145 @@
+"""What each study reads and computes beside scoring its models, which the store spares it a second time.
+
+To add a study, add a line to `STUDIES`: whether it scores its models, and what it does of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+
+import numpy as np
+
+from wqscore.checkpoints.checkpoint import Checkpoint
+from wqscore.fits.sampling import Sampling
+from wqscore.matrices.plan import matrices_of
+from wqscore.matrices.weight_matrix import WeightMatrix
+from wqscore.planning.peak_memory import held
+from wqscore.planning.work import Work, work_of
+from wqscore.presets.registry import DEFAULT
+from wqscore.scoring.score_checkpoint import planned
+from wqscore.studies.diff.matching import by_name, remaining, shape_of
+from wqscore.studies.width.blocks import Block
+from wqscore.studies.width.chain import blocks_of
+from wqscore.studies.width.heads import Attention, find_attention
+from wqscore.studies.width.reading import read_together
+from wqscore.studies.width.width import model_of
+
+#: Without draws: what it takes to solve a matrix.
+_ONCE = Sampling(seed=0, bootstrap=0, gof=0)
+#: An eigensolve with vectors takes so many times as long as one without, and is done of both matrices of a pair.
+_VECTORS, _BOTH = 6, 2
+#: Arrays of a matrix's shape in float64 that comparing two holds at its peak.
+_ARRAYS = 4
+_FLOAT64 = np.dtype(np.float64).itemsize
+#: Passes over a matrix's entries, as `Work` counts them: to hash each entry, and to compare the neurons of a block.
+_HASHED, _COMPARED = 8, 6
+#: A QR decomposition of a head, over the product of its size squared and its inputs; of the four projections.
+_TRIANGLES = 4 * 4
+
+
+@dataclass(frozen=True)
+class Own:
+    """What a study does of its own with a model, or with a pair.
+
+    Attributes:
+        to_read: bytes.
+        work: what it computes.
+        jobs: bytes of memory of each thing that it works on, the largest first.
+    """
+
+    to_read: int = 0
+    work: Work = field(default_factory=Work)
+    jobs: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Study:
+    """How a study uses its models.
+
+    Attributes:
+        scores: whether it scores them, so that a store with their scores spares it that.
+        own: what it does of its own with one model, or with a base and another.
+        is_of_pairs: whether it compares the first model with each of the others.
+    """
+
+    scores: bool
+    own: Callable[[Sequence[Checkpoint]], Own]
+    is_of_pairs: bool = False
+
+
+def _nothing(models: Sequence[Checkpoint]) -> Own:
+    return Own()
+
+
+def _comparing(models: Sequence[Checkpoint]) -> Own:
+    """ΔW of every pair: its spectrum, and the leading directions of both matrices."""
+    base, other = (matrices_of(planned(model, DEFAULT)) for model in models)
+    pairs = by_name(base, other)
+    solving = work_of((pair.base for pair in pairs), DEFAULT, _ONCE)
+    vectors = replace(
+        solving,
+        gram=_BOTH * solving.gram,
+        solving=_BOTH * _VECTORS * solving.solving,
+        uncached=_BOTH * _VECTORS * solving.uncached,
+        entries=0,
+        solves=_BOTH * solving.solves,
+    )
+    sides = [_tensors(side) for side in zip(*((pair.base, pair.other) for pair in pairs), strict=True)]
+    # What has no like by name is read to be matched by its contents, where the other model has its shape.
+    left, right = remaining(base, other, pairs)
+    shapes = {shape_of(matrix) for matrix in left} & {shape_of(matrix) for matrix in right}
+    sides += [_tensors([matrix for matrix in side if shape_of(matrix) in shapes]) for side in (left, right)]
+    jobs = [
+        held(pair.base.tensor) + held(pair.other.tensor) + _ARRAYS * _FLOAT64 * pair.base.parameters for pair in pairs
+    ]
+    return Own(sum(sum(side.values()) for side in sides), solving + vectors, _sorted(jobs))
+
+
+def _sketching(models: Sequence[Checkpoint]) -> Own:
+    """A pass over every matrix, which hashes each entry."""
+    matrices = matrices_of(planned(models[0], DEFAULT))
+    entries = _HASHED * sum(matrix.parameters for matrix in matrices)
+    jobs = [2 * held(matrix.tensor) for matrix in matrices]
+    return Own(sum(_tensors(matrices).values()), Work(entries=entries), _sorted(jobs))
+
+
+def _merging(models: Sequence[Checkpoint]) -> Own:
+    """The cosines of all pairs of neurons of each block, and a small decomposition of each head."""
+    model = model_of(models[0])
+    found, is_chain = blocks_of(model, list(model.tensors.values()))
+    blocks = [each for each in found if isinstance(each, Block)]
+    attentions = [each for each in find_attention(model) if isinstance(each, Attention)]
+    groups = read_together(blocks, attentions, is_chain)
+    weights = sum(tensor.parameters for tensors, _ in groups for tensor in tensors)
+    # Each neuron with the later ones, in float32, and once more where it is gated.
+    products = sum(each.stored * each.into.matrix.parameters / 2 for each in blocks)
+    triangles = sum(_TRIANGLES * each.matrices[0].parameters * _size(each) for each in attentions)
+    work = Work(gram=products, solving=triangles, entries=_COMPARED * weights)
+    to_read = sum(tensor.nbytes for tensors, _ in groups for tensor in tensors)
+    return Own(to_read, work, _sorted(memory for _, memory in groups))
+
+
+def _size(attention: Attention) -> int:
+    matrix = attention.matrices[0]
+    return (matrix.rows, matrix.columns)[attention.axes[0]] // attention.heads
+
+
+def _tensors(matrices: Sequence[WeightMatrix]) -> dict[str, int]:
+    return {matrix.tensor.name: matrix.tensor.nbytes for matrix in matrices}
+
+
+def _sorted(jobs: object) -> tuple[int, ...]:
+    return tuple(sorted(jobs, reverse=True))  # type: ignore[call-overload]
+
+
+STUDIES: Mapping[str, Study] = MappingProxyType(
+    {
+        "diff": Study(True, _comparing, is_of_pairs=True),
+        "compress": Study(True, _nothing),
+        "phase": Study(True, _sketching),
+        "allocate": Study(True, _nothing),
+        "width": Study(False, _merging),
+    }
+)

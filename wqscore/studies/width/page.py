@@ -1,0 +1,57 @@
+"""The HTML page of a width: the share of each block's neurons that is left by tolerance, and the tables."""
+
+from __future__ import annotations
+
+import altair as alt
+from markupsafe import Markup
+
+from wqscore.escaping import printable
+from wqscore.rendering.html import charts
+from wqscore.rendering.html.palette import BLUE
+from wqscore.rendering.html.study_page import Figure, study_page
+from wqscore.studies.width.report import width_sections
+from wqscore.studies.width.width import Width
+
+#: More blocks have no room in a chart.
+_MAX_BLOCKS = 40
+_MAX_NAME = 40
+
+
+def width_html(found: Width) -> str:
+    """Render a study as one self-contained HTML page, which fetches nothing and runs no code.
+
+    Raises:
+        UsageError: SOURCE_DATE_EPOCH is not a number of seconds.
+    """
+    figures = [_figure(found)] if 0 < len(found.measured) <= _MAX_BLOCKS else []
+    return study_page("width", found.ref.label, width_sections(found, "notebook"), figures)
+
+
+def _figure(found: Width) -> Figure:
+    tolerances = [str(tolerance) for tolerance in found.tolerances]
+    # Two may be cut to the same.
+    names = [_short(f"{place} {block.name}") for place, block in enumerate(found.measured, 1)]
+    cells = [
+        {"block": name, "tolerance": tolerance, "gone": 1 - left / (block.stored or 1), "shown": f"{left:,}"}
+        for name, block in zip(names, found.measured, strict=True)
+        for tolerance, left in zip(tolerances, block.effective, strict=True)
+    ]
+    drawing = charts.to_svg(_spec(tolerances, names), {"cells": cells})
+    caption = "The neurons that are left of each block, by tolerance: the darker, the smaller the share"
+    return Figure(caption, f"{caption}; width.csv has the numbers", Markup(drawing))
+
+
+def _spec(tolerances: list[str], names: list[str]) -> charts.Spec:
+    """A heat map of blocks and tolerances. Dataset: `cells` (block, tolerance, gone: the share; shown)."""
+    cells = alt.Chart(alt.NamedData(name="cells"))
+    x = alt.X("tolerance:O", title="tolerance", sort=tolerances, axis=alt.Axis(labelAngle=0, grid=False))
+    y = alt.Y("block:O", title=None, sort=names, axis=alt.Axis(labelLimit=260, labelOverlap="greedy", grid=False))
+    opacity = alt.Opacity("gone:Q", scale=alt.Scale(domain=[0, 1], range=[0.04, 0.75]), legend=None)
+    squares = cells.mark_rect(color=BLUE).encode(x=x, y=y, opacity=opacity)
+    words = cells.mark_text(fontSize=9, color="currentColor").encode(x=x, y=y, text="shown:N")
+    return charts.finish(alt.layer(squares, words))
+
+
+def _short(name: str) -> str:
+    shown = printable(name)
+    return shown if len(shown) <= _MAX_NAME else f"{shown[: _MAX_NAME - 1]}…"
