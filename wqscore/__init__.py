@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from wqscore.studies.known.benchmarks import BenchmarkTable
     from wqscore.studies.known.cards import known
     from wqscore.studies.phase.phase import Phases, phase
+    from wqscore.studies.track.track import RunTrack, track
     from wqscore.studies.watching.track import Track
     from wqscore.studies.watching.watch import Watch, watch
 
@@ -96,6 +97,8 @@ _HOMES = {
     "watch": "wqscore.studies.watching.watch",
     "Watch": "wqscore.studies.watching.watch",
     "Track": "wqscore.studies.watching.track",
+    "track": "wqscore.studies.track.track",
+    "RunTrack": "wqscore.studies.track.track",
     "MatrixSpectrum": "wqscore.scoring.matrix_spectrum",
 }
 
@@ -124,6 +127,7 @@ __all__ = [
     "RankedModel",
     "Ranking",
     "RankingInterrupted",
+    "RunTrack",
     "Settings",
     "SkippedTensor",
     "StoreOverview",
@@ -150,6 +154,7 @@ __all__ = [
     "rank",
     "score",
     "store",
+    "track",
     "watch",
 ]
 

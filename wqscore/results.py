@@ -96,6 +96,9 @@ _VIEWS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             tidy="wqscore.studies.watching.report:track_tidy",
             chart="wqscore.studies.watching.report:track_chart",
         ),
+        "RunTrack": _views(
+            "wqscore.studies.track.report", "run_track", page="wqscore.studies.track.page:run_track_html"
+        ),
         "Built": _views("wqscore.leaderboards.report", "site", page="wqscore.leaderboards.report:site_page"),
         "StoreOverview": {
             "rows": "wqscore.stores.report:overview_rows",

@@ -30,6 +30,7 @@ from wqscore.cli.plot import plot
 from wqscore.cli.rank import rank
 from wqscore.cli.score import score
 from wqscore.cli.store import app as store
+from wqscore.cli.track import track
 from wqscore.cli.usage_errors import OneLineGroup
 from wqscore.version import __version__
 
@@ -52,6 +53,7 @@ app.command()(check)
 app.command()(gate)
 app.command()(diff)
 app.command()(compress)
+app.command()(track)
 app.command()(correlate)
 app.command()(known)
 app.command()(phase)
