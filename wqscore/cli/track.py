@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +15,30 @@ from wqscore.cli.open_store import open_store
 from wqscore.cli.output import check_output, show
 from wqscore.cli.records import Only, with_options
 
-_SETTINGS = ("preset", "metrics", "layers", "roles", "seed", "stream", "store", "jobs", "memory")
+_SETTINGS = (
+    *("preset", "metrics", "base", "layers", "roles", "seed", "bootstrap", "gof"),
+    *("stream", "store", "jobs", "memory"),
+)
+
+
+@dataclass(frozen=True)
+class TableOptions:
+    """Options: known figures of the steps."""
+
+    known: Annotated[
+        Path | None,
+        typer.Option(
+            "--known",
+            metavar="FILE",
+            help="A CSV file with a column step or model, and a figure of each.",
+            show_default=False,
+        ),
+    ] = None
+    y: Annotated[
+        str | None,
+        typer.Option("--y", metavar="COL", help="The column of --known; needed if several.", show_default=False),
+    ] = None
+    better: options.BetterOption = "higher"
 
 
 @with_options
@@ -37,20 +61,7 @@ def track(
             show_default=False,
         ),
     ] = None,
-    known: Annotated[
-        Path | None,
-        typer.Option(
-            "--known",
-            metavar="FILE",
-            help="A CSV file with a column step or model, and a figure of each.",
-            show_default=False,
-        ),
-    ] = None,
-    y: Annotated[
-        str | None,
-        typer.Option("--y", metavar="COL", help="The column of --known; needed if several.", show_default=False),
-    ] = None,
-    better: options.BetterOption = "higher",
+    table: TableOptions,
     out: options.OutOption = None,
     output: options.FormatOption = "table",
     settings: Annotated[Settings, Only(*_SETTINGS)],
@@ -76,9 +87,9 @@ def track(
             found = track_run(
                 run,
                 revisions=revisions,
-                known=known,
-                y=y,
-                better=better,
+                known=table.known,
+                y=table.y,
+                better=table.better,
                 settings=settings,
                 progress=progress,
             )
