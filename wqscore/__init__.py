@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from wqscore.studies.known.benchmarks import BenchmarkTable
     from wqscore.studies.known.cards import known
     from wqscore.studies.phase.phase import Phases, phase
+    from wqscore.studies.screen.screen import Screening, screen
     from wqscore.studies.track.track import RunTrack, track
     from wqscore.studies.watching.track import Track
     from wqscore.studies.watching.watch import Watch, watch
@@ -99,6 +100,8 @@ _HOMES = {
     "Track": "wqscore.studies.watching.track",
     "track": "wqscore.studies.track.track",
     "RunTrack": "wqscore.studies.track.track",
+    "screen": "wqscore.studies.screen.screen",
+    "Screening": "wqscore.studies.screen.screen",
     "MatrixSpectrum": "wqscore.scoring.matrix_spectrum",
 }
 
@@ -128,6 +131,7 @@ __all__ = [
     "Ranking",
     "RankingInterrupted",
     "RunTrack",
+    "Screening",
     "Settings",
     "SkippedTensor",
     "StoreOverview",
@@ -153,6 +157,7 @@ __all__ = [
     "plan",
     "rank",
     "score",
+    "screen",
     "store",
     "track",
     "watch",

@@ -29,6 +29,7 @@ from wqscore.cli.plan import plan
 from wqscore.cli.plot import plot
 from wqscore.cli.rank import rank
 from wqscore.cli.score import score
+from wqscore.cli.screen import screen
 from wqscore.cli.store import app as store
 from wqscore.cli.track import track
 from wqscore.cli.usage_errors import OneLineGroup
@@ -54,6 +55,7 @@ app.command()(gate)
 app.command()(diff)
 app.command()(compress)
 app.command()(track)
+app.command()(screen)
 app.command()(correlate)
 app.command()(known)
 app.command()(phase)
