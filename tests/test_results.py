@@ -61,6 +61,8 @@ def found(ranking: Ranking, tmp_path_factory: pytest.TempPathFactory) -> Mapping
         wqscore.phase(TAXONOMY, "width", "batch_size", "test_acc", maps=["train_loss"]),
         wqscore.diff(bert(0, layers=1), later, metrics="stable_rank", bootstrap=0, gof=0),
         wqscore.compress(later, metrics="stable_rank", bootstrap=0, gof=0, rounded=True),
+        wqscore.track(_track(ranking)),
+        wqscore.screen([bert(0, layers=1)], base=later, jobs=1),
         track_record([model for model in shipped_models() if model.source == "families"], ["alpha", "params"]),
     ]
     return {type(result).__name__: result for result in made}
@@ -124,7 +126,7 @@ def test_every_kind_is_shown_to_people_and_to_machines(found: Mapping[str, Resul
 
 def test_a_page_is_made_where_there_is_one(found: Mapping[str, Result], tmp_path: Path) -> None:
     for kind, result in found.items():
-        if kind in ("Ranking", "ModelScore", "Correlations", "Built", "Phases"):
+        if kind in ("Ranking", "ModelScore", "Correlations", "Built", "Phases", "RunTrack", "Screening"):
             assert result.to_html().strip().lower().startswith("<!doctype html>")
         else:
             with pytest.raises(UsageError, match=f"{kind} has no format 'html': it has "):

@@ -173,6 +173,23 @@ _COLUMNS = {
     "rank_1pct": "Of compress: the least rank that loses at most 1 % of the norm.",
     "rank_5pct": "Of compress: the least rank that loses at most 5 % of the norm.",
     "rank_10pct": "Of compress: the least rank that loses at most 10 % of the norm.",
+    "n_trap": "Of track: how many matrices of the step have the verdict trap.",
+    "warning": "What is doubtful about a model's number. Of track: the metrics that go with the known figure in "
+    "another direction than the declared one.",
+    "x": "Of correlations: the metric.",
+    "spearman": "Of track: Spearman's rho of the metric and the known figure over the steps.",
+    "declared": "Of track: which direction of the metric is declared better; empty where nobody claims one.",
+    "energy_share": "Of screen: the share of the change's energy in its leading direction.",
+    "norm": "Of screen: the norm of the change ΔW.",
+    "kurtosis": "Of screen: the excess kurtosis of the change's entries; 0 for a normal law.",
+    **{
+        f"{head}{name}": f"Of screen: how far the module's {name} is from the median of {whose}, in robust standard "
+        "deviations."
+        for head, whose in (("z_", "its siblings"), ("bank_z_", "the bank's adapters"))
+        for name in ("norm", "energy_share", "entropy", "stable_rank", "kurtosis")
+    },
+    "outlying": "Of screen: the statistics in which the module stands out from its siblings.",
+    "bank_outlying": "Of screen: the statistics in which the module stands out from those of the bank.",
     **{
         f"error_{bits}bit": f"Of compress: what rounding to {bits} bits loses, as a share of the norm; each row has "
         "a scale of its own."
@@ -198,6 +215,12 @@ _TERMS = {
     "preset": "A set of constants: wqscore's own, or those of published code.",
     "outlook": "Of compress: the share of weights kept times the mean stable rank, which the literature found to "
     "predict what compression costs.\nNot tested for your model.",
+    "turning point": "Of track: the lowest or highest point of a metric's moving median over the steps, from which "
+    "the median comes back on both sides by more than its interval.",
+    "sibling": "Of screen: a module of the same role, shape and rank in the same adapter.",
+    "bank": "Of screen: the statistics of adapters that you trust: wqscore screen ADAPTER... --format json > FILE.",
+    "outlier": "A gate's rule, outlier(kurtosis) > 12: the largest |z| of an adapter's modules among siblings;\n"
+    "bank_outlier(...) against --bank.",
     "eigenvalue": "Of WᵀW: how much a matrix stretches one direction, squared. Few large ones make a heavy tail.",
     "signal": "Of a matrix: the sum of singular values beyond the edge of the noise, by that of the others and by "
     "the largest; 0 for noise. wqscore allocate unfreeze.",

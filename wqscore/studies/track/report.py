@@ -189,6 +189,10 @@ def _drawings(found: RunTrack) -> list[Section]:
     names = dict.fromkeys([found.track.by, *list(turned)[:_DRAWN]])
     lines = {name: line for name in names if (line := line_of(found, name)) is not None}
     return [
-        Drawing(f"{name} over the {found.unit}s; lines are 95 % intervals over layers", partial(draw_line, line), [])
+        Drawing(f"{name} over the {found.unit}s{_what_lines_are(line)}", partial(draw_line, line), [])
         for name, line in lines.items()
     ]
+
+
+def _what_lines_are(line: Line) -> str:
+    return "; lines are 95 % intervals over layers" if any(line.intervals) else ""
