@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -27,9 +28,13 @@ def screen(
             show_default=False,
         ),
     ] = None,
+    base: Annotated[
+        str | None,
+        typer.Option("--base", metavar="REF", help="What merged checkpoints are measured from.", show_default=False),
+    ] = None,
     out: options.OutOption = None,
     output: options.FormatOption = "table",
-    settings: Annotated[Settings, Only("base", "seed", "stream", "jobs", "memory")],
+    settings: Annotated[Settings, Only("seed", "stream", "jobs", "memory")],
     quiet: options.QuietOption = False,
 ) -> None:
     """Look for modules of adapters that are unlike the others.
@@ -48,7 +53,8 @@ def screen(
         from wqscore.studies.screen.screen import screen as screen_adapters
 
         with ProgressBars(quiet) as progress:
-            found = screen_adapters(adapters, bank=bank or (), settings=settings, progress=progress)
+            chosen = replace(settings, base=base)
+            found = screen_adapters(adapters, bank=bank or (), settings=chosen, progress=progress)
         page = None if out is None else write_screening(found, out)
         show(found, output)
         if page is not None and not quiet:

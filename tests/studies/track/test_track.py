@@ -196,6 +196,12 @@ def test_adapters_saved_while_training_are_followed(tmp_path: Path) -> None:
     steps = document(str(tmp_path / "runs"))["steps"]
     assert [each["step"] for each in steps] == [1, 3, 20]
     assert steps[0]["log_norm"] < steps[1]["log_norm"] < steps[2]["log_norm"]
+    base = saved(tmp_path / "base", tensors(count=1))
+    merged = document(f"{base}+{tmp_path / 'runs'}")["steps"]
+    assert [(each["step"], each["model"]) for each in merged] == [
+        (step, f"{base}+{tmp_path / 'runs'}/checkpoint-{step}") for step in (1, 3, 20)
+    ]
+    assert merged[2]["log_norm"] > steps[2]["log_norm"]
 
 
 def test_a_warm_store_reads_and_solves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

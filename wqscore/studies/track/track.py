@@ -175,10 +175,11 @@ def _figure(
 
 
 def _names(ref: ModelRef) -> tuple[str, ...]:
-    """What a table may call a checkpoint: its label, its folder or its revision."""
+    """What a table may call a checkpoint: its label, its path, its folder or its revision."""
     last = ref.adapter or ref
-    own = last.path.name if last.path else ref.revision
-    return (ref.label, *([own] if own else []))
+    if last.path is not None:
+        return ref.label, str(last.path), str(last.path.absolute()), last.path.name
+    return (ref.label, *([ref.revision] if ref.revision else []))
 
 
 def _scored(found: RunCheckpoints, settings: Settings, progress: RankProgress | None) -> tuple[TrackPoint, ...]:
