@@ -265,6 +265,17 @@ def test_a_convolutions_slices_are_pooled(tmp_path: Path) -> None:
     assert row["energy_share"] == pytest.approx(energy.max() / energy.sum(), rel=1e-5)
 
 
+def test_a_hostile_name_is_text_for_people(tmp_path: Path) -> None:
+    content = planted(factors(1), SPIKED)
+    hostile = SPIKED.replace("self_attn", "\x1b[31m<script>=cmd|\n.self_attn")
+    content[hostile] = content.pop(SPIKED)
+    found = screen(write(tmp_path / "a", content), jobs=1)
+    assert [each.module.matrix.name for each in found.adapters[0].outlying] == [f"{hostile}.weight"]
+    for text in (wqscore.results.render(found, "table"), found.to_markdown(), found.to_html(), found._repr_html_()):
+        assert "\x1b" not in str(text)
+    assert "<script" not in found.to_html() and "<script" not in found.to_markdown()
+
+
 @pytest.mark.oracle("torch", "peft", "transformers")
 def test_an_adapter_that_peft_saved(tmp_path: Path) -> None:
     config = transformers.GPT2Config(n_embd=48, n_layer=7, n_head=4, vocab_size=64, n_positions=16)

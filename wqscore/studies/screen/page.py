@@ -28,7 +28,7 @@ def screening_html(found: Screening) -> str:
     """
     style = asset("page.css")
     return (
-        environment(__package__, figure=figure, signed=_signed)
+        environment(__package__, figure=figure, signed=_signed, printable=printable)
         .get_template("screen.html.j2")
         .render(
             found=found,

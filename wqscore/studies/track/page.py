@@ -28,7 +28,7 @@ def run_track_html(found: RunTrack) -> str:
     """
     style = asset("page.css")
     return (
-        environment(__package__, figure=figure, rho=_rho)
+        environment(__package__, figure=figure, rho=_rho, printable=printable)
         .get_template("track.html.j2")
         .render(
             found=found,
