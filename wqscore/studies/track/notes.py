@@ -43,10 +43,10 @@ def conclusion(found: RunTrack) -> list[str]:
 def turning_text(turn: TurningPoint, found: RunTrack) -> str:
     """A turning point in words."""
     value = headlines(found.track, turn.metric).get(turn.step)
-    within = f"as matrices are drawn again, {found.unit}s {turn.low} to {turn.high}"
-    where = within if turn.low < turn.high else "the same as matrices are drawn again"
+    draws = "in 95 % of draws of its matrices"
+    where = f"{found.unit}s {turn.low} to {turn.high} {draws}" if turn.low < turn.high else f"the same {draws}"
     size, width = figure(turn.turn.size), figure(turn.turn.width)
-    back = f"comes back by {size} or more on both sides, with an interval {width} wide"
+    back = f"comes back by at least {size} on both sides, which is beyond the width of its interval, {width}"
     return f"{turn.metric} is {turn.turn.kind} at {found.unit} {turn.step} ({figure(value)}; {where}) and {back}"
 
 
