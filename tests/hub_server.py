@@ -228,6 +228,8 @@ class _Handler(BaseHTTPRequestHandler):
         path = self.path.split("?")[0]
         if match := re.fullmatch(r"/lfs/(\w{64})", path):
             return 200, {}, self._blob(hub, match[1])
+        if match := re.fullmatch(r"/api/models/(.+?)/refs", path):
+            return _refs(hub.repos.get(unquote(match[1])))
         match = re.fullmatch(r"/api/models/(.+?)(?:/revision/([^/]+))?", path) or re.fullmatch(
             r"/(.+?)/resolve/([^/]+)/(.+)", path
         )
@@ -272,6 +274,19 @@ class _Handler(BaseHTTPRequestHandler):
 def _refusal(status: int, code: str | None, message: str) -> tuple[int, dict[str, str], bytes]:
     headers = {"X-Error-Message": message} | ({"X-Error-Code": code} if code else {})
     return status, headers, json.dumps({"error": message}).encode()
+
+
+def _refs(repo: Repo | None) -> tuple[int, dict[str, str], bytes]:
+    """A repository's branches; its pull requests are told only to who asks for them."""
+    if repo is None:
+        return _refusal(404, "RepoNotFound", "Repository not found")
+    branches = [
+        {"name": name, "ref": f"refs/heads/{name}", "targetCommit": commit}
+        for name, commit in repo.refs.items()
+        if not name.startswith("refs/")
+    ]
+    body = json.dumps({"branches": branches, "converts": [], "tags": []}).encode()
+    return 200, {"Content-Type": "application/json"}, body
 
 
 def _model_info(name: str, commit: str, files: Mapping[str, Content], lists_sha256: bool, repo: Repo) -> bytes:

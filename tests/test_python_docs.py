@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from tests.cli.conftest import toy
+from tests.studies.screen.made import factors, write
 from tests.studies.watching.here import score_here
 
 PAGE = (Path(__file__).parent.parent / "docs" / "python.md").read_text(encoding="utf-8")
@@ -24,6 +25,10 @@ def test_the_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         toy(tmp_path / f"run-{run}", run, layers=2)
     (tmp_path / "policy.toml").write_text('rules = ["alpha > 6"]\n')
     (tmp_path / "results.csv").write_text("model,accuracy\nrun-1,0.1\n./run-1,0.1\n./run-2,0.3\n./run-3,0.2\n")
+    for step in (1, 20, 300):
+        toy(tmp_path / "runs" / f"step-{step}", step, layers=2)
+    (tmp_path / "eval.csv").write_text("step,accuracy\n1,0.1\n20,0.3\n300,0.2\n")
+    write(tmp_path / "adapter", factors(0, layers=2))
     rng = np.random.default_rng(0)
     model = {f"layers.{i}.fc1.weight": rng.standard_t(3, (96, 64)) @ rng.standard_normal((64, 64)) for i in range(2)}
     names: dict[str, Any] = {"model": model}

@@ -68,6 +68,8 @@ def found(ranking: Ranking, tmp_path_factory: pytest.TempPathFactory) -> Mapping
         costs([str(folder), str(folder / "no")], ["all"]),
         wqscore.compress(later, metrics="stable_rank", bootstrap=0, gof=0, rounded=True),
         wqscore.symmetry(as_ref(chain((60, 60, 60)), RELU, "mlp"), metrics="stable_rank"),
+        wqscore.track(_track(ranking)),
+        wqscore.screen([bert(0, layers=1)], base=later, jobs=1),
         track_record([model for model in shipped_models() if model.source == "families"], ["alpha", "params"]),
     ]
     return {type(result).__name__: result for result in made}
@@ -129,9 +131,15 @@ def test_every_kind_is_shown_to_people_and_to_machines(found: Mapping[str, Resul
     assert markdown.count("| --- |") > 0
 
 
+#: Kinds of result that have a page.
+WITH_PAGE = frozenset(
+    ["Ranking", "ModelScore", "Correlations", "Built", "Phases", "Kin", "Symmetry", "Width", "RunTrack", "Screening"]
+)
+
+
 def test_a_page_is_made_where_there_is_one(found: Mapping[str, Result], tmp_path: Path) -> None:
     for kind, result in found.items():
-        if kind in ("Ranking", "ModelScore", "Correlations", "Built", "Phases", "Symmetry"):
+        if kind in WITH_PAGE:
             assert result.to_html().strip().lower().startswith("<!doctype html>")
         else:
             with pytest.raises(UsageError, match=f"{kind} has no format 'html': it has "):

@@ -1,9 +1,10 @@
 """Judge pretrained checkpoints from their weights alone.
 
 `score` one model, `rank` several, `describe` one or `plan` for many without reading their weights; `gate`, `check`,
-`card`, `known`, `correlate`, `diff`, `kin`, `compress`, `symmetry`, `width`, `phase`, `allocate`, `store` and
-`leaderboard` are the commands of the same names; `watch` scores a live model during its training. Everything heavy is
-imported when it is first asked for, so that importing the package, and `wqscore --help`, stay quick.
+`card`, `known`, `correlate`, `diff`, `kin`, `compress`, `symmetry`, `width`, `track`, `screen`, `phase`, `allocate`,
+`store` and `leaderboard` are the commands of the same names; `watch` scores a live model during its training.
+Everything heavy is imported when it is first asked for, so that importing the package, and `wqscore --help`, stay
+quick.
 """
 
 from __future__ import annotations
@@ -47,7 +48,9 @@ if TYPE_CHECKING:
     from wqscore.studies.known.benchmarks import BenchmarkTable
     from wqscore.studies.known.cards import known
     from wqscore.studies.phase.phase import Phases, phase
+    from wqscore.studies.screen.screen import Screening, screen
     from wqscore.studies.symmetry.symmetry import Symmetry, symmetry
+    from wqscore.studies.track.track import RunTrack, track
     from wqscore.studies.watching.track import Track
     from wqscore.studies.watching.watch import Watch, watch
     from wqscore.studies.width.width import Width, width
@@ -105,6 +108,10 @@ _HOMES = {
     "watch": "wqscore.studies.watching.watch",
     "Watch": "wqscore.studies.watching.watch",
     "Track": "wqscore.studies.watching.track",
+    "track": "wqscore.studies.track.track",
+    "RunTrack": "wqscore.studies.track.track",
+    "screen": "wqscore.studies.screen.screen",
+    "Screening": "wqscore.studies.screen.screen",
     "MatrixSpectrum": "wqscore.scoring.matrix_spectrum",
 }
 
@@ -134,6 +141,8 @@ __all__ = [
     "RankedModel",
     "Ranking",
     "RankingInterrupted",
+    "RunTrack",
+    "Screening",
     "Settings",
     "SkippedTensor",
     "StoreOverview",
@@ -162,8 +171,10 @@ __all__ = [
     "plan",
     "rank",
     "score",
+    "screen",
     "store",
     "symmetry",
+    "track",
     "watch",
     "width",
 ]

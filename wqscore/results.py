@@ -102,6 +102,12 @@ _VIEWS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             tidy="wqscore.studies.watching.report:track_tidy",
             chart="wqscore.studies.watching.report:track_chart",
         ),
+        "RunTrack": _views(
+            "wqscore.studies.track.report", "run_track", page="wqscore.studies.track.page:run_track_html"
+        ),
+        "Screening": _views(
+            "wqscore.studies.screen.report", "screening", page="wqscore.studies.screen.page:screening_html"
+        ),
         "Built": _views("wqscore.leaderboards.report", "site", page="wqscore.leaderboards.report:site_page"),
         "StoreOverview": {
             "rows": "wqscore.stores.report:overview_rows",

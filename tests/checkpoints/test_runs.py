@@ -13,7 +13,7 @@ from safetensors.numpy import save_file
 
 from tests.examples import examples
 from wqscore.checkpoints.opening import open_checkpoint
-from wqscore.checkpoints.runs import expand_runs
+from wqscore.checkpoints.runs import checkpoints_in, expand_runs
 from wqscore.errors import CheckpointError
 from wqscore.refs.callers import as_ref, refs_of
 
@@ -156,3 +156,16 @@ def test_checkpoints_are_in_the_order_of_numbers(steps: Iterable[int], prefix: s
         (names, lines), ordered = expanded(folder), sorted(steps)
     assert names == [f"{folder}/{prefix}{step}" for step in ordered]
     assert len(lines) == 1
+
+
+def test_the_checkpoints_in_a_folder_also_beside_a_model_and_broken_ones() -> None:
+    put("m/model.safetensors", "m/checkpoint-10/model.safetensors", "m/run/step_3/model.safetensors", "m/20/x.txt")
+    Path("m/step_30").mkdir()
+    Path("m/logs").mkdir()
+    found = checkpoints_in(as_ref("m"))
+    assert {ref.label for ref in found.refs} == {"m/checkpoint-10", "m/run/step_3", "m/20", "m/step_30"}
+    assert [ref.label for ref in checkpoints_in(as_ref("m/checkpoint-10")).refs] == []
+    assert checkpoints_in(as_ref("m/model.safetensors")).lines == (
+        "m/model.safetensors: is no folder of checkpoints",
+    )
+    assert "no such folder" in checkpoints_in(as_ref("./gone")).lines[0]

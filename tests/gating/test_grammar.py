@@ -20,6 +20,7 @@ from wqscore.gating.rules import (
     Check,
     IntegrityTerm,
     Operator,
+    Outlier,
     Quantity,
     Rule,
     Share,
@@ -27,6 +28,7 @@ from wqscore.gating.rules import (
 )
 from wqscore.metrics.registry import MATRIX_METRICS, WHOLE_METRICS
 from wqscore.scoring.layer_score import Verdict
+from wqscore.studies.screen.statistics import STATISTICS as OF_MODULES
 
 HOSTILE = (
     "__import__('os').system('touch owned')",
@@ -74,6 +76,8 @@ def audit() -> Audit:
         ("share(random)>0.2", Rule(Share("random"), ">", 0.2)),
         ("share(no-power-law)>0.5", Rule(Share("no-power-law"), ">", 0.5)),
         ("share(too-small)>=1", Rule(Share("too-small"), ">=", 1.0)),
+        ("outlier(kurtosis)>12", Rule(Outlier("kurtosis"), ">", 12.0)),
+        ("bank_outlier( any ) >= 20", Rule(Outlier("any", of_bank=True), ">=", 20.0)),
         ("non_finite>0", Rule(IntegrityTerm("non_finite"), ">", 0.0)),
         ("coverage<0.9", Rule(IntegrityTerm("coverage"), "<", 0.9)),
     ],
@@ -96,6 +100,9 @@ def test_what_a_rule_means(text: str, expected: Rule) -> None:
         ("alpha>6 and D>1", 9, "expected nothing more, not 'and D>1'"),
         ("alpha>6;D>1", 8, "expected nothing more"),
         ("6<alpha", 1, "expected a metric"),
+        ("outlier>6", 8, "expected an opening bracket"),
+        ("outlier(alpha)>6", 9, "no statistic of modules called 'alpha'"),
+        ("bank_outlier()>6", 14, "expected a statistic of modules"),
         ("alpha>six", 7, "expected a number"),
         ("alpha>nan", 7, "expected a number"),
         ("alpha>inf", 7, "expected a number"),
@@ -161,6 +168,7 @@ values = st.one_of(
     quantities,
     st.builds(Change, st.sampled_from(get_args(ChangeKind)), quantities),
     st.builds(Share, st.sampled_from(get_args(Verdict))),
+    st.builds(Outlier, st.sampled_from([*OF_MODULES, "any"]), st.booleans()),
     st.builds(IntegrityTerm, st.sampled_from(get_args(Check))),
 )
 rules = st.builds(Rule, values, st.sampled_from(get_args(Operator)), st.floats(allow_nan=False, allow_infinity=False))

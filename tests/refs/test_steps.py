@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.examples import examples
 from wqscore.refs.callers import as_ref
 from wqscore.refs.reference import ModelRef
-from wqscore.refs.steps import Step, run_of, step_in, step_of
+from wqscore.refs.steps import Step, run_of, step_among_steps, step_in, step_of
 
 
 @pytest.mark.parametrize(
@@ -100,3 +100,26 @@ def test_a_run_is_the_parent_folder_as_typed(tmp_path: Path) -> None:
     adapter = ModelRef("loras/step_20", "folder", path=Path("loras/step_20"))
     merged = ModelRef("base+loras/step_20", "folder", path=Path("base"), adapter=adapter)
     assert (step_of(merged), run_of(merged)) == (Step("step", 20), "loras/")
+
+
+@pytest.mark.parametrize(
+    ("name", "step"),
+    [
+        ("900", 900),
+        ("run2-900", 900),
+        ("model_3.safetensors", 3),
+        ("seed1_2M", 2_000_000),
+        ("checkpoint_2_1000.pt", 1000),
+        ("step-100-of-500", 100),
+        ("best", None),
+        ("", None),
+    ],
+)
+def test_among_checkpoints_of_one_run_the_last_number_is_the_step(name: str, step: int | None) -> None:
+    assert step_among_steps(name) == (None if step is None else Step("step", step))
+
+
+@given(st.integers(0, 10**9), st.sampled_from(["", "a-", "run3_", "v1.2-"]))
+@settings(max_examples=examples(30))
+def test_any_number_at_the_end_is_read(number: int, head: str) -> None:
+    assert step_among_steps(f"{head}{number}") == Step("step", number)

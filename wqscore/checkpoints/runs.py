@@ -70,6 +70,37 @@ def expand_runs(refs: Iterable[ModelRef]) -> Expanded:
     return Expanded(tuple(unique_refs(expanded)), tuple(lines))
 
 
+def checkpoints_in(ref: ModelRef) -> Expanded:
+    """The checkpoints below a folder of one run, also where the folder holds a model itself.
+
+    A subfolder that is named as a checkpoint of a run and holds none is listed too: opening it says why.
+
+    Args:
+        ref: a folder, or a base with a folder of adapters.
+
+    Returns:
+        No checkpoints where the reference is no folder, or none is found; the line says so, and where.
+    """
+    folder = _folder_of(ref)
+    if folder is None:
+        return Expanded((), (ref.missing or f"{ref.label}: is no folder of checkpoints",))
+    members, lines = _expanded(ref, folder)
+    if members and (members[0].missing or members[0] == ref):
+        members, lines = [], [members[0].missing or f"{folder}: no checkpoint in it"]
+    held = {path for member in members if (path := (member.adapter or member).path)}
+    empty = [each for each in _subfolders(folder) if not any(path.is_relative_to(each) for path in held)]
+    return Expanded((*members, *(_member(ref, folder, each) for each in empty)), tuple(lines))
+
+
+def _subfolders(folder: Path) -> list[Path]:
+    """The subfolders whose names are a number, or tell a step."""
+    try:
+        entries = [each for each in folder.iterdir() if each.is_dir() and not each.is_symlink()]
+    except OSError:
+        return []
+    return sorted(each for each in entries if each.name.isdecimal() or step_in(each.name))
+
+
 def _folder_of(ref: ModelRef) -> Path | None:
     """The folder on disk that a model, or its adapter, is in."""
     last = ref.adapter or ref

@@ -30,8 +30,10 @@ from wqscore.cli.plan import plan
 from wqscore.cli.plot import plot
 from wqscore.cli.rank import rank
 from wqscore.cli.score import score
+from wqscore.cli.screen import screen
 from wqscore.cli.store import app as store
 from wqscore.cli.symmetry import symmetry
+from wqscore.cli.track import track
 from wqscore.cli.usage_errors import OneLineGroup
 from wqscore.cli.width import width
 from wqscore.version import __version__
@@ -58,6 +60,8 @@ app.command()(kin)
 app.command()(compress)
 app.command()(symmetry)
 app.command()(width)
+app.command()(track)
+app.command()(screen)
 app.command()(correlate)
 app.command()(known)
 app.command()(phase)

@@ -47,6 +47,9 @@ class RuleOptions:
     baseline: Annotated[
         Path | None, _file_option("--baseline", "Numbers to compare with: score --format json, or ranking.json.")
     ] = None
+    bank: Annotated[
+        Path | None, _file_option("--bank", "The JSON of a screen of trusted adapters, for bank_outlier(...).")
+    ] = None
     preset: Annotated[
         str | None,
         typer.Option("--preset", metavar="NAME", help="As for score; overrides the policy's.", show_default=False),
@@ -98,7 +101,8 @@ def gate(
     unread>0, coverage<0.9, coverage_all<0.5. Against the baseline: worse(alpha), which fails if the change of the
     matrices is worse beyond doubt; odds(alpha)<0.5, the odds by the record of decisions that the model is better, 0.5
     for a toss-up; delta(alpha)>0.3, abs_delta(alpha)>0.3 for a drift either way, and relative(log_norm)>0.05. What
-    can't be scored never passes. share(no-power-law) grows with the size of the
+    can't be scored never passes. Of an adapter: outlier(kurtosis)>12, the largest |z| of a module among its siblings,
+    and bank_outlier(any)>12 (wqscore screen). share(no-power-law) grows with the size of the
     matrices: set its limit for one architecture and size.
 
     A policy has rules = ["..."], and may have preset, metrics, baseline and base. --rule adds to its rules, other
@@ -159,6 +163,7 @@ def _policy(options: RuleOptions, base: Model | None) -> Policy:
         baseline=options.baseline or found.baseline,
         base=base or found.base,
         evidence=options.evidence or found.evidence,
+        bank=options.bank or found.bank,
     )
 
 

@@ -14,7 +14,7 @@ from wqscore.execution.progress import RankProgress
 from wqscore.gating.baseline import Baseline, load_baseline
 from wqscore.gating.judge import GateStatus, RuleOutcome, all_unscored, apply_rules
 from wqscore.gating.policy import Policy
-from wqscore.gating.rules import AGAINST_BASELINE, OddsOver
+from wqscore.gating.rules import AGAINST_BASELINE, OddsOver, Outlier, Rule
 from wqscore.metrics.registry import METRICS
 from wqscore.presets.registry import find_preset
 from wqscore.refs.callers import as_ref, refs_of
@@ -22,6 +22,8 @@ from wqscore.refs.reference import Model, ModelRef, Models
 from wqscore.results import Result
 from wqscore.scoring.model_score import ModelScore
 from wqscore.scoring.selection import selection_of
+from wqscore.studies.screen.bank import load_bank
+from wqscore.studies.screen.screen import screen
 
 
 @dataclass(frozen=True)
@@ -60,11 +62,16 @@ class GateResult(Result):
         statuses = {outcome.status for outcome in self.outcomes}
         if "failed" in statuses:
             return "failed"
-        passed = [outcome.rule.quantity for outcome in self.outcomes if outcome.status == "passed"]
-        is_scored = any(quantity and not METRICS[quantity.metric].needs_fit for quantity in passed)
+        is_scored = any(_needs_no_fit(outcome.rule) for outcome in self.outcomes if outcome.status == "passed")
         if self.score is None or not (self.score.summary.n_fitted or is_scored):
             return "unscored"
         return "failed" if "unscored" in statuses else "passed"
+
+
+def _needs_no_fit(rule: Rule) -> bool:
+    """Whether a rule tells something of a model none of whose matrices has a fit."""
+    quantity = rule.quantity
+    return isinstance(rule.value, Outlier) or bool(quantity and not METRICS[quantity.metric].needs_fit)
 
 
 @dataclass(frozen=True)
@@ -153,6 +160,11 @@ def gate_all(
     of_changes = [rule for rule in policy.rules if isinstance(rule.value, AGAINST_BASELINE)]
     if of_changes and policy.baseline is None:
         raise UsageError(f"{of_changes[0].value} needs numbers to compare with: name a file of them with --baseline")
+    of_bank = [rule for rule in policy.rules if isinstance(rule.value, Outlier) and rule.value.of_bank]
+    if of_bank and policy.bank is None:
+        raise UsageError(f"{of_bank[0].value} needs adapters to compare with: name their screening with --bank")
+    if policy.bank is not None:
+        load_bank([policy.bank])
     file, selection = policy.baseline, str(selection_of(chosen.layers, chosen.roles))
     baselines = [
         load_baseline(file, each, preset, chosen.seed, policy.rules, selection) if file else None for each in models
@@ -177,7 +189,10 @@ def _judged(
     except CheckpointError as error:
         outcomes = all_unscored(policy.rules, str(error))
         return GateResult(model, policy, outcomes, None, baseline, str(error), perf_counter() - start)
-    outcomes = apply_rules(policy.rules, scored, baseline, lore)
+    screened = None
+    if any(isinstance(rule.value, Outlier) for rule in policy.rules):
+        screened = screen([model], bank=policy.bank or (), settings=settings, progress=progress).adapters[0]
+    outcomes = apply_rules(policy.rules, scored, baseline, lore, screened)
     return GateResult(model, policy, outcomes, scored, baseline, seconds=perf_counter() - start)
 
 

@@ -3,17 +3,19 @@
 A rule states when the gate fails:
 
     rule       := value ( ">" | ">=" | "<" | "<=" ) number | "worse(" METRIC ")"
-    value      := quantity | change "(" quantity ")" | "odds(" METRIC ")" | "share(" verdict ")" | integrity
+    value      := quantity | change "(" quantity ")" | "odds(" METRIC ")" | "share(" verdict ")" | outlier | integrity
     change     := "delta" | "abs_delta" | "relative"
     quantity   := METRIC | METRIC "." statistic
     statistic  := "median" | "mean" | "param_mean" | "trimmed_mean" | "ok_median" | "lowest" | "highest"
+    outlier    := "outlier(" module ")" | "bank_outlier(" module ")"
+    module     := "norm" | "energy_share" | "entropy" | "stable_rank" | "kurtosis" | "any"
     integrity  := "non_finite" | "zero" | "unread" | "coverage" | "coverage_all"
     number     := a TOML integer or float, neither inf nor nan
 
 METRIC is a name of the registry; without a statistic it is the number that models are ranked by. A statistic is named
 as in `ranking.json`; `worse` takes a metric of matrices that claims a direction, `odds` any that claims one;
-`verdict` is one of a matrix's verdicts. Blanks between the parts don't matter. The text is only parsed, never
-evaluated as code.
+`verdict` is one of a matrix's verdicts; an outlier is the largest |z| of a statistic over an adapter's modules.
+Blanks between the parts don't matter. The text is only parsed, never evaluated as code.
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ from wqscore.gating.rules import (
     IntegrityTerm,
     OddsOver,
     Operator,
+    Outlier,
     Quantity,
     Rule,
     Share,
@@ -40,6 +43,7 @@ from wqscore.gating.rules import (
 )
 from wqscore.metrics.registry import MATRIX_METRICS, METRICS
 from wqscore.scoring.layer_score import Verdict
+from wqscore.studies.screen.statistics import STATISTICS as OF_MODULES
 
 #: Longest rule, in characters.
 MAX_LENGTH = 200
@@ -50,7 +54,8 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 # TOML 1.0, decimal integers and floats.
 _NUMBER = re.compile(r"[+-]?(?:0|[1-9](?:_?[0-9])*)(?:\.[0-9](?:_?[0-9])*)?(?:[eE][+-]?[0-9](?:_?[0-9])*)?")
 _OPEN, _CLOSE, _DOT = re.compile(r"\("), re.compile(r"\)"), re.compile(r"\.")
-_CALLS = (*get_args(ChangeKind), "worse", "odds", "share")
+_OUTLIERS = ("outlier", "bank_outlier")
+_CALLS = (*get_args(ChangeKind), "worse", "odds", "share", *_OUTLIERS)
 
 
 def parse_rule(text: str) -> Rule:
@@ -139,6 +144,10 @@ def _inside(call: str, reader: _Reader) -> Term:
     if call == "share":
         name, position = _name(reader, "a verdict")
         return Share(cast(Verdict, _known(name, get_args(Verdict), "verdict", reader, position)))
+    if call in _OUTLIERS:
+        name, position = _name(reader, "a statistic of modules")
+        known = _known(name, (*OF_MODULES, "any"), "statistic of modules", reader, position)
+        return Outlier(known, call == "bank_outlier")
     name, position = _name(reader, "a metric")
     quantity = _quantity(name, position, reader, METRICS)
     if call == "worse":

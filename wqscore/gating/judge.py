@@ -15,7 +15,7 @@ from wqscore.evidence.kinship import kind_between, traits_of
 from wqscore.evidence.lore import Lore
 from wqscore.fits.interval import Interval
 from wqscore.gating.baseline import Baseline
-from wqscore.gating.rules import STATISTICS, Change, IntegrityTerm, OddsOver, Quantity, Rule, Share, Worse
+from wqscore.gating.rules import STATISTICS, Change, IntegrityTerm, OddsOver, Outlier, Quantity, Rule, Share, Worse
 from wqscore.matrices.uncounted import UncountedTensor
 from wqscore.metrics.registry import MATRIX_METRICS, find_metric
 from wqscore.ranking.differences import difference
@@ -23,6 +23,7 @@ from wqscore.ranking.differences import measured as measured_matrices
 from wqscore.ranking.ranking import why_unranked
 from wqscore.scoring.layer_score import Verdict
 from wqscore.scoring.model_score import ModelScore
+from wqscore.studies.screen.screen import ScreenedAdapter
 
 GateStatus = Literal["passed", "failed", "unscored"]
 
@@ -66,8 +67,21 @@ class _UnscoredError(Exception):
     """A rule's value does not exist; the message says why."""
 
 
+@dataclass(frozen=True)
+class _Known:
+    """What rules are judged by, beside the score."""
+
+    baseline: Baseline | None
+    lore: Lore | None
+    screened: ScreenedAdapter | None
+
+
 def apply_rules(
-    rules: Iterable[Rule], score: ModelScore, baseline: Baseline | None, lore: Lore | None = None
+    rules: Iterable[Rule],
+    score: ModelScore,
+    baseline: Baseline | None,
+    lore: Lore | None = None,
+    screened: ScreenedAdapter | None = None,
 ) -> tuple[RuleOutcome, ...]:
     """Judge a scored model by rules.
 
@@ -79,11 +93,13 @@ def apply_rules(
         score: the model's score.
         baseline: the baseline of changes; rules on changes are unscored without one.
         lore: the record of decisions; rules on odds are unscored without one.
+        screened: the adapter's modules; rules on outliers are unscored without them.
 
     Returns:
         An outcome for each rule, in their order.
     """
-    return tuple(_timed(rule, score, baseline, lore) for rule in rules)
+    known = _Known(baseline, lore, screened)
+    return tuple(_timed(rule, score, known) for rule in rules)
 
 
 def all_unscored(rules: Iterable[Rule], reason: str) -> tuple[RuleOutcome, ...]:
@@ -91,15 +107,15 @@ def all_unscored(rules: Iterable[Rule], reason: str) -> tuple[RuleOutcome, ...]:
     return tuple(RuleOutcome(rule, "unscored", nan, reason) for rule in rules)
 
 
-def _timed(rule: Rule, score: ModelScore, baseline: Baseline | None, lore: Lore | None) -> RuleOutcome:
+def _timed(rule: Rule, score: ModelScore, known: _Known) -> RuleOutcome:
     start = perf_counter()
-    outcome = _outcome(rule, score, baseline, lore)
+    outcome = _outcome(rule, score, known)
     return replace(outcome, seconds=perf_counter() - start)
 
 
-def _outcome(rule: Rule, score: ModelScore, baseline: Baseline | None, lore: Lore | None) -> RuleOutcome:
+def _outcome(rule: Rule, score: ModelScore, known: _Known) -> RuleOutcome:
     try:
-        measured = _measure(rule, score, baseline, lore)
+        measured = _measure(rule, score, known)
     except _UnscoredError as error:
         return RuleOutcome(rule, "unscored", nan, str(error))
     if isinstance(rule.value, Worse):
@@ -120,20 +136,22 @@ def _is_worse(change: _Measured, rule: Worse) -> bool:
     return change.interval.lo > 0 if grows else change.interval.hi < 0
 
 
-def _measure(rule: Rule, score: ModelScore, baseline: Baseline | None, lore: Lore | None) -> _Measured:
+def _measure(rule: Rule, score: ModelScore, known: _Known) -> _Measured:
     match rule.value:
         case Quantity() as quantity:
             value = _quantity(quantity, score)
             interval = None if quantity.statistic else score.summary.interval(quantity.metric)
             return _Measured(value, value, "", interval)
         case Change() as change:
-            return _change(change, score, baseline)
+            return _change(change, score, known.baseline)
         case Worse(quantity):
-            return _worse(quantity, score, baseline)
+            return _worse(quantity, score, known.baseline)
         case OddsOver(quantity):
-            return _odds(quantity, score, baseline, lore)
+            return _odds(quantity, score, known.baseline, known.lore)
         case Share(verdict):
             return _of_matrices(verdict, score, as_share=True)
+        case Outlier() as outlier:
+            return _outlier(outlier, known.screened)
         case IntegrityTerm(check):
             return _integrity(check, score)
 
@@ -216,6 +234,21 @@ def _odds(quantity: Quantity, score: ModelScore, baseline: Baseline | None, lore
     odds = 0.5 if found.odds is None else found.odds
     detail = f"a toss-up: {found.basis}" if found.odds is None else f"from {found.basis}"
     return _Measured(odds, odds, detail)
+
+
+def _outlier(outlier: Outlier, screened: ScreenedAdapter | None) -> _Measured:
+    """The largest |z| of a statistic, and the module that has it."""
+    if screened is None or screened.reason:
+        raise _UnscoredError(screened.reason if screened else "it was not screened")
+    value = screened.largest(outlier.statistic, outlier.of_bank)
+    if not isfinite(value):
+        others = "adapters in the bank have its modules" if outlier.of_bank else "modules of one role and shape"
+        raise _UnscoredError(f"too few {others}")
+    unread = screened.changes.skipped
+    if unread:
+        raise _UnscoredError(f"could not be read: {listed([each.name for each in unread], _NAMED)}")
+    found = screened.farthest(outlier.statistic, outlier.of_bank)
+    return _Measured(value, value, found.module.matrix.name if found else "")
 
 
 def _integrity(check: str, score: ModelScore) -> _Measured:

@@ -30,7 +30,7 @@ from wqscore.scoring.model_score import ModelScore
 #: A policy is a page of text; a larger file was named by mistake.
 _LARGEST = 1_000_000
 _LISTS = ("rules", "metrics")
-_KEYS = ("rules", "preset", "metrics", "baseline", "base", "evidence")
+_KEYS = ("rules", "preset", "metrics", "baseline", "base", "evidence", "bank")
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,7 @@ class Policy:
         baseline: a score, or a file that `wqscore score --format json` or `wqscore rank` wrote.
         base: the checkpoint that distances are measured from.
         evidence: a table of the record to take odds from; the tables that ship and the user's own if `None`.
+        bank: the JSON of a screening of trusted adapters, that outliers are measured from.
     """
 
     rules: tuple[Rule, ...] = ()
@@ -52,6 +53,7 @@ class Policy:
     baseline: Path | ModelScore | None = None
     base: Model | None = None
     evidence: str | None = None
+    bank: Path | None = None
 
     @property
     def all_metrics(self) -> tuple[str, ...]:
@@ -97,6 +99,8 @@ def _policy(table: dict[str, Any], folder: Path) -> Policy:
         found["metrics"] = tuple(found["metrics"])
     if "baseline" in found:
         found["baseline"] = folder / found["baseline"]
+    if "bank" in found:
+        found["bank"] = folder / found["bank"]
     if found.get("evidence", NONE) != NONE:
         found["evidence"] = str(folder / found["evidence"])
     if found.get("base", "").startswith("."):

@@ -120,7 +120,23 @@ class IntegrityTerm:
         return self.check
 
 
-Term = Quantity | Change | Worse | OddsOver | Share | IntegrityTerm
+@dataclass(frozen=True)
+class Outlier:
+    """The largest |z| of a statistic over the modules of an adapter (`wqscore screen`).
+
+    Attributes:
+        statistic: the statistic, or `any` for the largest of all.
+        of_bank: whether it is measured from the adapters of the policy's bank, not from sibling modules.
+    """
+
+    statistic: str
+    of_bank: bool = False
+
+    def __str__(self) -> str:
+        return f"{'bank_' if self.of_bank else ''}outlier({self.statistic})"
+
+
+Term = Quantity | Change | Worse | OddsOver | Share | IntegrityTerm | Outlier
 #: Terms that compare with a baseline.
 AGAINST_BASELINE = (Change, Worse, OddsOver)
 

@@ -21,6 +21,8 @@ _STEP = re.compile(
 _EPOCH = re.compile(rf"{_START}(?:epochs?|ep|e)[-_=. ]?{_NUMBER}", re.IGNORECASE)
 #: A name that ends in a number padded with zeros, `model_0004999`, and is no shard. A bare number may be a seed.
 _PADDED = re.compile(r"[A-Za-z](?<!-of)[-_](?P<number>0\d{2,14})(?P<unit>)$")
+#: Any number, for a folder of one run's checkpoints, where it is the step.
+_LAST = re.compile(r"(?P<number>\d{1,15})(?P<unit>[kKmM](?![A-Za-z])|)")
 _TIMES = {"": 1, "k": 1_000, "m": 1_000_000}
 
 
@@ -45,7 +47,7 @@ def step_in(name: str) -> Step | None:
         >>> step_in("checkpoint-500"), step_in("epoch=3-step=1200.ckpt"), step_in("epoch_7"), step_in("best")
         (Step(unit='step', number=500), Step(unit='step', number=1200), Step(unit='epoch', number=7), None)
     """
-    stem = next((name.removesuffix(suffix) for suffix in WEIGHT_SUFFIXES if name.endswith(suffix)), name)
+    stem = _stem(name)
     for pattern in (_EPOCH_AND_STEP, _STEP):
         if match := pattern.search(stem):
             return Step("step", _counted(match))
@@ -53,6 +55,20 @@ def step_in(name: str) -> Step | None:
         return Step("epoch", _counted(match))
     match = _PADDED.search(stem)
     return Step("step", _counted(match)) if match else None
+
+
+def step_among_steps(name: str) -> Step | None:
+    """The step that a name tells among checkpoints of one run: where no word names it, the last number.
+
+    Example:
+        >>> step_among_steps("run2-900"), step_among_steps("epoch_7"), step_among_steps("best")
+        (Step(unit='step', number=900), Step(unit='epoch', number=7), None)
+    """
+    found = step_in(name)
+    if found is not None:
+        return found
+    last = next(reversed(list(_LAST.finditer(_stem(name)))), None)
+    return Step("step", _counted(last)) if last else None
 
 
 def step_of(ref: ModelRef) -> Step | None:
@@ -73,6 +89,10 @@ def run_of(ref: ModelRef) -> str:
     is_named = ref.name is not None and "/" not in ref.name
     text = str(ref.path) if is_named and ref.path else ref.label.rstrip("/")
     return f"{text.rpartition('/')[0]}/" if "/" in text else "./"
+
+
+def _stem(name: str) -> str:
+    return next((name.removesuffix(suffix) for suffix in WEIGHT_SUFFIXES if name.endswith(suffix)), name)
 
 
 def _counted(match: re.Match[str]) -> int:

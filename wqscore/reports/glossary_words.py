@@ -223,6 +223,23 @@ _COLUMNS = {
     "invariance": "Of symmetry: exact if the metric can't move but for rounding, moves if it does, none-claimed for "
     "metrics of shuffles, windows and vectors.",
     "spread": "Of symmetry: the model's largest number less its least, over 8 random draws of the transformation.",
+    "n_trap": "Of track: how many matrices of the step have the verdict trap.",
+    "warning": "What is doubtful about a model's number. Of track: the metrics that go with the known figure in "
+    "another direction than the declared one.",
+    "x": "Of correlations: the metric.",
+    "spearman": "Of track: Spearman's rho of the metric and the known figure over the steps.",
+    "declared": "Of track: which direction of the metric is declared better; empty where nobody claims one.",
+    "energy_share": "Of screen: the share of the change's energy in its leading direction.",
+    "norm": "Of screen: the norm of the change ΔW.",
+    "kurtosis": "Of screen: the excess kurtosis of the change's entries; 0 for a normal law.",
+    **{
+        f"{head}{name}": f"Of screen: how far the module's {name} is from the median of {whose}, in robust standard "
+        "deviations."
+        for head, whose in (("z_", "its siblings"), ("bank_z_", "the bank's adapters"))
+        for name in ("norm", "energy_share", "entropy", "stable_rank", "kurtosis")
+    },
+    "outlying": "Of screen: the statistics in which the module stands out from its siblings.",
+    "bank_outlying": "Of screen: the statistics in which the module stands out from those of the bank.",
     **{
         f"error_{bits}bit": f"Of compress: what rounding to {bits} bits loses, as a share of the norm; each row has "
         "a scale of its own."
@@ -256,6 +273,12 @@ _TERMS = {
     "exact": "Of symmetry: the metric can't move under the transformation, but for rounding.",
     "moves": "Of symmetry: the metric moves though the function doesn't.",
     "none-claimed": "Of symmetry: the metric is no function of eigenvalues alone, so that no invariance is claimed.",
+    "turning point": "Of track: the lowest or highest point of a metric's moving median over the steps, from which "
+    "the median comes back on both sides by more than its interval.",
+    "sibling": "Of screen: a module of the same role, shape and rank in the same adapter.",
+    "bank": "Of screen: the statistics of adapters that you trust: wqscore screen ADAPTER... --format json > FILE.",
+    "outlier": "A gate's rule, outlier(kurtosis) > 12: the largest |z| of an adapter's modules among siblings;\n"
+    "bank_outlier(...) against --bank.",
     "eigenvalue": "Of WᵀW: how much a matrix stretches one direction, squared. Few large ones make a heavy tail.",
     "signal": "Of a matrix: the sum of singular values beyond the edge of the noise, by that of the others and by "
     "the largest; 0 for noise. wqscore allocate unfreeze.",

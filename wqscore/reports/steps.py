@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from wqscore.fits.interval import Interval
@@ -18,6 +19,25 @@ _MOST_APART = 8
 _LINE, _MARK, _AXIS, _TICK, _CORNER, _FLOOR = "│", "●", "┤", "┬", "└", "─"
 
 
+@dataclass(frozen=True)
+class Line:
+    """A metric over the steps of a run.
+
+    Attributes:
+        steps: the steps, ascending.
+        values: the number at each.
+        intervals: its interval, `None` where there is none.
+        best: the place of the step that is never left out.
+        decimals: of the labels; `None` for four digits.
+    """
+
+    steps: Sequence[int]
+    values: Sequence[float]
+    intervals: Sequence[Interval | None]
+    best: int
+    decimals: int | None
+
+
 def trend_drawings(ranking: Ranking) -> list[Drawing]:
     """A drawing for each run."""
     return [_drawing(trend, ranking.preset.label(ranking.by.name)) for trend in ranking.trends]
@@ -30,21 +50,24 @@ def _drawing(trend: Trend, label: str) -> Drawing:
 
 
 def draw_trend(trend: Trend, width: int) -> list[str]:
+    """The lines of a drawing of a run; arguments as for `draw_line`."""
+    intervals = [model.interval for model in trend.models]
+    return draw_line(Line(trend.steps, trend.values, intervals, trend.best, decimals_of(trend.models)), width)
+
+
+def draw_line(line: Line, width: int) -> list[str]:
     """The lines of a drawing: the value up, the checkpoints across, equally far apart, with their steps below.
 
     Args:
-        trend: the run.
+        line: the run.
         width: characters that a line may have; checkpoints for which there is no room are left out, but never the
             first, the best and the last.
     """
-    lines = [
-        model.interval or Interval(value, value) for model, value in zip(trend.models, trend.values, strict=True)
-    ]
-    low, high = min(line.lo for line in lines), max(line.hi for line in lines)
-    decimals = decimals_of(trend.models)
-    labels = [rounded(high - (high - low) * row / (_ROWS - 1), decimals) for row in range(_ROWS)]
+    lines = [found or Interval(value, value) for found, value in zip(line.intervals, line.values, strict=True)]
+    low, high = min(each.lo for each in lines), max(each.hi for each in lines)
+    labels = [rounded(high - (high - low) * row / (_ROWS - 1), line.decimals) for row in range(_ROWS)]
     margin = max(map(len, labels)) + 1
-    places = _fitting(trend, max(width - margin - 3, 2))
+    places = _fitting(line, max(width - margin - 3, 2))
     apart = max(min((width - margin - 3) // max(len(places) - 1, 1), _MOST_APART), 1)
     columns = [2 + apart * number for number in range(len(places))]
 
@@ -55,24 +78,24 @@ def draw_trend(trend: Trend, width: int) -> list[str]:
     for place, column in zip(places, columns, strict=True):
         for row in range(row_of(lines[place].hi), row_of(lines[place].lo) + 1):
             canvas[row][column] = _LINE
-        canvas[row_of(trend.values[place])][column] = _MARK
+        canvas[row_of(line.values[place])][column] = _MARK
     # A label on every other row is enough.
     left = [(label if row % 2 == 0 else "").rjust(margin) + _AXIS for row, label in enumerate(labels)]
     drawn = ["".join([head, *cells]).rstrip() for head, cells in zip(left, canvas, strict=True)]
     ticks = "".join(_TICK if column in columns else _FLOOR for column in range(columns[-1] + 1))
     floor = " " * margin + _CORNER + ticks
-    steps = _steps([trend.steps[place] for place in places], columns, places.index(trend.best))
+    steps = _steps([line.steps[place] for place in places], columns, places.index(line.best))
     return [*drawn, floor, f"{' ' * (margin + 1)}{steps}".rstrip()]
 
 
-def _fitting(trend: Trend, room: int) -> list[int]:
+def _fitting(line: Line, room: int) -> list[int]:
     """The places of the checkpoints that are drawn: all, or the first, the best, the last and some between."""
-    count = len(trend.steps)
+    count = len(line.steps)
     most = max(room // 2, 3)
     if count <= most:
         return list(range(count))
     even = {round(number * (count - 1) / (most - 2)) for number in range(most - 1)}
-    return sorted({*even, trend.best})
+    return sorted({*even, line.best})
 
 
 def _steps(steps: Sequence[int], columns: Sequence[int], best: int) -> str:

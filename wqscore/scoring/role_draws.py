@@ -64,6 +64,19 @@ class RoleDraws:
         medians: np.ndarray = np.mean(middle, axis=0) if values.size % 2 == 0 else middle[0]
         return medians
 
+    def numbers(self, values: np.ndarray, statistic: Literal["median", "mean"]) -> np.ndarray:
+        """The statistic that sums matrices up, of each draw, shape (`DRAWS`,).
+
+        Args:
+            values: one per matrix, finite.
+            statistic: which.
+        """
+        with np.errstate(over="ignore", invalid="ignore"):
+            if statistic == "median":
+                return self.medians(values)
+            means: np.ndarray = values[self.indices].mean(axis=-1)
+        return means
+
 
 def role_draws(roles: Sequence[str], seed: int) -> RoleDraws:
     """Draw matrices again within their strata, as many of each stratum as it has.
@@ -99,10 +112,8 @@ def interval_of(values: np.ndarray, drawn: RoleDraws, statistic: Literal["median
     if values.size < MIN_VALUES:
         return None
     with np.errstate(over="ignore", invalid="ignore"):
-        is_median = statistic == "median"
-        value = float(np.median(values) if is_median else values.mean())
-        numbers = drawn.medians(values) if is_median else values[drawn.indices].mean(axis=-1)
-        lo, hi = (float(end) for end in np.quantile(numbers, [0.025, 0.975]))
+        value = float(np.median(values) if statistic == "median" else values.mean())
+        lo, hi = (float(end) for end in np.quantile(drawn.numbers(values, statistic), [0.025, 0.975]))
     lo, hi = min(lo, value), max(hi, value)
     return Interval(lo, hi) if lo < hi and np.isfinite(hi - lo) else None
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from shutil import disk_usage
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from wqscore.checkpoints.hub.errors import cause_of, hub_errors
 from wqscore.checkpoints.hub.limits import MAX_SMALL, Limit, within
@@ -25,6 +25,8 @@ from wqscore.version import __version__
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi, ModelInfo
+
+T = TypeVar("T")
 
 _COMMIT = re.compile("[0-9a-f]{40}")
 
@@ -63,7 +65,20 @@ def list_files(ref: ModelRef) -> HubFiles:
         raise CheckpointError(f"{ref.label}: is not a model on the Hub: name it as org/name")
     repo = ref.repo
     with hub_errors(repo, ref.label):
-        return within(Limit(ref.label, MAX_SMALL), lambda: _list_patiently(repo, ref))
+        return within(Limit(ref.label, MAX_SMALL), lambda: _patiently(lambda: _list_once(repo, ref)))
+
+
+def list_revisions(ref: ModelRef) -> list[str]:
+    """The names of a repository's branches and tags; those in the local cache if the Hub can't be reached.
+
+    Raises:
+        CheckpointError: no such model, no access, or neither the Hub nor the cache has it.
+    """
+    if ref.repo is None:
+        raise CheckpointError(f"{ref.label}: is not a model on the Hub: name it as org/name")
+    repo = ref.repo
+    with hub_errors(repo, ref.label):
+        return within(Limit(ref.label, MAX_SMALL), lambda: _patiently(lambda: _revisions_once(repo)))
 
 
 def download(files: HubFiles, name: str, on_file: OnFile | None = None) -> Path:
@@ -143,17 +158,40 @@ def _check_name(files: HubFiles, name: str) -> None:
         )
 
 
-def _list_patiently(repo: str, ref: ModelRef) -> HubFiles:
+def _patiently(ask: Callable[[], T]) -> T:
+    """Ask again, after a pause, where the Hub is busy or fails."""
     for pause in PAUSES:
         try:
-            return _list_once(repo, ref)
+            return ask()
         except Exception as error:
             # The client retries requests for files, but not those for a repository.
             response = getattr(cause_of(error), "response", None)
             if response is None or not (response.status_code == 429 or response.status_code >= 500):
                 raise
             time.sleep(requested_pause(response.headers, pause))
-    return _list_once(repo, ref)
+    return ask()
+
+
+def _revisions_once(repo: str) -> list[str]:
+    from huggingface_hub.errors import HfHubHTTPError
+
+    try:
+        refs = _api().list_repo_refs(repo)
+    except Exception as error:
+        refused = isinstance(error, HfHubHTTPError) and error.response.status_code < 500
+        if refused or not (cached := _cached_revisions(repo)):
+            raise
+        return cached
+    return list(dict.fromkeys(each.name for each in (*refs.branches, *refs.tags)))
+
+
+def _cached_revisions(repo: str) -> list[str]:
+    """The branches and tags that were resolved before."""
+    from huggingface_hub import constants
+    from huggingface_hub.file_download import repo_folder_name
+
+    folder = Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=repo, repo_type="model") / "refs"
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
 
 def _list_once(repo: str, ref: ModelRef) -> HubFiles:

@@ -16,6 +16,7 @@ import psutil
 from wqscore.api.score import score
 from wqscore.api.settings import Settings
 from wqscore.errors import WqscoreError
+from wqscore.studies.watching.documents import document_of
 
 #: The weights, the settings and the answer in a snapshot's folder.
 WEIGHTS, REQUEST, ANSWER, ERRORS = "weights", "request.json", "answer.json", "errors.txt"
@@ -72,9 +73,7 @@ def main() -> None:
     answer: dict[str, Any]
     try:
         settings = Settings(**json.loads((folder / REQUEST).read_text(encoding="utf-8")))
-        document = json.loads(score(folder / WEIGHTS, settings=settings).to_json())
-        document.pop("layers")
-        answer = {"document": document}
+        answer = {"document": document_of(score(folder / WEIGHTS, settings=settings))}
     except WqscoreError as error:
         answer = {"error": str(error).replace(str(folder / WEIGHTS), "the model")}
     answer["seconds"] = time() - psutil.Process().create_time()

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from wqscore.errors import UsageError
-from wqscore.presets.registry import find_preset
 from wqscore.rendering.html import figures
 from wqscore.rendering.numbers import Cell, figure
 from wqscore.rendering.rows import Rows
 from wqscore.rendering.sections import Medium, Notes, Section, Table
 from wqscore.reports.plots.picture import Rows as ChartRows
 from wqscore.reports.plots.picture import picture
-from wqscore.reports.tables import has_interval_columns, has_summary
+from wqscore.reports.tables import has_interval_columns
+from wqscore.studies.watching.documents import metrics_of, number_of
 from wqscore.studies.watching.track import Track, TrackPoint
 from wqscore.version import __version__
 
@@ -29,7 +28,7 @@ _STATISTICS = ("median", "mean", "param_mean", "count")
 
 def track_rows(track: Track) -> Rows:
     """A row for each step, with the number that ranks and its interval for each metric."""
-    metrics = _metrics(track)
+    metrics = metrics_of(track)
     columns = [*_HEAD, "coverage", *_COUNTS]
     for name in metrics:
         columns += [name, *([f"{name}_interval_lo", f"{name}_interval_hi"] if has_interval_columns(name) else [])]
@@ -39,7 +38,7 @@ def track_rows(track: Track) -> Rows:
         row: list[Cell] = [point.step, point.status, point.reason or None, point.stalled, point.seconds]
         row += [document.get(name) for name in ("coverage", *_COUNTS)]
         for name in metrics:
-            row += _number(document, name)[: 3 if has_interval_columns(name) else 1]
+            row += number_of(document, name)[: 3 if has_interval_columns(name) else 1]
         rows.append(row)
     return Rows(columns, rows, _WORDS, frozenset({"status"}), frozenset({"step", *_COUNTS}))
 
@@ -80,14 +79,10 @@ def track_document(track: Track) -> dict[str, Any]:
 
 def track_chart(track: Track, metric: str) -> alt.TopLevelMixin:
     """A metric over the steps, as `Track.plot` describes it."""
-    points = []
-    for point in track.scored:
-        value, lo, hi = _number(point.document or {}, metric)
-        if value is not None:
-            points.append({"step": point.step, "value": value, "lo": value if lo is None else lo, "hi": hi or value})
+    points = chart_points(track, metric)
     if not points:
         raise UsageError(
-            f"{track.name}: no step has {metric!r}: it has {', '.join(_metrics(track)) or 'no score yet'}"
+            f"{track.name}: no step has {metric!r}: it has {', '.join(metrics_of(track)) or 'no score yet'}"
         )
     band = metric == "alpha"
     data: ChartRows = {"points": points, "band": [{"lo": 2, "hi": 6}] * band}
@@ -97,30 +92,20 @@ def track_chart(track: Track, metric: str) -> alt.TopLevelMixin:
     ).chart()
 
 
-def _metrics(track: Track) -> list[str]:
-    """The metrics of `ranking.csv` that a point has, the one that ranks first."""
-    names: dict[str, None] = {track.by: None} if track.scored else {}
+def chart_points(track: Track, metric: str) -> list[dict[str, Any]]:
+    """The dataset `points` of the chart of a metric over the steps."""
+    points: list[dict[str, Any]] = []
     for point in track.scored:
-        document = point.document or {}
-        preset = find_preset(document["preset"]["name"])
-        found = [*document["summary"], *document["model_metrics"]]
-        names |= dict.fromkeys(name for name in found if has_summary(name, preset))
-    return list(names)
-
-
-def _number(document: Mapping[str, Any], metric: str) -> list[float | None]:
-    """The number that ranks and the ends of its interval."""
-    found = document.get("summary", {}).get(metric)
-    if found is None:
-        whole = document.get("model_metrics", {}).get(metric)
-        return [whole["value"] if whole else None, None, None]
-    value = found.get("total", found[document["preset"]["headline"]])
-    return [value, *(found.get("interval") or (None, None))]
+        value, lo, hi = number_of(point.document or {}, metric)
+        if value is not None:
+            ends = {"lo": value if lo is None else lo, "hi": value if hi is None else hi}
+            points.append({"step": point.step, "value": value} | ends)
+    return points
 
 
 def _shown(track: Track, point: TrackPoint) -> list[str]:
     document = point.document or {}
-    value, lo, hi = _number(document, track.by)
+    value, lo, hi = number_of(document, track.by)
     interval = "–" if lo is None else f"{figure(lo)} to {figure(hi)}"
     fitted = f"{document['n_fitted']} of {document['n_matrices']}" if document else "–"
     return [str(point.step), figure(value), interval, fitted, str(document.get("n_ok", "–")), point.status]

@@ -25,7 +25,8 @@ class TrackPoint:
         reason: why it was skipped or failed; empty if it was scored.
         stalled: seconds that the training waited for the copy of the weights.
         seconds: seconds that the scoring process took.
-        document: the score's JSON document without its matrices; `None` unless scored.
+        document: the score's JSON document, with the values that count in place of its matrices' rows
+            (`document_of`); `None` unless scored.
     """
 
     step: int

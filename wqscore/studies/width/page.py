@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import altair as alt
 from markupsafe import Markup
 
 from wqscore.escaping import printable
 from wqscore.rendering.html import charts
 from wqscore.rendering.html.palette import BLUE
 from wqscore.rendering.html.study_page import Figure, study_page
+from wqscore.rendering.html.vega_lite import Spec, field, layer, mark
 from wqscore.studies.width.report import width_sections
 from wqscore.studies.width.width import Width
 
@@ -41,15 +41,14 @@ def _figure(found: Width) -> Figure:
     return Figure(caption, f"{caption}; width.csv has the numbers", Markup(drawing))
 
 
-def _spec(tolerances: list[str], names: list[str]) -> charts.Spec:
+def _spec(tolerances: list[str], names: list[str]) -> Spec:
     """A heat map of blocks and tolerances. Dataset: `cells` (block, tolerance, gone: the share; shown)."""
-    cells = alt.Chart(alt.NamedData(name="cells"))
-    x = alt.X("tolerance:O", title="tolerance", sort=tolerances, axis=alt.Axis(labelAngle=0, grid=False))
-    y = alt.Y("block:O", title=None, sort=names, axis=alt.Axis(labelLimit=260, labelOverlap="greedy", grid=False))
-    opacity = alt.Opacity("gone:Q", scale=alt.Scale(domain=[0, 1], range=[0.04, 0.75]), legend=None)
-    squares = cells.mark_rect(color=BLUE).encode(x=x, y=y, opacity=opacity)
-    words = cells.mark_text(fontSize=9, color="currentColor").encode(x=x, y=y, text="shown:N")
-    return charts.finish(alt.layer(squares, words))
+    x = field("tolerance:O", title="tolerance", sort=tolerances, axis={"labelAngle": 0, "grid": False})
+    y = field("block:O", title=None, sort=names, axis={"labelLimit": 260, "labelOverlap": "greedy", "grid": False})
+    opacity = field("gone:Q", scale={"domain": [0, 1], "range": [0.04, 0.75]}, legend=None)
+    squares = layer("cells", mark("rect", color=BLUE), x=x, y=y, opacity=opacity)
+    words = layer("cells", mark("text", fontSize=9, color="currentColor"), x=x, y=y, text=field("shown:N"))
+    return charts.finish([squares, words])
 
 
 def _short(name: str) -> str:
