@@ -53,6 +53,11 @@ def test_exit_codes_of_what_can_not_be_scored(tmp_path: Path, invoke: Invoke) ->
     done = invoke("track", "a", *QUICK)
     assert done.exit_code == 3
     toy(tmp_path / "a" / "step_2")
+    done = invoke("track", "a", *QUICK)
+    assert done.exit_code == 3
+    assert "1 checkpoint of 2 scored" in done.stdout and "step 1: a/step_1/model.safetensors" in done.stdout
+    (tmp_path / "a" / "step_1" / "model.safetensors").unlink()
+    (tmp_path / "a" / "step_1").rmdir()
     assert invoke("track", "a", *QUICK).exit_code == 0
     missing = invoke("track", "b", *QUICK)
     assert (missing.exit_code, missing.stderr.count("\n")) == (2, 1)

@@ -75,7 +75,8 @@ def track(
     their declared direction, along the steps or with --known. Writes track.csv, track.json, track.md, index.html and,
     with --known, known.csv to --out if it is given.
 
-    Exit codes: 0 done, 2 wrong usage or two checkpoints with one step, 3 none could be scored, 130 interrupted.
+    Exit codes: 0 done, 2 wrong usage or two checkpoints with one step, 3 a checkpoint could not be scored (the others
+    are), 130 interrupted.
     """
     with one_line_errors():
         check_output(out)
@@ -97,5 +98,5 @@ def track(
         show(found, output)
         if page is not None and not quiet:
             typer.echo(f"report: {page}", err=True)
-        if not found.track.scored:
+        if not found.track.scored or any(point.status == "failed" for point in found.track.points):
             raise typer.Exit(NOT_SCORED)
