@@ -17,17 +17,23 @@ from wqscore.landscape.connectivity import Connectivity, linear_connectivity, mo
 from wqscore.landscape.hessian import Hessian, hessian
 from wqscore.landscape.similarity import answers_alike, cka
 from wqscore.landscape.task import LandscapeError, Task
+from wqscore.landscape.training.penalty import norm_penalty
+from wqscore.landscape.training.schedules import AlphaDecay, TempBalance, parameter_groups
 
 __all__ = [
     "Alignment",
+    "AlphaDecay",
     "Connectivity",
     "Hessian",
     "LandscapeError",
     "Task",
+    "TempBalance",
     "align",
     "answers_alike",
     "cka",
     "hessian",
     "linear_connectivity",
     "mode_connectivity",
+    "norm_penalty",
+    "parameter_groups",
 ]
