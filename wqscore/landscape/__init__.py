@@ -17,8 +17,10 @@ from wqscore.landscape.connectivity import Connectivity, linear_connectivity, mo
 from wqscore.landscape.hessian import Hessian, hessian
 from wqscore.landscape.similarity import answers_alike, cka
 from wqscore.landscape.task import LandscapeError, Task
+from wqscore.landscape.training.callbacks import LightningWeightLog, WeightLogCallback
 from wqscore.landscape.training.penalty import norm_penalty
 from wqscore.landscape.training.schedules import AlphaDecay, TempBalance, parameter_groups
+from wqscore.landscape.training.weight_log import WeightLog
 
 __all__ = [
     "Alignment",
@@ -26,8 +28,11 @@ __all__ = [
     "Connectivity",
     "Hessian",
     "LandscapeError",
+    "LightningWeightLog",
     "Task",
     "TempBalance",
+    "WeightLog",
+    "WeightLogCallback",
     "align",
     "answers_alike",
     "cka",
