@@ -2,9 +2,9 @@
 
 Usage: python -m benchmarks.zoo.grid [--out DIR]
 
-Trains four copies of each cell, measures each and every pair of them, and writes `grid.csv` and `grid.md` here. Killed,
-it goes on where it was. Equal steps, never equal epochs: with equal epochs large batches have hardly trained, and every
-sign turns around.
+Trains four copies of each cell, measures each and every pair of them, and writes `grid.csv` and `grid.md` here.
+Killed, it goes on where it was. Equal steps, never equal epochs: with equal epochs large batches have hardly trained,
+and every sign turns around.
 """
 
 from __future__ import annotations
@@ -145,10 +145,10 @@ def _page(rows: Sequence[Row], cells: Sequence[dict[str, float]]) -> list[str]:
     lines = [
         "# The grid of phases",
         "",
-        f"MLPs 64-w-w-10 with ReLU on {EXAMPLES} digits, {LABEL_NOISE:.0%} of their labels replaced: {len(WIDTHS)} widths, "
-        f"{len(BATCHES)} batch sizes, {COPIES} copies of each cell, all trained for {STEPS:,} steps of SGD with momentum "
-        f"0.9 (rate {LR}, cosine). Written by `python -m benchmarks.zoo.grid`; the cells are in `grid.csv`. Intervals: 95 % "
-        f"over {_DRAWS:,} draws of the copies of each cell, the phases as they are.",
+        f"MLPs 64-w-w-10 with ReLU on {EXAMPLES} digits, {LABEL_NOISE:.0%} of their labels replaced: {len(WIDTHS)} "
+        f"widths, {len(BATCHES)} batch sizes, {COPIES} copies of each cell, all trained for {STEPS:,} steps of SGD with "
+        f"momentum 0.9 (rate {LR}, cosine). Written by `python -m benchmarks.zoo.grid`; the cells are in `grid.csv`. "
+        f"Intervals: 95 % over {_DRAWS:,} draws of the copies of each cell, the phases as they are.",
         "",
         machine_line(["wqscore", "torch", "scipy"]),
         "",
@@ -168,8 +168,8 @@ def _page(rows: Sequence[Row], cells: Sequence[dict[str, float]]) -> list[str]:
         "|--:|--:|--:|--:|--:|--:|",
     ]
     lines += [
-        f"| {width} | {c['batch']:g} | {c['test_accuracy']:.1f} ± {c['test_accuracy_se']:.1f} | {c['train_loss']:.3f} | "
-        f"{c['log_hessian_top_eig']:.2f} | {c['cka_last']:.2f} |"
+        f"| {width} | {c['batch']:g} | {c['test_accuracy']:.1f} ± {c['test_accuracy_se']:.1f} | {c['train_loss']:.3f} "
+        f"| {c['log_hessian_top_eig']:.2f} | {c['cka_last']:.2f} |"
         for width, c in best.items()
     ]
     return lines
@@ -197,8 +197,8 @@ def _phases(rule: str, cells: Sequence[dict[str, float]], accuracy: np.ndarray) 
         widths = sorted({int(cells[place]["width"]) for place in members})
         means = [cells[place]["test_accuracy"] for place in members]
         lines.append(
-            f"| {phase} | {len(members)} | {widths[0]} to {widths[-1]} | {np.mean(means):.1f} | {low:.1f} to {high:.1f} "
-            f"| {max(means):.1f} |"
+            f"| {phase} | {len(members)} | {widths[0]} to {widths[-1]} | {np.mean(means):.1f} | {low:.1f} to "
+            f"{high:.1f} | {max(means):.1f} |"
         )
     return lines
 
@@ -214,7 +214,7 @@ def _correlations(cells: Sequence[dict[str, float]], drawn: Sequence[Sequence[di
         "batch",
     )
     lines = [
-        "Spearman with test accuracy, over the four batch sizes of a width and over all cells; 95 % over draws of copies.",
+        "Spearman with test accuracy over the four batch sizes of a width, and over all cells; 95 % over draws of copies.",
         "",
         f"| width | {' | '.join(names)} |",
         f"|--:|{'---|' * len(names)}",

@@ -14,6 +14,7 @@ except ImportError as error:
 
 from wqscore.landscape.alignment import Alignment, align
 from wqscore.landscape.connectivity import Connectivity, linear_connectivity, mode_connectivity
+from wqscore.landscape.density import Density, spectral_density
 from wqscore.landscape.hessian import Hessian, hessian
 from wqscore.landscape.similarity import answers_alike, cka
 from wqscore.landscape.task import LandscapeError, Task
@@ -26,6 +27,7 @@ __all__ = [
     "Alignment",
     "AlphaDecay",
     "Connectivity",
+    "Density",
     "Hessian",
     "LandscapeError",
     "LightningWeightLog",
@@ -41,4 +43,5 @@ __all__ = [
     "mode_connectivity",
     "norm_penalty",
     "parameter_groups",
+    "spectral_density",
 ]

@@ -72,6 +72,7 @@ def test_a_row_bears_the_step_whose_weights_it_has(logged: dict[str, Any]) -> No
 
 def test_a_step_that_comes_too_soon_is_skipped_and_counted(logged: dict[str, Any]) -> None:
     assert logged["log"].skipped == 1
+    assert 0 < logged["log"].overhead < 1
     with logged["file"].open() as file:
         rows = list(csv.DictReader(file))
     assert [(row["step"], row["status"]) for row in rows] == [("10", "scored"), ("20", "skipped")]

@@ -7,6 +7,7 @@ from contextlib import suppress
 from math import inf
 from os import PathLike
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from wqscore.errors import WqscoreError
@@ -68,6 +69,7 @@ class WeightLog:
         self._watch.share = inf
         self._on_row = on_row
         self._seen = 0
+        self._began = self._spent = 0.0
 
     @property
     def track(self) -> Track:
@@ -85,9 +87,10 @@ class WeightLog:
         return sum(point.status == "skipped" for point in self.track.points)
 
     @property
-    def stalled(self) -> float:
-        """Seconds that the training has waited for copies."""
-        return sum(point.stalled for point in self.track.points)
+    def overhead(self) -> float:
+        """The share of the time since the first step that the training spent in `step`, for copies above all."""
+        elapsed = monotonic() - self._began if self._began else 0.0
+        return self._spent / elapsed if elapsed else 0.0
 
     def step(self, step: int) -> None:
         """Tell that a step is done: a score starts if `step` is a multiple of `every`, unless one is being made.
@@ -95,11 +98,14 @@ class WeightLog:
         Args:
             step: its number.
         """
+        start = monotonic()
+        self._began = self._began or start
         self._watch.step(step)
         if step % self.every == 0:
             # A full disk is no reason to stop a training.
             with suppress(WqscoreError):
                 self._publish()
+        self._spent += monotonic() - start
 
     def close(self) -> None:
         """Wait for the score that is being made, and stop.
