@@ -73,7 +73,8 @@ def main() -> None:
             found += np.array_equal(align(one, copy, seed).permutations[0], order)
         ratios = np.array(after) / np.array(before)
         lines.append(
-            f"| {width} | {np.mean(before):.3f} | {np.mean(after):.3f} | {np.median(ratios):.3f} | {ratios.max():.3f} | "
+            f"| {width} | {np.mean(before):.3f} | {np.mean(after):.3f} | {np.median(ratios):.3f} | "
+            f"{ratios.max():.3f} | "
             f"{found} of {SEEDS} | {moved:.1e} |"
         )
         print(lines[-1], flush=True)

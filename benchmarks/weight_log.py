@@ -55,9 +55,11 @@ def main() -> None:
         "# What a WeightLog costs",
         "",
         f"An MLP {'-'.join(map(str, WIDTHS))}, batch {BATCH}, {STEPS} steps of SGD on one thread; {ROUNDS} rounds in "
-        "turns, medians. *in the log*: the share of the training's time that its thread spends in `step`, for the copy "
+        "turns, medians. *in the log*: the share of the training's time that its thread spends in `step`, for the "
+        "copy "
         "of the weights and the start of the scoring process. *slower*: the whole step against that without a log of "
-        "the same round, which on a busy machine says more of the machine. Written by `python -m benchmarks.weight_log`.",
+        "the same round, which on a busy machine says more of the machine. Written by `python -m "
+        "benchmarks.weight_log`.",
         "",
         machine_line(["wqscore", "torch"]),
         "",

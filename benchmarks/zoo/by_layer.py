@@ -128,8 +128,10 @@ def page(bench: Bench) -> list[str]:
         f"An MLP {'-'.join(map(str, WIDTHS))} on {EXAMPLES} digits with {LABEL_NOISE:.0%} of their labels replaced, "
         f"{STEPS:,} steps of batch {BATCH}, exponents every {EVERY} steps. Rates and decays: the least error on 700 "
         f"validation digits over {len(TUNING)} seeds of their own. Test error in percent on 597 digits over "
-        f"{len(SEEDS)} other seeds; differences are paired, with 95 % intervals by Student's t. Of the four matrices only "
-        "the middle two have a rate or decay of their own: the first and the last are left out, as published. Written by "
+        f"{len(SEEDS)} other seeds; differences are paired, with 95 % intervals by Student's t. Of the four "
+        f"matrices only "
+        "the middle two have a rate or decay of their own: the first and the last are left out, as published. "
+        "Written by "
         "`python -m benchmarks.zoo.by_layer`.",
         "",
         machine_line(["wqscore", "torch"]),

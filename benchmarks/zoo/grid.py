@@ -146,7 +146,8 @@ def _page(rows: Sequence[Row], cells: Sequence[dict[str, float]]) -> list[str]:
         "# The grid of phases",
         "",
         f"MLPs 64-w-w-10 with ReLU on {EXAMPLES} digits, {LABEL_NOISE:.0%} of their labels replaced: {len(WIDTHS)} "
-        f"widths, {len(BATCHES)} batch sizes, {COPIES} copies of each cell, all trained for {STEPS:,} steps of SGD with "
+        f"widths, {len(BATCHES)} batch sizes, {COPIES} copies of each cell, all trained for {STEPS:,} steps of SGD "
+        f"with "
         f"momentum 0.9 (rate {LR}, cosine). Written by `python -m benchmarks.zoo.grid`; the cells are in `grid.csv`. "
         f"Intervals: 95 % over {_DRAWS:,} draws of the copies of each cell, the phases as they are.",
         "",
@@ -168,7 +169,8 @@ def _page(rows: Sequence[Row], cells: Sequence[dict[str, float]]) -> list[str]:
         "|--:|--:|--:|--:|--:|--:|",
     ]
     lines += [
-        f"| {width} | {c['batch']:g} | {c['test_accuracy']:.1f} ± {c['test_accuracy_se']:.1f} | {c['train_loss']:.3f} "
+        f"| {width} | {c['batch']:g} | {c['test_accuracy']:.1f} ± {c['test_accuracy_se']:.1f} | "
+        f"{c['train_loss']:.3f} "
         f"| {c['log_hessian_top_eig']:.2f} | {c['cka_last']:.2f} |"
         for width, c in best.items()
     ]
@@ -214,7 +216,8 @@ def _correlations(cells: Sequence[dict[str, float]], drawn: Sequence[Sequence[di
         "batch",
     )
     lines = [
-        "Spearman with test accuracy over the four batch sizes of a width, and over all cells; 95 % over draws of copies.",
+        "Spearman with test accuracy over the four batch sizes of a width, and over all cells; 95 % over draws of "
+        "copies.",
         "",
         f"| width | {' | '.join(names)} |",
         f"|--:|{'---|' * len(names)}",
