@@ -12,13 +12,16 @@ import numpy as np
 import pytest
 
 import wqscore
+from tests import test_results as door
 from tests.landscape.made import landscape, network, task_of, torch
 from tests.oracles import Oracle
 from wqscore.errors import UsageError
+from wqscore.reports.glossary import explain
 from wqscore.results import rendered
 
 pytestmark = pytest.mark.oracle("torch", "scipy")
 run = Oracle("wqscore.landscape.landscape")
+registry = Oracle("wqscore.landscape.registry")
 
 
 class Heard:
@@ -142,6 +145,19 @@ def test_what_was_measured_is_kept_when_it_is_interrupted() -> None:
     assert kept["complete"] is False
     assert by_name(kept["models"][0]["measures"])["hessian_top"]["value"] > 0
     assert kept["models"][1]["reason"] == "b: interrupted before it was measured"
+
+
+def test_it_passes_the_door_like_every_result() -> None:
+    found, _ = measured(["narrow-1", "wide-1", "bad-1"], metrics="stable_rank")
+    kinds = {"Landscape": found}
+    door.test_rows_are_the_same_in_every_format(kinds, "Landscape")
+    door.test_every_kind_is_shown_to_people_and_to_machines(kinds, "Landscape")
+
+
+def test_every_number_is_explained() -> None:
+    gives = {name for measure in registry.MODEL_MEASURES.values() for name in measure.gives}
+    gives |= {name for measure in registry.PAIR_MEASURES.values() for name in measure.gives}
+    assert all(any(found.kind == "column" for found in explain(name)) for name in gives)
 
 
 def test_every_format_has_the_numbers() -> None:
