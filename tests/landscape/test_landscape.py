@@ -178,6 +178,7 @@ def test_every_format_has_the_numbers() -> None:
     [
         ({"measures": ["hesian"]}, "--measure: no measure 'hesian': did you mean hessian"),
         ({"pairs": ["alined"]}, "--pairs: no measure 'alined': did you mean aligned"),
+        ({"metrics": "alhpa"}, "no metric called 'alhpa'"),
         ({"pairs": ["cka"]}, "--pairs needs two models or more"),
     ],
 )

@@ -117,6 +117,16 @@ def test_float32_means_pass() -> None:
     landscape.hessian(landscape.Task(task.model.float(), batches, task.loss), probes=2)
 
 
+def test_the_digits_of_a_tiny_loss_are_not_counted() -> None:
+    """The cross-entropy of answers that are nearly sure is rounding in all but its first digits."""
+    task = task_of(network(8, 5, 3))
+    sure = [(x, task.model(x).argmax(1)) for x, _ in task.batches]
+    with torch.no_grad():
+        for layer in (task.model[2].weight, task.model[2].bias):
+            layer.mul_(60)
+    landscape.hessian(landscape.Task(task.model, sure, task.loss), probes=2)
+
+
 def test_frozen_parameters_don_t_count() -> None:
     task = task_of(network(8, 5, 3))
     task.model[0].requires_grad_(False)

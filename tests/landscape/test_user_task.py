@@ -85,9 +85,13 @@ def test_code_of_a_checkpoint_is_never_run(here: Path) -> None:
 
 def test_nothing_in_the_working_folder_hides_an_installed_package(here: Path) -> None:
     (here / "yaml.py").write_text("raise SystemExit('it ran')")
-    sys.modules.pop("own_tasks", None)
     made: Any = user_task.load_function("own_tasks:task", [])
     import yaml
 
     assert callable(made)
     assert Path(str(yaml.__file__)).parent != here
+
+
+def test_the_working_folder_is_on_the_path_only_for_a_module_in_it(here: Path) -> None:
+    user_task.load_function("tests.landscape.made:network", [])
+    assert str(here) not in sys.path

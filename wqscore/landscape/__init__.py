@@ -16,6 +16,7 @@ from wqscore.landscape.alignment import Alignment, align
 from wqscore.landscape.connectivity import Connectivity, linear_connectivity, mode_connectivity
 from wqscore.landscape.density import Density, spectral_density
 from wqscore.landscape.hessian import Hessian, hessian
+from wqscore.landscape.landscape import Landscape, LandscapeInterrupted, landscape
 from wqscore.landscape.similarity import answers_alike, cka
 from wqscore.landscape.task import LandscapeError, Task
 from wqscore.landscape.training.callbacks import LightningWeightLog, WeightLogCallback
@@ -29,7 +30,9 @@ __all__ = [
     "Connectivity",
     "Density",
     "Hessian",
+    "Landscape",
     "LandscapeError",
+    "LandscapeInterrupted",
     "LightningWeightLog",
     "Task",
     "TempBalance",
@@ -39,6 +42,7 @@ __all__ = [
     "answers_alike",
     "cka",
     "hessian",
+    "landscape",
     "linear_connectivity",
     "mode_connectivity",
     "norm_penalty",

@@ -17,6 +17,8 @@ from wqscore.landscape.data_free import data_free
 from wqscore.landscape.measure import Choices, Estimate, ModelMeasure, PairMeasure
 from wqscore.landscape.registry import MODEL_MEASURES, PAIR_MEASURES, USUAL_MEASURES, USUAL_PAIRS
 from wqscore.landscape.task import Task, prepared
+from wqscore.metrics.registry import choose_metrics
+from wqscore.presets.registry import DEFAULT
 from wqscore.results import Result
 
 #: What `--measure`, `--pairs` and `--metrics` take for nothing.
@@ -148,10 +150,12 @@ def landscape(
         progress: receives progress.
 
     Raises:
-        UsageError: an unknown measure, no task, or a loss that is no mean.
+        UsageError: an unknown measure or metric, no task, or a loss that is no mean.
         LandscapeInterrupted: Ctrl-C; a `KeyboardInterrupt` that carries what was measured.
     """
     chosen = chosen_measures(measures)
+    if metrics != NONE:
+        choose_metrics(metrics, DEFAULT.core)
     of_pairs = chosen_pairs(pairs, len(refs))
     run = _Run(tuple(refs), task, chosen, of_pairs, metrics, choices or Choices(), progress)
     with _threads(jobs):

@@ -16,9 +16,10 @@ from wqscore.errors import UsageError, WqscoreError
 
 #: From an output and its targets to one number.
 Loss = Callable[[Any, Tensor], Tensor]
-#: Rounding that the mean of two halves may differ by, in units of the type's roundoff.
-_ROUNDING = 1e4
-_LARGEST_ROUNDING = 0.02
+#: Rounding that the mean of two halves may differ by, in units of the type's roundoff: of its size, and of 1, since
+#: the logarithm of nearly 1 has few digits; and the most of either.
+_RELATIVE, _ABSOLUTE = 1e4, 100
+_MOST_RELATIVE, _MOST_ABSOLUTE = 0.02, 1e-3
 
 
 class LandscapeError(WqscoreError):
@@ -165,8 +166,9 @@ def _checked(task: Task) -> Level:
         if half:
             parts = ((_part(inputs, cut), targets[cut]) for cut in (slice(half), slice(half, count)))
             halves = sum(float(task.loss(outputs(task.model, x), y)) * len(y) for x, y in parts) / count
-            allowed = min(_ROUNDING * torch.finfo(whole.dtype).eps, _LARGEST_ROUNDING)
-            if not abs(halves - float(whole)) <= allowed * max(abs(halves), abs(float(whole)), allowed):
+            eps = torch.finfo(whole.dtype).eps
+            relative, absolute = min(_RELATIVE * eps, _MOST_RELATIVE), min(_ABSOLUTE * eps, _MOST_ABSOLUTE)
+            if not abs(halves - float(whole)) <= max(relative * max(abs(halves), abs(float(whole))), absolute):
                 raise UsageError(
                     f"the loss is no mean: of two halves of a batch it is {halves:.6g} on average, of the whole "
                     f"{float(whole):.6g}: return the mean over examples, without chance"

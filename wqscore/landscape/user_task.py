@@ -15,7 +15,8 @@ from wqscore.landscape.task import LandscapeError, Task
 def load_function(text: str, refs: Sequence[str]) -> Callable[[str], Task]:
     """Import the function that makes a task of a model's name.
 
-    Modules are found on `sys.path`, and last in the working folder.
+    Modules are found on `sys.path`. One that is not there, but in the working folder, puts that folder last on the
+    path: who names it trusts the folder.
 
     Args:
         text: `package.module:function`.
@@ -31,9 +32,6 @@ def load_function(text: str, refs: Sequence[str]) -> Callable[[str], Task]:
     module_name, colon, name = text.partition(":")
     if not colon or not name.isidentifier() or not all(part.isidentifier() for part in module_name.split(".")):
         raise UsageError(f"--task {text}: give package.module:function")
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.append(here)
     _check_place(text, module_name.split(".")[0], refs)
     try:
         function = getattr(import_module(module_name), name, None)
@@ -61,6 +59,10 @@ def _check_place(text: str, top: str, refs: Sequence[str]) -> None:
         spec = find_spec(top)
     except (ImportError, ValueError) as error:
         raise UsageError(f"--task {text}: {top} can't be imported: {_of(error)}") from error
+    here = Path.cwd()
+    if spec is None and ((here / f"{top}.py").is_file() or (here / top).is_dir()):
+        sys.path.append(str(here))
+        spec = find_spec(top)
     if spec is None:
         raise UsageError(f"--task {text}: there is no module {top}: put its folder on PYTHONPATH")
     places = [*(spec.submodule_search_locations or ()), *([spec.origin] if spec.origin else [])]
