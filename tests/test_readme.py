@@ -36,7 +36,7 @@ def test_every_command_line_parses(line: str) -> None:
 def test_every_command_is_on_the_page_of_commands() -> None:
     commands = set(re.findall(r"^\$ wqscore (\w+)", PAGES["commands.md"], re.MULTILINE))
     named = "rank score plot card describe plan models metrics crosscheck check correlate known gate store explain"
-    named += " leaderboard evidence phase allocate diff kin compress symmetry width track screen"
+    named += " leaderboard evidence phase allocate diff kin compress symmetry width track screen landscape"
     assert commands == set(named.split())
 
 

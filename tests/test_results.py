@@ -35,6 +35,9 @@ from wqscore.studies.known.model_card import BenchmarkResult, CardResults
 from wqscore.studies.known.score_table import ScoreTable, single_table
 from wqscore.studies.watching.track import Track, TrackPoint
 
+#: Made with torch: tests/landscape/test_landscape.py tries it by the functions of this file.
+OF_TORCH = frozenset({"Landscape"})
+KINDS = [kind for kind in results._VIEWS if kind not in OF_TORCH]
 TABLE = ScoreTable(
     "a table",
     ("model", "params", "alpha", "accuracy"),
@@ -90,10 +93,10 @@ def _track(ranking: Ranking) -> Track:
 
 
 def test_every_kind_is_tried(found: Mapping[str, Result]) -> None:
-    assert found.keys() == results._VIEWS.keys()
+    assert found.keys() | OF_TORCH == results._VIEWS.keys()
 
 
-@pytest.mark.parametrize("kind", list(results._VIEWS))
+@pytest.mark.parametrize("kind", KINDS)
 def test_rows_are_the_same_in_every_format(found: Mapping[str, Result], kind: str) -> None:
     result = found[kind]
     if "csv" not in formats_of(result):
@@ -118,7 +121,7 @@ def test_rows_are_the_same_in_every_format(found: Mapping[str, Result], kind: st
                 assert cell.lstrip("'") == value
 
 
-@pytest.mark.parametrize("kind", list(results._VIEWS))
+@pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_is_shown_to_people_and_to_machines(found: Mapping[str, Result], kind: str) -> None:
     result = found[kind]
     assert json.loads(result.to_json(), parse_constant=pytest.fail)

@@ -108,6 +108,9 @@ _VIEWS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         "Screening": _views(
             "wqscore.studies.screen.report", "screening", page="wqscore.studies.screen.page:screening_html"
         ),
+        "Landscape": _views(
+            "wqscore.landscape.report", "landscape", pairs="wqscore.landscape.report:landscape_pairs"
+        ),
         "Built": _views("wqscore.leaderboards.report", "site", page="wqscore.leaderboards.report:site_page"),
         "StoreOverview": {
             "rows": "wqscore.stores.report:overview_rows",

@@ -22,6 +22,7 @@ from wqscore.cli.explain import explain
 from wqscore.cli.gate import gate
 from wqscore.cli.kin import kin
 from wqscore.cli.known import known
+from wqscore.cli.landscape import landscape
 from wqscore.cli.leaderboard import app as leaderboard
 from wqscore.cli.metrics import metrics
 from wqscore.cli.models import models
@@ -65,6 +66,7 @@ app.command()(screen)
 app.command()(correlate)
 app.command()(known)
 app.command()(phase)
+app.command()(landscape)
 app.command()(describe)
 app.command()(plan)
 app.command()(models)

@@ -211,7 +211,22 @@ _COLUMNS = {
     },
     "bytes_to_fetch": "Of plan: bytes that are downloaded first.",
     "error": "Of compress: what the best matrix of that rank loses, as a share of the norm. It is the error of "
-    "weights, not of outputs.",
+    "weights, not of outputs. Of landscape: the percentage of examples that is wrong.",
+    "loss": "Of landscape: the mean loss over the examples given.",
+    "weight_norm": "Of landscape: the root of the sum of squares of all parameters.",
+    "hessian_top": "Of landscape: the largest eigenvalue of the loss's Hessian, its sharpest direction.",
+    "hessian_least": "Of landscape: the smallest eigenvalue of the Hessian; below 0 at a saddle.",
+    "hessian_trace": "Of landscape: the sum of the Hessian's eigenvalues, estimated, with its interval.",
+    "hessian_negative_share": "Of landscape: the share of the Hessian's eigenvalues below 0, estimated.",
+    "mc_loss": "Of landscape, between two models: the mean of their losses less the loss on a trained curve between "
+    "them, where it departs most; below 0 for a barrier.",
+    "mc_error": "Of landscape, between two models: the same of the percentage that is wrong, as published.",
+    "linear_mc_loss": "Of landscape, between two models: the same of the loss, on the line between them.",
+    "linear_mc_error": "Of landscape, between two models: the same of the percentage that is wrong, on the line.",
+    "aligned_mc_loss": "Of landscape, between two models: the same of the loss, on the line after the second one's "
+    "neurons were permuted to match the first's.",
+    "cka": "Of landscape, between two models: how alike their outputs are, by centred kernel alignment, 0 to 1.",
+    "l2": "Of landscape, between two models: the Euclidean distance of their parameters.",
     "rank_1pct": "Of compress: the least rank that loses at most 1 % of the norm.",
     "rank_5pct": "Of compress: the least rank that loses at most 5 % of the norm.",
     "rank_10pct": "Of compress: the least rank that loses at most 10 % of the norm.",

@@ -40,11 +40,19 @@ def metrics_of(track: Track) -> list[str]:
     """The metrics of `ranking.csv` that a point has, the one that ranks first."""
     names: dict[str, None] = {track.by: None} if track.scored else {}
     for point in track.scored:
-        document = point.document or {}
-        preset = find_preset(document["preset"]["name"])
-        found = [*document["summary"], *document["model_metrics"]]
-        names |= dict.fromkeys(name for name in found if has_summary(name, preset))
+        names |= dict.fromkeys(headlines(point.document or {}))
     return list(names)
+
+
+def headlines(document: Mapping[str, Any]) -> dict[str, list[float | None]]:
+    """For each metric that tables of models have, the number that ranks and the ends of its interval.
+
+    Args:
+        document: a score's, as `TrackPoint` has it.
+    """
+    preset = find_preset(document["preset"]["name"])
+    found = [*document["summary"], *document["model_metrics"]]
+    return {name: number_of(document, name) for name in found if has_summary(name, preset)}
 
 
 def number_of(document: Mapping[str, Any], metric: str) -> list[float | None]:
