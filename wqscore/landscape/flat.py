@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property, partial
 from typing import Any
 
 import torch
-from torch.func import grad, jvp, vmap
+from torch.func import grad, vmap
 
 from wqscore.landscape.task import Task, outputs, trainable
 
@@ -47,8 +47,7 @@ class FlatLoss:
         """Its Hessian times a vector, shape (m,)."""
         total = torch.zeros_like(weights)
         for share, batch in self._batches():
-            along = jvp(partial(_swapped, grad(self._loss), batch), (weights,), (vector,))[1]
-            total = total + share * along
+            total = total + share * grad(partial(self._slope, vector, batch))(weights)
         return total
 
     def diagonal(self, weights: torch.Tensor) -> torch.Tensor:
@@ -61,6 +60,10 @@ class FlatLoss:
             rows = vmap(lambda unit: self.product(weights, unit))(units)
             found[chosen] = rows[torch.arange(len(chosen)), chosen]
         return found
+
+    def _slope(self, vector: torch.Tensor, batch: tuple[Any, torch.Tensor], weights: torch.Tensor) -> torch.Tensor:
+        """The loss's derivative along a vector."""
+        return grad(self._loss)(weights, *batch) @ vector
 
     def _loss(self, weights: torch.Tensor, inputs: Any, targets: torch.Tensor) -> torch.Tensor:
         return self._task.loss(outputs(self._task.model, inputs, self._named(weights)), targets).reshape(())
@@ -75,9 +78,3 @@ class FlatLoss:
         """Each batch with its share of the examples."""
         for inputs, targets in self._task.batches:
             yield len(targets) / self._task.n, (inputs, targets)
-
-
-def _swapped(
-    function: Callable[..., torch.Tensor], batch: tuple[Any, torch.Tensor], at: torch.Tensor
-) -> torch.Tensor:
-    return function(at, *batch)
