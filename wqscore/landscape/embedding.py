@@ -38,7 +38,7 @@ def embed(
         UsageError: the model has other layers.
         ValueError: there is no such hidden layer, or delta or signs don't fit.
     """
-    wide, here, after, activation = _opened(model, layer)
+    wide, here, after, activation = opened(model, layer)
     width = len(here.weight)
     shares = torch.as_tensor(delta, dtype=here.weight.dtype)
     if shares.shape != (width, copies):
@@ -52,12 +52,14 @@ def embed(
     if bool((flips < 0).any()) and not isinstance(activation, _ODD):
         raise ValueError(f"signs need an odd activation, not {type(activation).__name__}")
     outgoing = after.weight.detach()
-    _set(
+    with_weights(
         here,
         torch.cat([flips[:, each, None] * here.weight.detach() for each in range(copies)]),
         None if here.bias is None else torch.cat([flips[:, each] * here.bias.detach() for each in range(copies)]),
     )
-    _set(after, torch.cat([outgoing * (flips * shares)[:, each] for each in range(copies)], dim=1), after.bias)
+    with_weights(
+        after, torch.cat([outgoing * (flips * shares)[:, each] for each in range(copies)], dim=1), after.bias
+    )
     return wide
 
 
@@ -78,7 +80,7 @@ def null_embed(model: nn.Sequential, layer: int, count: int, incoming: torch.Ten
         UsageError: the model has other layers.
         ValueError: there is no such hidden layer, incoming doesn't fit, or σ(0) is not 0 without incoming weights.
     """
-    wide, here, after, activation = _opened(model, layer)
+    wide, here, after, activation = opened(model, layer)
     if count < 0:
         raise ValueError(f"count is {count}: needs a number from 0")
     if incoming is None and float(activation(here.weight.new_zeros(1))) != 0:
@@ -89,13 +91,13 @@ def null_embed(model: nn.Sequential, layer: int, count: int, incoming: torch.Ten
     if added.shape != (count, here.in_features):
         raise ValueError(f"incoming has shape {tuple(added.shape)}: needs {(count, here.in_features)}")
     bias = None if here.bias is None else torch.cat([here.bias.detach(), here.bias.new_zeros(count)])
-    _set(here, torch.cat([here.weight.detach(), added.to(here.weight)]), bias)
+    with_weights(here, torch.cat([here.weight.detach(), added.to(here.weight)]), bias)
     outgoing = after.weight.detach()
-    _set(after, torch.cat([outgoing, outgoing.new_zeros(len(outgoing), count)], dim=1), after.bias)
+    with_weights(after, torch.cat([outgoing, outgoing.new_zeros(len(outgoing), count)], dim=1), after.bias)
     return wide
 
 
-def _opened(model: nn.Sequential, layer: int) -> tuple[nn.Sequential, nn.Linear, nn.Linear, nn.Module]:
+def opened(model: nn.Sequential, layer: int) -> tuple[nn.Sequential, nn.Linear, nn.Linear, nn.Module]:
     """A copy of the network, with the hidden layer, the one behind it and the activation between."""
     wide = copy.deepcopy(model)
     layers = linear_layers(wide)
@@ -104,7 +106,8 @@ def _opened(model: nn.Sequential, layer: int) -> tuple[nn.Sequential, nn.Linear,
     return wide, layers[layer][0], layers[layer + 1][0], layers[layer][1]
 
 
-def _set(linear: nn.Linear, weight: torch.Tensor, bias: torch.Tensor | None) -> None:
+def with_weights(linear: nn.Linear, weight: torch.Tensor, bias: torch.Tensor | None) -> None:
+    """Give a layer of a new network other weights, which may have another shape."""
     linear.weight = nn.Parameter(weight.clone())
     linear.out_features, linear.in_features = weight.shape
     if bias is not None:
