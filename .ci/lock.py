@@ -15,8 +15,8 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 #: Extras by lock; the first decides on the versions of all.
 LOCKS = {"all.txt": ("test", "oracles", "dev"), "base.txt": (), "test.txt": ("test",), "dev.txt": ("dev",)}
-#: Installed with torch, and only with it.
-OF_TORCH = re.compile(r"(torch|triton|nvidia-[\w-]+|cuda-[\w-]+)==")
+#: Installed with torch, and only with it; torchvision is what the examples of backpack-for-pytorch import.
+OF_TORCH = re.compile(r"(torch|torchvision|triton|nvidia-[\w-]+|cuda-[\w-]+)==")
 HEAD = "# Written by `make lock`: do not edit. docs/contributing.md says what it is for.\n"
 
 

@@ -18,6 +18,7 @@ FOREIGN = frozenset(
         "accelerate",
         "bitsandbytes",
         "compressed_tensors",
+        "curvlinops",
         "dask",
         "diffusers",
         "distributed",

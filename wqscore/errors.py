@@ -32,6 +32,10 @@ class UsageError(WqscoreError):
     """A request that can't be carried out, such as an unknown metric, preset, list key or reference."""
 
 
+class MissingExtraError(UsageError, ImportError):
+    """A part of the package whose extra is not installed."""
+
+
 class CheckpointError(WqscoreError):
     """A checkpoint that can't be found, fetched, read or trusted."""
 

@@ -96,6 +96,9 @@ _VIEWS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             tidy="wqscore.studies.watching.report:track_tidy",
             chart="wqscore.studies.watching.report:track_chart",
         ),
+        "Landscape": _views(
+            "wqscore.landscape.report", "landscape", pairs="wqscore.landscape.report:landscape_pairs"
+        ),
         "Built": _views("wqscore.leaderboards.report", "site", page="wqscore.leaderboards.report:site_page"),
         "StoreOverview": {
             "rows": "wqscore.stores.report:overview_rows",

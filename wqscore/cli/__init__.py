@@ -21,6 +21,7 @@ from wqscore.cli.evidence import app as evidence
 from wqscore.cli.explain import explain
 from wqscore.cli.gate import gate
 from wqscore.cli.known import known
+from wqscore.cli.landscape import landscape
 from wqscore.cli.leaderboard import app as leaderboard
 from wqscore.cli.metrics import metrics
 from wqscore.cli.models import models
@@ -55,6 +56,7 @@ app.command()(compress)
 app.command()(correlate)
 app.command()(known)
 app.command()(phase)
+app.command()(landscape)
 app.command()(describe)
 app.command()(plan)
 app.command()(models)
