@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from wqscore.landscape.group_action import Affine, acted
+from wqscore.landscape.equivalent.group_action import Affine, acted
 
 STEPS, TRUNCATION = 100, 10
 LENGTH = 0.01

@@ -17,7 +17,7 @@ from torch.nn.functional import cross_entropy
 from benchmarks.landscape.digits import error, split
 from benchmarks.landscape.intervals import interval
 from benchmarks.zoo.double_descent import data, features, ridge
-from wqscore.landscape.dropout import dropout_penalty
+from wqscore.landscape.training.dropout import dropout_penalty
 
 SEEDS = 10
 WIDTH = 100

@@ -20,7 +20,7 @@ import vl_convert
 from torch import nn
 from torch.nn.functional import mse_loss
 
-from wqscore.landscape.merging import near_embedding
+from wqscore.landscape.equivalent.merging import near_embedding
 
 WIDE = 50
 SMALL, ORDINARY = WIDE**-2.0, 0.3

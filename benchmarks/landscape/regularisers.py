@@ -23,10 +23,10 @@ from torch.nn.functional import cross_entropy
 
 from benchmarks.landscape.digits import Digits, error, split
 from benchmarks.landscape.intervals import interval
-from wqscore.landscape.dropout import dropout_penalty
-from wqscore.landscape.jacobian import jacobian_penalty
 from wqscore.landscape.margin import amo_step
-from wqscore.landscape.perturbed import PerturbedOptimizer
+from wqscore.landscape.training.dropout import dropout_penalty
+from wqscore.landscape.training.jacobian import jacobian_penalty
+from wqscore.landscape.training.perturbed import PerturbedOptimizer
 
 WIDTHS = (64, 64, 64, 10)
 STEPS, BATCH, RATE = 600, 20, 1e-3

@@ -17,7 +17,7 @@ from torch.nn.functional import cross_entropy
 
 from benchmarks.landscape.digits import split
 from benchmarks.landscape.intervals import interval
-from wqscore.landscape.teleport import Teleport
+from wqscore.landscape.equivalent.teleport import Teleport
 
 SEEDS = 20
 #: Learning rates of the exact regime: 1e-4 is the published one.

@@ -13,10 +13,10 @@ from math import isfinite, nan
 import torch
 from torch import nn
 
-from wqscore.landscape.jacobian import margins
 from wqscore.landscape.measure import Choices, Estimate, ModelMeasure
 from wqscore.landscape.sequential import layers_of
 from wqscore.landscape.task import Task, prepared
+from wqscore.landscape.training.jacobian import margins
 
 #: A step's end may lie a little before the boundary, or far: so much longer moves are tried too.
 _STRETCHES = (1.0, 1.001, 1.03, 1.3)

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from wqscore.errors import UsageError
-from wqscore.landscape.embedding import opened, with_weights
+from wqscore.landscape.equivalent.embedding import opened, with_weights
 from wqscore.landscape.sequential import linear_layers
 from wqscore.studies.width.activations import Activation, find_activation
 from wqscore.studies.width.merging import Merged

@@ -30,7 +30,7 @@ def _shares(width: int, copies: int, seed: int) -> Any:
 @settings(max_examples=examples(10), deadline=None)
 @given(st.integers(0, 2**31), st.integers(1, 4), st.integers(0, 1), st.sampled_from(["Tanh", "ReLU", "GELU"]))
 def test_a_copys_gradient_is_its_share_of_the_neurons(seed: int, copies: int, layer: int, activation: str) -> None:
-    from wqscore.landscape.embedding import embed
+    from wqscore.landscape.equivalent.embedding import embed
 
     task = losses.network([3, 4, 5, 2], activation, seed)
     width = (4, 5)[layer]
@@ -96,7 +96,7 @@ def _hessian(loss: Any, at: Any) -> Any:
 def test_a_minimum_stays_critical_with_flat_directions_and_no_lost_ones(width: int) -> None:
     from dataclasses import replace
 
-    from wqscore.landscape.embedding import embed
+    from wqscore.landscape.equivalent.embedding import embed
     from wqscore.landscape.flat import FlatLoss
 
     task = _critical(width)
@@ -117,7 +117,7 @@ def test_a_minimum_stays_critical_with_flat_directions_and_no_lost_ones(width: i
 
 
 def test_neurons_without_outgoing_weights() -> None:
-    from wqscore.landscape.embedding import null_embed
+    from wqscore.landscape.equivalent.embedding import null_embed
 
     task = losses.network([3, 4, 2], "Tanh")
     inputs = task.batches[0][0]
@@ -132,7 +132,7 @@ def test_neurons_without_outgoing_weights() -> None:
 
 
 def test_what_does_not_fit_is_refused() -> None:
-    from wqscore.landscape.embedding import embed, null_embed
+    from wqscore.landscape.equivalent.embedding import embed, null_embed
 
     model = losses.network([3, 4, 2]).model
     for delta, message in ((torch.ones(4, 2), "rows of delta sum to 1"), (torch.ones(3, 2), "delta has shape")):

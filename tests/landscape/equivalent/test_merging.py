@@ -18,8 +18,8 @@ pytestmark = pytest.mark.oracle("torch")
 @settings(max_examples=examples(10), deadline=None)
 @given(st.integers(0, 2**31), st.integers(2, 4), st.integers(0, 1), st.sampled_from(["Tanh", "ReLU", "GELU", "SiLU"]))
 def test_exact_copies_are_merged_again(seed: int, copies: int, layer: int, activation: str) -> None:
-    from wqscore.landscape.embedding import embed, null_embed
-    from wqscore.landscape.merging import merge
+    from wqscore.landscape.equivalent.embedding import embed, null_embed
+    from wqscore.landscape.equivalent.merging import merge
 
     task = losses.network([3, 4, 5, 2], activation, seed)
     inputs = task.batches[0][0]
@@ -35,8 +35,8 @@ def test_exact_copies_are_merged_again(seed: int, copies: int, layer: int, activ
 
 def test_scaled_and_flipped_copies() -> None:
     """ReLU neurons may differ in scale, those of an odd activation in sign."""
-    from wqscore.landscape.embedding import embed
-    from wqscore.landscape.merging import merge
+    from wqscore.landscape.equivalent.embedding import embed
+    from wqscore.landscape.equivalent.merging import merge
 
     shares = torch.tensor([[0.3, 0.7]] * 4, dtype=torch.float64)
     relu = embed(losses.network([3, 4, 2]).model, 0, 2, shares)
@@ -53,8 +53,8 @@ def test_scaled_and_flipped_copies() -> None:
 
 
 def test_a_near_embedding_is_as_far_from_the_wide_network_as_its_neurons_are_apart() -> None:
-    from wqscore.landscape.embedding import embed
-    from wqscore.landscape.merging import near_embedding
+    from wqscore.landscape.equivalent.embedding import embed
+    from wqscore.landscape.equivalent.merging import near_embedding
 
     task = losses.network([3, 4, 2], "Tanh")
     inputs, targets = task.batches[0]
@@ -79,7 +79,7 @@ def test_a_near_embedding_is_as_far_from_the_wide_network_as_its_neurons_are_apa
 
 def test_unknown_activations_are_refused() -> None:
     from wqscore.errors import UsageError
-    from wqscore.landscape.merging import merge
+    from wqscore.landscape.equivalent.merging import merge
 
     with pytest.raises(UsageError, match="CELU"):
         merge(losses.network([3, 4, 2], "CELU").model, 0, 0.1)

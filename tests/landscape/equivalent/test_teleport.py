@@ -26,7 +26,7 @@ def _rows(count: int, width: int, seed: int = 5) -> Any:
 
 @pytest.mark.parametrize("activation", ["ReLU", "LeakyReLU", "Identity"])
 def test_scaling_leaves_every_output(activation: str) -> None:
-    from wqscore.landscape.teleport import Teleport
+    from wqscore.landscape.equivalent.teleport import Teleport
 
     model = losses.network([6, 8, 5, 3], activation).model
     kept = [id(each) for each in model.parameters()]
@@ -40,7 +40,7 @@ def test_scaling_leaves_every_output(activation: str) -> None:
 
 @pytest.mark.parametrize(("action", "activation"), [("pinv", "Tanh"), ("inverse", "LeakyReLU"), ("inverse", "Tanh")])
 def test_matrices_leave_a_small_batch_and_no_other_rows(action: Any, activation: str) -> None:
-    from wqscore.landscape.teleport import Teleport
+    from wqscore.landscape.equivalent.teleport import Teleport
 
     model = losses.network([9, 8, 6, 3], activation, bias=False).model
     rows = _rows(5, 9)
@@ -52,7 +52,7 @@ def test_matrices_leave_a_small_batch_and_no_other_rows(action: Any, activation:
 @pytest.mark.parametrize("action", ["pinv", "inverse"])
 def test_a_batch_larger_than_the_layer_is_not_left(action: Any) -> None:
     """The published setting: 200 rows, widths of 16 and 10."""
-    from wqscore.landscape.teleport import Teleport
+    from wqscore.landscape.equivalent.teleport import Teleport
 
     model = losses.network([64, 16, 10, 10], "LeakyReLU", bias=False).model
     moved = Teleport(model, action).apply(_generators(model, 0.02, square=True), _rows(200, 64))
@@ -61,7 +61,7 @@ def test_a_batch_larger_than_the_layer_is_not_left(action: Any) -> None:
 
 @pytest.mark.parametrize(("action", "lr"), [("scale", None), ("scale", 1e-3), ("pinv", 1e-3), ("inverse", 1e-3)])
 def test_ascent_makes_the_gradient_larger(action: Any, lr: float | None) -> None:
-    from wqscore.landscape.teleport import Teleport
+    from wqscore.landscape.equivalent.teleport import Teleport
 
     task = losses.network([9, 8, 6, 3], "LeakyReLU", bias=False)
     inputs, targets = task.batches[0][0][:5], task.batches[0][1][:5]
@@ -74,7 +74,7 @@ def test_ascent_makes_the_gradient_larger(action: Any, lr: float | None) -> None
 
 
 def test_no_unit_is_scaled_further_than_the_bound_in_all() -> None:
-    from wqscore.landscape.teleport import Teleport
+    from wqscore.landscape.equivalent.teleport import Teleport
 
     task = losses.network([5, 6, 4, 3])
     first = task.model[0].weight.detach().clone()
@@ -91,7 +91,7 @@ def test_no_unit_is_scaled_further_than_the_bound_in_all() -> None:
 
 
 def test_the_optimizers_state_is_kept_or_dropped() -> None:
-    from wqscore.landscape.teleport import Teleport
+    from wqscore.landscape.equivalent.teleport import Teleport
 
     for state, left in (("keep", 4), ("drop", 0)):
         task = losses.network([5, 6, 3])
@@ -103,7 +103,7 @@ def test_the_optimizers_state_is_kept_or_dropped() -> None:
 
 
 def test_what_the_group_does_not_act_on_is_refused() -> None:
-    from wqscore.landscape.teleport import Teleport
+    from wqscore.landscape.equivalent.teleport import Teleport
 
     with pytest.raises(ValueError, match="not Tanh"):
         Teleport(losses.network([4, 5, 3], "Tanh").model)

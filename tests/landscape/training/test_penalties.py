@@ -34,7 +34,7 @@ def _by_hand(model: Any, inputs: Any, targets: Any, threshold: float) -> float:
 
 @pytest.mark.parametrize("threshold", [0.0, 0.3, 100.0])
 def test_jacobian_penalty(threshold: float) -> None:
-    from wqscore.landscape.jacobian import jacobian_penalty
+    from wqscore.landscape.training.jacobian import jacobian_penalty
 
     task = losses.network([4, 6, 5, 3], "Tanh")
     inputs, targets = task.batches[0]
@@ -45,8 +45,8 @@ def test_jacobian_penalty(threshold: float) -> None:
 
 
 def test_the_penalties_dont_depend_on_the_batch() -> None:
-    from wqscore.landscape.dropout import dropout_penalty
-    from wqscore.landscape.jacobian import jacobian_penalty
+    from wqscore.landscape.training.dropout import dropout_penalty
+    from wqscore.landscape.training.jacobian import jacobian_penalty
 
     task = losses.network([4, 6, 3])
     inputs, targets = task.batches[0]
@@ -81,7 +81,7 @@ def _normal(p: float) -> list[tuple[float, float]]:
 )
 def test_dropout_penalty_is_the_second_order_term_of_the_layer_below_the_logits(factors: Any, slope: int) -> None:
     """What is left of noise falls with p²; of masks with p, whose third moment is about −p."""
-    from wqscore.landscape.dropout import dropout_penalty
+    from wqscore.landscape.training.dropout import dropout_penalty
 
     task = losses.network([4, 3, 3], "Tanh")
     inputs, targets = task.batches[0]
@@ -98,7 +98,7 @@ def test_dropout_penalty_is_the_second_order_term_of_the_layer_below_the_logits(
 
 
 def test_many_classes_are_sampled_without_bias(monkeypatch: pytest.MonkeyPatch) -> None:
-    from wqscore.landscape import dropout
+    from wqscore.landscape.training import dropout
 
     task = losses.network([4, 6, 8])
     inputs = task.batches[0][0].repeat(400, 1)
@@ -110,7 +110,7 @@ def test_many_classes_are_sampled_without_bias(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_path_norm_is_the_sum_over_paths_and_rescaling_leaves_it_alone() -> None:
-    from wqscore.landscape.path_norm import path_norm
+    from wqscore.landscape.training.path_norm import path_norm
 
     model = losses.network([3, 4, 2]).model
     a, b, c, d = (each.detach().numpy() for each in model.parameters())
@@ -127,8 +127,8 @@ def test_path_norm_is_the_sum_over_paths_and_rescaling_leaves_it_alone() -> None
 
 def test_other_models_are_refused_in_one_line() -> None:
     from wqscore.errors import UsageError
-    from wqscore.landscape.jacobian import jacobian_penalty
-    from wqscore.landscape.path_norm import path_norm
+    from wqscore.landscape.training.jacobian import jacobian_penalty
+    from wqscore.landscape.training.path_norm import path_norm
 
     with pytest.raises(UsageError, match=r"Transformer is no nn\.Sequential"):
         jacobian_penalty(torch.nn.Transformer(8, 2, 1, 1, 8), torch.zeros(1, 8), torch.zeros(1, dtype=torch.long))

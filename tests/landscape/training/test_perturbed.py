@@ -14,7 +14,7 @@ pytestmark = pytest.mark.oracle("torch")
 
 def _noise(scales: np.ndarray, calls: int = 400, **given: float) -> np.ndarray:
     """The noise of many calls on a quadratic loss, shape (calls, parameters)."""
-    from wqscore.landscape.perturbed import PerturbedOptimizer
+    from wqscore.landscape.training.perturbed import PerturbedOptimizer
 
     task = losses.quadratic(scales, np.linspace(-1, 1, len(scales)))
     weights = task.model.weights
@@ -45,7 +45,7 @@ def test_isotropic_noise_takes_no_look_at_the_loss() -> None:
 
 
 def test_a_step_from_perturbed_weights_is_refused() -> None:
-    from wqscore.landscape.perturbed import PerturbedOptimizer
+    from wqscore.landscape.training.perturbed import PerturbedOptimizer
 
     task = losses.network([4, 3])
     inputs, targets = task.batches[0]

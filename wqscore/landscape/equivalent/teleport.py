@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.func import grad
 
-from wqscore.landscape.group_action import Action, Affine, acted, check_action
+from wqscore.landscape.equivalent.group_action import Action, Affine, acted, check_action
 from wqscore.landscape.sequential import linear_layers
 
 State = Literal["keep", "drop"]
