@@ -1,0 +1,1 @@
+"""Benchmarks of `wqscore.landscape`: training runs, each with a table beside it."""

@@ -1,0 +1,109 @@
+"""PACGen, sharpness, norms and shape metrics against quality and gap, over networks of the zoo.
+
+The MLPs of the zoo on digits that were trained to the end (benchmarks/zoo/), on 400 of their training examples:
+pooled over all, and inside a family at one width, with training loss and ‖w‖ in the same table.
+
+Run `python -m benchmarks.landscape.zoo_measures --zoo FOLDER`, where `make zoo` kept its weights; zoo_measures.md is
+the table of the last run. Half an hour on one core.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+from torch import nn
+from torch.nn.functional import cross_entropy
+
+from benchmarks.landscape.intervals import correlation
+from benchmarks.landscape.measured import LANDSCAPE, measured
+from benchmarks.zoo.families import families
+from benchmarks.zoo.tasks import load_task
+from benchmarks.zoo.train import training_examples
+from wqscore.landscape.task import Task
+
+FAMILIES = ("mlp2-digits", "mlp4-digits", "mlp4-digits-sgd", "mlp6-digits")
+EXAMPLES = 400
+#: Metrics of wqscore beside the landscape's, as the zoo's table has them.
+SHAPE = ("alpha_median", "stable_rank_median", "D_median", "entropy_median")
+SIZE = ("train_loss", "norm", "log_spectral_norm_median", "log_norm_median")
+OUTCOMES = ("test_loss", "gap")
+_TABLE = Path(__file__).parents[1] / "zoo" / "zoo.csv"
+
+
+def network(path: Path, depth: int) -> nn.Sequential:
+    """An MLP of the zoo as a sequence of layers, in float64."""
+    weights = load_file(path)
+    layers: list[nn.Module] = []
+    for name in (*(f"layers.{place}" for place in range(depth)), "head"):
+        weight, bias = weights[f"{name}.weight"], weights[f"{name}.bias"]
+        linear = nn.Linear(weight.shape[1], weight.shape[0])
+        linear.load_state_dict({"weight": weight, "bias": bias})
+        layers += [linear, nn.ReLU()]
+    return nn.Sequential(*layers[:-1]).double()
+
+
+def rows(zoo: Path) -> list[dict[str, object]]:
+    """A row a network: the zoo's, and what was measured."""
+    with _TABLE.open(encoding="utf-8") as file:
+        known = [row for row in csv.DictReader(file) if row["family"] in FAMILIES and row["kind"] == "recipe"]
+    named = {family.name: family for family in families()}
+    found: list[dict[str, object]] = []
+    for row in known:
+        family = named[row["family"]]
+        drawn = training_examples(
+            load_task("digits", "mlp", zoo / "wheels"),
+            float(row["share"]),
+            float(row["label_noise"]),
+            int(row["seed"]),
+        )
+        inputs, labels = drawn.inputs[:EXAMPLES].double(), drawn.labels[:EXAMPLES]
+        model = network(zoo / "weights" / f"{row['model']}.safetensors", family.depth)
+        task = Task(model, [(inputs, labels)], cross_entropy)
+        numbers = {name: float(row[name] or "nan") for name in (*SHAPE, *SIZE[2:], *OUTCOMES)}
+        found.append({"group": f"{row['family']} {row['width']}"} | measured(task) | numbers)
+    return found
+
+
+def table(found: list[dict[str, object]]) -> str:
+    """Spearman with test loss and with the gap, pooled and averaged inside groups."""
+    groups: dict[object, list[int]] = defaultdict(list)
+    for place, row in enumerate(found):
+        groups[row["group"]].append(place)
+    used = [np.array(places) for places in groups.values() if len(places) > 4]
+    lines = [
+        f"{len(found)} networks in {len(groups)} groups; inside: the mean over {len(used)} groups of over four.",
+        "",
+        "| measure | test loss, pooled (95 %) | inside | gap, pooled (95 %) | inside |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for name in (*SIZE, *LANDSCAPE, *SHAPE):
+        values = np.array([row[name] for row in found], dtype=float)
+        cells = []
+        for outcome in OUTCOMES:
+            wanted = np.array([row[outcome] for row in found], dtype=float)
+            if np.ptp(values) == 0:
+                cells += ["the same in all", ""]
+                continue
+            inside = [
+                correlation(values[each], wanted[each], spearman=True, draws=1)[0]
+                for each in used
+                if np.ptp(values[each]) > 0
+            ]
+            cells.append("{:+.2f} ({:+.2f} to {:+.2f})".format(*correlation(values, wanted, spearman=True)))
+            mean, spread = np.mean(inside), np.std(inside, ddof=1) / len(inside) ** 0.5
+            cells.append(f"{mean:+.2f} ± {spread:.2f}")
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--zoo", type=Path, required=True, help="folder of `make zoo`, with weights/ and wheels/")
+    print(table(rows(parser.parse_args().zoo)))

@@ -1,0 +1,1 @@
+"""Networks that compute the same: moved by symmetries, embedded in wider ones, and merged into narrower ones."""
