@@ -61,6 +61,7 @@ bench: .venv/oracles checkpoints/.done ## Speed and memory compared with WeightW
 	$(BIN)/python -m benchmarks.warm_store
 	$(BIN)/python -m benchmarks.kin
 	$(BIN)/python -m benchmarks.startup
+	$(BIN)/python -m benchmarks.whole_runs
 	$(BIN)/python -m benchmarks.profile_run
 	$(BIN)/python -m benchmarks.bert_base
 	$(BIN)/python -m benchmarks.floor
