@@ -121,6 +121,46 @@ def test_only_headers_are_fetched_and_the_files_are_counted(hub: HubServer, tmp_
     assert others == {"config.json", "model.safetensors.index.json"}
 
 
+def test_of_models_that_are_alike_the_headers_of_one_are_read(hub: HubServer, tmp_path: Path) -> None:
+    """Alike in configuration, index and sizes; each of the others differs from the first in one of these."""
+    shard, names = "model-00001-of-00001.safetensors", [f"layers.{i}.fc0.weight" for i in range(2)]
+    body, larger = weights(0, (300, 200), (128, 64)), weights(0, (300, 200), (128, 64), (64, 64))
+
+    def add(name: str, body: bytes, index: dict[str, str], **changes: str) -> str:
+        config = json.dumps({"model_type": "toy", "_name_or_path": name, **changes}).encode()
+        listed = json.dumps({"weight_map": index}).encode()
+        hub.add(
+            name, {"config.json": config, "model.safetensors.index.json": listed, next(iter(index.values())): body}
+        )
+        return name
+
+    index = dict.fromkeys(names, shard)
+    alike = [add(f"org/tune{number}", body[:-1] + bytes([number]), index) for number in range(3)]
+    others = [
+        add("org/config", body, index, model_type="other"),
+        add("org/larger", larger, {**index, "layers.2.fc0.weight": shard}),
+        add("org/named", body, dict.fromkeys(names, shard.replace("of-00001", "of-00002"))),
+    ]
+    # Without a configuration, models are like no other.
+    bare = ["org/bare0", "org/bare1"]
+    for name in bare:
+        hub.add(name, {"model.safetensors": body})
+    program = f"import wqscore.planning.plan as planning; planning._CONCURRENT_MODELS = 1\n{PROGRAM}"
+    done = run_python(program, [*alike, *others, *bare], hub.environment(tmp_path), tmp_path)
+    assert done.stdout, done.stderr
+    asked = [
+        sum(f"/{ref}/resolve" in r.path and r.path.endswith("safetensors") for r in hub.requests) for ref in alike
+    ]
+    assert asked == [2, 0, 0], "the length of the header, and the header"
+    for ref in [*others, *bare]:
+        assert sum(f"/{ref}/resolve" in r.path and r.path.endswith("safetensors") for r in hub.requests) == 2
+    rows = json.loads(done.stdout)[2]
+    assert [row[2] for row in rows] == [len(larger) if row[0] == "org/larger" else len(body) for row in rows]
+    figures = [[row[3][key] for key in ("parameters", "matrices", "to_read")] for row in rows]
+    of_two = [300 * 200 + 128 * 64, 2, 4 * (300 * 200 + 128 * 64)]
+    assert figures == [of_two] * 4 + [[of_two[0] + 64**2, 3, of_two[2] + 4 * 64**2]] + [of_two] * 3
+
+
 def test_what_the_cache_has_needs_no_fetching(hub: HubServer, tmp_path: Path) -> None:
     body = weights(0, (300, 200))
     hub.add("org/one", {"config.json": b"{}", "model.safetensors": body})

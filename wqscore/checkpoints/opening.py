@@ -31,6 +31,7 @@ from wqscore.refs.reference import ModelRef
 
 if TYPE_CHECKING:
     from wqscore.checkpoints.hub.fetch import RemoteHeaders
+    from wqscore.checkpoints.hub.shared_headers import SharedHeaders
 
 
 def open_checkpoint(
@@ -73,8 +74,12 @@ def open_checkpoint(
     return _with_parameters(Checkpoint(ref, revision, *opened, remarks=tuple(dict.fromkeys(said))))
 
 
-def open_headers(ref: ModelRef) -> Checkpoint:
+def open_headers(ref: ModelRef, shared: SharedHeaders | None = None) -> Checkpoint:
     """Read a checkpoint's headers without downloading its weights: from the Hub by byte ranges.
+
+    Args:
+        ref: the model.
+        shared: headers of models like this one, for an estimate.
 
     Raises:
         CheckpointError: it can't be found, fetched or read.
@@ -83,7 +88,7 @@ def open_headers(ref: ModelRef) -> Checkpoint:
         return open_checkpoint(ref)
     from wqscore.checkpoints.hub.fetch import read_headers
 
-    return _from_headers(ref, read_headers(ref))
+    return _from_headers(ref, read_headers(ref, shared))
 
 
 def _with_parameters(checkpoint: Checkpoint) -> Checkpoint:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from wqscore.checkpoints.checkpoint import Checkpoint
 from wqscore.checkpoints.decoding import DecodedTensor
 from wqscore.checkpoints.hub.ranges import HubRanges
+from wqscore.checkpoints.hub.shared_headers import SharedHeaders
 from wqscore.checkpoints.opening import open_headers
 from wqscore.checkpoints.tensor import Tensor, TensorRef
 from wqscore.errors import CheckpointError
@@ -79,8 +80,12 @@ class ModelDescription(Result):
         return tuple(outcome for outcome in self.outcomes if isinstance(outcome, SkippedTensor))
 
 
-def open_without_weights(ref: ModelRef) -> Checkpoint:
+def open_without_weights(ref: ModelRef, shared: SharedHeaders | None = None) -> Checkpoint:
     """Open a checkpoint by its headers, from the Hub by ranges of bytes; no weights are downloaded.
+
+    Args:
+        ref: the model.
+        shared: headers of models like this one, for an estimate.
 
     Raises:
         CheckpointError: it can't be found or read, or not without downloading it.
@@ -90,7 +95,7 @@ def open_without_weights(ref: ModelRef) -> Checkpoint:
             f"{ref.label}: a base and an adapter can't be described before both are downloaded: run `wqscore score` "
             "on it"
         )
-    return open_headers(ref)
+    return open_headers(ref, shared)
 
 
 def describe(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
+from wqscore.checkpoints.hub.shared_headers import SharedHeaders
 from wqscore.checkpoints.runs import expand_runs
 from wqscore.errors import CheckpointError, UsageError, fault
 from wqscore.fits.sampling import USUAL, Sampling
@@ -151,8 +152,9 @@ def plan(
 ) -> Plan:
     """Estimate what scoring models with the preset `default` takes, from their files' headers alone.
 
-    Never downloads weights. A model that fails is a row with its reason and stops no other; if a model's
-    weights are neither safetensors files nor in the Hub's cache, only the bytes to fetch are known.
+    Never downloads weights. Of models on the Hub with the same configuration, index and file sizes, such as
+    fine-tunes, the headers of one are read. A model that fails is a row with its reason and stops no other; if a
+    model's weights are neither safetensors files nor in the Hub's cache, only the bytes to fetch are known.
 
     Args:
         models: the models, as for `wqscore.rank`.
@@ -179,7 +181,8 @@ def plan(
     try:
         # Measured before threads start, with which it would share the cores.
         costs = Costs(jobs, measure_speed(), sampling)
-        futures += [pool.submit(_plan_model, model, costs) for model in refs]
+        shared = SharedHeaders()
+        futures += [pool.submit(_plan_model, model, costs, shared) for model in refs]
         for future in futures:
             done.append(future.result())
             if on_model is not None:
@@ -203,9 +206,9 @@ def _so_far(
     return tuple(rows)
 
 
-def _plan_model(ref: ModelRef, costs: Costs) -> ModelPlan:
+def _plan_model(ref: ModelRef, costs: Costs, shared: SharedHeaders) -> ModelPlan:
     try:
-        checkpoint = open_without_weights(ref)
+        checkpoint = open_without_weights(ref, shared)
         to_fetch = bytes_on_the_hub(checkpoint.tensors)
         return ModelPlan(checkpoint.ref, checkpoint.revision, to_fetch, costs.of(checkpoint))
     except CheckpointError as error:

@@ -19,6 +19,7 @@ from wqscore.checkpoints.hub.files import HubFiles, OnFile, cached_file, downloa
 from wqscore.checkpoints.hub.header_cache import HeaderCache
 from wqscore.checkpoints.hub.headers import read_header
 from wqscore.checkpoints.hub.ranges import HubRanges, NoRangesError
+from wqscore.checkpoints.hub.shared_headers import SharedHeaders, likeness
 from wqscore.checkpoints.hub.weights import HubWeights, find_weights
 from wqscore.checkpoints.local import read_configs
 from wqscore.checkpoints.remarks import Say
@@ -89,11 +90,12 @@ def fetch(ref: ModelRef, on_file: OnFile | None = None) -> HubSnapshot:
     return HubSnapshot(folder, files.revision, weights.remarks)
 
 
-def read_headers(ref: ModelRef) -> RemoteHeaders:
+def read_headers(ref: ModelRef, shared: SharedHeaders | None = None) -> RemoteHeaders:
     """Read a checkpoint's configuration and the headers of its safetensors files, without its weights.
 
     Args:
         ref: a model whose source is `hub`.
+        shared: headers of models like this one, which are taken for its own, and to which its own are added.
 
     Raises:
         CheckpointError: the model is not available, a header is damaged, or the weights are of another format and
@@ -105,8 +107,9 @@ def read_headers(ref: ModelRef) -> RemoteHeaders:
         raise CheckpointError(
             f"{ref.label}: the headers of {kind} can't be read without downloading them: run `wqscore score` on it"
         )
-    source = HubRanges(files)
-    return _read_headers(source, weights, lambda name, say: read_header(source, name, say=say))
+    source, shared = HubRanges(files), shared or SharedHeaders()
+    alike = likeness(source, weights, _config(source, weights))
+    return _read_headers(source, weights, lambda name, say: shared.read(source, name, alike, say))
 
 
 def stream(ref: ModelRef, on_file: OnFile | None = None, known: HeaderCache | None = None) -> RemoteHeaders:
@@ -144,16 +147,20 @@ def _read_headers(
     source: HubRanges, weights: HubWeights, header_of: Callable[[str, Say], list[TensorRef]]
 ) -> RemoteHeaders:
     files = source.files
-    paths = [download(files, name, source.on_file) for name in weights.configs]
+    config = _config(source, weights)
     said: dict[str, list[str]] = {name: [] for name in weights.files}
     with ThreadPoolExecutor(_CONCURRENT_SHARDS) as pool:
         headers = list(pool.map(lambda name: header_of(name, said[name].append), weights.files))
     joined = join_shards(headers, weights.holders, f"{files.label}: ", "the index", "try another revision")
     of_files = (remark for remarks in said.values() for remark in remarks)
     remarks = (*weights.remarks, *of_files, *filter(None, [joined.remark]))
-    return RemoteHeaders(
-        files.revision, read_configs(paths[0].parent) if paths else {}, list(joined.tensors), remarks
-    )
+    return RemoteHeaders(files.revision, config, list(joined.tensors), remarks)
+
+
+def _config(source: HubRanges, weights: HubWeights) -> dict[str, Any]:
+    """The model's configuration, `{}` without one."""
+    paths = [download(source.files, name, source.on_file) for name in weights.configs]
+    return read_configs(paths[0].parent) if paths else {}
 
 
 def _unreadable_by_ranges(files: HubFiles, weights: HubWeights) -> str:
