@@ -161,3 +161,11 @@ def test_rank_reads_what_the_study_writes(study: Symmetry, tmp_path: Path) -> No
         assert read.of(metric, "none") == study.spread(metric)
         assert read.of(metric, "balanced") <= study.spread(metric)
     assert read.of("alpha", "none") == 0
+
+
+@pytest.mark.usefixtures("without_torch")
+def test_only_chosen_matrices_are_scored() -> None:
+    chosen = found(bert(layers=1), SMALL, metrics="log_norm", roles="mlp.*")
+    moved = {each.name: each.metrics["log_norm"].spread for each in chosen.transformations if each.applies}
+    assert moved["attention.qk"] == moved["attention.vo"] == 0
+    assert moved["neuron.split"] > 0

@@ -36,10 +36,12 @@ class Scorer:
     note: Callable[[str], None] | None = None
 
     def changed(self, checkpoint: Checkpoint) -> list[list[PlannedTensor]]:
-        """The matrices of the tensors of a transformed checkpoint that differ from the stored ones."""
-        groups = by_tensor(planned(checkpoint, self.task.preset))
-        found = [(group, matrices_of(group)) for group in groups]
-        return [group for group, matrices in found if matrices and isinstance(matrices[0].tensor, DerivedTensor)]
+        """The scored matrices of the tensors of a transformed checkpoint that differ from the stored ones."""
+        scored = {row.matrix.name for row in self.score.layers}
+        matrices = matrices_of(planned(checkpoint, self.task.preset))
+        return by_tensor(
+            [each for each in matrices if each.name in scored and isinstance(each.tensor, DerivedTensor)]
+        )
 
     def summary(self, checkpoint: Checkpoint, progress: ScoreProgress | None = None) -> ModelSummary:
         """The summary of a transformed checkpoint."""
