@@ -57,6 +57,7 @@ class Neurons:
         activation: σ.
         up: y of each in a gated block, as `into`.
         folds: whether the next layer has a bias that constants can be added to.
+        unit_roundoff: u of the types that z and y are stored in: rounding takes a cosine of 1 to 1 − u² at most.
     """
 
     into: Rays
@@ -64,6 +65,7 @@ class Neurons:
     activation: Activation
     up: Rays | None = None
     folds: bool = False
+    unit_roundoff: float = 0.0
 
     @property
     def count(self) -> int:
@@ -101,21 +103,23 @@ class Neurons:
         """The least tolerance at which each of the columns is merged into each of the rows, shape (rows, columns).
 
         1 − cos where σ is homogeneous, else ‖z_i − z_j‖²/2‖z_i‖², which is the same between vectors of one length;
-        up to the sign where σ is odd. In a gated block also 1 − |cos| of y.
+        up to the sign where σ is odd. In a gated block also 1 − |cos| of y. Of cosines, what rounding leaves is
+        taken off.
         """
+        rounding = self.unit_roundoff**2
         cosines = self.into.cosines(rows, columns)
         if self.may_flip:
             cosines = np.abs(cosines)
         apart: np.ndarray
         if self.activation.degree:
-            apart = 1 - cosines
+            apart = 1 - cosines - rounding
         else:
             a, b = self.into.lengths[rows][:, None], self.into.lengths[columns][None, :]
             with np.errstate(invalid="ignore", divide="ignore"):
                 apart = (a**2 + b**2 - 2 * a * b * cosines) / (2 * b**2)
             apart = np.nan_to_num(apart, nan=np.inf)
         if self.up is not None:
-            apart = np.maximum(apart, 1 - np.abs(self.up.cosines(rows, columns)))
+            apart = np.maximum(apart, 1 - np.abs(self.up.cosines(rows, columns)) - rounding)
         return np.asarray(apart)
 
     def least_cosine(self, tolerance: float) -> float:

@@ -109,6 +109,7 @@ def neurons_of(block: Block, arrays: Arrays) -> Neurons:
         activation=block.activation,
         up=_rays(block.up, arrays) if block.up else None,
         folds=block.out.bias is not None,
+        unit_roundoff=max(each.matrix.tensor.dtype.unit_roundoff for each in block.projections[:-1]),
     )
 
 
@@ -213,6 +214,7 @@ def _after(neurons: Neurons, before: Neurons, merged: Merged) -> Neurons:
         neurons.outgoing,
         neurons.activation,
         folds=neurons.folds,
+        unit_roundoff=neurons.unit_roundoff,
     )
 
 
