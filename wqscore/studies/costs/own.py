@@ -33,8 +33,8 @@ _VECTORS, _BOTH = 6, 2
 #: Arrays of a matrix's shape in float64 that comparing two holds at its peak.
 _ARRAYS = 4
 _FLOAT64 = np.dtype(np.float64).itemsize
-#: Passes over a matrix's entries, as `Work` counts them: to hash each entry, and to compare the neurons of a block.
-_HASHED, _COMPARED = 8, 6
+#: Passes over a matrix's entries, as `Work` counts them, to compare the neurons of a block.
+_COMPARED = 6
 #: A QR decomposition of a head, over the product of its size squared and its inputs; of the four projections.
 _TRIANGLES = 4 * 4
 
@@ -97,14 +97,6 @@ def _comparing(models: Sequence[Checkpoint]) -> Own:
     return Own(sum(sum(side.values()) for side in sides), solving + vectors, _sorted(jobs))
 
 
-def _sketching(models: Sequence[Checkpoint]) -> Own:
-    """A pass over every matrix, which hashes each entry."""
-    matrices = matrices_of(planned(models[0], DEFAULT))
-    entries = _HASHED * sum(matrix.parameters for matrix in matrices)
-    jobs = [2 * held(matrix.tensor) for matrix in matrices]
-    return Own(sum(_tensors(matrices).values()), Work(entries=entries), _sorted(jobs))
-
-
 def _merging(models: Sequence[Checkpoint]) -> Own:
     """The cosines of all pairs of neurons of each block, and a small decomposition of each head."""
     model = model_of(models[0])
@@ -138,7 +130,7 @@ STUDIES: Mapping[str, Study] = MappingProxyType(
     {
         "diff": Study(True, _comparing, is_of_pairs=True),
         "compress": Study(True, _nothing),
-        "phase": Study(True, _sketching),
+        "phase": Study(True, _nothing),
         "allocate": Study(True, _nothing),
         "width": Study(False, _merging),
     }

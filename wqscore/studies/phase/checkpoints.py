@@ -9,12 +9,11 @@ from math import isfinite, nan
 
 import numpy as np
 
-from wqscore.api.run import own_errors
+from wqscore.api.run import own_errors, started
 from wqscore.api.score import score
 from wqscore.api.settings import Settings
 from wqscore.errors import CheckpointError, UsageError
 from wqscore.execution.progress import RankProgress
-from wqscore.execution.resources import Resources
 from wqscore.refs.callers import as_ref
 from wqscore.refs.reference import ModelRef
 from wqscore.scoring.cache import opened_store
@@ -145,7 +144,7 @@ def _score(
             try:
                 with own_errors(ref):
                     of_one = score(ref, settings=shared, progress=progress)
-                    found.append(_kept(of_one, settings))
+                    found.append(_kept(of_one, shared))
                 models.append(GridModel(of_one.ref, of_one.revision, *place))
             except CheckpointError as error:
                 if progress:
@@ -157,7 +156,8 @@ def _score(
 
 def _kept(found: ModelScore, settings: Settings) -> _Scored:
     metrics = {name: found.summary.headline(name, found.preset) for name in found.metrics}
-    return _Scored(metrics, sketches_of(found, Resources(settings.jobs, settings.memory)))
+    with started(found.ref, settings, None) as run:
+        return _Scored(metrics, sketches_of(found, run.resources, run.cache))
 
 
 def _likeness(by_cell: Mapping[Place, Sequence[int]], scored: Sequence[_Scored]) -> dict[Place, tuple[float, float]]:

@@ -13,32 +13,40 @@ from wqscore.execution.threads import Job, run_jobs
 from wqscore.matrices.matching import canonical_name
 from wqscore.matrices.weight_matrix import WeightMatrix
 from wqscore.planning.peak_memory import held
+from wqscore.scoring.cache import ScoreCache
 from wqscore.scoring.model_score import ModelScore
-from wqscore.studies.diff.sketch import sketch
+from wqscore.sketches.sketch import unit_sketch
 
 #: What is compared: a matrix's name without prefixes, its slices, rows and columns.
 Key = tuple[str, int, int, int]
 Sketches = Mapping[Key, np.ndarray]
 
 
-def sketches_of(score: ModelScore, resources: Resources) -> Sketches:
-    """The sketches of a model's matrices, each tensor read once.
+def sketches_of(score: ModelScore, resources: Resources, cache: ScoreCache | None) -> Sketches:
+    """The sketches of a model's matrices, those that scoring stored; other tensors are read once.
 
     Args:
-        score: the model's score, whose tensors are read.
+        score: the model's score.
         resources: threads and memory.
+        cache: what scoring stored, if anything.
 
     Raises:
         CheckpointError: a file changed or vanished meanwhile.
     """
+    matrices = [row.matrix for row in score.layers]
+    stored = cache.get_sketches(matrices) if cache else {}
+    found: dict[Key, np.ndarray] = {}
     groups: dict[int, list[WeightMatrix]] = {}
-    for row in score.layers:
-        groups.setdefault(id(row.matrix.tensor), []).append(row.matrix)
+    for matrix in matrices:
+        known = stored.get(matrix.name)
+        if known and known.sketch:
+            found[_key(matrix)] = _unit(known.sketch.sums)
+        else:
+            groups.setdefault(id(matrix.tensor), []).append(matrix)
     jobs = [
         Job(group[0].tensor.read, partial(_sketched, group), 2 * held(group[0].tensor), group[0].tensor.name)
         for group in groups.values()
     ]
-    found: dict[Key, np.ndarray] = {}
     for _, made in run_jobs(jobs, resources.threads, budget_for_jobs(resources)):
         found |= made
     return found
@@ -53,7 +61,15 @@ def cosine(one: Sketches, other: Sketches) -> float:
 
 
 def _sketched(matrices: Sequence[WeightMatrix], array: np.ndarray) -> dict[Key, np.ndarray]:
-    return {
-        (canonical_name(matrix.name), matrix.slices, matrix.rows, matrix.columns): sketch(matrix.values(array))
-        for matrix in matrices
-    }
+    return {_key(matrix): unit_sketch(matrix.values(array)) for matrix in matrices}
+
+
+def _key(matrix: WeightMatrix) -> Key:
+    return canonical_name(matrix.name), matrix.slices, matrix.rows, matrix.columns
+
+
+def _unit(sums: np.ndarray) -> np.ndarray:
+    """A stored sketch, of W at length 1, itself at length 1; 0 stays 0."""
+    wide = sums.astype(np.float64)
+    length = float(np.linalg.norm(wide))
+    return wide / length if length else wide
