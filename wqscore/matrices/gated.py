@@ -96,6 +96,9 @@ def gate_and_up(name: str, shape: Shape, config: ModelConfig, shapes: Mapping[st
         return None
     down = shapes.get(f"{block}{dot}{projection.down}{end}")
     axis = _doubled_axis(shape, down)
+    if axis == 1 and len(shape) == 2 and end:
+        # A linear layer's weight is outputs × inputs: twice as many inputs as the network has outputs is no gate.
+        axis = None
     if axis is None and not projection.always:
         return None
     if axis is None and down is None:
