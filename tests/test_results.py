@@ -125,7 +125,7 @@ def test_every_kind_is_shown_to_people_and_to_machines(found: Mapping[str, Resul
 
 def test_a_page_is_made_where_there_is_one(found: Mapping[str, Result], tmp_path: Path) -> None:
     for kind, result in found.items():
-        if kind in ("Ranking", "ModelScore", "Correlations", "Built", "Phases"):
+        if kind in ("Ranking", "ModelScore", "Correlations", "Built", "Phases", "Kin"):
             assert result.to_html().strip().lower().startswith("<!doctype html>")
         else:
             with pytest.raises(UsageError, match=f"{kind} has no format 'html': it has "):
