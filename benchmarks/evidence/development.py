@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from benchmarks.evidence.combination import Combination, choose_combination
-from wqscore.evidence.decisions import KINDS, decisions
+from wqscore.evidence.decisions import decisions
+from wqscore.evidence.kinds import KINDS
 from wqscore.evidence.record import KnownModel, shipped_models
 from wqscore.evidence.split import is_development
 from wqscore.evidence.track_record import Entry, TrackRecord

@@ -7,7 +7,8 @@ from math import isnan
 
 from benchmarks.evidence.combination import Combination
 from benchmarks.evidence.development import Choice
-from wqscore.evidence.decisions import KINDS, decisions
+from wqscore.evidence.decisions import decisions
+from wqscore.evidence.kinds import KINDS
 from wqscore.evidence.odds import SIZE, measure_gaps
 from wqscore.evidence.record import KnownModel
 from wqscore.evidence.report import MEANING, verdict

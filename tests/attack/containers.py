@@ -45,6 +45,12 @@ def torch_zip(**more: bytes) -> bytes:
     return zipped({f"archive/{name}": content for name, content in (members | added).items()})
 
 
+def _wrong_checksum(archive: bytes) -> bytes:
+    """The first member's checksum in the directory with its lowest bit turned over."""
+    header = b"PK\x01\x02"
+    return _changed(archive, header, 16, archive[archive.index(header) + 16] ^ 1)
+
+
 def _changed(content: bytes, marker: bytes, offset: int, value: int) -> bytes:
     """The first header of a kind in a zip archive with a byte changed."""
     at = content.index(marker) + offset
@@ -68,7 +74,7 @@ def _other_local_name(mark: Path) -> bytes:
 #: In a zip archive, which torch reads; the last ones hold a sound model, and code where nobody looks.
 _ZIPS: dict[str, Callable[[Path], bytes]] = {
     "data.pkl": lambda mark: torch_zip(data_pkl=evil(mark)),
-    "a wrong checksum": lambda mark: _changed(torch_zip(data_pkl=evil(mark)), b"PK\x01\x02", 16, 1),
+    "a wrong checksum": lambda mark: _wrong_checksum(torch_zip(data_pkl=evil(mark))),
     "marked as encrypted": lambda mark: _changed(torch_zip(data_pkl=evil(mark)), b"PK\x01\x02", 8, 1),
     "marked as encrypted in its local header": lambda mark: _changed(
         torch_zip(data_pkl=evil(mark)), b"PK\x03\x04", 6, 1

@@ -13,7 +13,8 @@ import pytest
 from tests.evidence.recomputed import HIGHER, entry, rows_of
 from tests.evidence.recomputed import decisions as recomputed_decisions
 from tests.examples import sized
-from wqscore.evidence.decisions import KINDS, decisions
+from wqscore.evidence.decisions import decisions
+from wqscore.evidence.kinds import KINDS
 from wqscore.evidence.odds import family_weights, fit, log_losses
 from wqscore.evidence.record import parse_table, shipped_models, shipped_tables
 from wqscore.evidence.track_record import track_record

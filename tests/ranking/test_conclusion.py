@@ -167,7 +167,7 @@ def test_every_format_has_the_same_sentences(real: Ranking) -> None:
     parts = (real.conclusion, *real.conclusion.families)
     assert sorted(lines) == sorted(line for part in parts for line in (part.text, *part.odds))
     assert any(line.startswith("Odds: ") for line in lines)
-    assert "gone: no such folder" in lines[0]
+    assert "could not be scored (no such folder or file: " in lines[0]
     markdown = re.sub(r"\\(.)", r"\1", real.to_markdown())
     assert markdown.startswith("\n\n".join(lines))
     document = json.loads(real.to_json())["conclusion"]

@@ -61,7 +61,7 @@ def evidence(
     with one_line_errors():
         from wqscore.errors import nearest
         from wqscore.escaping import printable
-        from wqscore.evidence.decisions import ANY, KINDS
+        from wqscore.evidence.kinds import ANY, KINDS
         from wqscore.evidence.lore import learned_record
         from wqscore.evidence.odds import SIZE
         from wqscore.evidence.own import own_tables, read_own

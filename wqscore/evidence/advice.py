@@ -8,7 +8,7 @@ from itertools import pairwise
 from math import isclose
 from typing import Literal
 
-from wqscore.evidence.decisions import KINDS, Kind
+from wqscore.evidence.kinds import KINDS, PLURAL, Kind
 from wqscore.evidence.kinship import kind_between, traits_of
 from wqscore.evidence.lore import Lore
 from wqscore.evidence.odds import SIZE, probability
@@ -33,14 +33,6 @@ USUAL = "alpha"
 _TOSS_UP = 0.05
 #: Odds are told in tenths up to here, and in hundredths beyond.
 _TENTHS = 0.945
-PLURAL: dict[str, str] = {
-    "size": "models of different size",
-    "recipe": "models of the same shapes",
-    "run": "steps of one training",
-    "fine-tune": "a model and its fine-tune",
-    "damage": "a model and a damaged or quantised copy",
-    "across": "models of different families",
-}
 
 
 def with_odds(ranking: Ranking, lore: Lore, choice: str = "") -> Ranking:

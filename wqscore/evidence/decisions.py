@@ -5,16 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Literal, get_args
 
 import numpy as np
 
+from wqscore.evidence.kinds import ANY, KINDS, Kind
 from wqscore.evidence.record import KnownModel
-
-Kind = Literal["size", "recipe", "run", "fine-tune", "damage", "across"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
-#: All decisions inside families together, those of no kind included; for checking only.
-ANY = "any"
 
 #: Models whose numbers of parameters differ by more are of different size.
 OTHER_SIZE = 1.05

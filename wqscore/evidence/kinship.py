@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from math import isclose, isfinite, nan
 from statistics import median
 
-from wqscore.evidence.decisions import OTHER_SIZE, Kind
+from wqscore.evidence.decisions import OTHER_SIZE
+from wqscore.evidence.kinds import Kind
 from wqscore.matrices.matching import canonical_name
 from wqscore.refs.steps import run_of, step_of
 from wqscore.scoring.model_score import ModelScore

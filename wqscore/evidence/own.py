@@ -12,7 +12,7 @@ from typing import Any
 from wqscore.cache_folder import home_folder
 from wqscore.errors import UsageError, nearest, read_small
 from wqscore.escaping import printable
-from wqscore.evidence.decisions import KINDS
+from wqscore.evidence.kinds import KINDS
 from wqscore.evidence.record import COLUMNS, KnownModel, parse_table, scored_by
 from wqscore.metrics.registry import METRICS
 from wqscore.rendering.csv import csv_text

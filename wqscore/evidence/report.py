@@ -7,7 +7,7 @@ from dataclasses import asdict
 from math import isnan
 from typing import Any
 
-from wqscore.evidence.decisions import ANY
+from wqscore.evidence.kinds import MEANING
 from wqscore.evidence.odds import SIZE
 from wqscore.evidence.track_record import Entry, TrackRecord
 from wqscore.evidence.validation import COIN, LogLoss
@@ -20,16 +20,6 @@ COLUMNS = [
     *("metric", "kind", "families", "pairs", "agreement", "agreement_lo", "agreement_hi"),
     *("log_loss", "log_loss_se", "log_loss_with_size", "log_loss_size", "informative"),
 ]
-#: What a decision of each kind is about.
-MEANING = {
-    "size": "one model has over 5 % more parameters",
-    "recipe": "the same shapes, trained from different starts, data or hyper-parameters",
-    "run": "two steps of one training",
-    "fine-tune": "one was made from the other by more training",
-    "damage": "one is the other quantised, pruned, noised or partly re-initialised",
-    "across": "two families, judged on one benchmark",
-    ANY: "all kinds inside families together, for checking only",
-}
 #: As many entries of a kind are shown; alpha and size always are.
 _SHOWN = 6
 _ALWAYS = ("alpha", SIZE)

@@ -8,7 +8,8 @@ from math import log, nan
 
 import numpy as np
 
-from wqscore.evidence.decisions import KINDS, Decisions, decisions
+from wqscore.evidence.decisions import Decisions, decisions
+from wqscore.evidence.kinds import KINDS
 from wqscore.evidence.odds import SIZE, Gaps, bend, family_weights, fit, measure_gaps, oriented
 from wqscore.evidence.record import KnownModel
 from wqscore.evidence.validation import (

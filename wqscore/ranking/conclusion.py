@@ -215,7 +215,7 @@ def _tie(members: Sequence[RankedModel], leaders: Sequence[RankedModel], words: 
 
 
 def _without_ranks(others: Sequence[RankedModel], words: _Words) -> Conclusion:
-    reasons = [f"{words.name(model)}: {_reason(model)}" for model in others if model.status == "unranked"]
+    reasons = [_named_reason(model, words) for model in others if model.status == "unranked"]
     if not reasons:
         return Conclusion("failed", (), "No model could be scored: see the reasons above.")
     return Conclusion("unranked", (), f"No model can be ranked: {'; '.join(reasons)}.")
@@ -227,7 +227,7 @@ def _left_out(others: Sequence[RankedModel], words: _Words) -> str:
     for status, verb in (("unranked", "not ranked"), ("failed", "not be scored")):
         left = [model for model in others if model.status == status]
         if left:
-            shown = "; ".join(f"{words.name(model)}: {_reason(model)}" for model in left[:_MAX_NAMES])
+            shown = "; ".join(_named_reason(model, words) for model in left[:_MAX_NAMES])
             more = f"; and {len(left) - _MAX_NAMES} more" if len(left) > _MAX_NAMES else ""
             helper = "could" if status == "failed" else "was" if len(left) == 1 else "were"
             noun = "" if parts else " model" if len(left) == 1 else " models"
@@ -235,9 +235,10 @@ def _left_out(others: Sequence[RankedModel], words: _Words) -> str:
     return f"{' and '.join(parts)}." if parts else ""
 
 
-def _reason(model: RankedModel) -> str:
-    """Why a model has no rank; a failure's reason often begins with its name."""
-    return model.reason.removeprefix(f"{model.ref.label}: ").rstrip(".")
+def _named_reason(model: RankedModel, words: _Words) -> str:
+    """Why a model has no rank, after its name; a reason that names its files needs no other name."""
+    reason = model.reason.removeprefix(f"{model.ref.label}: ").rstrip(".")
+    return reason if model.ref.label in reason else f"{words.name(model)}: {reason}"
 
 
 def by_family(ranked: Sequence[RankedModel]) -> list[list[RankedModel]]:

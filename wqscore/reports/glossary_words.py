@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from wqscore.evidence.kinds import ANY, MEANING
+
 _COUNTS = "It still counts in the averages."
 
 _VERDICTS = {
@@ -199,11 +201,7 @@ _TERMS = {
     "wqscore kin.",
     "sketch": "128 sums of a matrix's weights with fixed random signs, by which matrices of one shape are compared "
     "without reading them again. The store keeps it beside the spectrum.",
-    "size": "A kind of decision: one model has over 5 % more parameters.",
-    "recipe": "A kind of decision: models of the same shapes from different starts, data or hyper-parameters.",
-    "run": "A kind of decision: two steps of one training.",
-    "fine-tune": "A kind of decision: one model was made from the other by more training.",
-    "damage": "A kind of decision: one model is the other quantised, pruned, noised or partly re-initialised.",
+    **{kind: f"A kind of decision: {meaning}." for kind, meaning in MEANING.items() if kind != ANY},
     "odds": "How likely the model with the better number is the better model, learned from the record of decisions: "
     "wqscore evidence.",
     "toss-up": "The record doesn't tell two models apart: the odds don't beat a coin by two standard errors.",
