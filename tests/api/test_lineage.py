@@ -12,6 +12,7 @@ import pytest
 
 import wqscore
 from tests.small_models import bert
+from tests.studies.diff.made import adapter
 from tests.studies.kin.made import changed, saved
 from wqscore.checkpoints.tensor import TensorRef
 from wqscore.ranking.ranking import Ranking
@@ -53,6 +54,24 @@ def test_a_family_by_name_without_shared_weights_is_told(tmp_path: Path) -> None
 def test_a_declared_base_without_shared_weights_is_told(tmp_path: Path) -> None:
     (told,) = ranked(tmp_path, LISTED).unrelated
     assert told.family == LISTED
+
+
+@pytest.mark.parametrize("card", [f"base_model: {LISTED}", f"base_model:\n- {LISTED}\n- org/other"])
+def test_a_base_that_the_card_names_is_a_declaration(tmp_path: Path, card: str) -> None:
+    models = [write(tmp_path / "one", BASE), write(tmp_path / "other", bert(1, layers=1))]
+    for model in models:
+        Path(model, "README.md").write_text(f"---\nlicense: mit\n{card}\n---\n# A model\n")
+    (told,) = wqscore.rank(models, store=tmp_path / "store.sqlite", **QUICK).unrelated
+    assert told.family == LISTED
+
+
+def test_adapters_of_one_base_are_not_told(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    adapters = [
+        adapter(tmp_path / name, "layers.0.fc1", rng.standard_normal((16, 40)), rng.standard_normal((50, 16)), 4)
+        for name in ("a", "b")
+    ]
+    assert not wqscore.rank(adapters, store=tmp_path / "store.sqlite", family="mine", **QUICK).unrelated
 
 
 @pytest.mark.parametrize("base", ["", "./run/3", "/data/run", "configs/small", "output"])

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from tests.sketches.portraits import portrait
+from wqscore.sketches import alignment, medians
 from wqscore.sketches import compare as module
+from wqscore.sketches import portrait as portraits
 from wqscore.sketches.compare import Comparison, compare
 from wqscore.sketches.sketch import unit_sketch
 
@@ -139,6 +141,30 @@ def test_a_matrix_that_is_zero_or_not_finite_spoils_no_other() -> None:
     assert found["cosine"][0, 1] > 0.9
     assert np.isfinite(found["distance"][0, 1])
     assert np.isfinite(found["directions"][0, 1])
+
+
+def test_of_many_experts_those_of_one_layer_are_matched_by_contents(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alignment, "_MANY", 100)
+    monkeypatch.setattr(medians, "_LONGEST", 8)
+    rng = np.random.default_rng(0)
+    name = "model.layers.{}.block_sparse_moe.experts.{}.w1.weight".format
+    places = [(layer, expert) for layer in range(3) for expert in range(8)]
+    base = {name(*place): rng.standard_normal((9, 8)).astype("f4") for place in places}
+    turned = {name(layer, (expert + 1) % 8): near(base, 0.1)[name(layer, expert)] for layer, expert in places}
+    found = wholes(compare([portrait(each, directions=False) for each in (base, near(base, 0.1), turned)]))
+    assert found["n_matrices"].min() == 24
+    assert found["cosine"].min() > 0.98
+    assert found["n_moved"][0].tolist() == [0, 0, 24]
+
+
+def test_long_spectra_are_compared_at_as_many_places(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(portraits, "_MOST", 7)
+    one, other = model(0), near(model(0), 0.1)
+    found = portrait(one)
+    whole = logs(one["layers.0.fc1.weight"])
+    assert np.allclose(found.logs[0][[0, -1]], whole[[0, -1]])
+    assert found.logs[0].size == 7
+    assert 0 < wholes(compare([found, portrait(other)]))["distance"][0, 1] < 0.1
 
 
 def test_directions_agree_where_no_shape_does() -> None:

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from itertools import combinations
 
 from wqscore.api.run import Run
+from wqscore.checkpoints.card_base import card_bases
+from wqscore.checkpoints.decoding import is_update
 from wqscore.model_list import find_listed
 from wqscore.ranking.lineage import Unrelated
 from wqscore.scoring.cache import ScoreCache
@@ -21,17 +23,19 @@ from wqscore.sketches.verdicts import APART
 def unrelated_families(scores: Sequence[ModelScore], run: Run) -> tuple[Unrelated, ...]:
     """The declared families in which models of one architecture share no weights.
 
-    A family is declared by `--family`, or by a configuration that names the model that it comes from. A family of one
-    architecture alone is no claim of descent, nor is that of a model list.
+    A family is declared by `--family`, or by a configuration or a local model card that names the model that it comes
+    from. A family of one architecture alone is no claim of descent, nor is that of a model list. Adapters without
+    their bases are left out: what they add to one base need not be alike.
 
     Args:
         scores: the scored models.
         run: their run, whose store is open.
     """
-    declared = _declared(scores, run.settings.family)
     cache = run.cache
-    if not declared or cache is None:
+    if cache is None or len(scores) < 2:
         return ()
+    models = [score for score in scores if not any(is_update(row.matrix.tensor) for row in score.layers)]
+    declared = _declared(models, run.settings.family)
     found = [_checked(family, members, cache) for family, members in declared.items()]
     return tuple(each for each in found if each is not None)
 
@@ -42,8 +46,8 @@ def _declared(scores: Sequence[ModelScore], family: str | None) -> dict[str, lis
         return {family: list(scores)}
     groups: dict[str, list[ModelScore]] = defaultdict(list)
     for score in scores:
-        if score.declared_base and score.declared_base != score.ref.repo:
-            groups[score.declared_base].append(score)
+        for base in {score.declared_base, *card_bases(score.ref)} - {"", score.ref.repo}:
+            groups[base].append(score)
     ranked = {score.ref.repo: score for score in scores if score.ref.repo}
     # What no list and no ranked model has may be the name of a folder that only held a configuration.
     known = {base: members for base, members in groups.items() if base in ranked or find_listed(base)}

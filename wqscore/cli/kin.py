@@ -28,10 +28,11 @@ def kin(
     no_store: options.NoStoreOption = False,
     quiet: options.QuietOption = False,
 ) -> None:
-    """Say which models share weights: copies, fine-tunes, merges, pruned and quantised versions.
+    """Say which models share weights.
 
-    Compares all pairs by small sketches of their matrices, which the store keeps beside the spectra: models that were
-    ranked or compared before are not read again. Related means shared weights, not provenance. Writes kin.csv,
+    Copies, fine-tunes, merges, pruned and quantised versions are found by small sketches of the matrices, which the
+    store keeps beside the spectra: models that were ranked or compared before are not read again. All pairs are
+    compared. Related means shared weights, not provenance. Writes kin.csv,
     kin.json, kin.md and index.html to --out if it is given.
 
     Exit codes: 0 done, whatever is related; 2 wrong usage; 3 a model could not be read, the others are compared; 130

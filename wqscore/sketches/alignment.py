@@ -16,6 +16,8 @@ ALIKE = 0.5
 LEAST = 3
 #: Cosines that are held at a time.
 _BLOCK = 1 << 23
+#: More pairs of matrices of one role and shape are of a mixture's experts, which may change places within a layer.
+_MANY = 1 << 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,10 +90,11 @@ def moved_pairs(ones: Sequence[Portrait], others: Sequence[Portrait], named: Ali
         others: models with the same keys.
         named: how their matrices are matched by name.
     """
-    names = dict(zip(named.left.tolist(), named.right.tolist(), strict=True))
+    like = np.full(len(ones[0].keys), -1)
+    like[named.left] = named.right
     found: set[tuple[int, int]] = set()
     for lefts, rights in shared_kinds(ones[0], others[0]):
-        is_named = np.array([[names.get(left) == right for right in rights] for left in lefts])
+        is_named = like[lefts][:, None] == np.array(rights)
         if is_named.all():
             continue
         width = len(others) * len(rights)
@@ -109,11 +112,18 @@ def moved_pairs(ones: Sequence[Portrait], others: Sequence[Portrait], named: Ali
 
 
 def shared_kinds(one: Portrait, other: Portrait) -> Iterator[tuple[list[int], list[int]]]:
-    """The places in both of the matrices of each role and shape that both have."""
+    """The places in both of the matrices of each role and shape that both have; of many, those of each layer."""
     ours, theirs = _by_kind(one), _by_kind(other)
     for kind, places in ours.items():
-        if kind in theirs:
-            yield places, theirs[kind]
+        matches = theirs.get(kind, [])
+        if len(places) * len(matches) <= _MANY:
+            yield from [(places, matches)] if matches else []
+            continue
+        for depth in sorted({one.depths[place] for place in places} - {None}, key=str):
+            left = [place for place in places if one.depths[place] == depth]
+            right = [place for place in matches if other.depths[place] == depth]
+            if left and 0 < len(left) * len(right) <= _MANY:
+                yield left, right
 
 
 def _above(

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import sqrt
+from math import isqrt, sqrt
 
 import numpy as np
 
 from wqscore.sketches.alignment import LEAST, Alignment, by_contents, by_direction, by_name, moved_pairs
 from wqscore.sketches.count_sketch import BUCKETS
 from wqscore.sketches.medians import medians
-from wqscore.sketches.portrait import Portrait
+from wqscore.sketches.portrait import Portrait, count_of_logs
 
 #: Standard error of a median over that of a mean, of normal numbers.
 _OF_MEDIAN = sqrt(np.pi / 2)
-#: Models of a class whose cosines with as many others are held at a time.
-_BLOCK = 256
+#: Models of a class whose cosines with as many others are held at a time, and the most cosines.
+_BLOCK, _HELD = 256, 1 << 24
 #: Above this median, matrices are not looked for under other names.
 _SURE = 0.9
 #: Matrices are looked for under other names among at most this many models: it takes far longer than all else.
@@ -145,8 +145,7 @@ def _class(start: int, models: Sequence[Portrait], numbers: dict[str, int], spec
 
 def _lengths(model: Portrait) -> list[int]:
     """How many eigenvalues' logarithms each matrix has, if it has any; the same for all models of a class."""
-    counts = [slices * min(rows, columns) for _, slices, rows, columns in model.keys]
-    return [count - count // 2 for count in counts]
+    return [count_of_logs(*key[1:]) for key in model.keys]
 
 
 def _joined(logs: Sequence[np.ndarray], lengths: Sequence[int]) -> np.ndarray:
@@ -175,9 +174,10 @@ def _compare_classes(one: _Class, other: _Class, made: Comparison, spectra: bool
 def _compare_named(one: _Class, other: _Class, aligned: Alignment, made: Comparison) -> None:
     """Set cosines and counts of all pairs of two classes, in blocks."""
     turned = np.ascontiguousarray(other.units[aligned.right].transpose(0, 2, 1))
-    for rows in _blocks(len(one.models)):
+    width = max(1, min(_BLOCK, isqrt(_HELD // aligned.left.size)))
+    for rows in _blocks(len(one.models), width):
         left = one.units[aligned.left, rows]
-        for columns in _blocks(len(other.models)):
+        for columns in _blocks(len(other.models), width):
             if one is other and columns.stop <= rows.start:
                 continue
             cosines = left @ turned[:, :, columns]
@@ -277,8 +277,8 @@ def _mean(values: np.ndarray) -> np.ndarray:
     return np.where(count > 0, means, np.nan)
 
 
-def _blocks(count: int) -> Iterator[slice]:
-    return (slice(start, min(start + _BLOCK, count)) for start in range(0, count, _BLOCK))
+def _blocks(count: int, width: int) -> Iterator[slice]:
+    return (slice(start, min(start + width, count)) for start in range(0, count, width))
 
 
 def _moved(block: slice, by: int) -> slice:

@@ -9,7 +9,7 @@ import numpy as np
 
 from wqscore.sketches.kernel import SEED
 from wqscore.sketches.sketch import parse_floats
-from wqscore.spectra.eigenvalues import gram
+from wqscore.spectra.eigenvalues import BLOCK_ROWS, gram
 
 #: Leading directions, and the numbers kept of each.
 COUNT, SIGNS = 4, 16
@@ -48,17 +48,18 @@ def directions_of(weights: np.ndarray) -> np.ndarray:
         product = gram(matrix)
     if not np.isfinite(product).all() or not product.any():
         return found
-    values, vectors = _leading(product / product.diagonal().max())
+    # In place, since it may be as large as the matrix.
+    product /= product.diagonal().max()
+    values, vectors = _leading(product)
+    others = _images(matrix if is_tall else matrix.T, vectors[:, :COUNT])
     for place in range(min(COUNT, len(values))):
         after = values[place + 1] if place + 1 < len(values) else 0.0
         before = values[place - 1] if place else np.inf
-        if not (
-            values[place] > _RESOLVED and min(values[place] - after, before - values[place]) > _GAP * values[place]
-        ):
+        gap = min(values[place] - after, before - values[place])
+        if not (values[place] > _RESOLVED and gap > _GAP * values[place]):
             continue
-        own = vectors[:, place]
-        other = (matrix if is_tall else matrix.T).astype(np.float64) @ own
-        for side, vector in ((1, own), (0, other)) if is_tall else ((0, own), (1, other)):
+        pair = (others[:, place], vectors[:, place]) if is_tall else (vectors[:, place], others[:, place])
+        for side, vector in enumerate(pair):
             found[side, place] = _fingerprint(vector / np.linalg.norm(vector))
     # As the store keeps them, so that numbers are the same with and without it.
     return found.astype(np.float16).astype(np.float32)
@@ -98,6 +99,12 @@ def _leading(product: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     ritz, within = ritz[::-1][: COUNT + 1], within[:, ::-1][:, : COUNT + 1]
     believed = int(np.cumprod(below[-1] * np.abs(within[-1]) <= _RESIDUAL * ritz[0]).sum())
     return ritz[:believed], basis.T @ within[:, :believed]
+
+
+def _images(tall: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+    """W times some vectors, a block of rows at a time, float64."""
+    starts = range(0, len(tall), BLOCK_ROWS)
+    return np.concatenate([tall[start : start + BLOCK_ROWS].astype(np.float64) @ vectors for start in starts])
 
 
 def _fingerprint(vector: np.ndarray) -> np.ndarray:

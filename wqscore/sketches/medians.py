@@ -10,6 +10,8 @@ from wqscore.spectra.jit import compiled
 
 #: Columns sorted together, which stay in the processor's cache.
 _WIDTH = 256
+#: Longer columns are partitioned one by one: their network would take longer to put together.
+_LONGEST = 1024
 
 
 def medians(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -27,12 +29,12 @@ def medians(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     known = ~np.isnan(values)
     counts = known.sum(axis=0)
     whole = counts == count
-    if count and whole.all():
+    if 0 < count <= _LONGEST and whole.all():
         _sort_and_take(values, _network(count), found, spread)
         return found, spread, counts
-    if count and whole.any():
+    if 0 < count <= _LONGEST and whole.any():
         found[whole], spread[whole], _ = medians(np.ascontiguousarray(values[:, whole]))
-    for column in np.flatnonzero(~whole | (count == 0)):
+    for column in np.flatnonzero(~whole | (not 0 < count <= _LONGEST)):
         kept = values[known[:, column], column]
         found[column] = np.median(kept) if kept.size else np.nan
         spread[column] = np.sqrt(np.square(kept - found[column]).sum() / max(1, kept.size - 1))

@@ -20,6 +20,8 @@ from wqscore.spectra.spectrum import Spectrum
 Key = tuple[str, int, int, int]
 #: Smaller eigenvalues, relative to their sum, count as this large.
 _LEAST = 1e-16
+#: So many eigenvalues of a matrix are compared at most.
+_MOST = 512
 #: Types of weights that are stored as plain numbers.
 _PLAIN = frozenset({"F64", "F32", "F16", "BF16"})
 
@@ -126,11 +128,19 @@ def _norm(spectrum: Spectrum) -> float:
     return float(spectrum.total**0.5) if spectrum.state == "finite" else nan
 
 
+def count_of_logs(slices: int, rows: int, columns: int) -> int:
+    """How many eigenvalues of a matrix are compared: the upper half, or as many of it, evenly spread."""
+    count = slices * min(rows, columns)
+    return min(count - count // 2, _MOST)
+
+
 def _logs(spectrum: Spectrum) -> np.ndarray:
     values = spectrum.eigenvalues
     if not values.size:
         return np.empty(0)
-    upper: np.ndarray = np.log10(np.maximum(values[values.size // 2 :] / values.sum(), _LEAST))
+    count = count_of_logs(spectrum.slices, spectrum.rows, spectrum.columns)
+    places = np.linspace(values.size // 2, values.size - 1, count).round().astype(np.intp)
+    upper: np.ndarray = np.log10(np.maximum(values[places] / values.sum(), _LEAST))
     return upper
 
 

@@ -122,7 +122,7 @@ def _most_distinct(matrix: np.ndarray) -> int:
     picked = np.linspace(0, len(matrix) - 1, min(_RUNS, len(matrix)), dtype=np.int64)
     # Runs start where a group of 32 does.
     starts = (picked * 7919 % max(1, matrix.shape[1] // _RUN)) * _RUN
-    runs = np.sort(matrix[picked[:, None], starts[:, None] + np.arange(length)].astype(np.float32), axis=1)
+    runs = np.sort(matrix[picked[:, None], starts[:, None] + np.arange(length)].astype(np.float64), axis=1)
     is_new = np.concatenate([np.ones((len(runs), 1), bool), runs[:, 1:] != runs[:, :-1]], axis=1)
     counts = (is_new & (runs != 0)).sum(axis=1)[(runs != 0).sum(axis=1) >= _LEAST]
     return int(counts.max()) if counts.size else 0

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 import wqscore
 from tests.studies.kin.made import KINDS, Tensors, changed, family, saved
@@ -194,6 +196,36 @@ def test_experts_in_another_order_are_found_by_their_contents() -> None:
     found = pair(experts(0), turned)
     assert (found.verdict, found.reason) == ("related", "24 found under other names")
     assert found.cosine > 0.98
+
+
+def test_adapters_are_compared_by_what_they_add(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    layers = {f"layers.{at}.fc1.weight": rng.standard_normal((64, 48)).astype("f4") for at in range(3)}
+    base = saved(tmp_path / "base", layers)
+    factors = {at: (rng.standard_normal((4, 48)), rng.standard_normal((64, 4))) for at in range(3)}
+
+    def adapter(name: str, noise: float) -> str:
+        tensors = {
+            f"base_model.model.layers.{at}.fc1.lora_{part}.weight": (
+                value + noise * rng.standard_normal(value.shape)
+            ).astype("f4")
+            for at, pair in factors.items()
+            for part, value in zip("AB", pair, strict=True)
+        }
+        (tmp_path / name).mkdir()
+        save_file(tensors, tmp_path / name / "adapter_model.safetensors")
+        config = {"peft_type": "LORA", "r": 4, "lora_alpha": 4, "target_modules": ["fc1"]}
+        (tmp_path / name / "adapter_config.json").write_text(json.dumps(config))
+        return str(tmp_path / name)
+
+    one, like, other = adapter("one", 0), adapter("like", 0.1), adapter("other", 3)
+    found = kin([one, like, other, f"{base}+{one}", base], jobs=1)
+    verdicts = {(pair.a, pair.b): pair.verdict for pair in found.pairs}
+    assert verdicts[0, 1] == "related"
+    assert verdicts[0, 2] != "related"
+    merged = {name: value + (factors[at][1] @ factors[at][0]) for at, (name, value) in enumerate(layers.items())}
+    expected = [(merged[n] * v).sum() / np.linalg.norm(merged[n]) / np.linalg.norm(v) for n, v in layers.items()]
+    assert found.pairs[-1].cosine == pytest.approx(np.median(expected), abs=0.15)
 
 
 def test_long_training_is_undecided() -> None:

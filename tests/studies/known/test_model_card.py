@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from tests.hub_server import HubServer
 from tests.warm_processes import run_python
+from wqscore.checkpoints.card_yaml import MAX_DEPTH, load_yaml
 from wqscore.errors import CheckpointError
 from wqscore.refs.parsing import parse_ref
 from wqscore.studies.known.card_files import MAX_BYTES, MAX_FILES
-from wqscore.studies.known.card_yaml import MAX_DEPTH, load_yaml
 from wqscore.studies.known.model_card import BenchmarkResult, CardResults, parse_card, parse_eval_results, read_card
 
 ARC = BenchmarkResult(

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
+from wqscore.checkpoints.card_yaml import load_yaml
 from wqscore.errors import CheckpointError
 from wqscore.escaping import printable
 from wqscore.refs.reference import ModelRef
 from wqscore.studies.known.card_files import CARD, read_card_files
-from wqscore.studies.known.card_yaml import load_yaml
 
 if TYPE_CHECKING:
     from huggingface_hub import EvalResult, EvalResultEntry
