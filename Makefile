@@ -7,7 +7,7 @@ DEMO := all-MiniLM-L6-v2 rxnfp-bert_pretrained rxnfp-bert_ft rxnfp-bert_ft_10k_2
 LOCKED := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
-.PHONY: demo nightly test test-lowest lock oracles test-all slow explore fuzz lint bench bench-large bench-truth bench-families zoo zoo-sample evidence docs architectures sample screenshots clean
+.PHONY: demo nightly test test-lowest lock oracles test-all slow explore fuzz lint bench bench-large bench-scale bench-truth bench-families zoo zoo-sample evidence docs architectures sample screenshots clean
 
 demo: .venv/base checkpoints/.done ## Rank five real checkpoints and say where the report is
 	cd checkpoints && ../$(BIN)/wqscore rank $(DEMO) --out ../reports/demo
@@ -72,6 +72,12 @@ bench-large: .venv/oracles ## Large matrices, a 7B model, cost and memory as mat
 	$(BIN)/python -m benchmarks.growth
 	$(BIN)/python -m benchmarks.large_matrices
 	$(BIN)/python -m benchmarks.seven_b
+
+bench-scale: .venv/oracles checkpoints/.done ## A store of ten million rows, a cluster's overhead, 1,000 models on paper; half an hour, 10 GB of disk
+	$(BIN)/python -m benchmarks.store_at_scale
+	$(BIN)/python -m benchmarks.cluster_overhead
+	$(BIN)/python -m benchmarks.plan_at_scale
+	$(BIN)/python -m benchmarks.single_precision
 
 bench-truth: .venv/oracles ## Every estimator on draws from known laws; some minutes
 	$(BIN)/python -m benchmarks.synthetic_truth

@@ -35,6 +35,8 @@ RESULTS = {name for name in MODULES if any(map(_is_result, ast.walk(parsed(name)
 UPWARD = {
     ("checkpoints.gguf.names", "matrices.roles"): "of the names that a tensor may have had, the usual role decides",
 }
+#: Functions of more than eight parameters, each with its reason.
+MANY_PARAMETERS = {"landscape.pacgen.pacgen": "every constant of the bound is the caller's to choose"}
 #: Files of more than 350 lines, each with its reason.
 LONG: dict[str, str] = {}
 #: `__init__` files that do something: `cli` puts the commands together.
@@ -113,7 +115,8 @@ def test_no_function_takes_more_than_eight_parameters():
         for node in ast.walk(parsed(name))
         if isinstance(node, kinds)
     }
-    assert [name for name, arguments in taken.items() if len({*arguments} - {"self", "cls"}) > 8] == []
+    many = {name for name, arguments in taken.items() if len({*arguments} - {"self", "cls"}) > 8}
+    assert many == set(MANY_PARAMETERS)
 
 
 def test_a_graph_is_read_as_python_reads_it(tmp_path, monkeypatch):

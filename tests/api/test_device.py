@@ -160,6 +160,7 @@ def test_a_run_on_a_device_gives_the_same_rows_but_for_the_last_bits_and_says_wh
 def test_single_precision_is_for_a_gpu(model: Path) -> None:
     line = refusal("score", str(model), "--precision", "single", "--no-store")
     assert line == "wqscore: --precision single is for --device cuda: on a processor float32 gains nothing\n"
+    assert refusal("rank", str(model), "--precision", "single", "--known", "cards", "--no-store") == line
     with pytest.raises(wqscore.UsageError, match="no such precision: 'half': choose from double, single"):
         wqscore.score(str(model), precision="half")  # type: ignore[arg-type]
 

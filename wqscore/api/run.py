@@ -25,7 +25,7 @@ from wqscore.refs.reference import Model, ModelRef, Models
 from wqscore.scoring.cache import ScoreCache, opened_store
 from wqscore.scoring.model_score import Failure
 from wqscore.scoring.selection import Selection, selection_of
-from wqscore.spectra.in_single import SINGLE
+from wqscore.spectra.in_single import check_precision
 from wqscore.spectra.on_device import CPU, check_device
 
 if TYPE_CHECKING:
@@ -215,8 +215,7 @@ def _resources(settings: Settings) -> Resources:
         )
     if settings.device != CPU and settings.engine != "wqscore":
         raise UsageError(f"the engine {settings.engine} solves by itself: leave --device out (device= in Python)")
-    if settings.precision == SINGLE and settings.device == CPU:
-        raise UsageError("--precision single is for --device cuda: on a processor float32 gains nothing")
+    check_precision(settings.precision, settings.device)
     check_device(settings.device, settings.backend)
     return resources
 

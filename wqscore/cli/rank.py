@@ -197,10 +197,12 @@ def _known_figures(
     if not is_shown:
         raise UsageError("--known: its correlations go under the table or into the report: drop --no-report")
     from wqscore.checkpoints.runs import expand_runs
+    from wqscore.spectra.in_single import check_precision
     from wqscore.spectra.on_device import check_device
     from wqscore.studies.known.known import choose_known
     from wqscore.studies.known.score_table import read_table
 
+    check_precision(settings.precision, settings.device)
     check_device(settings.device, settings.backend)
     refs = expand_runs(models).refs
     if options.known != "cards":

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from wqscore.errors import CheckpointError
+from wqscore.errors import CheckpointError, UsageError
 from wqscore.spectra.eigenvalues import BLOCK_ROWS
 
 # The lock that keeps torch.linalg to one thread. It has no public name, since stored spectra are keyed by that file.
-from wqscore.spectra.on_device import _ALONE, solver_on
+from wqscore.spectra.on_device import _ALONE, CPU, solver_on
 from wqscore.spectra.spectrum import Spectrum
 
 if TYPE_CHECKING:
@@ -32,6 +32,16 @@ _EVEN, _NEAR_TOP = 16, 8
 BOUND = 4
 #: So many of the smallest eigenvalues, but at most a quarter of all, are computed again in float64.
 _SMALLEST, _SHARE = 64, 4
+
+
+def check_precision(precision: str, device: str) -> None:
+    """Check that a precision is for a device.
+
+    Raises:
+        UsageError: `single` on the CPU.
+    """
+    if precision == SINGLE and device == CPU:
+        raise UsageError("--precision single is for --device cuda: on a processor float32 gains nothing")
 
 
 @dataclass(frozen=True)
