@@ -180,10 +180,9 @@ def test_a_warm_store_reads_and_solves_nothing_and_only_what_changes_is_solved(
     assert done == []
 
 
-@pytest.mark.parametrize("jobs", [1, 3])
-def test_the_gauge_is_in_every_output(tmp_path: Path, jobs: int) -> None:
+def test_the_gauge_is_in_every_output(tmp_path: Path) -> None:
     one, other = (saved_bert(tmp_path / name, bert(seed)) for seed, name in enumerate("ab"))
-    found = wqscore.rank([one, other], gauge="balanced", **{**QUICK, "jobs": jobs})
+    found = wqscore.rank([one, other], gauge="balanced", **{**QUICK, "jobs": 2})
     frame = found.to_frame()
     assert list(frame["gauge"]) == ["balanced"] * 2
     assert '"gauge": "balanced"' in found.to_json()
@@ -224,6 +223,11 @@ def test_nan_in_one_of_two_matrices_has_no_balanced_form() -> None:
 def test_rules_and_other_engines_are_of_stored_weights() -> None:
     with pytest.raises(UsageError, match="leave gauge out"):
         wqscore.gate(bert(), rules=["alpha > 9"], gauge="balanced")
+    form = scored(bert(), BERT, gauge="balanced")
+    with pytest.raises(UsageError, match="was made with the gauge balanced, and a gate is of the stored weights"):
+        wqscore.gate(bert(), "delta(alpha) > 0.3", baseline=form, bootstrap=0, gof=0)
+    with pytest.raises(UsageError, match="leave gauge out"):
+        wqscore.card(form)
     with pytest.raises(UsageError, match="no such gauge: 'blue': choose from none, balanced"):
         scored(bert(), BERT, gauge="blue")
 

@@ -37,14 +37,16 @@ def card(
         The card; `print(card)` and `card.to_markdown()` give its text.
 
     Raises:
-        UsageError: settings for a score that is made already; otherwise as for `wqscore.score`.
+        UsageError: settings for a score that is made already, or a balanced one; otherwise as for `wqscore.score`.
         CheckpointError: a model that can't be found, fetched or read.
 
     Example:
         `Path("README.md").write_text(wqscore.card("./run-1").to_markdown())`
     """
     if not isinstance(model, ModelScore):
-        return Card(score(model, config=config, name=name, settings=settings, progress=progress, **changes))
-    if changes or settings is not None or config is not None or name is not None:
+        model = score(model, config=config, name=name, settings=settings, progress=progress, **changes)
+    elif changes or settings is not None or config is not None or name is not None:
         raise UsageError("a score is made already: leave settings, config and name out, or pass the model")
+    if model.gauge != "none":
+        raise UsageError("a card's command repeats the score of the stored weights: leave gauge out")
     return Card(model)

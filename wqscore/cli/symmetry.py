@@ -30,7 +30,7 @@ def symmetry(
 
     Ten are tried: of attention's heads, norms, hidden neurons and the residual stream. Each that applies is drawn 8
     times; a metric's spread is the largest less the least of the model's numbers. A smaller difference of two models
-    says nothing of their functions (rank --spread). With torch and transformers installed, a model of at most 300
+    says nothing of their functions (rank --spread). With torch and transformers installed, a model of at most 150
     million parameters is also run on random tokens. Writes symmetry.csv, symmetry.json, symmetry.md and
     index.html to --out if it is given.
 

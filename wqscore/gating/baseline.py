@@ -90,6 +90,8 @@ def _baseline(
         raise UsageError(f"{model.get('model')} could not be scored there: {model.get('reason')}")
     if field(model, "engine", str) != "wqscore":
         raise UsageError(f"holds the numbers of {model['engine']}, not wqscore's: {_HOW}")
+    if (gauge := model.get("gauge", "none")) != "none":
+        raise UsageError(f"was made with the gauge {gauge}, and a gate is of the stored weights: {_HOW}")
     if (chosen := str(model.get("selection", ""))) != selection:
         alike = f"was made with {chosen or 'all matrices'}, this gate with {selection or 'all'}"
         raise UsageError(f"{alike}: score both alike")
