@@ -13,7 +13,7 @@ from wqscore.fits.rough_search import BELOW, NO_TAIL, Room, make_room, search, s
 from wqscore.spectra.jit import compiled
 
 #: Indices of points drawn again, shape (draws, N); standard exponential draws for points of a power law
-#: (`power_law_points`), of the same shape; and how many of these a draw has. The rest of its N points are of the first.
+#: (`power_law_points`), of the same shape; and how many of these a draw has. The rest of its N points are the others.
 Draws = tuple[np.ndarray, np.ndarray, np.ndarray]
 #: What there is of each refit: alpha, D, and how many points are below xmin.
 _ALPHA, _DISTANCE, _BELOW = range(3)
