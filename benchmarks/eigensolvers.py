@@ -2,8 +2,9 @@
 
 NumPy's `eigvalsh` (LAPACK's dsyevd on a copy), SciPy's `eigh` with its drivers ev, evd and evr, torch, and what
 wqscore can call in place: dsyevd, the two-stage reduction dsyevd_2stage, whose band has 32 diagonals, and the same
-steps with the band that wqscore takes; all in float64, eigenvalues only, on one thread. Runs alternate. For each driver: median processor seconds, and median ratio of pairs to NumPy.
-The benchmark stops unless all drivers agree. Sizes from 2,048 on have fewer runs; 8,192 runs only with `--full`.
+steps with the band that wqscore takes; all in float64, eigenvalues only, on one thread. Runs alternate. For each
+driver: median processor seconds, and median ratio of pairs to NumPy. The benchmark stops unless all drivers agree.
+Sizes from 2,048 on have fewer runs; 8,192 runs only with `--full`.
 Usage: python -m benchmarks.eigensolvers [--full]
 """
 
