@@ -1,9 +1,10 @@
 """Which eigensolver is fastest at which size: one Gram matrix by every driver available from Python.
 
-NumPy's `eigvalsh` (LAPACK's dsyevd on a copy), SciPy's `eigh` with its drivers ev, evd and evr, torch, and the two
-drivers that wqscore calls in place, dsyevd and the two-stage reduction dsyevd_2stage; all in float64, eigenvalues
-only, on one thread. Runs alternate. For each driver: median processor seconds, and median ratio of pairs to NumPy.
-The benchmark stops unless all drivers agree. Sizes from 2,048 on have fewer runs; 8,192 runs only with `--full`.
+NumPy's `eigvalsh` (LAPACK's dsyevd on a copy), SciPy's `eigh` with its drivers ev, evd and evr, torch, and what
+wqscore can call in place: dsyevd, the two-stage reduction dsyevd_2stage, whose band has 32 diagonals, and the same
+steps with the band that wqscore takes; all in float64, eigenvalues only, on one thread. Runs alternate. For each
+driver: median processor seconds, and median ratio of pairs to NumPy. The benchmark stops unless all drivers agree.
+Sizes from 2,048 on have fewer runs; 8,192 runs only with `--full`.
 Usage: python -m benchmarks.eigensolvers [--full]
 """
 
@@ -43,7 +44,7 @@ def by_torch(product: np.ndarray) -> np.ndarray:
 
 
 def in_place(driver: str) -> Driver:
-    """One of the two drivers that wqscore calls in OpenBLAS; it destroys its input, so it gets a copy."""
+    """One of the drivers that wqscore can call in OpenBLAS; it destroys its input, so it gets a copy."""
 
     def solve(product: np.ndarray) -> np.ndarray:
         return lapack.eigenvalues_by(driver, product.copy())
@@ -62,6 +63,7 @@ def main() -> None:
         "torch": by_torch,
         "dsyevd": in_place("dsyevd"),
         "dsyevd_2stage": in_place("dsyevd_2stage"),
+        f"band of {lapack.BAND}": lambda product: lapack.eigenvalues_via_band(product.copy(), lapack.BAND),
     }
     print(machine_line(["wqscore", "numpy", "scipy", "torch"]))
     print(f"{'size':>5} {'runs':>4} {'Gram':>8} " + " ".join(f"{name:>15}" for name in drivers))

@@ -37,9 +37,10 @@ from wqscore.scoring.score_checkpoint import Work, score_checkpoint
 
 RUNS = 5
 PLAIN = Sampling(bootstrap=0, gof=0)
-#: The most that a run may take, in floors and without resampling: signal, noise, and what has to be solved twice;
-#: and the most that resampling may add.
-SIGNAL, NOISE, TWICE, RESAMPLING = 1.05, 2.0, 2.4, 0.4
+#: The most that a run may take, in floors and without resampling: signal, by its side, and noise; and the most that
+#: resampling may add.
+SIGNAL, SIGNAL_1536, SIGNAL_2048, SIGNAL_SQUARE = 1.05, 0.75, 0.65, 0.6
+NOISE, RESAMPLING = 2.0, 0.4
 BERT = ((768, 768), (768, 768), (768, 768), (768, 768), (3072, 768), (768, 3072))
 LLAMA = ((2048, 2048), (5632, 2048))
 LLAMA_7B = ((4096, 4096), (11008, 4096))
@@ -113,11 +114,12 @@ def experts(shape: tuple[int, int, int], draw: Draw) -> dict[str, np.ndarray]:
 #: What makes the tensors of a case, and the most that it may take.
 CASES: Mapping[str, tuple[Callable[[], dict[str, np.ndarray]], float]] = {
     "BERT-base, trained-like": (lambda: dense(BERT, trained), SIGNAL),
-    "Llama-like 2,048, trained-like": (lambda: dense(LLAMA, trained), SIGNAL),
+    "1,536, trained-like": (lambda: dense(((1536, 1536),), trained), SIGNAL_1536),
+    "Llama-like 2,048, trained-like": (lambda: dense(LLAMA, trained), SIGNAL_2048),
     "BERT-base, Gaussian": (lambda: dense(BERT, gaussian), NOISE),
     "BERT-base, Student-3": (lambda: dense(BERT, student), NOISE),
-    "BERT-base, rows of different scales": (lambda: dense(BERT, scaled), TWICE),
-    "BERT-base, a mean of its own": (lambda: dense(BERT, shifted), TWICE),
+    "BERT-base, rows of different scales": (lambda: dense(BERT, scaled), NOISE),
+    "BERT-base, a mean of its own": (lambda: dense(BERT, shifted), NOISE),
     "BERT-base, orthogonal": (lambda: dense(BERT, orthogonal), NOISE),
     "3×3 kernels, trained-like": (lambda: kernels(trained_kernel), NOISE),
     "3×3 kernels, Gaussian": (lambda: kernels(gaussian), NOISE),
@@ -129,7 +131,9 @@ CASES: Mapping[str, tuple[Callable[[], dict[str, np.ndarray]], float]] = {
     "64 experts, 256×128, Gaussian": (lambda: experts(SMALL_EXPERTS, gaussian), NOISE),
 }
 LARGE_CASES: Mapping[str, tuple[Callable[[], dict[str, np.ndarray]], float]] = {
-    "Llama-like 4,096, trained-like": (lambda: dense(LLAMA_7B, trained), SIGNAL),
+    "2,048, trained-like": (lambda: dense(LLAMA[:1], trained), SIGNAL_SQUARE),
+    "4,096, trained-like": (lambda: dense(LLAMA_7B[:1], trained), SIGNAL_SQUARE),
+    "Llama-like 4,096, trained-like": (lambda: dense(LLAMA_7B, trained), SIGNAL_2048),
     "2,048, Gaussian": (lambda: dense(LLAMA[:1], gaussian), NOISE),
 }
 

@@ -17,6 +17,8 @@ from wqscore.spectra.sequential import Share, settle_share
 
 #: Draws between two looks at whether they are enough.
 _AT_ONCE = 50
+#: Random numbers in memory at a time.
+_DRAWN_AT_ONCE = 1 << 17
 
 
 class GoodnessOfFit:
@@ -56,10 +58,10 @@ class GoodnessOfFit:
 
     def _first(self, count: int) -> np.ndarray:
         """Whether the D of each of the first draws is at least that of the fit, as `draw_worse` has it."""
-        if (more := count - self._worse.size) > 0:
-            drawn = np.empty(more, dtype=np.int8)
-            fit = self._fit
-            draw_worse(self._rng, self._body, fit.alpha, fit.n_tail, fit.D, drawn)
+        fit = self._fit
+        step = max(1, _DRAWN_AT_ONCE // (self._body.size + fit.n_tail))
+        while (more := count - self._worse.size) > 0:
+            drawn = draw_worse(self._rng, self._body, fit.alpha, fit.n_tail, fit.D, min(more, step))
             self._worse = np.concatenate([self._worse, drawn])
         return self._worse[:count]
 

@@ -47,8 +47,8 @@ def resampling_interval(
     alphas = np.empty(count)
     step = max(1, _DRAWN_AT_ONCE // logs.size)
     for start in range(0, count, step):
-        part = alphas[start : start + step]
-        resampled_exponents(logs, rng.integers(logs.size, size=(part.size, logs.size)), part)
+        drawn = rng.integers(logs.size, size=(min(step, count - start), logs.size))
+        alphas[start : start + step] = resampled_exponents(logs, drawn)
     fitted = alphas[np.isfinite(alphas)]
     if fitted.size == 0:
         return None

@@ -16,26 +16,8 @@ _ZERO, _LARGEST_POWER, _SIXTEENTH = map(np.float32, (0, 16, 1 / 16))
 _C0, _C1, _C2, _C3 = map(np.float32, (0.99999998, -0.99999845, 0.49997509, -0.16651517))
 _C4, _C5, _C6 = map(np.float32, (0.041223318, -0.0076543251, 0.00084900787))
 #: The error of a survival: its own, and what that of a logarithm adds for each unit of rate and extent; a few times
-#: what it can be.
-_OWN, _OF_LOGS = np.float32(1.5e-5), np.float32(4e-7)
-
-
-@compiled_sums
-def set_rates(
-    excesses: np.ndarray, places: np.ndarray, above: np.ndarray, rates: np.ndarray, slacks: np.ndarray
-) -> None:
-    """Set alpha − 1 of each candidate, and the error of its gaps.
-
-    Args:
-        excesses: Σ ln(λ/xmin) over the tail of each, float64.
-        places: ln(xmin/λ_max) of each, float32; as long as the others below.
-        above: m, the points of the tail of each.
-        rates: m/Σ ln(λ/xmin).
-        slacks: the most by which a gap may be off, in units of 1.
-    """
-    for c in range(places.size):
-        rates[c] = above[c] / excesses[c]
-        slacks[c] = _OWN - _OF_LOGS * rates[c] * places[c]
+#: what it can be. The slack of a candidate is `OWN_ERROR` and `ERROR_OF_LOGS` times alpha − 1 and ln(λ_max/xmin).
+OWN_ERROR, ERROR_OF_LOGS = np.float32(1.5e-5), np.float32(4e-7)
 
 
 @compiled_sums
@@ -58,16 +40,15 @@ def set_gaps(places: np.ndarray, above: np.ndarray, below: np.ndarray, rate: np.
 
 
 @compiled
-def index_of_largest(gaps: np.ndarray) -> int:
-    """Return where the largest of some numbers is, none below 0: as integers they are in the same order."""
+def index_of_largest(bits: np.ndarray) -> int:
+    """Return where the largest of some numbers is, none below 0, by their bits: integers of the same order."""
     found = np.int32(0)
-    bits = gaps.view(np.int32)
     for d in range(bits.size):
         found = max(found, bits[d])
-    for d in range(bits.size):
-        if bits[d] == found:
-            return d
-    return 0
+    at = 0
+    while bits[at] != found:
+        at += 1
+    return at
 
 
 @compiled_sums

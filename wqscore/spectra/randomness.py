@@ -21,6 +21,8 @@ _CERTAIN = 2.5
 _SEVERAL, _SEVERAL_OF_SLICES = 2, 3
 _TW_DEVIATION = 1.268
 _SCALING_ROUNDS = 3
+#: Entries scaled at a time: few enough to stay in the CPU cache.
+_BLOCK_ENTRIES = 1 << 15
 _ANSWERS: Mapping[str, bool] = {"alike": True, "unlike": False}
 
 
@@ -153,19 +155,38 @@ def without_scales(weights: np.ndarray) -> np.ndarray:
     Returns:
         float64, the same shape.
     """
-    even = np.array(weights, dtype=np.float64)
-    magnitude = np.abs(even).max(initial=0.0)
+    magnitude = 0.0
+    for block in _blocks(weights):
+        part = weights[block].astype(np.float64)
+        magnitude = np.maximum(magnitude, np.maximum(part.max(), -part.min()))  # NaN stays
     if not 0 < magnitude < np.inf:
-        return even
-    even /= magnitude
-    squares = np.einsum("kij,kij->ij", even, even) / len(even)
-    rows, columns = np.ones(even.shape[1]), np.ones(even.shape[2])  # factors of squares
+        return np.array(weights, dtype=np.float64)
+    squares = np.zeros(weights.shape[1:])
+    for block in _blocks(weights):
+        part = weights[block].astype(np.float64)
+        part /= magnitude
+        squares[block[1]] += np.square(part, out=part)
+    squares /= len(weights)
+    rows, columns = np.ones(weights.shape[1]), np.ones(weights.shape[2])  # factors of squares
     for _ in range(_SCALING_ROUNDS):
         rows = _brought_to_one(rows, squares @ columns / len(columns))
         columns = _brought_to_one(columns, rows @ squares / len(rows))
-    even *= np.sqrt(rows)[:, None]
-    even *= np.sqrt(columns)
+    rows, columns = np.sqrt(rows)[:, None], np.sqrt(columns)
+    # Of a single slice the squares are not needed any more, and their memory is.
+    even = squares[None] if len(weights) == 1 else np.empty(weights.shape)
+    for block in _blocks(weights):
+        part = weights[block].astype(np.float64)
+        part /= magnitude
+        part *= rows[block[1]]
+        np.multiply(part, columns, out=even[block])
     return even
+
+
+def _blocks(weights: np.ndarray) -> list[tuple[int, slice]]:
+    """Some rows of a slice at a time."""
+    slices, rows, columns = weights.shape
+    step = max(1, _BLOCK_ENTRIES // max(columns, 1))
+    return [(k, slice(start, start + step)) for k in range(slices) for start in range(0, rows, step)]
 
 
 def _brought_to_one(factors: np.ndarray, means: np.ndarray) -> np.ndarray:
