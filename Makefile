@@ -7,7 +7,7 @@ DEMO := all-MiniLM-L6-v2 rxnfp-bert_pretrained rxnfp-bert_ft rxnfp-bert_ft_10k_2
 LOCKED := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
-.PHONY: demo nightly test test-lowest lock oracles test-all slow explore fuzz lint bench bench-large bench-scale bench-truth bench-families zoo zoo-sample evidence docs architectures sample screenshots clean
+.PHONY: demo nightly test test-lowest lock oracles test-all slow explore fuzz lint bench bench-large bench-scale bench-truth bench-families zoo zoo-sample landscape evidence docs architectures sample screenshots clean
 
 demo: .venv/base checkpoints/.done ## Rank five real checkpoints and say where the report is
 	cd checkpoints && ../$(BIN)/wqscore rank $(DEMO) --out ../reports/demo
@@ -94,6 +94,12 @@ zoo: .venv/oracles ## Train the zoo, three hours of processor time, and write it
 
 zoo-sample: .venv/oracles ## Train ten networks of the zoo afresh and compare them with its table
 	$(BIN)/python -m benchmarks.zoo sample
+
+landscape: .venv/oracles ## Grid of phases, schedules by layer, weight matching, the log's overhead; killed, the first two go on; half an hour
+	$(BIN)/python -m benchmarks.zoo.grid
+	$(BIN)/python -m benchmarks.zoo.by_layer
+	$(BIN)/python -m benchmarks.alignment
+	$(BIN)/python -m benchmarks.weight_log
 
 evidence: .venv/test ## Learn the odds from the record, and write docs/evidence.md; some minutes
 	$(BIN)/python -m benchmarks.evidence

@@ -27,7 +27,7 @@ from wqscore.landscape import AlphaDecay, TempBalance, parameter_groups
 
 HERE = Path(__file__).parent
 WIDTHS = (64, 128, 128, 128, 10)
-STEPS, BATCH, EVERY = 1_000, 64, 50
+STEPS, BATCH, EVERY = 400, 32, 20
 SEEDS, TUNING = range(20), range(100, 103)
 RATES, DECAYS = (0.003, 0.01, 0.03, 0.1), (0.0, 0.03, 0.3, 1.0)
 #: The rate of "plain": what one takes without trying.

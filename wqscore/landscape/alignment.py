@@ -35,7 +35,7 @@ class Alignment:
 
     Attributes:
         model: a copy of the other network that computes the same function.
-        permutations: for each hidden layer, which of the other's neurons took each place, shape (width,).
+        permutations: for each hidden layer, which of the other's neurons took each layer, shape (width,).
     """
 
     model: Any
@@ -59,13 +59,13 @@ def align(reference: Any, other: Any, seed: int = 0) -> Alignment:
     orders = _matched(layers, np.random.default_rng(seed))
     moved = copy.deepcopy(other)
     targets = _linear(moved)
-    for place, order in enumerate(orders):
-        index = _index(order, targets[place].weight)
-        here, following = targets[place], targets[place + 1]
-        here.weight.data = here.weight.data[index].clone()
+    for layer, order in enumerate(orders):
+        moved_to = _as_tensor(order, targets[layer].weight)
+        here, following = targets[layer], targets[layer + 1]
+        here.weight.data = here.weight.data[moved_to].clone()
         if here.bias is not None:
-            here.bias.data = here.bias.data[index].clone()
-        following.weight.data = following.weight.data[:, index].clone()
+            here.bias.data = here.bias.data[moved_to].clone()
+        following.weight.data = following.weight.data[:, moved_to].clone()
     return Alignment(moved, tuple(orders))
 
 
@@ -98,26 +98,26 @@ def _matched(layers: Sequence[tuple[np.ndarray, ...]], rng: np.random.Generator)
     orders = [np.arange(len(layer[0])) for layer in layers[:-1]]
     for _ in range(_MAX_SWEEPS):
         has_gained = False
-        for place in rng.permutation(len(orders)):
-            likeness = _likeness(layers, orders, int(place))
+        for layer in rng.permutation(len(orders)):
+            likeness = _likeness(layers, orders, int(layer))
             found = linear_sum_assignment(likeness, maximize=True)[1]
             here = np.arange(len(found))
-            gain = likeness[here, found].sum() - likeness[here, orders[place]].sum()
+            gain = likeness[here, found].sum() - likeness[here, orders[layer]].sum()
             if gain > _ROUNDING * np.abs(likeness[here, found]).sum():
-                orders[place], has_gained = found, True
+                orders[layer], has_gained = found, True
         if not has_gained:
             break
     return orders
 
 
-def _likeness(layers: Sequence[tuple[np.ndarray, ...]], orders: list[np.ndarray], place: int) -> np.ndarray:
+def _likeness(layers: Sequence[tuple[np.ndarray, ...]], orders: list[np.ndarray], layer: int) -> np.ndarray:
     """W_A W_Bᵀ + b_A b_Bᵀ + W_A,nextᵀ W_B,next, the other's neighbouring layers in their present order."""
-    weight, bias, other_weight, other_bias = layers[place]
-    if place:
-        other_weight = other_weight[:, orders[place - 1]]
-    following, other_following = layers[place + 1][0], layers[place + 1][2]
-    if place + 1 < len(orders):
-        other_following = other_following[orders[place + 1]]
+    weight, bias, other_weight, other_bias = layers[layer]
+    if layer:
+        other_weight = other_weight[:, orders[layer - 1]]
+    following, other_following = layers[layer + 1][0], layers[layer + 1][2]
+    if layer + 1 < len(orders):
+        other_following = other_following[orders[layer + 1]]
     found: np.ndarray = weight @ other_weight.T + np.outer(bias, other_bias) + following.T @ other_following
     return found
 
@@ -135,7 +135,7 @@ def _bias(layer: Any) -> np.ndarray:
     return np.zeros(len(layer.weight)) if layer.bias is None else _array(layer.bias)
 
 
-def _index(order: np.ndarray, like: Any) -> Any:
+def _as_tensor(order: np.ndarray, like: Any) -> Any:
     return torch.from_numpy(order).to(like.device)
 
 

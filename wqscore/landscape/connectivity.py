@@ -80,7 +80,7 @@ def linear_connectivity(task: Task, a: Weights, b: Weights, points: int = 5) -> 
     """
     one, other = ends(task.model, a, b)
     with prepared(task):
-        return _barrier(task, lambda t: between(one, other, t), _places(points))
+        return _barrier(task, lambda t: between(one, other, t), _positions(points))
 
 
 def mode_connectivity(
@@ -106,12 +106,12 @@ def mode_connectivity(
     """
     if epochs < 0 or not lr > 0:
         raise UsageError(f"epochs is {epochs} and lr {lr:g}: give a number from 0, and a rate above 0")
-    places = _places(points)
+    positions = _positions(points)
     one, other = ends(task.model, a, b)
     with prepared(task):
-        line = _barrier(task, lambda t: between(one, other, t), places)
+        line = _barrier(task, lambda t: between(one, other, t), positions)
         control = _trained(task, one, other, epochs, lr, seed)
-        curve = _barrier(task, lambda t: bezier(one, control, other, t), places)
+        curve = _barrier(task, lambda t: bezier(one, control, other, t), positions)
     return Connectivity(curve.mc_loss, curve.mc_error, line.mc_loss, line.mc_error, curve.at, line.at, control)
 
 
@@ -122,30 +122,30 @@ def bezier(
     return {name: (1 - t) ** 2 * a[name] + 2 * t * (1 - t) * control[name] + t**2 * b[name] for name in a}
 
 
-def _places(points: int) -> list[float]:
+def _positions(points: int) -> list[float]:
     if points < 3:
         raise UsageError(f"points is {points}: give at least 3, the ends and one between")
-    places: list[float] = np.linspace(0, 1, points).tolist()
-    return places
+    positions: list[float] = np.linspace(0, 1, points).tolist()
+    return positions
 
 
-def _barrier(task: Task, path: Callable[[float], dict[str, Tensor]], places: list[float]) -> Barrier:
-    levels = [level(task, path(t)) for t in places]
-    for t, each in zip(places, levels, strict=True):
+def _barrier(task: Task, path: Callable[[float], dict[str, Tensor]], positions: list[float]) -> Barrier:
+    levels = [level(task, path(t)) for t in positions]
+    for t, each in zip(positions, levels, strict=True):
         if not np.isfinite(each.loss):
             raise LandscapeError(f"the loss is {each.loss} at {t:g} of the way between the two models")
-    of_loss, at = _departure([each.loss for each in levels], places)
-    of_error, _ = _departure([each.error for each in levels], places)
+    of_loss, at = _departure([each.loss for each in levels], positions)
+    of_error, _ = _departure([each.error for each in levels], positions)
     return Barrier(of_loss, of_error, at)
 
 
-def _departure(values: list[float], places: list[float]) -> tuple[float, float]:
+def _departure(values: list[float], positions: list[float]) -> tuple[float, float]:
     """½(first + last) less the value that is farthest from it, and where that is."""
     departures = (values[0] + values[-1]) / 2 - np.array(values)
     if not np.isfinite(departures).all():
         return nan, nan
     most = int(np.argmax(np.abs(departures)))
-    return float(departures[most]), places[most]
+    return float(departures[most]), positions[most]
 
 
 def _trained(

@@ -74,11 +74,11 @@ def spectral_density(task: Task, probes: int = _PROBES, steps: int = _STEPS, see
         steps = min(steps, size)
         product = products(task, vectors=steps + 2)
         nodes, weights = np.full((probes, steps), np.nan), np.zeros((probes, steps))
-        for place in range(probes):
+        for index in range(probes):
             start = rng.choice([-1.0, 1.0], size=size) / size**0.5
             values, vectors = np.linalg.eigh(_tridiagonal(product, start, steps))
-            nodes[place, : values.size] = values
-            weights[place, : values.size] = vectors[0] ** 2
+            nodes[index, : values.size] = values
+            weights[index, : values.size] = vectors[0] ** 2
     return Density(nodes, weights, size)
 
 

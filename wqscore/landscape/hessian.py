@@ -127,9 +127,9 @@ def products(task: Task, vectors: int = _VECTORS) -> Product:
         for inputs, targets in task.batches:
             share = len(targets) / task.n
             gradient = _gradient(task, inputs, targets, parameters)
-            for place, column in enumerate(columns):
+            for index, column in enumerate(columns):
                 pieces = [piece.view_as(each) for piece, each in zip(column.split(lengths), parameters, strict=True)]
-                total[:, place] += share * _second(gradient, parameters, pieces)
+                total[:, index] += share * _second(gradient, parameters, pieces)
         return total
 
     return product

@@ -1,4 +1,4 @@
-"""What stands beside every other measure: how well the model does, and how large its weights are."""
+"""The measures that every table has: how well the model does, and how large its weights are."""
 
 from __future__ import annotations
 

@@ -23,5 +23,5 @@ MODEL_MEASURES: Mapping[str, ModelMeasure] = MappingProxyType(
 PAIR_MEASURES: Mapping[str, PairMeasure] = MappingProxyType(
     {each.name: each for each in (CURVE, LINEAR, ALIGNED, CKA, DISTANCE)}
 )
-#: What is measured unless told: nothing that is trained.
+#: The defaults: nothing that has to be trained.
 USUAL_MEASURES, USUAL_PAIRS = ("level", "hessian"), ("linear", "cka", "l2")

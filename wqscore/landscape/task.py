@@ -55,8 +55,8 @@ class Task:
             raise UsageError(f"the task's batches are a {kind}, and are read more than once: give list(batches)")
         if not self.batches:
             raise UsageError("the task has no batches: give at least one pair of inputs and targets")
-        for place, batch in enumerate(self.batches):
-            _check_batch(place, batch)
+        for index, batch in enumerate(self.batches):
+            _check_batch(index, batch)
         for name, function in (("loss", self.loss), ("error", self.error)):
             if not callable(function) and not (name == "error" and function is None):
                 raise UsageError(f"the task's {name} is a {type(function).__name__}: give a function")
@@ -141,8 +141,8 @@ def trainable(model: Any) -> dict[str, Any]:
     return found
 
 
-def _check_batch(place: int, batch: Any) -> None:
-    where = f"the task's batch {place}"
+def _check_batch(index: int, batch: Any) -> None:
+    where = f"the task's batch {index}"
     if not isinstance(batch, Sequence) or len(batch) != 2:
         raise UsageError(f"{where} is a {type(batch).__name__}: give a pair of inputs and targets")
     inputs, targets = batch

@@ -22,7 +22,7 @@ Kind = Literal["causal", "masked"]
 
 #: Tokens of a window, and windows of a batch.
 WINDOW, BATCH = 128, 8
-#: Windows that are read unless told.
+#: The default number of windows.
 WINDOWS = 64
 #: The share of a window's tokens that a masked model has to find.
 _MASKED = 0.15

@@ -96,8 +96,8 @@ def gate_and_up(name: str, shape: Shape, config: ModelConfig, shapes: Mapping[st
         return None
     down = shapes.get(f"{block}{dot}{projection.down}{end}")
     axis = _doubled_axis(shape, down)
-    if axis == 1 and len(shape) == 2 and end:
-        # A linear layer's weight is outputs × inputs: twice as many inputs as the network has outputs is no gate.
+    if axis == 1 and shapes.get(f"{block}{dot}{last}.bias") == shape[:1]:
+        # Its outputs are along the other axis: it has twice as many inputs as the down projection has outputs.
         axis = None
     if axis is None and not projection.always:
         return None

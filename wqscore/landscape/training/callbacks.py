@@ -85,7 +85,7 @@ class LightningWeightLog(_Callback):
 
     @property
     def state_key(self) -> str:
-        """What Lightning tells callbacks apart by."""
+        """The name by which Lightning distinguishes callbacks."""
         return type(self).__name__
 
     def state_dict(self) -> dict[str, Any]:
