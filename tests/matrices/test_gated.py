@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import wqscore
 from tests.matrices.tiny_models import build, fed_with_identity, matrices, outcome, save, tensor, value
 from tests.oracles import Oracle
 from wqscore.matrices.weight_matrix import WeightMatrix
@@ -172,3 +173,13 @@ def test_whole_where_nothing_is_fused_or_the_order_is_not_known(
     name = f"{fused}.weight"
     (whole,) = of_tensor(name, tensor(name, rows, SIDE), tensor(f"{down}.weight", SIDE, 96))
     assert (whole.name, whole.rows, whole.flags) == (name, rows, flags)
+
+
+def test_a_layer_with_twice_as_many_inputs_as_the_network_has_outputs_holds_no_gate() -> None:
+    """128 → 60 → 64: read as inputs × outputs, fc1 would hold the gate and up of an MLP of 64."""
+    rng = np.random.default_rng(0)
+    weights = {"fc1.weight": (60, 128), "fc1.bias": (60,), "fc2.weight": (64, 60), "fc2.bias": (64,)}
+    state = {name: rng.standard_normal(shape).astype(np.float32) for name, shape in weights.items()}
+    score = wqscore.score(state, metrics="stable_rank", bootstrap=0, gof=0, store=None)
+    found = {row.matrix.name: (row.matrix.rows, row.matrix.columns) for row in score.layers}
+    assert found == {"fc1.weight": (60, 128), "fc2.weight": (64, 60)}

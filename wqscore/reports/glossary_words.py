@@ -218,14 +218,14 @@ _COLUMNS = {
     "hessian_least": "Of landscape: the smallest eigenvalue of the Hessian; below 0 at a saddle.",
     "hessian_trace": "Of landscape: the sum of the Hessian's eigenvalues, estimated, with its interval.",
     "hessian_negative_share": "Of landscape: the share of the Hessian's eigenvalues below 0, estimated.",
-    "pacgen": "Of landscape: PACGen's measure, from curvature, its change and the weights; a norm of the weights where "
-    "`saturated` is near 1.",
+    "pacgen": "Of landscape: PACGen's measure, from curvature, its change and the weights; a norm of the weights "
+    "where saturated is near 1.",
     "pacgen_bound": "Of landscape: the value of PACGen's bound; no bound, as its prior depends on the data.",
     "saturated": "Of landscape: the share of weights whose curvature doesn't count in pacgen.",
     "phi": "Of landscape: sharpness, the mean rise of the loss within a distance of 0.2.",
     "psi": "Of landscape: curvature of the path that scaling hidden units draws in the space of weights.",
-    "margin_median": "Of landscape: the median over examples of the shortest move of all layers that changes the class, "
-    "from above.",
+    "margin_median": "Of landscape: the median over examples of the shortest move of all layers that changes the "
+    "class, from above.",
     "mc_loss": "Of landscape, between two models: the mean of their losses less the loss on a trained curve between "
     "them, where it departs most; below 0 for a barrier.",
     "mc_error": "Of landscape, between two models: the same of the percentage that is wrong, as published.",
