@@ -28,11 +28,11 @@ def symmetry(
 ) -> None:
     """Say how far each metric moves where the function doesn't.
 
-    Ten transformations of weights that leave a model's function alone are tried: of attention's heads, norms, hidden neurons and the residual stream. Each that applies is drawn 8
-    times; a metric's spread is the largest less the least of the model's numbers. A smaller difference of two models
-    says nothing of their functions (rank --spread). With torch and transformers installed, a model of at most 150
-    million parameters is also run on random tokens. Writes symmetry.csv, symmetry.json, symmetry.md and
-    symmetry.html to --out if it is given.
+    Ten transformations of weights that leave a model's function alone are tried: of attention's heads, norms, hidden
+    neurons and the residual stream. Each that applies is drawn 8 times; a metric's spread is the largest less the
+    least of the model's numbers. A smaller difference of two models says nothing of their functions (rank --spread).
+    With torch and transformers installed, a model of at most 150 million parameters is also run on random tokens.
+    Writes symmetry.csv, symmetry.json, symmetry.md and symmetry.html to --out if it is given.
 
     Exit codes: 0 done, 2 wrong usage, 3 it could not be read, 130 interrupted.
     """
