@@ -196,7 +196,7 @@ def check_refused(done: Result, words: str) -> None:
     # The last line is the ranking's conclusion, which counts the model among those left out.
     line, conclusion = done.stderr.splitlines()
     assert re.match(rf"wqscore: bad\b.*{words}", line), line
-    assert re.match(r"good is alone .* 1 model could not be scored \(bad: ", conclusion), conclusion
+    assert re.match(r"good is alone .* 1 model could not be scored \(bad[:/]", conclusion), conclusion
     assert len(line) < 500
     rows = list(csv.DictReader(io.StringIO(done.stdout)))
     assert [(row["model"], row["status"]) for row in rows] == [("good", "ranked"), ("bad", "failed")]

@@ -26,13 +26,13 @@ def symmetry(
     no_store: options.NoStoreOption = False,
     quiet: options.QuietOption = False,
 ) -> None:
-    """Say which transformations leave a model's function alone, and how far each metric moves under them.
+    """Say how far each metric moves where the function doesn't.
 
-    Ten are tried: of attention's heads, norms, hidden neurons and the residual stream. Each that applies is drawn 8
-    times; a metric's spread is the largest less the least of the model's numbers. A smaller difference of two models
-    says nothing of their functions (rank --spread). With torch and transformers installed, a model of at most 150
-    million parameters is also run on random tokens. Writes symmetry.csv, symmetry.json, symmetry.md and
-    index.html to --out if it is given.
+    Ten transformations of weights that leave a model's function alone are tried: of attention's heads, norms, hidden
+    neurons and the residual stream. Each that applies is drawn 8 times; a metric's spread is the largest less the
+    least of the model's numbers. A smaller difference of two models says nothing of their functions (rank --spread).
+    With torch and transformers installed, a model of at most 150 million parameters is also run on random tokens.
+    Writes symmetry.csv, symmetry.json, symmetry.md and index.html to --out if it is given.
 
     Exit codes: 0 done, 2 wrong usage, 3 it could not be read, 130 interrupted.
     """
