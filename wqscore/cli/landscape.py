@@ -81,9 +81,7 @@ class MeasureOptions:
 def landscape(
     refs: Annotated[
         list[str],
-        typer.Argument(
-            metavar="REF...", help="Models: what --task takes, or folders for --text.", show_default=False
-        ),
+        typer.Argument(metavar="REF", help="Models: what --task takes, or folders for --text.", show_default=False),
     ],
     *,
     loss: LossOptions,
