@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from importlib import import_module
 
 import numpy as np
@@ -110,3 +111,20 @@ def test_a_prior_that_does_not_hold_the_box_is_refused() -> None:
         pacgen(losses.cubic(np.array([1.0, 2.0])), tau=1.0)
     with pytest.raises(ValueError, match="delta is 1"):
         pacgen(losses.cubic(np.array([1.0])), delta=1.0)
+
+
+def test_second_derivatives_of_a_layer_norm_are_differences_of_gradients() -> None:
+    """Those of torch.func are not, in torch 2.13."""
+    from wqscore.landscape.flat import FlatLoss
+
+    task = losses.network([5, 4, 3], "Tanh")
+    norm = torch.nn.LayerNorm(4, dtype=torch.float64)
+    task = replace(task, model=torch.nn.Sequential(task.model[0], norm, *task.model[1:]))
+    loss = FlatLoss(task)
+    weights, h = loss.weights, 1e-5
+    for place, found in enumerate(loss.diagonal(weights)):
+        unit = torch.zeros_like(weights)
+        unit[place] = 1
+        moved = (loss.gradient(weights + h * unit) - loss.gradient(weights - h * unit)) / (2 * h)
+        torch.testing.assert_close(loss.product(weights, unit), moved, rtol=1e-5, atol=1e-8)
+        assert float(found) == pytest.approx(float(moved[place]), rel=1e-5, abs=1e-8)

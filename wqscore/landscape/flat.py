@@ -1,18 +1,17 @@
-"""A task's loss as a function of all trained parameters in one vector, with its derivatives."""
+"""A task's loss as a function of all trained parameters in one vector, with its derivatives.
+
+Derivatives are autograd's, backwards twice: `torch.func` is wrong for layer norms (see `hessian`).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
 import torch
-from torch.func import grad, vmap
 
 from wqscore.landscape.task import Task, outputs, trainable
-
-#: Hessian products that are computed together.
-_TOGETHER = 64
 
 
 class FlatLoss:
@@ -34,39 +33,35 @@ class FlatLoss:
     def value(self, weights: torch.Tensor) -> torch.Tensor:
         """The mean loss at some weights; a scalar."""
         with torch.no_grad():
-            return sum(
-                (share * self._loss(weights, *batch) for share, batch in self._batches()), weights.new_zeros(())
-            )
+            return torch.stack([share * loss for share, loss in self._losses(weights)]).sum()
 
     def gradient(self, weights: torch.Tensor) -> torch.Tensor:
         """Its gradient, shape (m,)."""
-        of_batch = grad(self._loss)
-        return sum((share * of_batch(weights, *batch) for share, batch in self._batches()), torch.zeros_like(weights))
+        at = weights.detach().requires_grad_()
+        return torch.stack([share * torch.autograd.grad(loss, at)[0] for share, loss in self._losses(at)]).sum(dim=0)
 
     def product(self, weights: torch.Tensor, vector: torch.Tensor) -> torch.Tensor:
         """Its Hessian times a vector, shape (m,)."""
-        total = torch.zeros_like(weights)
-        for share, batch in self._batches():
-            total = total + share * grad(partial(self._slope, vector, batch))(weights)
-        return total
+        at = weights.detach().requires_grad_()
+        return torch.stack([share * _derivative(slope @ vector, at) for share, slope in self._slopes(at)]).sum(dim=0)
 
     def diagonal(self, weights: torch.Tensor) -> torch.Tensor:
-        """The Hessian's diagonal, exactly, by m products; shape (m,)."""
-        found = torch.empty_like(weights)
-        for start in range(0, len(weights), _TOGETHER):
-            chosen = torch.arange(start, min(start + _TOGETHER, len(weights)), device=weights.device)
-            units = torch.zeros(len(chosen), len(weights), dtype=weights.dtype, device=weights.device)
-            units[torch.arange(len(chosen)), chosen] = 1
-            rows = vmap(lambda unit: self.product(weights, unit))(units)
-            found[chosen] = rows[torch.arange(len(chosen)), chosen]
+        """The Hessian's diagonal, exactly, by m backward passes; shape (m,)."""
+        at = weights.detach().requires_grad_()
+        found = torch.zeros_like(weights)
+        for share, slope in self._slopes(at):
+            found += share * torch.stack([_derivative(each, at)[place] for place, each in enumerate(slope)])
         return found
 
-    def _slope(self, vector: torch.Tensor, batch: tuple[Any, torch.Tensor], weights: torch.Tensor) -> torch.Tensor:
-        """The loss's derivative along a vector."""
-        return grad(self._loss)(weights, *batch) @ vector
+    def _slopes(self, weights: torch.Tensor) -> Iterator[tuple[float, torch.Tensor]]:
+        """The gradient of each batch, which can be differentiated again, with its share of the examples."""
+        for share, loss in self._losses(weights):
+            yield share, torch.autograd.grad(loss, weights, create_graph=True)[0]
 
-    def _loss(self, weights: torch.Tensor, inputs: Any, targets: torch.Tensor) -> torch.Tensor:
-        return self._task.loss(outputs(self._task.model, inputs, self._named(weights)), targets).reshape(())
+    def _losses(self, weights: torch.Tensor) -> Iterator[tuple[float, torch.Tensor]]:
+        for inputs, targets in self._task.batches:
+            output: Any = outputs(self._task.model, inputs, self._named(weights))
+            yield len(targets) / self._task.n, self._task.loss(output, targets).reshape(())
 
     def _named(self, weights: torch.Tensor) -> Mapping[str, torch.Tensor]:
         pieces = weights.split([each.numel() for each in self._parameters.values()])
@@ -74,7 +69,10 @@ class FlatLoss:
             name: piece.view_as(self._parameters[name]) for name, piece in zip(self._parameters, pieces, strict=True)
         }
 
-    def _batches(self) -> Iterator[tuple[float, tuple[Any, torch.Tensor]]]:
-        """Each batch with its share of the examples."""
-        for inputs, targets in self._task.batches:
-            yield len(targets) / self._task.n, (inputs, targets)
+
+def _derivative(number: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """The gradient of a number by the weights; 0 where it doesn't depend on them."""
+    if not number.requires_grad:
+        return torch.zeros_like(weights)
+    found = torch.autograd.grad(number, weights, retain_graph=True, allow_unused=True)[0]
+    return torch.zeros_like(weights) if found is None else found
