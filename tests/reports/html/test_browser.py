@@ -201,7 +201,7 @@ def test_without_scripts_all_tables_and_charts_are_there(visit: Visit, html: str
         unfold(browser, number)
         browser.find_element(By.CSS_SELECTOR, f"#model-{number} details.layers summary").click()
         assert column(browser, f"model-{number}-layers", 0) == [layer.matrix.name for layer in score.layers]
-        points = browser.find_elements(By.CSS_SELECTOR, f"#model-{number} .still svg .points_marks path")
+        points = browser.find_elements(By.CSS_SELECTOR, f"#model-{number} .still svg g[stroke-width='1.6'] path")
         assert len(points) == sum(layer.fit is not None for layer in score.layers)
         assert all(point.is_displayed() and point.size["width"] > 2 for point in points)
 
