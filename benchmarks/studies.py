@@ -67,6 +67,7 @@ def _allocate(models: Sequence[str], settings: Settings) -> list[Call]:
 STUDIES: Mapping[str, Callable[[Sequence[str], Settings], list[Call]]] = MappingProxyType(
     {
         "diff": _diff,
+        "kin": lambda models, settings: [partial(wqscore.kin, list(models), settings=settings)],
         "compress": _each(wqscore.compress),
         "phase": _phase,
         "allocate": _allocate,

@@ -129,6 +129,7 @@ def _sorted(jobs: object) -> tuple[int, ...]:
 STUDIES: Mapping[str, Study] = MappingProxyType(
     {
         "diff": Study(True, _comparing, is_of_pairs=True),
+        "kin": Study(True, _nothing),
         "compress": Study(True, _nothing),
         "phase": Study(True, _nothing),
         "allocate": Study(True, _nothing),
