@@ -20,7 +20,7 @@ from wqscore.landscape import WeightLog
 
 HERE = Path(__file__).parent
 WIDTHS = (256, 1024, 1024, 1024, 10)
-STEPS, BATCH, ROUNDS = 600, 128, 3
+STEPS, BATCH, ROUNDS = 400, 128, 3
 EVERY = (None, 10, 100)
 
 
