@@ -88,7 +88,7 @@ def main() -> None:
             missed = " misses" if target and tree == ROOT and least > target else ""
             print(f"{command:>24} {cpu:>7.2f} {wall:>8.2f} {least:>8.2f} {peak:>8.0f}  {tree.name}{missed}")
         for tree in trees:
-            print(f"a warm report imports, of {', '.join(HEAVY)}: {imported(tree, Path(name))}  {tree.name}")
+            print(f"a warm report imports: {imported(tree, Path(name))}  {tree.name}")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,10 @@ from wqscore.rendering.html import charts, figures
 from wqscore.rendering.html.palette import MARKS, ROLE_MARKS
 from wqscore.reports.html import comparison_charts
 from wqscore.studies.correlation import charts as correlation_charts
+from wqscore.studies.kin.charts import cosine_map
 from wqscore.studies.phase import charts as phase_charts
+from wqscore.studies.screen.page import by_depth
+from wqscore.studies.width.page import widths
 
 ROLES = list(ROLE_MARKS)
 MODELS = [f"model {place}" for place in range(8)]
@@ -40,6 +43,9 @@ CHARTS: dict[str, Callable[[], dict[str, Any]]] = {
     "taus": lambda: correlation_charts.taus_over_groups(["alpha", "norm"], list(MARKS)),
     "diagram": lambda: phase_charts.diagram(*AXES),
     "heat map": lambda: phase_charts.heat_map(*AXES),
+    "cosines of pairs": lambda: cosine_map(["1 a", "2 b"]),
+    "widths": lambda: widths(["0.1", "0.2"], ["1 a", "2 b"]),
+    "z-scores by depth": lambda: by_depth("kurtosis"),
 }
 
 

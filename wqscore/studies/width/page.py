@@ -36,12 +36,12 @@ def _figure(found: Width) -> Figure:
         for name, block in zip(names, found.measured, strict=True)
         for tolerance, left in zip(tolerances, block.effective, strict=True)
     ]
-    drawing = charts.to_svg(_spec(tolerances, names), {"cells": cells})
+    drawing = charts.to_svg(widths(tolerances, names), {"cells": cells})
     caption = "The neurons that are left of each block, by tolerance: the darker, the smaller the share"
     return Figure(caption, f"{caption}; width.csv has the numbers", Markup(drawing))
 
 
-def _spec(tolerances: list[str], names: list[str]) -> Spec:
+def widths(tolerances: list[str], names: list[str]) -> Spec:
     """A heat map of blocks and tolerances. Dataset: `cells` (block, tolerance, gone: the share; shown)."""
     x = field("tolerance:O", title="tolerance", sort=tolerances, axis={"labelAngle": 0, "grid": False})
     y = field("block:O", title=None, sort=names, axis={"labelLimit": 260, "labelOverlap": "greedy", "grid": False})
