@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,6 +12,7 @@ from hypothesis import strategies as st
 
 from tests.examples import examples
 from tests.landscape.made import landscape, network, task_of, torch
+from tests.oracles import Oracle, imported
 from wqscore.errors import UsageError
 
 pytestmark = pytest.mark.oracle("torch")
@@ -50,6 +54,21 @@ def test_what_is_constant_or_not_finite_has_none() -> None:
     assert np.isnan(landscape.cka(x, x * np.nan))
     with pytest.raises(UsageError, match="give two matrices with a row for each example"):
         landscape.cka(x, x[:9])
+
+
+def test_long_outputs_are_thinned_evenly(monkeypatch: pytest.MonkeyPatch) -> None:
+    imported(Oracle("wqscore.landscape.similarity"))
+    monkeypatch.setattr(sys.modules["wqscore.landscape.similarity"], "_MAX_NUMBERS", 2 * 3 * 7)
+    one, other = task_of(network(8, 6, 3, seed=1)), task_of(network(8, 6, 3, seed=2))
+    kept = [np.linspace(0, size - 1, 7).astype(int) for size in (25, 35)]
+
+    def rows(task: Any) -> np.ndarray:
+        plain = [task.model(x).softmax(1).detach().numpy()[at] for (x, _), at in zip(task.batches, kept, strict=True)]
+        return np.concatenate(plain)
+
+    monkeypatch.setattr(sys.modules["wqscore.landscape.similarity"], "_mixed", lambda inputs, _: inputs)
+    task = landscape.Task(other.model, one.batches, other.loss)
+    assert landscape.answers_alike(one, task) == pytest.approx(by_definition(rows(one), rows(task)), rel=1e-9)
 
 
 def test_networks_are_compared_on_softmax_outputs_of_mixed_inputs() -> None:

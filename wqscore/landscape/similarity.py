@@ -18,8 +18,8 @@ from wqscore.landscape.task import Task, outputs, prepared
 
 #: λ of mixed inputs is drawn from Beta(a, a).
 _BETA = 16
-#: Rows compared at most: a text has one for each position.
-_MAX_ROWS = 4096
+#: Numbers compared of each model at most: a text has a row as long as the vocabulary for each position.
+_MAX_NUMBERS = 1 << 25
 
 
 def cka(X: Any, Y: Any) -> float:
@@ -70,7 +70,7 @@ def answers_alike(one: Task, other: Task, compared: Compared = "softmax", seed: 
     """
     generator = np.random.default_rng(seed)
     rows: list[list[np.ndarray]] = [[], []]
-    at_most = max(1, _MAX_ROWS // len(one.batches))
+    at_most = max(1, _MAX_NUMBERS // len(one.batches))
     with prepared(one), prepared(other), torch.no_grad():
         for inputs, _ in one.batches:
             mixed = _mixed(inputs, generator)
@@ -80,12 +80,12 @@ def answers_alike(one: Task, other: Task, compared: Compared = "softmax", seed: 
 
 
 def _rows(output: Any, compared: Compared, at_most: int) -> np.ndarray:
-    """One row for each example, or each position of it, evenly thinned to so many."""
+    """One row for each example, or each position of it, evenly thinned to so many numbers."""
     logits = getattr(output, "logits", output)
     logits = logits.reshape(-1, logits.shape[-1]) if logits.ndim > 1 else logits[:, None]
-    if len(logits) > at_most:
-        places = torch.linspace(0, len(logits) - 1, at_most, device=logits.device).long()
-        logits = logits[places]
+    count = max(1, at_most // logits.shape[1])
+    if len(logits) > count:
+        logits = logits[torch.linspace(0, len(logits) - 1, count, device=logits.device).long()]
     logits = logits.double()
     found: np.ndarray = (logits.softmax(1) if compared == "softmax" else logits).cpu().numpy()
     return found
