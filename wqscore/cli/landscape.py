@@ -53,7 +53,10 @@ class MeasureOptions:
     """Options: what is measured."""
 
     measure: Annotated[
-        str, typer.Option("--measure", metavar="NAME,...", help="Of each model: hessian, density, or none.")
+        str,
+        typer.Option(
+            "--measure", metavar="NAME,...", help="Of each model: hessian, density, pacgen, phi, psi, margin; none."
+        ),
     ] = "hessian"
     pairs: Annotated[
         str | None,

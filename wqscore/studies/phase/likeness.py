@@ -13,9 +13,12 @@ from wqscore.execution.threads import Job, run_jobs
 from wqscore.matrices.matching import canonical_name
 from wqscore.matrices.weight_matrix import WeightMatrix
 from wqscore.planning.peak_memory import held
+from wqscore.presets.preset import Preset
 from wqscore.scoring.cache import ScoreCache
+from wqscore.scoring.layer_score import LayerScore
 from wqscore.scoring.model_score import ModelScore
-from wqscore.sketches.sketch import unit_sketch
+from wqscore.scoring.sketching import sketch_matrix
+from wqscore.sketches.sketch import Sketch
 
 #: What is compared: a matrix's name without prefixes, its slices, rows and columns.
 Key = tuple[str, int, int, int]
@@ -33,19 +36,19 @@ def sketches_of(score: ModelScore, resources: Resources, cache: ScoreCache | Non
     Raises:
         CheckpointError: a file changed or vanished meanwhile.
     """
-    matrices = [row.matrix for row in score.layers]
-    stored = cache.get_sketches(matrices) if cache else {}
+    stored = cache.get_sketches([row.matrix for row in score.layers]) if cache else {}
     found: dict[Key, np.ndarray] = {}
-    groups: dict[int, list[WeightMatrix]] = {}
-    for matrix in matrices:
-        known = stored.get(matrix.name)
+    groups: dict[int, list[LayerScore]] = {}
+    for row in score.layers:
+        known = stored.get(row.matrix.name)
         if known and known.sketch:
-            found[_key(matrix)] = _unit(known.sketch.sums)
+            found[_key(row.matrix)] = _unit(known.sketch)
         else:
-            groups.setdefault(id(matrix.tensor), []).append(matrix)
+            groups.setdefault(id(row.matrix.tensor), []).append(row)
     jobs = [
-        Job(group[0].tensor.read, partial(_sketched, group), 2 * held(group[0].tensor), group[0].tensor.name)
+        Job(tensor.read, partial(_sketched, group, score.preset), 2 * held(tensor), tensor.name)
         for group in groups.values()
+        for tensor in (group[0].matrix.tensor,)
     ]
     for _, made in run_jobs(jobs, resources.threads, budget_for_jobs(resources)):
         found |= made
@@ -60,16 +63,17 @@ def cosine(one: Sketches, other: Sketches) -> float:
     return float(np.median(values)) if values else nan
 
 
-def _sketched(matrices: Sequence[WeightMatrix], array: np.ndarray) -> dict[Key, np.ndarray]:
-    return {_key(matrix): unit_sketch(matrix.values(array)) for matrix in matrices}
+def _sketched(rows: Sequence[LayerScore], preset: Preset, array: np.ndarray) -> dict[Key, np.ndarray]:
+    """As scoring stores them, to the last bit."""
+    return {_key(row.matrix): _unit(sketch_matrix(row.matrix, array, row.spectrum, preset)) for row in rows}
 
 
 def _key(matrix: WeightMatrix) -> Key:
     return canonical_name(matrix.name), matrix.slices, matrix.rows, matrix.columns
 
 
-def _unit(sums: np.ndarray) -> np.ndarray:
-    """A stored sketch, of W at length 1, itself at length 1; 0 stays 0."""
-    wide = sums.astype(np.float64)
+def _unit(sketch: Sketch) -> np.ndarray:
+    """A sketch, of W at length 1, itself at length 1; 0 stays 0."""
+    wide = sketch.sums.astype(np.float64)
     length = float(np.linalg.norm(wide))
     return wide / length if length else wide
