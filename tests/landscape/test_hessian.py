@@ -171,9 +171,13 @@ def test_inputs_may_be_mappings(task: Any, whole: np.ndarray) -> None:
 def test_a_model_too_large_is_refused_before_work(task: Any, monkeypatch: Any) -> None:
     import sys
 
-    monkeypatch.setattr(sys.modules["wqscore.landscape.hessian"], "available_memory", lambda: 10_000)
-    with pytest.raises(landscape.LandscapeError, match="too large for the Hessian: of 207 parameters Lanczos keeps"):
+    monkeypatch.setattr(sys.modules["wqscore.landscape.memory"], "available_memory", lambda: 10_000)
+    with pytest.raises(landscape.LandscapeError, match="too large for derivatives: of 207 parameters they take"):
         landscape.hessian(task)
+    for measure in (landscape.pacgen, landscape.sharpness):
+        monkeypatch.setattr(sys.modules["wqscore.landscape.memory"], "available_memory", lambda: 1_000)
+        with pytest.raises(landscape.LandscapeError, match="too large for derivatives: of 207 parameters"):
+            measure(task)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from wqscore.landscape.memory import check_memory
 from wqscore.landscape.task import Task, outputs, trainable
 
 
@@ -19,11 +20,16 @@ class FlatLoss:
 
     Args:
         task: in evaluation mode; the parameters that need a gradient are the vector's entries, in the model's order.
+
+    Raises:
+        LandscapeError: they are too many for the memory that is free.
     """
 
     def __init__(self, task: Task) -> None:
         self._task = task
         self._parameters: dict[str, torch.Tensor] = trainable(task.model)
+        sizes = [each.numel() for each in self._parameters.values()]
+        check_memory(sum(sizes), next(iter(self._parameters.values())).element_size())
 
     @cached_property
     def weights(self) -> torch.Tensor:

@@ -15,14 +15,14 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from wqscore.errors import UsageError
-from wqscore.execution.resources import available_memory
 from wqscore.landscape.measure import Choices, Estimate, ModelMeasure
+from wqscore.landscape.memory import check_memory
 from wqscore.landscape.task import LandscapeError, Task, prepared, trainable
 
 #: Up to so many parameters the whole matrix is made.
 MAX_DENSE = 200
-#: Copies of the parameters that a product holds, and the vectors that Lanczos keeps at least.
-_COPIES, _VECTORS = 8, 20
+#: The vectors that Lanczos keeps at least.
+_VECTORS = 20
 #: Relative precision of the eigenvalues by type; their error is its square, by Ritz's theorem.
 _TOLERANCES = {torch.float64: 1e-10}
 _TOLERANCE = 1e-5
@@ -118,7 +118,7 @@ def products(task: Task, vectors: int = _VECTORS) -> Product:
     """
     parameters = list(trainable(task.model).values())
     size = sum(each.numel() for each in parameters)
-    _check_memory(size, vectors, parameters[0].element_size())
+    check_memory(size, parameters[0].element_size(), vectors)
     lengths = [each.numel() for each in parameters]
 
     def product(given: np.ndarray) -> np.ndarray:
@@ -219,16 +219,6 @@ def _dtype(task: Task) -> Any:
 
 def _tolerance(task: Task) -> float:
     return _TOLERANCES.get(_dtype(task), _TOLERANCE)
-
-
-def _check_memory(size: int, vectors: int, item: int) -> None:
-    needed = size * (vectors * np.dtype(np.float64).itemsize + _COPIES * item)
-    free = available_memory()
-    if needed > free:
-        raise LandscapeError(
-            f"too large for the Hessian: of {size:,} parameters Lanczos keeps {needed / 1e9:.1f} GB, and "
-            f"{free / 1e9:.1f} GB are free: give fewer parameters a gradient, or use a larger machine"
-        )
 
 
 def _estimates(task: Task, choices: Choices) -> list[Estimate]:
