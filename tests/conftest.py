@@ -8,7 +8,8 @@ import os
 os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 import sys
-from collections.abc import Generator
+import time
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -31,6 +32,15 @@ COLLECTED = pytest.StashKey[list[pytest.Item]]()
 IMPORTED = pytest.StashKey[set[str]]()
 
 register_profiles()
+
+
+@pytest.fixture(scope="module")
+def settled() -> Iterator[None]:
+    """A store records a file only once its time of change lies in the past: this process is a second ahead."""
+    real = time.time_ns
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("time.time_ns", lambda: real() + 10**9)
+        yield
 
 
 def pytest_configure() -> None:

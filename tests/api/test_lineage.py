@@ -17,6 +17,8 @@ from tests.studies.kin.made import changed, saved
 from wqscore.checkpoints.tensor import TensorRef
 from wqscore.ranking.ranking import Ranking
 
+pytestmark = pytest.mark.usefixtures("settled")
+
 QUICK: Mapping[str, Any] = {"metrics": "stable_rank", "by": "stable_rank", "bootstrap": 0, "gof": 0, "jobs": 1}
 BASE = bert(0, layers=1)
 TUNED = changed(BASE, np.random.default_rng(0), 0.1)

@@ -28,6 +28,8 @@ from wqscore.sketches.count_sketch import count_sketch
 from wqscore.stores.records import Method
 from wqscore.stores.store import Store
 
+pytestmark = pytest.mark.usefixtures("settled")
+
 MODEL = bert(0, layers=1)
 MATRICES = sum(value.ndim == 2 for value in MODEL.values())
 

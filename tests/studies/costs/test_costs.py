@@ -49,7 +49,7 @@ def weights(seed: int) -> dict[str, np.ndarray]:
 
 
 @pytest.fixture(scope="module")
-def warm(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], Settings]:
+def warm(settled: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], Settings]:
     """Five models, and settings with a store that has their scores."""
     root = tmp_path_factory.mktemp("five")
     models = []

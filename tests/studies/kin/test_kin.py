@@ -18,6 +18,8 @@ from wqscore.errors import UsageError
 from wqscore.spectra import spectrum as spectra
 from wqscore.studies.kin.kin import Kin, KinPair, kin
 
+pytestmark = pytest.mark.usefixtures("settled")
+
 FAMILIES = {seed: family(seed, layers=1) for seed in range(12)}
 BASE = family(0)["base"]
 

@@ -21,6 +21,8 @@ from wqscore.errors import UsageError
 from wqscore.scoring import score_matrix
 from wqscore.studies.phase.pattern import is_pattern, places_of
 
+pytestmark = pytest.mark.usefixtures("settled")
+
 Tensors = dict[str, np.ndarray]
 QUICK = Settings(metrics=("stable_rank", "log_norm"), bootstrap=0, gof=0, jobs=1)
 COLUMNS = {"size": "width", "temperature": "batch"}
