@@ -1,6 +1,6 @@
 """PACGen, sharpness, norms and shape metrics against quality and gap, over networks of the zoo.
 
-The MLPs of the zoo on digits that were trained to the end (benchmarks/zoo/), on 400 of their training examples:
+The MLPs of the zoo on digits that were trained to the end (benchmarks/zoo/), on 200 of their training examples:
 pooled over all, and inside a family at one width, with training loss and ‖w‖ in the same table.
 
 Run `python -m benchmarks.landscape.zoo_measures --zoo FOLDER`, where `make zoo` kept its weights; zoo_measures.md is
@@ -28,7 +28,7 @@ from benchmarks.zoo.train import training_examples
 from wqscore.landscape.task import Task
 
 FAMILIES = ("mlp2-digits", "mlp4-digits", "mlp4-digits-sgd", "mlp6-digits")
-EXAMPLES = 400
+EXAMPLES = 200
 #: Metrics of wqscore beside the landscape's, as the zoo's table has them.
 SHAPE = ("alpha_median", "stable_rank_median", "D_median", "entropy_median")
 SIZE = ("train_loss", "norm", "log_spectral_norm_median", "log_norm_median")

@@ -24,6 +24,8 @@ EXACT = 5000
 _PROBES = 100
 #: Lanczos needs more parameters than these.
 _FEW = 20
+#: Relative precision of ‖H(w+u) − H(w)‖: ρ is the largest of a few draws, and from below anyway.
+_TOLERANCE = 1e-4
 #: Draws of the box that ρ is the largest ratio of.
 LEAST_DRAWS = 8
 
@@ -182,7 +184,7 @@ def _spectral_norm(loss: FlatLoss, a: torch.Tensor, b: torch.Tensor, generator: 
     if not times(start).any():
         return 0.0
     operator = LinearOperator((m, m), matvec=times, dtype=np.dtype(str(a.dtype).removeprefix("torch.")))
-    return float(np.abs(eigsh(operator, k=1, which="LM", v0=start, return_eigenvectors=False)).max())
+    return float(np.abs(eigsh(operator, k=1, which="LM", v0=start, tol=_TOLERANCE, return_eigenvectors=False)).max())
 
 
 def _signs(like: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
