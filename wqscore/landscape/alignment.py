@@ -19,6 +19,7 @@ from wqscore.errors import UsageError
 from wqscore.landscape.connectivity import linear_connectivity
 from wqscore.landscape.measure import Choices, Estimate, PairMeasure
 from wqscore.landscape.task import Task
+from wqscore.landscape.weights import float64_array
 
 #: Layers that act on each number by itself, so that a permutation passes through.
 ELEMENTWISE = (
@@ -55,7 +56,7 @@ def align(reference: Any, other: Any, seed: int = 0) -> Alignment:
     """
     check_alignable(reference, other)
     pairs = list(zip(_linear(reference), _linear(other), strict=True))
-    layers = [(_array(a.weight), _bias(a), _array(b.weight), _bias(b)) for a, b in pairs]
+    layers = [(float64_array(a.weight), _bias(a), float64_array(b.weight), _bias(b)) for a, b in pairs]
     orders = _matched(layers, np.random.default_rng(seed))
     moved = copy.deepcopy(other)
     targets = _linear(moved)
@@ -126,13 +127,8 @@ def _linear(model: Any) -> list[Any]:
     return [layer for layer in model if isinstance(layer, nn.Linear)]
 
 
-def _array(tensor: Any) -> np.ndarray:
-    found: np.ndarray = tensor.detach().double().cpu().numpy()
-    return found
-
-
 def _bias(layer: Any) -> np.ndarray:
-    return np.zeros(len(layer.weight)) if layer.bias is None else _array(layer.bias)
+    return np.zeros(len(layer.weight)) if layer.bias is None else float64_array(layer.bias)
 
 
 def _as_tensor(order: np.ndarray, like: Any) -> Any:

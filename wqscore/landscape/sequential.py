@@ -6,7 +6,7 @@ other models it is not, and they are refused.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 
 import torch
 from torch import nn
@@ -14,8 +14,6 @@ from torch import nn
 from wqscore.errors import UsageError
 
 AFFINE = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
-#: Given a hidden layer's place and its output, returns what the next layer gets.
-Change = Callable[[int, torch.Tensor], torch.Tensor]
 
 
 def layers_of(model: nn.Module) -> list[nn.Sequential]:
@@ -61,26 +59,12 @@ def hidden_and_logits(model: nn.Module, inputs: torch.Tensor) -> tuple[list[torc
     Raises:
         UsageError: the model is no `nn.Sequential`.
     """
-    *hidden, last = outputs(layers_of(model), inputs, change=lambda _, output: _in_graph(output))
-    return hidden, last
-
-
-def outputs(layers: Sequence[nn.Module], inputs: torch.Tensor, change: Change | None = None) -> list[torch.Tensor]:
-    """The output of each layer, hidden ones first and the network's last.
-
-    Args:
-        layers: from `layers_of`.
-        inputs: a batch, shape (examples, …).
-        change: what the layers after a hidden one get instead of its output.
-    """
-    found: list[torch.Tensor] = []
-    given = inputs
-    for place, layer in enumerate(layers):
-        given = layer(given)
-        if change is not None and place < len(layers) - 1:
-            given = change(place, given)
-        found.append(given)
-    return found
+    *before, last = layers_of(model)
+    hidden: list[torch.Tensor] = []
+    for layer in before:
+        inputs = _in_graph(layer(inputs))
+        hidden.append(inputs)
+    return hidden, last(inputs)
 
 
 def _flat(model: nn.Sequential) -> Iterator[nn.Module]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from math import sqrt
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -49,6 +50,12 @@ def distance(a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> float:
 def between(a: Mapping[str, Tensor], b: Mapping[str, Tensor], t: float) -> dict[str, Tensor]:
     """(1 − t)·a + t·b."""
     return {name: torch.lerp(a[name], b[name], t) for name in a}
+
+
+def float64_array(tensor: Tensor) -> np.ndarray:
+    """A tensor's values for NumPy, in float64."""
+    found: np.ndarray = tensor.detach().double().cpu().numpy()
+    return found
 
 
 def _state(given: Weights) -> dict[str, Tensor]:

@@ -12,6 +12,7 @@ from torch import nn
 from wqscore.errors import UsageError
 from wqscore.landscape.equivalent.embedding import opened, with_weights
 from wqscore.landscape.sequential import linear_layers
+from wqscore.landscape.weights import float64_array
 from wqscore.studies.width.activations import Activation, find_activation
 from wqscore.studies.width.merging import Merged
 from wqscore.studies.width.merging import merge as merge_neurons
@@ -106,8 +107,8 @@ def _neurons(model: nn.Module, layer: int) -> Neurons:
     (linear, activation), (following, _) = layers[layer], layers[layer + 1]
     bias = linear.weight.new_zeros(len(linear.weight)) if linear.bias is None else linear.bias
     into = torch.cat([linear.weight, bias[:, None]], dim=1)
-    outgoing = _array(following.weight).T
-    return Neurons(Rays(_array(into)), outgoing, _known(activation), folds=following.bias is not None)
+    outgoing = float64_array(following.weight).T
+    return Neurons(Rays(float64_array(into)), outgoing, _known(activation), folds=following.bias is not None)
 
 
 def _known(module: nn.Module) -> Activation:
@@ -140,8 +141,3 @@ def _narrow(model: nn.Sequential, layer: int, neurons: Neurons, merged: Merged, 
     with_weights(here, incoming[:, :-1], None if here.bias is None else incoming[:, -1])
     with_weights(following, outgoing, None if following.bias is None else following.bias.detach() + folded)
     return narrow
-
-
-def _array(tensor: torch.Tensor) -> np.ndarray:
-    found: np.ndarray = tensor.detach().double().cpu().numpy()
-    return found
