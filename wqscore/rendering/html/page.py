@@ -8,6 +8,10 @@ from collections.abc import Callable, Sequence
 from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from wqscore.rendering.timestamp import created_at
+from wqscore.version import __version__
 
 
 def environment(package: str, **filters: Callable[..., object]) -> Environment:
@@ -47,6 +51,22 @@ def policy(style: str, scripts: Sequence[str] = ()) -> str:
     """
     allowed = " ".join(map(_source, scripts)) or "'none'"
     return f"default-src 'none'; script-src {allowed}; style-src {_source(style)}; img-src data:; base-uri 'none'"
+
+
+def still_page(templates: Environment, name: str, **values: object) -> str:
+    """Render a page that runs no code, in the style of all pages, with the time and the version that made it.
+
+    Args:
+        templates: from `environment`.
+        name: of the template.
+        **values: what it shows, beside `created`, `version`, `policy` and `style`.
+
+    Raises:
+        UsageError: SOURCE_DATE_EPOCH is not a number of seconds.
+    """
+    style = asset("page.css")
+    made = {"created": created_at(), "version": __version__, "policy": policy(style), "style": Markup(style)}
+    return templates.get_template(name).render(**values, **made)
 
 
 def _source(text: str) -> str:

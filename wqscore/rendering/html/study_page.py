@@ -7,10 +7,8 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from wqscore.rendering.html.page import asset, environment, policy
+from wqscore.rendering.html.page import environment, still_page
 from wqscore.rendering.sections import MAX_DRAWING, Answer, Drawing, Notes, Section, Table
-from wqscore.rendering.timestamp import created_at
-from wqscore.version import __version__
 
 
 @dataclass(frozen=True)
@@ -40,23 +38,16 @@ def study_page(study: str, model: str, sections: Sequence[Section], figures: Seq
     Raises:
         UsageError: SOURCE_DATE_EPOCH is not a number of seconds.
     """
-    style = asset("page.css")
-    return (
-        environment("wqscore.rendering.html")
-        .get_template("study.html.j2")
-        .render(
-            study=study,
-            model=model,
-            answers=[_whole(line) for each in sections if isinstance(each, Answer) for line in each.lines],
-            notes=[_whole(line) for each in sections if isinstance(each, Notes) for line in each.lines],
-            tables=[each for each in sections if isinstance(each, Table)],
-            drawings=[(each, "\n".join(each.draw(MAX_DRAWING))) for each in sections if isinstance(each, Drawing)],
-            figures=figures,
-            created=created_at(),
-            version=__version__,
-            policy=policy(style),
-            style=Markup(style),
-        )
+    return still_page(
+        environment("wqscore.rendering.html"),
+        "study.html.j2",
+        study=study,
+        model=model,
+        answers=[_whole(line) for each in sections if isinstance(each, Answer) for line in each.lines],
+        notes=[_whole(line) for each in sections if isinstance(each, Notes) for line in each.lines],
+        tables=[each for each in sections if isinstance(each, Table)],
+        drawings=[(each, "\n".join(each.draw(MAX_DRAWING))) for each in sections if isinstance(each, Drawing)],
+        figures=figures,
     )
 
 

@@ -8,12 +8,10 @@ from markupsafe import Markup
 
 from wqscore.escaping import printable
 from wqscore.rendering.html import charts
-from wqscore.rendering.html.page import asset, environment, policy
-from wqscore.rendering.timestamp import created_at
+from wqscore.rendering.html.page import environment, still_page
 from wqscore.studies.kin.charts import cosine_map
 from wqscore.studies.kin.kin import Kin
 from wqscore.studies.kin.report import answer, cosine_text, kin_notes, short, shown_pairs, tree_lines
-from wqscore.version import __version__
 
 #: More models have no room in a map.
 _MAX_DRAWN = 40
@@ -26,22 +24,15 @@ def kin_html(found: Kin) -> str:
     Raises:
         UsageError: SOURCE_DATE_EPOCH is not a number of seconds.
     """
-    style = asset("page.css")
-    return (
-        environment(__package__, cosine=cosine_text, short=short)
-        .get_template("kin.html.j2")
-        .render(
-            found=found,
-            answer=[printable(line) for line in answer(found)],
-            notes=[printable(note) for note in kin_notes(found)],
-            tree="\n".join(map(printable, tree_lines(found, _WIDTH))),
-            map=_map(found),
-            pairs=shown_pairs(found),
-            created=created_at(),
-            version=__version__,
-            policy=policy(style),
-            style=Markup(style),
-        )
+    return still_page(
+        environment(__package__, cosine=cosine_text, short=short),
+        "kin.html.j2",
+        found=found,
+        answer=[printable(line) for line in answer(found)],
+        notes=[printable(note) for note in kin_notes(found)],
+        tree="\n".join(map(printable, tree_lines(found, _WIDTH))),
+        map=_map(found),
+        pairs=shown_pairs(found),
     )
 
 

@@ -7,14 +7,12 @@ from markupsafe import Markup
 
 from wqscore.escaping import printable
 from wqscore.rendering.html import charts
-from wqscore.rendering.html.page import asset, environment, policy
+from wqscore.rendering.html.page import environment, still_page
 from wqscore.rendering.numbers import figure
-from wqscore.rendering.timestamp import created_at
 from wqscore.studies.phase.charts import diagram, heat_map
 from wqscore.studies.phase.grid import MEASURES
 from wqscore.studies.phase.phase import MEANING, Phases
 from wqscore.studies.phase.report import label, percent, phase_notes, share_of_range, short
-from wqscore.version import __version__
 
 #: More heat maps would make the page too large.
 _MAX_MAPS = 24
@@ -28,25 +26,18 @@ def phases_html(found: Phases) -> str:
     Raises:
         UsageError: SOURCE_DATE_EPOCH is not a number of seconds.
     """
-    style = asset("page.css")
     names = list(found.grid.maps)
-    return (
-        environment(__package__, figure=figure, percent=percent, label=label, rho=_rho)
-        .get_template("phases.html.j2")
-        .render(
-            found=found,
-            grid=found.grid,
-            meaning=MEANING,
-            measures=MEASURES,
-            notes=[printable(note) for note in phase_notes(found)],
-            diagram=_diagram(found),
-            maps=[(name, *_range(found, name), _heat_map(found, name)) for name in names[:_MAX_MAPS]],
-            left_out=names[_MAX_MAPS:],
-            created=created_at(),
-            version=__version__,
-            policy=policy(style),
-            style=Markup(style),
-        )
+    return still_page(
+        environment(__package__, figure=figure, percent=percent, label=label, rho=_rho),
+        "phases.html.j2",
+        found=found,
+        grid=found.grid,
+        meaning=MEANING,
+        measures=MEASURES,
+        notes=[printable(note) for note in phase_notes(found)],
+        diagram=_diagram(found),
+        maps=[(name, *_range(found, name), _heat_map(found, name)) for name in names[:_MAX_MAPS]],
+        left_out=names[_MAX_MAPS:],
     )
 
 

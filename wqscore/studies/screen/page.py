@@ -6,15 +6,13 @@ from markupsafe import Markup
 
 from wqscore.escaping import printable
 from wqscore.rendering.html.charts import finish, layer_axis, to_svg
-from wqscore.rendering.html.page import asset, environment, policy
+from wqscore.rendering.html.page import environment, still_page
 from wqscore.rendering.html.palette import GREY, VERMILLION
 from wqscore.rendering.html.vega_lite import Spec, field, if_else, layer, mark, value
 from wqscore.rendering.numbers import figure
-from wqscore.rendering.timestamp import created_at
 from wqscore.studies.screen.report import answer, screening_notes
 from wqscore.studies.screen.screen import ScreenedAdapter, Screening
 from wqscore.studies.screen.statistics import STATISTICS
-from wqscore.version import __version__
 
 #: More modules would make the page too large; screen.csv has all.
 _MOST = 500
@@ -26,22 +24,15 @@ def screening_html(found: Screening) -> str:
     Raises:
         UsageError: SOURCE_DATE_EPOCH is not a number of seconds.
     """
-    style = asset("page.css")
-    return (
-        environment(__package__, figure=figure, signed=_signed, printable=printable)
-        .get_template("screen.html.j2")
-        .render(
-            found=found,
-            statistics=STATISTICS,
-            first=[printable(line) for line in answer(found)],
-            notes=[printable(note) for note in screening_notes(found)],
-            charts={each.name: _charts(each) for each in found.adapters},
-            most=_MOST,
-            created=created_at(),
-            version=__version__,
-            policy=policy(style),
-            style=Markup(style),
-        )
+    return still_page(
+        environment(__package__, figure=figure, signed=_signed, printable=printable),
+        "screen.html.j2",
+        found=found,
+        statistics=STATISTICS,
+        first=[printable(line) for line in answer(found)],
+        notes=[printable(note) for note in screening_notes(found)],
+        charts={each.name: _charts(each) for each in found.adapters},
+        most=_MOST,
     )
 
 

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from markupsafe import Markup
-
 from wqscore.escaping import printable
-from wqscore.rendering.html.page import asset, environment, policy
-from wqscore.rendering.timestamp import created_at
+from wqscore.rendering.html.page import environment, still_page
 from wqscore.studies.symmetry.report import answer, cell
 from wqscore.studies.symmetry.symmetry import DRAWS, Symmetry
 from wqscore.symmetries.transformations import SPREAD
-from wqscore.version import __version__
 
 
 def symmetry_html(found: Symmetry) -> str:
@@ -19,23 +15,16 @@ def symmetry_html(found: Symmetry) -> str:
     Raises:
         UsageError: SOURCE_DATE_EPOCH is not a number of seconds.
     """
-    style = asset("page.css")
-    return (
-        environment(__package__, cell=cell)
-        .get_template("symmetry.html.j2")
-        .render(
-            label=printable(found.score.ref.label),
-            answer=[printable(line) for line in answer(found)],
-            applying=[each for each in found.transformations if each.applies],
-            others=[(each.name, printable(each.reason)) for each in found.transformations if not each.applies],
-            metrics=found.score.metrics,
-            headline=found.score.preset.headline,
-            seed=found.score.seed,
-            draws=DRAWS,
-            spread=SPREAD,
-            created=created_at(),
-            version=__version__,
-            policy=policy(style),
-            style=Markup(style),
-        )
+    return still_page(
+        environment(__package__, cell=cell),
+        "symmetry.html.j2",
+        label=printable(found.score.ref.label),
+        answer=[printable(line) for line in answer(found)],
+        applying=[each for each in found.transformations if each.applies],
+        others=[(each.name, printable(each.reason)) for each in found.transformations if not each.applies],
+        metrics=found.score.metrics,
+        headline=found.score.preset.headline,
+        seed=found.score.seed,
+        draws=DRAWS,
+        spread=SPREAD,
     )

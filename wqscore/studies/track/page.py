@@ -10,14 +10,12 @@ from wqscore.escaping import printable
 from wqscore.metrics.registry import METRICS
 from wqscore.rendering.html import figures
 from wqscore.rendering.html.charts import to_svg
-from wqscore.rendering.html.page import asset, environment, policy
+from wqscore.rendering.html.page import environment, still_page
 from wqscore.rendering.numbers import figure
-from wqscore.rendering.timestamp import created_at
 from wqscore.studies.track.notes import conclusion, run_notes, trap_count, warned
 from wqscore.studies.track.track import RunTrack
 from wqscore.studies.watching.documents import metrics_of, number_of
 from wqscore.studies.watching.report import chart_points
-from wqscore.version import __version__
 
 
 def run_track_html(found: RunTrack) -> str:
@@ -26,23 +24,16 @@ def run_track_html(found: RunTrack) -> str:
     Raises:
         UsageError: SOURCE_DATE_EPOCH is not a number of seconds.
     """
-    style = asset("page.css")
-    return (
-        environment(__package__, figure=figure, rho=_rho, printable=printable)
-        .get_template("track.html.j2")
-        .render(
-            found=found,
-            run=found.track,
-            first=[printable(line) for line in conclusion(found)],
-            notes=[printable(note) for note in run_notes(found)],
-            shown=_shown(found),
-            steps=_steps(found),
-            charts=_charts(found),
-            created=created_at(),
-            version=__version__,
-            policy=policy(style),
-            style=Markup(style),
-        )
+    return still_page(
+        environment(__package__, figure=figure, rho=_rho, printable=printable),
+        "track.html.j2",
+        found=found,
+        run=found.track,
+        first=[printable(line) for line in conclusion(found)],
+        notes=[printable(note) for note in run_notes(found)],
+        shown=_shown(found),
+        steps=_steps(found),
+        charts=_charts(found),
     )
 
 
