@@ -3,8 +3,9 @@
 The MLPs of the zoo on digits that were trained to the end (benchmarks/zoo/), on 200 of their training examples:
 pooled over all, and inside a family at one width, with training loss and ‖w‖ in the same table.
 
-Run `python -m benchmarks.landscape.zoo_measures --zoo FOLDER`, where `make zoo` kept its weights; zoo_measures.md is
-the table of the last run. Half an hour on one core.
+Run `python -m benchmarks.landscape.zoo_measures --zoo FOLDER`, where `make zoo` kept its weights; it keeps what it
+measured in FOLDER/landscape.jsonl and goes on where it stopped. zoo_measures.md is the table of the last run. Twenty
+minutes on one core.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from torch.nn.functional import cross_entropy
 from benchmarks.landscape.intervals import correlation
 from benchmarks.landscape.measured import LANDSCAPE, measured
 from benchmarks.zoo.families import families
+from benchmarks.zoo.table import Table
 from benchmarks.zoo.tasks import load_task
 from benchmarks.zoo.train import training_examples
 from wqscore.landscape.task import Task
@@ -53,8 +55,11 @@ def rows(zoo: Path) -> list[dict[str, object]]:
     with _TABLE.open(encoding="utf-8") as file:
         known = [row for row in csv.DictReader(file) if row["family"] in FAMILIES and row["kind"] == "recipe"]
     named = {family.name: family for family in families()}
-    found: list[dict[str, object]] = []
+    kept = Table(zoo / "landscape.jsonl")
+    kept.repair()
     for row in known:
+        if row["model"] in kept.models():
+            continue
         family = named[row["family"]]
         drawn = training_examples(
             load_task("digits", "mlp", zoo / "wheels"),
@@ -66,8 +71,9 @@ def rows(zoo: Path) -> list[dict[str, object]]:
         model = network(zoo / "weights" / f"{row['model']}.safetensors", family.depth)
         task = Task(model, [(inputs, labels)], cross_entropy)
         numbers = {name: float(row[name] or "nan") for name in (*SHAPE, *SIZE[2:], *OUTCOMES)}
-        found.append({"group": f"{row['family']} {row['width']}"} | measured(task) | numbers)
-    return found
+        group = {"model": row["model"], "group": f"{row['family']} {row['width']}"}
+        kept.append(group | measured(task) | numbers)
+    return list(kept.rows())
 
 
 def table(found: list[dict[str, object]]) -> str:
