@@ -22,7 +22,7 @@ from safetensors.numpy import save_file
 from benchmarks.machine import machine_line
 from wqscore.leaderboards.building import build
 from wqscore.leaderboards.checking import check_site
-from wqscore.model_list import load_list
+from wqscore.refs.model_list import load_list
 from wqscore.stores.store import Store
 
 LAYERS, SIDE = 3, 64

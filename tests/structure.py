@@ -16,7 +16,7 @@ Graph = Mapping[str, frozenset[str]]
 
 #: From the ground up: a file imports only from its own floor and those above it in this list.
 FLOORS = (
-    *("version", "escaping", "errors", "cache_folder", "model_list", "refs", "results"),
+    *("version", "escaping", "errors", "cache_folder", "cached_property", "refs", "results"),
     *("checkpoints", "matrices", "symmetries", "spectra", "sketches", "fits", "execution", "rendering", "metrics"),
     *("integrity", "stores", "presets", "planning", "scoring", "ranking", "engines", "evidence", "reports", "api"),
     *("studies", "gating", "leaderboards", "landscape", "cli", "__main__"),

@@ -26,7 +26,7 @@ from wqscore.cli import app
 from wqscore.errors import UsageError
 from wqscore.leaderboards.building import build
 from wqscore.matrices.architecture import architecture_of
-from wqscore.model_list import ModelList
+from wqscore.refs.model_list import ModelList
 from wqscore.refs.reference import ModelRef
 
 #: Of each model: its configuration, and the width of its layers.

@@ -128,7 +128,7 @@ OTHERS: tuple[Promise, ...] = (
         "lists, policies, baselines, tables",
         "read whole or refused in one line, exit code 2",
         (
-            "test_model_list.py::test_what_a_list_can_get_wrong",
+            "refs/test_model_list.py::test_what_a_list_can_get_wrong",
             "gating/test_policy.py::test_any_file_is_a_policy_or_one_clear_line",
             "gating/test_baseline.py::test_a_damaged_file_gives_numbers_or_one_clear_line",
             f"{_FAULTS}::test_options_that_name_a_file_take_a_file",

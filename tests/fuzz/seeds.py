@@ -24,7 +24,7 @@ import onnx
 import torch
 from safetensors.torch import save
 
-import wqscore.model_list
+import wqscore.refs.model_list
 from tests.fuzz import folder_seeds, table_seeds
 from tests.fuzz.inputs import CORPUS
 from tests.fuzz.pair_seeds import adapters, quantised
@@ -198,7 +198,7 @@ def model_lists() -> Seeds:
     shipped = Path(__file__).parents[2] / "model_lists"
     yield (
         "shipped",
-        (shipped / f"{wqscore.model_list.list_names()[0]}.toml").read_bytes()[:1500].rpartition(b"\n\n")[0],
+        (shipped / f"{wqscore.refs.model_list.list_names()[0]}.toml").read_bytes()[:1500].rpartition(b"\n\n")[0],
     )
     header = b'[list]\nname = "nightly"\ntitle = "Nightly"\nfamily = "bert"\nsource = "https://example.org"\n'
     yield "mine", header + b'[[models]]\nid = "a/b"\nrevision = "main"\n[[models]]\nid = "./here"\n'

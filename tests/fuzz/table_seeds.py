@@ -15,7 +15,7 @@ from safetensors.numpy import save_file
 
 import wqscore
 from wqscore.leaderboards.building import build
-from wqscore.model_list import ListedModel, ModelList
+from wqscore.refs.model_list import ListedModel, ModelList
 
 Seeds = Iterator[tuple[str, bytes]]
 _POLICY = b'rules = ["alpha > 6", "share(random) > 0.2"]\npreset = "default"\nmetrics = ["core"]\nbase = "./here"\n'

@@ -30,7 +30,7 @@ from wqscore.checkpoints.quantised.planning import dequantised
 from wqscore.checkpoints.safetensors import read_safetensors
 from wqscore.checkpoints.tensor import TensorRef
 from wqscore.matrices.model_config import ModelConfig
-from wqscore.model_list import load_list
+from wqscore.refs.model_list import load_list
 from wqscore.studies.known.model_card import parse_card, parse_eval_results
 
 

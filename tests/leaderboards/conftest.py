@@ -13,7 +13,7 @@ from safetensors.numpy import save_file
 from wqscore.api.settings import Settings
 from wqscore.leaderboards.building import Built, build
 from wqscore.leaderboards.known import KnownColumn
-from wqscore.model_list import ListedModel, ModelList
+from wqscore.refs.model_list import ListedModel, ModelList
 from wqscore.stores.store import Store
 from wqscore.studies.known.score_table import ScoreTable
 

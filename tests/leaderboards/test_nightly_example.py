@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from tests.cli.conftest import COMMAND
 from tests.leaderboards.conftest import write_model
 from wqscore.cli import app
-from wqscore.model_list import load_list
+from wqscore.refs.model_list import load_list
 
 ROOT = Path(__file__).parent.parent.parent
 NIGHTLY = ROOT / "examples" / "nightly"

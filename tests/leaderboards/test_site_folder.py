@@ -14,7 +14,7 @@ from tests.leaderboards.nights import contents
 from wqscore.errors import UsageError
 from wqscore.leaderboards import folder as site_folder
 from wqscore.leaderboards.checking import check_site
-from wqscore.model_list import ListedModel
+from wqscore.refs.model_list import ListedModel
 
 NEXT = str(int(NIGHT) + 86_400)
 

@@ -9,8 +9,8 @@ from itertools import combinations
 from wqscore.api.run import Run
 from wqscore.checkpoints.card_base import card_bases
 from wqscore.checkpoints.decoding import is_update
-from wqscore.model_list import find_listed
 from wqscore.ranking.lineage import Unrelated
+from wqscore.refs.model_list import find_listed
 from wqscore.scoring.cache import ScoreCache
 from wqscore.scoring.cached_sketch import CachedSketch
 from wqscore.scoring.model_score import ModelScore

@@ -20,12 +20,12 @@ from wqscore.evidence.lore import load_lore
 from wqscore.execution.progress import RankProgress
 from wqscore.execution.resources import Resources
 from wqscore.metrics.registry import find_metric
-from wqscore.model_list import find_listed
 from wqscore.presets.registry import DEFAULT
 from wqscore.presets.weightwatcher import WW_0_7
 from wqscore.ranking.gauge_spread import read_gauge_spreads, widened
 from wqscore.ranking.ranking import Ranking, rank_models
 from wqscore.refs.callers import as_ref, refs_of
+from wqscore.refs.model_list import find_listed
 from wqscore.refs.reference import Model, ModelRef, Models
 from wqscore.scoring.model_score import Failure, ModelScore
 from wqscore.scoring.score_checkpoint import Work, score_checkpoint

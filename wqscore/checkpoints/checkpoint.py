@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
+from wqscore.cached_property import cached_property
 from wqscore.checkpoints.quantised.counting import count_weights
 from wqscore.checkpoints.tensor import Tensor
 from wqscore.checkpoints.training_state import training_state

@@ -8,7 +8,7 @@ from wqscore.cli.exits import one_line_errors
 def models() -> None:
     """Show the aliases and the model lists that ship."""
     with one_line_errors():
-        from wqscore.model_list import list_names, load_list
+        from wqscore.refs.model_list import list_names, load_list
         from wqscore.rendering.numbers import size
         from wqscore.rendering.sections import Table
         from wqscore.rendering.terminal import print_sections

@@ -30,8 +30,8 @@ from wqscore.refs.reference import ModelRef
 from wqscore.rendering.timestamp import created_at
 
 if TYPE_CHECKING:
-    from wqscore.model_list import ModelList
     from wqscore.ranking.ranking import Ranking
+    from wqscore.refs.model_list import ModelList
     from wqscore.studies.correlation.correlate import Correlations
     from wqscore.studies.known.known import KnownFigures
 

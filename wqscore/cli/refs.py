@@ -14,14 +14,14 @@ from wqscore.refs.parsing import parse_ref
 from wqscore.refs.reference import ModelRef
 
 if TYPE_CHECKING:
-    from wqscore.model_list import ModelList
+    from wqscore.refs.model_list import ModelList
 
 
 def load_list_option(model_list: str | None) -> ModelList | None:
     """Load the list of --list, if given."""
     if model_list is None:
         return None
-    from wqscore.model_list import load_list
+    from wqscore.refs.model_list import load_list
 
     return load_list(model_list)
 

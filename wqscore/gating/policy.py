@@ -22,8 +22,8 @@ from wqscore.evidence.lore import NONE
 from wqscore.gating.grammar import parse_rule
 from wqscore.gating.rules import Rule
 from wqscore.metrics.registry import choose_metrics
-from wqscore.model_list import parse_toml
 from wqscore.presets.registry import find_preset
+from wqscore.refs.model_list import parse_toml
 from wqscore.refs.reference import Model
 from wqscore.scoring.model_score import ModelScore
 

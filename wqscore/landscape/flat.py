@@ -6,11 +6,11 @@ Derivatives are autograd's, backwards twice: `torch.func` is wrong for layer nor
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import cached_property
 from typing import Any
 
 import torch
 
+from wqscore.cached_property import cached_property
 from wqscore.landscape.memory import check_memory
 from wqscore.landscape.task import Task, outputs, trainable
 

@@ -22,10 +22,10 @@ from wqscore.leaderboards.record_files import matrices_csv, matrices_path, read_
 from wqscore.leaderboards.site import ListedState, Site, SiteFile, point_of, state_of
 from wqscore.leaderboards.slugs import file_name_of_0_5_0, file_names
 from wqscore.metrics.registry import find_metric
-from wqscore.model_list import ModelList
 from wqscore.presets.registry import DEFAULT
 from wqscore.ranking.ranked_model import RankedModel
 from wqscore.ranking.ranking import Ranking
+from wqscore.refs.model_list import ModelList
 from wqscore.rendering.timestamp import created_at
 from wqscore.reports.tables import summary_metrics
 from wqscore.version import __version__

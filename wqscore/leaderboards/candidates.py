@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from wqscore.checkpoints.runs import expand_runs
 from wqscore.errors import UsageError
-from wqscore.model_list import ListedModel, ModelList
+from wqscore.refs.model_list import ListedModel, ModelList
 from wqscore.refs.parsing import parse_ref
 from wqscore.refs.reference import ModelRef
 

@@ -13,7 +13,7 @@ from wqscore.leaderboards.building import build
 from wqscore.leaderboards.built import Built
 from wqscore.leaderboards.known import KnownColumn
 from wqscore.leaderboards.sources import read_sources
-from wqscore.model_list import ModelList
+from wqscore.refs.model_list import ModelList
 from wqscore.studies.known.score_table import read_table
 
 #: The settings that a site has a choice of; the others are the defaults every night, so that nights compare.

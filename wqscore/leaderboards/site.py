@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
 from typing import NamedTuple
 
+from wqscore.cached_property import cached_property
 from wqscore.leaderboards.candidates import Candidate
 from wqscore.leaderboards.events import Event, of_night
 from wqscore.leaderboards.history import History, Point, Status

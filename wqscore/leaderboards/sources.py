@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from wqscore.errors import UsageError
-from wqscore.model_list import ListedModel, ModelList, list_names, load_list
+from wqscore.refs.model_list import ListedModel, ModelList, list_names, load_list
 from wqscore.refs.parsing import parse_ref
 from wqscore.refs.reference import ModelRef
 

@@ -7,9 +7,9 @@ import threading
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import cached_property
 from typing import Any, TypeGuard
 
+from wqscore.cached_property import cached_property
 from wqscore.matrices.architecture_defaults import architecture_defaults
 from wqscore.matrices.config_names import DEFAULTED, TOLD
 

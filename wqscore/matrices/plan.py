@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import groupby
 from math import prod
 
+from wqscore.cached_property import cached_property
 from wqscore.checkpoints.decoding import use_of
 from wqscore.checkpoints.quantised.companions import is_companion
 from wqscore.checkpoints.quantised.counting import count_weights

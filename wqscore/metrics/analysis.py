@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from math import nan
 
 import numpy as np
 
+from wqscore.cached_property import cached_property
 from wqscore.checkpoints.adapters.low_rank import LowRank
 from wqscore.checkpoints.dtypes import StoredDtype
 from wqscore.checkpoints.tensor import Tensor

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from math import isfinite, isnan
 from typing import TYPE_CHECKING, Literal
 
+from wqscore.cached_property import cached_property
 from wqscore.errors import UsageError
 from wqscore.metrics.metric import Metric
 from wqscore.metrics.registry import CORE, find_metric

@@ -29,7 +29,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from wqscore.errors import UsageError, nearest
-from wqscore.model_list import aliases
+from wqscore.refs.model_list import aliases
 from wqscore.refs.reference import ModelRef
 from wqscore.refs.weight_names import HEAD_BYTES, TORCH_SUFFIXES, WEIGHT_SUFFIXES, container_of
 

@@ -68,8 +68,8 @@ _EARLIER_NAMES: Mapping[str, str] = {
     "ec911047fc2d3911dbc4d430ee44a8115e3178e26b6a5d4ebaf4421d2dde6da8": (
         "5e036f9935c965b7c4d9e293814ebff7da2ab03c5db3962831051b615d491624"
     ),
-    # 0.6.0: wide matrices are summed as they are stored, without a transposed copy; a wider band from 2,048 on.
-    "2794dab9f05c41961dba1b8fe6612ccdaa7458d7cf1a42059f6d5119747821f9": (
+    # 0.6.0: wide matrices are summed without a transposed copy; a wider band from 2,048 on; sums of eigenvalues kept.
+    "056b0df0aae16771e644ce1916bd1fcdd0da74520bbcfbb2f8a23bda2ce6bcfe": (
         "5e036f9935c965b7c4d9e293814ebff7da2ab03c5db3962831051b615d491624"
     ),
 }

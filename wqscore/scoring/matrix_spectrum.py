@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from math import isfinite, pi
 
 import numpy as np
 
+from wqscore.cached_property import cached_property
 from wqscore.fits.power_law import PowerLawFit
 from wqscore.spectra.marchenko_pastur import MarchenkoPasturFit, fit_marchenko_pastur
 from wqscore.spectra.spectrum import Spectrum

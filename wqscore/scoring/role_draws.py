@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from hashlib import sha256
 from typing import Literal
 
 import numpy as np
 
+from wqscore.cached_property import cached_property
 from wqscore.fits.interval import MIN_VALUES, Interval
 from wqscore.matrices.matching import canonical_name
 from wqscore.scoring.layer_score import LayerScore

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from math import nan
 
 import numpy as np
 
+from wqscore.cached_property import cached_property
 from wqscore.matrices.matching import canonical_name
 from wqscore.matrices.weight_matrix import WeightMatrix
 from wqscore.sketches.directions import COUNT, SIGNS

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import numpy as np
 
+from wqscore.cached_property import cached_property
 from wqscore.spectra.jit import compiled
 from wqscore.spectra.spectrum import Spectrum, compute_spectrum
 

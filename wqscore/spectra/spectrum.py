@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from wqscore.cached_property import cached_property
 from wqscore.checkpoints.adapters.low_rank import LowRank
 from wqscore.spectra.eigenvalues import gram_eigenvalues, squared_singular_values, upper_gram
 from wqscore.spectra.on_device import CPU, eigenvalues_on
@@ -40,7 +41,7 @@ class Spectrum:
     unit_roundoff: float
     state: State
 
-    @property
+    @cached_property
     def total(self) -> float:
         """Σλ = ‖W‖_F²."""
         return float(self.eigenvalues.sum())
@@ -50,7 +51,7 @@ class Spectrum:
         """λ_max, the squared spectral norm."""
         return float(self.eigenvalues[-1])
 
-    @property
+    @cached_property
     def floor(self) -> float:
         """The larger of the eigensolver's error and the edge of the storage's rounding noise (docs/metrics.md).
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
+
+from wqscore.cached_property import cached_property
 
 #: Elements of ΔW computed at a time, in float64.
 _BLOCK = 1 << 21

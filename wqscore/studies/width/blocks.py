@@ -6,9 +6,10 @@ import re
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import partial
 from math import prod
 
+from wqscore.cached_property import cached_property
 from wqscore.checkpoints.decoding import use_of
 from wqscore.checkpoints.tensor import Tensor
 from wqscore.matrices.plain_names import plain_name

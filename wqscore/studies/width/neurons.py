@@ -9,10 +9,10 @@ neural networks" (arXiv 2105.14573), read from the wide network to the narrow.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
+from wqscore.cached_property import cached_property
 from wqscore.studies.width.activations import Activation
 
 #: The squares of numbers beyond it, and below its inverse, may not be numbers.

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import wqscore
 from tests.examples import examples
 from wqscore.errors import UsageError
-from wqscore.model_list import ListedModel, ModelList, aliases, find_listed, list_names, load_list
+from wqscore.refs.model_list import ListedModel, ModelList, aliases, find_listed, list_names, load_list
 from wqscore.refs.parsing import parse_ref
 
 SHIPPED = [load_list(name) for name in list_names()]
@@ -123,13 +123,13 @@ def test_the_lists_are_read_from_inside_an_archive(tmp_path):
     archive = tmp_path / "wqscore.zip"
     with zipfile.ZipFile(archive, "w") as stream:
         of_refs = (path.relative_to(root).as_posix() for path in (root / "refs").glob("*.py"))
-        for file in ["errors.py", "escaping.py", "model_list.py", *of_refs]:
+        for file in ["errors.py", "escaping.py", *of_refs]:
             stream.write(root / file, f"wqscore/{file}")
         for file in lists.iterdir():
             stream.write(file, f"wqscore/data/model_lists/{file.name}")
         stream.writestr("wqscore/__init__.py", "")
     code = (
-        "from wqscore.model_list import list_names, load_list, __file__ as file\n"
+        "from wqscore.refs.model_list import list_names, load_list, __file__ as file\n"
         "from wqscore.refs.parsing import parse_ref\n"
         "print('wqscore.zip' in file, len(list_names()), load_list('gpt2').title, parse_ref('gpt2').repo)\n"
     )

@@ -148,7 +148,7 @@ def _shipped_folder() -> Traversable:
         WqscoreError: neither folder exists.
     """
     installed = resources.files("wqscore") / "data" / "model_lists"
-    checkout = Path(__file__).parents[1] / "model_lists"
+    checkout = Path(__file__).parents[2] / "model_lists"
     for folder in (installed, checkout):
         if folder.is_dir():
             return folder
