@@ -107,6 +107,20 @@ def test_alpha_says_nothing_of_mmlu_and_eleven_models_could_hardly_tell() -> Non
     assert row(found, "alpha", "OPT").reason == "fewer than 3 models"
 
 
+def test_the_measures_of_a_landscape_are_tested_as_their_papers_claim() -> None:
+    sharper = [1.0, 2.0, 3.0, 4.0]
+    columns = {
+        "hessian_top": sharper,
+        "margin_median": sharper,
+        "psi": sharper,
+        "alpha": [""] * 4,
+        "n_params": [1, 1, 2, 2],
+    }
+    found = correlate(table(**columns, loss=sharper, test_loss=[0.1, 0.2, 0.3, 0.4]), y="test_loss", better="lower")
+    assert (found.tried, found.params) == (("hessian_top", "margin_median", "psi"), "n_params")
+    assert [row(found, name).expected for name in found.tried] == [1, -1, -1]
+
+
 def test_a_metric_that_only_follows_size_is_gone_given_size() -> None:
     """Both follow the parameters and nothing else, so given them their order is chance."""
     rng = np.random.default_rng(0)

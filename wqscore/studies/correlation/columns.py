@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Literal
 
 import numpy as np
 
@@ -12,10 +14,22 @@ from wqscore.metrics.metric import Metric
 from wqscore.metrics.registry import METRICS
 from wqscore.studies.known.score_table import LISTED, Joined, ScoreTable
 
-#: Names as in a ranking.csv.
-DEFAULT_GROUP, DEFAULT_PARAMS, DEFAULT_DEPTH = "family", "params", "depth"
+Better = Literal["lower", "higher"]
+
+#: Names as in a ranking.csv; and of parameters as in a landscape.csv.
+DEFAULT_GROUP, DEFAULT_PARAMS, DEFAULT_DEPTH = "family", ("params", "n_params"), "depth"
 #: Columns of a ranking.csv with numbers that are not results.
-_BOOKKEEPING = frozenset({"rank", "coverage", "n_matrices", "n_fitted", "hidden_size", DEFAULT_PARAMS, DEFAULT_DEPTH})
+#: Columns of a landscape.csv, and which way each is claimed to be better: flat minima, short moves from the weights'
+#: prior, large margins; and of `psi`, curved orbits (Zhao et al., ICLR 2024, §5).
+_LANDSCAPE: Mapping[str, Better] = MappingProxyType(
+    {
+        **dict.fromkeys(("hessian_top", "hessian_trace", "pacgen", "pacgen_bound", "phi"), "lower"),
+        **dict.fromkeys(("psi", "margin_median"), "higher"),
+    }
+)
+_BOOKKEEPING = frozenset(
+    {"rank", "coverage", "n_matrices", "n_fitted", "hidden_size", *DEFAULT_PARAMS, DEFAULT_DEPTH}
+)
 
 
 def metric_of(column: str) -> Metric | None:
@@ -28,15 +42,24 @@ def metric_of(column: str) -> Metric | None:
     return METRICS.get(column) or METRICS.get(column.removesuffix("_mean").removesuffix("_param"))
 
 
+def claim_of(column: str) -> Better | None:
+    """Return which way a column claims that better models lie; `None` without a claim to measure quality."""
+    metric = metric_of(column)
+    if metric is not None:
+        return metric.better if metric.claims else None
+    return _LANDSCAPE.get(column)
+
+
 def metric_columns(scores: ScoreTable, y: str) -> tuple[str, ...]:
-    """Return the columns that are the headline value of a metric that claims to measure quality.
+    """Return the columns that are the headline value of a metric that claims to measure quality, and hold a number.
 
     The others, named by `--x`, are tested all the same: the more are tried, the more agree by chance.
 
     Raises:
         UsageError: there is none.
     """
-    names = tuple(name for name in scores.columns if name in METRICS and name != y and METRICS[name].claims)
+    known = (name for name in scores.columns if name in {*METRICS, *_LANDSCAPE} and name != y and claim_of(name))
+    names = tuple(name for name in known if any(scores.words(name)))
     if not names:
         raise UsageError(
             f"{scores.source}: no column is a metric that claims to measure quality: name the columns to test with "
@@ -93,9 +116,10 @@ def parameter_counts(table: ScoreTable, column: str) -> np.ndarray:
     return counts
 
 
-def column_if_there(joined: Joined, column: str) -> str | None:
-    """Return the column if one of the tables has it."""
-    return column if column in {*joined.scores.columns, *joined.known.columns} else None
+def column_if_there(joined: Joined, *columns: str) -> str | None:
+    """Return the first of the columns that one of the tables has."""
+    there = {*joined.scores.columns, *joined.known.columns}
+    return next((column for column in columns if column in there), None)
 
 
 def _is_numbers(table: ScoreTable, column: str) -> bool:

@@ -13,10 +13,11 @@ from wqscore.results import Result
 from wqscore.studies.correlation.columns import (
     DEFAULT_GROUP,
     DEFAULT_PARAMS,
+    Better,
+    claim_of,
     column_if_there,
     depth_column,
     metric_columns,
-    metric_of,
     only_known,
     parameter_counts,
 )
@@ -27,7 +28,6 @@ from wqscore.studies.known.score_table import Joined
 
 #: More models would take minutes, as each random order goes through every pair.
 MAX_MODELS = 2_000
-Better = Literal["lower", "higher"]
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def correlate(
     if len(axes) == 1:
         raise UsageError(f"a granulated correlation needs two or more axes, not only {axes[0]!r}: repeat --axis")
     group = group or column_if_there(joined, DEFAULT_GROUP)
-    params = params or column_if_there(joined, DEFAULT_PARAMS)
+    params = params or column_if_there(joined, *DEFAULT_PARAMS)
     y = y or only_known(joined, {*x, *axes, group, params})
     tried = tuple(dict.fromkeys(x)) or metric_columns(joined.scores, y)
     known = joined.known.numbers(y)
@@ -185,7 +185,5 @@ def _groups(words: Sequence[str]) -> dict[str, np.ndarray]:
 
 
 def _expected(column: str, better: Better) -> Literal[-1, 1] | None:
-    metric = metric_of(column)
-    if metric is None or not metric.claims:
-        return None
-    return 1 if metric.better == better else -1
+    claimed = claim_of(column)
+    return None if claimed is None else 1 if claimed == better else -1

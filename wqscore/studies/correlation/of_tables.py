@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from wqscore.errors import nearest
 from wqscore.ranking.ranking import Ranking
-from wqscore.studies.correlation.correlate import Better, Correlations
+from wqscore.studies.correlation.columns import Better
+from wqscore.studies.correlation.correlate import Correlations
 from wqscore.studies.correlation.correlate import correlate as correlate_joined
 from wqscore.studies.known.benchmarks import BenchmarkTable
 from wqscore.studies.known.given_table import given_table
