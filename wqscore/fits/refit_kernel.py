@@ -142,7 +142,7 @@ def refit_draws(
     for k in range(n_tails.size):
         for index in range(size):
             counts[index] = 0
-        guess = 0
+        guess = np.int64(0)  # a literal would have `search` compiled once more, for that number
         for j in range(drawn.shape[1] - n_tails[k]):
             counts[drawn[k, j]] += 1
             guess += drawn[k, j] < begin

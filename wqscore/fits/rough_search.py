@@ -67,7 +67,7 @@ def set_tails(logs: np.ndarray, counts: np.ndarray, room: Room) -> int:
 
 
 @compiled
-def search(room: Room, size: int, guess: int, limit: float) -> int:
+def search(room: Room, size: int, guess: int | np.int64, limit: float) -> int:
     """Find the candidates one of which has the smallest D, or those whose D may be below a limit.
 
     Args:
