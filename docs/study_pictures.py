@@ -1,7 +1,7 @@
 """Draw the pictures of the studies' pages: `python -m docs.study_pictures`.
 
-Those of docs/diff.md, docs/compress.md and docs/screen.md come from the demo's models, that of docs/track.md from the
-run that `python -m benchmarks.digits_run` trains.
+Those of docs/diff.md, docs/compress.md and docs/screen.md come from the demo's models, those of docs/track.md from
+what `python -m benchmarks.digits_run` and `python -m benchmarks.landscape.plateaus` train.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ import vl_convert
 
 import wqscore
 from benchmarks.digits_run import write_run
+from benchmarks.landscape.plateaus import course
 from wqscore.studies.compress.low_rank import error_at, kept_rank
 from wqscore.studies.kin.report import cosine_text
+from wqscore.studies.track.condensed_chart import condensation_chart
 
 ROOT = Path(__file__).parent.parent
 BASE, TUNED = "rxnfp-bert_pretrained", ("rxnfp-bert_ft", "rxnfp-bert_ft_10k_25s")
@@ -158,6 +160,17 @@ def along() -> alt.HConcatChart:
     return alt.hconcat(*charts)
 
 
+def condensing() -> str:
+    """The effective width and the loss of a wide network from a small start, as the page of `track` draws them."""
+    with TemporaryDirectory() as above:
+        folder = Path(above) / "run"
+        course("width 50, small start", folder)
+        given: dict[str, Any] = {"known": folder / "known.csv", "condensation": True, "activation": "tanh"}
+        drawing = condensation_chart(wqscore.track(folder, **given, **QUICK))
+    assert drawing is not None, "the run has many steps"
+    return str(drawing).replace("<svg ", '<svg style="background: white" ', 1)
+
+
 def outliers() -> alt.LayerChart:
     """How far each module of a fine-tune is from its siblings, by depth, with the limit."""
     (adapter,) = wqscore.screen(_folder(TUNED[0]), base=_folder(BASE)).adapters
@@ -202,4 +215,5 @@ if __name__ == "__main__":
     draw(moves(), ROOT / "docs" / "images" / "symmetry-moves.svg")
     draw(widths(), ROOT / "docs" / "images" / "width-by-tolerance.svg")
     draw(along(), ROOT / "docs" / "images" / "track-digits.svg")
+    (ROOT / "docs" / "images" / "track-condensation.svg").write_text(condensing(), encoding="utf-8")
     draw(outliers(), ROOT / "docs" / "images" / "screen-by-layer.svg")

@@ -4,7 +4,8 @@ Tanh networks of width 50, 2 and 1 learn 40 points of a sum of three tanh by gra
 m^-2; beside them width 50 from an ordinary start, as the control.
 
 Run `python -m benchmarks.landscape.plateaus --out docs/images/plateaus.svg`: it draws the losses and the effective
-width, and prints the table that plateaus.md holds. Three minutes on one core.
+width, and prints the table that plateaus.md holds. Three minutes on one core. `--checkpoints DIR` also writes the
+checkpoints of the wide networks, with their losses in known.csv, for `wqscore track DIR/RUN --condensation`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import altair
 import pandas as pd
 import torch
 import vl_convert
+from safetensors.torch import save_file
 from torch import nn
 from torch.nn.functional import mse_loss
 
@@ -51,8 +53,8 @@ def targets(inputs: torch.Tensor) -> torch.Tensor:
     return torch.tanh(4 * inputs - 1) - 0.8 * torch.tanh(3 * inputs + 1.5) + 0.6 * torch.tanh(6 * inputs)
 
 
-def course(run: str) -> list[Point]:
-    """Train one network and look at it at steps that grow by a seventh."""
+def course(run: str, folder: Path | None = None) -> list[Point]:
+    """Train one network and look at it at steps that grow by a seventh; each look is a checkpoint in a folder."""
     width, size = RUNS[run]
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(1, width), nn.Tanh(), nn.Linear(width, 1)).double()
@@ -73,8 +75,19 @@ def course(run: str) -> list[Point]:
             gradient = torch.cat([each.grad.flatten() for each in model.parameters() if each.grad is not None])
             near = near_embedding(model, 0, TOLERANCE, inputs, wanted, mse_loss)
             found.append(Point(run, step, float(loss.detach()), float(gradient.norm()), near.effective))
+            if folder is not None:
+                (folder / f"step-{step}").mkdir(parents=True)
+                save_file(model.state_dict(), folder / f"step-{step}" / "model.safetensors")
         optimizer.step()
+    if folder is not None:
+        lines = ["step,loss", *(f"{point.step},{point.loss:.6g}" for point in found)]
+        (folder / "known.csv").write_text("\n".join([*lines, ""]))
     return found
+
+
+def folder_of(run: str, above: Path | None) -> Path | None:
+    """Where the checkpoints of a wide network go."""
+    return above / run.replace(",", "").replace(" ", "-") if above and RUNS[run][0] == WIDE else None
 
 
 def drawn(points: list[Point]) -> str:
@@ -115,7 +128,8 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="where the picture goes")
-    out = parser.parse_args().out
-    courses = [point for run in RUNS for point in course(run)]
-    out.write_text(drawn(courses), encoding="utf-8")
+    parser.add_argument("--checkpoints", type=Path, help="where the wide networks' checkpoints go")
+    given = parser.parse_args()
+    courses = [point for run in RUNS for point in course(run, folder_of(run, given.checkpoints))]
+    given.out.write_text(drawn(courses), encoding="utf-8")
     print(table(courses))

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 from typer.testing import Result
 
 from tests.cli.conftest import toy
@@ -61,3 +62,27 @@ def test_exit_codes_of_what_can_not_be_scored(tmp_path: Path, invoke: Invoke) ->
     assert invoke("track", "a", *QUICK).exit_code == 0
     missing = invoke("track", "b", *QUICK)
     assert (missing.exit_code, missing.stderr.count("\n")) == (2, 1)
+
+
+def test_condensation_beside_the_metrics(tmp_path: Path, invoke: Invoke) -> None:
+    folder = run(tmp_path / "a")
+    for step in (3, 20, 1000):
+        fc2 = np.random.default_rng(step).standard_normal((64, 96)).astype("f4")
+        toy(folder / f"step_{step}", seed=step, layers=1, **{"layers.0.fc2.weight": fc2})
+    known = ("--known", folder / "known.csv", "--condensation", "--activation", "relu")
+    done = invoke("track", folder, *known, "--format", "json", "--out", "out", *QUICK)
+    assert done.exit_code == 0, done.stderr
+    stored = [each["stored_width"] for each in json.loads(done.stdout)["steps"]]
+    assert stored == [96, 96, 96]
+    assert "effective_width" in (tmp_path / "out" / "track.csv").read_text().splitlines()[0]
+    assert "effective width at a tolerance" in (tmp_path / "out" / "track.md").read_text()
+    assert 'id="condensation"' in (tmp_path / "out" / "index.html").read_text()
+
+
+def test_without_a_known_activation_the_rest_is_told(tmp_path: Path, invoke: Invoke) -> None:
+    done = invoke("track", run(tmp_path / "a"), "--condensation", *QUICK)
+    assert done.exit_code == 0
+    assert "3 checkpoints of 3 scored" in done.stdout and "without an effective width: " in done.stdout
+    for wrong in (("--activation", "relu"), ("--condensation", "--activation", "rleu")):
+        done = invoke("track", tmp_path / "a", *wrong, *QUICK)
+        assert (done.exit_code, done.stderr.count("\n")) == (2, 1)

@@ -58,6 +58,7 @@ def test_every_column_is_explained(ranking: Ranking) -> None:
     for preset in PRESETS.values():
         columns |= set(layer_columns(preset, tuple(METRICS)))
     columns |= {"temperature", "phase", "good", "share_of_top", *MEASURES, "block", "value", "uniform", "linear"}
+    columns |= {"stored_width", "effective_width"}
     columns |= {*width_report._COLUMNS, *costs_report._COLUMNS, COPIES, NEIGHBOURS}
     for column in columns:
         assert kinds(column) & {"column", "metric"}, column

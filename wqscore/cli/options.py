@@ -49,6 +49,15 @@ EvidenceOption = Annotated[
         show_default=False,
     ),
 ]
+ActivationOption = Annotated[
+    str | None,
+    typer.Option(
+        "--activation",
+        metavar="NAME",
+        help="What blocks compute, such as relu; as the configuration says by default.",
+        show_default=False,
+    ),
+]
 VectorsOption = Annotated[
     bool, typer.Option("--vectors", help="Measure the singular vectors too; several times the work.")
 ]

@@ -22,8 +22,8 @@ _SETTINGS = (
 
 
 @dataclass(frozen=True)
-class TableOptions:
-    """Options: known figures of the steps."""
+class BesideOptions:
+    """Options: what stands beside the metrics, known figures of the steps and effective widths."""
 
     known: Annotated[
         Path | None,
@@ -39,6 +39,11 @@ class TableOptions:
         typer.Option("--y", metavar="COL", help="The column of --known; needed if several.", show_default=False),
     ] = None
     better: options.BetterOption = "higher"
+    condensation: Annotated[
+        bool,
+        typer.Option("--condensation", help="Also count the neurons that each step needs, as width does."),
+    ] = False
+    activation: options.ActivationOption = None
 
 
 @with_options
@@ -61,7 +66,7 @@ def track(
             show_default=False,
         ),
     ] = None,
-    table: TableOptions,
+    beside: BesideOptions,
     out: options.OutOption = None,
     output: options.FormatOption = "table",
     settings: Annotated[Settings, Only(*_SETTINGS)],
@@ -72,8 +77,8 @@ def track(
 
     The checkpoints are subfolders, in order of the last number in their names, or revisions. Says where a metric
     turns, with an interval from matrices drawn again; alpha under 2; traps that appear; and metrics that go against
-    their declared direction, along the steps or with --known. Writes track.csv, track.json, track.md, index.html and,
-    with --known, known.csv to --out if it is given.
+    their declared direction, along the steps or with --known; with --condensation, where neurons do the same. Writes
+    track.csv, track.json, track.md, index.html and, with --known, known.csv to --out if it is given.
 
     Exit codes: 0 done, 2 wrong usage or two checkpoints with one step, 3 a checkpoint could not be scored (the others
     are), 130 interrupted.
@@ -88,9 +93,11 @@ def track(
             found = track_run(
                 run,
                 revisions=revisions,
-                known=table.known,
-                y=table.y,
-                better=table.better,
+                known=beside.known,
+                y=beside.y,
+                better=beside.better,
+                condensation=beside.condensation,
+                activation=beside.activation,
                 settings=settings,
                 progress=progress,
             )

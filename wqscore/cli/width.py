@@ -27,15 +27,7 @@ def width(
             show_default=False,
         ),
     ] = None,
-    activation: Annotated[
-        str | None,
-        typer.Option(
-            "--activation",
-            metavar="NAME",
-            help="What blocks compute, such as relu; as the configuration says by default.",
-            show_default=False,
-        ),
-    ] = None,
+    activation: options.ActivationOption = None,
     write: Annotated[
         Path | None,
         typer.Option(

@@ -246,6 +246,9 @@ _COLUMNS = {
     "invariance": "Of symmetry: exact if the metric can't move but for rounding, moves if it does, none-claimed for "
     "metrics of shuffles, windows and vectors.",
     "spread": "Of symmetry: the model's largest number less its least, over 8 random draws of the transformation.",
+    "stored_width": "Of track --condensation: the neurons of all pairs of layers that were measured at the step.",
+    "effective_width": "Of track --condensation: how many of these are left when those are merged that do the same; "
+    "effective_width_NAME is that of one pair of layers.",
     "n_trap": "Of track: how many matrices of the step have the verdict trap.",
     "warning": "What is doubtful about a model's number. Of track: the metrics that go with the known figure in "
     "another direction than the declared one.",

@@ -17,6 +17,7 @@ from wqscore.studies.correlation import charts as correlation_charts
 from wqscore.studies.kin.charts import cosine_map
 from wqscore.studies.phase import charts as phase_charts
 from wqscore.studies.screen.page import by_depth
+from wqscore.studies.track.condensed_chart import widths_over_steps
 from wqscore.studies.width.page import widths
 
 ROLES = list(ROLE_MARKS)
@@ -45,6 +46,7 @@ CHARTS: dict[str, Callable[[], dict[str, Any]]] = {
     "heat map": lambda: phase_charts.heat_map(*AXES),
     "cosines of pairs": lambda: cosine_map(["1 a", "2 b"]),
     "widths": lambda: widths(["0.1", "0.2"], ["1 a", "2 b"]),
+    "widths over steps": lambda: widths_over_steps([0, 10], "step", "loss"),
     "z-scores by depth": lambda: by_depth("kurtosis"),
 }
 

@@ -12,6 +12,8 @@ from wqscore.rendering.html import figures
 from wqscore.rendering.html.charts import to_svg
 from wqscore.rendering.html.page import environment, still_page
 from wqscore.rendering.numbers import figure
+from wqscore.studies.track.condensed import condensation_notes, width_words
+from wqscore.studies.track.condensed_chart import condensation_chart
 from wqscore.studies.track.notes import conclusion, run_notes, trap_count, warned
 from wqscore.studies.track.track import RunTrack
 from wqscore.studies.watching.documents import metrics_of, number_of
@@ -34,6 +36,8 @@ def run_track_html(found: RunTrack) -> str:
         shown=_shown(found),
         steps=_steps(found),
         charts=_charts(found),
+        condensed=[printable(line) for line in condensation_notes(found)],
+        condensation=condensation_chart(found),
     )
 
 
@@ -42,8 +46,8 @@ def _shown(found: RunTrack) -> list[str]:
     return [name for name in metrics_of(found.track) if METRICS[name].claims]
 
 
-def _steps(found: RunTrack) -> list[tuple[int, str, list[float | None], str, int | None]]:
-    """Step, model, the numbers, the reason and the count of traps, of each step."""
+def _steps(found: RunTrack) -> list[tuple[int, str, list[float | None], str, int | None, list[str]]]:
+    """Step, model, the numbers, the reason, the count of traps and the effective width, of each step."""
     return [
         (
             point.step,
@@ -51,6 +55,7 @@ def _steps(found: RunTrack) -> list[tuple[int, str, list[float | None], str, int
             [number_of(point.document or {}, name)[0] for name in _shown(found)],
             printable(point.reason),
             trap_count(point.document) if point.document else None,
+            width_words(found.condensation, point.step),
         )
         for point, model in zip(found.track.points, found.models, strict=True)
     ]

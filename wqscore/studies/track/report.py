@@ -13,6 +13,15 @@ from wqscore.rendering.sections import Answer, Drawing, Medium, Notes, Section, 
 from wqscore.reports.steps import Line, draw_line
 from wqscore.reports.tables import has_interval_columns
 from wqscore.studies.heads import document_head
+from wqscore.studies.track.condensed import (
+    condensation_notes,
+    condensation_sections,
+    run_keys,
+    width_cells,
+    width_columns,
+    width_keys,
+    width_words,
+)
 from wqscore.studies.track.known import WARNING
 from wqscore.studies.track.notes import conclusion, run_notes, trap_count, warned
 from wqscore.studies.track.track import RunTrack
@@ -33,6 +42,8 @@ def run_track_rows(found: RunTrack) -> Rows:
     columns = [*_HEAD, "n_random", "n_trap"]
     for name in names:
         columns += [name, *([f"{name}_interval_lo", f"{name}_interval_hi"] if has_interval_columns(name) else [])]
+    widths = width_columns(found.condensation)
+    columns += widths
     figures: list[str] = []
     if found.figure is not None:
         figures = [found.figure.y if found.figure.y not in {*columns, *_WORDS} else f"known_{found.figure.y}"]
@@ -44,17 +55,20 @@ def run_track_rows(found: RunTrack) -> Rows:
         row += [document.get("n_random"), trap_count(document) if document else None]
         for name in names:
             row += number_of(document, name)[: 3 if has_interval_columns(name) else 1]
+        row += width_cells(found.condensation, point.step)
         row += [found.figure.values.get(point.step)] if found.figure else []
         rows.append([*row, each["reason"], warning])
     columns += [*figures, "reason", "warning"]
-    return Rows(columns, rows, _WORDS, counts=_COUNTS)
+    return Rows(columns, rows, _WORDS, counts=_COUNTS.union(widths))
 
 
 def run_track_document(found: RunTrack) -> dict[str, Any]:
     """The JSON document; undefined values are `null`."""
     names = metrics_of(found.track)
     steps = [
-        each | {name: number_of(point.document or {}, name)[0] for name in names}
+        each
+        | {name: number_of(point.document or {}, name)[0] for name in names}
+        | width_keys(found.condensation, point.step)
         for each, point in zip(_steps(found), found.track.points, strict=True)
     ]
     figure_of = found.figure
@@ -90,7 +104,8 @@ def run_track_document(found: RunTrack) -> dict[str, Any]:
         ],
         "y": figure_of and figure_of.y,
         "better": figure_of and figure_of.better,
-        "notes": [*conclusion(found), *run_notes(found)],
+        **run_keys(found),
+        "notes": [*conclusion(found), *run_notes(found), *condensation_notes(found)],
     }
 
 
@@ -110,7 +125,8 @@ def known_rows(found: RunTrack) -> Rows:
 def run_track_sections(found: RunTrack, _: Medium) -> list[Section]:
     """The steps, the metric that ranks drawn over them, the correlations, the notes, and what it comes to."""
     known: list[Section] = [_known_table(found)] if found.known else []
-    return [_step_table(found), *_drawings(found), *known, Notes(run_notes(found)), Answer(conclusion(found))]
+    drawings = [*_drawings(found), *condensation_sections(found)]
+    return [_step_table(found), *drawings, *known, Notes(run_notes(found)), Answer(conclusion(found))]
 
 
 def line_of(found: RunTrack, metric: str) -> Line | None:
@@ -148,7 +164,8 @@ def _step_table(found: RunTrack) -> Table:
     by = found.track.by
     others = [name for name in _SHOWN if name in metrics_of(found.track) and name != by]
     figures = [found.figure.y] if found.figure else []
-    columns = [found.unit, by, "95 % interval", *others, *figures, "fitted", "traps"]
+    widths = ["effective width"] if found.condensation else []
+    columns = [found.unit, by, "95 % interval", *others, *widths, *figures, "fitted", "traps"]
     rows = []
     for point in found.track.points:
         document = point.document or {}
@@ -160,6 +177,7 @@ def _step_table(found: RunTrack) -> Table:
             [
                 *(str(point.step), figure(value), ends(interval)),
                 *(figure(number_of(document, name)[0]) for name in others),
+                *width_words(found.condensation, point.step),
                 *known,
                 *(fitted, str(trap_count(document)) if document else "–"),
             ]

@@ -24,11 +24,13 @@ from wqscore.scoring.cache import opened_store
 from wqscore.studies.known.given_table import given_table
 from wqscore.studies.known.score_table import ScoreTable
 from wqscore.studies.track.checkpoints import RunCheckpoints, run_checkpoints
+from wqscore.studies.track.condensation import Condensation, condensation_of
 from wqscore.studies.track.known import Better, KnownFigure, KnownSteps, correlated, known_steps
 from wqscore.studies.track.turning import Turn, find_turns
 from wqscore.studies.track.watch_log import in_order, read_log
 from wqscore.studies.watching.documents import document_of, metrics_of, number_of
 from wqscore.studies.watching.track import Track, TrackPoint
+from wqscore.studies.width.activations import named_activation
 
 if TYPE_CHECKING:
     import altair as alt
@@ -70,6 +72,7 @@ class RunTrack(Result):
         figure: the known figure of the steps, `None` without one.
         known: how each metric goes along with it.
         remarks: lines on what was left out.
+        condensation: how many neurons the scored steps need; `None` where that was not asked for.
     """
 
     track: Track
@@ -80,6 +83,7 @@ class RunTrack(Result):
     figure: KnownSteps | None = None
     known: tuple[KnownFigure, ...] = ()
     remarks: tuple[str, ...] = ()
+    condensation: Condensation | None = None
 
     def __repr__(self) -> str:
         """The run, and how many of its checkpoints were scored."""
@@ -107,13 +111,16 @@ def track(
     known: Given | None = None,
     y: str | None = None,
     better: Better = "higher",
+    condensation: bool = False,
+    activation: str | None = None,
     settings: Settings | None = None,
     progress: RankProgress | None = None,
     **changes: Unpack[SettingsKeywords],
 ) -> RunTrack:
     """Follow every metric along a training, and say where one turns.
 
-    With a store that has the scores of the checkpoints, nothing is read and nothing solved.
+    With a store that has the scores of the checkpoints, nothing is read and nothing solved; `condensation` reads the
+    weights of two-layer blocks once at each scored step.
 
     Args:
         run: the folder of a run, whose subfolders are its checkpoints; a repository on the Hub whose revisions are;
@@ -123,12 +130,15 @@ def track(
         known: a table with a column `step` (or `epoch`, or `model`) and a figure of each, or the path of one.
         y: the figure's column; may be `None` if only one column has numbers.
         better: which direction of it is better.
+        condensation: also count the neurons that each step needs, as `wqscore.width` does.
+        activation: for `condensation`, what blocks compute, such as `relu`; as the configuration says if `None`.
         settings: as for `wqscore.score`.
         progress: receives progress.
         **changes: as for `wqscore.score`.
 
     Raises:
-        UsageError: an invalid setting or table; no checkpoint, or two with one step.
+        UsageError: an invalid setting, table or activation; no checkpoint, or two with one step; a watch's track has
+            no weights.
         CheckpointError: the Hub can't be asked for the revisions.
 
     Example:
@@ -136,12 +146,17 @@ def track(
     """
     if y is not None and known is None:
         raise UsageError("y names a column of known: give that too (--known)")
+    if activation is not None and not condensation:
+        raise UsageError("activation says what merged neurons compute: give condensation too (--condensation)")
+    computes = None if activation is None else named_activation(activation)
     chosen = changed(settings, changes)
     table = None if known is None else given_table(known, "known")
     log = _log(run)
     if log is not None:
         if revisions is not None:
             raise UsageError(f"{log.name}: --revisions chooses branches of a repository on the Hub: leave it out")
+        if condensation:
+            raise UsageError(f"{log.name}: a watch's track has no weights: --condensation takes checkpoints")
         figure = _figure(table, {point.step: (str(point.step),) for point in log.points}, "step", y, better)
         seed = next((point.document["seed"] for point in log.points if point.document), chosen.seed)
         return _finished(RunTrack(log, (log.name,) * len(log.points), "step", seed, (), figure))
@@ -156,7 +171,11 @@ def track(
     points = _scored(found, chosen, progress)
     labels = tuple(each.label for each in found.refs.values())
     made = RunTrack(Track(ref.label, by, points), labels, found.unit, chosen.seed, (), figure)
-    return _finished(replace(made, remarks=found.remarks))
+    made = replace(made, remarks=found.remarks)
+    if condensation:
+        scored = {point.step: found.refs[point.step] for point in made.track.scored}
+        made = replace(made, condensation=condensation_of(scored, computes, chosen, progress))
+    return _finished(made)
 
 
 def _log(run: Run) -> Track | None:

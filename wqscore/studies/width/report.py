@@ -110,7 +110,7 @@ def answer(found: Width) -> list[str]:
 
 def width_notes(found: Width) -> list[str]:
     """What the numbers mean, what has none, and what was taken as the model."""
-    notes = [f"{count} without numbers: {reason}" for reason, count in _reasons(found).items()]
+    notes = [f"{count} without numbers: {reason}" for reason, count in lacking(found).items()]
     if found.measured and len(found.tolerances) > 1:
         last = found.tolerances[-1]
         away = f" by {sqrt(2 * last):.0%} of their length" if _are_smooth(found) else ""
@@ -137,12 +137,12 @@ def _are_smooth(found: Width) -> bool:
     return not any(KNOWN[each.activation].degree for each in found.measured)
 
 
-def _reasons(found: Width) -> Mapping[str, int]:
+def lacking(found: Width) -> Mapping[str, int]:
     """How many have no numbers for a reason, which names one where there is one."""
-    lacking = [(each.name, each.reason) for each in found.blocks if each.reason]
-    lacking += [(each.name, each.reason) for each in found.heads if each.reason]
-    times = Counter(reason for _, reason in lacking)
-    return Counter(f"{name}: {reason}" if times[reason] == 1 else reason for name, reason in lacking)
+    without = [(each.name, each.reason) for each in found.blocks if each.reason]
+    without += [(each.name, each.reason) for each in found.heads if each.reason]
+    times = Counter(reason for _, reason in without)
+    return Counter(f"{name}: {reason}" if times[reason] == 1 else reason for name, reason in without)
 
 
 def _block_table(found: Width) -> Table:

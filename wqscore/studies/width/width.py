@@ -166,6 +166,28 @@ def width(
         return _width(checkpoint, ascending, given, Resources(chosen.jobs, chosen.memory), progress, folder)
 
 
+def width_of_blocks(
+    ref: ModelRef, tolerance: float, activation: Activation | None, settings: Settings, progress: RankProgress | None
+) -> Width:
+    """The width of a model's blocks alone: no attention is read, and no head in it.
+
+    Args:
+        ref: the model.
+        tolerance: as for `width`.
+        activation: what blocks compute; as the configuration says if `None`.
+        settings: `stream`, `jobs`, `memory` are used.
+        progress: receives progress.
+
+    Raises:
+        UsageError: an adapter without its base.
+        CheckpointError: a model that can't be found, fetched or read.
+    """
+    with own_errors(ref):
+        checkpoint = open_or_fall_back(ref, settings.stream, progress)
+        resources = Resources(settings.jobs, settings.memory)
+        return _width(checkpoint, (tolerance,), activation, resources, progress, heads=False)
+
+
 def model_of(checkpoint: Checkpoint, activation: Activation | None = None) -> Model:
     """What is known of an open checkpoint without reading a weight.
 
@@ -192,17 +214,18 @@ def _width(
     activation: Activation | None,
     resources: Resources,
     progress: RankProgress | None,
-    folder: Path | None,
+    folder: Path | None = None,
+    heads: bool = True,
 ) -> Width:
     model = model_of(checkpoint, activation)
     if model.matrices and all(is_update(matrix.tensor) for matrix in model.matrices):
         raise UsageError(f"{checkpoint.ref.label} is an adapter without its base: name it as base+adapter")
     found, is_chain = blocks_of(model, list(model.tensors.values()))
-    attentions = find_attention(model)
+    attentions = find_attention(model) if heads else []
     blocks = [each for each in found if isinstance(each, Block)]
     to_read = [each for each in attentions if isinstance(each, Attention)]
     bar = progress.model(checkpoint.ref) if progress else None
-    widths, heads = measured(blocks, to_read, tolerances, is_chain, resources, bar)
+    widths, ranked = measured(blocks, to_read, tolerances, is_chain, resources, bar)
     narrowed = None
     if folder is not None and any(each.merged for each in widths):
         from wqscore.studies.width.narrow import write_narrow
@@ -210,7 +233,7 @@ def _width(
         unmeasured = [each for each in found if isinstance(each, Unmeasured)]
         narrowed = write_narrow(checkpoint, widths, unmeasured, folder)
     rows = iter(widths)
-    ranks = iter(heads)
+    ranks = iter(ranked)
     return Width(
         ref=checkpoint.ref,
         revision=checkpoint.revision,
