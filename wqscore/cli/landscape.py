@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -106,6 +107,8 @@ def landscape(
     """
     with one_line_errors():
         check_output(out)
+        # Where cores are shared, torch's threads spin for longer than a small network computes: read when it loads.
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         from wqscore.landscape.landscape import LandscapeInterrupted
         from wqscore.landscape.landscape import landscape as measure_models
         from wqscore.landscape.measure import Choices
