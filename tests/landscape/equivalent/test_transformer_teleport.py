@@ -325,4 +325,9 @@ def test_generators_that_do_not_fit_move_nothing() -> None:
         teleport.apply({**good, "neuron.scale": [20_000 * each for each in good["neuron.scale"]]})
     with pytest.raises(ValueError, match="is not finite"):
         teleport.ascend(*_rows(), lambda output, _: output.logits.sum() * float("nan"))
+    broken = _model("llama-biased")
+    with torch.no_grad():
+        broken.lm_head.weight[0] = float("nan")
+    with pytest.raises(ValueError, match="outputs are not finite"):
+        TransformerTeleport(broken).ascend(*_rows(), _loss)
     assert all(torch.equal(each, start[name]) for name, each in model.named_parameters())

@@ -67,7 +67,7 @@ def stretch(pair: Pair, size: float, rng: np.random.Generator) -> np.ndarray:
 
 
 def largest(pair: Pair, generator: np.ndarray) -> float:
-    """The largest singular value: no line's length changes by more than e to it."""
+    """The largest singular value s of X: exp(X) makes no vector longer than e^s times, or shorter than e^−s times."""
     return float(np.abs(generator).max() if pair.is_diagonal else np.linalg.norm(generator, 2))
 
 

@@ -32,16 +32,18 @@ def flat_outputs(model: nn.Module, inputs: Any) -> torch.Tensor:
     return torch.cat(flat)
 
 
-def refuse_chance(model: nn.Module, inputs: Any) -> None:
-    """Refuse to measure a model in training mode whose outputs are partly chance.
+def check_outputs(model: nn.Module, inputs: Any) -> None:
+    """Refuse to measure a model whose outputs are not finite, or partly chance.
 
     Raises:
-        ValueError: two calls on the same inputs differ.
+        ValueError: they are; by chance if two calls on the same inputs differ in training mode.
     """
-    if any(each.training for each in model.modules()):
-        with torch.no_grad():
-            if not torch.equal(flat_outputs(model, inputs), flat_outputs(model, inputs)):
-                raise ValueError("its outputs differ from call to call, by dropout: measure after model.eval()")
+    with torch.no_grad():
+        found = flat_outputs(model, inputs)
+        if not bool(found.isfinite().all()):
+            raise ValueError("the model's outputs are not finite on the given rows")
+        if any(each.training for each in model.modules()) and not torch.equal(found, flat_outputs(model, inputs)):
+            raise ValueError("the model's outputs differ from call to call, by dropout: measure after model.eval()")
 
 
 def squared_gradient(

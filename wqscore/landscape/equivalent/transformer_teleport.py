@@ -12,7 +12,7 @@ from torch import nn
 
 from wqscore.landscape.equivalent import generators as near
 from wqscore.landscape.equivalent.moved import Moved, State, largest_changes
-from wqscore.landscape.equivalent.on_a_batch import Loss, flat_outputs, refuse_chance, squared_gradient
+from wqscore.landscape.equivalent.on_a_batch import Loss, check_outputs, flat_outputs, squared_gradient
 from wqscore.landscape.equivalent.transformer_pairs import tensors, transformer_pairs
 from wqscore.landscape.weights import float64_array
 from wqscore.symmetries.acting import Mix, applied
@@ -109,7 +109,7 @@ class TransformerTeleport:
             held_out: other rows.
 
         Raises:
-            ValueError: the gradient is not finite, or dropout is on.
+            ValueError: outputs or the gradient are not finite, or dropout is on.
         """
         norms: list[float] = []
 
@@ -149,7 +149,8 @@ class TransformerTeleport:
     def slopes(self, inputs: Any, targets: Any, loss: Loss) -> _Generators:
         """The derivative of ‖∇L‖² by each X at X = 0, as far as X keeps the function; symmetric matrices and vectors.
 
-        By autograd, backwards twice, as `hessian`: D = ∂‖∇L‖²/∂W; then of lines B, BX moved, DBᵀ.
+        D = ∂‖∇L‖²/∂W by autograd, backwards twice, as in `hessian`. Of first lines B the slope is D_B·Bᵀ, of second
+        lines C −C·D_Cᵀ; with rotary positions projected on what turns and scales planes.
 
         Args:
             inputs: the batch.
@@ -177,7 +178,8 @@ class TransformerTeleport:
         found = [float64_array(torch.as_tensor(each)) for each in given]
         shapes = [near.shape(pair) for pair in pairs]
         if [each.shape for each in found] != shapes:
-            raise ValueError(f"{name} needs {len(shapes)} generators of the shape {shapes[0]}, one for each place")
+            sizes = " or ".join(map(str, dict.fromkeys(shapes)))
+            raise ValueError(f"{name} needs {len(shapes)} generators of the shape {sizes}, one for each place")
         for pair, each in zip(pairs, found, strict=True):
             if not np.allclose(near.projected(pair, each), each, rtol=0, atol=1e-12):
                 raise ValueError(f"a generator of {name} doesn't commute with rotary positions")
@@ -218,6 +220,6 @@ class TransformerTeleport:
     def _measured(self, move: Callable[[], None], inputs: Any, held_out: Any) -> Moved:
         for rows in (inputs, held_out):
             if rows is not None:
-                refuse_chance(self._model, rows)
+                check_outputs(self._model, rows)
         changes = largest_changes(move, lambda rows: flat_outputs(self._model, rows), (inputs, held_out))
         return Moved(None, None, changes[0], changes[1])
