@@ -83,3 +83,16 @@ def test_the_slope_is_the_derivative_of_a_linear_function(pair: Pair, seed: int)
     expected = sum(np.vdot(derivatives[name], moved[name]) for name in values)
     found = np.vdot(generators.slope(pair, values, derivatives), generator)
     assert found == pytest.approx(expected, rel=1e-10, abs=1e-10)
+
+
+@settings(max_examples=examples(60))
+@given(pairs(), SEEDS, st.floats(0.1, 2))
+def test_the_steepest_generator_reaches_the_dual_norm_of_the_slope(pair: Pair, seed: int, size: float) -> None:
+    """Of all X with singular values up to a size, ⟨slope, X⟩ is at most the size times the slope's nuclear norm."""
+    generators, slope = _drawn(pair, seed)
+    slope = (slope + slope.T) / 2
+    found = generators.steepest(pair, slope, size)
+    assert np.linalg.norm(_dense(found), 2) <= size * (1 + 1e-12)
+    assert np.vdot(slope, found) == pytest.approx(size * np.linalg.norm(_dense(slope), "nuc"), rel=1e-10)
+    np.testing.assert_allclose(generators.projected(pair, found), found, atol=1e-10)
+    assert not generators.steepest(pair, slope, size, least=100.0).any()

@@ -97,6 +97,25 @@ def slope(pair: Pair, values: Mapping[str, np.ndarray], gradients: Mapping[str, 
     return projected(pair, found)
 
 
+def steepest(pair: Pair, slope: np.ndarray, size: float, least: float = 0.0) -> np.ndarray:
+    """The generator X with singular values up to a size along which a function with this slope rises most.
+
+    It is size times the signs of the slope's eigenvalues, on its own axes: ⟨slope, X⟩ is then size times the sum of
+    their absolute values, the most that there is.
+
+    Args:
+        pair: where X acts.
+        slope: of the function, as `slope` gives it; symmetric, since rotations leave every norm.
+        size: of X.
+        least: eigenvalues up to it count as 0.
+    """
+    if pair.is_diagonal:
+        return size * np.where(np.abs(slope) > least, np.sign(slope), 0.0)
+    values, axes = np.linalg.eigh((slope + slope.T) / 2)
+    signs = np.where(np.abs(values) > least, np.sign(values), 0.0)
+    return projected(pair, size * (axes * signs) @ axes.T)
+
+
 def _product(pair: Pair, one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """one·otherᵀ over the lines' entries, or its diagonal."""
     one, other = one.reshape(pair.size, -1), other.reshape(pair.size, -1)

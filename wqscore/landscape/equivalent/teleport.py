@@ -15,7 +15,9 @@ from wqscore.landscape.sequential import linear_layers
 
 
 class Teleport:
-    """Teleports of one network, in place: its parameters stay the same objects. Of transformers: `TransformerTeleport`.
+    """Teleports of one network, in place: its parameters stay the same objects.
+
+    Transformers have `TransformerTeleport`.
 
     Source: Zhao et al., ICLR 2024, Algorithm 1. That a larger gradient trains faster holds at a small learning rate;
     at a tuned one plain gradient descent was as fast (docs/landscape.md).
