@@ -11,7 +11,8 @@ import pytest
 from tests.oracles import Oracle
 
 torch = Oracle("torch")
-pytestmark = pytest.mark.oracle("torch")
+transformers = Oracle("transformers")
+pytestmark = pytest.mark.oracle("torch", "transformers")
 PAGE = Path(__file__).parents[2] / "docs" / "training.md"
 
 
@@ -26,15 +27,21 @@ def test_every_example_runs_and_trains(capsys: pytest.CaptureFixture[str]) -> No
         "inputs": inputs,
         "targets": targets,
         "held_out": torch.randn(20, 6),
+        "language_model": transformers.GPT2LMHeadModel(
+            transformers.GPT2Config(vocab_size=50, n_positions=16, n_embd=32, n_layer=2, n_head=4)
+        ),
+        "tokens": torch.randint(0, 50, (4, 9)),
     }
     loss = torch.nn.functional.cross_entropy
     before = float(loss(model(inputs), targets).detach())
     examples = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
-    assert len(examples) == 6
+    assert len(examples) == 7
     for example in examples:
         exec(example, given)
     assert float(loss(model(inputs), targets).detach()) < before
-    grad_before, grad_after, held_out = map(float, capsys.readouterr().out.split())
-    assert grad_after > grad_before and held_out < 1e-5
+    moved = [list(map(float, line.split())) for line in capsys.readouterr().out.splitlines()]
+    assert len(moved) == 2
+    for grad_before, grad_after, change in moved:
+        assert grad_after > grad_before and change < 1e-5
     torch.testing.assert_close(given["narrow"](inputs), model(inputs), rtol=0, atol=1e-5)
     assert given["wide"][0].out_features == 16 and given["narrow"][0].out_features == 8

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -64,22 +65,27 @@ MODELS: Mapping[str, tuple[str, dict[str, Any]]] = {
 _STEPS = 12
 
 
-def build(name: str, folder: Path, seed: int = 0) -> Path:
-    """Store a model of this name in float64, with weights drawn anew."""
+def drawn(name: str, seed: int = 0) -> Any:
+    """A model of this name in float64, with weights drawn anew."""
     kind, settings = MODELS[name]
     made = getattr(transformers, kind)
     model = made(made.config_class(**settings)).double().eval()
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for label, parameter in model.named_parameters():
-            drawn = torch.randn(parameter.shape, generator=generator, dtype=torch.float64)
+            values = torch.randn(parameter.shape, generator=generator, dtype=torch.float64)
             if parameter.dim() > 1:
-                parameter.copy_(drawn * 1.5 / parameter.shape[-1] ** 0.5)
+                parameter.copy_(values * 1.5 / parameter.shape[-1] ** 0.5)
             elif label.endswith("weight"):
-                parameter.copy_(torch.exp(0.3 * drawn))
+                parameter.copy_(torch.exp(0.3 * values))
             else:
-                parameter.copy_(0.3 * drawn)
-    model.save_pretrained(folder)
+                parameter.copy_(0.3 * values)
+    return model
+
+
+def build(name: str, folder: Path, seed: int = 0) -> Path:
+    """Store such a model."""
+    drawn(name, seed).save_pretrained(folder)
     return folder
 
 
@@ -107,19 +113,22 @@ class _Double:
         return getattr(self._real, name)
 
 
+def all_in_float64(kind: Any, patched: Any) -> None:
+    """Keep the norms and softmax of a class of models, which convert to float32, in float64 while the patch lasts."""
+    code = sys.modules[kind.__module__]
+    if hasattr(code, "torch"):
+        patched.setattr(code, "torch", _Double(code.torch))
+
+
 def log_softmax(folder: Path, monkeypatch: Any) -> np.ndarray:
     """The log-softmax of a stored model's outputs for twelve tokens, all of it in float64."""
-    import sys
-
     config = json.loads((folder / "config.json").read_text())
     made = getattr(transformers, config["architectures"][0])
     eager = {"experts_implementation": "eager"} if config["model_type"] in ("mixtral", "qwen3_moe") else {}
     model = made.from_pretrained(folder, dtype=torch.float64, attn_implementation="eager", **eager).eval()
     tokens = torch.arange(3, 3 + 2 * _STEPS).reshape(2, _STEPS)
     with monkeypatch.context() as patched, torch.no_grad():
-        code = sys.modules[made.__module__]
-        if hasattr(code, "torch"):
-            patched.setattr(code, "torch", _Double(code.torch))
+        all_in_float64(made, patched)
         found = model(input_ids=tokens)
     outputs = found.logits if "logits" in found else found.last_hidden_state
     probabilities: np.ndarray = torch.log_softmax(outputs, dim=-1).numpy()

@@ -17,7 +17,9 @@ from wqscore.landscape.connectivity import Connectivity, linear_connectivity, mo
 from wqscore.landscape.density import Density, spectral_density
 from wqscore.landscape.equivalent.embedding import embed, null_embed
 from wqscore.landscape.equivalent.merging import NearEmbedding, merge, near_embedding
-from wqscore.landscape.equivalent.teleport import Moved, Teleport
+from wqscore.landscape.equivalent.moved import Moved
+from wqscore.landscape.equivalent.teleport import Teleport
+from wqscore.landscape.equivalent.transformer_teleport import TransformerTeleport
 from wqscore.landscape.hessian import Hessian, hessian
 from wqscore.landscape.landscape import Landscape, LandscapeInterrupted, landscape
 from wqscore.landscape.margin import Margins, all_layer_margin, amo_step
@@ -54,6 +56,7 @@ __all__ = [
     "Task",
     "Teleport",
     "TempBalance",
+    "TransformerTeleport",
     "WeightLog",
     "WeightLogCallback",
     "align",

@@ -18,7 +18,8 @@ import numpy as np
 from wqscore.symmetries import elements
 from wqscore.symmetries.acting import Action, Mix, Shift, Take
 from wqscore.symmetries.lines import Lines
-from wqscore.symmetries.sites import Attention, HeadGroup, Layout, Neurons, Norm
+from wqscore.symmetries.pairs import neuron_pair, norm_pair, query_key_pairs, value_output_pairs
+from wqscore.symmetries.sites import Attention, HeadGroup, Layout
 
 #: The standard deviation of the logarithms of random scales.
 SPREAD = 0.25
@@ -109,11 +110,8 @@ def _mixed(lines: Iterable[Lines], factor: np.ndarray) -> Iterator[Mix]:
 def _query_key(layout: Layout, stored: Stored, rng: np.random.Generator, spread: float) -> Iterator[Action]:
     for attention in layout.attentions:
         gains = np.array([stored.read(name) for name in attention.norms])
-        for group in attention.groups:
-            factor, inverse = _query_key_element(attention, gains, rng, spread)
-            for query in group.queries:
-                yield from _mixed(query, factor)
-            yield from _mixed(group.key, inverse)
+        for pair in query_key_pairs(attention):
+            yield from pair.acted(*_query_key_element(attention, gains, rng, spread))
 
 
 def _query_key_element(
@@ -130,23 +128,15 @@ def _query_key_element(
 
 def _value_output(layout: Layout, stored: Stored, rng: np.random.Generator, spread: float) -> Iterator[Action]:
     for attention in layout.attentions:
-        for group in attention.groups:
-            factor, inverse = elements.invertible(attention.size, spread, rng)
-            yield from _mixed(group.value, factor)
-            yield from _mixed(group.reads, inverse)
+        for pair in value_output_pairs(attention):
+            yield from pair.acted(*elements.invertible(attention.size, spread, rng))
 
 
 def _norm_gain(layout: Layout, stored: Stored, rng: np.random.Generator, spread: float) -> Iterator[Action]:
     for norm in layout.norms:
-        scale = elements.scales(stored.shapes[norm.gain][0], spread, rng)
-        yield from _scaled_norm(norm, scale)
-
-
-def _scaled_norm(norm: Norm, scale: np.ndarray) -> Iterator[Action]:
-    """Multiply a norm's gain and shift by scales, and divide the inputs of its readers by them."""
-    for name in filter(None, (norm.gain, norm.shift)):
-        yield Mix(Lines(name, 0, 0, len(scale)), scale)
-    yield from _mixed(norm.readers, 1 / scale)
+        pair = norm_pair(norm)
+        scale = elements.scales(pair.size, spread, rng)
+        yield from pair.acted(scale, 1 / scale)
 
 
 def _norm_mean(layout: Layout, stored: Stored, rng: np.random.Generator, spread: float) -> Iterator[Action]:
@@ -159,18 +149,7 @@ def _neuron_scale(layout: Layout, stored: Stored, rng: np.random.Generator, spre
         scale = elements.scales(neurons.width, spread, rng)
         if neurons.signed:
             scale *= rng.choice([-1.0, 1.0], neurons.width)
-        yield from scaled_neurons(neurons, scale)
-
-
-def scaled_neurons(neurons: Neurons, scale: np.ndarray) -> Iterator[Action]:
-    """Multiply what goes into each neuron by its scale, and divide what comes out of it.
-
-    Args:
-        neurons: the neurons.
-        scale: one for each, shape (width,), not 0.
-    """
-    yield from _mixed(neurons.carriers, scale)
-    yield Mix(neurons.reads, 1 / scale)
+        yield from neuron_pair(neurons).acted(scale, 1 / scale)
 
 
 def _neuron_permutation(layout: Layout, stored: Stored, rng: np.random.Generator, spread: float) -> Iterator[Action]:
@@ -255,8 +234,8 @@ def _residual_rotation(layout: Layout, stored: Stored, rng: np.random.Generator,
     turn = elements.rotation(stream.width, stream.keeps_mean, rng).T
     yield from _mixed(stream.writers, turn)
     for norm in stream.norms:
-        gain = np.asarray(stored.read(norm.gain), dtype=np.float64)
-        yield from _scaled_norm(norm, 1 / gain)
+        scale = 1 / np.asarray(stored.read(norm.gain), dtype=np.float64)
+        yield from norm_pair(norm).acted(scale, 1 / scale)
         yield from _mixed(norm.readers, turn)
         if norm.shift:
             yield Mix(Lines(norm.shift, 0, 0, stream.width), turn)

@@ -3,38 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import get_args
 
 import torch
 from torch import nn
 from torch.func import grad
 
 from wqscore.landscape.equivalent.group_action import Action, Affine, acted, check_action
+from wqscore.landscape.equivalent.moved import Moved, State, largest_changes
 from wqscore.landscape.sequential import linear_layers
-
-State = Literal["keep", "drop"]
-
-
-@dataclass(frozen=True)
-class Moved:
-    """What a teleport did.
-
-    Attributes:
-        grad_before: norm of the loss's gradient on the batch; `None` without targets and a loss.
-        grad_after: the same afterwards.
-        batch_change: the largest change of an output on the batch; `None` without one.
-        held_out_change: the same on rows that the group element was not made for.
-    """
-
-    grad_before: float | None
-    grad_after: float | None
-    batch_change: float | None
-    held_out_change: float | None
 
 
 class Teleport:
     """Teleports of one network, in place: its parameters stay the same objects.
+
+    Transformers have `TransformerTeleport`.
 
     Source: Zhao et al., ICLR 2024, Algorithm 1. That a larger gradient trains faster holds at a small learning rate;
     at a tuned one plain gradient descent was as fast (docs/landscape.md).
@@ -203,13 +186,5 @@ class Teleport:
     def _measured(
         self, move: Callable[[], None], inputs: torch.Tensor | None, held_out: torch.Tensor | None
     ) -> Moved:
-        rows = (inputs, held_out)
-        with torch.no_grad():
-            before = [None if each is None else self._model(each) for each in rows]
-        move()
-        with torch.no_grad():
-            changes = [
-                None if each is None or old is None else float((self._model(each) - old).abs().max())
-                for each, old in zip(rows, before, strict=True)
-            ]
+        changes = largest_changes(move, self._model, (inputs, held_out))
         return Moved(None, None, changes[0], changes[1])
