@@ -12,6 +12,7 @@ import torch
 
 from wqscore.cached_property import cached_property
 from wqscore.landscape.memory import check_memory
+from wqscore.landscape.second_derivatives import differentiable_twice
 from wqscore.landscape.task import Task, outputs, trainable
 
 
@@ -61,13 +62,17 @@ class FlatLoss:
 
     def _slopes(self, weights: torch.Tensor) -> Iterator[tuple[float, torch.Tensor]]:
         """The gradient of each batch, which can be differentiated again, with its share of the examples."""
-        for share, loss in self._losses(weights):
-            yield share, torch.autograd.grad(loss, weights, create_graph=True)[0]
+        for inputs, targets in self._task.batches:
+            with differentiable_twice():
+                loss = self._loss(weights, inputs, targets)
+            yield len(targets) / self._task.n, torch.autograd.grad(loss, weights, create_graph=True)[0]
 
     def _losses(self, weights: torch.Tensor) -> Iterator[tuple[float, torch.Tensor]]:
         for inputs, targets in self._task.batches:
-            output: Any = outputs(self._task.model, inputs, self._named(weights))
-            yield len(targets) / self._task.n, self._task.loss(output, targets).reshape(())
+            yield len(targets) / self._task.n, self._loss(weights, inputs, targets)
+
+    def _loss(self, weights: torch.Tensor, inputs: Any, targets: torch.Tensor) -> torch.Tensor:
+        return self._task.loss(outputs(self._task.model, inputs, self._named(weights)), targets).reshape(())
 
     def _named(self, weights: torch.Tensor) -> Mapping[str, torch.Tensor]:
         pieces = weights.split([each.numel() for each in self._parameters.values()])

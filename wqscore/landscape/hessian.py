@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from wqscore.errors import UsageError
 from wqscore.landscape.measure import Choices, Estimate, ModelMeasure
 from wqscore.landscape.memory import check_memory
+from wqscore.landscape.second_derivatives import differentiable_twice
 from wqscore.landscape.task import LandscapeError, Task, prepared, trainable
 
 #: Up to so many parameters the whole matrix is made.
@@ -137,8 +137,7 @@ def products(task: Task, vectors: int = _VECTORS) -> Product:
 
 def _gradient(task: Task, inputs: Any, targets: Any, parameters: Sequence[Any]) -> tuple[Any, ...]:
     """The gradient of a batch's loss, with the graph that it was computed by; `None` of what the loss doesn't use."""
-    # Fused attention has no second derivative.
-    with sdpa_kernel(SDPBackend.MATH):
+    with differentiable_twice():
         loss = task.loss(task.model(inputs), targets).reshape(())
         found: tuple[Any, ...] = torch.autograd.grad(loss, parameters, create_graph=True, allow_unused=True)
     return found

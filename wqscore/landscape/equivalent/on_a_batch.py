@@ -7,7 +7,8 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from wqscore.landscape.second_derivatives import differentiable_twice
 
 #: From what the model returns and the targets to the mean loss of a batch.
 Loss = Callable[[Any, Any], torch.Tensor]
@@ -59,8 +60,7 @@ def squared_gradient(
         weights: what to differentiate by.
     """
     parameters = [each for each in model.parameters() if each.requires_grad]
-    # Fused attention has no second derivative.
-    with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):
+    with torch.enable_grad(), differentiable_twice():
         value = loss(called(model, inputs), targets).reshape(())
         slopes = torch.autograd.grad(value, parameters, create_graph=bool(weights), allow_unused=True)
         square = torch.stack([each.double().square().sum() for each in slopes if each is not None]).sum()

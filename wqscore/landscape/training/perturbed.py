@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from wqscore.landscape.noise_levels import noise_levels
+from wqscore.landscape.second_derivatives import differentiable_twice
 
 #: Of the running mean of the Hessian's diagonal.
 _DECAY = 0.95
@@ -114,11 +115,18 @@ class PerturbedOptimizer:
 
     def _estimate(self, closure: Callable[[], torch.Tensor]) -> None:
         """Take z⊙Hz of random signs z into the running mean of the Hessian's diagonal."""
-        gradients = torch.autograd.grad(closure(), self._parameters, create_graph=True)
+        with differentiable_twice():
+            loss = closure()
+        gradients = torch.autograd.grad(loss, self._parameters, create_graph=True, allow_unused=True)
         signs = [
             torch.randint(0, 2, each.shape, generator=self._generator).to(each) * 2 - 1 for each in self._parameters
         ]
-        products = torch.autograd.grad(gradients, self._parameters, signs, allow_unused=True)
+        curved = [
+            (slope * sign).sum()
+            for slope, sign in zip(gradients, signs, strict=True)
+            if slope is not None and slope.requires_grad
+        ]
+        products = torch.autograd.grad(curved, self._parameters, allow_unused=True) if curved else [None] * len(signs)
         self._estimates += 1
         for mean, sign, product in zip(self._mean, signs, products, strict=True):
             found = torch.zeros_like(mean) if product is None else sign * product.detach()
