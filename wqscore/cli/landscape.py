@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -11,7 +12,7 @@ import typer
 from wqscore.api.settings import Settings
 from wqscore.cli import options
 from wqscore.cli.exits import NOT_SCORED, leave_interrupted, one_line_errors, print_error
-from wqscore.cli.output import check_output, show
+from wqscore.cli.output import check_output, publish_study
 from wqscore.cli.records import Only, with_options
 from wqscore.errors import UsageError
 from wqscore.escaping import printable
@@ -19,7 +20,6 @@ from wqscore.escaping import printable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from wqscore.landscape.landscape import Landscape
     from wqscore.landscape.task import Task
 
 
@@ -106,6 +106,7 @@ def landscape(
     """
     with one_line_errors():
         check_output(out)
+        from wqscore.landscape.files import write_landscape
         from wqscore.landscape.landscape import LandscapeInterrupted
         from wqscore.landscape.landscape import landscape as measure_models
         from wqscore.landscape.measure import Choices
@@ -125,7 +126,7 @@ def landscape(
         except LandscapeInterrupted as interrupt:
             found, interrupted = interrupt.found, True
             print_error("interrupted: keeping what was measured before")
-        _publish(found, out, output)
+        publish_study(found, partial(write_landscape, found), out, output, quiet)
         if interrupted:
             leave_interrupted()
         if found.reasons:
@@ -146,16 +147,6 @@ class _Lines:
     def failed(self, reason: str) -> None:
         """Print an error's line."""
         print_error(reason)
-
-
-def _publish(found: Landscape, out: Path | None, output: options.Format) -> None:
-    try:
-        if out is not None:
-            from wqscore.landscape.files import write_landscape
-
-            write_landscape(found, out)
-    finally:
-        show(found, output)
 
 
 def _task(loss: LossOptions, refs: list[str], seed: int) -> Callable[[str], Task]:
