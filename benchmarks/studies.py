@@ -32,7 +32,7 @@ from benchmarks.models import write_config, write_weights
 from benchmarks.seven_b import CONFIG, shards
 from wqscore.api.settings import Settings
 from wqscore.checkpoints.tensor import TensorRef
-from wqscore.spectra import lapack
+from wqscore.spectra import lapack, vectors
 from wqscore.studies.costs.costs import StudyCost, costs
 
 ROOT = Path(__file__).parent.parent / "checkpoints"
@@ -110,7 +110,7 @@ def counted(call: Call) -> Counted:
     names: list[str] = []
     sizes: list[int] = []
     solves: list[int] = []
-    read, values, vectors = TensorRef.read, lapack.eigenvalues_by, np.linalg.eigh
+    read, values, leading = TensorRef.read, lapack.eigenvalues_by, vectors.leading_eigenvectors
 
     def count_read(self: TensorRef) -> np.ndarray:
         names.append(f"{self.file}: {self.name}")
@@ -125,12 +125,12 @@ def counted(call: Call) -> Counted:
         return solved
 
     TensorRef.read = count_read  # type: ignore[method-assign]
-    lapack.eigenvalues_by, np.linalg.eigh = count(values), count(vectors)
+    lapack.eigenvalues_by, vectors.leading_eigenvectors = count(values), count(leading)
     try:
         call()
     finally:
         TensorRef.read = read  # type: ignore[method-assign]
-        lapack.eigenvalues_by, np.linalg.eigh = values, vectors
+        lapack.eigenvalues_by, vectors.leading_eigenvectors = values, leading
     return Counted(len(names), len(names) - len(set(names)), sum(sizes), len(solves))
 
 

@@ -37,8 +37,8 @@ from wqscore.symmetries.transformations import Transformation
 
 #: Without draws: what it takes to solve a matrix.
 _ONCE = Sampling(seed=0, bootstrap=0, gof=0)
-#: An eigensolve with vectors takes so many times as long as one without, and is done of both matrices of a pair.
-_VECTORS, _BOTH = 6, 2
+#: Leading directions take so many times as long as eigenvalues alone, and are those of both matrices of a pair.
+_VECTORS, _BOTH = 3, 2
 #: Arrays of a matrix's shape in float64 that comparing two holds at its peak.
 _ARRAYS = 4
 _FLOAT64 = np.dtype(np.float64).itemsize
