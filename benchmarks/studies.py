@@ -1,10 +1,10 @@
 """Studies over five models whose scores are in the store: what each reads and solves; and a plan of a 7B model.
 
-The demo's models are scored once into an empty store. Then each study runs over all five of them (`diff` from the
-first to each other one) in this process, while the tensors that are read, with their bytes, and the eigensolves are
-counted: of Gram matrices by LAPACK, without and with vectors. `twice` is within one call. Beside it stands what
-`wqscore plan --study` says beforehand. Last the same plan of a checkpoint with the shapes of Llama 7B in BF16, of
-which only headers exist.
+The demo's models are scored once into an empty store. Then each study runs over all five of them (`diff` and `screen`
+from the first to each other one) in this process, while the tensors that are read, with their bytes, and the
+eigensolves are counted: of Gram matrices by LAPACK, without and with vectors. `twice` is within one call: `symmetry`
+reads a tensor again for every draw. Beside it stands what `wqscore plan --study` says beforehand. Last the same plan
+of a checkpoint with the shapes of Llama 7B in BF16, of which only headers exist.
 Usage: python -m benchmarks.studies [--write FILE.md]
 
 To add a study, add a line to `STUDIES`.
@@ -32,7 +32,7 @@ from benchmarks.models import write_config, write_weights
 from benchmarks.seven_b import CONFIG, shards
 from wqscore.api.settings import Settings
 from wqscore.checkpoints.tensor import TensorRef
-from wqscore.spectra import lapack
+from wqscore.spectra import lapack, vectors
 from wqscore.studies.costs.costs import StudyCost, costs
 
 ROOT = Path(__file__).parent.parent / "checkpoints"
@@ -44,6 +44,15 @@ Call = Callable[[], object]
 
 def _diff(models: Sequence[str], settings: Settings) -> list[Call]:
     return [partial(wqscore.diff, models[0], other, settings=settings) for other in models[1:]]
+
+
+def _screen(models: Sequence[str], settings: Settings) -> list[Call]:
+    return [partial(wqscore.screen, other, base=models[0], settings=settings) for other in models[1:]]
+
+
+def _track(models: Sequence[str], settings: Settings) -> list[Call]:
+    """The models are the subfolders of one folder, named by number."""
+    return [partial(wqscore.track, str(Path(models[0]).parent), settings=settings)]
 
 
 def _phase(models: Sequence[str], settings: Settings) -> list[Call]:
@@ -72,6 +81,9 @@ STUDIES: Mapping[str, Callable[[Sequence[str], Settings], list[Call]]] = Mapping
         "phase": _phase,
         "allocate": _allocate,
         "width": _each(wqscore.width),
+        "track": _track,
+        "symmetry": _each(wqscore.symmetry),
+        "screen": _screen,
     }
 )
 
@@ -98,7 +110,7 @@ def counted(call: Call) -> Counted:
     names: list[str] = []
     sizes: list[int] = []
     solves: list[int] = []
-    read, values, vectors = TensorRef.read, lapack.eigenvalues_by, np.linalg.eigh
+    read, values, leading = TensorRef.read, lapack.eigenvalues_by, vectors.leading_eigenvectors
 
     def count_read(self: TensorRef) -> np.ndarray:
         names.append(f"{self.file}: {self.name}")
@@ -113,12 +125,12 @@ def counted(call: Call) -> Counted:
         return solved
 
     TensorRef.read = count_read  # type: ignore[method-assign]
-    lapack.eigenvalues_by, np.linalg.eigh = count(values), count(vectors)
+    lapack.eigenvalues_by, vectors.leading_eigenvectors = count(values), count(leading)
     try:
         call()
     finally:
         TensorRef.read = read  # type: ignore[method-assign]
-        lapack.eigenvalues_by, np.linalg.eigh = values, vectors
+        lapack.eigenvalues_by, vectors.leading_eigenvectors = values, leading
     return Counted(len(names), len(names) - len(set(names)), sum(sizes), len(solves))
 
 
@@ -135,10 +147,12 @@ def seven_b(folder: Path) -> Path:
     return folder
 
 
-def measured_lines(store: Path) -> Iterator[str]:
-    """The table of the demo's models."""
-    models = [str(ROOT / name) for name in MODELS]
-    settings = Settings(store=store, jobs=1)
+def measured_lines(folder: Path) -> Iterator[str]:
+    """The table of the demo's models, which stand as the checkpoints of a run in a new folder, beside a store."""
+    models = [str(folder / f"checkpoint-{number}") for number, _ in enumerate(MODELS)]
+    for model, name in zip(models, MODELS, strict=True):
+        Path(model).symlink_to((ROOT / name).resolve())
+    settings = Settings(store=folder / "store.sqlite", jobs=1)
     for model in models:
         wqscore.score(model, settings=settings)
     yield "| study | tensors read | twice | MB read | planned | eigensolves | planned | CPU s | planned |"
@@ -183,7 +197,7 @@ def main() -> None:
             "",
             f"Five models of the demo ({', '.join(MODELS)}), scored before:",
             "",
-            *measured_lines(Path(temporary) / "store.sqlite"),
+            *measured_lines(Path(temporary)),
             "",
             "A checkpoint of Llama 7B's shapes in BF16, planned from its headers, with two threads:",
             "",

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import pickle
 from argparse import Namespace
 from pathlib import Path
 
 from tests.attack.attack import Attack, in_file, safetensors
 from tests.attack.containers import CONTAINERS, sound_legacy, torch_zip
 from tests.attack.folders import FOLDERS
+from tests.checkpoints.pytorch.writer import mapping, plain, tensor
 
 ATTACKS: tuple[Attack, ...] = (*CONTAINERS, *FOLDERS)
 _KIND = "sound files"
+
+#: Weights and options, as a training script saves them.
+_WITH_OPTIONS = b"\x80\x02" + mapping(**{"a.weight": tensor()}, args=plain(Namespace(lr=0.1, layers=[1, 2]))) + b"."
 SOUND: tuple[Attack, ...] = (
     Attack(_KIND, "safetensors", in_file("model.safetensors", lambda _: safetensors()), "weights only"),
     Attack(_KIND, "torch's zip file", in_file("pytorch_model.bin", lambda _: torch_zip()), "weights only"),
@@ -19,7 +22,8 @@ SOUND: tuple[Attack, ...] = (
     Attack(
         _KIND,
         "a training script's options beside the weights",
-        in_file("model.ckpt", lambda _: torch_zip(data_pkl=pickle.dumps({"args": Namespace(lr=0.1)}, 2))),
+        in_file("model.ckpt", lambda _: torch_zip(data_pkl=_WITH_OPTIONS)),
+        "weights only",
     ),
 )
 

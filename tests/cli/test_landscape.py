@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import get_type_hints
 
 import pytest
 from typer.testing import Result
+
+from wqscore.cli.landscape import MeasureOptions
 
 pytestmark = pytest.mark.oracle("torch", "scipy")
 Invoke = Callable[..., Result]
@@ -96,3 +100,15 @@ def test_an_interrupt_keeps_what_was_measured(run: Invoke, tmp_path: Path, monke
     (first, second) = json.loads((tmp_path / "out" / "landscape.json").read_text())["models"]
     assert first["measures"]
     assert second["reason"] == "s2: interrupted before it was measured"
+
+
+def test_the_help_lists_the_measures_that_there_are() -> None:
+    """The command line imports no torch, so it can't ask the registry, of which importing any part imports it."""
+    from wqscore.landscape import registry
+
+    hints = get_type_hints(MeasureOptions, include_extras=True)
+    (measure,), (pairs,) = (hints[name].__metadata__ for name in ("measure", "pairs"))
+    assert re.findall(r"\w+(?=[,;])", measure.help) == [name for name in registry.MODEL_MEASURES if name != "level"]
+    assert re.findall(r"\w+(?=, )", pairs.help) == [*registry.PAIR_MEASURES]
+    assert f"[default: {','.join(registry.USUAL_PAIRS)}]" in pairs.help
+    assert MeasureOptions().measure.split(",") == [name for name in registry.USUAL_MEASURES if name != "level"]

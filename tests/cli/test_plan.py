@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import inspect
 import io
 import json
 import math
+import re
 import signal
 import subprocess
 import time
@@ -18,6 +20,8 @@ from typer.testing import Result
 
 from tests.cli.conftest import COMMAND, InTerminal, toy
 from tests.hub_server import HubServer
+from wqscore.cli.plan import plan
+from wqscore.studies.costs.own import STUDIES
 
 Invoke = Callable[..., Result]
 
@@ -164,3 +168,8 @@ def test_ctrl_c_shows_what_was_planned(tmp_path: Path) -> None:
     assert [row["matrices"] for row in planned] == ["4", "4"]
     assert stalled["reason"] == "interrupted before its headers were read"
     assert total["matrices"] == "8"
+
+
+def test_the_help_names_every_study() -> None:
+    described = inspect.getdoc(plan) or ""
+    assert all(re.search(rf"\b{name}\b", described) for name in STUDIES)

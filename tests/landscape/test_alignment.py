@@ -50,6 +50,14 @@ def test_the_function_stays() -> None:
     assert not torch.equal(moved[0].weight, other[0].weight)
 
 
+def test_layers_inside_another_sequential_are_aligned_too() -> None:
+    one, other = network(8, 30, 20, 3, seed=1), network(8, 30, 20, 3, seed=2)
+    flat = landscape.align(one, other)
+    nested = landscape.align(*(torch.nn.Sequential(model[:3], model[3:]) for model in (one, other)))
+    assert [order.tolist() for order in nested.permutations] == [order.tolist() for order in flat.permutations]
+    assert all(torch.equal(*pair) for pair in zip(nested.model.parameters(), flat.model.parameters(), strict=True))
+
+
 def test_it_lowers_the_barrier_of_wide_networks() -> None:
     """The acceptance figure over 10 seeds is benchmarks/alignment.md's; here is one seed of it."""
     one, other = network(8, 64, 3, seed=1, activation="ReLU"), network(8, 64, 3, seed=2, activation="ReLU")
@@ -67,13 +75,16 @@ def test_it_lowers_the_barrier_of_wide_networks() -> None:
     [
         (lambda: network(8, 5, 3), "the two networks don't match"),
         (lambda: network(8, 6, 3, activation="ReLU"), "the two networks don't match"),
-        (
-            lambda: network(8, 6, 3, bias=False)[0],
-            "only an nn.Sequential of Linear layers can be aligned, not Linear",
-        ),
+        (lambda: network(8, 6, 3)[0], "Linear is no nn.Sequential"),
         (lambda: torch.nn.Sequential(torch.nn.Linear(8, 6), torch.nn.LayerNorm(6)), "LayerNorm can't be aligned"),
     ],
 )
 def test_other_networks_are_refused(other: Any, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         landscape.align(network(8, 6, 3), other())
+
+
+def test_outputs_that_are_unfolded_between_two_layers_are_refused() -> None:
+    models = [torch.nn.Sequential(torch.nn.Linear(4, 6), torch.nn.Flatten(), torch.nn.Linear(12, 3)) for _ in "ab"]
+    with pytest.raises(UsageError, match="a layer of 12 inputs after one of 6 outputs"):
+        landscape.align(*models)

@@ -10,8 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import assume, example, given, settings
+from hypothesis import strategies as st
 
 import wqscore
+from tests.examples import examples
 from tests.matrices.tiny_models import build, fed_with_identity, matrices, outcome, save, tensor, value
 from tests.oracles import Oracle
 from wqscore.matrices.weight_matrix import WeightMatrix
@@ -175,11 +178,44 @@ def test_whole_where_nothing_is_fused_or_the_order_is_not_known(
     assert (whole.name, whole.rows, whole.flags) == (name, rows, flags)
 
 
-def test_a_layer_with_twice_as_many_inputs_as_the_network_has_outputs_holds_no_gate() -> None:
+@pytest.mark.parametrize("biases", [{"fc1.bias": (60,), "fc2.bias": (64,)}, {"fc2.bias": (64,)}, {}])
+def test_a_layer_with_twice_as_many_inputs_as_the_network_has_outputs_holds_no_gate(biases: Any) -> None:
     """128 → 60 → 64: read as inputs × outputs, fc1 would hold the gate and up of an MLP of 64."""
     rng = np.random.default_rng(0)
-    weights = {"fc1.weight": (60, 128), "fc1.bias": (60,), "fc2.weight": (64, 60), "fc2.bias": (64,)}
+    weights = {"fc1.weight": (60, 128), "fc2.weight": (64, 60), **biases}
     state = {name: rng.standard_normal(shape).astype(np.float32) for name, shape in weights.items()}
     score = wqscore.score(state, metrics="stable_rank", bootstrap=0, gof=0, store=None)
     found = {row.matrix.name: (row.matrix.rows, row.matrix.columns) for row in score.layers}
     assert found == {"fc1.weight": (60, 128), "fc2.weight": (64, 60)}
+
+
+PAIRS = {"fc1": "fc2", "linear_fc1": "linear_fc2", "Wi": "Wo", "dense_h_to_4h": "dense_4h_to_h", "lin1": "lin2"}
+SIZE = st.integers(2, 40)
+
+
+@settings(max_examples=examples(100))
+@given(st.sampled_from([*PAIRS]), SIZE, SIZE, SIZE, st.booleans())
+@example("fc1", 128, 128, 64, False)
+@example("fc1", 128, 60, 64, False)
+def test_the_next_layer_tells_whether_a_gate_is_held(
+    first: str, into: int, width: int, out: int, has_bias: bool
+) -> None:
+    """The next layer of a plain MLP takes all outputs, that of a gated one half of them."""
+    assume((width, into) != (out, width))  # The same bytes twice, as far as these headers say.
+    bias = [tensor(f"mlp.{first}.bias", width)] if has_bias else []
+    name, down = f"mlp.{first}.weight", f"mlp.{PAIRS[first]}.weight"
+    (plain,) = of_tensor(name, tensor(name, width, into), tensor(down, out, width), *bias)
+    assert (plain.name, plain.rows, plain.columns) == (name, width, into)
+    doubled = [tensor(f"mlp.{first}.bias", 2 * width)] if has_bias else []
+    halves = of_tensor(name, tensor(name, 2 * width, into), tensor(down, into, width), *doubled)
+    expected = {(width, into)} if PAIRS[first] != "lin2" else {(2 * width, into)}
+    assert {(half.rows, half.columns) for half in halves} == expected
+
+
+def test_gate_and_up_that_are_stored_by_their_inputs_are_cut_where_name_or_bias_tells() -> None:
+    """64 inputs and 2·96 outputs as (in, out): by shapes alone, layers of 192 → 64 → 96."""
+    beside = [tensor("mlp.fc2.weight", 96, SIDE), tensor("mlp.fc1.bias", 192)]
+    halves = of_tensor("mlp.fc1.weight", tensor("mlp.fc1.weight", SIDE, 192), *beside)
+    named = of_tensor("mlp.w12.weight", tensor("mlp.w12.weight", SIDE, 192), tensor("mlp.w3.weight", 96, SIDE))
+    for found in (halves, named):
+        assert [(half.rows, half.columns) for half in found] == [(SIDE, 96)] * 2

@@ -27,6 +27,35 @@ def test_they_are_those_of_an_svd(shape: tuple[int, int]) -> None:
     np.testing.assert_allclose(overlaps, 1, rtol=1e-9)
 
 
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_largest_alone_are_the_same(shape: tuple[int, int]) -> None:
+    matrix = np.random.default_rng(shape).standard_t(3, shape)
+    eigenvalues, vectors = singular_vectors(matrix)
+    for count in {1, min(3, *shape), min(shape)}:
+        few, leading = singular_vectors(matrix, count)
+        np.testing.assert_allclose(few, eigenvalues[-count:], rtol=0, atol=1e-12 * eigenvalues[-1])
+        np.testing.assert_allclose(np.abs(np.sum(leading * vectors[:, -count:], axis=0)), 1, rtol=1e-9)
+
+
+@settings(max_examples=examples(40))
+@given(st.integers(1, 30), st.integers(-60, 60), st.integers(0, 2**32), st.data())
+def test_a_few_are_orthonormal_eigenvectors_also_of_equal_eigenvalues(
+    side: int, power: int, seed: int, data: st.DataObject
+) -> None:
+    rng = np.random.default_rng(seed)
+    basis, _ = np.linalg.qr(rng.standard_normal((side, side)))
+    matrix = basis * np.sort(rng.integers(0, 3, side)) * 2.0**power
+    count = data.draw(st.integers(1, side))
+    eigenvalues, vectors = singular_vectors(matrix, count)
+    product = matrix @ matrix.T
+    assert vectors.shape == (side, count)
+    np.testing.assert_allclose(vectors.T @ vectors, np.eye(count), atol=1e-13)
+    np.testing.assert_allclose(product @ vectors, vectors * eigenvalues, rtol=0, atol=1e-13 * 4.0 ** (power + 1))
+    np.testing.assert_allclose(
+        eigenvalues, np.linalg.eigvalsh(product)[-count:].clip(0), rtol=0, atol=1e-13 * 4.0 ** (power + 1)
+    )
+
+
 @settings(max_examples=examples(40))
 @given(st.integers(1, 30), st.integers(1, 30), st.integers(-60, 60), st.integers(0, 2**32))
 def test_they_are_orthonormal_and_diagonalise_the_gram_matrix(rows: int, columns: int, power: int, seed: int) -> None:

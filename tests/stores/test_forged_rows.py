@@ -7,7 +7,6 @@ import math
 import os
 import shutil
 import sqlite3
-import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -74,11 +73,8 @@ class Sound:
 
 
 @pytest.fixture(scope="module")
-def sound(tmp_path_factory: pytest.TempPathFactory) -> Sound:
-    later = time.time_ns() + 10**9  # A file is recorded only once its time of change lies in the past.
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("time.time_ns", lambda: later)
-        return Sound(tmp_path_factory.mktemp("sound"))
+def sound(settled: None, tmp_path_factory: pytest.TempPathFactory) -> Sound:
+    return Sound(tmp_path_factory.mktemp("sound"))
 
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)

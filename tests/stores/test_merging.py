@@ -6,7 +6,6 @@ import os
 import random
 import sqlite3
 import tempfile
-import time
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
@@ -49,9 +48,8 @@ def test_what_is_lacking_is_added(tmp_path: Path) -> None:
         assert list(a.all_files()) == []
 
 
-def test_of_files_those_that_this_machine_sees_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    later = time.time_ns() + 10**9  # A file is recorded only once its time of change lies in the past.
-    monkeypatch.setattr("time.time_ns", lambda: later)
+@pytest.mark.usefixtures("settled")
+def test_of_files_those_that_this_machine_sees_too(tmp_path: Path) -> None:
     shared, other = tmp_path / "shared", tmp_path / "other"
     for file in (shared, other):
         file.write_bytes(b"x")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -88,9 +87,8 @@ def test_what_no_model_has(store: Store) -> None:
     assert store.headers(SHARDS).keys() == {*SHARDS[:2]}
 
 
-def test_files_that_are_gone_or_have_changed(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    later = time.time_ns() + 10**9
-    monkeypatch.setattr("time.time_ns", lambda: later)
+@pytest.mark.usefixtures("settled")
+def test_files_that_are_gone_or_have_changed(store: Store, tmp_path: Path) -> None:
     stamps = []
     for name in ("same", "changed", "gone"):
         (tmp_path / name).write_bytes(b"w")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 import struct
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
@@ -160,11 +159,8 @@ def test_only_what_was_asked_for_comes_back(store: Store) -> None:
     assert store.spectra([]) == {} == store.results([key(12)], [])
 
 
-def test_a_changed_file_is_not_the_file_that_was_recorded(
-    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    later = time.time_ns() + 10**9
-    monkeypatch.setattr("time.time_ns", lambda: later)
+@pytest.mark.usefixtures("settled")
+def test_a_changed_file_is_not_the_file_that_was_recorded(store: Store, tmp_path: Path) -> None:
     file = tmp_path / "model.safetensors"
     file.write_bytes(b"abc")
     os.utime(file, (1_600_000_000, 1_600_000_000))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import pickle
-import time
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -157,12 +156,11 @@ def saved_bert(folder: Path, content: Tensors, config: dict[str, Any] = BERT) ->
     return path
 
 
+@pytest.mark.usefixtures("settled")
 def test_a_warm_store_reads_and_solves_nothing_and_only_what_changes_is_solved(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model, file = saved_bert(tmp_path / "a", bert()), tmp_path / "store.sqlite"
-    later = time.time_ns() + 10**9  # A file is recorded only once its time of change lies in the past.
-    monkeypatch.setattr("time.time_ns", lambda: later)
     done: list[str] = []
     read, solve = TensorRef.read, score_matrix.compute_spectrum
     monkeypatch.setattr(TensorRef, "read", lambda self: done.append("read") or read(self))

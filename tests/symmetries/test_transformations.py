@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from tests.symmetries.tiny import MODELS, build, log_softmax, opened, store
+from wqscore.symmetries.changed_tensors import changed_tensors
 from wqscore.symmetries.derived import stored_of, transformed
 from wqscore.symmetries.finding import find_layout
 from wqscore.symmetries.sites import NAMES, Layout
@@ -47,7 +48,9 @@ def test_the_outputs_stay_under_every_transformation_that_applies(
     for place, each in enumerate(NAMES):
         if each in MISSING[name]:
             continue
-        changed = transformed(checkpoint, draw(each, layout, stored, np.random.default_rng(place), 0.6))
+        drawn = draw(each, layout, stored, np.random.default_rng(place), 0.6)
+        assert changed_tensors(each, layout) == drawn.actions.keys(), each
+        changed = transformed(checkpoint, drawn)
         after = log_softmax(store(changed, tmp_path / each), monkeypatch)
         assert np.abs(after - before).max() <= 1e-8, each
         assert layout.sites(each) > 0

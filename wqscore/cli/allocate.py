@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -11,7 +12,7 @@ from wqscore.api.settings import Settings
 from wqscore.cli import options
 from wqscore.cli.exits import one_line_errors
 from wqscore.cli.open_store import open_store
-from wqscore.cli.output import check_output, show
+from wqscore.cli.output import check_output, publish_study
 from wqscore.cli.records import Only, with_options
 
 if TYPE_CHECKING:
@@ -198,7 +199,5 @@ def _plan(
 
         with open_store(settings, shown.no_store) as opened, ProgressBars(shown.quiet) as progress:
             found = allocate(use, source, total, shown.by, settings=opened, progress=progress, **plan)
-        page = write_allocation(found, shown.out, written) if shown.out is not None else None
-        show(found, written or shown.output)
-        if page is not None and not shown.quiet:
-            typer.echo(f"plan: {page}", err=True)
+        write = partial(write_allocation, found, written=written)
+        publish_study(found, write, shown.out, written or shown.output, shown.quiet, "plan")

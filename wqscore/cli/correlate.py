@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from wqscore.api.settings import Settings
 from wqscore.cli import options
 from wqscore.cli.exits import one_line_errors
-from wqscore.cli.output import check_output, show
+from wqscore.cli.output import check_output, publish_study
 from wqscore.cli.records import Only, with_options
-
-if TYPE_CHECKING:
-    from wqscore.studies.correlation.correlate import Correlations
 
 
 @dataclass(frozen=True)
@@ -98,6 +96,7 @@ def correlate(
     with one_line_errors():
         check_output(out)
         from wqscore.studies.correlation.correlate import correlate as correlate_tables
+        from wqscore.studies.correlation.files import write_correlations
         from wqscore.studies.known.score_table import join, read_table, single_table
 
         names = columns.key or ["model"]
@@ -113,20 +112,4 @@ def correlate(
             columns.better,
             settings.seed,
         )
-        _publish(found, out, output)
-
-
-def _publish(found: Correlations, folder: Path | None, output: options.Format) -> None:
-    """Write the files and print the table; if one fails, the other is still written."""
-    page = None
-    try:
-        if folder is not None:
-            from wqscore.studies.correlation.files import write_correlations
-
-            page = write_correlations(found, folder)
-    finally:
-        try:
-            show(found, output)
-        finally:
-            if page is not None:
-                typer.echo(f"report: {page}", err=True)
+        publish_study(found, partial(write_correlations, found), out, output, quiet=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -10,7 +11,7 @@ from wqscore.api.settings import Settings
 from wqscore.cli import options
 from wqscore.cli.exits import one_line_errors
 from wqscore.cli.open_store import open_store
-from wqscore.cli.output import check_output, show
+from wqscore.cli.output import check_output, publish_study
 from wqscore.cli.records import Only, with_options
 
 _SETTINGS = ("preset", "metrics", "layers", "roles", "seed", "stream", "store", "jobs", "memory")
@@ -55,6 +56,4 @@ def diff(
 
         with open_store(settings, no_store) as settings, ProgressBars(quiet) as progress:
             found = diff_models(base, other, overlap_rank=overlap_rank, settings=settings, progress=progress)
-        if out is not None:
-            write_study(found, out, "diff")
-        show(found, output)
+        publish_study(found, partial(write_study, found, name="diff"), out, output, quiet)

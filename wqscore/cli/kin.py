@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -10,7 +11,7 @@ from wqscore.api.settings import Settings
 from wqscore.cli import options
 from wqscore.cli.exits import NOT_SCORED, one_line_errors
 from wqscore.cli.open_store import open_store
-from wqscore.cli.output import check_output, show
+from wqscore.cli.output import check_output, publish_study
 from wqscore.cli.records import Only, with_options
 from wqscore.cli.refs import load_list_option, resolve_refs
 
@@ -47,9 +48,6 @@ def kin(
         models = resolve_refs(refs, load_list_option(model_list), quiet)
         with open_store(settings, no_store) as settings, ProgressBars(quiet) as progress:
             found = compare_models(models, settings=settings, progress=progress)
-        page = write_study(found, out, "kin") if out is not None else None
-        show(found, output)
-        if page is not None and not quiet:
-            typer.echo(f"report: {page}", err=True)
+        publish_study(found, partial(write_study, found, name="kin"), out, output, quiet)
         if found.failures:
             raise typer.Exit(NOT_SCORED)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -12,7 +13,7 @@ import typer
 from wqscore.api.settings import Settings
 from wqscore.cli import options
 from wqscore.cli.exits import NOT_SCORED, leave_interrupted, one_line_errors, print_error
-from wqscore.cli.output import check_output, show
+from wqscore.cli.output import check_output, publish_study
 from wqscore.cli.records import Only, with_options
 from wqscore.errors import UsageError
 from wqscore.escaping import printable
@@ -20,7 +21,6 @@ from wqscore.escaping import printable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from wqscore.landscape.landscape import Landscape
     from wqscore.landscape.task import Task
 
 
@@ -109,6 +109,7 @@ def landscape(
         check_output(out)
         # Where cores are shared, torch's threads spin for longer than a small network computes: read when it loads.
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+        from wqscore.landscape.files import write_landscape
         from wqscore.landscape.landscape import LandscapeInterrupted
         from wqscore.landscape.landscape import landscape as measure_models
         from wqscore.landscape.measure import Choices
@@ -128,7 +129,7 @@ def landscape(
         except LandscapeInterrupted as interrupt:
             found, interrupted = interrupt.found, True
             print_error("interrupted: keeping what was measured before")
-        _publish(found, out, output)
+        publish_study(found, partial(write_landscape, found), out, output, quiet)
         if interrupted:
             leave_interrupted()
         if found.reasons:
@@ -149,16 +150,6 @@ class _Lines:
     def failed(self, reason: str) -> None:
         """Print an error's line."""
         print_error(reason)
-
-
-def _publish(found: Landscape, out: Path | None, output: options.Format) -> None:
-    try:
-        if out is not None:
-            from wqscore.landscape.files import write_landscape
-
-            write_landscape(found, out)
-    finally:
-        show(found, output)
 
 
 def _task(loss: LossOptions, refs: list[str], seed: int) -> Callable[[str], Task]:

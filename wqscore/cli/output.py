@@ -17,6 +17,8 @@ from wqscore.rendering.timestamp import created_at
 from wqscore.results import Format, Result, render
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from wqscore.ranking.ranking import Ranking
     from wqscore.scoring.model_score import ModelScore
 
@@ -76,6 +78,39 @@ def format_of(output: ScoreFormat, long: bool) -> Format:
     if long and output != "csv":
         raise UsageError(f"--long is for --format csv, not {output}: add it, or leave --long out")
     return "tidy-csv" if long else output
+
+
+def publish_study(
+    found: Result,
+    write: Callable[[Path], Path | None],
+    folder: Path | None,
+    output: Format,
+    quiet: bool,
+    label: str = "report",
+) -> None:
+    """Write a study's files, print it, and name its page; if one fails, the others are still done.
+
+    Args:
+        found: the study.
+        write: writes the files into a folder, and returns the page's path, if there is one.
+        folder: the folder; `None` for no files.
+        output: the format to print.
+        quiet: whether to leave the page unnamed.
+        label: what the page is called.
+
+    Raises:
+        ReportError: the files can't be written; the study is printed first.
+    """
+    page = None
+    try:
+        if folder is not None:
+            page = write(folder)
+    finally:
+        try:
+            show(found, output)
+        finally:
+            if page is not None and not quiet:
+                typer.echo(f"{label}: {page}", err=True)
 
 
 def publish(ranking: Ranking, folder: Path | None, result: Result, output: Format, quiet: bool) -> None:

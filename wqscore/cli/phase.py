@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Annotated, Literal
 
 import typer
@@ -12,7 +13,7 @@ from wqscore.api.settings import Settings
 from wqscore.cli import options
 from wqscore.cli.exits import NOT_SCORED, one_line_errors
 from wqscore.cli.open_store import open_store
-from wqscore.cli.output import check_output, show
+from wqscore.cli.output import check_output, publish_study
 from wqscore.cli.records import Only, with_options
 
 _SETTINGS = ("preset", "metrics", "layers", "roles", "seed", "stream", "store", "jobs", "memory")
@@ -134,6 +135,7 @@ def phase(
     with one_line_errors():
         check_output(out)
         from wqscore.cli.progress import ProgressBars
+        from wqscore.studies.phase.files import write_phases
         from wqscore.studies.phase.pattern import is_pattern
         from wqscore.studies.phase.phase import phase as sort_cells
 
@@ -144,12 +146,6 @@ def phase(
             found = sort_cells(
                 grid, size, temperature, run.good, model=run.model, settings=settings, progress=progress, **chosen
             )
-        if out is not None:
-            from wqscore.studies.phase.files import write_phases
-
-            page = write_phases(found, out)
-        show(found, output)
-        if out is not None and not run.quiet:
-            typer.echo(f"report: {page}", err=True)
+        publish_study(found, partial(write_phases, found), out, output, run.quiet)
         if found.failed:
             raise typer.Exit(NOT_SCORED)

@@ -45,8 +45,8 @@ def plan(
 
     Reads no weights, and of models on the Hub nothing but the headers of their files. The time is that of one core,
     from the least to the most that is likely; the memory that of --jobs threads. Weights on the Hub that are no
-    safetensors files can't be planned. With --study: what diff (of the first model and each other), compress, phase,
-    allocate or width take, the first time and once the models are scored.
+    safetensors files can't be planned. With --study: what diff (of the first model and each other), kin, compress,
+    phase, allocate, width, track, symmetry or screen (of adapters, or as diff) take, the first time and once scored.
 
     Exit codes: 0 done, 2 wrong usage, 3 a model could not be planned (the others are shown).
     """

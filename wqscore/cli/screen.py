@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +12,7 @@ import typer
 from wqscore.api.settings import Settings
 from wqscore.cli import options
 from wqscore.cli.exits import NOT_SCORED, one_line_errors
-from wqscore.cli.output import check_output, show
+from wqscore.cli.output import check_output, publish_study
 from wqscore.cli.records import Only, with_options
 
 
@@ -55,9 +56,6 @@ def screen(
         with ProgressBars(quiet) as progress:
             chosen = replace(settings, base=base)
             found = screen_adapters(adapters, bank=bank or (), settings=chosen, progress=progress)
-        page = None if out is None else write_study(found, out, "screen")
-        show(found, output)
-        if page is not None and not quiet:
-            typer.echo(f"report: {page}", err=True)
+        publish_study(found, partial(write_study, found, name="screen"), out, output, quiet)
         if any(each.reason for each in found.adapters):
             raise typer.Exit(NOT_SCORED)

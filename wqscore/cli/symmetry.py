@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -10,7 +11,7 @@ from wqscore.api.settings import Settings
 from wqscore.cli import options
 from wqscore.cli.exits import NOT_SCORED, one_line_errors
 from wqscore.cli.open_store import open_store
-from wqscore.cli.output import check_output, complain_if_unscored, show
+from wqscore.cli.output import check_output, complain_if_unscored, publish_study
 from wqscore.cli.records import Only, with_options
 
 _SETTINGS = ("preset", "metrics", "layers", "roles", "seed", "stream", "store", "jobs", "memory", "device")
@@ -44,8 +45,6 @@ def symmetry(
 
         with open_store(settings, no_store) as settings, ProgressBars(quiet) as progress:
             found = find_symmetry(ref, settings=settings, progress=progress)
-        if out is not None:
-            write_study(found, out, "symmetry")
-        show(found, output)
+        publish_study(found, partial(write_study, found, name="symmetry"), out, output, quiet)
         if complain_if_unscored(found.score):
             raise typer.Exit(NOT_SCORED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +13,7 @@ from wqscore.api.settings import Settings
 from wqscore.cli import options
 from wqscore.cli.exits import NOT_SCORED, one_line_errors
 from wqscore.cli.open_store import open_store
-from wqscore.cli.output import check_output, show
+from wqscore.cli.output import check_output, publish_study
 from wqscore.cli.records import Only, with_options
 
 _SETTINGS = (
@@ -101,9 +102,6 @@ def track(
                 settings=settings,
                 progress=progress,
             )
-        page = None if out is None else write_track(found, out)
-        show(found, output)
-        if page is not None and not quiet:
-            typer.echo(f"report: {page}", err=True)
+        publish_study(found, partial(write_track, found), out, output, quiet)
         if not found.track.scored or any(point.status == "failed" for point in found.track.points):
             raise typer.Exit(NOT_SCORED)

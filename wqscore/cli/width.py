@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +11,7 @@ import typer
 from wqscore.api.settings import Settings
 from wqscore.cli import options
 from wqscore.cli.exits import NOT_SCORED, one_line_errors, print_error
-from wqscore.cli.output import check_output, show
+from wqscore.cli.output import check_output, publish_study
 from wqscore.cli.records import Only, with_options
 
 
@@ -68,9 +69,7 @@ def width(
                 settings=settings,
                 progress=progress,
             )
-        if out is not None:
-            write_study(found, out, "width")
-        show(found, output)
+        publish_study(found, partial(write_study, found, name="width"), out, output, quiet)
         if not found.measured:
             print_error(answer(found)[0])
             raise typer.Exit(NOT_SCORED)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain, pairwise
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from torch import nn
 from wqscore.errors import UsageError
 from wqscore.landscape.connectivity import linear_connectivity
 from wqscore.landscape.measure import Choices, Estimate, PairMeasure
+from wqscore.landscape.sequential import layers_of
 from wqscore.landscape.task import Task
 from wqscore.landscape.weights import float64_array
 
@@ -47,7 +49,7 @@ def align(reference: Any, other: Any, seed: int = 0) -> Alignment:
     """Permute the hidden neurons of `other` to match `reference`.
 
     Args:
-        reference: an `nn.Sequential` of Linear layers and elementwise activations.
+        reference: an `nn.Sequential` of Linear layers and elementwise activations; it may hold others.
         other: a network of the same layers; unchanged.
         seed: of the order of layers.
 
@@ -76,20 +78,16 @@ def check_alignable(reference: Any, other: Any) -> None:
     Raises:
         UsageError: as for `align`.
     """
-    for model in (reference, other):
-        if not isinstance(model, nn.Sequential):
-            raise UsageError(f"only an nn.Sequential of Linear layers can be aligned, not {type(model).__name__}")
-        for layer in model:
-            if not isinstance(layer, (nn.Linear, nn.Flatten, *ELEMENTWISE)):
-                raise UsageError(
-                    f"a network with {type(layer).__name__} can't be aligned: give Linear and activations"
-                )
-    kinds = [
-        [(type(layer), getattr(layer, "weight", None) is None) for layer in model] for model in (reference, other)
-    ]
+    for layer in chain(*layers_of(reference), *layers_of(other)):
+        if not isinstance(layer, (nn.Linear, nn.Flatten, *ELEMENTWISE)):
+            raise UsageError(f"a network with {type(layer).__name__} can't be aligned: give Linear and activations")
+    kinds = [[type(layer) for layer in chain(*layers_of(model))] for model in (reference, other)]
     shapes = [[tuple(layer.weight.shape) for layer in _linear(model)] for model in (reference, other)]
     if kinds[0] != kinds[1] or shapes[0] != shapes[1]:
         raise UsageError("the two networks don't match: they have other layers, or layers of other shapes")
+    for (width, _), (_, inputs) in pairwise(shapes[0]):
+        if inputs != width:
+            raise UsageError(f"a layer of {inputs} inputs after one of {width} outputs can't be aligned")
 
 
 def _matched(layers: Sequence[tuple[np.ndarray, ...]], rng: np.random.Generator) -> list[np.ndarray]:
@@ -124,7 +122,7 @@ def _likeness(layers: Sequence[tuple[np.ndarray, ...]], orders: list[np.ndarray]
 
 
 def _linear(model: Any) -> list[Any]:
-    return [layer for layer in model if isinstance(layer, nn.Linear)]
+    return [layer for layer in chain(*layers_of(model)) if isinstance(layer, nn.Linear)]
 
 
 def _bias(layer: Any) -> np.ndarray:

@@ -1,8 +1,9 @@
 """Find the gate and up projections in one tensor, from the size of the down projection that reads their product.
 
 A gated MLP computes down(act(gate(x)) · up(x)), so the tensor that holds gate and up is twice as long on its output
-side as the down projection is on its input side. That holds whatever the orientation, for one MLP (two sizes) and
-for a stack of experts (three), and identifies such a tensor even if its name does not.
+side as the down projection is on its input side. That holds for one MLP (two sizes) and, whatever the orientation,
+for a stack of experts (three), and identifies such a tensor even if its name does not. A matrix whose outputs the
+down projection reads as they are holds no gate.
 """
 
 from __future__ import annotations
@@ -96,8 +97,9 @@ def gate_and_up(name: str, shape: Shape, config: ModelConfig, shapes: Mapping[st
         return None
     down = shapes.get(f"{block}{dot}{projection.down}{end}")
     axis = _doubled_axis(shape, down)
-    if axis == 1 and shapes.get(f"{block}{dot}{last}.bias") == shape[:1]:
-        # Its outputs are along the other axis: it has twice as many inputs as the down projection has outputs.
+    bias = shapes.get(f"{block}{dot}{last}.bias")
+    if axis == 1 and len(shape) == 2 and (bias == shape[:1] or (bias != shape[1:] and not projection.always)):
+        # Stored (out, in): the down projection reads all of its outputs, and has half as many as it has inputs.
         axis = None
     if axis is None and not projection.always:
         return None

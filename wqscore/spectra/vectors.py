@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from wqscore.spectra.eigenvalues import gram
+from wqscore.spectra.leading import leading_eigenvectors
 
 
-def singular_vectors(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def singular_vectors(matrix: np.ndarray, count: int | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Compute the eigenvalues and the eigenvectors of the Gram matrix of W's smaller side, N×N.
 
     They are the right singular vectors of a tall W, the left ones of a wide W, so that W and its transpose give the
@@ -18,11 +19,12 @@ def singular_vectors(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     Args:
         matrix: W, one slice of a convolution; any real float dtype.
+        count: how many of the largest, from 1 to N; all if `None`. A few take a third of the time of all.
 
     Returns:
-        The eigenvalues λ of WᵀW, shape (N,), ascending, and the vectors of unit length, shape (N, N), the j-th
-        column that of the j-th eigenvalue; float64. Both are empty, (0,) and (N, 0), when an entry or a sum of
-        squares is not finite.
+        The eigenvalues λ of WᵀW, shape (N,) or (count,), ascending, and the vectors of unit length, shape (N, N) or
+        (N, count), the j-th column that of the j-th eigenvalue; float64. Both are empty, (0,) and (N, 0), when an
+        entry or a sum of squares is not finite.
 
     Example:
         >>> eigenvalues, vectors = singular_vectors(np.diag([3.0, 1.0, 2.0]))
@@ -32,5 +34,5 @@ def singular_vectors(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     product = gram(matrix.T)
     if not np.isfinite(product).all():
         return np.empty(0), np.empty((product.shape[0], 0))
-    eigenvalues, vectors = np.linalg.eigh(product)
+    eigenvalues, vectors = np.linalg.eigh(product) if count is None else leading_eigenvectors(product, count)
     return np.maximum(eigenvalues, 0.0), vectors

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from math import prod
 from pathlib import Path
 
@@ -85,6 +85,7 @@ def stored_of(checkpoint: Checkpoint, layout: Layout) -> Stored:
     """What transformations need to know of a checkpoint with a layout."""
     tensors = {tensor.name: tensor for tensor in checkpoint.tensors}
 
+    @cache
     def read(name: str) -> np.ndarray:
         return tensors[name].read()
 

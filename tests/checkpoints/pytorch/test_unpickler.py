@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import pickle
 import struct
+from argparse import Namespace
 from collections import OrderedDict
 from pathlib import Path
 
@@ -13,9 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.examples import examples
+from tests.oracles import Oracle
+from wqscore.checkpoints.pytorch.file import read_torch_file
 from wqscore.checkpoints.pytorch.unpickler import MAX_PICKLE_BYTES, unpickle
 from wqscore.errors import CheckpointError
 
+torch = Oracle("torch")
 FILE = Path("model.bin")
 ORDERED_DICT = b"ccollections\nOrderedDict\n"
 
@@ -71,6 +75,64 @@ def test_ordered_dictionaries_keep_their_order_and_drop_their_attributes():
     slots = ORDERED_DICT + b")RN}X\x01\x00\x00\x00aK\x01s\x86b."
     assert pickle.loads(slots).a == 1
     assert load(slots) == {}
+
+
+def without_options(value):
+    """A value as the reader gives it: an empty dictionary for each object of options."""
+    if isinstance(value, Namespace):
+        return {}
+    if isinstance(value, dict):
+        return {key: without_options(each) for key, each in value.items()}
+    return type(value)(map(without_options, value)) if isinstance(value, list | tuple) else value
+
+
+@given(st.dictionaries(keys, plain_values), st.dictionaries(keys.map(str), plain_values), st.integers(2, 5))
+def test_a_scripts_options_are_left_out(value, options, protocol):
+    found = [{"model": value, "args": Namespace(**options, inner=Namespace(a=1))}, Namespace(), value]
+    data = pickle.dumps(found, protocol)
+    assert load(data) == without_options(pickle.loads(data))
+
+
+NAMESPACE = b"cargparse\nNamespace\n"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        NAMESPACE + b"cos\nsystem\n\x85\x81.",
+        NAMESPACE + b")\x81}X\x01\x00\x00\x00acos\nsystem\n(X\x02\x00\x00\x00idtRsb.",
+        b"cos\nsystem\n(X\x02\x00\x00\x00idt\x81.",
+        NAMESPACE + b"K\x01\x85\x81.",
+        NAMESPACE + b"]\x81.",
+        NAMESPACE + b")}\x92.",
+        NAMESPACE + b")R.",
+        NAMESPACE + b"}b.",
+        NAMESPACE + b")\x81)R.",
+        NAMESPACE + b")\x81Q.",
+        b"cargparse\nNamespace.__init__\n)R.",
+        b"cargparse\nNamespace.__class__\n)\x81.",
+        b"cargparse\n_sys.modules\n.",
+        b"cargparse\nFileType\n)\x81.",
+        b")\x81.",
+        b"}X\x01\x00\x00\x00ah\x01" + NAMESPACE + b")\x81b.",
+    ],
+)
+def test_nothing_else_is_done_with_options(data):
+    refusal(data)
+
+
+@pytest.mark.oracle("torch")
+@pytest.mark.parametrize("old", [False, True])
+def test_weights_beside_options_are_those_that_torch_loads(old, tmp_path):
+    file = tmp_path / "model.pt"
+    weight = torch.arange(6.0).reshape(2, 3)
+    options = Namespace(arch="transformer", layers=[1, 2], inner=Namespace(device=torch.device("cpu")), clip=None)
+    content = {"args": options, "model": {"a.weight": weight}, "extra_state": {"epoch": 1}}
+    torch.save(content, file, _use_new_zipfile_serialization=not old)
+    assert isinstance(torch.load(file, weights_only=False)["args"], Namespace)
+    (found,) = read_torch_file(file)
+    assert found.name == "a.weight"
+    assert found.read().tolist() == weight.tolist()
 
 
 def test_python_2_text_and_ordered_dictionary():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -147,10 +146,9 @@ def test_a_convolutions_slices_share_their_ranks(make: Make) -> None:
     assert row["error"] == pytest.approx((values[: -row["rank"]].sum() / values.sum()) ** 0.5, abs=1e-7)
 
 
+@pytest.mark.usefixtures("settled")
 def test_a_warm_store_reads_and_solves_nothing(make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model, store = make("a", tensors()), tmp_path / "store.sqlite"
-    later = time.time_ns() + 10**9  # A file is recorded only once its time of change lies in the past.
-    monkeypatch.setattr("time.time_ns", lambda: later)
     wqscore.score(model, store=store, **QUICK)
     done: list[str] = []
     read, solve = TensorRef.read, score_matrix.compute_spectrum

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +16,20 @@ from typer.testing import CliRunner
 
 import wqscore
 from benchmarks.seven_b import CONFIG
-from benchmarks.studies import STUDIES, counted, seven_b
+from benchmarks.studies import STUDIES, Call, counted, seven_b
+from tests.studies.screen.made import factors, write
+from tests.symmetries.made import BERT, RELU, bert, chain
+from tests.symmetries.tiny import build
 from wqscore.api.settings import Settings
 from wqscore.checkpoints.tensor import TensorRef
 from wqscore.cli import app
 from wqscore.errors import UsageError
+from wqscore.metrics import analysis
 from wqscore.studies.costs import own
 from wqscore.studies.costs.costs import costs
+from wqscore.studies.symmetry import outputs
 
+OPT = {"model_type": "opt", "num_attention_heads": 2, "hidden_size": 64, "activation_function": "relu"}
 MATRICES = 7
 #: Of five models with seven matrices each, two of them MLPs' and four an attention's: tensors read, and eigensolves.
 #: `diff` compares the first with each other: ΔW has its spectrum, and W and W' their leading directions.
@@ -33,19 +40,32 @@ EXPECTED = {
     "phase": (0, 0),
     "allocate": (0, 0),
     "width": (5 * 6, 0),
+    "track": (0, 0),
+    # The configuration names a type whose layout these tensors haven't.
+    "symmetry": (0, 0),
+    "screen": (4 * 2 * MATRICES, 4 * MATRICES),
 }
+
+
+def heavy(rng: np.random.Generator, rows: int, columns: int) -> np.ndarray:
+    """A matrix that is no noise: the verdict of some takes a second eigensolve, which no plan knows."""
+    mixing = rng.standard_normal((columns, columns)) / columns**0.5
+    return np.asarray(rng.standard_t(3, (rows, columns)) @ mixing * 0.3, "f4")
 
 
 def weights(seed: int) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(seed)
-
-    def heavy(rows: int, columns: int) -> np.ndarray:
-        mixing = rng.standard_normal((columns, columns)) / columns**0.5
-        return np.asarray(rng.standard_t(3, (rows, columns)) @ mixing * 0.3, "f4")
-
     shapes = {f"layers.0.self_attn.{part}_proj.weight": (64, 64) for part in "qkvo"}
     shapes |= {"layers.0.fc1.weight": (96, 64), "layers.0.fc2.weight": (64, 96), "embed_tokens.weight": (90, 64)}
-    return {name: heavy(*shape) for name, shape in shapes.items()}
+    return {name: heavy(rng, *shape) for name, shape in shapes.items()}
+
+
+def stored(folder: Path, content: dict[str, np.ndarray], config: dict[str, Any]) -> str:
+    save_file(content, folder / "model.safetensors")
+    # The store doesn't record the contents of a file changed a moment ago.
+    os.utime(folder / "model.safetensors", (time.time() - 60,) * 2)
+    (folder / "config.json").write_text(json.dumps(config))
+    return str(folder)
 
 
 @pytest.fixture(scope="module")
@@ -54,15 +74,8 @@ def warm(settled: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[
     root = tmp_path_factory.mktemp("five")
     models = []
     for seed in range(5):
-        folder = root / str(seed)
-        folder.mkdir()
-        save_file(weights(seed), folder / "model.safetensors")
-        # The store doesn't record the contents of a file changed a moment ago.
-        old = time.time() - 60
-        os.utime(folder / "model.safetensors", (old, old))
-        config = {"model_type": "opt", "num_attention_heads": 2, "hidden_size": 64, "activation_function": "relu"}
-        (folder / "config.json").write_text(json.dumps(config))
-        models.append(str(folder))
+        (root / str(seed)).mkdir()
+        models.append(stored(root / str(seed), weights(seed), OPT))
     settings = Settings(store=root / "store.sqlite", jobs=1, bootstrap=10, gof=10)
     for model in models:
         wqscore.score(model, settings=settings)
@@ -88,9 +101,60 @@ def test_the_plan_says_what_is_read_and_solved(warm: tuple[list[str], Settings],
     models, settings = warm
     found = [counted(call) for call in STUDIES[study](models, settings)]
     planned = [row.again for row in costs(models, [study], jobs=1).rows]
-    assert [each.to_read for each in planned if each] == [each.to_read for each in found] or study in ("kin", "phase")
+    assert [each.to_read for each in planned if each] == [each.to_read for each in found] or study in (
+        "kin",
+        "phase",
+        "track",
+    )
     assert sum(each.to_read for each in planned if each) == sum(each.to_read for each in found)
     assert sum(each.eigensolves for each in planned if each) == sum(each.solved for each in found)
+
+
+def planned_and_counted(study: str, call: Call, *models: str) -> None:
+    (row,) = costs(models, [study], jobs=1).rows
+    found = counted(call)
+    assert row.again is not None
+    assert (row.again.to_read, row.again.eigensolves) == (found.to_read, found.solved)
+    assert found.read > 0
+
+
+def symmetry_is_planned(model: str, store: Path) -> None:
+    settings = Settings(store=store, jobs=1, metrics="stable_rank", bootstrap=0, gof=0)
+    wqscore.score(model, settings=settings)
+    planned_and_counted("symmetry", partial(wqscore.symmetry, model, settings=settings), model)
+
+
+@pytest.mark.parametrize(("made", "config"), [(bert, BERT), (chain, RELU)])
+def test_every_draw_of_a_symmetry_is_planned(
+    made: Any, config: dict[str, Any], settled: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outputs, "find_spec", lambda name: None)
+    for check in ("is_random", "has_traps", "is_random_scaled"):
+        monkeypatch.setattr(analysis, check, lambda *_: False)
+    rng = np.random.default_rng(0)
+    content = {name: heavy(rng, *each.shape) if each.ndim == 2 else each for name, each in made().items()}
+    symmetry_is_planned(stored(tmp_path, content, config), tmp_path / "store.sqlite")
+
+
+@pytest.mark.oracle("torch", "transformers")
+@pytest.mark.parametrize("name", ["llama", "qwen3"])
+def test_so_is_running_the_model(name: str, settled: None, tmp_path: Path) -> None:
+    """Of Qwen3 the gains of queries and keys are read too."""
+    folder = build(name, tmp_path / "model")
+    os.utime(folder / "model.safetensors", (time.time() - 60,) * 2)
+    symmetry_is_planned(str(folder), tmp_path / "store.sqlite")
+
+
+def test_an_adapter_is_screened_by_its_factors_and_a_merged_model_by_its_change(tmp_path: Path) -> None:
+    adapter = write(tmp_path / "adapter", factors(1))
+    planned_and_counted("screen", partial(wqscore.screen, adapter, jobs=1), adapter)
+    for seed in range(2):
+        (tmp_path / str(seed)).mkdir()
+        save_file(weights(seed), tmp_path / str(seed) / "model.safetensors")
+    base, other = (str(tmp_path / str(seed)) for seed in range(2))
+    rows = costs([base, adapter, other], ["screen"], jobs=1).rows
+    assert [row.model for row in rows] == [adapter, f"{base} → {other}"]
+    assert [row.again.eigensolves for row in rows if row.again] == [0, MATRICES]
 
 
 def test_the_first_time_scoring_comes_on_top(warm: tuple[list[str], Settings]) -> None:
@@ -100,7 +164,7 @@ def test_the_first_time_scoring_comes_on_top(warm: tuple[list[str], Settings]) -
     for study, row in rows.items():
         assert row.first is not None
         assert row.again is not None
-        times = {"diff": 2, "width": 0}.get(study, 1)
+        times = {"diff": 2, "width": 0, "screen": 0}.get(study, 1)
         assert row.first.to_read - row.again.to_read == times * size
         assert row.first.eigensolves - row.again.eigensolves == times * MATRICES
         assert 0 <= row.again.seconds <= row.first.seconds <= row.first.most_seconds
@@ -145,7 +209,9 @@ def test_the_command_shows_studies(warm: tuple[list[str], Settings], tmp_path: P
 
 @pytest.mark.parametrize("study", ["glorp", ""])
 def test_an_unknown_study_is_refused(warm: tuple[list[str], Settings], study: str) -> None:
-    with pytest.raises(UsageError, match="choose from diff, kin, compress, phase, allocate, width, all"):
+    with pytest.raises(
+        UsageError, match="choose from diff, kin, compress, phase, allocate, width, track, symmetry, screen, all"
+    ):
         costs(warm[0], [study])
     done = invoke(*warm[0], "--study", study)
     assert done.exit_code == 2

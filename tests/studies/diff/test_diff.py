@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import json
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -224,14 +223,13 @@ def test_models_in_memory_are_compared_too() -> None:
     assert len(found.frozen) == 6
 
 
+@pytest.mark.usefixtures("settled")
 def test_what_the_store_knows_to_be_equal_is_not_read(
     make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     content = tensors()
     models = make("a", content), make("b", changed(content, rank_three()))
     store = tmp_path / "store.sqlite"
-    later = time.time_ns() + 10**9  # A file is recorded only once its time of change lies in the past.
-    monkeypatch.setattr("time.time_ns", lambda: later)
     cold = diff(*models, store=store)
     read: list[str] = []
     real = TensorRef.read

@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import sys
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -204,10 +203,9 @@ def test_adapters_saved_while_training_are_followed(tmp_path: Path) -> None:
     assert merged[2]["log_norm"] > steps[2]["log_norm"]
 
 
+@pytest.mark.usefixtures("settled")
 def test_a_warm_store_reads_and_solves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model, store = run(tmp_path / "a", {1: 0.0, 2: 0.1, 3: 0.2}, count=2), tmp_path / "store.sqlite"
-    later = time.time_ns() + 10**9  # A file is recorded only once its time of change lies in the past.
-    monkeypatch.setattr("time.time_ns", lambda: later)
     cold = document(model, store=store)
     done: list[str] = []
     read, solve = TensorRef.read, score_matrix.compute_spectrum

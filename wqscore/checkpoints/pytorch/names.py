@@ -78,6 +78,11 @@ class Function:
     build: Callable[[tuple[Any, ...]], Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Replaces a class of a script's options; no object of it is made, and an empty dictionary takes its place."""
+
+
 def add_items(target: Any, pairs: Iterable[Any]) -> None:
     """Add pairs of a key and a value to a dictionary.
 
@@ -171,4 +176,5 @@ GLOBALS: dict[str, object] = {
     "torch.Size": Function(_size),
     "torch.device": Function(lambda arguments: None),
     "collections.OrderedDict": Function(_ordered_dict),
+    "argparse.Namespace": Options(),
 }

@@ -20,7 +20,7 @@ from types import MappingProxyType
 from typing import IO, Any, cast
 
 from wqscore.checkpoints.counts import are_counts
-from wqscore.checkpoints.pytorch.names import GLOBALS, Function, Storage, StorageType, StorageView, add_items
+from wqscore.checkpoints.pytorch.names import GLOBALS, Function, Options, Storage, StorageType, StorageView, add_items
 from wqscore.errors import CheckpointError
 
 #: A pickle describes its tensors in about 200 bytes and 45 opcodes each: room for 200,000 tensors in a file.
@@ -50,7 +50,8 @@ def unpickle(stream: IO[bytes], file: Path, known: Mapping[str, Any] = MappingPr
 
     Returns:
         A value made of `None`, booleans, numbers, text, lists, tuples, dictionaries, `PickledTensor` and
-        `StoredDtype`; ordered dictionaries are plain ones, parameters their tensors, devices `None`.
+        `StoredDtype`; ordered dictionaries are plain ones, parameters their tensors, devices `None`, and an
+        `argparse.Namespace`, in which fairseq and Lightning save options beside the weights, an empty dictionary.
 
     Raises:
         CheckpointError: the pickle names something a state dict does not need, is damaged, or is too long.
@@ -177,8 +178,15 @@ class _Machine:
             raise ValueError("calls a function with arguments that no known function has")
         self.push(function.build(arguments))
 
+    def new_object(self) -> None:
+        """Put an empty dictionary where a script's options are; no other class is known."""
+        found, arguments = self.last(2)
+        if not isinstance(found, Options) or arguments != ():
+            raise CheckpointError(_refusal(self._file, "uses", "NEWOBJ"))
+        self.push({})
+
     def set_state(self) -> None:
-        """Drop an ordered dictionary's attributes: a module's `_metadata` holds versions, no tensors."""
+        """Drop attributes: an ordered dictionary's, since a module's `_metadata` holds versions, and options."""
         self.stack.pop()
         if type(self.stack[-1]) is not dict:
             raise ValueError("sets the state of a value that is not a dictionary")
@@ -250,6 +258,7 @@ _HANDLERS: dict[str, Callable[[_Machine, Any], None]] = {
     "GLOBAL": lambda machine, pair: machine.name(pair.replace(" ", ".", 1)),
     "STACK_GLOBAL": lambda machine, _: machine.name_from_stack(),
     "REDUCE": lambda machine, _: machine.call(),
+    "NEWOBJ": lambda machine, _: machine.new_object(),
     "BUILD": lambda machine, _: machine.set_state(),
     "BINPERSID": lambda machine, _: machine.storage(),
 }

@@ -154,18 +154,19 @@ def _rows(
     study = STUDIES[name]
     failed = [StudyCost(name, each[0].label, reason=each[1]) for each in models if isinstance(each, tuple)]
     opened = [each for each in models if isinstance(each, _Opened)]
-    if not study.is_of_pairs:
-        return [*(_cost(name, study, [each], each.checkpoint.ref.label, jobs, speed) for each in opened), *failed]
-    if not opened or isinstance(models[0], tuple):
-        return failed
-    base, *others = opened
+    compared = [each for each in opened if study.is_compared(each.checkpoint)]
+    alone = [each for each in opened if each not in compared]
+    rows = [_cost(name, study, [each], each.checkpoint.ref.label, jobs, speed) for each in alone]
+    if not compared or isinstance(models[0], tuple):
+        return [*rows, *failed]
+    base, *others = compared
     label = base.checkpoint.ref.label
-    if len(models) == 1:
+    if not others and not failed:
         return [_cost(name, study, [base, base], f"{label} → another like it", jobs, speed)]
     pairs = [
         _cost(name, study, [base, each], f"{label} → {each.checkpoint.ref.label}", jobs, speed) for each in others
     ]
-    return [*pairs, *failed]
+    return [*rows, *pairs, *failed]
 
 
 def _cost(

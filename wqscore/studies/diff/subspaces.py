@@ -69,10 +69,9 @@ def leading(matrix: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray] | N
     Returns:
         Shapes (rows, count) and (columns, count), float64, with orthonormal columns.
     """
-    eigenvalues, vectors = singular_vectors(matrix)
-    if not eigenvalues.size or not eigenvalues[-count] > _RESOLUTION**2 * eigenvalues[-1]:
+    eigenvalues, smaller = singular_vectors(matrix, count)
+    if not eigenvalues.size or not eigenvalues[0] > _RESOLUTION**2 * eigenvalues[-1]:
         return None
-    smaller = vectors[:, -count:]
     # Of a square matrix, and of a wide one, the vectors are the left ones.
     wide = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
     larger, _ = np.linalg.qr(wide.T.astype(np.float64) @ smaller)

@@ -105,6 +105,12 @@ def read_changes(
     return Changes(modules, skipped, tuple(matrix.name for matrix in left))
 
 
+def is_thin(matrices: Sequence[WeightMatrix]) -> bool:
+    """Whether the matrices are one whole tensor of two axes, whose factors are all that is needed."""
+    (first, *more) = matrices
+    return not more and len(first.tensor.shape) == 2 and first.cut == Cut(first.tensor.shape)
+
+
 def _why_no_update(skipped: Sequence[SkippedTensor]) -> str:
     if skipped:
         return f"no low-rank update can be read: {skipped[0].name}: {skipped[0].reason}"
@@ -127,7 +133,7 @@ def _job(matrices: Sequence[WeightMatrix], pairs: Mapping[int, Pair] | None) -> 
     if pairs is None:
         read: Callable[[], Any] = partial(read_contents, tensor)
         work: Callable[[Any], list[_Measured]] = partial(_of_update, matrices)
-        return Job(read, work, held(tensor) + (0 if _is_thin(matrices) else _ARRAYS * largest), tensor.name)
+        return Job(read, work, held(tensor) + (0 if is_thin(matrices) else _ARRAYS * largest), tensor.name)
     chosen = [pairs[id(matrix)] for matrix in matrices]
     before = chosen[0].base.tensor
     memory = held(tensor) + held(before) + _ARRAYS * largest
@@ -158,16 +164,10 @@ def _module(matrix: WeightMatrix, rank: int | None, found: Mapping[str, float] |
     return Module(matrix, rank, {}, found) if isinstance(found, str) else Module(matrix, rank, found)
 
 
-def _is_thin(matrices: Sequence[WeightMatrix]) -> bool:
-    """Whether the matrices are one whole tensor of two axes, whose factors are all that is needed."""
-    (first, *more) = matrices
-    return not more and len(first.tensor.shape) == 2 and first.cut == Cut(first.tensor.shape)
-
-
 def _of_update(matrices: Sequence[WeightMatrix], contents: np.ndarray | LowRank) -> list[_Measured]:
     if isinstance(contents, LowRank):
         rank = contents.A.shape[0]
-        if _is_thin(matrices):
+        if is_thin(matrices):
             return [(rank, low_rank_statistics(contents))]
         contents, known = contents.product, rank
     else:

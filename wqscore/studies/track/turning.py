@@ -2,6 +2,9 @@
 
 Moving medians: Tukey, "Exploratory Data Analysis" (1977), chapter 7. The matrices are drawn again as for every
 interval of a model's number (`role_draws`), the same ones at all steps.
+
+`ranking.steps` has another test of a turn: it follows the one metric that ranks, and what it says has to agree with
+the ranks, so it takes the ranking's tests of pairs and their correction; a track of every metric has none of these.
 """
 
 from __future__ import annotations
