@@ -99,15 +99,15 @@ def eigenvalues_via_band(matrix: np.ndarray, width: int) -> np.ndarray:
     # LAPACK is column-major: there the upper triangle of a row-major matrix is the lower one.
     first = (b"L", side, width, matrix, side, band, width + 1, reflectors)
     space = np.empty(1)
-    _fortran("dsytrd_sy2sb", *first, space, -1)
+    fortran("dsytrd_sy2sb", *first, space, -1)
     space = np.empty(int(space[0]))
-    _fortran("dsytrd_sy2sb", *first, space, space.size)
+    fortran("dsytrd_sy2sb", *first, space, space.size)
     second = (b"Y", b"N", b"L", side, width, band, width + 1, diagonal, beside)
     chased, space = np.empty(1), np.empty(1)
-    _fortran("dsytrd_sb2st", *second, chased, -1, space, -1)
+    fortran("dsytrd_sb2st", *second, chased, -1, space, -1)
     chased, space = np.empty(int(chased[0])), np.empty(int(space[0]))
-    _fortran("dsytrd_sb2st", *second, chased, chased.size, space, space.size)
-    _fortran("dsterf", side, diagonal, beside)
+    fortran("dsytrd_sb2st", *second, chased, chased.size, space, space.size)
+    fortran("dsterf", side, diagonal, beside)
     return diagonal / factor
 
 
@@ -121,7 +121,7 @@ def _scaled(matrix: np.ndarray) -> float:
     return float(factor)
 
 
-def _fortran(name: str, *arguments: bytes | int | np.ndarray) -> None:
+def fortran(name: str, *arguments: bytes | int | np.ndarray) -> None:
     """Call a routine of LAPACK by its Fortran name: letters and numbers by their addresses, letters' lengths last.
 
     Raises:

@@ -1,14 +1,14 @@
 """The largest eigenvalues of a symmetric matrix with their vectors, without the others'.
 
 Source: Dhillon, Parlett & Vömel, "The design and implementation of the MRRR algorithm", ACM TOMS 32 (2006): LAPACK's
-`dsyevr`. It lies beside `lapack`, whose code the keys of stored spectra hold a digest of.
+`dsyevr`.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from wqscore.spectra.lapack import _fortran
+from wqscore.spectra.lapack import fortran
 
 
 def leading_eigenvectors(matrix: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -35,7 +35,7 @@ def leading_eigenvectors(matrix: np.ndarray, count: int) -> tuple[np.ndarray, np
     by_index = (unused, unused, side - count + 1, side, unused, found)
     first = (b"V", b"I", b"L", side, matrix, side, *by_index, values, vectors, side, support)
     space, integers = np.empty(1), np.empty(1, np.int32)
-    _fortran("dsyevr", *first, space, -1, integers, -1)
+    fortran("dsyevr", *first, space, -1, integers, -1)
     space, integers = np.empty(int(space[0])), np.empty(int(integers[0]), np.int32)
-    _fortran("dsyevr", *first, space, space.size, integers, integers.size)
+    fortran("dsyevr", *first, space, space.size, integers, integers.size)
     return values[:count], vectors.T
