@@ -218,13 +218,16 @@ def test_on_a_phone_each_model_is_a_card_with_its_numbers_named(
     size = {"width": 390, "height": 800, "deviceScaleFactor": 1, "mobile": True}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     browser = visit(f"{toys.as_uri()}/{page}", scripts=scripts)
-    assert browser.execute_script("const t = document.querySelector('.scroll'); return t.scrollWidth - t.clientWidth") <= 0
+    assert (
+        browser.execute_script("const t = document.querySelector('.scroll'); return t.scrollWidth - t.clientWidth")
+        <= 0
+    )
     rows = browser.find_elements(By.CSS_SELECTOR, "table.cards tbody tr")
     assert len(rows) > 1
     axis = browser.find_element(By.CSS_SELECTOR, "thead .axis").rect
     for row in rows:
         cells = row.find_elements(By.CSS_SELECTOR, "td, th")
-        assert all(-1 <= cell.rect["x"] and cell.rect["x"] + cell.rect["width"] <= 391 for cell in cells)
+        assert all(cell.rect["x"] >= -1 and cell.rect["x"] + cell.rect["width"] <= 391 for cell in cells)
         for cell, head in zip(cells, heads, strict=True):
             said = browser.execute_script("return getComputedStyle(arguments[0], '::before').content", cell)
             if cell.tag_name == "td" and "drawn" not in (cell.get_attribute("class") or ""):
