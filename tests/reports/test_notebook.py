@@ -18,6 +18,7 @@ from wqscore.escaping import printable
 from wqscore.ranking.ranking import Ranking, rank_alone
 from wqscore.refs.reference import ModelRef
 from wqscore.reports.overview import remarks
+from wqscore.reports.trust import warning_notes
 
 webdriver = Oracle("selenium", "webdriver")
 By = Oracle("selenium.webdriver.common.by", "By")
@@ -60,7 +61,7 @@ def test_a_ranking_has_every_model_and_reason(ranking: Ranking) -> None:
     page = Page(ranking._repr_html_())
     columns = len(page.of("th"))
     assert page.of("td")[1::columns] == [model.ref.label for model in ranking.models]
-    assert page.of("li") == remarks(ranking)
+    assert page.of("li") == [*warning_notes(ranking), *remarks(ranking)]
     assert [text for text in page.of("td") if "nan" in text.lower() or "inf" in text.lower()] == []
 
 

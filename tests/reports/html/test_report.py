@@ -147,6 +147,10 @@ def test_what_was_taken_as_the_model_is_said_where_it_is_described(ranking: Rank
     assert "remark" not in page.text
 
 
+def test_weights_that_are_no_numbers_are_a_warning(page: Page) -> None:
+    assert "models/odd: 1 matrix holds NaN or infinite weights, which no number counts: bert.encoder" in page.text
+
+
 def test_how_it_was_computed(ranking: Ranking, page: Page) -> None:
     metric = ranking.by
     for text in (metric.formula, metric.source, metric.caveat, __version__, DEFAULT.name, DEFAULT.description):
