@@ -81,8 +81,8 @@ def test_weights_that_are_no_numbers_are_a_warning_in_every_format(tmp_path: Pat
     query, key = (f"bert.encoder.layer.0.attention.self.{part}.weight" for part in ("query", "key"))
     scores = [with_nan(tmp_path, "a", 0), with_nan(tmp_path, "b", 1, query), with_nan(tmp_path, "c", 2, query, key)]
     found = rank_models(scores)
-    one = f"b: 1 matrix holds weights that are NaN, infinite or too large to square, which no number counts: {query}"
-    two = f"c: 2 matrices hold weights that are NaN, infinite or too large to square, which no number counts: {key}, {query}"
+    one = f"b: 1 matrix holds NaN, infinite or overflowing weights, which no number counts: {query}"
+    two = f"c: 2 matrices hold NaN, infinite or overflowing weights, which no number counts: {key}, {query}"
     assert {f"warning: {one}", f"warning: {two}"} <= set(warning_notes(found))
     assert not any("NaN" in note for note in warning_notes(rank_models(scores[:1])))
     for text in (render(found, "table"), found._repr_html_(), found.to_markdown().replace("\\", "")):

@@ -60,7 +60,7 @@ def _not_finite(ranking: Ranking) -> list[str]:
             holding = f"{counted(len(names), 'matrix', 'matrices')} {'holds' if len(names) == 1 else 'hold'}"
             shown = listed(names, 3)
             lines.append(
-                f"warning: {who}{holding} weights that are NaN, infinite or too large to square, which no number counts: {shown}"
+                f"warning: {who}{holding} NaN, infinite or overflowing weights, which no number counts: {shown}"
             )
     more = len(lines) - _MAX_WARNINGS
     rest = f"warning: so do matrices of {counted(more, 'more model', 'more models')}"

@@ -149,7 +149,7 @@ def test_what_was_taken_as_the_model_is_said_where_it_is_described(ranking: Rank
 
 def test_weights_that_are_no_numbers_are_a_warning(page: Page) -> None:
     assert (
-        "models/odd: 1 matrix holds weights that are NaN, infinite or too large to square, which no number counts: bert.encoder"
+        "models/odd: 1 matrix holds NaN, infinite or overflowing weights, which no number counts: bert.encoder"
         in page.text
     )
 

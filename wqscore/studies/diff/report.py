@@ -213,7 +213,7 @@ def _notes(found: Diff) -> list[str]:
     unmeasured = [each.base.matrix.name for each in found.matrices if each.delta.spectrum.state == "non-finite"]
     if unmeasured:
         notes.append(
-            f"{_matrices(len(unmeasured))} without a size of change, for weights that are NaN, infinite or too large to square: "
+            f"{_matrices(len(unmeasured))} without a size of change, for NaN, infinite or overflowing weights: "
             f"{listed(unmeasured, _NAMED)}"
         )
     return notes + _reading(found.largest[0].delta) if found.largest else notes
