@@ -279,7 +279,7 @@ def test_the_answer_names_the_best_phase_of_those_known(goods: list[float | None
     elif len(means) == 1:
         assert f"phase {next(iter(means))} (" in lines[0]
     else:
-        first, second = lines[0].split(";")
+        first, second = lines
         assert means[first.split()[1]] == max(means.values())
         assert means[second.split()[1]] == min(means.values())
 

@@ -121,8 +121,9 @@ def answer(found: Phases) -> list[str]:
         return [f"Every cell with a phase and a {good} is in phase {best.phase} ({MEANING[best.phase]})."]
     return [
         f"Phase {best.phase} ({MEANING[best.phase]}) has the highest mean {good}, {figure(high)} in "
-        f"{counted(best.cells, 'cell')}, and {percent(best.share_of_top)} of the best tenth of all cells; phase "
-        f"{worst.phase} ({MEANING[worst.phase]}) has the lowest, {figure(low)} in {counted(worst.cells, 'cell')}."
+        f"{counted(best.cells, 'cell')}, and {percent(best.share_of_top)} of the best tenth of all cells.",
+        f"Phase {worst.phase} ({MEANING[worst.phase]}) has the lowest, {figure(low)} in "
+        f"{counted(worst.cells, 'cell')}.",
     ]
 
 
