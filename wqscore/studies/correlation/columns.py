@@ -13,9 +13,13 @@ from wqscore.metrics.registry import METRICS
 from wqscore.studies.known.score_table import LISTED, Joined, ScoreTable
 
 #: Names as in a ranking.csv.
-DEFAULT_GROUP, DEFAULT_PARAMS, DEFAULT_DEPTH = "family", "params", "depth"
+DEFAULT_GROUP, DEFAULT_DEPTH = "family", "depth"
+#: Columns of parameter counts: of a ranking.csv, of a landscape.csv.
+DEFAULT_PARAMS = ("params", "n_params")
 #: Columns of a ranking.csv with numbers that are not results.
-_BOOKKEEPING = frozenset({"rank", "coverage", "n_matrices", "n_fitted", "hidden_size", DEFAULT_PARAMS, DEFAULT_DEPTH})
+_BOOKKEEPING = frozenset(
+    {"rank", "coverage", "n_matrices", "n_fitted", "hidden_size", *DEFAULT_PARAMS, DEFAULT_DEPTH}
+)
 
 
 def metric_of(column: str) -> Metric | None:
@@ -93,9 +97,10 @@ def parameter_counts(table: ScoreTable, column: str) -> np.ndarray:
     return counts
 
 
-def column_if_there(joined: Joined, column: str) -> str | None:
-    """Return the column if one of the tables has it."""
-    return column if column in {*joined.scores.columns, *joined.known.columns} else None
+def column_if_there(joined: Joined, *columns: str) -> str | None:
+    """Return the first of the columns that one of the tables has."""
+    there = {*joined.scores.columns, *joined.known.columns}
+    return next((column for column in columns if column in there), None)
 
 
 def _is_numbers(table: ScoreTable, column: str) -> bool:
