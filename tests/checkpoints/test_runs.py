@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -139,6 +139,39 @@ def test_an_empty_folder_says_what_it_said() -> None:
         open_checkpoint(found)
 
 
+@pytest.fixture
+def locked(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """Names of folders that the user may not list, which no mode keeps from root."""
+    names: set[str] = set()
+    listed = Path.iterdir
+
+    def iterdir(path: Path) -> Iterator[Path]:
+        if path.name in names:
+            raise PermissionError(13, "Permission denied", str(path))
+        return listed(path)
+
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+    return names
+
+
+def test_a_folder_that_may_not_be_read_is_one_failed_model(locked: set[str]) -> None:
+    put("good/model.safetensors", "mine/model.safetensors")
+    locked.add("mine")
+    found = expand_runs(refs_of(["good", "mine"])).refs
+    assert [ref.label for ref in found] == ["good", "mine"]
+    with pytest.raises(CheckpointError, match=r"^mine: can't be read: Permission denied$"):
+        open_checkpoint(found[1])
+    assert checkpoints_in(as_ref("mine")).lines == ("mine: can't be read: Permission denied",)
+
+
+@pytest.mark.parametrize(("name", "others"), [("checkpoint-2", ["runs/checkpoint-2"]), ("private", [])])
+def test_one_below_a_run_costs_the_others_nothing(locked: set[str], name: str, others: list[str]) -> None:
+    put("runs/checkpoint-1/model.safetensors", "runs/checkpoint-3/model.safetensors", f"runs/{name}/x.safetensors")
+    locked.add(name)
+    names, _ = expanded("runs")
+    assert names == sorted(["runs/checkpoint-1", "runs/checkpoint-3", *others])
+
+
 def test_names_of_a_dict_come_before_the_checkpoints() -> None:
     put("runs/step_1/model.safetensors", "runs/step_2/model.safetensors")
     found = expand_runs(refs_of({"mine": "runs"})).refs
@@ -164,7 +197,8 @@ def test_the_checkpoints_in_a_folder_also_beside_a_model_and_broken_ones() -> No
     Path("m/logs").mkdir()
     found = checkpoints_in(as_ref("m"))
     assert {ref.label for ref in found.refs} == {"m/checkpoint-10", "m/run/step_3", "m/20", "m/step_30"}
-    assert [ref.label for ref in checkpoints_in(as_ref("m/checkpoint-10")).refs] == []
+    alone = checkpoints_in(as_ref("m/checkpoint-10"))
+    assert (alone.refs, len(alone.lines)) == ((), 1) and "m/checkpoint-10: is one checkpoint" in alone.lines[0]
     assert checkpoints_in(as_ref("m/model.safetensors")).lines == (
         "m/model.safetensors: is no folder of checkpoints",
     )

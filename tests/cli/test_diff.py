@@ -8,6 +8,8 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+from safetensors.numpy import load_file, save_file
 from typer.testing import Result
 
 from tests.cli.conftest import toy
@@ -22,6 +24,18 @@ def test_a_table_and_a_sentence(tmp_path: Path, invoke: Invoke) -> None:
     assert (done.exit_code, done.stderr) == (0, "")
     assert "the 4 largest changes, of 4 matrices" in done.stdout
     assert f"From {models[0]} to {models[1]} a typical matrix changed by" in done.stdout.replace("\n", " ")
+
+
+def test_weights_that_are_no_numbers_are_named(tmp_path: Path, invoke: Invoke) -> None:
+    base = toy(tmp_path / "a")
+    tensors = load_file(tmp_path / "a" / "model.safetensors")
+    name = next(name for name, value in tensors.items() if value.ndim == 2)
+    tensors[name][0, 0] = np.nan
+    (tmp_path / "b").mkdir()
+    save_file(tensors, tmp_path / "b" / "model.safetensors")
+    told = " ".join(invoke("diff", base, str(tmp_path / "b"), *QUICK).stdout.split())
+    assert f"1 matrix without a size of change, for NaN, infinite or overflowing weights: {name}" in told
+    assert "the largest change, of 4 matrices" in told
 
 
 def test_a_model_and_itself(tmp_path: Path, invoke: Invoke) -> None:

@@ -73,6 +73,8 @@ def test_the_tables_have_a_total_and_say_what_is_amiss(invoke: Invoke, output: s
     counts = {line[0]: line[1:6] for line in lines if line[0] in (good, "./empty", "total")}
     assert counts[good] == counts["total"] == ["0", "bytes", "4", "4", "4"]
     assert counts["./empty"] == ["–"] * 5
+    nothing = invoke("plan", "./empty", "--format", output).stdout.replace("|", " ")
+    assert next(line.split() for line in nothing.splitlines() if line.split()[:1] == ["total"])[1:6] == ["–"] * 5
 
 
 def test_a_failed_model_is_a_row_with_the_reason(invoke: Invoke) -> None:

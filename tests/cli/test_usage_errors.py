@@ -47,7 +47,8 @@ def test_summaries_fit_on_a_line_of_80_columns(group: list[str]) -> None:
     commands = text.partition("Commands:\n")[2].rstrip().splitlines()
     assert len(commands) >= 2
     for line in commands:
-        assert len(line) <= 80 and line.startswith("  ") and line[2] != " "
+        # Click cuts where 78 columns less 2 would be exceeded; its runner, though, prints as if there were 80.
+        assert len(line) <= 76 and line.startswith("  ") and line[2] != " "
         assert line.endswith(".") and not line.endswith("..")
 
 

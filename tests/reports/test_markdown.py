@@ -13,7 +13,7 @@ from wqscore.escaping import printable
 from wqscore.ranking.ranking import Ranking
 from wqscore.rendering.markdown import markdown_list, markdown_table
 from wqscore.reports.overview import ranking_overview_columns, remarks
-from wqscore.reports.trust import trust_notes
+from wqscore.reports.trust import trust_notes, warning_notes
 
 #: CommonMark with GitHub's tables and strikethrough.
 PARSER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
@@ -52,7 +52,7 @@ def test_a_ranking_has_a_row_for_every_model_and_a_reason_for_every_one_without_
     columns = len(ranking_overview_columns(ranking))
     labels = [text[i] for i in range(columns + 1, columns * 6, columns)]
     assert labels == [model.ref.label for model in ranking.models]
-    notes = [*trust_notes(ranking), *remarks(ranking)]
+    notes = [*warning_notes(ranking), *trust_notes(ranking), *remarks(ranking)]
     assert sum(token.type == "list_item_open" for token in tokens) == len(notes)
     assert text[-1] == "org/missing: failed: no such model on the Hub"
     assert text[-2].startswith("models/quantised: unranked: only ")

@@ -14,9 +14,11 @@ import wqscore
 from tests.oracles import Oracle
 from tests.rounding import expected
 from tests.small_models import HOSTILE, LONG, bert
-from wqscore.ranking.ranking import Ranking
+from wqscore.escaping import printable
+from wqscore.ranking.ranking import Ranking, rank_alone
 from wqscore.refs.reference import ModelRef
 from wqscore.reports.overview import remarks
+from wqscore.reports.trust import warning_notes
 
 webdriver = Oracle("selenium", "webdriver")
 By = Oracle("selenium.webdriver.common.by", "By")
@@ -59,7 +61,7 @@ def test_a_ranking_has_every_model_and_reason(ranking: Ranking) -> None:
     page = Page(ranking._repr_html_())
     columns = len(page.of("th"))
     assert page.of("td")[1::columns] == [model.ref.label for model in ranking.models]
-    assert page.of("li") == remarks(ranking)
+    assert page.of("li") == [*warning_notes(ranking), *remarks(ranking)]
     assert [text for text in page.of("td") if "nan" in text.lower() or "inf" in text.lower()] == []
 
 
@@ -84,9 +86,22 @@ def test_a_description_has_its_tensors(tmp_path: Path) -> None:
 
 def test_hostile_names_are_text(hostile_ranking: Ranking) -> None:
     page = Page(hostile_ranking._repr_html_())
-    assert {HOSTILE, LONG} <= set(page.of("td"))
+    assert {printable(HOSTILE), LONG} <= set(page.of("td"))
     for score in hostile_ranking.scores:
         Page(score._repr_html_())
+
+
+def test_control_characters_are_escaped_wherever_they_stand(ranking: Ranking, tmp_path: Path) -> None:
+    odd = "a\x1b[31m\n\u202eb\x7f"
+    score = replace(ranking.scores[0], ref=ModelRef(odd, "folder"), remarks=(f"left out: {odd}",))
+    tensors = {f"{odd}{place}.weight": value for place, value in enumerate(bert(0).values())}
+    save_file(tensors, tmp_path / "model.safetensors")
+    described = replace(wqscore.describe(str(tmp_path)), every_tensor=True)
+    alone = rank_alone(score)
+    for shown in (score, alone, alone.models[0], described):
+        page = shown._repr_html_()
+        assert page.isprintable()
+        assert r"a\x1b[31m\n\u202eb\x7f" in page
 
 
 @pytest.mark.oracle("axe_core_python", "selenium")
@@ -101,7 +116,7 @@ def test_a_browser_runs_and_fetches_nothing(
     browser.get(file.as_uri())
     assert browser.find_elements(By.CSS_SELECTOR, "script, img, style, link, iframe") == []
     cells = browser.find_elements(By.CSS_SELECTOR, "td")
-    assert HOSTILE in [cell.get_property("textContent") for cell in cells]
+    assert printable(HOSTILE) in [cell.get_property("textContent") for cell in cells]
     assert browser.get_log("browser") == []
     sent = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
     requests = [each["params"] for each in sent if each["method"] == "Network.requestWillBeSent"]

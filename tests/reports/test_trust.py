@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from scipy.stats import kendalltau
 
 from tests.small_models import bert, score_tensors
-from wqscore.ranking.ranking import Ranking, rank_models
-from wqscore.reports.trust import pair_notes, trust_notes
+from wqscore.ranking.ranking import Ranking, rank_alone, rank_models
+from wqscore.refs.reference import ModelRef
+from wqscore.reports.card import card_section
+from wqscore.reports.trust import pair_notes, trust_notes, warning_notes
+from wqscore.results import render
+from wqscore.scoring.model_score import ModelScore
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +70,34 @@ def test_one_model_needs_no_comparison(tmp_path: Path) -> None:
     assert trust_notes(rank_models([])) == []
 
 
+def with_nan(folder: Path, name: str, seed: int, *broken: str) -> ModelScore:
+    tensors = bert(seed, layers=1)
+    for each in broken:
+        tensors[each][0, 0] = [np.nan, np.inf][seed % 2]
+    return score_tensors(folder / name, name, tensors)
+
+
+def test_weights_that_are_no_numbers_are_a_warning_in_every_format(tmp_path: Path) -> None:
+    query, key = (f"bert.encoder.layer.0.attention.self.{part}.weight" for part in ("query", "key"))
+    scores = [with_nan(tmp_path, "a", 0), with_nan(tmp_path, "b", 1, query), with_nan(tmp_path, "c", 2, query, key)]
+    found = rank_models(scores)
+    one = f"b: 1 matrix holds NaN, infinite or overflowing weights, which no number counts: {query}"
+    two = f"c: 2 matrices hold NaN, infinite or overflowing weights, which no number counts: {key}, {query}"
+    assert {f"warning: {one}", f"warning: {two}"} <= set(warning_notes(found))
+    assert not any("NaN" in note for note in warning_notes(rank_models(scores[:1])))
+    for text in (render(found, "table"), found._repr_html_(), found.to_markdown().replace("\\", "")):
+        assert one in " ".join(text.split()) and two in " ".join(text.split())
+    assert f"warning: {one.removeprefix('b: ')}" in warning_notes(rank_alone(scores[1]))
+    many = rank_models([replace(scores[1], ref=ModelRef(f"m{number}", "folder")) for number in range(4)])
+    assert warning_notes(many)[2] == "warning: so do matrices of 2 more models"
+    assert len([note for note in warning_notes(many) if "NaN" in note]) == 2
+
+
+def test_a_card_says_once_where_the_metric_fails(ranking: Ranking) -> None:
+    for score in ranking.scores:
+        assert card_section(score).count("comparable only within a family") == 1
+
+
 def test_coverage_and_what_has_no_rank_and_the_metrics_failures_are_said(ranking: Ranking) -> None:
     notes = trust_notes(ranking)
     scores = [model.score for model in ranking.models if model.status == "ranked"]
@@ -77,6 +111,7 @@ def test_coverage_and_what_has_no_rank_and_the_metrics_failures_are_said(ranking
         missing += sum(row.fit is None for row in rows) + len(unread)
     assert min(fitted) < max(fitted) == 1
     assert any(note.startswith(f"coverage: {min(fitted):.1%} to 100.0%") for note in notes)
-    assert any(note.endswith(f"; {missing} of them have no fit") for note in notes)
+    verb = "has" if missing == 1 else "have"
+    assert any(note.endswith(f"; {missing} of them {verb} no fit") for note in notes)
     assert "models without a rank: 1 unranked, 1 failed" in notes
     assert notes[-1] == f"known failures of alpha: {ranking.by.caveat}"

@@ -50,9 +50,13 @@ def test_a_chain_is_known_by_its_configuration(kind: str, named: dict[str, str])
 
 
 def test_what_is_no_chain_has_none() -> None:
-    assert "no type of model, and it is no chain of linear layers" in reason(bert(), {"hidden_act": "relu"})
+    assert "no type of model (model_type), and it is no chain of linear layers" in reason(
+        bert(), {"hidden_act": "relu"}
+    )
     assert "it has no hidden layer" in reason(chain((60, 70)), RELU)
-    assert "names neither a type of model nor an activation" in reason(chain(), {"model_type": "mlp"})
+    assert "names neither a type of model (model_type) nor an activation (hidden_act)" in reason(
+        chain(), {"model_type": "mlp"}
+    )
     assert "models of type mlp_mixer are not among" in reason(chain(), RELU | {"model_type": "mlp_mixer"})
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from wqscore.checkpoints.components import MODEL_INDEX, MODULES
 from wqscore.checkpoints.local import folder_names
 from wqscore.checkpoints.pytorch.dcp import check_not_distributed
 from wqscore.checkpoints.weight_files import choose_weights, is_weight_file
-from wqscore.errors import CheckpointError
+from wqscore.errors import CheckpointError, reading
 from wqscore.refs.callers import unique_refs
 from wqscore.refs.reference import ModelRef
 from wqscore.refs.steps import Step, step_in, step_of
@@ -86,7 +87,7 @@ def checkpoints_in(ref: ModelRef) -> Expanded:
         return Expanded((), (ref.missing or f"{ref.label}: is no folder of checkpoints",))
     members, lines = _expanded(ref, folder)
     if members and (members[0].missing or members[0] == ref):
-        members, lines = [], [members[0].missing or f"{folder}: no checkpoint in it"]
+        members, lines = [], [members[0].missing or _why_none_below(folder)]
     held = {path for member in members if (path := (member.adapter or member).path)}
     empty = [each for each in _subfolders(folder) if not any(path.is_relative_to(each) for path in held)]
     return Expanded((*members, *(_member(ref, folder, each) for each in empty)), tuple(lines))
@@ -122,16 +123,22 @@ def _expanded(ref: ModelRef, folder: Path) -> tuple[list[ModelRef], list[str]]:
 
 
 def _look(folder: Path, search: _Search, depth: int) -> None:
-    """Find the checkpoints in a folder that is none itself, and in the folders below."""
-    entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
-    files = [entry for entry in entries if is_weight_file(entry.name) and entry.is_file()]
+    """Find the checkpoints in a folder that is none itself, and in the folders below.
+
+    Raises:
+        CheckpointError: the folder can't be read; one below that can't is passed over.
+    """
+    with reading(folder):
+        entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+        files = [entry for entry in entries if is_weight_file(entry.name) and entry.is_file()]
+        folders = [entry for entry in entries if entry.is_dir()]
     stepped = [file for file in files if step_in(file.name)]
     search.found += stepped
     search.left_out += [file for file in files if stepped and file not in stepped]
     inside = {entry.resolve() for entry in entries if not entry.is_symlink()}
-    for entry in entries:
+    for entry in folders:
         # A link to a checkpoint beside it, such as `latest`, is that checkpoint.
-        if entry.is_dir() and not (entry.is_symlink() and entry.resolve() in inside):
+        if not (entry.is_symlink() and entry.resolve() in inside):
             _look_into(entry, search, depth)
 
 
@@ -142,10 +149,19 @@ def _look_into(folder: Path, search: _Search, depth: int) -> None:
         search.found.append(folder)
         return
     if depth > 1 and not folder.is_symlink():
-        _look(folder, search, depth - 1)
+        with suppress(CheckpointError):
+            _look(folder, search, depth - 1)
     # A checkpoint by its name that can't be read is a failed model, with its reason, rather than left out.
-    if len(search.found) == before and step_in(folder.name) and any(folder.iterdir()):
+    if len(search.found) == before and step_in(folder.name) and not _is_empty(folder):
         search.found.append(folder)
+
+
+def _is_empty(folder: Path) -> bool:
+    """Whether nothing is in a folder; not if it can't be read."""
+    try:
+        return not any(folder.iterdir())
+    except OSError:
+        return False
 
 
 def _is_checkpoint(folder: Path) -> bool:
@@ -180,6 +196,17 @@ def _why_no_checkpoint(folder: Path) -> str:
         names = folder_names(folder)
         check_not_distributed(names, str(folder))
         choose_weights(names, str(folder))
+    except CheckpointError as error:
+        return str(error)
+    return f"{folder}: no checkpoint in it"
+
+
+def _why_none_below(folder: Path) -> str:
+    if _is_checkpoint(folder):
+        return f"{folder}: is one checkpoint: name the folder that holds all of its training"
+    try:
+        with reading(folder):
+            any(folder.iterdir())
     except CheckpointError as error:
         return str(error)
     return f"{folder}: no checkpoint in it"

@@ -54,7 +54,7 @@ class ColumnOptions:
         typer.Option(
             "--params",
             metavar="COL",
-            help="Parameter counts, the baseline; params if there is one.",
+            help="Parameter counts, the baseline; params or n_params if there.",
             show_default=False,
         ),
     ] = None

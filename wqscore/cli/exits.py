@@ -36,9 +36,12 @@ def one_line_errors() -> Iterator[None]:
         _give_up_stdout()
         raise typer.Exit(0) from error
     except OSError as error:
-        # Only standard output is left: errors of other files are WqscoreErrors already.
-        _give_up_stdout()
-        print_error(f"{error.filename or 'standard output'}: can't be written: {error.strerror or error}")
+        # Errors of files are WqscoreErrors already; one that is not may be of reading as well as of writing.
+        if error.filename is not None:
+            print_error(f"{error.filename}: {error.strerror or error}")
+        else:
+            _give_up_stdout()
+            print_error(f"standard output: can't be written: {error.strerror or error}")
         raise typer.Exit(NOT_SCORED) from error
     except KeyboardInterrupt:
         print_error("interrupted")

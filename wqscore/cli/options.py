@@ -79,9 +79,7 @@ LongOption = Annotated[
 ]
 QuietOption = Annotated[
     bool,
-    typer.Option(
-        "--quiet", "-q", help="No progress on standard error; errors remain, and the path of rank's report."
-    ),
+    typer.Option("--quiet", "-q", help="No progress on standard error; errors remain, and the path of a report."),
 ]
 OutOption = Annotated[
     Path | None,

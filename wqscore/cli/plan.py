@@ -41,7 +41,7 @@ def plan(
     ] = 0,
     quiet: options.QuietOption = False,
 ) -> None:
-    """Show what scoring models takes: bytes, time, memory and store.
+    """Show what scoring takes: bytes, time, memory and store.
 
     Reads no weights, and of models on the Hub nothing but the headers of their files. The time is that of one core,
     from the least to the most that is likely; the memory that of --jobs threads. Weights on the Hub that are no

@@ -44,7 +44,7 @@ def width(
     settings: Annotated[Settings, Only("stream", "jobs", "memory")],
     quiet: options.QuietOption = False,
 ) -> None:
-    """Say how many neurons a model needs to compute what it computes.
+    """Say how many neurons a model needs for what it computes.
 
     Neurons of a block of two layers that do the same are merged, those without an effect dropped; the rules follow
     the activation. Beside it the rank of what each attention head computes. Reads each weight once, solves nothing.

@@ -26,7 +26,8 @@ _TITLE = "what scoring takes, from headers alone: CPU time on one core of this m
 def plan_sections(plan: Plan, _: Medium) -> list[Section]:
     """A row per model, the total, and why some have no figures."""
     rows = [[model.ref.label, *_shown_figures(model.to_fetch, model.cost)] for model in plan.models]
-    rows.append(["total", *_shown_figures(plan.to_fetch, plan.total)])
+    to_fetch = plan.to_fetch if any(model.to_fetch is not None for model in plan.models) else None
+    rows.append(["total", *_shown_figures(to_fetch, plan.total if len(plan.failed) < len(plan.models) else None)])
     optional = ["tensors", "matrices", "eigensolves", "store"]
     table = Table(
         f"{_TITLE}{work_counted(plan.sampling)}",

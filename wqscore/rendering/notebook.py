@@ -1,6 +1,7 @@
 """Sections in a notebook: small HTML tables without scripts, styles or anything to fetch.
 
-Names come from strangers: they are escaped, and isolated so that none changes the direction of text around it.
+Names come from strangers: they are escaped, their control characters too, and isolated so that none changes the
+direction of text around it.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
+from wqscore.escaping import printable
 from wqscore.rendering.sections import MAX_DRAWING, Answer, Drawing, Section, Table
 
 
@@ -23,7 +25,7 @@ def _section(section: Section) -> Markup:
     if isinstance(section, Answer):
         return Markup("").join(Markup("<p><strong>{}</strong></p>").format(_isolated(line)) for line in section.lines)
     if isinstance(section, Drawing):
-        drawn = Markup("<pre>{}</pre>").format("\n".join(section.draw(MAX_DRAWING)))
+        drawn = Markup("<pre>{}</pre>").format("\n".join(map(printable, section.draw(MAX_DRAWING))))
         return Markup("<p>{}</p>").format(_isolated(section.title)) + drawn + _list(section.lines)
     return _list(section.lines)
 
@@ -44,6 +46,4 @@ def _list(lines: Sequence[str]) -> Markup:
 
 
 def _isolated(text: str) -> Markup:
-    # A character that UTF-8 lacks would keep the notebook from being saved.
-    whole = text.encode("utf-8", "backslashreplace").decode()
-    return Markup("<bdi>{}</bdi>").format(whole)
+    return Markup("<bdi>{}</bdi>").format(printable(text))

@@ -130,14 +130,16 @@ def _trust(score: ModelScore, alone: Ranking) -> list[str]:
             f"the median {alone.by.name} would be {figure(found.lowest)} to {figure(found.highest)}, whatever the "
             "matrices without a fit were like"
         )
+    notes = trust_notes(alone)
+    caveat = f"known failures of {score.preset.label(alone.by.name)}: {find_metric(alone.by.name).caveat}"
     return [
         *([f"these numbers are not enough for a rank: {unranked}"] if unranked else []),
         *warning_notes(alone),
-        *trust_notes(alone),
+        *(note for note in notes if note != caveat),
         *bounds,
         f"the interval is that of the {score.preset.headline} over resampled layers of this model, not over models "
         "or data",
-        f"{alone.by.name}: {find_metric(alone.by.name).caveat}",
+        caveat,
     ]
 
 

@@ -9,11 +9,12 @@ from math import isfinite
 
 import numpy as np
 
+from wqscore.escaping import listed
 from wqscore.ranking.differences import Difference
 from wqscore.ranking.rank_correlation import kendall_tau_b
 from wqscore.ranking.ranked_model import Pair, RankedModel
 from wqscore.ranking.ranking import Ranking
-from wqscore.rendering.numbers import figure, size
+from wqscore.rendering.numbers import counted, figure, size
 from wqscore.scoring.summary import belonging_rows
 
 #: More warnings than this are counted.
@@ -36,15 +37,34 @@ def trust_notes(ranking: Ranking) -> list[str]:
 
 
 def warning_notes(ranking: Ranking) -> list[str]:
-    """A warning of models that lead, or could, with a number that published work reads as no sign of quality.
+    """Warnings: of NaN and infinite weights, and of leaders whose number published work reads as no sign of quality.
 
-    The first few in full; how many more there are is counted.
+    Of each the first few in full; how many more there are is counted.
     """
     alone = len(ranking.models) == 1
     warned = [model for model in ranking.models if model.warning]
     lines = [f"warning: {'' if alone else _who(model)}{model.warning}" for model in warned[:_MAX_WARNINGS]]
     more = len(warned) - _MAX_WARNINGS
-    return [*lines, f"warning: so it is with {more} more that could be first"] if more > 0 else lines
+    lines += [f"warning: so it is with {more} more that could be first"] if more > 0 else []
+    return [*_not_finite(ranking), *lines]
+
+
+def _not_finite(ranking: Ranking) -> list[str]:
+    """A warning of each model with NaN or infinite weights, whose matrices no number counts."""
+    alone = len(ranking.models) == 1
+    lines = []
+    for score in ranking.scores:
+        names = [row.matrix.name for row in score.layers if row.verdict == "non-finite"]
+        who = "" if alone else f"{score.ref.label}: "
+        if names:
+            holding = f"{counted(len(names), 'matrix', 'matrices')} {'holds' if len(names) == 1 else 'hold'}"
+            shown = listed(names, 3)
+            lines.append(
+                f"warning: {who}{holding} NaN, infinite or overflowing weights, which no number counts: {shown}"
+            )
+    more = len(lines) - _MAX_WARNINGS
+    rest = f"warning: so do matrices of {counted(more, 'more model', 'more models')}"
+    return [*lines[:_MAX_WARNINGS], *([rest] if more > 0 else [])]
 
 
 def _who(model: RankedModel) -> str:
@@ -136,7 +156,7 @@ def _coverage(ranking: Ranking) -> list[str]:
         covered = [summary.coverage for summary in summaries]
         span = f"{min(covered):.1%}" if min(covered) == max(covered) else f"{min(covered):.1%} to {max(covered):.1%}"
         missing = sum(summary.n_matrices - summary.n_fitted for summary in summaries)
-        without = f"; {missing} of them have no fit" if missing else ""
+        without = f"; {missing} of them {'has' if missing == 1 else 'have'} no fit" if missing else ""
         matrices = sum(summary.n_matrices for summary in summaries)
         notes.append(f"coverage: {span} of the weights that belong in the averages, in {matrices} matrices{without}")
     statuses = Counter(model.status for model in ranking.models if model.status != "ranked")

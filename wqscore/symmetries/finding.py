@@ -35,7 +35,7 @@ def find_layout(checkpoint: Checkpoint) -> Layout | Unknown:
             return pre_norm.pre_norm_layout(weights)
         return chain_layout(tensors, weights)
     except UnfitError as error:
-        untyped = "" if config.model_type else "its configuration names no type of model, and "
+        untyped = "" if config.model_type else "its configuration names no type of model (model_type), and "
         return Unknown(f"{untyped}{error}")
 
 
@@ -55,7 +55,7 @@ def _refusal(checkpoint: Checkpoint, tensors: list[Tensor]) -> str:
     if not is_chain and kind not in post_norm.TYPES | pre_norm.TYPES:
         return f"models of type {kind} are not among those whose layout is known"
     if is_chain and not Weights({}, config).activation():
-        return "its configuration names neither a type of model nor an activation"
+        return "its configuration names neither a type of model (model_type) nor an activation (hidden_act)"
     for tensor in tensors:
         if found := next((file for file in tensor.files if file.suffix.lower() in _OTHER_FILES), None):
             return f"the order of rows in a {found.suffix} file may differ from its type's"

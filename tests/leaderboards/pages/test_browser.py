@@ -208,6 +208,36 @@ def test_dark_pages_are_dark_and_narrow_ones_fit(visit: Visit, toys: Path, page:
     assert browser.execute_script("return document.documentElement.scrollWidth - 400") <= 0
 
 
+@pytest.mark.parametrize("scripts", [False, True])
+@pytest.mark.parametrize("page", ["index.html", "families/small.html"])
+def test_on_a_phone_each_model_is_a_card_with_its_numbers_named(
+    visit: Visit, toys: Path, page: str, scripts: bool
+) -> None:
+    browser = visit(f"{toys.as_uri()}/{page}")
+    heads = browser.execute_script("return [...document.querySelectorAll('thead th')].map(th => th.innerText.trim())")
+    size = {"width": 390, "height": 800, "deviceScaleFactor": 1, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    browser = visit(f"{toys.as_uri()}/{page}", scripts=scripts)
+    assert (
+        browser.execute_script("const t = document.querySelector('.scroll'); return t.scrollWidth - t.clientWidth")
+        <= 0
+    )
+    rows = browser.find_elements(By.CSS_SELECTOR, "table.cards tbody tr")
+    assert len(rows) > 1
+    axis = browser.find_element(By.CSS_SELECTOR, "thead .axis").rect
+    for row in rows:
+        cells = row.find_elements(By.CSS_SELECTOR, "td, th")
+        assert all(cell.rect["x"] >= -1 and cell.rect["x"] + cell.rect["width"] <= 391 for cell in cells)
+        for cell, head in zip(cells, heads, strict=True):
+            said = browser.execute_script("return getComputedStyle(arguments[0], '::before').content", cell)
+            if cell.tag_name == "td" and "drawn" not in (cell.get_attribute("class") or ""):
+                assert said.strip('"').replace("\xa0", " ") == head.replace("\xa0", " ").removesuffix("↕").strip()
+        for bar in row.find_elements(By.CSS_SELECTOR, ".interval"):
+            assert bar.rect["x"] == pytest.approx(axis["x"], abs=2)
+    sorting = browser.find_elements(By.CSS_SELECTOR, "thead button")
+    assert all(button.is_displayed() for button in sorting) and bool(sorting) == (scripts and page == "index.html")
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("page", PAGES)
 def test_axe_finds_nothing_serious(visit: Visit, toys: Path, page: str, scheme: str) -> None:

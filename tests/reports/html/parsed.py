@@ -58,7 +58,7 @@ class Page(HTMLParser):
         if tag in {"script", "style"}:
             self.raw.append((tag, attributes, ""))
         elif tag == "section":
-            self._section = attributes["id"]
+            self._section = attributes.get("id", "")
         elif tag == "table":
             self.tables.append(Table(attributes, self._section))
         elif tag == "tr":

@@ -242,3 +242,16 @@ def test_a_browser_that_cannot_unpack_the_data_is_told_and_has_the_tables(visit:
         assert len(column(browser, "ranking-table", 0)) == 3
     finally:
         browser.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", added)
+
+
+@pytest.mark.parametrize("width", [1000, 1280, 1600])
+def test_a_models_chart_has_the_room_that_it_needs(visit: Visit, html: str, width: int) -> None:
+    browser = visit(html)
+    metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    browser.execute_script("for (const each of document.querySelectorAll('details.model')) each.open = true;")
+    boxes = browser.find_elements(By.CSS_SELECTOR, ".model figure .scroll")
+    assert len(boxes) == 4
+    beyond = "return arguments[0].scrollWidth - arguments[0].clientWidth"
+    assert all(browser.execute_script(beyond, box) <= 0 for box in boxes)
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= width

@@ -138,6 +138,22 @@ def test_the_ranking_and_those_without_a_rank(ranking: Ranking, page: Page) -> N
     assert "1 model was not ranked (models/quantised" in page.text
 
 
+def test_what_was_taken_as_the_model_is_said_where_it_is_described(ranking: Ranking, page: Page) -> None:
+    lines = ("weights.bin is left out: model.safetensors is the model", "2 adapters\x1b were merged")
+    first, *others = ranking.scores
+    shown = Page(rank_models([replace(first, remarks=lines), *others]).to_html())
+    assert all(line in shown.text for line in (lines[0], r"2 adapters\x1b were merged"))
+    assert "parameters · 2 remarks" in shown.text
+    assert "remark" not in page.text
+
+
+def test_weights_that_are_no_numbers_are_a_warning(page: Page) -> None:
+    assert (
+        "models/odd: 1 matrix holds NaN, infinite or overflowing weights, which no number counts: bert.encoder"
+        in page.text
+    )
+
+
 def test_how_it_was_computed(ranking: Ranking, page: Page) -> None:
     metric = ranking.by
     for text in (metric.formula, metric.source, metric.caveat, __version__, DEFAULT.name, DEFAULT.description):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import kendalltau
 
 from tests.studies.published import LEADERBOARD, TAXONOMY, TORCHVISION, published
 from wqscore.errors import UsageError
@@ -139,6 +140,15 @@ def test_a_metric_that_only_follows_size_is_gone_given_size() -> None:
     assert (baseline.partial, baseline.expected, baseline.as_claimed) == (None, None, None)
     assert rho(found, "params") > 0.8
     assert [r.x for r in found.tested] == ["alpha"]
+
+
+def test_the_parameters_of_a_landscape_are_a_baseline_too() -> None:
+    columns = {"alpha": [3, 1, 2, 5, 4], "loss": [1, 2, 4, 3, 5]}
+    sizes = [10, 50, 20, 40, 30]
+    found = correlate(table(**columns, n_params=sizes))
+    assert (found.params, found.y) == ("n_params", "loss")
+    assert tau(found, "n_params") == pytest.approx(kendalltau(sizes, columns["loss"]).statistic)
+    assert correlate(table(**columns, n_params=sizes, params=[1, 2, 3, 5, 4])).params == "params"
 
 
 def test_parameters_are_ranked_so_their_logarithm_changes_nothing() -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,6 +23,7 @@ from tests.small_models import HOSTILE
 from tests.studies.published import TAXONOMY
 from wqscore.errors import UsageError
 from wqscore.studies.phase.phase import Phases, phase, phase_of
+from wqscore.studies.phase.report import answer
 from wqscore.studies.phase.thresholds import Thresholds, two_means
 
 COLUMNS = {"size": "width", "temperature": "batch_size", "good": "test_acc"}
@@ -254,7 +257,39 @@ def test_the_page_has_the_diagram_and_every_figure(published: dict[str, Phases])
         assert shown in text
     assert "<script" not in text
     page = Page(text)
-    assert page is not None
+    assert page.table("phases-table").header[3:5] == ["mean test_acc", "max test_acc"]
+    best = "Phase IV-B (flat, connected, similar) has the highest mean test_acc, 86.48 in 64 cells, and 100 % of the"
+    assert best in page.text and best in published["2means"].to_markdown().replace("\\", "")
+    assert "“ends”" not in text and "“?”" not in text, "a legend for words that are there"
+    # No picture widens the page: each scrolls in a box of its own.
+    boxed = text.split('<div class="chart still')[:-1]
+    assert all(before.endswith('<div class="scroll" tabindex="0">') for before in boxed) and len(boxed) == 7
+
+
+@given(st.lists(st.sampled_from([None, 1.0, 2.0, 5.0]), min_size=4, max_size=4))
+@settings(max_examples=examples(20))
+def test_the_answer_names_the_best_phase_of_those_known(goods: list[float | None]) -> None:
+    table = frame(log_hessian_top_eig=[9, 9, 1, 1], mode_connectivity=[0, -9, 0, -9], cka_last=[1, 0, 1, 0], g=goods)
+    found = phase(table, "width", "batch_size", "g", sharp=3.0, barrier=5.0, similar=0.5)
+    means = {each.phase: each.mean for each in found.phases if each.mean is not None}
+    assert means == {name: good for name, good in zip(("II", "I", "IV-B", "III"), goods, strict=True) if good}
+    lines = answer(found)
+    if not means:
+        assert lines == []
+    elif len(means) == 1:
+        assert f"phase {next(iter(means))} (" in lines[0]
+    else:
+        first, second = lines
+        assert means[first.split()[1]] == max(means.values())
+        assert means[second.split()[1]] == min(means.values())
+
+
+@pytest.mark.oracle("selenium")
+def test_a_page_of_phases_fits_a_phone(visit: Callable[..., Any], published: dict[str, Phases]) -> None:
+    browser = visit(published["2means"].to_html())
+    size = {"width": 390, "height": 800, "deviceScaleFactor": 1, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= 390
 
 
 def test_names_stay_names(tmp_path: Path) -> None:

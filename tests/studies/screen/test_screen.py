@@ -14,6 +14,7 @@ from safetensors.numpy import load_file, save_file
 
 import wqscore
 from tests.oracles import Oracle
+from tests.reports.html.parsed import Page
 from tests.studies.screen.made import ALPHA, RANK, Factors, factors, planted, product, write
 from wqscore.checkpoints.tensor import TensorRef
 from wqscore.errors import UsageError
@@ -302,6 +303,9 @@ def test_files_pages_and_words(found: Screening, tmp_path: Path) -> None:
     text = page.read_text()
     assert text.count("<svg") == len(STATISTICS)
     assert "no proof of anything wrong" in text
+    (table,) = Page(text).tables
+    assert table.header[:2] == ["module", "stands out in"]
+    assert SPIKED in table.body[0][0] and table.body[0][1] and {row[1] for row in table.body[1:]} == {"–"}
     assert repr(found) == "<Screening of 2 adapters: 1 outlying modules>"
     assert wqscore.screen is screen
 

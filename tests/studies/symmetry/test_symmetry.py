@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import wqscore
+from tests.reports.html.parsed import Page
 from tests.symmetries.made import BERT, QUICK, RELU, SMALL, bert, chain
 from tests.symmetries.tiny import build
 from wqscore.checkpoints.in_memory import open_in_memory
@@ -21,6 +22,7 @@ from wqscore.ranking.gauge_spread import read_gauge_spreads
 from wqscore.refs.callers import as_ref
 from wqscore.scoring.score_checkpoint import score_checkpoint
 from wqscore.studies.symmetry import outputs
+from wqscore.studies.symmetry.page import CHANGES
 from wqscore.studies.symmetry.symmetry import Symmetry
 from wqscore.symmetries.derived import stored_of, transformed
 from wqscore.symmetries.finding import find_layout
@@ -140,10 +142,30 @@ def test_rows_and_page(study: Symmetry) -> None:
     header, *rows = csv.reader(io.StringIO(study.to_csv()))
     assert header == ["name", "applies", "sites", "logit_change", "metric", "invariance", "spread", "reason"]
     assert len(rows) == 6 * 3 + 4
-    page = study.to_html()
-    assert page.count("<script") == 0
-    assert "its norms come after each addition" in page
-    assert "attention.vo" in page
+    text = study.to_html()
+    page = Page(text)
+    assert text.count("<script") == 0
+    applying = [each for each in study.transformations if each.applies]
+    moves = page.table("moves-table")
+    assert moves.header == ["metric", *(each.name for each in applying)]
+    for metric, *cells in moves.body:
+        for cell, each in zip(cells, applying, strict=True):
+            moved = each.metrics[metric]
+            assert cell.startswith("(") is (moved.invariance == "none-claimed")
+            assert float(cell.strip("()")) == pytest.approx(moved.spread, rel=1e-3, abs=1e-6)
+    acting = page.table("transformations-table")
+    assert [(row[0], int(row[2])) for row in acting.body] == [(each.name, each.sites) for each in applying]
+    assert all(row[1] for row in acting.body) and {*CHANGES} == {*NAMES}
+    assert "outputs were not compared" in page.text.lower()
+    reasons = {each.reason for each in study.transformations if not each.applies}
+    assert all(page.text.count(f": {reason}") == 1 for reason in reasons), "each reason once"
+
+
+def test_the_page_of_a_model_of_unknown_layout_says_the_reason_once() -> None:
+    study = found(bert(layers=1), {"hidden_act": "gelu"}, metrics="log_norm")
+    text = Page(study.to_html()).text
+    assert text.count("names no type of model (model_type)") == 1
+    assert "Draws" not in text and f"Tried: {', '.join(NAMES)}." in text
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from math import isfinite
 
 from markupsafe import Markup
 
+from wqscore.escaping import printable
 from wqscore.fits.methods import FitMethods
 from wqscore.matrices.matrix_rules import MatrixRules
 from wqscore.metrics.metric import COSTS
@@ -102,6 +103,7 @@ def report_html(ranking: Ranking, files: Mapping[str, str] | None = None) -> str
             breakable=breakable,
             answer=found.answer,
             shift=_shift,
+            printable=printable,
             id=id,
         )
         .get_template("report.html.j2")

@@ -16,9 +16,10 @@ from wqscore.studies.known.score_table import LISTED, Joined, ScoreTable
 
 Better = Literal["lower", "higher"]
 
-#: Names as in a ranking.csv; and of parameters as in a landscape.csv.
-DEFAULT_GROUP, DEFAULT_PARAMS, DEFAULT_DEPTH = "family", ("params", "n_params"), "depth"
-#: Columns of a ranking.csv with numbers that are not results.
+#: Names as in a ranking.csv.
+DEFAULT_GROUP, DEFAULT_DEPTH = "family", "depth"
+#: Columns of parameter counts: of a ranking.csv, of a landscape.csv.
+DEFAULT_PARAMS = ("params", "n_params")
 #: Columns of a landscape.csv, and which way each is claimed to be better: flat minima, short moves from the weights'
 #: prior, large margins; and of `psi`, curved orbits (Zhao et al., ICLR 2024, §5).
 _LANDSCAPE: Mapping[str, Better] = MappingProxyType(
@@ -27,6 +28,7 @@ _LANDSCAPE: Mapping[str, Better] = MappingProxyType(
         **dict.fromkeys(("psi", "margin_median"), "higher"),
     }
 )
+#: Columns of a ranking.csv with numbers that are not results.
 _BOOKKEEPING = frozenset(
     {"rank", "coverage", "n_matrices", "n_fitted", "hidden_size", *DEFAULT_PARAMS, DEFAULT_DEPTH}
 )

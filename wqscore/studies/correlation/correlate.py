@@ -98,7 +98,7 @@ def correlate(
         y: the column of results; may be `None` if their table has only one column of numbers with no other use.
         group: the column of groups; by default `family` if there is one. A model with an empty cell is in no group.
         axes: two or more columns of hyper-parameters, for the granulated correlation.
-        params: the column of parameter counts; by default `params` if there is one.
+        params: the column of parameter counts; by default `params`, or `n_params`, if there is one.
         better: which direction of y is better.
         seed: the seed of the random orders for p-values of more than 8 models.
 

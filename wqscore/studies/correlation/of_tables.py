@@ -27,7 +27,7 @@ class ColumnKeywords(TypedDict, total=False):
         x: the metrics; by default every metric with a claim that is there.
         group: the column of groups; `family` if there is one.
         axes: two or more columns of hyper-parameters, for the granulated correlation.
-        params: the column of parameter counts, the baseline; `params` if there is one.
+        params: the column of parameter counts, the baseline; `params`, or `n_params`, if there is one.
         key: the columns that name a model in both tables; `model` unless given.
     """
 

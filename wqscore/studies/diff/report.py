@@ -6,6 +6,7 @@ from collections import Counter
 from math import isfinite
 from typing import Any
 
+from wqscore.escaping import listed
 from wqscore.metrics.metric import MatrixMetric
 from wqscore.metrics.registry import METRICS
 from wqscore.ranking.holm import holm
@@ -182,7 +183,8 @@ def _largest_table(found: Diff) -> Table:
         ]
         for each in shown
     ]
-    title = f"the {len(shown)} largest changes, of {_matrices(len(found.matrices))}"
+    largest = "largest change" if len(shown) == 1 else f"{len(shown)} largest changes"
+    title = f"the {largest}, of {_matrices(len(found.matrices))}"
     return Table(
         title,
         columns,
@@ -208,6 +210,12 @@ def _notes(found: Diff) -> list[str]:
         more = f"; and {len(alone) - _NAMED} more" if len(alone) > _NAMED else ""
         if alone:
             notes.append(f"{_matrices(len(alone))} {what}: {named}{more}")
+    unmeasured = [each.base.matrix.name for each in found.matrices if each.delta.spectrum.state == "non-finite"]
+    if unmeasured:
+        notes.append(
+            f"{_matrices(len(unmeasured))} without a size of change, for NaN, infinite or overflowing weights: "
+            f"{listed(unmeasured, _NAMED)}"
+        )
     return notes + _reading(found.largest[0].delta) if found.largest else notes
 
 

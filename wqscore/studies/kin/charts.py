@@ -10,7 +10,7 @@ from wqscore.rendering.html.vega_lite import Spec, field, layer, mark
 
 
 def cosine_map(labels: Sequence[str]) -> Spec:
-    """Return a map of all pairs: the darker, the more alike; the cosine is written in each cell.
+    """Return a map of all pairs: the stronger the colour, the more alike; the cosine is written in each cell.
 
     Dataset: `cells` (a, b: labels; size: |cosine|; shown).
 

@@ -55,7 +55,7 @@ def diagram(size: str, temperature: str, sizes: Sequence[str], temperatures: Seq
 
 
 def heat_map(size: str, temperature: str, sizes: Sequence[str], temperatures: Sequence[str]) -> Spec:
-    """Return a heat map: the darker a cell, the larger its value, which is written in it.
+    """Return a heat map: the stronger a cell's colour, the larger its value, which is written in it.
 
     Dataset: `cells` (size, temperature: as labels; value, share: of the range, 0 to 1; shown).
 

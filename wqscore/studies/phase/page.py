@@ -12,7 +12,7 @@ from wqscore.rendering.numbers import figure
 from wqscore.studies.phase.charts import diagram, heat_map
 from wqscore.studies.phase.grid import MEASURES
 from wqscore.studies.phase.phase import MEANING, Phases
-from wqscore.studies.phase.report import label, percent, phase_notes, share_of_range, short
+from wqscore.studies.phase.report import LEGEND, answer, label, percent, phase_notes, share_of_range, short
 
 #: More heat maps would make the page too large.
 _MAX_MAPS = 24
@@ -35,6 +35,8 @@ def phases_html(found: Phases) -> str:
         meaning=MEANING,
         measures=MEASURES,
         notes=[printable(note) for note in phase_notes(found)],
+        answer=[printable(line) for line in answer(found)],
+        legend=[LEGEND[word] for word in LEGEND if word in {short(cell.phase) for cell in found.cells}],
         diagram=_diagram(found),
         maps=[(name, *_range(found, name), _heat_map(found, name)) for name in names[:_MAX_MAPS]],
         left_out=names[_MAX_MAPS:],

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 from math import isfinite
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
 
-from wqscore.rendering.numbers import MISSING, figure, number
+from wqscore.rendering.numbers import MISSING, counted, figure, number
 from wqscore.rendering.numbers import Cell as Value
 from wqscore.rendering.rows import Rows
-from wqscore.rendering.sections import Drawing, Medium, Notes, Section, Table
+from wqscore.rendering.sections import Answer, Drawing, Medium, Notes, Section, Table
 from wqscore.rendering.timestamp import created_at
 from wqscore.studies.phase.grid import COPIES, MEASURES, NEIGHBOURS
 from wqscore.studies.phase.phase import (
@@ -29,6 +30,12 @@ SCHEMA_VERSION = 1
 #: How a phase is written in the diagram.
 SHORT = {ENDS: "ends", NOT_TRAINED: "raw"}
 _UNKNOWN = "?"
+#: What the words of the diagram mean that name no phase.
+LEGEND = {
+    "ends": "“ends”: the ends have not converged",
+    "raw": "“raw”: not trained",
+    _UNKNOWN: "“?”: a number is missing",
+}
 #: What the cosines of weights are.
 MEANINGS = {
     COPIES: f"{COPIES}: of the checkpoints of one cell, the median cosine of their matrices, estimated from sketches",
@@ -100,7 +107,24 @@ def phase_sections(found: Phases, _: Medium) -> list[Section]:
     notes = Notes(phase_notes(found))
     if found.thresholds is None:
         return [*(_heat_map(found, name) for name in found.grid.maps), notes]
-    return [_phase_table(found), _diagram(found), _correlation_table(found), notes]
+    return [_phase_table(found), _diagram(found), _correlation_table(found), notes, Answer(answer(found))]
+
+
+def answer(found: Phases) -> list[str]:
+    """What it comes to: the phase with the highest mean of what is good, and the lowest; empty without one."""
+    known = [(each.mean, each) for each in found.phases if each.mean is not None]
+    if not known:
+        return []
+    (low, worst), (high, best) = min(known, key=itemgetter(0)), max(known, key=itemgetter(0))
+    good = found.grid.good_name
+    if len(known) == 1:
+        return [f"Every cell with a phase and a {good} is in phase {best.phase} ({MEANING[best.phase]})."]
+    return [
+        f"Phase {best.phase} ({MEANING[best.phase]}) has the highest mean {good}, {figure(high)} in "
+        f"{counted(best.cells, 'cell')}, and {percent(best.share_of_top)} of the best tenth of all cells.",
+        f"Phase {worst.phase} ({MEANING[worst.phase]}) has the lowest, {figure(low)} in "
+        f"{counted(worst.cells, 'cell')}.",
+    ]
 
 
 def phase_notes(found: Phases) -> list[str]:
@@ -122,7 +146,9 @@ def phase_notes(found: Phases) -> list[str]:
     if untold:
         lines.append(f"cells without a phase: {len(untold)}: {untold[0].reason}")
     if grid.loss is None:
-        lines.append("cells that were not trained to the end are not told from the others: --loss and --trained")
+        lines.append(
+            "cells that were not trained to the end are sorted like the others: --loss and --trained set them apart"
+        )
     return [*lines, *_of_models(found), "the phases sort this grid alone: not tested on your model"]
 
 

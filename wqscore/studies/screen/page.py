@@ -11,7 +11,7 @@ from wqscore.rendering.html.palette import GREY, VERMILLION
 from wqscore.rendering.html.vega_lite import Spec, field, if_else, layer, mark, value
 from wqscore.rendering.numbers import figure
 from wqscore.studies.screen.report import answer, screening_notes
-from wqscore.studies.screen.screen import ScreenedAdapter, Screening
+from wqscore.studies.screen.screen import ScreenedAdapter, ScreenedModule, Screening
 from wqscore.studies.screen.statistics import STATISTICS
 
 #: More modules would make the page too large; screen.csv has all.
@@ -32,8 +32,17 @@ def screening_html(found: Screening) -> str:
         first=[printable(line) for line in answer(found)],
         notes=[printable(note) for note in screening_notes(found)],
         charts={each.name: _charts(each) for each in found.adapters},
+        listed={each.name: _listed(each) for each in found.adapters},
         most=_MOST,
     )
+
+
+def _listed(adapter: ScreenedAdapter) -> list[ScreenedModule]:
+    """The modules of the table: those that stand out first, then those that can't be measured, then the others."""
+    return sorted(
+        adapter.modules,
+        key=lambda each: (not (each.outlying or each.bank_outlying), not each.module.reason),
+    )[:_MOST]
 
 
 def _charts(adapter: ScreenedAdapter) -> list[tuple[str, Markup]]:

@@ -16,6 +16,8 @@ from wqscore.symmetries.transformations import SPREAD
 #: Metrics that a person is shown, as far as they were computed; else the first ones.
 _SHOWN = ("alpha", "alpha_hill", "stable_rank", "log_norm", "log_spectral_norm")
 _COLUMNS = ("name", "applies", "sites", "logit_change", "metric", "invariance", "spread", "reason")
+#: Said where no outputs were compared.
+NOT_COMPARED = "outputs were not compared: that needs torch and transformers, and a model they can build"
 _WORDS = frozenset({"name", "applies", "metric", "invariance", "reason"})
 
 
@@ -105,7 +107,7 @@ def _table(found: Symmetry, applying: list[TransformationResult]) -> Table:
         [
             each.name,
             str(each.sites),
-            *([_outputs(each)] if with_outputs else []),
+            *([outputs_cell(each)] if with_outputs else []),
             *(cell(each.metrics[metric]) for metric in metrics),
         ]
         for each in applying
@@ -120,16 +122,21 @@ def _table(found: Symmetry, applying: list[TransformationResult]) -> Table:
     )
 
 
-def _notes(found: Symmetry) -> list[str]:
+def not_applied(found: Symmetry) -> dict[str, list[str]]:
+    """The transformations that don't apply, by the reason."""
     by_reason: dict[str, list[str]] = {}
     for each in found.transformations:
         if not each.applies:
             by_reason.setdefault(each.reason, []).append(each.name)
-    notes = [f"{', '.join(names)}: not applied: {reason}" for reason, names in by_reason.items()]
+    return by_reason
+
+
+def _notes(found: Symmetry) -> list[str]:
+    notes = [f"{', '.join(names)}: not applied: {reason}" for reason, names in not_applied(found).items()]
     notes += [f"{each.name}: {each.reason}" for each in found.transformations if each.applies and each.reason]
     if any(each.applies for each in found.transformations):
         if all(each.logit_change is None for each in found.transformations):
-            notes.append("outputs were not compared: that needs torch and transformers, and a model they can build")
+            notes.append(NOT_COMPARED)
         shown = [name for name in found.score.metrics if METRICS[name].cost not in ("free", "fit")]
         if shown:
             notes.append(f"no invariance is claimed for {', '.join(shown)}: not of eigenvalues alone")
@@ -140,5 +147,6 @@ def _change(each: TransformationResult) -> float | None:
     return None if each.logit_change is None else number(each.logit_change)
 
 
-def _outputs(each: TransformationResult) -> str:
+def outputs_cell(each: TransformationResult) -> str:
+    """The largest change of outputs as a person reads it."""
     return MISSING if each.logit_change is None else f"{each.logit_change:.1e}"

@@ -37,7 +37,7 @@ def _figure(found: Width) -> Figure:
         for tolerance, left in zip(tolerances, block.effective, strict=True)
     ]
     drawing = charts.to_svg(widths(tolerances, names), {"cells": cells})
-    caption = "The neurons that are left of each block, by tolerance: the darker, the smaller the share"
+    caption = "The neurons that are left of each block, by tolerance: the stronger the colour, the smaller the share"
     return Figure(caption, f"{caption}; width.csv has the numbers", Markup(drawing))
 
 

@@ -6,6 +6,9 @@
   const byId = (id) => document.getElementById(id);
   const [form, body, more] = [byId("controls"), document.querySelector("#models-table tbody"), byId("more")];
   const headers = [...document.querySelectorAll("#models-table th[data-sort]")];
+  // On a phone a row is a card, whose cells say what they are: as their columns do.
+  const columns = [...document.querySelectorAll("#models-table thead th")];
+  const labels = columns.map((header) => (header.matches(".drawn") ? "" : header.textContent.trim()));
   const filters = ["search", "metric", "family", "size", "licence", "year", "changed"];
   const step = 150;
   let room = step;
@@ -111,7 +114,12 @@
   const row = (model, low, high, first) => {
     const found = model.figures[chosen()];
     const made = element("tr", "", first ? { class: "next-family" } : {});
-    const cell = (text, kind = "n") => made.appendChild(element("td", text, kind ? { class: kind } : {}));
+    const cell = (text, kind = "n") => {
+      const column = made.childElementCount;
+      const label = columns[column].id === "metric-column" ? metrics[chosen()] : labels[column];
+      const said = { ...(kind && { class: kind }), ...(label && { "data-label": label }) };
+      return made.appendChild(element("td", text, said));
+    };
     const placed = model.status === "scored" ? model.rank + (model.tied ? "=" : "") : `(${model.rank})`;
     const rank = cell(model.rank === null ? "–" : placed);
     if (model.best !== model.worst) rank.append(" ", element("small", `${model.best}–${model.worst}`));
@@ -125,7 +133,7 @@
     if (model.warning) name.append(" ", element("span", "read with care", { class: "tag careful", title: model.warning }));
     cell(rounded(found[0], found));
     if (leaderboard.known) cell(figure(model.known));
-    cell("", "").append(interval(found, low, high));
+    cell("", "drawn").append(interval(found, low, high));
     cell(found[1] === null ? (found[3] ? "too few matrices" : "–") : `${rounded(found[1], found)}–${rounded(found[2], found)}`, "n soft");
     const family = cell(model.family ? "" : "–", "");
     if (model.family) family.append(element("a", model.family, { href: model.families }));
