@@ -32,7 +32,7 @@ def test_what_is_not_finite_is_an_error() -> None:
 def test_only_minus_infinity_is_usual_in_a_mask() -> None:
     assert tensor_findings("attn.masked_bias", Contents(1, 0, 0, 1, None)) == []
     assert outline(tensor_findings("attn_mask", Contents(9, 0, 1, 3, None))) == [
-        ("error", "infinite", 1, "1 of 9 numbers are infinite: 1 +∞")
+        ("error", "infinite", 1, "1 of 9 numbers is infinite: 1 +∞")
     ]
     assert tensor_findings("mask_tower.fc.bias", Contents(9, 0, 0, 3, None)) != []
 

@@ -78,11 +78,15 @@ def tensor_findings(name: str, contents: Contents) -> list[Finding]:
 
 def _not_finite(name: str, contents: Contents) -> Iterator[Finding]:
     if contents.nan:
-        yield Finding(name, "nan", contents.nan, f"{contents.nan:,} of {contents.size:,} numbers are NaN")
+        yield Finding(name, "nan", contents.nan, f"{_share(contents.nan, contents.size)} NaN")
     negative = 0 if "mask" in name.rpartition(".")[2] else contents.negative
     if infinite := contents.positive + negative:
         signs = " and ".join(f"{n:,} {sign}" for n, sign in ((contents.positive, "+∞"), (negative, "−∞")) if n)
-        yield Finding(name, "infinite", infinite, f"{infinite:,} of {contents.size:,} numbers are infinite: {signs}")
+        yield Finding(name, "infinite", infinite, f"{_share(infinite, contents.size)} infinite: {signs}")
+
+
+def _share(count: int, size: int) -> str:
+    return f"{count:,} of {size:,} numbers {'is' if count == 1 else 'are'}"
 
 
 def _one_value(name: str, contents: Contents) -> Iterator[Finding]:

@@ -69,8 +69,9 @@ def screening_sections(found: Screening, _: Medium) -> list[Section]:
 
 
 def answer(found: Screening) -> list[str]:
-    """What it comes to, a sentence for each adapter, with the caveat."""
-    return [*(_sentence(each, found) for each in found.adapters), CAVEAT]
+    """What it comes to, a sentence for each adapter, with the caveat if one was screened."""
+    caveat = [CAVEAT] if any(each.modules for each in found.adapters) else []
+    return [*(_sentence(each, found) for each in found.adapters), *caveat]
 
 
 def screening_notes(found: Screening) -> list[str]:
