@@ -27,7 +27,6 @@ FOREIGN = {
     "dataclasses.dataclass",
     "dataclasses.replace",
     "functools.cache",
-    "functools.cached_property",
     "math.prod",
     "ml_dtypes",
     "numpy as np",
@@ -38,8 +37,8 @@ FOREIGN = {
     "typing.Literal",
     "typing.Protocol",
 }
-#: Modules that name no number: messages and how they are printed.
-PROSE = {PACKAGE / "errors.py", PACKAGE / "escaping.py"}
+#: Modules that name no number: messages, how they are printed, and when a property is computed.
+PROSE = {PACKAGE / "errors.py", PACKAGE / "escaping.py", PACKAGE / "cached_property.py"}
 
 
 @pytest.fixture

@@ -53,15 +53,15 @@ def claim_of(column: str) -> Better | None:
 
 
 def metric_columns(scores: ScoreTable, y: str) -> tuple[str, ...]:
-    """Return the columns that are the headline value of a metric that claims to measure quality, and hold a number.
+    """Return the columns that are the headline value of a metric that claims to measure quality; without empty ones.
 
     The others, named by `--x`, are tested all the same: the more are tried, the more agree by chance.
 
     Raises:
         UsageError: there is none.
     """
-    known = (name for name in scores.columns if name in {*METRICS, *_LANDSCAPE} and name != y and claim_of(name))
-    names = tuple(name for name in known if any(scores.words(name)))
+    known = [name for name in scores.columns if name in {*METRICS, *_LANDSCAPE} and name != y and claim_of(name)]
+    names = tuple(name for name in known if any(scores.words(name))) or tuple(known)
     if not names:
         raise UsageError(
             f"{scores.source}: no column is a metric that claims to measure quality: name the columns to test with "
