@@ -1,7 +1,7 @@
 """PACGen, sharpness, norms and shape metrics against quality and gap, over networks of the zoo.
 
 The MLPs of the zoo on digits that were trained to the end (benchmarks/zoo/), on 200 of their training examples:
-pooled over all, and inside a family at one width, with training loss and ‖w‖ in the same table.
+pooled over all, inside a family at one width, and given training loss, with training loss and ‖w‖ in the same table.
 
 Run `python -m benchmarks.landscape.zoo_measures --zoo FOLDER`, where `make zoo` kept its weights; it keeps what it
 measured in FOLDER/landscape.jsonl and goes on where it stopped. zoo_measures.md is the table of the last run. Twenty
@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +20,7 @@ from safetensors.torch import load_file
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from benchmarks.landscape.intervals import correlation
+from benchmarks.landscape.intervals import correlation, correlation_given, correlation_within
 from benchmarks.landscape.measured import LANDSCAPE, measured
 from benchmarks.zoo.families import families
 from benchmarks.zoo.table import Table
@@ -34,6 +33,7 @@ EXAMPLES = 200
 #: Metrics of wqscore beside the landscape's, as the zoo's table has them.
 SHAPE = ("alpha_median", "stable_rank_median", "D_median", "entropy_median")
 SIZE = ("train_loss", "norm", "log_spectral_norm_median", "log_norm_median")
+MEASURES = (*SIZE, *LANDSCAPE, *SHAPE)
 OUTCOMES = ("test_loss", "gap")
 _TABLE = Path(__file__).parents[1] / "zoo" / "zoo.csv"
 
@@ -77,35 +77,32 @@ def rows(zoo: Path) -> list[dict[str, object]]:
 
 
 def table(found: list[dict[str, object]]) -> str:
-    """Spearman with test loss and with the gap, pooled and averaged inside groups."""
-    groups: dict[object, list[int]] = defaultdict(list)
-    for place, row in enumerate(found):
-        groups[row["group"]].append(place)
-    used = [np.array(places) for places in groups.values() if len(places) > 4]
-    lines = [
-        f"{len(found)} networks in {len(groups)} groups; inside: the mean over {len(used)} groups of over four.",
-        "",
-        "| measure | test loss, pooled (95 %) | inside | gap, pooled (95 %) | inside |",
-        "| --- | --- | --- | --- | --- |",
+    """Spearman with test loss and with the gap: pooled, of what differs inside groups, and given training loss."""
+    groups = np.array([row["group"] for row in found])
+    columns = {name: np.array([row[name] for row in found], dtype=float) for name in (*MEASURES, *OUTCOMES)}
+    heads = [
+        f"{name.replace('_', ' ')}, {how}" for name in OUTCOMES for how in ("pooled", "inside", "given train loss")
     ]
-    for name in (*SIZE, *LANDSCAPE, *SHAPE):
-        values = np.array([row[name] for row in found], dtype=float)
-        cells = []
+    lines = [
+        f"{len(found)} networks in {len({*groups})} groups; Spearman's rho, 95 % in parentheses.",
+        "",
+        f"| measure | {' | '.join(heads)} |",
+        f"| --- |{' --- |' * len(heads)}",
+    ]
+    for name in MEASURES:
+        values, cells = columns[name], []
         for outcome in OUTCOMES:
-            wanted = np.array([row[outcome] for row in found], dtype=float)
-            if np.ptp(values) == 0:
-                cells += ["the same in all", ""]
-                continue
-            inside = [
-                correlation(values[each], wanted[each], spearman=True, draws=1)[0]
-                for each in used
-                if np.ptp(values[each]) > 0
-            ]
-            cells.append("{:+.2f} ({:+.2f} to {:+.2f})".format(*correlation(values, wanted, spearman=True)))
-            mean, spread = np.mean(inside), np.std(inside, ddof=1) / len(inside) ** 0.5
-            cells.append(f"{mean:+.2f} ± {spread:.2f}")
+            wanted = columns[outcome]
+            cells.append(_words(correlation(values, wanted, spearman=True)))
+            cells.append(_words(correlation_within(values, wanted, groups)))
+            is_given = name == "train_loss"
+            cells.append("–" if is_given else _words(correlation_given(values, wanted, columns["train_loss"])))
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _words(found: tuple[float, float, float]) -> str:
+    return "{:+.2f} ({:+.2f} to {:+.2f})".format(*found)
 
 
 if __name__ == "__main__":
