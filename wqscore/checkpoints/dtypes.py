@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import ml_dtypes
 import numpy as np
 
+from wqscore.cached_property import cached_property
+
 
 @dataclass(frozen=True)
 class StoredDtype:
@@ -25,7 +27,7 @@ class StoredDtype:
     numpy: np.dtype | None
     kind: str
 
-    @property
+    @cached_property
     def unit_roundoff(self) -> float:
         """The unit roundoff u, half the distance from 1 to the next number: an entry's relative rounding error."""
         if self.kind != "float" or self.numpy is None:

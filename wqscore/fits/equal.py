@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from math import sqrt
 
 import numpy as np
@@ -49,6 +50,7 @@ class EntryError:
     arithmetic: float
 
 
+@lru_cache(maxsize=64)
 def entry_error(dtype: StoredDtype) -> EntryError:
     """Return the error of a weight of a stored type.
 

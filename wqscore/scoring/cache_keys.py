@@ -69,7 +69,7 @@ _EARLIER_NAMES: Mapping[str, str] = {
         "5e036f9935c965b7c4d9e293814ebff7da2ab03c5db3962831051b615d491624"
     ),
     # 0.6.0: wide matrices are summed without a transposed copy; a wider band from 2,048 on; sums of eigenvalues kept.
-    "597c8cab739e7e4b914b1753dfee32814fa66acfc9f4ea5b7ee34c6b926b0b9c": (
+    "4a1498ca5f7e934c7da631f3f0bcdcf4eafdf59e7fb6f6b42d803dbf5d7e3c45": (
         "5e036f9935c965b7c4d9e293814ebff7da2ab03c5db3962831051b615d491624"
     ),
 }

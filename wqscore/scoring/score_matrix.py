@@ -240,6 +240,8 @@ def _judge(analysis: MatrixAnalysis, preset: Preset) -> tuple[Verdict, str]:
 
 def _undefined(values: Mapping[str, float]) -> str:
     """Which metrics have no value, and why."""
+    if all(map(isfinite, values.values())):
+        return ""
     names: dict[str, list[str]] = {}
     for name, value in values.items():
         if not isfinite(value):

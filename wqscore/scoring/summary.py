@@ -238,14 +238,15 @@ def _statistic(metric: str, rows: Sequence[LayerScore], missing: int, preset: Pr
     sizes = np.array([row.matrix.parameters for row in counted], dtype=np.float64)
     sound = values[[row.verdict == "ok" for row in counted]]
     with np.errstate(over="ignore", invalid="ignore"):
+        median = np.median(values)
         return Statistic(
-            median=_finite(np.median(values)),
+            median=_finite(median),
             mean=_finite(values.mean()),
             weighted_mean=_finite(np.average(values, weights=sizes)),
             trimmed_mean=_finite(_trimmed(values).mean()),
             ok_median=_finite(np.median(sound)) if sound.size else nan,
-            lowest=_finite(np.median(np.append(values, [values.min()] * missing))),
-            highest=_finite(np.median(np.append(values, [values.max()] * missing))),
+            lowest=_finite(np.median(np.append(values, [values.min()] * missing)) if missing else median),
+            highest=_finite(np.median(np.append(values, [values.max()] * missing)) if missing else median),
             total=_finite(values.sum()),
             count=len(counted),
             interval=draws.interval(metric, counted, preset),

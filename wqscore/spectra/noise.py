@@ -37,8 +37,8 @@ def expected_eigenvalues(rows: int, columns: int, slices: int, kurtosis: float) 
         [104.0, 880.0]
     """
     small, large = sorted((rows, columns))
-    angles, of_law = _counts(small / large)
-    above = small * of_law + 0.25 - angles / (2 * pi) + kurtosis * np.sin(2 * angles) / (2 * pi)
+    angles, of_law, waves = _counts(small / large)
+    above = small * of_law + 0.25 - angles / (2 * pi) + kurtosis * waves / (2 * pi)
     places = (np.arange(slices * small) + 0.5) / slices
     ratio = sqrt(small / large)
     found = np.interp(places, np.maximum.accumulate(above), angles)
@@ -47,13 +47,13 @@ def expected_eigenvalues(rows: int, columns: int, slices: int, kurtosis: float) 
 
 
 @lru_cache(maxsize=64)
-def _counts(share: float) -> tuple[np.ndarray, np.ndarray]:
-    """Angles from 0 to π, and the share of the Marchenko–Pastur law's eigenvalues of a smaller angle; N/M given."""
+def _counts(share: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Angles θ from 0 to π, the share of the Marchenko–Pastur law's eigenvalues below each, and sin 2θ; N/M given."""
     ratio, angles = sqrt(share), np.linspace(0.0, pi, _ANGLES + 1)
     middles = (angles[:-1] + angles[1:]) / 2
     density = np.sin(middles) ** 2 / (1 + share + 2 * ratio * np.cos(middles))
     below = np.concatenate(([0.0], np.cumsum(density)))
-    return angles, below / below[-1]
+    return angles, below / below[-1], np.sin(2 * angles)
 
 
 def expected_distance(rows: int, columns: int, slices: int, kurtosis: float) -> float:
