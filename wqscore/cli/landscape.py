@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -107,8 +106,6 @@ def landscape(
     """
     with one_line_errors():
         check_output(out)
-        # Where cores are shared, torch's threads spin for longer than a small network computes: read when it loads.
-        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         from wqscore.landscape.files import write_landscape
         from wqscore.landscape.landscape import LandscapeInterrupted
         from wqscore.landscape.landscape import landscape as measure_models

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 from math import nan
@@ -17,6 +16,7 @@ from wqscore.landscape.data_free import data_free
 from wqscore.landscape.measure import Choices, Estimate, ModelMeasure, PairMeasure
 from wqscore.landscape.registry import MODEL_MEASURES, PAIR_MEASURES, USUAL_MEASURES, USUAL_PAIRS
 from wqscore.landscape.task import Task, prepared
+from wqscore.landscape.threads import threads_for
 from wqscore.metrics.registry import choose_metrics
 from wqscore.presets.registry import DEFAULT
 from wqscore.results import Result
@@ -146,7 +146,7 @@ def landscape(
         pairs: between each two: names of `registry.PAIR_MEASURES`; `None` for `linear`, `cka` and `l2`.
         metrics: data-free metrics of the models, as `wqscore.score` takes them; `none` for none.
         choices: what all measures share.
-        jobs: threads of torch; its own choice if `None`.
+        jobs: threads of torch; its own choice if `None`, and one for a small model.
         progress: receives progress.
 
     Raises:
@@ -157,9 +157,7 @@ def landscape(
     if metrics != NONE:
         choose_metrics(metrics, DEFAULT.core)
     of_pairs = chosen_pairs(pairs, len(refs))
-    run = _Run(tuple(refs), task, chosen, of_pairs, metrics, choices or Choices(), progress)
-    with _threads(jobs):
-        return run.all()
+    return _Run(tuple(refs), task, chosen, of_pairs, metrics, choices or Choices(), jobs, progress).all()
 
 
 def chosen_measures(names: Sequence[str]) -> tuple[ModelMeasure, ...]:
@@ -201,6 +199,7 @@ class _Run:
     pairs: tuple[PairMeasure, ...]
     metrics: str
     choices: Choices
+    jobs: int | None
     progress: Progress | None
     models: dict[str, MeasuredModel] = field(default_factory=dict)
     found: list[MeasuredPair] = field(default_factory=list)
@@ -251,7 +250,8 @@ class _Run:
         self.models[ref] = MeasuredModel(ref, (), n_params=params)
         for measure in self.measures:
             compute = lambda measure=measure: measure.compute(task, self.choices)  # noqa: E731
-            self.add(ref, _timed(measure.gives, compute, task.n))
+            with threads_for(task, self.jobs):
+                self.add(ref, _timed(measure.gives, compute, task.n))
         if self.metrics != NONE:
             self.add(
                 ref, _timed((self.metrics,), lambda: data_free(task.model, ref, self.metrics, self.choices.seed), 0)
@@ -283,7 +283,8 @@ class _Run:
                 measured = _missing(measure.gives, 0, 0.0, refused[measure.name])
             else:
                 compute = lambda measure=measure: measure.compute(one, other, self.choices)  # noqa: E731
-                measured = _timed(measure.gives, compute, one.n)
+                with threads_for(one, self.jobs):
+                    measured = _timed(measure.gives, compute, one.n)
                 for reason in _reasons(measured):
                     self.failed(f"{a} and {b}: {reason}")
             self.found += [MeasuredPair(a, b, each) for each in measured]
@@ -318,14 +319,3 @@ def _unmeasured(ref: str, reason: str) -> MeasuredModel:
 
 def _reasons(measured: Sequence[Measured]) -> list[str]:
     return list(dict.fromkeys(each.reason for each in measured if each.reason))
-
-
-@contextmanager
-def _threads(jobs: int | None) -> Iterator[None]:
-    before = torch.get_num_threads()
-    if jobs is not None:
-        torch.set_num_threads(jobs)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
