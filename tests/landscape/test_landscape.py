@@ -90,6 +90,14 @@ def test_data_free_metrics_are_those_of_score() -> None:
         assert found[name]["n_used"] == 0
 
 
+def test_a_model_without_a_large_matrix_says_why_no_metric_has_a_number() -> None:
+    line = "narrow-1, narrow-2: no matrix is large enough for a data-free metric"
+    small, _ = measured(["narrow-1", "narrow-2"], measures=["none"], pairs=["none"], metrics="core")
+    assert line in str(rendered(small, "md"))
+    assert "large enough" not in str(rendered(measured(["narrow-1"], measures=["none"])[0], "md"))
+    assert small.reasons == []
+
+
 def test_a_bad_model_is_a_row_with_a_reason_and_stops_no_other() -> None:
     heard = Heard()
     found, document = measured(["bad-1", "narrow-1"], pairs=["l2"], progress=heard)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import isfinite
 from typing import Any
 
+from wqscore.escaping import listed
 from wqscore.landscape.landscape import Landscape, Measured, MeasuredModel
 from wqscore.rendering.numbers import Cell, counted, figure, number
 from wqscore.rendering.rows import Rows
@@ -84,7 +85,17 @@ def landscape_sections(found: Landscape, _: Medium) -> list[Section]:
         for each in model.measures
         if each.n_used and each.estimate.estimator and _has_ends(each)
     )
-    return [*tables, Notes([*how, *found.reasons]), *answer]
+    return [*tables, Notes([*how, *_without_metrics(found), *found.reasons]), *answer]
+
+
+def _without_metrics(found: Landscape) -> list[str]:
+    """Which models have no data-free metric at all, though the weights could be read."""
+    without = []
+    for model in found.models:
+        of_weights = [each for each in model.measures if not each.n_used and not each.reason]
+        if of_weights and not any(isfinite(each.estimate.value) for each in of_weights):
+            without.append(model.model)
+    return [f"{listed(without, 3)}: no matrix is large enough for a data-free metric"] if without else []
 
 
 def _model_table(found: Landscape) -> Table:
