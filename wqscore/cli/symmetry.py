@@ -14,7 +14,7 @@ from wqscore.cli.open_store import open_store
 from wqscore.cli.output import check_output, complain_if_unscored, publish_study
 from wqscore.cli.records import Only, with_options
 
-_SETTINGS = ("preset", "metrics", "layers", "roles", "seed", "stream", "store", "jobs", "memory", "device")
+_SETTINGS = ("preset", "metrics", "layers", "roles", "seed", "store", "jobs", "memory", "device")
 
 
 @with_options

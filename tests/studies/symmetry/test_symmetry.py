@@ -169,7 +169,8 @@ def test_the_page_of_a_model_of_unknown_layout_says_the_reason_once() -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"base": "a"}, {"engine": "weightwatcher"}, {"gauge": "balanced"}, {"metrics": "param_norm"}]
+    "change",
+    [{"base": "a"}, {"engine": "weightwatcher"}, {"gauge": "balanced"}, {"metrics": "param_norm"}, {"stream": True}],
 )
 def test_what_it_can_not_do_is_refused(change: dict[str, Any]) -> None:
     with pytest.raises(UsageError):

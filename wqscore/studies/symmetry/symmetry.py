@@ -115,7 +115,7 @@ def symmetry(
         model: the model, as for `wqscore.score`.
         settings: as for `wqscore.score`.
         progress: receives progress.
-        **changes: as for `wqscore.score`, without `base`, `engine` and `gauge`.
+        **changes: as for `wqscore.score`, without `base`, `engine`, `gauge` and `stream`.
 
     Raises:
         UsageError: an unknown reference or setting.
@@ -129,9 +129,13 @@ def symmetry(
         raise UsageError(
             "symmetry scores stored weights, and measures from nothing: leave engine, base and gauge out"
         )
+    if chosen.stream:
+        raise UsageError(
+            "symmetry reads weights again for every draw: leave stream out, so that they are fetched once"
+        )
     ref = as_ref(model)
     with started([ref], chosen, progress) as run, own_errors(ref):
-        checkpoint = open_or_fall_back(run.models[0], chosen.stream, progress)
+        checkpoint = open_or_fall_back(run.models[0], progress=progress)
         try:
             return _symmetry(checkpoint, run, progress.model(ref) if progress else None)
         finally:
