@@ -100,10 +100,20 @@ def null_embed(model: nn.Sequential, layer: int, count: int, incoming: torch.Ten
 def opened(model: nn.Sequential, layer: int) -> tuple[nn.Sequential, nn.Linear, nn.Linear, nn.Module]:
     """A copy of the network, with the hidden layer, the one behind it and the activation between."""
     wide = copy.deepcopy(model)
-    layers = linear_layers(wide)
+    return wide, *hidden_layer(wide, layer)
+
+
+def hidden_layer(model: nn.Module, layer: int) -> tuple[nn.Linear, nn.Linear, nn.Module]:
+    """A hidden layer, the one behind it and the activation between.
+
+    Raises:
+        UsageError: the model has other layers.
+        ValueError: there is no such hidden layer.
+    """
+    layers = linear_layers(model)
     if not 0 <= layer < len(layers) - 1:
         raise ValueError(f"layer is {layer}: the network has {len(layers) - 1} hidden layers, counted from 0")
-    return wide, layers[layer][0], layers[layer + 1][0], layers[layer][1]
+    return layers[layer][0], layers[layer + 1][0], layers[layer][1]
 
 
 def with_weights(linear: nn.Linear, weight: torch.Tensor, bias: torch.Tensor | None) -> None:

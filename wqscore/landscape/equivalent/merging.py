@@ -10,8 +10,7 @@ import torch
 from torch import nn
 
 from wqscore.errors import UsageError
-from wqscore.landscape.equivalent.embedding import opened, with_weights
-from wqscore.landscape.sequential import linear_layers
+from wqscore.landscape.equivalent.embedding import hidden_layer, opened, with_weights
 from wqscore.landscape.weights import float64_array
 from wqscore.studies.width.activations import Activation, find_activation
 from wqscore.studies.width.merging import Merged
@@ -101,10 +100,7 @@ def near_embedding(
 
 
 def _neurons(model: nn.Module, layer: int) -> Neurons:
-    layers = linear_layers(model)
-    if not 0 <= layer < len(layers) - 1:
-        raise ValueError(f"layer is {layer}: the network has {len(layers) - 1} hidden layers, counted from 0")
-    (linear, activation), (following, _) = layers[layer], layers[layer + 1]
+    linear, following, activation = hidden_layer(model, layer)
     bias = linear.weight.new_zeros(len(linear.weight)) if linear.bias is None else linear.bias
     into = torch.cat([linear.weight, bias[:, None]], dim=1)
     outgoing = float64_array(following.weight).T
