@@ -7,19 +7,17 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
 from wqscore.fits.hill import hill_alpha
+from wqscore.landscape.sequential import AFFINE
 from wqscore.spectra.spectrum import compute_spectrum
-
-_LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
 def weight_matrices(model: Any) -> dict[str, Any]:
     """The weights of linear and convolutional layers that need a gradient, by name, in order; a shared one once."""
     found: dict[int, tuple[str, Any]] = {}
     for name, module in model.named_modules():
-        if isinstance(module, _LAYERS) and module.weight.requires_grad:
+        if isinstance(module, AFFINE) and module.weight.requires_grad:
             found.setdefault(id(module.weight), (f"{name}.weight" if name else "weight", module.weight))
     return dict(found.values())
 
