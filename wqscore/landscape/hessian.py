@@ -148,12 +148,12 @@ def _second(gradient: Sequence[Any], parameters: Sequence[Any], vector: Sequence
     pairs = [
         (each, piece) for each, piece in zip(gradient, vector, strict=True) if each is not None and each.requires_grad
     ]
-    zeros = [torch.zeros_like(each) for each in parameters]
+    found: Sequence[Any] = [None] * len(parameters)
     if pairs:
         ends, pieces = zip(*pairs, strict=True)
         found = torch.autograd.grad(ends, parameters, pieces, retain_graph=True, allow_unused=True)
-        zeros = [zero if each is None else each for each, zero in zip(found, zeros, strict=True)]
-    flat: np.ndarray = torch.cat([each.reshape(-1) for each in zeros]).double().cpu().numpy()
+    whole = [torch.zeros_like(of) if each is None else each for each, of in zip(found, parameters, strict=True)]
+    flat: np.ndarray = torch.cat([each.reshape(-1) for each in whole]).double().cpu().numpy()
     return flat
 
 
