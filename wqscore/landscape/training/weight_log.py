@@ -118,13 +118,13 @@ class WeightLog:
 
     def _publish(self) -> None:
         """Hand over the rows that are new, and write the file."""
-        rows = self.rows
-        for row in rows[self._seen :]:
-            if self._on_row is not None:
-                self._on_row(row)
-        self._seen = len(rows)
-        if self.path is not None and self.track.points:
-            write_file(self.path, self.track.to_csv())
+        track = self.track
+        if self._on_row is not None:
+            for point in track.scored[self._seen :]:
+                self._on_row(_row(point.step, point.document))
+        self._seen = len(track.scored)
+        if self.path is not None and track.points:
+            write_file(self.path, track.to_csv())
 
 
 def _row(step: int, document: Any) -> Row:
