@@ -93,11 +93,16 @@ def _rows(output: Any, compared: Compared, at_most: int) -> np.ndarray:
 
 def _mixed(inputs: Any, generator: np.random.Generator) -> Any:
     """λ·x + (1 − λ)·x of another order; token ids and mappings as they are."""
-    if not isinstance(inputs, torch.Tensor) or not inputs.is_floating_point():
+    if not _are_numbers(inputs):
         return inputs
     share = generator.beta(_BETA, _BETA)
     order = torch.from_numpy(generator.permutation(len(inputs))).to(inputs.device)
     return share * inputs + (1 - share) * inputs[order]
+
+
+def _are_numbers(inputs: Any) -> bool:
+    """Whether inputs can be mixed."""
+    return isinstance(inputs, torch.Tensor) and inputs.is_floating_point()
 
 
 def _array(given: Any) -> np.ndarray:
@@ -124,8 +129,7 @@ def _check(one: Task, other: Task) -> None:
 
 
 def _estimates(one: Task, other: Task, choices: Choices) -> list[Estimate]:
-    inputs = one.batches[0][0]
-    is_mixed = isinstance(inputs, torch.Tensor) and inputs.is_floating_point()
+    is_mixed = _are_numbers(one.batches[0][0])
     what = "softmax outputs" if choices.cka == "softmax" else "outputs"
     how = f"linear CKA of {what}, {'mixed' if is_mixed else 'plain'} inputs"
     return [Estimate("cka", answers_alike(one, other, choices.cka, choices.seed), how)]
