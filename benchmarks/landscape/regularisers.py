@@ -11,7 +11,6 @@ the table of the last run. Some ten minutes on one core.
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from torch.nn.functional import cross_entropy
 
 from benchmarks.landscape.digits import Digits, error, split
 from benchmarks.landscape.intervals import interval
+from benchmarks.zoo.table import Table
 from wqscore.landscape.margin import amo_step
 from wqscore.landscape.training.dropout import dropout_penalty
 from wqscore.landscape.training.jacobian import jacobian_penalty
@@ -41,6 +41,8 @@ STRENGTHS: Mapping[str, tuple[float, ...]] = {
     "dropout penalty": (0.1, 0.3, 0.5),
 }
 PLAIN = "plain"
+#: Columns that say which run a row is of.
+_KEY = ("method", "strength", "noise", "seed")
 
 Loss = Callable[[nn.Sequential, torch.Tensor, torch.Tensor], torch.Tensor]
 
@@ -85,9 +87,11 @@ class Runs:
     """Finished runs by their key, one a line of a file."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        rows = map(json.loads, path.read_text(encoding="utf-8").splitlines()) if path.exists() else ()
-        self._rows = {(row["method"], row["strength"], row["noise"], row["seed"]): row for row in rows}
+        self._table = Table(path)
+        self._table.repair()
+        self._rows: dict[tuple[object, ...], dict[str, Any]] = {
+            tuple(row[name] for name in _KEY): row for row in self._table.rows()
+        }
 
     def run(self, method: str, strength: float, noise: float, seed: int) -> dict[str, Any]:
         """A run's errors in percent, trained now or found."""
@@ -96,9 +100,8 @@ class Runs:
             data = split(seed, noise)
             model = trained(data, method, strength, seed)
             errors = {name: error(model, getattr(data, name)) for name in ("train", "validation", "test")}
-            self._rows[key] = dict(zip(("method", "strength", "noise", "seed"), key, strict=True)) | errors
-            with self._path.open("a", encoding="utf-8") as file:
-                print(json.dumps(self._rows[key]), file=file)
+            self._rows[key] = dict(zip(_KEY, key, strict=True)) | errors
+            self._table.append(self._rows[key])
         return self._rows[key]
 
 
