@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import combinations
 from math import nan
 from time import perf_counter
@@ -249,13 +250,11 @@ class _Run:
         params = sum(each.numel() for each in task.model.parameters() if each.requires_grad)
         self.models[ref] = MeasuredModel(ref, (), n_params=params)
         for measure in self.measures:
-            compute = lambda measure=measure: measure.compute(task, self.choices)  # noqa: E731
             with threads_for(task, self.jobs):
-                self.add(ref, _timed(measure.gives, compute, task.n))
+                self.add(ref, _timed(measure.gives, partial(measure.compute, task, self.choices), task.n))
         if self.metrics != NONE:
-            self.add(
-                ref, _timed((self.metrics,), lambda: data_free(task.model, ref, self.metrics, self.choices.seed), 0)
-            )
+            compute = partial(data_free, task.model, ref, self.metrics, self.choices.seed)
+            self.add(ref, _timed((self.metrics,), compute, 0))
 
     def add(self, ref: str, found: Sequence[Measured]) -> None:
         row = self.models[ref]
@@ -282,9 +281,8 @@ class _Run:
             if measure.name in refused:
                 measured = _missing(measure.gives, 0, 0.0, refused[measure.name])
             else:
-                compute = lambda measure=measure: measure.compute(one, other, self.choices)  # noqa: E731
                 with threads_for(one, self.jobs):
-                    measured = _timed(measure.gives, compute, one.n)
+                    measured = _timed(measure.gives, partial(measure.compute, one, other, self.choices), one.n)
                 for reason in _reasons(measured):
                     self.failed(f"{a} and {b}: {reason}")
             self.found += [MeasuredPair(a, b, each) for each in measured]
