@@ -100,10 +100,10 @@ class Landscape(Result):
         """Why numbers are missing, a line for each model, and for each pair and measure."""
         found = [each.reason for each in self.models if each.reason]
         for model in self.models:
-            found += [f"{model.model}: {reason}" for reason in _reasons(model.measures) if not model.reason]
+            found += [f"{model.model}: {reason}" for reason in reasons_of(model.measures) if not model.reason]
         for one in dict.fromkeys((each.a, each.b) for each in self.pairs):
             of_pair = [each.measured for each in self.pairs if (each.a, each.b) == one]
-            found += [f"{one[0]} and {one[1]}: {reason}" for reason in _reasons(of_pair)]
+            found += [f"{one[0]} and {one[1]}: {reason}" for reason in reasons_of(of_pair)]
         return found
 
 
@@ -258,7 +258,7 @@ class _Run:
 
     def add(self, ref: str, found: Sequence[Measured]) -> None:
         row = self.models[ref]
-        for reason in _reasons(found):
+        for reason in reasons_of(found):
             self.failed(f"{ref}: {reason}")
         self.models[ref] = replace(row, measures=(*row.measures, *found))
 
@@ -283,7 +283,7 @@ class _Run:
             else:
                 with threads_for(one, self.jobs):
                     measured = _timed(measure.gives, partial(measure.compute, one, other, self.choices), one.n)
-                for reason in _reasons(measured):
+                for reason in reasons_of(measured):
                     self.failed(f"{a} and {b}: {reason}")
             self.found += [MeasuredPair(a, b, each) for each in measured]
 
@@ -315,5 +315,6 @@ def _unmeasured(ref: str, reason: str) -> MeasuredModel:
     return MeasuredModel(ref, (), reason)
 
 
-def _reasons(measured: Sequence[Measured]) -> list[str]:
+def reasons_of(measured: Sequence[Measured]) -> list[str]:
+    """Why numbers are missing, each reason once."""
     return list(dict.fromkeys(each.reason for each in measured if each.reason))

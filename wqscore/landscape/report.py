@@ -6,7 +6,7 @@ from math import isfinite
 from typing import Any
 
 from wqscore.escaping import listed
-from wqscore.landscape.landscape import Landscape, Measured, MeasuredModel
+from wqscore.landscape.landscape import Landscape, Measured, MeasuredModel, reasons_of
 from wqscore.rendering.numbers import Cell, counted, figure, number
 from wqscore.rendering.rows import Rows
 from wqscore.rendering.sections import Answer, Medium, Notes, Section, Table
@@ -140,7 +140,7 @@ def _has_ends(measured: Measured | None) -> bool:
 
 
 def _reason(model: MeasuredModel) -> str:
-    return model.reason or "; ".join(dict.fromkeys(each.reason for each in model.measures if each.reason))
+    return model.reason or "; ".join(reasons_of(model.measures))
 
 
 def _shown(measured: Measured | None) -> str:
