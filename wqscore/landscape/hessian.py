@@ -84,7 +84,8 @@ def hessian(task: Task, top: int = 1, probes: int = 30, seed: int = 0) -> Hessia
     if probes < 2:
         raise UsageError(f"probes is {probes}: give at least 2")
     with prepared(task):
-        size = sum(each.numel() for each in trainable(task.model).values())
+        parameters = trainable(task.model).values()
+        size, dtype = sum(each.numel() for each in parameters), next(iter(parameters)).dtype
         if not 1 <= top <= size:
             raise UsageError(f"top is {top}: give a number from 1 to the {size:,} parameters")
         product = products(task, vectors=max(_VECTORS, 2 * top + 1))
@@ -96,8 +97,8 @@ def hessian(task: Task, top: int = 1, probes: int = 30, seed: int = 0) -> Hessia
             values = np.linalg.eigvalsh(dense)
             largest, rest, least = tuple(values[::-1][:top].tolist()), (0.0,) * top, (float(values[0]), 0.0)
         else:
-            largest, rest, least = _extremes(product, size, top, _tolerance(task), rng)
-        trace, error, margin = _trace(product, size, probes, rng, torch.finfo(_dtype(task)).eps)
+            largest, rest, least = _extremes(product, size, top, _TOLERANCES.get(dtype, _TOLERANCE), rng)
+        trace, error, margin = _trace(product, size, probes, rng, torch.finfo(dtype).eps)
     return Hessian(
         largest, least[0], trace, error, trace - margin, trace + margin, size, rest, least[1], size <= MAX_DENSE
     )
@@ -210,14 +211,6 @@ def _trace(
     # A diagonal Hessian has no error but rounding.
     margin = float(student.ppf(0.975, probes - 1)) * error + 8 * roundoff * float(np.mean(noise))
     return float(np.mean(samples)), error, margin
-
-
-def _dtype(task: Task) -> Any:
-    return next(iter(trainable(task.model).values())).dtype
-
-
-def _tolerance(task: Task) -> float:
-    return _TOLERANCES.get(_dtype(task), _TOLERANCE)
 
 
 def _estimates(task: Task, choices: Choices) -> list[Estimate]:
