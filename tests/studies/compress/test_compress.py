@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 import wqscore
 from tests.examples import examples
-from tests.studies.diff.made import Tensors, rank_three, saved, tensors
+from tests.saved_models import saved
+from tests.studies.diff.made import Tensors, rank_three, tensors
 from wqscore.checkpoints.tensor import TensorRef
 from wqscore.errors import UsageError
 from wqscore.scoring import score_matrix

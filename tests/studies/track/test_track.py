@@ -17,7 +17,8 @@ from safetensors.numpy import save, save_file
 
 import wqscore
 from tests.hub_server import HubServer
-from tests.studies.diff.made import adapter, saved, tensors
+from tests.saved_models import saved
+from tests.studies.diff.made import adapter, tensors
 from tests.studies.watching.here import score_here
 from wqscore.checkpoints.tensor import TensorRef
 from wqscore.errors import CheckpointError, UsageError
