@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from threading import Lock
+
 import numpy as np
 import pytest
 
@@ -11,16 +13,18 @@ from wqscore.spectra import spectrum
 
 @pytest.fixture
 def counts(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
-    """The counts so far, which a test may set to 0; slices of a convolution count one by one."""
+    """The counts so far, which a test may set to 0; slices of a convolution, and shuffles, count too."""
     found = {"read": 0, "solved": 0}
-    read, solved = TensorRef.read, spectrum._solved
+    read, solved, one_at_a_time = TensorRef.read, spectrum._solved, Lock()
 
     def counted_read(self: TensorRef) -> np.ndarray:
-        found["read"] += 1
+        with one_at_a_time:
+            found["read"] += 1
         return read(self)
 
     def counted_solve(matrix: np.ndarray) -> np.ndarray | None:
-        found["solved"] += 1
+        with one_at_a_time:
+            found["solved"] += 1
         return solved(matrix)
 
     monkeypatch.setattr(TensorRef, "read", counted_read)
