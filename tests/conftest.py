@@ -21,9 +21,10 @@ from tests.answers import answers
 from tests.chromium import browser, visit
 from tests.examples import register_profiles
 from tests.small_models import hostile_html, hostile_ranking, html, ranking
+from tests.work_done import counts
 from wqscore.rendering.html import kept_scripts
 
-__all__ = ["answers", "browser", "hostile_html", "hostile_ranking", "html", "ranking", "visit"]
+__all__ = ["answers", "browser", "counts", "hostile_html", "hostile_ranking", "html", "ranking", "visit"]
 
 ROOT = Path(__file__).parent.parent
 

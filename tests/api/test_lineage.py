@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 import wqscore
+from tests.saved_models import saved
 from tests.small_models import bert
 from tests.studies.diff.made import adapter
-from tests.studies.kin.made import changed, saved
+from tests.studies.kin.made import changed
 from wqscore.checkpoints.tensor import TensorRef
 from wqscore.ranking.ranking import Ranking
 

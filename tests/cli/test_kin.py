@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from typer.testing import Result
 
-from tests.studies.kin.made import family, saved
+from tests.saved_models import saved
+from tests.studies.kin.made import family
 
 Invoke = Callable[..., Result]
 PAIR = [

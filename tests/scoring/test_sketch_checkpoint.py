@@ -12,14 +12,12 @@ import numpy as np
 import pytest
 
 import wqscore
+from tests.saved_models import saved
 from tests.small_models import bert
-from tests.studies.kin.made import saved
 from wqscore.checkpoints.opening import open_checkpoint
-from wqscore.checkpoints.tensor import TensorRef
 from wqscore.fits.sampling import USUAL
 from wqscore.presets.registry import DEFAULT
 from wqscore.refs.callers import as_ref
-from wqscore.scoring import sketch_checkpoint as module
 from wqscore.scoring.cache import ScoreCache
 from wqscore.scoring.cache_keys import DIRECTIONS, SKETCH
 from wqscore.scoring.score_checkpoint import Work
@@ -32,25 +30,6 @@ pytestmark = pytest.mark.usefixtures("settled")
 
 MODEL = bert(0, layers=1)
 MATRICES = sum(value.ndim == 2 for value in MODEL.values())
-
-
-@pytest.fixture
-def counts(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
-    """How many tensors are read and solved."""
-    found = {"read": 0, "solved": 0}
-    read, solve = TensorRef.read, module.solve
-
-    def counted_read(self: TensorRef) -> np.ndarray:
-        found["read"] += 1
-        return read(self)
-
-    def counted_solve(*arguments: object) -> object:
-        found["solved"] += 1
-        return solve(*arguments)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(TensorRef, "read", counted_read)
-    monkeypatch.setattr(module, "solve", counted_solve)
-    return found
 
 
 def sketches(path: str, store: Path | None = None) -> Sketches:

@@ -14,7 +14,7 @@ import pytest
 from scipy.linalg import expm
 
 import wqscore
-from tests.studies.diff.made import saved
+from tests.saved_models import saved
 from tests.symmetries.made import BERT, HEADS, LAYERS, QUICK, RELU, SIZE, Tensors, bert, chain
 from tests.symmetries.tiny import MODELS, build, log_softmax, opened, store
 from wqscore.checkpoints.checkpoint import Checkpoint

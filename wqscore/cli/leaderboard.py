@@ -42,10 +42,7 @@ class KnownOptions:
             show_default=False,
         ),
     ] = None
-    y: Annotated[
-        str | None,
-        typer.Option("--y", metavar="COL", help="The column of --known; needed if several.", show_default=False),
-    ] = None
+    y: options.KnownColumnOption = None
 
 
 @dataclass(frozen=True)

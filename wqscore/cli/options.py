@@ -49,6 +49,10 @@ EvidenceOption = Annotated[
         show_default=False,
     ),
 ]
+KnownColumnOption = Annotated[
+    str | None,
+    typer.Option("--y", metavar="COL", help="The column of --known; needed if several.", show_default=False),
+]
 ActivationOption = Annotated[
     str | None,
     typer.Option(

@@ -35,10 +35,7 @@ class BesideOptions:
             show_default=False,
         ),
     ] = None
-    y: Annotated[
-        str | None,
-        typer.Option("--y", metavar="COL", help="The column of --known; needed if several.", show_default=False),
-    ] = None
+    y: options.KnownColumnOption = None
     better: options.BetterOption = "higher"
     condensation: Annotated[
         bool,

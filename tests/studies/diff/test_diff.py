@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 import wqscore
-from tests.studies.diff.made import SHAPE, Tensors, adapter, rank_three, saved, tensors
+from tests.saved_models import saved
+from tests.studies.diff.made import SHAPE, Tensors, adapter, rank_three, tensors
 from wqscore.checkpoints.tensor import TensorRef
 from wqscore.errors import UsageError
 from wqscore.metrics.registry import MATRIX_METRICS

@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import time
-from collections.abc import Mapping
-from pathlib import Path
-
 import numpy as np
-from safetensors.numpy import save_file
 
 from tests.small_models import bert
 
@@ -58,12 +52,3 @@ def four_bits(base: Tensors) -> Tensors:
         return (np.rint(weights / scale) * scale).astype("f4")
 
     return {name: rounded(value) if value.ndim == 2 else value for name, value in base.items()}
-
-
-def saved(folder: Path, content: Mapping[str, np.ndarray]) -> str:
-    """Write a checkpoint, as old as those that people compare so that a store knows its file; returns its path."""
-    folder.mkdir(parents=True)
-    file = folder / "model.safetensors"
-    save_file({name: np.ascontiguousarray(value) for name, value in content.items()}, file)
-    os.utime(file, (time.time() - 60,) * 2)
-    return str(folder)

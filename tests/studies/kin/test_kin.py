@@ -12,10 +12,9 @@ import pytest
 from safetensors.numpy import save_file
 
 import wqscore
-from tests.studies.kin.made import KINDS, Tensors, changed, family, saved
-from wqscore.checkpoints.tensor import TensorRef
+from tests.saved_models import saved
+from tests.studies.kin.made import KINDS, Tensors, changed, family
 from wqscore.errors import UsageError
-from wqscore.spectra import spectrum as spectra
 from wqscore.studies.kin.kin import Kin, KinPair, kin
 
 pytestmark = pytest.mark.usefixtures("settled")
@@ -234,25 +233,6 @@ def test_long_training_is_undecided() -> None:
     found = pair(BASE, changed(BASE, np.random.default_rng(0), 2.0))
     assert 0.15 <= found.cosine <= 0.5
     assert found.verdict == "undecided"
-
-
-@pytest.fixture
-def counts(monkeypatch: pytest.MonkeyPatch) -> Mapping[str, int]:
-    """How many tensors are read, and how many matrices are solved."""
-    found = {"read": 0, "solved": 0}
-    read, solved = TensorRef.read, spectra._solved
-
-    def counted_read(self: TensorRef) -> np.ndarray:
-        found["read"] += 1
-        return read(self)
-
-    def counted_solve(matrix: np.ndarray) -> np.ndarray | None:
-        found["solved"] += 1
-        return solved(matrix)
-
-    monkeypatch.setattr(TensorRef, "read", counted_read)
-    monkeypatch.setattr(spectra, "_solved", counted_solve)
-    return found
 
 
 @pytest.fixture

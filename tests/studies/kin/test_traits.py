@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 import wqscore
+from tests.saved_models import saved
 from tests.sketches.portraits import portrait
-from tests.studies.kin.made import Tensors, family, four_bits, pruned, saved
+from tests.studies.kin.made import Tensors, family, four_bits, pruned
 from wqscore.studies.kin.traits import traits_of
 
 RNG = np.random.default_rng(0)

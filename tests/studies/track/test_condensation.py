@@ -22,8 +22,9 @@ import wqscore
 from tests.examples import examples
 from tests.oracles import Oracle
 from tests.reports.html.parsed import Page
+from tests.saved_models import saved
 from tests.small_models import HOSTILE
-from tests.studies.diff.made import adapter, saved
+from tests.studies.diff.made import adapter
 from tests.studies.width.embedded import drawn, widened
 from wqscore.checkpoints.tensor import TensorRef
 from wqscore.errors import UsageError
