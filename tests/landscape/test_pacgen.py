@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from dataclasses import replace
 from importlib import import_module
@@ -128,3 +129,16 @@ def test_second_derivatives_of_a_layer_norm_are_differences_of_gradients() -> No
         moved = (loss.gradient(weights + h * unit) - loss.gradient(weights - h * unit)) / (2 * h)
         torch.testing.assert_close(loss.product(weights, unit), moved, rtol=1e-5, atol=1e-8)
         assert float(found) == pytest.approx(float(moved[place]), rel=1e-5, abs=1e-8)
+
+
+def test_weights_in_float32_are_as_saturated_as_in_float64() -> None:
+    from wqscore.landscape.pacgen import pacgen
+
+    task = losses.network([5, 4, 3], "Tanh")
+    single = replace(
+        task,
+        model=copy.deepcopy(task.model).float(),
+        batches=[(inputs.float(), targets) for inputs, targets in task.batches],
+    )
+    exact, rounded = (pacgen(each, rho=0.5) for each in (task, single))
+    assert rounded.saturated_bound == exact.saturated_bound > 0

@@ -110,7 +110,8 @@ def pacgen(
         diagonal, error = _diagonal(loss, generator)
         ratios = (rho,) if rho is not None else _ratios(loss, kappa, max(draws, LEAST_DRAWS), generator)
         gradient = float(loss.gradient(weights).norm())
-    weights, kappa, prior, diagonal = (each.double() for each in (weights, kappa, prior, diagonal))
+    weights, prior, diagonal = (each.double() for each in (weights, prior, diagonal))
+    kappa = box(weights, gamma, eps)  # as `noise_levels` has it, to the last bit
     largest, radius = max(ratios), kappa.norm()
     curvature = (diagonal.clamp_min(0) + largest * radius).sqrt()
     measure = float(((weights.abs() + kappa) * torch.maximum(curvature, 1 / kappa)).log().sum())
