@@ -15,6 +15,7 @@ from tests.landscape.made import landscape, network, task_of, torch
 from tests.oracles import Oracle, imported
 from wqscore.errors import UsageError
 
+similarity = Oracle("wqscore.landscape.similarity")
 pytestmark = pytest.mark.oracle("torch")
 
 
@@ -84,3 +85,13 @@ def test_networks_are_compared_on_softmax_outputs_of_mixed_inputs() -> None:
     assert landscape.answers_alike(one, other, seed=7) == pytest.approx(expected, rel=1e-9)
     assert landscape.answers_alike(one, other, "outputs", seed=7) != pytest.approx(expected, rel=1e-6)
     assert landscape.answers_alike(one, one) == pytest.approx(1, abs=1e-12)
+
+
+def test_the_check_of_a_pair_moves_no_statistics_of_a_model_in_training() -> None:
+    one, other = (task_of(network(8, 5, 3, seed=seed)) for seed in (0, 1))
+    norm = torch.nn.BatchNorm1d(5).double()
+    model = torch.nn.Sequential(other.model[0], norm, *other.model[1:]).train()
+    similarity.MEASURE.check(one, landscape.Task(model, other.batches, other.loss))
+    assert norm.running_mean.abs().max() == 0
+    assert norm.num_batches_tracked == 0
+    assert all(each.training for each in model.modules())

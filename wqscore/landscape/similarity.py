@@ -14,7 +14,7 @@ import torch
 
 from wqscore.errors import UsageError
 from wqscore.landscape.measure import Choices, Compared, Estimate, PairMeasure
-from wqscore.landscape.task import Task, outputs, prepared
+from wqscore.landscape.task import Task, evaluating, outputs, prepared
 
 #: λ of mixed inputs is drawn from Beta(a, a).
 _BETA = 16
@@ -121,7 +121,7 @@ def _centred(array: np.ndarray) -> Any:
 
 def _check(one: Task, other: Task) -> None:
     inputs = one.batches[0][0]
-    with torch.no_grad():
+    with torch.no_grad(), evaluating(other.model):
         try:
             outputs(other.model, inputs)
         except Exception as error:

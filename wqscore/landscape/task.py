@@ -91,16 +91,25 @@ def prepared(task: Task) -> Iterator[Level]:
         UsageError: the loss is no mean over examples, or no number.
         LandscapeError: the loss is not finite.
     """
-    modes = [(module, module.training) for module in task.model.modules()]
     gradients = [(parameter, parameter.grad) for parameter in task.model.parameters()]
-    task.model.eval()
+    with evaluating(task.model):
+        try:
+            yield _checked(task)
+        finally:
+            for parameter, gradient in gradients:
+                parameter.grad = gradient
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Put a model into evaluation mode meanwhile; afterwards each module's mode is as before."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
     try:
-        yield _checked(task)
+        yield
     finally:
         for module, mode in modes:
             module.training = mode
-        for parameter, gradient in gradients:
-            parameter.grad = gradient
 
 
 def level(task: Task, weights: Mapping[str, Tensor] | None = None) -> Level:
