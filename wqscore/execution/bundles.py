@@ -18,19 +18,26 @@ _BUNDLES = 8
 
 def run_in_bundles(jobs: Sequence[Job[Result]], threads: int, memory: float) -> Iterator[tuple[int, Result]]:
     """Run jobs in threads as `run_jobs` does, small ones that follow each other in one go; arguments as there."""
-    bundles = _bundles([job.memory for job in jobs], -(-len(jobs) // (_BUNDLES * threads)), memory / (4 * threads))
+    most = -(-len(jobs) // (_BUNDLES * threads))
+    bundles = bundled([job.memory for job in jobs], most, min(_MOST_MEMORY, memory / (4 * threads)))
     together = [_together([jobs[place] for place in bundle]) for bundle in bundles]
     for number, results in run_jobs(together, threads, memory):
         yield from zip(bundles[number], results, strict=True)
 
 
-def _bundles(sizes: Sequence[int], most: int, memory: float) -> list[range]:
-    """Places of jobs that follow each other: at most so many, and within the memory unless it is a single one."""
+def bundled(sizes: Sequence[int], most: int, memory: float) -> list[range]:
+    """Places of jobs that follow each other, in bundles.
+
+    Args:
+        sizes: bytes that each job takes.
+        most: jobs in a bundle, at most; at least 1.
+        memory: the most bytes that the jobs of a bundle take together, unless it is a single one.
+    """
     bundles: list[range] = []
     start = 0
     while start < len(sizes):
         end, taken = start + 1, sizes[start]
-        while end < min(len(sizes), start + most) and taken + sizes[end] <= min(_MOST_MEMORY, memory):
+        while end < min(len(sizes), start + most) and taken + sizes[end] <= memory:
             taken += sizes[end]
             end += 1
         bundles.append(range(start, end))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from threading import Lock
 
 from wqscore.checkpoints.checkpoint import Checkpoint
+from wqscore.checkpoints.hub.shared_headers import of_the_model
 from wqscore.checkpoints.tensor import TensorRef
 from wqscore.fits.sampling import Sampling
 from wqscore.planning.describe import describe_checkpoint
@@ -14,9 +15,6 @@ from wqscore.planning.store_size import store_size
 from wqscore.planning.work import Speed
 from wqscore.presets.registry import DEFAULT
 from wqscore.stores.records import canonical
-
-#: What a configuration says of where it was saved; it decides on nothing that is planned.
-_OF_THE_COPY = frozenset({"_name_or_path"})
 
 
 @dataclass(frozen=True)
@@ -85,10 +83,9 @@ def _likeness(checkpoint: Checkpoint) -> Hashable | None:
     """Equal for checkpoints that cost the same: all that planning looks at; `None` where tensors are decoded."""
     if not all(type(tensor) is TensorRef for tensor in checkpoint.tensors):
         return None
-    config = {name: value for name, value in checkpoint.config.items() if name not in _OF_THE_COPY}
     tensors = tuple(
         (t.name, t.shape, t.dtype, t.file.name, t.offset, t.strides, t.part_of, t.refusal)
         for t in checkpoint.tensors
         if isinstance(t, TensorRef)
     )
-    return canonical(config), tensors
+    return canonical(of_the_model(checkpoint.config)), tensors

@@ -33,6 +33,7 @@ from wqscore.scoring.cached_row import is_spectrum_of, parse_row, row_value
 from wqscore.scoring.cached_sketch import CachedSketch, cached_sketch
 from wqscore.scoring.layer_score import Judgement, LayerScore
 from wqscore.sketches.directions import directions_value
+from wqscore.sketches.portrait import SketchedMatrix
 from wqscore.sketches.sketch import Sketch, sketch_value
 from wqscore.spectra.in_single import DOUBLE, SINGLE, Precision
 from wqscore.spectra.on_device import CPU
@@ -171,7 +172,7 @@ class ScoreCache:
         self._put(spectra, results, recalled)
 
     def put_sketches(
-        self, matrices: Sequence[WeightMatrix], found: Mapping[str, CachedSketch], recalled: Collection[str]
+        self, matrices: Sequence[WeightMatrix], found: Mapping[str, SketchedMatrix], recalled: Collection[str]
     ) -> None:
         """Store what the matrices of one tensor are compared by, and the tensor's content.
 
@@ -189,8 +190,7 @@ class ScoreCache:
             spectra[key] = each.spectrum
             if matrix.name in recalled:
                 known.add(key)
-            if each.sketch is not None:
-                results[ResultKey(key, SKETCH)] = sketch_value(each.sketch)
+            results[ResultKey(key, SKETCH)] = sketch_value(each.sketch)
             if each.directions is not None:
                 results[ResultKey(key, DIRECTIONS)] = directions_value(each.directions)
             if not values_digest(content):

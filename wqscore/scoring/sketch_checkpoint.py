@@ -74,11 +74,7 @@ def sketch_checkpoint(checkpoint: Checkpoint, preset: Preset, work: Work) -> Ske
     for index, (made_of, recalled) in run_jobs(jobs, work.resources.threads, budget_for_jobs(work.resources)):
         found |= made_of
         if work.cache and made_of:
-            cached = {
-                name: CachedSketch(each.spectrum, each.digest, each.sketch, each.directions)
-                for name, each in made_of.items()
-            }
-            work.cache.put_sketches(lacking[index], cached, recalled)
+            work.cache.put_sketches(lacking[index], made_of, recalled)
         _advance(work, lacking[index])
     if work.cache:
         work.cache.close(checkpoint.ref.label, checkpoint.revision or "")

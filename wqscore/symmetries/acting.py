@@ -94,7 +94,7 @@ def applied(array: np.ndarray, actions: Sequence[Action]) -> np.ndarray:
     return changed
 
 
-def axis_length(shape: Sequence[int], action: Action) -> tuple[int, ...]:
+def shape_after(shape: Sequence[int], action: Action) -> tuple[int, ...]:
     """The shape of a tensor of this shape once an action is applied."""
     sizes = list(shape)
     if isinstance(action, Take):

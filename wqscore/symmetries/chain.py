@@ -9,7 +9,7 @@ from types import MappingProxyType
 from wqscore.checkpoints.tensor import Tensor
 from wqscore.matrices.feed_forward import Undefined, feed_forward_chain
 from wqscore.symmetries.lines import Linear
-from wqscore.symmetries.naming import HOMOGENEOUS, UnfitError, Weights
+from wqscore.symmetries.naming import UnfitError, Weights, not_homogeneous
 from wqscore.symmetries.sites import NAMES, Layout, Neurons
 
 
@@ -37,8 +37,8 @@ def chain_layout(tensors: Sequence[Tensor], weights: Weights) -> Layout:
     reasons = {name: "it has no attention" for name in NAMES if name.startswith(("attention", "head"))}
     reasons |= {name: "it has no norm" for name in NAMES if name.startswith("norm")}
     reasons |= {name: "it has no residual stream" for name in NAMES if name.startswith("residual")}
-    if activation not in HOMOGENEOUS:
-        reasons["neuron.scale"] = f"its activation, {activation}, doesn't scale with its input"
+    if reason := not_homogeneous(activation):
+        reasons["neuron.scale"] = reason
     return Layout(neurons=neurons, activation=activation, is_chain=True, reasons=MappingProxyType(reasons))
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from wqscore.checkpoints.checkpoint import Checkpoint
 from wqscore.checkpoints.dtypes import StoredDtype
 from wqscore.checkpoints.tensor import Tensor
-from wqscore.symmetries.acting import Action, applied, axis_length
+from wqscore.symmetries.acting import Action, applied, shape_after
 from wqscore.symmetries.sites import Layout
 from wqscore.symmetries.transformations import Stored, Transformation
 
@@ -106,5 +106,5 @@ def _transformed(tensor: Tensor, actions: Mapping[str, tuple[Action, ...]]) -> T
         return tensor
     shape = tensor.shape
     for action in own:
-        shape = axis_length(shape, action)
+        shape = shape_after(shape, action)
     return DerivedTensor(tensor, (tensor,), shape, partial(applied, actions=own))

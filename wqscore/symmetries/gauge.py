@@ -14,6 +14,7 @@ import numpy as np
 
 from wqscore.checkpoints.checkpoint import Checkpoint
 from wqscore.errors import CheckpointError
+from wqscore.symmetries.acting import Mix
 from wqscore.symmetries.balancing import (
     balanced_product,
     carried,
@@ -196,10 +197,7 @@ def _neurons(layout: Layout) -> list[Neurons] | list[_Chain]:
 def _fold(values: _Values, norm: Norm) -> None:
     """Multiply what reads a norm by its gain, and set that to 1."""
     gain = values[norm.gain].copy()
-    for lines in norm.readers:
-        if lines.tensor in values:
-            block = lines.of(values[lines.tensor])
-            block *= gain.reshape(-1, *(1,) * (block.ndim - 1))
+    _mix(values, norm.readers, gain)
     if norm.shift in values:
         values[norm.shift] /= np.where(gain == 0, 1.0, gain)
     values[norm.gain][:] = 1.0
@@ -223,8 +221,7 @@ def _balance_pair(values: _Values, pair: _Pair) -> None:
     free = balanced_product(stacked[rotary:], second[rotary:])
     turned = turned_planes(stacked[:rotary] * scales, second[:rotary] / scales, rotary)
     one, other = (np.concatenate(each) for each in zip(turned, free, strict=True))
-    for lines in pair.firsts:
-        _carry(values, lines[1:], stacked, one)
+    _carry(values, [bias for _, *biases in pair.firsts for bias in biases], stacked, one)
     _carry(values, pair.second[1:], second, other)
     ends = np.cumsum([each.shape[1] for each in firsts])[:-1]
     for view, new in zip(firsts, np.split(one, ends, axis=1), strict=True):
@@ -238,10 +235,15 @@ def _first(values: _Values, lines: tuple[Lines, ...]) -> np.ndarray:
 
 def _carry(values: _Values, biases: Sequence[Lines], before: np.ndarray, after: np.ndarray) -> None:
     """Multiply biases by what the weights were multiplied by."""
-    for lines in biases:
-        if lines.tensor in values:
-            block = lines.of(values[lines.tensor])
-            block[...] = carried(before, after) @ block
+    if any(lines.tensor in values for lines in biases):
+        _mix(values, biases, carried(before, after))
+
+
+def _mix(values: _Values, lines: Iterable[Lines], factor: np.ndarray) -> None:
+    """Multiply the lines of those tensors that are there, in place."""
+    for each in lines:
+        if each.tensor in values:
+            Mix(each, factor).apply(values[each.tensor])
 
 
 def _balance_chain(values: _Values, chain: _Chain) -> None:
@@ -253,9 +255,6 @@ def _balance_chain(values: _Values, chain: _Chain) -> None:
 
 
 def _scale(values: _Values, neurons: Neurons, scale: np.ndarray) -> None:
-    for lines in neurons.carriers:
-        if lines.tensor in values:
-            block = lines.of(values[lines.tensor])
-            block *= scale.reshape(-1, *(1,) * (block.ndim - 1))
+    _mix(values, neurons.carriers, scale)
     reads = neurons.reads.of(values[neurons.reads.tensor])
     reads /= scale[:, None]

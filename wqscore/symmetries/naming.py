@@ -12,7 +12,7 @@ from wqscore.symmetries.lines import Linear, Lines
 from wqscore.symmetries.sites import HeadGroup, Neurons
 
 #: Activations σ with σ(cx) = c·σ(x) for c > 0.
-HOMOGENEOUS = frozenset({"relu", "leaky_relu", "leakyrelu", "linear", "identity"})
+_HOMOGENEOUS = frozenset({"relu", "leaky_relu", "leakyrelu", "linear", "identity"})
 #: Buffers of models that have no part in the layout.
 _BUFFERS = re.compile(
     r"(attn|attention)\.(bias|masked_bias)$|rotary_emb\.|inv_freq$|position_ids$|rotary\.|num_batches_tracked$"
@@ -175,6 +175,13 @@ class Weights:
 
 def _by(shape: tuple[int, ...]) -> str:
     return " × ".join(map(str, shape))
+
+
+def not_homogeneous(activation: str) -> str:
+    """Why neurons with this activation can't be scaled; empty if they can be."""
+    if activation in _HOMOGENEOUS:
+        return ""
+    return f"its activation, {activation or 'unnamed'}, doesn't scale with its input"
 
 
 def different_widths(layers: Iterable[Neurons]) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from wqscore.symmetries.lines import Lines
-from wqscore.symmetries.naming import HOMOGENEOUS, UnfitError, Weights, different_widths, separate_heads
+from wqscore.symmetries.naming import UnfitError, Weights, different_widths, not_homogeneous, separate_heads
 from wqscore.symmetries.sites import Attention, Layout, Neurons
 
 _GAIN = "its norms come after each addition, so that their gains scale the residual stream itself"
@@ -113,8 +113,8 @@ def post_norm_layout(weights: Weights) -> Layout:
     is_tied = _has_head(weights) and config.flag("tie_word_embeddings")
     centred += embeddings[1:] if is_tied else embeddings
     reasons = {"norm.gain": _GAIN, "residual.rotation": _STREAM, "residual.scale": _STREAM}
-    if activation not in HOMOGENEOUS:
-        reasons["neuron.scale"] = f"its activation, {activation}, doesn't scale with its input"
+    if reason := not_homogeneous(activation):
+        reasons["neuron.scale"] = reason
     if reason := different_widths(neurons):
         reasons["neuron.split"] = reason
     return Layout(

@@ -8,12 +8,12 @@ from types import MappingProxyType
 
 from wqscore.symmetries.lines import Linear, Lines
 from wqscore.symmetries.naming import (
-    HOMOGENEOUS,
     Sizes,
     UnfitError,
     Weights,
     different_widths,
     fused_heads,
+    not_homogeneous,
     separate_heads,
 )
 from wqscore.symmetries.sites import Attention, HeadGroup, Layout, Neurons, Norm, Stream
@@ -290,8 +290,8 @@ def _whole(
         reasons |= dict.fromkeys(("norm.gain", "norm.mean", "residual.rotation", "residual.scale"), what)
     if not names.subtracts_mean:
         reasons["norm.mean"] = "its norms, RMSNorm, don't subtract the mean"
-    if not names.gate and activation not in HOMOGENEOUS:
-        reasons["neuron.scale"] = f"its activation, {activation or 'unnamed'}, doesn't scale with its input"
+    if not names.gate and (reason := not_homogeneous(activation)):
+        reasons["neuron.scale"] = reason
     eps_key = names.eps_key if isinstance(weights.config.file.get(names.eps_key), float) else ""
     if not eps_key:
         reasons.setdefault("residual.scale", "what its norms add to the variance is not in its configuration")

@@ -50,5 +50,9 @@ def likeness(source: HubRanges, weights: HubWeights, config: Mapping[str, Any]) 
     if not config:
         return None
     sizes = tuple((name, source.files.sizes[name]) for name in weights.files)
-    said = {name: value for name, value in config.items() if name not in _OF_THE_COPY}
-    return json.dumps(said, sort_keys=True), tuple(sorted(weights.holders.items())), sizes
+    return json.dumps(of_the_model(config), sort_keys=True), tuple(sorted(weights.holders.items())), sizes
+
+
+def of_the_model(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration without what it says of where it was saved, which decides on nothing that is planned."""
+    return {name: value for name, value in config.items() if name not in _OF_THE_COPY}

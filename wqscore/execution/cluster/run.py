@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from rich.filesize import decimal
 
 from wqscore.errors import CheckpointError, UsageError
+from wqscore.execution.bundles import bundled
 from wqscore.execution.cluster.worker import do_jobs, versions
 from wqscore.execution.resources import Backend, program_memory
 from wqscore.execution.threads import Job, Result
@@ -139,15 +140,8 @@ def _run_class(
 def _shares(places: Sequence[int], jobs: Sequence[Job[Result]], tasks: int) -> list[list[int]]:
     """Jobs that share a task, in order: the small ones."""
     most = min(_TASK_JOBS, max(1, len(places) // (_TASKS_EACH * max(1, tasks))))
-    shares: list[list[int]] = []
-    memory = 0
-    for place in places:
-        memory += jobs[place].memory
-        if not shares or len(shares[-1]) == most or memory > _TASK_MEMORY:
-            shares.append([])
-            memory = jobs[place].memory
-        shares[-1].append(place)
-    return shares
+    bundles = bundled([jobs[place].memory for place in places], most, _TASK_MEMORY)
+    return [[places[number] for number in bundle] for bundle in bundles]
 
 
 def _engine(backend: str) -> Engine:
