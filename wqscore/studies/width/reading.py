@@ -11,10 +11,11 @@ import numpy as np
 
 from wqscore.checkpoints.tensor import Tensor
 from wqscore.execution.progress import ScoreProgress
-from wqscore.execution.resources import Resources, budget_for_jobs
-from wqscore.execution.threads import Job, run_jobs
+from wqscore.execution.resources import Resources
+from wqscore.execution.threads import Job
 from wqscore.matrices.weight_matrix import WeightMatrix
 from wqscore.planning.peak_memory import held
+from wqscore.studies.grouped import run_grouped
 from wqscore.studies.width.blocks import Block, Projection
 from wqscore.studies.width.heads import NOT_FINITE, Attention, Head, head_ranks
 from wqscore.studies.width.merging import Merged, merge
@@ -80,13 +81,7 @@ def measured(
     groups = _sharing(tasks)
     jobs = [_job([tasks[place] for place in group], _all(tasks, group)) for group in groups]
     amounts = [_amounts(_all(tasks, group)) for group in groups]
-    if progress and amounts:
-        progress.start(*map(sum, zip(*amounts, strict=True)))
-    found: dict[int, Sequence[Any]] = {}
-    for index, results in run_jobs(jobs, resources.threads, budget_for_jobs(resources)):
-        found |= zip(groups[index], results, strict=True)
-        if progress:
-            progress.advance(*amounts[index])
+    found = run_grouped(groups, jobs, resources, amounts, progress if groups else None)
     of_blocks = [each for place in range(len(chained)) for each in found[place]]
     return of_blocks, [list(found[len(chained) + place]) for place in range(len(attentions))]
 
