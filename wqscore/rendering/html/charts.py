@@ -207,6 +207,27 @@ def number(name: str) -> Spec:
     return field(f"{name}:Q", format=".4~g")
 
 
+def shaded_cells(share: str, x: Spec, y: Spec, font: int) -> Spec:
+    """A map of cells: the stronger the colour, the larger a share; a word is written in each.
+
+    Dataset: `cells` (the fields of both axes; the share, 0 to 1; shown).
+
+    Args:
+        share: the field of the share.
+        x: the channel across.
+        y: the channel down.
+        font: the size of the words.
+    """
+    opacity = field(f"{share}:Q", scale={"domain": [0, 1], "range": [0.04, 0.75]}, legend=None)
+    words = mark("text", fontSize=font, color="currentColor")
+    return finish(
+        [
+            layer("cells", mark("rect", color=BLUE), x=x, y=y, opacity=opacity),
+            layer("cells", words, x=x, y=y, text=field("shown:N")),
+        ]
+    )
+
+
 def finish(layers: Sequence[Spec], height: int = 225) -> Spec:
     """Layers as a specification, in the page's own colours."""
     return {

@@ -16,8 +16,8 @@ from wqscore.api.settings import Settings, SettingsKeywords, changed, takes_sett
 from wqscore.checkpoints.opening import open_checkpoint
 from wqscore.errors import UsageError
 from wqscore.execution.progress import RankProgress
-from wqscore.execution.resources import Resources, budget_for_jobs
-from wqscore.execution.threads import Job, run_jobs
+from wqscore.execution.resources import Resources
+from wqscore.execution.threads import Job
 from wqscore.matrices.plan import matrices_of
 from wqscore.matrices.weight_matrix import SkippedTensor, WeightMatrix
 from wqscore.planning.peak_memory import held
@@ -30,6 +30,7 @@ from wqscore.scoring.score_checkpoint import planned
 from wqscore.scoring.summary import counted_rows
 from wqscore.studies.compress.low_rank import error_at, kept_rank, rank_within
 from wqscore.studies.compress.rounding import BITS, rounding_errors
+from wqscore.studies.grouped import run_grouped
 
 #: The share of its weights that a matrix keeps unless told.
 RATIO = 0.5
@@ -187,9 +188,7 @@ def _rounded(ref: ModelRef, scored: ModelScore, resources: Resources) -> list[tu
         groups.setdefault(id(matrix.tensor), []).append(place)
     places = list(groups.values())
     jobs = [_job([matrices[place] for place in each]) for each in places]
-    found: dict[int, tuple[float, ...]] = {}
-    for index, errors in run_jobs(jobs, resources.threads, budget_for_jobs(resources)):
-        found |= zip(places[index], errors, strict=True)
+    found = run_grouped(places, jobs, resources)
     return [found[place] for place in range(len(matrices))]
 
 

@@ -5,7 +5,7 @@ To add a study, add a line to `STUDIES`: whether it scores its models, and what 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
@@ -97,12 +97,17 @@ def _comparing(models: Sequence[Checkpoint]) -> Own:
         entries=0,
         solves=_BOTH * solving.solves,
     )
-    sides = [_tensors(side) for side in zip(*((pair.base, pair.other) for pair in pairs), strict=True)]
+    to_read = _of_both(pairs)
     # What has no like by name is read to be matched by its contents, where the other model has its shape.
     left, right = remaining(base, other, pairs)
     shapes = {shape_of(matrix) for matrix in left} & {shape_of(matrix) for matrix in right}
-    sides += [_tensors([matrix for matrix in side if shape_of(matrix) in shapes]) for side in (left, right)]
-    return Own(sum(sum(side.values()) for side in sides), solving + vectors, _sorted(map(_both, pairs)))
+    to_read += sum(_nbytes(matrix for matrix in side if shape_of(matrix) in shapes) for side in (left, right))
+    return Own(to_read, solving + vectors, _sorted(map(_both, pairs)))
+
+
+def _of_both(pairs: Sequence[Pair]) -> int:
+    """Bytes of the tensors of both models of some pairs."""
+    return _nbytes(pair.base for pair in pairs) + _nbytes(pair.other for pair in pairs)
 
 
 def _both(pair: Pair) -> int:
@@ -143,7 +148,7 @@ def _moving(models: Sequence[Checkpoint]) -> Own:
     jobs = {group[0].name: _scoring(group) for matrices in changed for group in map(matrices_of, by_tensor(matrices))}
     return Own(
         sum(tensor.nbytes for tensor in model.tensors if tensor.name in gains)
-        + DRAWS * sum(sum(_tensors(matrices).values()) for matrices in changed)
+        + DRAWS * sum(map(_nbytes, changed))
         + runs * sum(tensor.nbytes for tensor in whole),
         work_of(drawn, DEFAULT, _ONCE) + Work(entries=passes),
         _sorted([*jobs.values(), *([2 * _FLOAT64 * parameters] if runs else [])]),
@@ -172,9 +177,8 @@ def _screening(models: Sequence[Checkpoint]) -> Own:
         work = sum((each.work for each in updates), Work())
         return Own(sum(each.to_read for each in updates), work, _sorted(job for each in updates for job in each.jobs))
     pairs = by_name(matrices_of(planned(base[0], DEFAULT)), matrices)
-    sides = [_tensors(side) for side in zip(*((pair.base, pair.other) for pair in pairs), strict=True)]
     work = work_of((pair.base for pair in pairs), DEFAULT, _ONCE)
-    return Own(sum(sum(side.values()) for side in sides), work, _sorted(map(_both, pairs)))
+    return Own(_of_both(pairs), work, _sorted(map(_both, pairs)))
 
 
 def _of_update(matrices: Sequence[WeightMatrix]) -> Own:
@@ -198,12 +202,13 @@ def _size(attention: Attention) -> int:
     return (matrix.rows, matrix.columns)[attention.axes[0]] // attention.heads
 
 
-def _tensors(matrices: Sequence[WeightMatrix]) -> dict[str, int]:
-    return {matrix.tensor.name: matrix.tensor.nbytes for matrix in matrices}
+def _nbytes(matrices: Iterable[WeightMatrix]) -> int:
+    """Bytes of the tensors of some matrices, each read once."""
+    return sum({matrix.tensor.name: matrix.tensor.nbytes for matrix in matrices}.values())
 
 
-def _sorted(jobs: object) -> tuple[int, ...]:
-    return tuple(sorted(jobs, reverse=True))  # type: ignore[call-overload]
+def _sorted(jobs: Iterable[int]) -> tuple[int, ...]:
+    return tuple(sorted(jobs, reverse=True))
 
 
 STUDIES: Mapping[str, Study] = MappingProxyType(

@@ -10,14 +10,15 @@ import numpy as np
 from wqscore.checkpoints.decoding import DecodedTensor
 from wqscore.checkpoints.tensor import Tensor
 from wqscore.execution.progress import ScoreProgress
-from wqscore.execution.resources import Resources, budget_for_jobs
-from wqscore.execution.threads import Job, run_jobs
+from wqscore.execution.resources import Resources
+from wqscore.execution.threads import Job
 from wqscore.matrices.weight_matrix import WeightMatrix
 from wqscore.planning.peak_memory import held
 from wqscore.planning.work import cost
 from wqscore.studies.diff.delta import Delta, measure
 from wqscore.studies.diff.fingerprint import Fingerprint, fingerprint
 from wqscore.studies.diff.matching import Pair
+from wqscore.studies.grouped import run_grouped
 
 #: Arrays of a matrix's shape in float64 that measuring holds at its peak.
 _ARRAYS = 4
@@ -56,13 +57,7 @@ def measured(
     places = sorted(groups.values(), key=lambda each: -cost(found[place][0] for place in each))
     jobs = [_job([found[place] for place in each], most) for each in places]
     amounts = [_amounts([found[place] for place in each]) for each in places]
-    if progress:
-        progress.start(*map(sum, zip((0, 0, 0), *amounts, strict=True)))
-    deltas: dict[int, Delta] = {}
-    for index, results in run_jobs(jobs, resources.threads, budget_for_jobs(resources)):
-        deltas |= zip(places[index], results, strict=True)
-        if progress:
-            progress.advance(*amounts[index])
+    deltas = run_grouped(places, jobs, resources, amounts, progress)
     return [deltas[place] for place in range(len(pairs))]
 
 

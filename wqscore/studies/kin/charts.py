@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from wqscore.rendering.html.charts import finish
-from wqscore.rendering.html.palette import BLUE
-from wqscore.rendering.html.vega_lite import Spec, field, layer, mark
+from wqscore.rendering.html.charts import shaded_cells
+from wqscore.rendering.html.vega_lite import Spec, field
 
 
 def cosine_map(labels: Sequence[str]) -> Spec:
@@ -21,7 +20,4 @@ def cosine_map(labels: Sequence[str]) -> Spec:
     numbers = {"labelAngle": 0, "labelExpr": "split(datum.label, ' ')[0]", "grid": False}
     x = field("a:O", title=None, sort=list(labels), axis=numbers)
     y = field("b:O", title=None, sort=list(labels), axis={"labelLimit": 200, "grid": False})
-    opacity = field("size:Q", scale={"domain": [0, 1], "range": [0.04, 0.75]}, legend=None)
-    squares = layer("cells", mark("rect", color=BLUE), x=x, y=y, opacity=opacity)
-    words = layer("cells", mark("text", fontSize=10, color="currentColor"), x=x, y=y, text=field("shown:N"))
-    return finish([squares, words])
+    return shaded_cells("size", x, y, font=10)

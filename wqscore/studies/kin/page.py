@@ -11,7 +11,7 @@ from wqscore.rendering.html import charts
 from wqscore.rendering.html.page import environment, still_page
 from wqscore.studies.kin.charts import cosine_map
 from wqscore.studies.kin.kin import Kin
-from wqscore.studies.kin.report import answer, cosine_text, kin_notes, short, shown_pairs, tree_lines
+from wqscore.studies.kin.report import answer, cosine_text, fitted, kin_notes, short, shown_pairs, tree_lines
 
 #: More models have no room in a map.
 _MAX_DRAWN = 40
@@ -41,15 +41,10 @@ def _map(found: Kin) -> Markup | None:
     count = len(found.models)
     if not 2 <= count <= _MAX_DRAWN:
         return None
-    labels = [f"{place + 1} {_end(found.label(place))}" for place in range(count)]
+    labels = [f"{place + 1} {fitted(printable(found.label(place)), _LABEL)}" for place in range(count)]
     cells = [{"a": label, "b": label, "size": 1.0, "shown": ""} for label in labels]
     for pair in found.pairs:
         size = abs(pair.cosine) if isfinite(pair.cosine) else 0.0
         for a, b in ((pair.a, pair.b), (pair.b, pair.a)):
             cells.append({"a": labels[a], "b": labels[b], "size": size, "shown": cosine_text(pair)})
     return Markup(charts.to_svg(cosine_map(labels), {"cells": cells}))
-
-
-def _end(label: str) -> str:
-    shown = printable(label)
-    return shown if len(shown) <= _LABEL else f"…{shown[1 - _LABEL :]}"

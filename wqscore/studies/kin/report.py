@@ -100,7 +100,7 @@ def tree_lines(found: Kin, width: int) -> list[str]:
     lines: list[str] = []
     for link in found.tree:
         if link.pair is None:
-            lines.append(_fitted(found.label(link.model), width))
+            lines.append(fitted(found.label(link.model), width))
             lines += _below(found, link.model, children, "", width)
     return lines
 
@@ -168,7 +168,7 @@ def _table(found: Kin) -> Table:
             cosine_text(pair),
             short(pair.cosine_se),
             short(pair.directions),
-            f"{pair.spectrum_distance:.2g}" if isfinite(pair.spectrum_distance) else MISSING,
+            short(pair.spectrum_distance),
             str(pair.n_matrices),
             str(pair.n_exact),
             pair.reason,
@@ -197,11 +197,11 @@ def _below(found: Kin, model: int, children: dict[int, list[Link]], indent: str,
         marks = [*(["average of two"] if merge else []), *found.models[link.model].traits.words]
         end = f"  {words}{''.join(f', {mark}' for mark in marks)}"
         start = f"{indent}{'└─' if is_last else '├─'} "
-        yield f"{start}{_fitted(found.label(link.model), width - len(start) - len(end))}{end}"
+        yield f"{start}{fitted(found.label(link.model), width - len(start) - len(end))}{end}"
         yield from _below(found, link.model, children, f"{indent}{'   ' if is_last else '│  '}", width)
 
 
-def _fitted(label: str, width: int) -> str:
+def fitted(label: str, width: int) -> str:
     """A name cut at its start, where those of one folder are the same."""
     return label if len(label) <= max(width, 8) else f"…{label[1 - max(width, 8) :]}"
 

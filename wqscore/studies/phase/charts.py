@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from wqscore.escaping import printable
-from wqscore.rendering.html.charts import finish
+from wqscore.rendering.html.charts import finish, shaded_cells
 from wqscore.rendering.html.palette import BLUE, GREEN, ORANGE, PINK, SKY, VERMILLION
 from wqscore.rendering.html.vega_lite import Spec, field, layer, mark
 from wqscore.studies.phase.phase import (
@@ -66,14 +66,7 @@ def heat_map(size: str, temperature: str, sizes: Sequence[str], temperatures: Se
         temperatures: the labels down.
     """
     x, y = _axes(size, temperature, sizes, temperatures)
-    opacity = field("share:Q", scale={"domain": [0, 1], "range": [0.04, 0.75]}, legend=None)
-    words = mark("text", fontSize=9, color="currentColor")
-    return finish(
-        [
-            layer("cells", mark("rect", color=BLUE), x=x, y=y, opacity=opacity),
-            layer("cells", words, x=x, y=y, text=field("shown:N")),
-        ]
-    )
+    return shaded_cells("share", x, y, font=9)
 
 
 def _axes(size: str, temperature: str, sizes: Sequence[str], temperatures: Sequence[str]) -> tuple[Spec, Spec]:

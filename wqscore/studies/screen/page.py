@@ -10,7 +10,7 @@ from wqscore.rendering.html.page import environment, still_page
 from wqscore.rendering.html.palette import GREY, VERMILLION
 from wqscore.rendering.html.vega_lite import Spec, field, if_else, layer, mark, value
 from wqscore.rendering.numbers import figure
-from wqscore.studies.screen.report import answer, screening_notes
+from wqscore.studies.screen.report import answer, screening_notes, signed
 from wqscore.studies.screen.screen import ScreenedAdapter, ScreenedModule, Screening
 from wqscore.studies.screen.statistics import STATISTICS
 
@@ -25,7 +25,7 @@ def screening_html(found: Screening) -> str:
         UsageError: SOURCE_DATE_EPOCH is not a number of seconds.
     """
     return still_page(
-        environment(__package__, figure=figure, signed=_signed, printable=printable),
+        environment(__package__, figure=figure, signed=signed, printable=printable),
         "screen.html.j2",
         found=found,
         statistics=STATISTICS,
@@ -84,7 +84,3 @@ def by_depth(statistic: str) -> Spec:
             layer("layers", points, x=layer_axis(grid=True), y=y, color=colour, size=size),
         ]
     )
-
-
-def _signed(value: float | None) -> str:
-    return "–" if value is None else f"{value:+.1f}"

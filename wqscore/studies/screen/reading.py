@@ -15,8 +15,8 @@ from wqscore.checkpoints.decoding import is_update, read_contents
 from wqscore.checkpoints.tensor import Tensor
 from wqscore.errors import CheckpointError
 from wqscore.execution.progress import ScoreProgress
-from wqscore.execution.resources import Resources, budget_for_jobs
-from wqscore.execution.threads import Job, run_jobs
+from wqscore.execution.resources import Resources
+from wqscore.execution.threads import Job
 from wqscore.matrices.plan import matrices_of
 from wqscore.matrices.weight_matrix import Cut, SkippedTensor, WeightMatrix
 from wqscore.planning.peak_memory import held
@@ -26,6 +26,7 @@ from wqscore.scoring.score_checkpoint import planned
 from wqscore.spectra.spectrum import compute_spectrum
 from wqscore.studies.diff.delta import measure
 from wqscore.studies.diff.matching import Pair, by_name, remaining
+from wqscore.studies.grouped import run_grouped
 from wqscore.studies.screen.statistics import low_rank_statistics, values_statistics
 
 #: Arrays of a matrix's shape in float64 that measuring holds at its peak.
@@ -150,13 +151,7 @@ def _measured(
         (len(places), matrices[places[0]].tensor.nbytes, cost(matrices[place] for place in places))
         for places, _ in groups
     ]
-    if progress:
-        progress.start(*map(sum, zip((0, 0, 0), *amounts, strict=True)))
-    found: dict[int, _Measured] = {}
-    for index, results in run_jobs([job for _, job in groups], resources.threads, budget_for_jobs(resources)):
-        found |= zip(groups[index][0], results, strict=True)
-        if progress:
-            progress.advance(*amounts[index])
+    found = run_grouped([places for places, _ in groups], [job for _, job in groups], resources, amounts, progress)
     return tuple(_module(matrix, *found[place]) for place, matrix in enumerate(matrices))
 
 

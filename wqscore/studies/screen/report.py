@@ -152,7 +152,7 @@ def _outlying_table(adapter: ScreenedAdapter) -> Table:
     rows = [
         [
             *(each.module.matrix.name, each.module.matrix.role),
-            *(_signed(each.z.get(name)) for name in STATISTICS),
+            *(signed(each.z.get(name)) for name in STATISTICS),
             ", ".join([*each.outlying, *(f"bank {name}" for name in each.bank_outlying)]),
         ]
         for each in adapter.outlying[:_SHOWN]
@@ -208,5 +208,6 @@ def _numbers(found: Mapping[str, float]) -> list[Cell]:
     return [number(found[name]) if name in found else None for name in STATISTICS]
 
 
-def _signed(value: float | None) -> str:
+def signed(value: float | None) -> str:
+    """A z-score with its sign and one decimal; a dash if it is missing."""
     return MISSING if value is None else f"{value:+.1f}"

@@ -10,7 +10,7 @@ from wqscore.symmetries.sites import Layout
 Invariance = Literal["exact", "moves", "none-claimed"]
 
 #: What a metric costs where it is a function of a matrix's eigenvalues and sides alone.
-_OF_EIGENVALUES = ("free", "fit")
+OF_EIGENVALUES = ("free", "fit")
 #: Transformations that multiply each matrix by orthogonal ones, so that its eigenvalues stay.
 _ORTHOGONAL = ("neuron.permutation", "head.permutation", "residual.rotation")
 #: Pure numbers that depend on the scale of a matrix all the same.
@@ -31,7 +31,7 @@ def invariance(name: str, metric: str, layout: Layout) -> Invariance:
         of eigenvalues, and for fits that a change of scale may send elsewhere.
     """
     found = MATRIX_METRICS[metric]
-    if found.cost not in _OF_EIGENVALUES:
+    if found.cost not in OF_EIGENVALUES:
         return "none-claimed"
     if name in _ORTHOGONAL or (name == "attention.qk" and _only_signs(layout)):
         return "exact"

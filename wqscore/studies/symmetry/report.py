@@ -10,6 +10,7 @@ from wqscore.rendering.numbers import MISSING, Cell, counted, figure, number
 from wqscore.rendering.rows import Rows
 from wqscore.rendering.sections import Answer, Medium, Notes, Section, Table
 from wqscore.studies.heads import document_head, model_names
+from wqscore.studies.symmetry.invariance import OF_EIGENVALUES
 from wqscore.studies.symmetry.symmetry import DRAWS, MetricSpread, Symmetry, TransformationResult
 from wqscore.symmetries.transformations import SPREAD
 
@@ -84,7 +85,7 @@ def answer(found: Symmetry) -> list[str]:
     ]
 
 
-def shown_metrics(found: Symmetry) -> list[str]:
+def _shown_metrics(found: Symmetry) -> list[str]:
     """The metrics that a person is shown."""
     computed = found.score.metrics
     return [name for name in _SHOWN if name in computed] or list(computed[: len(_SHOWN)])
@@ -100,7 +101,7 @@ def cell(moved: MetricSpread) -> str:
 
 
 def _table(found: Symmetry, applying: list[TransformationResult]) -> Table:
-    metrics = shown_metrics(found)
+    metrics = _shown_metrics(found)
     with_outputs = any(each.logit_change is not None for each in applying)
     columns = ["transformation", "sites", *(["outputs change"] if with_outputs else []), *metrics]
     rows = [
@@ -137,7 +138,7 @@ def _notes(found: Symmetry) -> list[str]:
     if any(each.applies for each in found.transformations):
         if all(each.logit_change is None for each in found.transformations):
             notes.append(NOT_COMPARED)
-        shown = [name for name in found.score.metrics if METRICS[name].cost not in ("free", "fit")]
+        shown = [name for name in found.score.metrics if METRICS[name].cost not in OF_EIGENVALUES]
         if shown:
             notes.append(f"no invariance is claimed for {', '.join(shown)}: not of eigenvalues alone")
     return notes

@@ -5,20 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
-from typing import Literal
 
 import numpy as np
 
 from wqscore.errors import UsageError
 from wqscore.escaping import listed
 from wqscore.fits.interval import Interval
-from wqscore.metrics.registry import METRICS
 from wqscore.ranking.rank_correlation import rho_interval, spearman
-from wqscore.studies.correlation.columns import known_columns
+from wqscore.studies.correlation.columns import Better, claim_of, known_columns
 from wqscore.studies.correlation.row import MIN_MODELS
 from wqscore.studies.known.score_table import LISTED, ScoreTable, check_once
 
-Better = Literal["lower", "higher"]
 #: From this |ρ| on, a sign says something.
 TELLING = 0.5
 #: What is said where a metric goes the other way.
@@ -120,19 +117,14 @@ def rho_of(x: Sequence[float], y: Sequence[float]) -> float | None:
     return spearman(np.array([float(f"{value:.{_DIGITS}g}") for value in x]), np.array(y))
 
 
-def declared_sign(metric: str, better: Better) -> int:
-    """The sign that a correlation with a figure has by the metric's declared direction; 0 where none is claimed."""
-    found = METRICS[metric]
-    return 0 if not found.claims else 1 if found.better == better else -1
-
-
 def _row(metric: str, values: Mapping[int, float], known: KnownSteps) -> KnownFigure:
     steps = [step for step in values if step in known.values]
     rho = rho_of([values[step] for step in steps], [known.values[step] for step in steps])
-    sign = declared_sign(metric, known.better)
-    differs = rho is not None and abs(rho) >= TELLING and rho * sign < 0
+    declared = claim_of(metric)
+    differs = (
+        rho is not None and abs(rho) >= TELLING and declared is not None and (rho > 0) != (declared == known.better)
+    )
     interval = None if rho is None else rho_interval(rho, len(steps))
-    declared = METRICS[metric].better if sign else None
     return KnownFigure(metric, rho, interval, len(steps), declared, WARNING if differs else "")
 
 

@@ -14,7 +14,9 @@ from wqscore.rendering.html.page import environment, still_page
 from wqscore.rendering.numbers import figure
 from wqscore.studies.track.condensed import condensation_notes, width_words
 from wqscore.studies.track.condensed_chart import condensation_chart
+from wqscore.studies.track.known import WARNING
 from wqscore.studies.track.notes import conclusion, run_notes, trap_count, warned
+from wqscore.studies.track.report import rho_text
 from wqscore.studies.track.track import RunTrack
 from wqscore.studies.watching.documents import metrics_of, number_of
 from wqscore.studies.watching.report import chart_points
@@ -27,7 +29,7 @@ def run_track_html(found: RunTrack) -> str:
         UsageError: SOURCE_DATE_EPOCH is not a number of seconds.
     """
     return still_page(
-        environment(__package__, figure=figure, rho=_rho, printable=printable),
+        environment(__package__, figure=figure, rho=rho_text, printable=printable),
         "track.html.j2",
         found=found,
         run=found.track,
@@ -72,7 +74,7 @@ def _charts(found: RunTrack) -> list[tuple[str, str, Markup]]:
         turned = [turn for turn in found.turns if turn.metric == name]
         places = {turn.step for turn in turned}
         words = [f"{turn.turn.kind} at {found.unit} {turn.step}" for turn in turned]
-        words += ["sign differs from its declared direction"] if name in warned(found) else []
+        words += [WARNING] if name in warned(found) else []
         if len(points) > 1:
             marked = [point | {"best": point["step"] in places} for point in points]
             charts.append((name, "; ".join(words), _drawn(name, found.unit, marked)))
@@ -81,7 +83,3 @@ def _charts(found: RunTrack) -> list[tuple[str, str, Markup]]:
 
 def _drawn(name: str, unit: str, points: Sequence[Mapping[str, object]]) -> Markup:
     return Markup(to_svg(figures.over_steps(printable(name)[:40], unit, band=False), {"points": points}))
-
-
-def _rho(value: float | None) -> str:
-    return "–" if value is None else f"{value:+.2f}"

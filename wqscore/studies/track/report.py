@@ -7,7 +7,7 @@ from typing import Any
 
 from wqscore.fits.interval import Interval
 from wqscore.metrics.registry import METRICS
-from wqscore.rendering.numbers import Cell, decimals, ends, figure, number
+from wqscore.rendering.numbers import MISSING, Cell, decimals, ends, figure, number
 from wqscore.rendering.rows import Rows
 from wqscore.rendering.sections import Answer, Drawing, Medium, Notes, Section, Table
 from wqscore.reports.steps import Line, draw_line
@@ -145,6 +145,11 @@ def line_of(found: RunTrack, metric: str) -> Line | None:
     )
 
 
+def rho_text(value: float | None) -> str:
+    """A correlation as a person reads it; a dash if it is missing."""
+    return MISSING if value is None else f"{value:+.2f}"
+
+
 def _steps(found: RunTrack) -> list[dict[str, Any]]:
     """What every format has of the steps, without their metrics."""
     return [
@@ -171,7 +176,7 @@ def _step_table(found: RunTrack) -> Table:
         document = point.document or {}
         value, lo, hi = number_of(document, by)
         interval = Interval(lo, hi) if lo is not None and hi is not None else None
-        fitted = f"{document['n_fitted']} of {document['n_matrices']}" if document else "–"
+        fitted = f"{document['n_fitted']} of {document['n_matrices']}" if document else MISSING
         known = [figure(found.figure.values.get(point.step))] if found.figure else []
         rows.append(
             [
@@ -179,7 +184,7 @@ def _step_table(found: RunTrack) -> Table:
                 *(figure(number_of(document, name)[0]) for name in others),
                 *width_words(found.condensation, point.step),
                 *known,
-                *(fitted, str(trap_count(document)) if document else "–"),
+                *(fitted, str(trap_count(document)) if document else MISSING),
             ]
         )
     title = f"{found.track.name} over its {found.unit}s"
@@ -191,9 +196,9 @@ def _known_table(found: RunTrack) -> Table:
     columns = ["metric", "rho", "95 % interval", "n", "declared better", "warning"]
     rows = [
         [
-            *(each.x, "–" if each.spearman is None else f"{each.spearman:+.2f}"),
-            "–" if each.interval is None else f"{each.interval.lo:+.2f} to {each.interval.hi:+.2f}",
-            *(str(each.n), each.declared or "–", each.warning),
+            *(each.x, rho_text(each.spearman)),
+            MISSING if each.interval is None else " to ".join(map(rho_text, each.interval)),
+            *(str(each.n), each.declared or MISSING, each.warning),
         ]
         for each in found.known
     ]

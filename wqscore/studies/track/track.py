@@ -21,11 +21,12 @@ from wqscore.refs.callers import as_ref
 from wqscore.refs.reference import ModelRef
 from wqscore.results import Result, opened
 from wqscore.scoring.cache import opened_store
+from wqscore.studies.correlation.columns import Better
 from wqscore.studies.known.given_table import given_table
 from wqscore.studies.known.score_table import ScoreTable
 from wqscore.studies.track.checkpoints import RunCheckpoints, run_checkpoints
 from wqscore.studies.track.condensation import Condensation, condensation_of
-from wqscore.studies.track.known import Better, KnownFigure, KnownSteps, correlated, known_steps
+from wqscore.studies.track.known import KnownFigure, KnownSteps, correlated, known_steps
 from wqscore.studies.track.turning import Turn, find_turns
 from wqscore.studies.track.watch_log import in_order, read_log
 from wqscore.studies.watching.documents import document_of, metrics_of, number_of
@@ -170,8 +171,8 @@ def track(
     figure = _figure(table, called, found.unit, y, better)
     points = _scored(found, chosen, progress)
     labels = tuple(each.label for each in found.refs.values())
-    made = RunTrack(Track(ref.label, by, points), labels, found.unit, chosen.seed, (), figure)
-    made = replace(made, remarks=found.remarks)
+    run_of = Track(ref.label, by, points)
+    made = RunTrack(run_of, labels, found.unit, chosen.seed, (), figure, remarks=found.remarks)
     if condensation:
         scored = {point.step: found.refs[point.step] for point in made.track.scored}
         made = replace(made, condensation=condensation_of(scored, computes, chosen, progress))
@@ -182,9 +183,9 @@ def _log(run: Run) -> Track | None:
     """The track of a watch, if it is one."""
     if isinstance(run, Track):
         return in_order(run)
-    path = Path(run) if isinstance(run, str | os.PathLike) else None
-    is_log = path is not None and path.suffix == ".json" and path.is_file()
-    return in_order(read_log(path)) if path is not None and is_log else None
+    if isinstance(run, str | os.PathLike) and (path := Path(run)).suffix == ".json" and path.is_file():
+        return in_order(read_log(path))
+    return None
 
 
 def _figure(

@@ -17,7 +17,7 @@ from wqscore.matrices.weight_matrix import WeightMatrix
 from wqscore.studies.width.activations import Activation
 from wqscore.studies.width.configured import Section, activation_of
 from wqscore.studies.width.orientation import Signs, input_axis, likely_axis, neuron_axis, split
-from wqscore.studies.width.pairing import paired, place_of, shared_path
+from wqscore.studies.width.pairing import paired, place_of, shared_path, stored_name
 
 _NO_PARTNER = "no projection out of its neurons is found"
 FUSED = "it holds several matrices in an order that is not known"
@@ -117,7 +117,7 @@ class Model:
     @cached_property
     def of_blocks(self) -> frozenset[str]:
         """The weights and biases of all blocks' projections."""
-        weights = {each.name.partition("[")[0] for each in self.matrices if each.role.startswith("mlp.")}
+        weights = {stored_name(each) for each in self.matrices if each.role.startswith("mlp.")}
         return frozenset(weights | {_PARAMETER.sub("bias", name) for name in weights})
 
     @cached_property
@@ -209,7 +209,7 @@ def _block(
 
 def _bias(model: Model, matrix: WeightMatrix) -> Tensor | None:
     """The bias of the layer that a matrix is the weight of."""
-    name = matrix.name.partition("[")[0]
+    name = stored_name(matrix)
     if not _PARAMETER.search(name):
         return None
     found = model.tensors.get(_PARAMETER.sub(lambda match: f"bias{match[2] or ''}", name))
@@ -219,7 +219,7 @@ def _bias(model: Model, matrix: WeightMatrix) -> Tensor | None:
 def _projection(model: Model, matrix: WeightMatrix, axis: int, outputs: int) -> Projection | str:
     """A projection with its bias, or why its bias is not understood."""
     bias = _bias(model, matrix)
-    stacked = f"{matrix.name.partition('[')[0]}_bias"
+    stacked = f"{stored_name(matrix)}_bias"
     if stacked in model.tensors or (place_of(matrix).item and bias is not None):
         return f"the biases of a stack are not read: {stacked if stacked in model.tensors else bias and bias.name}"
     if bias is None:

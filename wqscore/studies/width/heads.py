@@ -12,11 +12,13 @@ from wqscore.matrices.config_names import HEAD_SIZE, HEADS
 from wqscore.matrices.model_config import ModelConfig
 from wqscore.matrices.plain_names import plain_name
 from wqscore.matrices.weight_matrix import WeightMatrix
-from wqscore.studies.width.blocks import Model
+from wqscore.studies.width.blocks import FUSED, Model
 from wqscore.studies.width.configured import sections_of
 from wqscore.studies.width.orientation import split
 from wqscore.studies.width.pairing import paired, shared_path
 
+#: Why what holds NaN or infinities has no numbers.
+NOT_FINITE = "a weight is not finite"
 _ROLES = ("q", "k", "v", "o")
 _SIDES = ("decoder", "encoder")
 
@@ -80,7 +82,7 @@ def _attention(model: Model, found: Sequence[WeightMatrix | str]) -> Attention |
         reason = next((each for each in found if isinstance(each, str) and each), "a projection of it is missing")
         return Head(name, None, None, reason)
     if any("fused" in matrix.flags or matrix.slices > 1 for matrix in matrices):
-        return Head(name, None, None, "it holds several matrices in an order that is not known")
+        return Head(name, None, None, FUSED)
     cuts = [split(matrix) for matrix in matrices]
     is_turned = model.signs.is_conv1d and matrices[0].cut.axes is None
     if cuts[0] is not None and len(matrices[0].cut.shape) == 2 and matrices[0].cut.axes is None:
@@ -130,7 +132,7 @@ def head_ranks(attention: Attention, projections: Sequence[np.ndarray]) -> list[
     """
     q, k, v, o = projections
     if not all(np.isfinite(each).all() for each in projections):
-        return [Head(attention.name, None, None, "a weight is not finite")]
+        return [Head(attention.name, None, None, NOT_FINITE)]
     counts = (attention.heads, attention.groups, attention.groups, attention.heads)
     roundoffs = [matrix.tensor.dtype.unit_roundoff for matrix in attention.matrices]
     factors = [

@@ -20,7 +20,8 @@ from wqscore.checkpoints.decoding import DecodedTensor
 from wqscore.checkpoints.tensor import Tensor
 from wqscore.errors import CheckpointError, UsageError
 from wqscore.rendering.folder import ReportError, check_folder
-from wqscore.studies.width.blocks import Projection, Unmeasured
+from wqscore.studies.width.blocks import Unmeasured
+from wqscore.studies.width.pairing import stored_name
 from wqscore.studies.width.reading import Measured
 from wqscore.studies.width.sizes import narrowed_config
 from wqscore.studies.width.slimming import (
@@ -130,17 +131,13 @@ def _pieces(widths: Sequence[Measured], made: Mapping[str, int]) -> dict[str, li
         if each.merged:
             merged, width = each.merged[0], made[each.block.name]
             for projection in each.block.projections[:-1]:
-                found[_stored(projection)].append(into_piece(projection, merged, width))
+                found[stored_name(projection.matrix)].append(into_piece(projection, merged, width))
                 if projection.bias is not None:
                     found[projection.bias.name].append(bias_piece(projection, merged, width))
-            found[_stored(each.block.out)].append(out_piece(each.block.out, merged, width))
+            found[stored_name(each.block.out.matrix)].append(out_piece(each.block.out, merged, width))
             if each.block.out.bias is not None:
                 found[each.block.out.bias.name].append(shift_piece(merged))
     return found
-
-
-def _stored(projection: Projection) -> str:
-    return projection.matrix.name.partition("[")[0]
 
 
 def _shards(tensors: Sequence[Tensor], shapes: Mapping[str, tuple[int, ...]]) -> Iterator[list[Tensor]]:

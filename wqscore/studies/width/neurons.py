@@ -75,7 +75,7 @@ class Neurons:
     @cached_property
     def sizes(self) -> np.ndarray:
         """‖w‖ of each."""
-        return Rays(self.outgoing).lengths
+        return lengths_of(self.outgoing)
 
     @property
     def may_flip(self) -> bool:
@@ -171,11 +171,7 @@ def lengths_of(vectors: np.ndarray) -> np.ndarray:
     largest = float(np.abs(vectors).max(initial=0.0))
     if largest and not 1 / _LARGE < largest < _LARGE:
         return np.asarray(largest * lengths_of(vectors / largest))
-    return _root(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64))
-
-
-def _root(squares: np.ndarray) -> np.ndarray:
-    return np.asarray(np.sqrt(squares))
+    return np.asarray(np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64)))
 
 
 def _signs(rays: Rays, members: np.ndarray, leaders: np.ndarray) -> np.ndarray:

@@ -6,9 +6,8 @@ from markupsafe import Markup
 
 from wqscore.escaping import printable
 from wqscore.rendering.html import charts
-from wqscore.rendering.html.palette import BLUE
 from wqscore.rendering.html.study_page import Figure, study_page
-from wqscore.rendering.html.vega_lite import Spec, field, layer, mark
+from wqscore.rendering.html.vega_lite import Spec, field
 from wqscore.studies.width.report import width_sections
 from wqscore.studies.width.width import Width
 
@@ -45,10 +44,7 @@ def widths(tolerances: list[str], names: list[str]) -> Spec:
     """A heat map of blocks and tolerances. Dataset: `cells` (block, tolerance, gone: the share; shown)."""
     x = field("tolerance:O", title="tolerance", sort=tolerances, axis={"labelAngle": 0, "grid": False})
     y = field("block:O", title=None, sort=names, axis={"labelLimit": 260, "labelOverlap": "greedy", "grid": False})
-    opacity = field("gone:Q", scale={"domain": [0, 1], "range": [0.04, 0.75]}, legend=None)
-    squares = layer("cells", mark("rect", color=BLUE), x=x, y=y, opacity=opacity)
-    words = layer("cells", mark("text", fontSize=9, color="currentColor"), x=x, y=y, text=field("shown:N"))
-    return charts.finish([squares, words])
+    return charts.shaded_cells("gone", x, y, font=9)
 
 
 def _short(name: str) -> str:

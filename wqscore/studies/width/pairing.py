@@ -30,10 +30,16 @@ class Place:
     path: tuple[str, ...]
 
 
+def stored_name(matrix: WeightMatrix) -> str:
+    """The name of a matrix without its place in a stack or in a fused tensor."""
+    return matrix.name.partition("[")[0]
+
+
 def place_of(matrix: WeightMatrix) -> Place:
     """Where a matrix is, by its name."""
-    item = _ITEM.search(matrix.name, len(matrix.name.partition("[")[0]))
-    name = plain_name(matrix.name.partition("[")[0])
+    stored = stored_name(matrix)
+    item = _ITEM.search(matrix.name, len(stored))
+    name = plain_name(stored)
     return Place(layer_of(name) or "", item[1] if item else "", tuple(name.split(".")[:-1]))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -11,18 +11,19 @@ import numpy as np
 
 from wqscore.checkpoints.tensor import Tensor
 from wqscore.execution.progress import ScoreProgress
-from wqscore.execution.resources import Resources, budget_for_jobs
-from wqscore.execution.threads import Job, run_jobs
+from wqscore.execution.resources import Resources
+from wqscore.execution.threads import Job
+from wqscore.matrices.weight_matrix import WeightMatrix
 from wqscore.planning.peak_memory import held
+from wqscore.studies.grouped import run_grouped
 from wqscore.studies.width.blocks import Block, Projection
-from wqscore.studies.width.heads import Attention, Head, head_ranks
+from wqscore.studies.width.heads import NOT_FINITE, Attention, Head, head_ranks
 from wqscore.studies.width.merging import Merged, merge
 from wqscore.studies.width.neurons import Neurons, Rays
 
 #: Arrays of a tensor's shape in float32 that measuring holds beside it at its peak.
 _ARRAYS = 3
 _FLOAT32 = np.dtype(np.float32).itemsize
-_NOT_FINITE = "a weight is not finite"
 Arrays = Mapping[str, np.ndarray]
 
 
@@ -75,18 +76,12 @@ def measured(
     Raises:
         CheckpointError: a file changed or vanished meanwhile.
     """
-    chained = [blocks] if is_chain and blocks else [[block] for block in blocks]
+    chained = _chained(blocks, is_chain)
     tasks = _tasks(chained, attentions, tolerances)
     groups = _sharing(tasks)
     jobs = [_job([tasks[place] for place in group], _all(tasks, group)) for group in groups]
     amounts = [_amounts(_all(tasks, group)) for group in groups]
-    if progress and amounts:
-        progress.start(*map(sum, zip(*amounts, strict=True)))
-    found: dict[int, Sequence[Any]] = {}
-    for index, results in run_jobs(jobs, resources.threads, budget_for_jobs(resources)):
-        found |= zip(groups[index], results, strict=True)
-        if progress:
-            progress.advance(*amounts[index])
+    found = run_grouped(groups, jobs, resources, amounts, progress if groups else None)
     of_blocks = [each for place in range(len(chained)) for each in found[place]]
     return of_blocks, [list(found[len(chained) + place]) for place in range(len(attentions))]
 
@@ -95,7 +90,7 @@ def read_together(
     blocks: Sequence[Block], attentions: Sequence[Attention], is_chain: bool
 ) -> list[tuple[list[Tensor], int]]:
     """The tensors that are read together, and the bytes that this and the work on them take; the most bytes first."""
-    tasks = _tasks([blocks] if is_chain and blocks else [[block] for block in blocks], attentions, ())
+    tasks = _tasks(_chained(blocks, is_chain), attentions, ())
     found = [_all(tasks, group) for group in _sharing(tasks)]
     return [(tensors, _memory(tensors)) for tensors in found]
 
@@ -115,8 +110,13 @@ def neurons_of(block: Block, arrays: Arrays) -> Neurons:
 
 def incoming(projection: Projection, arrays: Arrays) -> np.ndarray:
     """A projection's weights, a row for each neuron."""
-    values = _as_float(projection.matrix.values(arrays[projection.matrix.tensor.name])[0])
-    return values if projection.axis == 0 else values.T
+    return _rows(projection.matrix, projection.axis, arrays)
+
+
+def _rows(matrix: WeightMatrix, axis: int, arrays: Arrays) -> np.ndarray:
+    """A matrix with an axis of it first."""
+    values = _as_float(matrix.values(arrays[matrix.tensor.name])[0])
+    return values if axis == 0 else values.T
 
 
 def _rays(projection: Projection, arrays: Arrays) -> Rays:
@@ -129,6 +129,11 @@ def _rays(projection: Projection, arrays: Arrays) -> Rays:
 
 def _as_float(values: np.ndarray) -> np.ndarray:
     return np.asarray(values if values.dtype == np.float64 else values.astype(np.float32, copy=False))
+
+
+def _chained(blocks: Sequence[Block], is_chain: bool) -> list[Sequence[Block]]:
+    """The blocks that are measured one after the other: all of one chain, else each by itself."""
+    return [blocks] if is_chain and blocks else [[block] for block in blocks]
 
 
 def _tasks(
@@ -197,7 +202,7 @@ def _chain(blocks: Sequence[Block], tolerances: Sequence[float], arrays: Arrays)
         if neurons is not None and found[-1].merged:
             own = _after(own, neurons, found[-1].merged[0])
         if not _is_finite(own):
-            found.append(Measured(block, (), np.nan, _NOT_FINITE))
+            found.append(Measured(block, (), np.nan, NOT_FINITE))
         else:
             merged, nearest = merge(own, tolerances)
             found.append(Measured(block, tuple(merged), nearest))
@@ -225,10 +230,5 @@ def _is_finite(neurons: Neurons) -> bool:
 
 
 def _heads(attention: Attention, arrays: Arrays) -> list[Head]:
-    return head_ranks(attention, list(_projections(attention, arrays)))
-
-
-def _projections(attention: Attention, arrays: Arrays) -> Iterator[np.ndarray]:
-    for matrix, axis in zip(attention.matrices, attention.axes, strict=True):
-        values = _as_float(matrix.values(arrays[matrix.tensor.name])[0])
-        yield values if axis == 0 else values.T
+    placed = zip(attention.matrices, attention.axes, strict=True)
+    return head_ranks(attention, [_rows(matrix, axis, arrays) for matrix, axis in placed])

@@ -12,6 +12,7 @@ from wqscore.errors import UsageError
 from wqscore.matrices.config_names import HIDDEN
 from wqscore.studies.width.blocks import Unmeasured
 from wqscore.studies.width.configured import sections
+from wqscore.studies.width.pairing import stored_name
 from wqscore.studies.width.reading import Measured
 
 #: Keys under which configurations give the number of a block's neurons.
@@ -51,7 +52,7 @@ def narrowed_config(
     has_type = any("model_type" in each.file for each in sections(config))
     groups: dict[int | str, list[Measured]] = defaultdict(list)
     for each in widths:
-        tensor = each.block.out.matrix.name.partition("[")[0]
+        tensor = stored_name(each.block.out.matrix)
         stored = each.block.stored
         groups[stored if has_type or _places(config, stored) else tensor].append(each)
     made: dict[str, int] = {}
